@@ -1,0 +1,68 @@
+"""The command line `qaexp <command>`: finds the command, and turns what goes wrong into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from qaexp import __version__
+from qaexp.errors import QaexpError
+
+COMMANDS = {
+    "train": "train and evaluate: one run, or a sweep with -m",
+    "evaluate": "official metrics of a run's model, or of a model folder, on any SQuAD file",
+    "rescore": "decode a run's stored logits again, without the model",
+    "answer": "answer questions with a run's model",
+    "plot": "draw a run's plots and report again from its files",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The words after `qaexp`; None takes those of the process.
+
+    Returns:
+        The exit code: 0 when all went well, else that of the error (README, section exit codes).
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(f"qaexp {__version__}")
+        return 0
+    if words[0] not in COMMANDS:
+        from qaexp.config.suggest import did_you_mean
+
+        print(f"qaexp: {words[0]!r} is no command{did_you_mean(words[0], COMMANDS)} (see qaexp --help)", file=sys.stderr)
+        return 2
+    return run_command(words[0], words[1:])
+
+
+def run_command(name: str, arguments: Sequence[str]) -> int:
+    """Call a command's `main` and translate its errors."""
+    try:
+        return int(import_module(f"qaexp.commands.{name}").main(list(arguments)))
+    except QaexpError as error:
+        for problem in error.problems:
+            print(f"qaexp {name}: {problem}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"qaexp {name}: stopped by Ctrl-C", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`qaexp ... | head`): nothing is wrong with what was done.
+        sys.stderr.close()
+        return 0
+
+
+def _help() -> str:
+    lines = [f"  {name:<10}{meaning}" for name, meaning in COMMANDS.items()]
+    return "\n".join([
+        "qaexp: experiments in extractive question answering.", "",
+        "usage: qaexp <command> [arguments]      qaexp <command> --help", "", *lines, "",
+        "start with: qaexp train                 (three minutes on two CPU cores, no network)",
+    ])

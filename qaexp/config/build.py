@@ -1,0 +1,98 @@
+"""Build the object that a config node names: the only caller of `instantiate`, and it builds only what is allowed."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from importlib import import_module
+from typing import Any
+
+from qaexp.config.suggest import did_you_mean
+from qaexp.errors import ConfigError, IntegrityError
+
+# Optimizer classes of these two modules may be named; what the name resolves to is looked at as well.
+_OPTIMIZERS = re.compile(r"^(torch\.optim|transformers)\.[A-Za-z_]\w*$")
+_OWN = "qaexp."
+_SPECIAL_KEYS = ("_target_", "_partial_")
+
+
+def build(node: Mapping[str, Any] | object, **extra: Any) -> Any:
+    """Build a node's object.
+
+    Args:
+        node: A mapping or dataclass with `_target_`, the dotted name of a class or function; with `_partial_: true`
+            what comes back is a `functools.partial`.
+        **extra: Keywords that no config holds, for example a seed that was derived.
+
+    Returns:
+        What the target returns.
+
+    Raises:
+        IntegrityError: The target is not on the list of what a config may name (exit code 8).
+        ConfigError: The target does not exist, or does not take these keywords.
+    """
+    keywords = asdict(node) if is_dataclass(node) and not isinstance(node, type) else dict(node)  # type: ignore[call-overload]
+    name = keywords.get("_target_")
+    _refuse_hidden_targets(keywords, str(name))
+    target = _locate(name)
+    _check_keywords(str(name), target, {key for key in keywords if key not in _SPECIAL_KEYS} | set(extra))
+    from hydra.utils import instantiate
+
+    return instantiate(keywords, _recursive_=False, _convert_="all", **extra)
+
+
+def allowed_prefixes() -> tuple[str, ...]:
+    """Dotted prefixes that a config may name beside optimizers: our own, and those of QAEXP_ALLOW_TARGETS."""
+    own = [part.strip() for part in os.environ.get("QAEXP_ALLOW_TARGETS", "").split(",") if part.strip()]
+    return (_OWN, *own)
+
+
+def _locate(name: object) -> Any:
+    if not isinstance(name, str) or not (name.startswith(allowed_prefixes()) or _OPTIMIZERS.match(name)):
+        raise IntegrityError(_refusal(name))
+    module_name, _, attribute = name.rpartition(".")
+    try:
+        target = getattr(import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"_target_={name} does not exist ({error}); check the spelling") from error
+    resolved = f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', '')}"
+    if not (resolved.startswith(allowed_prefixes()) or (_OPTIMIZERS.match(name) and _is_optimizer(target))):
+        raise IntegrityError(_refusal(f"{name} (which is {resolved})"))
+    return target
+
+
+def _is_optimizer(target: object) -> bool:
+    from torch.optim import Optimizer
+
+    return isinstance(target, type) and issubclass(target, Optimizer)
+
+
+def _refusal(name: object) -> str:
+    return (f"_target_={name} is refused: a config may name what is under qaexp. and optimizer classes of torch.optim "
+            "and transformers; allow your own package by QAEXP_ALLOW_TARGETS=my_package. in the environment")
+
+
+def _refuse_hidden_targets(keywords: Mapping[str, Any], owner: str) -> None:
+    """Refuse `_target_`, `_args_` and the like below the node's own top: nothing of ours nests objects."""
+    for key, value in keywords.items():
+        if str(key).startswith("_") and key not in _SPECIAL_KEYS:
+            raise IntegrityError(f"{key} in the node of {owner} is refused: only _target_ and _partial_ may stand there")
+        for inner in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(inner, Mapping):
+                if "_target_" in inner:
+                    raise IntegrityError(_refusal(f"{inner['_target_']} (inside {owner}.{key})"))
+                _refuse_hidden_targets(inner, owner)
+
+
+def _check_keywords(name: str, target: Any, given: set[str]) -> None:
+    parameters = inspect.signature(target).parameters
+    if any(item.kind is inspect.Parameter.VAR_KEYWORD for item in parameters.values()):
+        return
+    problems = [
+        f"{key} is no keyword of {name}{did_you_mean(key, parameters)}" for key in sorted(given) if key not in parameters
+    ]
+    if problems:
+        raise ConfigError(*problems)

@@ -1,0 +1,186 @@
+"""Check the overrides of a command line one by one, so that every mistake is named at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import OverrideParseException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from qaexp.config.schema import OPEN_NODES
+from qaexp.config.suggest import did_you_mean
+
+# Groups whose file is optional: `experiment=null` chooses none.
+_OPTIONAL = ("experiment", "sweep", "debug")
+
+
+def parse_overrides(lines: Sequence[str]) -> tuple[list[Override], list[str]]:
+    """Parse each line with Hydra's grammar.
+
+    Returns:
+        The parsed overrides, and a sentence for each line that is no override.
+    """
+    parser = OverridesParser.create()
+    parsed, problems = [], []
+    for line in lines:
+        try:
+            parsed.append(parser.parse_override(line))
+        except OverrideParseException as error:
+            reason = " ".join(str(error).split())
+            problems.append(f"{line!r} is no override ({reason}); write key=value, and quote values with special characters")
+    return parsed, problems
+
+
+def check_overrides(
+    overrides: Sequence[Override],
+    choices: Mapping[str, Sequence[str]],
+    compose: Callable[[list[str]], DictConfig],
+    problems: list[str],
+) -> list[str]:
+    """Check choices first, then keys and types against the config that the good choices compose.
+
+    Args:
+        overrides: The parsed overrides.
+        choices: Group name to the names of its files.
+        compose: Composes a config from override lines.
+        problems: Gets one sentence per mistake.
+
+    Returns:
+        The good overrides as lines; of a sweep only the first value.
+    """
+    groups = [override for override in overrides if _is_choice(override, choices)]
+    good_groups = [line for override in groups for line in _check_choice(override, choices, problems)]
+    composed = compose([line for line in good_groups if not line.startswith("hydra/")])
+    keys = list_keys(composed)
+    values = [override for override in overrides if override not in groups]
+    good_values = [line for override in values for line in _check_value(override, composed, keys, choices, problems)]
+    return good_groups + good_values
+
+
+def list_keys(composed: DictConfig) -> list[str]:
+    """All dotted keys of a config, nodes and leaves.
+
+    >>> list_keys(OmegaConf.create({"seed": 0, "data": {"train_size": 5}}))
+    ['data', 'data.train_size', 'seed']
+    """
+    found: list[str] = []
+
+    def walk(node: DictConfig, prefix: str) -> None:
+        for name in node:
+            found.append(f"{prefix}{name}")
+            # A missing or interpolated value is a leaf, and reading it could raise.
+            child = node._get_node(name)
+            if isinstance(child, DictConfig) and not (child._is_none() or child._is_missing()):
+                walk(child, f"{prefix}{name}.")
+
+    walk(composed, "")
+    return sorted(found)
+
+
+def _is_choice(override: Override, choices: Mapping[str, Sequence[str]]) -> bool:
+    key = override.key_or_group
+    return "/" in key or key in choices or (key in _OPTIONAL and not override.is_delete())
+
+
+def _check_choice(override: Override, choices: Mapping[str, Sequence[str]], problems: list[str]) -> list[str]:
+    group = override.key_or_group
+    if group.startswith("hydra/"):
+        return [str(override.input_line)]
+    if group not in choices and group not in _OPTIONAL:
+        problems.append(f"{group} is no group of configs{did_you_mean(group, choices)}")
+        return []
+    if override.is_delete():
+        problems.append(f"~{group}: a group cannot be left out; choose one of {_list(choices.get(group, []))}")
+        return []
+    names = _values(override)
+    legal = list(choices.get(group, []))
+    unknown = [name for name in names if not _legal_choice(name, group, legal)]
+    for name in unknown:
+        allowed = f"; it offers {_list(legal)}" if legal else "; it offers nothing yet: add a file with --config-dir"
+        problems.append(f"{group}={name}: {group} has no {name!r}{allowed}{did_you_mean(str(name), legal)}")
+    if unknown:
+        return []
+    first = names[0] if not isinstance(names[0], list) else f"[{','.join(map(str, names[0]))}]"
+    return [f"{group}={'null' if first is None else first}"]
+
+
+def _legal_choice(name: object, group: str, legal: Sequence[str]) -> bool:
+    if name is None:
+        return group in _OPTIONAL
+    if isinstance(name, list):
+        return all(part in legal for part in name)
+    return name in legal
+
+
+def _check_value(
+    override: Override,
+    composed: DictConfig,
+    keys: Sequence[str],
+    choices: Mapping[str, Sequence[str]],
+    problems: list[str],
+) -> list[str]:
+    key = override.key_or_group
+    line = str(override.input_line)
+    if key == "hydra" or key.startswith("hydra."):
+        return [] if override.is_sweep_override() else [line]
+    if override.is_delete():
+        problems.append(f"{line}: a key cannot be left out; set it to null or to another value")
+        return []
+    root, _, rest = key.partition(".")
+    if not _has_key(composed, key):
+        if override.is_add() and root in OPEN_NODES and rest:
+            return [line]
+        problems.append(f"{key} is no key{did_you_mean(key, [*keys, *choices])}")
+        return []
+    if override.is_add():
+        problems.append(f"{line}: {key} exists; leave out the '+'")
+        return []
+    wrong = [problem for value in _values(override) for problem in _type_problems(composed, key, value)]
+    problems.extend(wrong)
+    if wrong:
+        return []
+    return [f"{key}={override.get_value_element_as_str()}" if not override.is_sweep_override() else _first(override)]
+
+
+def _first(override: Override) -> str:
+    return f"{override.key_or_group}={next(override.sweep_string_iterator())}"
+
+
+def _values(override: Override) -> list[object]:
+    """The values that an override gives: one, or all those of a sweep (of an open range of numbers none)."""
+    if not override.is_sweep_override():
+        return [override.value()]
+    if not override.is_discrete_sweep():
+        return []
+    return list(override.sweep_iterator())
+
+
+def _has_key(composed: DictConfig, key: str) -> bool:
+    node: object = composed
+    for part in key.split("."):
+        if isinstance(node, ListConfig) and part.isdigit() and int(part) < len(node):
+            node = node._get_node(int(part))
+        elif isinstance(node, DictConfig) and not node._is_none() and part in node._content:  # type: ignore[operator]
+            node = node._get_node(part)
+        else:
+            return False
+    return True
+
+
+def _type_problems(composed: DictConfig, key: str, value: object) -> list[str]:
+    if isinstance(value, str) and "${" in value:
+        return []
+    copy = OmegaConf.masked_copy(composed, [key.split(".")[0]])
+    try:
+        OmegaConf.update(copy, key, value, merge=True)
+    except OmegaConfBaseException as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        return [f"{key}={value}: {reason}"]
+    return []
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names)

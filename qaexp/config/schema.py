@@ -1,0 +1,163 @@
+"""The types of every config key, with its unit and whether it can change results; the values live in conf/.
+
+One dataclass a group. A field without a value is set by every YAML file of its group. `optimizer`, `schedule` and
+`trackers` are open nodes: their keys are those of the chosen YAML file, so that one file adds a choice.
+"""
+
+from __future__ import annotations
+
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+def key(help: str, *, unit: str = "", neutral: bool = False, low: float | None = None, high: float | None = None,
+        choices: tuple[str, ...] = ()) -> Any:
+    """Declare a config key.
+
+    Args:
+        help: What the key means, in one line.
+        unit: The unit of the value, for example `tokens`.
+        neutral: True when the key cannot change results, so that it is no part of a run's identity.
+        low: The smallest legal value, inclusive.
+        high: The largest legal value, inclusive.
+        choices: The legal words of a text key.
+    """
+    return field(default=MISSING, metadata={
+        "help": help, "unit": unit, "neutral": neutral, "low": low, "high": high, "choices": choices})
+
+
+@dataclass
+class SeedsConfig:
+    """Where each kind of randomness comes from; all but `dev` follow `seed` unless they are set."""
+
+    subset: int = key("seed of the draw of training examples", low=0, high=2**32 - 1)
+    init: int = key("seed of fresh weights", low=0, high=2**32 - 1)
+    order: int = key("seed of the order of batches", low=0, high=2**32 - 1)
+    dropout: int = key("seed of dropout", low=0, high=2**32 - 1)
+    dev: int = key("seed of the draw of dev examples; never follows `seed`", low=0, high=2**32 - 1)
+
+
+@dataclass
+class ProbeConfig:
+    """A question that is answered after each epoch."""
+
+    question: str = MISSING
+    context: str = MISSING
+
+
+@dataclass
+class DataConfig:
+    """Which examples."""
+
+    _target_: str = MISSING
+    source: str = key("where the examples come from", choices=("demo", "hub", "json"))
+    dataset: str | None = key("hub id of the data set (source=hub)")
+    config_name: str | None = key("name of the hub data set's configuration (source=hub)")
+    revision: str | None = key("commit of the hub data set (source=hub)")
+    train_file: str | None = key("SQuAD JSON, JSON lines or parquet file (source=json)", neutral=True)
+    dev_file: str | None = key("as train_file, for the dev split", neutral=True)
+    test_file: str | None = key("as train_file; scored once, at the end", neutral=True)
+    train_size: int | float | None = key("training examples: a number, a fraction below 1, or null for all", unit="examples")
+    dev_size: int | float | None = key("dev examples: a number, a fraction below 1, or null for all", unit="examples")
+    subset: str = key("how training examples are drawn",
+                      choices=("random", "stratified", "first", "answerable", "python_sample"))
+    on_bad: str = key("what a faulty example does", choices=("fail", "skip", "fix"))
+
+
+@dataclass
+class FeaturesConfig:
+    """How examples become features."""
+
+    max_length: int = key("tokens of a feature, question and special tokens included", unit="tokens", low=8)
+    doc_stride: int = key("overlap of neighbouring windows", unit="tokens", low=0)
+
+
+@dataclass
+class BatchesConfig:
+    """How features become batches: exactly one of batch_size and token_budget is set."""
+
+    batch_size: int | None = key("features of a micro-batch", unit="features", low=1)
+    token_budget: int | None = key("tokens of a micro-batch, padding counted", unit="tokens", low=1)
+    group_by_length: bool = key("put features of like length together")
+    shuffle: bool = key("a new order every epoch; false: the drawn order")
+
+
+@dataclass
+class ModelConfig:
+    """Which weights, and what is changed about them before training."""
+
+    _target_: str = MISSING
+    checkpoint: str = key("hub id, local folder (also another run's model/) or package://module/folder")
+    revision: str | None = key("commit, tag or branch of a hub checkpoint")
+    sha256: str | None = key("required sha256 of model.safetensors")
+    random_weights: bool = key("take only the architecture and the tokenizer; all weights are fresh")
+    hidden_dropout: float | None = key("dropout of hidden states; null: the checkpoint's own", low=0, high=0.99)
+    attention_dropout: float | None = key("dropout of attention weights; null: the checkpoint's own", low=0, high=0.99)
+    freeze_embeddings: bool = key("do not train the embeddings")
+    freeze_layers: int = key("do not train the first n layers (and the embeddings below them)", low=0)
+
+
+@dataclass
+class TrainerConfig:
+    """How the weights are trained."""
+
+    _target_: str = MISSING
+    epochs: int = key("passes over the training features; 0: evaluate only", low=0, high=100_000)
+    max_steps: int | None = key("stop after this many steps", unit="steps", low=1)
+    device: str = key("where to compute: auto, cpu, cuda, cuda:N or mps")
+    precision: str = key("number format of the forward pass", choices=("auto", "fp32", "bf16", "fp16"))
+    gradient_accumulation_steps: int = key("micro-batches of a step", low=1)
+    max_grad_norm: float | None = key("clip the gradient to this norm; null: never", low=1e-12)
+    layer_decay: float = key("learning rate of layer k from the top is lr * layer_decay**k", low=1e-3, high=1)
+    eval_every: int | None = key("steps between evaluations; null: after each epoch", unit="steps", low=1)
+    early_stopping_patience: int | None = key("evaluations without a better f1 before training stops", low=1)
+    keep: str = key("which epoch's weights are kept", choices=("last", "best"))
+    log_every: int = key("steps between two records in metrics.jsonl", unit="steps", neutral=True, low=1)
+    gradient_checkpointing: bool = key("recompute activations to save memory")
+    compile: bool = key("torch.compile the model")
+    deterministic: bool = key("promise the same bytes on CUDA too (slower)")
+
+
+@dataclass
+class DecodingConfig:
+    """How logits become answers."""
+
+    allow_no_answer: bool = key("may a question have no answer (SQuAD v2)")
+    n_best_size: int = key("best spans kept per example", low=1, high=1000)
+    max_answer_length: int = key("longest legal answer", unit="tokens", low=1)
+
+
+@dataclass
+class ReporterConfig:
+    """What is drawn from a finished run."""
+
+    _target_: str = MISSING
+    plots: bool = key("draw plots/*.png", neutral=True)
+    html: bool = key("write report.html", neutral=True)
+
+
+@dataclass
+class ExperimentConfig:
+    """One run, completely."""
+
+    name: str | None = key("the run's name and folder; a given name is stable, null draws a time stamp", neutral=True)
+    seed: int = key("the seed that all others follow", low=0, high=2**32 - 1)
+    seeds: SeedsConfig = field(default_factory=SeedsConfig)
+    threads: int | None = key("CPU threads; null: torch's default", neutral=True, low=1, high=1024)
+    probes: list[ProbeConfig] = key("questions that are answered after each epoch")
+    data: DataConfig = field(default_factory=DataConfig)
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    batches: BatchesConfig = field(default_factory=BatchesConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    schedule: dict[str, Any] = field(default_factory=dict)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    reporter: ReporterConfig = field(default_factory=ReporterConfig)
+    trackers: dict[str, Any] = field(default_factory=dict, metadata={"neutral": True})
+
+
+OPEN_NODES = ("optimizer", "schedule", "trackers")

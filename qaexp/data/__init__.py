@@ -1,0 +1,1 @@
+"""Examples, features and batches: everything between a data file and the first step."""

@@ -1,0 +1,174 @@
+"""The house: which room may import which, what readers may not load, who may write files, how things are called."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "qaexp"
+
+# An arrow (A imports B) only ever goes down. `errors` is the ground that every floor stands on.
+FLOORS = {
+    "errors": 0,
+    "model": 1, "runs": 1, "config": 1,
+    "data": 2, "reporting": 2,
+    "evaluation": 3, "training": 3,
+    "experiment": 4, "predictor": 4,
+    "commands": 5,
+    "cli": 6,
+}
+# `__init__` and `__main__` of the package are doors, not rooms.
+DOORS = ("__init__", "__main__")
+HYDRA_ROOMS = ("config", "commands")
+LIGHT_MODULES = ("qaexp.cli", "qaexp.runs.collect", "qaexp.runs.run", "qaexp.reporting.reporter", "qaexp.reporting.tables")
+HEAVY = ("torch", "transformers", "datasets", "accelerate", "hydra")
+FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "misc", "base", "manager")
+# The only modules that create or change files: the commit function, the lock and the reader of a pipe-free cache.
+WRITERS = ("runs/files.py", "runs/lock.py", "data/cache.py")
+WRITING_CALLS = ("write_text", "write_bytes", "to_csv", "to_parquet", "savetxt", "savez", "save_file", "touch")
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room(module: Path) -> str:
+    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Every module that is imported anywhere in a file, inside functions and under TYPE_CHECKING too."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names if node.module == "qaexp")
+    return found
+
+
+def arrows() -> list[tuple[str, str, str]]:
+    """(file, room of the file, room that it imports) for every arrow between two rooms."""
+    found = []
+    for module in modules():
+        origin = room(module)
+        for name in imported(ast.parse(module.read_text("utf-8"))):
+            if name.startswith("qaexp."):
+                target = name.split(".")[1]
+                if target in FLOORS and target != origin:
+                    found.append((str(module.relative_to(PACKAGE)), origin, target))
+    return found
+
+
+def test_every_module_stands_in_a_known_room() -> None:
+    assert {room(module) for module in modules()} - set(DOORS) <= set(FLOORS)
+
+
+def test_arrows_only_go_down() -> None:
+    wrong = [arrow for arrow in arrows() if arrow[1] not in DOORS and FLOORS[arrow[2]] >= FLOORS[arrow[1]]]
+    assert wrong == []
+
+
+def test_no_import_cycles() -> None:
+    graph: dict[str, set[str]] = {}
+    for module in modules():
+        name = ".".join(("qaexp", *module.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+        graph[name] = {found for found in imported(ast.parse(module.read_text("utf-8"))) if found.startswith("qaexp.")}
+    names = set(graph)
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, f"import cycle: {' -> '.join((*path[path.index(name):], name))}"
+        if name in done:
+            return
+        for target in sorted(graph[name] & names):
+            visit(target, (*path, name))
+        done.add(name)
+
+    for name in sorted(names - {"qaexp"}):
+        visit(name, ())
+
+
+def test_only_the_door_knows_hydra_and_omegaconf() -> None:
+    wrong = [
+        (str(module.relative_to(PACKAGE)), name)
+        for module in modules()
+        for name in imported(ast.parse(module.read_text("utf-8")))
+        if name.split(".")[0] in ("hydra", "omegaconf") and room(module) not in HYDRA_ROOMS
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("module", LIGHT_MODULES)
+def test_readers_stay_light(module: str) -> None:
+    code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def writing_calls(tree: ast.AST) -> list[str]:
+    """Calls that create or change a file: `open` with a writing mode, and the writing methods of libraries."""
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        ours = isinstance(owner, ast.Name) and owner.id in ("files", "run")
+        if isinstance(node.func, ast.Attribute) and name in WRITING_CALLS and not ours:
+            found.append(f"{name} (line {node.lineno})")
+        if name == "open" and any(mode in str(ast.literal_eval(value)) for value in _modes(node) for mode in "wax+"):
+            found.append(f"open for writing (line {node.lineno})")
+        if name == "save" and isinstance(owner, ast.Name) and owner.id in ("torch", "np", "numpy"):
+            found.append(f"{owner.id}.save (line {node.lineno})")
+        if name == "dump" and isinstance(owner, ast.Name) and owner.id in ("json", "pickle", "yaml"):
+            found.append(f"{owner.id}.dump (line {node.lineno})")
+    return found
+
+
+def _modes(call: ast.Call) -> list[ast.Constant]:
+    position = 1 if isinstance(call.func, ast.Name) else 0
+    given = [*call.args[position : position + 1], *(word.value for word in call.keywords if word.arg == "mode")]
+    return [value for value in given if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+
+
+def test_one_module_writes_files() -> None:
+    wrong = {
+        str(module.relative_to(PACKAGE)): calls
+        for module in modules()
+        if module.relative_to(PACKAGE).as_posix() not in WRITERS
+        and (calls := writing_calls(ast.parse(module.read_text("utf-8"))))
+    }
+    assert wrong == {}
+
+
+def test_the_write_rule_has_teeth() -> None:
+    bad = 'open("a", "w"); path.open("ab"); path.write_text("x"); torch.save(a, b); json.dump(a, f); frame.to_csv("a")'
+    assert len(writing_calls(ast.parse(bad))) == 6
+    assert writing_calls(ast.parse('open("a"); open("a", "rb"); path.open(); files.write_text("x"); write_bytes(p, d)')) == []
+
+
+def test_no_module_is_a_grab_bag() -> None:
+    assert [module for module in modules() if module.stem in FORBIDDEN_NAMES] == []
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [module for module in modules() if not ast.get_docstring(ast.parse(module.read_text("utf-8")))] == []
+
+
+def test_functions_are_short() -> None:
+    """At most 50 lines each, docstring not counted, and a median near ten."""
+    sizes = []
+    for module in modules():
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                text = ast.get_docstring(node, clean=False)
+                body = (node.end_lineno or node.lineno) - node.lineno + 1 - (len(text.splitlines()) if text else 0)
+                sizes.append((body, f"{module.relative_to(PACKAGE)}:{node.name}"))
+    assert [entry for entry in sizes if entry[0] > 50] == []
+    assert sorted(sizes)[len(sizes) // 2][0] <= 14
