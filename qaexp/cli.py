@@ -1,4 +1,4 @@
-"""The command line `qaexp <command>`: finds the command, and turns what goes wrong into one sentence and an exit code."""
+"""The command line `qaexp <command>`: finds the command, turns faults into one sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[0] not in COMMANDS:
         from qaexp.config.suggest import did_you_mean
 
-        print(f"qaexp: {words[0]!r} is no command{did_you_mean(words[0], COMMANDS)} (see qaexp --help)", file=sys.stderr)
+        print(
+            f"qaexp: {words[0]!r} is no command{did_you_mean(words[0], COMMANDS)} (see qaexp --help)", file=sys.stderr
+        )
         return 2
     return run_command(words[0], words[1:])
 
@@ -61,8 +63,14 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
 
 def _help() -> str:
     lines = [f"  {name:<10}{meaning}" for name, meaning in COMMANDS.items()]
-    return "\n".join([
-        "qaexp: experiments in extractive question answering.", "",
-        "usage: qaexp <command> [arguments]      qaexp <command> --help", "", *lines, "",
-        "start with: qaexp train                 (three minutes on two CPU cores, no network)",
-    ])
+    return "\n".join(
+        [
+            "qaexp: experiments in extractive question answering.",
+            "",
+            "usage: qaexp <command> [arguments]      qaexp <command> --help",
+            "",
+            *lines,
+            "",
+            "start with: qaexp train                 (three minutes on two CPU cores, no network)",
+        ]
+    )

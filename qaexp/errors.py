@@ -1,4 +1,4 @@
-"""What may go wrong for a user: one class per exit code, each message one sentence that says what, where and what to do."""
+"""What may go wrong for a user: one class per exit code, each message says what, where and what to do."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,8 +37,8 @@ def golden_dir() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Feature caches of tests stay out of the user's home."""
     folder = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("QAEXP_CACHE_DIR", str(folder))
-    yield folder
+    return folder

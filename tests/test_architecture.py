@@ -14,17 +14,28 @@ PACKAGE = Path(__file__).resolve().parent.parent / "qaexp"
 # An arrow (A imports B) only ever goes down. `errors` is the ground that every floor stands on.
 FLOORS = {
     "errors": 0,
-    "model": 1, "runs": 1, "config": 1,
-    "data": 2, "reporting": 2,
-    "evaluation": 3, "training": 3,
-    "experiment": 4, "predictor": 4,
+    "model": 1,
+    "runs": 1,
+    "config": 1,
+    "data": 2,
+    "reporting": 2,
+    "evaluation": 3,
+    "training": 3,
+    "experiment": 4,
+    "predictor": 4,
     "commands": 5,
     "cli": 6,
 }
 # `__init__` and `__main__` of the package are doors, not rooms.
 DOORS = ("__init__", "__main__")
 HYDRA_ROOMS = ("config", "commands")
-LIGHT_MODULES = ("qaexp.cli", "qaexp.runs.collect", "qaexp.runs.run", "qaexp.reporting.reporter", "qaexp.reporting.tables")
+LIGHT_MODULES = (
+    "qaexp.cli",
+    "qaexp.runs.collect",
+    "qaexp.runs.run",
+    "qaexp.reporting.reporter",
+    "qaexp.reporting.tables",
+)
 HEAVY = ("torch", "transformers", "datasets", "accelerate", "hydra")
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "misc", "base", "manager")
 # The only modules that create or change files: the commit function, the lock and the reader of a pipe-free cache.
@@ -83,7 +94,7 @@ def test_no_import_cycles() -> None:
     done: set[str] = set()
 
     def visit(name: str, path: tuple[str, ...]) -> None:
-        assert name not in path, f"import cycle: {' -> '.join((*path[path.index(name):], name))}"
+        assert name not in path, f"import cycle: {' -> '.join((*path[path.index(name) :], name))}"
         if name in done:
             return
         for target in sorted(graph[name] & names):
@@ -150,7 +161,10 @@ def test_one_module_writes_files() -> None:
 def test_the_write_rule_has_teeth() -> None:
     bad = 'open("a", "w"); path.open("ab"); path.write_text("x"); torch.save(a, b); json.dump(a, f); frame.to_csv("a")'
     assert len(writing_calls(ast.parse(bad))) == 6
-    assert writing_calls(ast.parse('open("a"); open("a", "rb"); path.open(); files.write_text("x"); write_bytes(p, d)')) == []
+    assert (
+        writing_calls(ast.parse('open("a"); open("a", "rb"); path.open(); files.write_text("x"); write_bytes(p, d)'))
+        == []
+    )
 
 
 def test_no_module_is_a_grab_bag() -> None:

@@ -30,7 +30,9 @@ def train_help() -> str:
 
 def _key_lines() -> list[str]:
     lines = [f"  {name:<40}{_meaning(item)}" for name, item in _leaves(ExperimentConfig, "")]
-    open_lines = [f"  {node + '.*':<40}the keywords of the chosen YAML file, e.g. see --cfg job -p {node}" for node in OPEN_NODES]
+    open_lines = [
+        f"  {node + '.*':<40}the keywords of the chosen YAML file, e.g. see --cfg job -p {node}" for node in OPEN_NODES
+    ]
     return lines + open_lines
 
 
@@ -49,4 +51,4 @@ def _leaves(schema: Any, prefix: str) -> list[tuple[str, Field[Any]]]:
 
 def _meaning(item: Field[Any]) -> str:
     unit, words = item.metadata.get("unit", ""), item.metadata.get("choices", ())
-    return item.metadata.get("help", "") + (f" [{unit}]" if unit else "") + (f": {' | '.join(words)}" if words else "")
+    return str(item.metadata.get("help", "")) + (f" [{unit}]" if unit else "") + (f": {' | '.join(words)}" if words else "")

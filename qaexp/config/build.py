@@ -71,15 +71,19 @@ def _is_optimizer(target: object) -> bool:
 
 
 def _refusal(name: object) -> str:
-    return (f"_target_={name} is refused: a config may name what is under qaexp. and optimizer classes of torch.optim "
-            "and transformers; allow your own package by QAEXP_ALLOW_TARGETS=my_package. in the environment")
+    return (
+        f"_target_={name} is refused: a config may name what is under qaexp. and optimizer classes of torch.optim "
+        "and transformers; allow your own package by QAEXP_ALLOW_TARGETS=my_package. in the environment"
+    )
 
 
 def _refuse_hidden_targets(keywords: Mapping[str, Any], owner: str) -> None:
     """Refuse `_target_`, `_args_` and the like below the node's own top: nothing of ours nests objects."""
     for key, value in keywords.items():
         if str(key).startswith("_") and key not in _SPECIAL_KEYS:
-            raise IntegrityError(f"{key} in the node of {owner} is refused: only _target_ and _partial_ may stand there")
+            raise IntegrityError(
+                f"{key} in the node of {owner} is refused: only _target_ and _partial_ may stand there"
+            )
         for inner in value if isinstance(value, list | tuple) else [value]:
             if isinstance(inner, Mapping):
                 if "_target_" in inner:
@@ -92,7 +96,9 @@ def _check_keywords(name: str, target: Any, given: set[str]) -> None:
     if any(item.kind is inspect.Parameter.VAR_KEYWORD for item in parameters.values()):
         return
     problems = [
-        f"{key} is no keyword of {name}{did_you_mean(key, parameters)}" for key in sorted(given) if key not in parameters
+        f"{key} is no keyword of {name}{did_you_mean(key, parameters)}"
+        for key in sorted(given)
+        if key not in parameters
     ]
     if problems:
         raise ConfigError(*problems)

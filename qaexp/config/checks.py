@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
+from qaexp.config.positions import checkpoint_folder, position_limit
 from qaexp.config.schema import ExperimentConfig
 
 # Legal values of the keys that the open nodes share, inclusive; None: the key may be null.
@@ -23,6 +23,8 @@ _OPEN_RANGES: dict[str, tuple[float, float]] = {
     "schedule.total_epochs": (1e-9, 1e6),
 }
 _MAY_BE_NULL = ("schedule.warmup_ratio", "schedule.warmup_steps", "schedule.total_epochs", "optimizer.eps")
+_LEGAL_NAME = re.compile(r"\w[\w.,=+@-]*")
+_LONGEST_NAME = 200
 # Tokens of a feature that belong to neither question nor context, at most, for any known family.
 _SPECIAL_TOKENS = 4
 
@@ -38,6 +40,7 @@ def check_config(config: ExperimentConfig) -> list[str]:
     """
     return [
         *_range_problems(config, ""),
+        *_seed_problems(config),
         *_open_problems(config),
         *_name_problems(config),
         *_data_problems(config),
@@ -50,18 +53,27 @@ def check_config(config: ExperimentConfig) -> list[str]:
 def _range_problems(node: Any, prefix: str) -> Iterator[str]:
     for item in fields(node):
         value, name = getattr(node, item.name), f"{prefix}{item.name}"
+        if name == "seeds":
+            continue
         if is_dataclass(value):
             yield from _range_problems(value, f"{name}.")
         elif isinstance(value, str) and item.metadata.get("choices") and value not in item.metadata["choices"]:
             yield f"{name}={value} is none of {', '.join(item.metadata['choices'])}"
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield from _number_problems(name, value, item.metadata.get("low"), item.metadata.get("high"),
-                                        item.metadata.get("unit", ""))
+            yield from _number_problems(
+                name, value, item.metadata.get("low"), item.metadata.get("high"), item.metadata.get("unit", "")
+            )
 
 
-def _number_problems(
-    name: str, value: float, low: float | None, high: float | None, unit: str = ""
-) -> Iterator[str]:
+def _seed_problems(config: ExperimentConfig) -> Iterator[str]:
+    """A bad `seed` is named once, not again for each seed that follows it."""
+    for item in fields(config.seeds):
+        value = getattr(config.seeds, item.name)
+        if value != config.seed:
+            yield from _number_problems(f"seeds.{item.name}", value, item.metadata["low"], item.metadata["high"])
+
+
+def _number_problems(name: str, value: float, low: float | None, high: float | None, unit: str = "") -> Iterator[str]:
     if not math.isfinite(value):
         yield f"{name}={value} is no finite number"
     elif (low is not None and value < low) or (high is not None and value > high):
@@ -88,16 +100,21 @@ def _open_problems(config: ExperimentConfig) -> Iterator[str]:
         else:
             yield from _number_problems(name, value, low, high)
     if config.schedule.get("warmup_steps") is not None and config.schedule.get("warmup_ratio"):
-        yield (f"schedule.warmup_steps={config.schedule['warmup_steps']} and schedule.warmup_ratio="
-               f"{config.schedule['warmup_ratio']} contradict each other; set one of them to null")
+        yield (
+            f"schedule.warmup_steps={config.schedule['warmup_steps']} and schedule.warmup_ratio="
+            f"{config.schedule['warmup_ratio']} contradict each other; set one of them to null"
+        )
 
 
 def _name_problems(config: ExperimentConfig) -> Iterator[str]:
-    from qaexp.runs.directory import name_problem
-
-    problem = name_problem(config.name) if config.name is not None else None
-    if problem:
-        yield f"name={config.name!r} {problem}"
+    name = config.name
+    if name is None:
+        return
+    if not _LEGAL_NAME.fullmatch(name) or len(name.encode()) > _LONGEST_NAME:
+        yield (
+            f"name={name!r} cannot be a folder's name here; use letters, digits, '.', '_', '-', '=' and ',', "
+            f"a letter or digit first, at most {_LONGEST_NAME} bytes"
+        )
 
 
 def _data_problems(config: ExperimentConfig) -> Iterator[str]:
@@ -106,7 +123,7 @@ def _data_problems(config: ExperimentConfig) -> Iterator[str]:
         if size is None:
             continue
         if isinstance(size, bool) or not math.isfinite(size) or size <= 0 or (size >= 1 and size != int(size)):
-            yield f"{name}={size} is neither a whole number of examples from 1 up, nor a fraction between 0 and 1, nor null"
+            yield f"{name}={size} is neither a whole number of examples from 1 up, a fraction between 0 and 1, nor null"
     files = {"train_file": data.train_file, "dev_file": data.dev_file, "test_file": data.test_file}
     if data.source == "json":
         for name in ("train_file", "dev_file"):
@@ -124,22 +141,30 @@ def _data_problems(config: ExperimentConfig) -> Iterator[str]:
 def _feature_problems(config: ExperimentConfig) -> Iterator[str]:
     features, longest = config.features, config.features.max_length
     if features.doc_stride > longest - _SPECIAL_TOKENS - 1:
-        yield (f"features.doc_stride={features.doc_stride} leaves no room in features.max_length={longest}; "
-               f"it may be 0 to {max(0, longest - _SPECIAL_TOKENS - 1)}")
+        yield (
+            f"features.doc_stride={features.doc_stride} leaves no room in features.max_length={longest}; "
+            f"it may be 0 to {max(0, longest - _SPECIAL_TOKENS - 1)}"
+        )
     if config.decoding.max_answer_length > longest:
-        yield (f"decoding.max_answer_length={config.decoding.max_answer_length} is more than "
-               f"features.max_length={longest}; lower it to at most {longest}")
+        yield (
+            f"decoding.max_answer_length={config.decoding.max_answer_length} is more than "
+            f"features.max_length={longest}; lower it to at most {longest}"
+        )
     limit = _checkpoint_limit(config.model.checkpoint)
     if limit is not None and longest > limit:
-        yield (f"features.max_length={longest} is more than the {limit} positions of "
-               f"model.checkpoint={config.model.checkpoint}; lower it to at most {limit}")
+        yield (
+            f"features.max_length={longest} is more than the {limit} positions of "
+            f"model.checkpoint={config.model.checkpoint}; lower it to at most {limit}"
+        )
 
 
 def _batch_problems(config: ExperimentConfig) -> Iterator[str]:
     size, budget = config.batches.batch_size, config.batches.token_budget
     if (size is None) == (budget is None):
-        yield (f"batches.batch_size={size} and batches.token_budget={budget}: exactly one of them is set; "
-               "put the other to null")
+        yield (
+            f"batches.batch_size={size} and batches.token_budget={budget}: exactly one of them is set; "
+            "put the other to null"
+        )
     if config.batches.group_by_length and not config.batches.shuffle:
         yield "batches.group_by_length=true needs batches.shuffle=true: grouped features are not in drawn order"
 
@@ -147,7 +172,9 @@ def _batch_problems(config: ExperimentConfig) -> Iterator[str]:
 def _device_problems(config: ExperimentConfig) -> Iterator[str]:
     trainer = config.trainer
     device, _, index = trainer.device.partition(":")
-    if device not in ("auto", "cpu", "cuda", "mps") or (":" in trainer.device and not (device == "cuda" and index.isdigit())):
+    if device not in ("auto", "cpu", "cuda", "mps") or (
+        ":" in trainer.device and not (device == "cuda" and index.isdigit())
+    ):
         yield f"trainer.device={trainer.device} is none of auto, cpu, cuda, cuda:N, mps"
     if device == "cpu" and trainer.precision == "fp16":
         yield "trainer.precision=fp16 needs a GPU, and trainer.device=cpu; choose fp32 or auto"
@@ -162,38 +189,3 @@ def _checkpoint_limit(checkpoint: str) -> int | None:
     except (OSError, ValueError):
         # A folder without a readable config.json is named when the checkpoint is opened.
         return None
-
-
-def checkpoint_folder(checkpoint: str) -> Path | None:
-    """The folder that a checkpoint names, or None for a hub id; packages are found, not imported.
-
-    >>> checkpoint_folder("distilbert/distilbert-base-uncased") is None
-    True
-    """
-    if checkpoint.startswith("package://"):
-        module, _, inside = checkpoint.removeprefix("package://").partition("/")
-        spec = find_spec(module) if module.isidentifier() else None
-        origin = spec.origin if spec else None
-        return Path(origin).parent / inside if origin else None
-    folder = Path(checkpoint).expanduser()
-    return folder if folder.is_dir() else None
-
-
-def position_limit(config_json: Mapping[str, Any]) -> int | None:
-    """The longest feature that a checkpoint's position embeddings allow, or None when it has no such limit.
-
-    The RoBERTa family counts positions from padding_idx + 1, so that 514 positions hold 512 tokens.
-
-    >>> position_limit({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1})
-    512
-    >>> position_limit({"model_type": "bert", "max_position_embeddings": 512})
-    512
-    >>> position_limit({"model_type": "deberta-v2", "max_position_embeddings": 512, "position_biased_input": False}) is None
-    True
-    """
-    positions = config_json.get("max_position_embeddings")
-    if not isinstance(positions, int) or isinstance(positions, bool) or config_json.get("position_biased_input") is False:
-        return None
-    if config_json.get("model_type") in ("roberta", "xlm-roberta", "camembert", "longformer", "mpnet"):
-        return positions - int(config_json.get("pad_token_id", 1)) - 1
-    return positions

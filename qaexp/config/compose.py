@@ -80,7 +80,10 @@ def check_command_line(
     overrides, problems = parse_overrides(lines)
     offered = choices([conf_directory(), *([config_dir] if config_dir else [])])
     kept = check_overrides(
-        overrides, offered, lambda groups: compose_config(groups, config_name=config_name, config_dir=config_dir), problems
+        overrides,
+        offered,
+        lambda groups: compose_config(groups, config_name=config_name, config_dir=config_dir),
+        problems,
     )
     try:
         config = to_config(compose_config(kept, config_name=config_name, config_dir=config_dir))

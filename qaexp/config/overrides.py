@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -28,9 +29,11 @@ def parse_overrides(lines: Sequence[str]) -> tuple[list[Override], list[str]]:
     for line in lines:
         try:
             parsed.append(parser.parse_override(line))
-        except OverrideParseException as error:
+        except HydraException as error:
             reason = " ".join(str(error).split())
-            problems.append(f"{line!r} is no override ({reason}); write key=value, and quote values with special characters")
+            problems.append(
+                f"{line!r} is no override ({reason}); write key=value, and quote values with special characters"
+            )
     return parsed, problems
 
 
@@ -100,7 +103,7 @@ def _check_choice(override: Override, choices: Mapping[str, Sequence[str]], prob
     unknown = [name for name in names if not _legal_choice(name, group, legal)]
     for name in unknown:
         allowed = f"; it offers {_list(legal)}" if legal else "; it offers nothing yet: add a file with --config-dir"
-        problems.append(f"{group}={name}: {group} has no {name!r}{allowed}{did_you_mean(str(name), legal)}")
+        problems.append(f"{group}={name!s}: {group} has no {name!r}{allowed}{did_you_mean(str(name), legal)}")
     if unknown:
         return []
     first = names[0] if not isinstance(names[0], list) else f"[{','.join(map(str, names[0]))}]"
@@ -173,9 +176,8 @@ def _has_key(composed: DictConfig, key: str) -> bool:
 def _type_problems(composed: DictConfig, key: str, value: object) -> list[str]:
     if isinstance(value, str) and "${" in value:
         return []
-    copy = OmegaConf.masked_copy(composed, [key.split(".")[0]])
     try:
-        OmegaConf.update(copy, key, value, merge=True)
+        OmegaConf.update(deepcopy(composed), key, value, merge=True)
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0].rstrip(".")
         return [f"{key}={value}: {reason}"]

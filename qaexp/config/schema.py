@@ -6,15 +6,21 @@ One dataclass a group. A field without a value is set by every YAML file of its 
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
 
 
-def key(help: str, *, unit: str = "", neutral: bool = False, low: float | None = None, high: float | None = None,
-        choices: tuple[str, ...] = ()) -> Any:
+def key(
+    help: str,
+    *,
+    unit: str = "",
+    neutral: bool = False,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
     """Declare a config key.
 
     Args:
@@ -25,8 +31,10 @@ def key(help: str, *, unit: str = "", neutral: bool = False, low: float | None =
         high: The largest legal value, inclusive.
         choices: The legal words of a text key.
     """
-    return field(default=MISSING, metadata={
-        "help": help, "unit": unit, "neutral": neutral, "low": low, "high": high, "choices": choices})
+    return field(
+        default=MISSING,
+        metadata={"help": help, "unit": unit, "neutral": neutral, "low": low, "high": high, "choices": choices},
+    )
 
 
 @dataclass
@@ -60,10 +68,13 @@ class DataConfig:
     train_file: str | None = key("SQuAD JSON, JSON lines or parquet file (source=json)", neutral=True)
     dev_file: str | None = key("as train_file, for the dev split", neutral=True)
     test_file: str | None = key("as train_file; scored once, at the end", neutral=True)
-    train_size: int | float | None = key("training examples: a number, a fraction below 1, or null for all", unit="examples")
+    train_size: int | float | None = key(
+        "training examples: a number, a fraction below 1, or null for all", unit="examples"
+    )
     dev_size: int | float | None = key("dev examples: a number, a fraction below 1, or null for all", unit="examples")
-    subset: str = key("how training examples are drawn",
-                      choices=("random", "stratified", "first", "answerable", "python_sample"))
+    subset: str = key(
+        "how training examples are drawn", choices=("random", "stratified", "first", "answerable", "python_sample")
+    )
     on_bad: str = key("what a faulty example does", choices=("fail", "skip", "fix"))
 
 
@@ -147,7 +158,7 @@ class ExperimentConfig:
     seed: int = key("the seed that all others follow", low=0, high=2**32 - 1)
     seeds: SeedsConfig = field(default_factory=SeedsConfig)
     threads: int | None = key("CPU threads; null: torch's default", neutral=True, low=1, high=1024)
-    probes: list[ProbeConfig] = key("questions that are answered after each epoch")
+    probes: list[ProbeConfig] = key("questions that are answered after each epoch")  # noqa: RUF009 (it is a field)
     data: DataConfig = field(default_factory=DataConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     batches: BatchesConfig = field(default_factory=BatchesConfig)

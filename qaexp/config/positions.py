@@ -1,0 +1,48 @@
+"""How long a feature may be: the position limit of a checkpoint, read from its config.json without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+
+def checkpoint_folder(checkpoint: str) -> Path | None:
+    """The folder that a checkpoint names, or None for a hub id; packages are found, not imported.
+
+    >>> checkpoint_folder("distilbert/distilbert-base-uncased") is None
+    True
+    """
+    if checkpoint.startswith("package://"):
+        module, _, inside = checkpoint.removeprefix("package://").partition("/")
+        spec = find_spec(module) if module.isidentifier() else None
+        origin = spec.origin if spec else None
+        return Path(origin).parent / inside if origin else None
+    folder = Path(checkpoint).expanduser()
+    return folder if folder.is_dir() else None
+
+
+def position_limit(config_json: Mapping[str, Any]) -> int | None:
+    """The longest feature that a checkpoint's position embeddings allow, or None when it has no such limit.
+
+    The RoBERTa family counts positions from padding_idx + 1, so that 514 positions hold 512 tokens.
+
+    >>> position_limit({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1})
+    512
+    >>> position_limit({"model_type": "bert", "max_position_embeddings": 512})
+    512
+    >>> relative = {"model_type": "deberta-v2", "max_position_embeddings": 512, "position_biased_input": False}
+    >>> position_limit(relative) is None
+    True
+    """
+    positions = config_json.get("max_position_embeddings")
+    if (
+        not isinstance(positions, int)
+        or isinstance(positions, bool)
+        or config_json.get("position_biased_input") is False
+    ):
+        return None
+    if config_json.get("model_type") in ("roberta", "xlm-roberta", "camembert", "longformer", "mpnet"):
+        return positions - int(config_json.get("pad_token_id", 1)) - 1
+    return positions

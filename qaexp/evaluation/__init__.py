@@ -1,0 +1,1 @@
+"""From a model's logits to answers, official metrics and the null threshold."""

@@ -1,0 +1,111 @@
+"""What a run directory holds: file names, words, the order of the numbers in summary.json, and legal run names."""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from qaexp.errors import ConfigError
+
+SCHEMA_VERSION = 1
+"""Rises when a key changes meaning; readers accept every older version and refuse newer ones by name."""
+
+STAGES = ("data", "features", "model", "training", "evaluation", "report")
+STATES = ("running", "completed", "failed", "preempted")
+FLAGS = ("null_collapse", "zero_learning_rate", "loss_spike", "gradient_explosion", "overfit_gap", "loss_not_falling",
+         "not_finite")
+
+HYDRA = ".hydra"
+LOCK = ".lock"
+CONFIG = "config.json"
+RUN = "run.json"
+ENVIRONMENT = "env.json"
+DATA = "data.json"
+METRICS = "metrics.jsonl"
+TIMINGS = "timings.jsonl"
+HISTORY = "history.csv"
+PREDICTIONS = "predictions.jsonl"
+CONTEXTS = "contexts.json"
+SCORES = "scores.csv"
+LOGITS = "logits.safetensors"
+MODEL = "model"
+CHECKPOINTS = "checkpoints"
+PLOTS = "plots"
+REPORT = "report.html"
+TRAIN_LOG = "train.log"
+DEBUG_LOG = "debug.log"
+SUMMARY = "summary.json"
+MANIFEST = "MANIFEST.json"
+
+RESULTS = (CONFIG, ENVIRONMENT, DATA, METRICS, HISTORY, PREDICTIONS, CONTEXTS, SCORES, LOGITS, MODEL)
+"""What the manifest covers; `MODEL` is a folder."""
+
+REBUILT = (SUMMARY, MANIFEST, DATA, METRICS, TIMINGS, HISTORY, PREDICTIONS, CONTEXTS, SCORES, LOGITS, MODEL, PLOTS,
+           REPORT)
+"""What an attempt that starts over takes away first: all but the logs, the checkpoints and what the start writes."""
+
+SUMMARY_KEYS = (
+    "exact", "f1", "has_ans_exact", "has_ans_f1", "no_ans_exact", "no_ans_f1",
+    "best_exact", "best_exact_thresh", "best_f1", "best_f1_thresh", "crossfit_exact", "crossfit_f1", "null_threshold",
+    "kept_epoch", "best_epoch", "best_epoch_f1", "train_loss", "train_accuracy",
+    "num_train_examples", "num_train_features", "num_dev_examples", "num_dev_features", "num_steps",
+    "train_seconds", "eval_seconds", "total_seconds", "tokens_per_second", "padding_share", "mfu", "peak_memory_mib",
+    "manifest_sha256",
+)
+"""Every key of summary.json in its order; `test_` before the name of a metric is legal too."""
+
+MAX_NAME_BYTES = 200
+_CONTROL_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
+_BIDI_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"
+
+
+def check_name(name: str) -> None:
+    """Refuse a run name that is no plain folder name.
+
+    Raises:
+        ConfigError: Naming the first thing that is wrong with it.
+
+    >>> check_name("notebook seed=2")
+    >>> check_name("../x")
+    Traceback (most recent call last):
+    qaexp.errors.ConfigError: name: '../x' holds '/'; use a plain folder name, for example name=first-try
+    """
+    for problem in _name_problems(name):
+        raise ConfigError(f"name: {_shortened(name)!r} {problem}; use a plain folder name, for example name=first-try")
+
+
+def default_name(now: datetime) -> str:
+    """Return a time stamp and four random hex digits, so that runs of the same second do not meet."""
+    return f"{now:%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}"
+
+
+def result_files(directory: Path) -> Iterator[Path]:
+    """Yield the files that the manifest covers, in the order of `RESULTS`, a folder's files by name."""
+    for name in RESULTS:
+        path = directory / name
+        if path.is_dir():
+            yield from sorted(inner for inner in path.rglob("*") if inner.is_file())
+        elif path.is_file():
+            yield path
+
+
+def _name_problems(name: str) -> Iterator[str]:
+    if not name:
+        yield "is empty"
+    if "/" in name:
+        yield "holds '/'"
+    if name.startswith((".", "-", " ")):
+        yield f"begins with {name[0]!r}"
+    if name.endswith(" "):
+        yield "ends with a space"
+    if any(unicodedata.category(c) in _CONTROL_CATEGORIES or c in _BIDI_CONTROLS for c in name):
+        yield "holds a control character"
+    if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
+        yield f"is longer than {MAX_NAME_BYTES} bytes"
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 60 else f"{name[:60]}..."

@@ -1,0 +1,134 @@
+"""What makes two runs the same run: a hash of all that can change the results, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import qaexp
+
+RESULTS_VERSION = 1
+"""Rises when a change of the code can change results; it is part of every run's identity."""
+
+RUN_ID_LENGTH = 8
+_EXACT_INTEGERS = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """All that can change the results of a run.
+
+    Attributes:
+        config: The resolved config without its neutral keys.
+        data: The fingerprint of the data: sha256 of the files, hub revision or generator version.
+        weights: The fingerprint of the weights: sha256 or resolved commit.
+        neutral: Dotted keys of the config that cannot change results.
+        results_version: The constant of the code that is raised when results change.
+    """
+
+    config: Mapping[str, Any]
+    data: Mapping[str, Any]
+    weights: Mapping[str, Any]
+    neutral: frozenset[str] = frozenset()
+    results_version: int = RESULTS_VERSION
+
+    @property
+    def sha256(self) -> str:
+        """The hash that equal runs share, in hex."""
+        return hashlib.sha256(canonical_json({"config": self.config, **self.inputs}).encode()).hexdigest()
+
+    @property
+    def run_id(self) -> str:
+        """The first eight hex digits of the hash."""
+        return self.sha256[:RUN_ID_LENGTH]
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What the identity holds beside the config."""
+        return {"data": self.data, "weights": self.weights, "results_version": self.results_version}
+
+    def changes(self, stored_config: Mapping[str, Any], stored_inputs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+        """Return `{dotted key: (stored value, value now)}` for all that differs from a stored run."""
+        stored = _leaves({**without_keys(stored_config, self.neutral), **stored_inputs})
+        now = _leaves({**self.config, **self.inputs})
+        keys = [*now, *(key for key in stored if key not in now)]
+        return {key: (stored.get(key), now.get(key)) for key in keys if stored.get(key) != now.get(key)}
+
+
+def identify(config: Mapping[str, Any], neutral: Collection[str], data: Mapping[str, Any],
+             weights: Mapping[str, Any]) -> Identity:
+    """Return the identity of a run of `config` (resolved, JSON-able) on this data with these weights.
+
+    Args:
+        config: The whole config.
+        neutral: Dotted keys that cannot change results; a key of a group takes the whole group away.
+        data: The data's fingerprint.
+        weights: The weights' fingerprint.
+
+    >>> one = identify({"name": "a", "seed": 2}, {"name"}, {}, {})
+    >>> one.run_id == identify({"seed": 2, "name": "b"}, {"name"}, {}, {}).run_id
+    True
+    """
+    return Identity(without_keys(config, neutral), data, weights, frozenset(neutral))
+
+
+def without_keys(config: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    """Return a copy of a tree without some dotted keys; a key that is not there is fine.
+
+    >>> without_keys({"trainer": {"lr": 1, "log_every": 5}, "name": "a"}, {"trainer.log_every", "name"})
+    {'trainer': {'lr': 1}}
+    """
+    heads = {key for key in keys if "." not in key}
+    kept = {}
+    for name, value in config.items():
+        if name not in heads:
+            inner = {key.partition(".")[2] for key in keys if key.startswith(f"{name}.")}
+            kept[name] = without_keys(value, inner) if isinstance(value, Mapping) else value
+    return kept
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one text of a tree: sorted keys, no spaces, ASCII, floats by repr, whole floats as integers.
+
+    Raises:
+        ValueError: When a number is NaN or infinite.
+
+    >>> canonical_json({"b": 1.0, "a": [0.1, None, True]})
+    '{"a":[0.1,null,true],"b":1}'
+    """
+    return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def code_hash(package: Path | None = None) -> str:
+    """Return the sha256 over the package's Python files, names and contents; recorded, but no part of the identity."""
+    root = package or Path(qaexp.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py"), key=lambda path: path.relative_to(root).as_posix()):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_INTEGERS:
+        return int(value)
+    return value
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            found.update(_leaves(value, f"{prefix}{key}."))
+        else:
+            found[f"{prefix}{key}"] = _canonical(value)
+    return found

@@ -1,0 +1,151 @@
+"""One process per run directory: a kernel lock, which dies with its owner, and a heartbeat for other machines."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from qaexp.errors import BusyError, StorageError
+from qaexp.runs.directory import LOCK
+from qaexp.runs.files import storage_errors
+
+HEARTBEAT_SECONDS = 60.0
+STALE_SECONDS = 300.0
+"""After this long without a heartbeat, the owner on another machine counts as dead."""
+
+_OWNER_WAIT_SECONDS = 2.0
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def this_process() -> dict[str, Any]:
+    """Return what names this process among all machines: host, pid and boot_id (empty where the system has none)."""
+    boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "boot_id": boot_id}
+
+
+@contextmanager
+def hold(directory: Path, *, steal: bool = False) -> Iterator[None]:
+    """Keep the directory's lock for the body.
+
+    Args:
+        directory: An existing folder.
+        steal: Take it from an owner on another machine, whose kernel lock may outlive it.
+
+    Raises:
+        BusyError: When another process has it, naming that process.
+        StorageError: When the lock file cannot be opened.
+    """
+    path = directory / LOCK
+    with storage_errors(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    try:
+        _lock(descriptor, directory, steal=steal)
+        with storage_errors(path):
+            # Written through the descriptor that holds the lock: a renamed file would be another file, unlocked.
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(this_process()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def check_heartbeat(directory: Path, record: Mapping[str, Any], now: datetime, *, steal: bool = False) -> None:
+    """Refuse a directory whose run.json says that another machine works on it: kernel locks may not reach that far.
+
+    Args:
+        directory: The run directory, for the message.
+        record: What run.json holds.
+        now: The time now, with its zone.
+        steal: Take it all the same.
+
+    Raises:
+        BusyError: When the heartbeat is younger than `STALE_SECONDS`.
+    """
+    if record.get("state") != "running" or _is_here(record) or steal:
+        return
+    with suppress(TypeError, ValueError):
+        age = (now - datetime.fromisoformat(record["heartbeat"])).total_seconds()
+        if abs(age) < STALE_SECONDS:
+            raise _busy(directory, record) from None
+
+
+@contextmanager
+def heartbeat(beat: Callable[[], None], seconds: float = HEARTBEAT_SECONDS) -> Iterator[None]:
+    """Call `beat` every so often while the body runs; a beat that cannot be written is left out."""
+    stopped = threading.Event()
+
+    def work() -> None:
+        while not stopped.wait(seconds):
+            with suppress(StorageError):
+                beat()
+
+    thread = threading.Thread(target=work, name="qaexp-heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def utc_now() -> datetime:
+    """Return the time now, in UTC."""
+    return datetime.now(UTC)
+
+
+def _lock(descriptor: int, directory: Path, *, steal: bool) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = _wait_for_owner(descriptor)
+        if not steal or _is_here(owner):
+            raise _busy(directory, owner) from None
+    except OSError as error:
+        raise StorageError(f"{directory}: its file system knows no locks ({error.strerror}); choose a folder on another "
+                           "one") from error
+
+
+def _wait_for_owner(descriptor: int) -> dict[str, Any]:
+    """Return who holds the lock: a winner of the same moment has yet to write its name over a dead owner's."""
+    deadline = time.monotonic() + _OWNER_WAIT_SECONDS
+    while True:
+        with suppress(ValueError):
+            owner = json.loads(os.pread(descriptor, 4096, 0))
+            if isinstance(owner, dict) and (not _is_here(owner) or _is_alive(owner.get("pid"))):
+                return owner
+        if time.monotonic() > deadline:
+            return {}
+        time.sleep(0.02)
+
+
+def _is_here(owner: Mapping[str, Any]) -> bool:
+    """Say whether an owner ran under this kernel, or on this machine before it was started anew."""
+    here = this_process()
+    return owner.get("host") == here["host"] or (here["boot_id"] != "" and owner.get("boot_id") == here["boot_id"])
+
+
+def _is_alive(pid: Any) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, TypeError, OverflowError):
+        return False
+    return True
+
+
+def _busy(directory: Path, owner: Mapping[str, Any]) -> BusyError:
+    way_out = "wait for it or choose another name"
+    if owner and not _is_here(owner):
+        way_out += "; if that machine is gone, steal_lock=true takes the directory over"
+    return BusyError(f"{directory}: process {owner.get('pid', '(unknown)')} on {owner.get('host', '(unknown)')} works in "
+                     f"it; {way_out}")
