@@ -1,18 +1,21 @@
-"""The words after `qaexp train`: Hydra's flags and overrides, in any order."""
+"""The words after a command, and how its numbers are printed; those of `train` are Hydra's, in any order."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 from qaexp.config.conf import CONFIG_NAME
 from qaexp.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Arguments:
+class TrainArguments:
     """A parsed command line of `qaexp train`.
 
     Attributes:
@@ -32,25 +35,20 @@ class Arguments:
     config_dir: Path | None
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise ConfigError(f"{message} (see qaexp train --help)")
-
-
-def parse_arguments(argv: Sequence[str]) -> Arguments:
+def parse_train_arguments(argv: Sequence[str]) -> TrainArguments:
     """Tell flags from overrides.
 
     Hydra's own parser takes overrides only in one block (`name=a -m seed=0,1` fails there), so its flags are listed
     here and may stand anywhere.
 
-    >>> found = parse_arguments(["name=a", "-m", "seed=0,1"])
+    >>> found = parse_train_arguments(["name=a", "-m", "seed=0,1"])
     >>> found.overrides, found.flags
     (('name=a', 'seed=0,1'), ('-m',))
 
     Raises:
         ConfigError: For an unknown flag.
     """
-    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser = CommandParser("train", "", add_help=False)
     parser.add_argument("overrides", nargs="*")
     for flags in (
         ("--help", "-h"),
@@ -80,7 +78,7 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     if found.config_dir is not None and not found.config_dir.is_dir():
         raise ConfigError(f"--config-dir {found.config_dir} is no folder; give a folder with YAML files in groups")
     shows = bool(found.cfg or found.info or found.shell_completion or found.hydra_help or found.version)
-    return Arguments(
+    return TrainArguments(
         overrides=tuple(found.overrides),
         flags=tuple(rest),
         runs=not shows,
@@ -88,3 +86,40 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
         config_name=found.config_name.removesuffix(".yaml"),
         config_dir=found.config_dir,
     )
+
+
+class CommandParser(argparse.ArgumentParser):
+    """argparse with our way to fail: a ConfigError, so that the exit code and the form of the message are ours."""
+
+    def __init__(self, command: str, description: str, *, add_help: bool = True) -> None:
+        """Name the command and what it does."""
+        super().__init__(prog=f"qaexp {command}", description=description, allow_abbrev=False, add_help=add_help)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise ConfigError(f"{message} (see {self.prog} --help)")
+
+    def add_number(
+        self, flag: str, kind: type[int] | type[float], default: float | None, help: str, low: float | None = None
+    ) -> None:
+        """Add a finite number."""
+
+        def read(text: str) -> float:
+            value = kind(text)
+            if not math.isfinite(value) or (low is not None and value < low):
+                raise argparse.ArgumentTypeError(
+                    f"{text} is {'below ' + str(low) if low is not None else 'not finite'}"
+                )
+            return value
+
+        read.__name__ = "number" if kind is float else "whole number"
+        self.add_argument(flag, type=read, default=default, help=help, metavar="N")
+
+
+def print_metrics(metrics: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print metrics: one flat JSON document, or a line each."""
+    if as_json:
+        print(json.dumps(metrics, indent=1, allow_nan=False))
+        return
+    for name, value in metrics.items():
+        print(f"{name:<20}{'-' if value is None else f'{value:.4f}' if isinstance(value, float) else value}")

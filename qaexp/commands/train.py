@@ -9,7 +9,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, NoReturn
 
-from qaexp.commands.arguments import Arguments, parse_arguments
+from qaexp.commands.arguments import TrainArguments, parse_train_arguments
 from qaexp.errors import QaexpError
 
 
@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         QaexpError: Whatever went wrong, with all problems of a config at once.
     """
-    arguments = parse_arguments(argv)
+    arguments = parse_train_arguments(argv)
     if arguments.wants_help:
         from qaexp.commands.train_help import train_help
 
@@ -63,7 +63,7 @@ def run(*overrides: str) -> dict[str, Any]:
     return run_experiment(config, Path("outputs", name).resolve(), overrides=lines)
 
 
-def _through_hydra(arguments: Arguments, lines: Sequence[str], task: Callable[[Any], None]) -> None:
+def _through_hydra(arguments: TrainArguments, lines: Sequence[str], task: Callable[[Any], None]) -> None:
     """Run Hydra's own main with the flags in front, where its parser wants them."""
     import hydra
 

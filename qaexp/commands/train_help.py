@@ -51,4 +51,8 @@ def _leaves(schema: Any, prefix: str) -> list[tuple[str, Field[Any]]]:
 
 def _meaning(item: Field[Any]) -> str:
     unit, words = item.metadata.get("unit", ""), item.metadata.get("choices", ())
-    return str(item.metadata.get("help", "")) + (f" [{unit}]" if unit else "") + (f": {' | '.join(words)}" if words else "")
+    return (
+        str(item.metadata.get("help", ""))
+        + (f" [{unit}]" if unit else "")
+        + (f": {' | '.join(words)}" if words else "")
+    )

@@ -53,15 +53,30 @@ def allowed_prefixes() -> tuple[str, ...]:
 def _locate(name: object) -> Any:
     if not isinstance(name, str) or not (name.startswith(allowed_prefixes()) or _OPTIMIZERS.match(name)):
         raise IntegrityError(_refusal(name))
-    module_name, _, attribute = name.rpartition(".")
-    try:
-        target = getattr(import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"_target_={name} does not exist ({error}); check the spelling") from error
+    target = _resolve(name)
     resolved = f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', '')}"
     if not (resolved.startswith(allowed_prefixes()) or (_OPTIMIZERS.match(name) and _is_optimizer(target))):
         raise IntegrityError(_refusal(f"{name} (which is {resolved})"))
     return target
+
+
+def _resolve(name: str) -> Any:
+    """Import as much of a dotted name as is a module, and read the rest as attributes: a detour shows in the result."""
+    parts = name.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        module_name = ".".join(parts[:length])
+        try:
+            target: Any = import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name is not None and module_name.startswith(error.name):
+                continue
+            raise ConfigError(f"_target_={name} cannot be imported: {error}; install what it needs") from error
+        for attribute in parts[length:]:
+            target = getattr(target, attribute, None)
+        if target is not None:
+            return target
+        break
+    raise ConfigError(f"_target_={name} does not exist; check the spelling")
 
 
 def _is_optimizer(target: object) -> bool:

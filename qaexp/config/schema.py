@@ -6,8 +6,8 @@ One dataclass a group. A field without a value is set by every YAML file of its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, get_type_hints
 
 from omegaconf import MISSING
 
@@ -172,3 +172,21 @@ class ExperimentConfig:
 
 
 OPEN_NODES = ("optimizer", "schedule", "trackers")
+# What a fingerprint of the content identifies better than a name: another path to the same weights is the same run.
+_IDENTIFIED_BY_CONTENT = ("model.checkpoint", "model.revision", "model.sha256")
+
+
+def neutral_keys() -> frozenset[str]:
+    """Dotted keys that are no part of a run's identity, whole groups (`reporter`, `trackers`) among them."""
+    found = {"reporter", "trackers", *_IDENTIFIED_BY_CONTENT}
+
+    def walk(schema: Any, prefix: str) -> None:
+        hints = get_type_hints(schema)
+        for item in fields(schema):
+            if item.metadata.get("neutral"):
+                found.add(f"{prefix}{item.name}")
+            elif is_dataclass(hints[item.name]):
+                walk(hints[item.name], f"{prefix}{item.name}.")
+
+    walk(ExperimentConfig, "")
+    return frozenset(found)

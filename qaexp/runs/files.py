@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,9 @@ def write_json_lines(path: Path, records: Iterable[Any]) -> None:
     write_text(path, "".join(json_line(record) for record in records))
 
 
-def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Commit a CSV table; see `csv_text`."""
-    write_text(path, csv_text(columns, rows))
+    write_text(path, csv_text(rows))
 
 
 def make_directory(path: Path) -> None:

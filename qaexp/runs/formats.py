@@ -1,11 +1,11 @@
-"""How records look as text, and back: JSON for people, JSON lines, and CSV that no spreadsheet runs as a formula."""
+"""How records look as text, and back: JSON, JSON lines, CSV that no spreadsheet runs, text that is safe to print."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +31,25 @@ def json_line(record: Any) -> str:
     return json.dumps(record, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    r"""Return a CSV table: floats in full, None as an empty cell, `\n` line ends.
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    r"""Return a CSV table: the keys of the first row, floats in full, None as an empty cell, `\n` line ends.
 
     A text that a spreadsheet would take for a formula gets a leading `'`, and so does a text that begins with `'`, so
     that `csv_rows` can take it off again. Numbers are left alone.
 
-    >>> csv_text(["id", "f1", "answer"], [["a", -0.5, "=1+1"], ["b", None, "Paris"]])
+    Raises:
+        ValueError: When a row has other keys than the first one.
+
+    >>> csv_text([{"id": "a", "f1": -0.5, "answer": "=1+1"}, {"id": "b", "f1": None, "answer": "Paris"}])
     "id,f1,answer\na,-0.5,'=1+1\nb,,Paris\n"
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_guarded(value) for value in row] for row in rows)
-    return out.getvalue()
+    columns = list(rows[0]) if rows else []
+    lines = [columns]
+    for row in rows:
+        if row.keys() != rows[0].keys():
+            raise ValueError(f"a row has the keys {list(row)}, the first one has {columns}")
+        lines.append([_guarded(row[column]) for column in columns])
+    return "".join(",".join(map(_quoted, line)) + "\n" for line in lines)
 
 
 def csv_rows(text: str) -> list[dict[str, str]]:
@@ -66,8 +71,29 @@ def csv_rows(text: str) -> list[dict[str, str]]:
     return [dict(zip(rows[0], map(_unguarded, row), strict=True)) for row in rows[1:]]
 
 
+def visible(text: str) -> str:
+    r"""Return `text` with control characters as escapes, so that printing it cannot steer a terminal.
+
+    >>> print(visible("a\x1b]0;b\n\u202ec"))
+    a\x1b]0;b
+    \u202ec
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    # A space that is not U+0020 (say, between digits) is unprintable to Python, but harmless.
+    return character if character.isspace() and ord(character) >= 0xA0 else repr(character)[1:-1]
+
+
 def _guarded(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+
+
+def _quoted(value: Any) -> str:
+    """Return a cell; csv.writer would leave a lone carriage return bare when lines end in a line feed."""
+    text = "" if value is None else str(value)
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text
 
 
 def _unguarded(cell: str) -> str:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import qaexp
-
 RESULTS_VERSION = 1
 """Rises when a change of the code can change results; it is part of every run's identity."""
 
@@ -105,7 +103,7 @@ def canonical_json(value: Any) -> str:
 
 def code_hash(package: Path | None = None) -> str:
     """Return the sha256 over the package's Python files, names and contents; recorded, but no part of the identity."""
-    root = package or Path(qaexp.__file__).parent
+    root = package or Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py"), key=lambda path: path.relative_to(root).as_posix()):
         content = path.read_bytes()

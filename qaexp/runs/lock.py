@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import socket
 import threading
@@ -72,10 +73,8 @@ def check_heartbeat(directory: Path, record: Mapping[str, Any], now: datetime, *
     """
     if record.get("state") != "running" or _is_here(record) or steal:
         return
-    with suppress(TypeError, ValueError):
-        age = (now - datetime.fromisoformat(record["heartbeat"])).total_seconds()
-        if abs(age) < STALE_SECONDS:
-            raise _busy(directory, record) from None
+    if _age_seconds(record.get("heartbeat"), now) < STALE_SECONDS:
+        raise _busy(directory, record)
 
 
 @contextmanager
@@ -110,8 +109,8 @@ def _lock(descriptor: int, directory: Path, *, steal: bool) -> None:
         if not steal or _is_here(owner):
             raise _busy(directory, owner) from None
     except OSError as error:
-        raise StorageError(f"{directory}: its file system knows no locks ({error.strerror}); choose a folder on another "
-                           "one") from error
+        raise StorageError(f"{directory}: its file system knows no locks ({error.strerror}); choose a folder on "
+                           "another one") from error
 
 
 def _wait_for_owner(descriptor: int) -> dict[str, Any]:
@@ -130,7 +129,16 @@ def _wait_for_owner(descriptor: int) -> dict[str, Any]:
 def _is_here(owner: Mapping[str, Any]) -> bool:
     """Say whether an owner ran under this kernel, or on this machine before it was started anew."""
     here = this_process()
-    return owner.get("host") == here["host"] or (here["boot_id"] != "" and owner.get("boot_id") == here["boot_id"])
+    same_kernel = here["boot_id"] != "" and owner.get("boot_id") == here["boot_id"]
+    return same_kernel or bool(owner.get("host") == here["host"])
+
+
+def _age_seconds(heartbeat: Any, now: datetime) -> float:
+    """Return the distance from a time stamp in either direction, as clocks differ; what is none is infinitely old."""
+    try:
+        return abs((now - datetime.fromisoformat(heartbeat)).total_seconds())
+    except (TypeError, ValueError):
+        return math.inf
 
 
 def _is_alive(pid: Any) -> bool:
@@ -147,5 +155,5 @@ def _busy(directory: Path, owner: Mapping[str, Any]) -> BusyError:
     way_out = "wait for it or choose another name"
     if owner and not _is_here(owner):
         way_out += "; if that machine is gone, steal_lock=true takes the directory over"
-    return BusyError(f"{directory}: process {owner.get('pid', '(unknown)')} on {owner.get('host', '(unknown)')} works in "
-                     f"it; {way_out}")
+    pid, host = owner.get("pid", "(unknown)"), owner.get("host", "(unknown)")
+    return BusyError(f"{directory}: process {pid} on {host} works in it; {way_out}")

@@ -14,7 +14,7 @@ from qaexp.runs.formats import csv_rows
 
 MEBIBYTE = 2**20
 MAX_JSON_BYTES = 64 * MEBIBYTE
-MAX_TABLE_BYTES = 2048 * MEBIBYTE
+MAX_TABLE_BYTES = 1024 * MEBIBYTE
 
 
 @dataclass(frozen=True, slots=True)

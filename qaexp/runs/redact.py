@@ -62,10 +62,10 @@ class Redactor:
         return _ASSIGNMENT.sub(_without_value, text)
 
     def config_text(self, text: str) -> str:
-        """Return a YAML or JSON config without its secrets: here `key: value` counts too, which prose may hold.
+        r"""Return a YAML or JSON config without its secrets: here `key: value` counts too, which prose may hold.
 
-        >>> Redactor({}).config_text("job:\\n  env_set:\\n    A: b\\npassword: x")
-        'job:\\n  env_set:\\n    A: <redacted>\\npassword: <redacted>'
+        >>> Redactor({}).config_text("job:\n  env_set:\n    A: b\npassword: x")
+        'job:\n  env_set:\n    A: <redacted>\npassword: <redacted>'
         """
         text = _ENV_SET.sub(lambda block: _ENV_ITEM.sub(rf"\1{REDACTED}", block[0]), self.text(text))
         return _CONFIG_LINE.sub(_without_value, text)

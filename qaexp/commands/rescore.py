@@ -1,0 +1,88 @@
+"""`qaexp rescore`: decode a run's stored logits again with other settings, without the model."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qaexp.commands.arguments import CommandParser, print_metrics
+from qaexp.errors import ConfigError, IntegrityError
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the official metrics of a run's stored logits.
+
+    Args:
+        argv: The run directory and the settings that differ from the run's.
+
+    Returns:
+        0.
+
+    Raises:
+        QaexpError: The directory holds no completed run, or a setting is out of range.
+    """
+    arguments = _parser().parse_args(list(argv))
+    metrics = rescore(
+        arguments.run,
+        null_threshold=arguments.null_threshold,
+        max_answer_length=arguments.max_answer_length,
+        n_best_size=arguments.n_best_size,
+    )
+    print_metrics(metrics, as_json=arguments.json)
+    return 0
+
+
+def rescore(
+    directory: Path,
+    *,
+    null_threshold: float = 0.0,
+    max_answer_length: int | None = None,
+    n_best_size: int | None = None,
+) -> dict[str, Any]:
+    """Decode and score again what a run stored.
+
+    Args:
+        directory: A completed run.
+        null_threshold: Answer nothing where null_score_diff is above it.
+        max_answer_length: Tokens; None: the run's own.
+        n_best_size: Spans; None: the run's own.
+
+    Returns:
+        The metrics by the names of summary.json, with num_dev_examples and num_dev_features.
+
+    Raises:
+        IntegrityError: The directory is no run, or its files do not fit together.
+        ConfigError: The run is not completed.
+    """
+    from qaexp.evaluation.evaluate import evaluate
+    from qaexp.evaluation.outputs import read_logits, stored_examples
+    from qaexp.runs.collect import read_run
+    from qaexp.runs.directory import LOGITS
+
+    run = read_run(directory)
+    if run.summary is None:
+        raise ConfigError(
+            f"{directory} is not completed (state {run.run.get('state')}); run the same command again first"
+        )
+    try:
+        examples = stored_examples(run.predictions().rows, run.contexts())
+        features, logits = read_logits((directory / LOGITS).read_bytes())
+    except (OSError, KeyError) as error:
+        raise IntegrityError(f"{directory}: its predictions or logits are incomplete ({error}); train again") from error
+    decoding = {**run.config["decoding"]}
+    changed = {"max_answer_length": max_answer_length, "n_best_size": n_best_size}
+    decoding.update({name: value for name, value in changed.items() if value is not None})
+    scored = evaluate(examples, features, logits, null_threshold=null_threshold, **decoding)
+    return {**scored.metrics, "num_dev_examples": len(examples), "num_dev_features": len(features)}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = CommandParser("rescore", "Decode a run's stored logits again, without the model.")
+    parser.add_argument("run", type=Path, help="a run directory")
+    parser.add_number("--null-threshold", float, 0.0, "answer nothing where null_score_diff is above it (default 0)")
+    parser.add_number("--max-answer-length", int, None, "longest answer in tokens (default: the run's)", low=1)
+    parser.add_number("--n-best-size", int, None, "best spans kept (default: the run's)", low=1)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser

@@ -1,0 +1,149 @@
+"""Where the files of a hub data set at one commit are: in a local cache, or fetched from the hub within bounds.
+
+`datasets.load_dataset` without a network takes the newest cached revision, whatever revision was asked for (tried with
+datasets 5.2). Here the commit is part of the path that is looked up, and a file's content is held against the sha256
+that the hub's cache names it by, so a pinned revision is what it says or is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import threading
+from pathlib import Path
+
+from qaexp.errors import ConfigError, DataError
+
+SPLITS = {"train": "train", "dev": "validation"}
+PROBE_TIMEOUT_SECONDS = 3.0
+_NAME = re.compile(r"[\w-][\w.-]*")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_log = logging.getLogger(__name__)
+
+
+def check_pin(dataset: str | None, config_name: str | None, revision: str | None) -> tuple[str, str, str]:
+    """Return the three keys of a hub data set if they pin it.
+
+    Raises:
+        ConfigError: One is missing or is no legal name, or the revision is a branch or tag, which can move.
+    """
+    problems = []
+    parts = (dataset or "").split("/")
+    if len(parts) != 2 or not all(map(_NAME.fullmatch, parts)):
+        problems.append(f"data.dataset is {dataset!r}, it must be a hub id such as rajpurkar/squad_v2.")
+    if not _NAME.fullmatch(config_name or ""):
+        problems.append(f"data.config_name is {config_name!r}, it must name a configuration such as squad_v2.")
+    if not _COMMIT.fullmatch(revision or ""):
+        problems.append(f"data.revision is {revision!r}, it must be a full commit hash of 40 hex digits: a branch or "
+                        "tag can move, and runs on it could not be compared.")
+    if problems:
+        raise ConfigError(*problems)
+    return str(dataset), str(config_name), str(revision)
+
+
+def hub_files(dataset: str, config_name: str, revision: str) -> dict[str, Path]:
+    """Find the file of each split at a commit: in the hub's cache, in that of `datasets`, or on the hub.
+
+    Returns:
+        `train` and `dev` with a parquet or Arrow file each.
+
+    Raises:
+        DataError: It is not cached and the hub cannot be reached (known within about five seconds) or refuses it, or
+            a cached file is damaged. The message has the command that fetches the data set beforehand.
+    """
+    from huggingface_hub import constants
+
+    cached = _hub_cache(dataset, config_name, revision) or _datasets_cache(dataset, config_name, revision)
+    if cached:
+        _log.info("%s at %s is read from the cache: %s", dataset, revision, cached["train"].parent)
+        return cached
+    if constants.HF_HUB_OFFLINE or os.environ.get("HF_DATASETS_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        raise _unavailable(dataset, config_name, revision, "the offline flag is set (HF_HUB_OFFLINE)")
+    try:
+        _probe(dataset, revision)
+        found = _hub_cache(dataset, config_name, revision, is_local=False)
+    except DataError:
+        raise
+    except Exception as error:
+        first_line = str(error).strip().partition("\n")[0]
+        reason = f"{constants.ENDPOINT}: {type(error).__name__}: {first_line}"
+        raise _unavailable(dataset, config_name, revision, reason) from error
+    if found is None:
+        raise DataError(f"{dataset} has no {config_name}/train-*.parquet and {config_name}/validation-*.parquet (one "
+                        f"file each) at revision {revision}; save its splits as parquet files and take data=json.")
+    return found
+
+
+def _hub_cache(dataset: str, config_name: str, revision: str, *, is_local: bool = True) -> dict[str, Path] | None:
+    """Return the parquet files of a snapshot, complete and undamaged; not local: download what is missing first."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        snapshot = snapshot_download(dataset, repo_type="dataset", revision=revision, local_files_only=is_local,
+                                     allow_patterns=f"{config_name}/*.parquet", etag_timeout=PROBE_TIMEOUT_SECONDS)
+    except LocalEntryNotFoundError:
+        if is_local:
+            return None
+        raise
+    found = _one_file_each(Path(snapshot, config_name), "{split}-*.parquet")
+    for path in (found or {}).values():
+        _check_content(path)
+    return found
+
+
+def _datasets_cache(dataset: str, config_name: str, revision: str) -> dict[str, Path] | None:
+    """Return the Arrow files that `datasets.load_dataset` prepared from that commit."""
+    from huggingface_hub import constants
+
+    root = Path(os.environ.get("HF_DATASETS_CACHE") or Path(constants.HF_HOME, "datasets")).expanduser()
+    folder = root / dataset.replace("/", "___") / config_name / "0.0.0" / revision
+    return _one_file_each(folder, dataset.rpartition("/")[2] + "-{split}.arrow")
+
+
+def _one_file_each(folder: Path, pattern: str) -> dict[str, Path] | None:
+    found = {key: list(folder.glob(pattern.format(split=split))) for key, split in SPLITS.items()}
+    return {key: paths[0] for key, paths in found.items()} if all(len(paths) == 1 for paths in found.values()) else None
+
+
+def _check_content(path: Path) -> None:
+    """Hold a cached file against its name in the cache's blobs, which is the sha256 of large files."""
+    name = path.resolve().name
+    if _SHA256.fullmatch(name) and hashlib.sha256(path.read_bytes()).hexdigest() != name:
+        raise DataError(f"{path} is damaged: its content is not that of the hub's file; delete {path.resolve()} and "
+                        f"{path}, and fetch it again.")
+
+
+def _probe(dataset: str, revision: str) -> None:
+    """Ask the hub once for the revision, in a thread, since a name look-up has no timeout of its own.
+
+    `datasets` and `huggingface_hub` themselves retry for 23 to 46 seconds when the hub is out of reach.
+    """
+    from huggingface_hub import HfApi, constants
+
+    outcome: list[Exception | None] = []
+
+    def ask() -> None:
+        try:
+            HfApi().dataset_info(dataset, revision=revision, timeout=PROBE_TIMEOUT_SECONDS)
+            outcome.append(None)
+        except Exception as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PROBE_TIMEOUT_SECONDS + 2)
+    if not outcome:
+        raise TimeoutError(f"no answer from {constants.ENDPOINT} within {PROBE_TIMEOUT_SECONDS + 2:g} seconds")
+    if outcome[0] is not None:
+        raise outcome[0]
+
+
+def _unavailable(dataset: str, config_name: str, revision: str, reason: str) -> DataError:
+    command = (f"python -c \"from datasets import load_dataset; load_dataset('{dataset}', '{config_name}', "
+               f"revision='{revision}')\"")
+    return DataError(f"{dataset} at revision {revision} is not in the cache and cannot be fetched: {reason}; fetch it "
+                     f"where there is a network, and bring the cache (HF_HOME) here: {command}")

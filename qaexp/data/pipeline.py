@@ -1,0 +1,141 @@
+"""The node `data`: from the config's words to the train, dev and test examples of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qaexp.data.demo import demo_file
+from qaexp.data.hub import check_pin, hub_files
+from qaexp.data.records import read_regular_file
+from qaexp.data.squad import Example, read_squad_file
+from qaexp.data.subsets import draw, draw_in_order
+from qaexp.errors import ConfigError, DataError
+
+SOURCES = ("demo", "hub", "json")
+MAX_PROBLEMS = 20
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The examples of a split, and where they come from.
+
+    `source` can be written as JSON: kind, path or dataset and revision, sha256 of the file, squad_version,
+    num_examples (in the file, before any draw), num_skipped, num_fixed, num_duplicates and up to 20 problems.
+    """
+
+    examples: tuple[Example, ...]
+    source: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """What a run trains on, is scored on after each epoch, and (None: not at all) is scored on once at the end."""
+
+    train: Split
+    dev: Split
+    test: Split | None
+
+
+class DataPipeline:
+    """Finds, reads, validates and draws the examples of a run."""
+
+    def __init__(self, *, source: str, dataset: str | None, config_name: str | None, revision: str | None,
+                 train_file: str | None, dev_file: str | None, test_file: str | None, train_size: float | None,
+                 dev_size: float | None, subset: str, on_bad: str) -> None:
+        """Take the keys of the config's group `data`; nothing is looked at until a method is called."""
+        self.source = source
+        self.dataset, self.config_name, self.revision = dataset, config_name, revision
+        self.train_file, self.dev_file, self.test_file = train_file, dev_file, test_file
+        self.train_size, self.dev_size = train_size, dev_size
+        self.subset = subset
+        self.on_bad = on_bad
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what identifies the data, before any of it is parsed: sha256 of the files, or the hub's commit.
+
+        Raises:
+            ConfigError: Keys are missing or have no effect with this source.
+            DataError: A file cannot be read.
+        """
+        self._check()
+        identity: dict[str, Any] = {"kind": self.source}
+        if self.source == "hub":
+            identity |= {"dataset": self.dataset, "config_name": self.config_name, "revision": self.revision}
+        files = {} if self.source == "hub" else self._files()
+        for split, path in {**files, **self._test_file()}.items():
+            identity[f"{split}_sha256"] = hashlib.sha256(read_regular_file(path)).hexdigest()
+        return identity
+
+    def load(self, *, subset_seed: int, dev_seed: int) -> Splits:
+        """Read the splits; draw the train split by `subset` and `subset_seed`, the dev split by `dev_seed`.
+
+        Drawn dev examples keep the order of their file, drawn train examples have the order of the draw.
+
+        Raises:
+            ConfigError: As for `fingerprint`, or a size is more than there are.
+            DataError: A file cannot be read or does not hold valid examples, or the hub data set cannot be had.
+        """
+        self._check()
+        files = self._files()
+        train, dev = self._read(files["train"], self.source), self._read(files["dev"], self.source)
+        test = [self._read(path, "json") for path in self._test_file().values()]
+        return Splits(
+            Split(draw(train.examples, self.train_size, self.subset, subset_seed), train.source),
+            Split(draw_in_order(dev.examples, self.dev_size, dev_seed, key="data.dev_size"), dev.source),
+            test[0] if test else None)
+
+    def _check(self) -> None:
+        """Refuse keys that are missing and keys that have no effect, all at once."""
+        if self.source not in SOURCES:
+            raise ConfigError(f"data.source is {self.source!r}, it must be one of {', '.join(SOURCES)}.")
+        problems = []
+        for owner, keys in {"json": ("train_file", "dev_file"), "hub": ("dataset", "config_name", "revision")}.items():
+            for key in keys:
+                value = getattr(self, key)
+                if owner == self.source and not value:
+                    problems.append(f"data.{key} is not set, it must be given with data.source={owner}.")
+                elif owner != self.source and value:
+                    problems.append(f"data.{key} is {value!r}, which has no effect with data.source={self.source}; "
+                                    f"{'take data=json' if owner == 'json' else 'remove it'}.")
+        if problems:
+            raise ConfigError(*problems)
+        if self.source == "hub":
+            check_pin(self.dataset, self.config_name, self.revision)
+
+    def _files(self) -> dict[str, Path]:
+        """Return the files of `train` and `dev`; those of a hub data set may have to be fetched."""
+        if self.source == "demo":
+            return {split: demo_file(split) for split in ("train", "dev")}
+        if self.source == "hub":
+            return hub_files(*check_pin(self.dataset, self.config_name, self.revision))
+        return {"train": _expand(self.train_file or ""), "dev": _expand(self.dev_file or "")}
+
+    def _test_file(self) -> dict[str, Path]:
+        return {"test": _expand(self.test_file)} if self.test_file else {}
+
+    def _read(self, path: Path, kind: str) -> Split:
+        """Read a file and note where it came from."""
+        file = read_squad_file(path, self.on_bad)
+        origin: dict[str, Any] = {"kind": kind}
+        if kind == "hub":
+            origin |= {"dataset": self.dataset, "config_name": self.config_name, "revision": self.revision}
+        elif kind == "json":
+            origin["path"] = str(path)
+        counts = {"num_skipped": file.num_skipped, "num_fixed": file.num_fixed, "num_duplicates": file.num_duplicates}
+        if any(counts.values()):
+            _log.warning("%s: %s", path, ", ".join(f"{name} {count}" for name, count in counts.items()))
+        return Split(file.examples, {**origin, "sha256": file.sha256, "squad_version": file.squad_version,
+                                     "num_examples": len(file.examples), **counts,
+                                     "problems": list(file.problems[:MAX_PROBLEMS])})
+
+
+def _expand(file: str) -> Path:
+    try:
+        return Path(file).expanduser()
+    except RuntimeError as error:
+        raise DataError(f"{file} begins with the home directory of an unknown user; give another path.") from error

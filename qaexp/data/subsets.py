@@ -1,0 +1,97 @@
+"""Which examples a run takes: drawn without replacement, the same for the same seed, small draws inside larger ones."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qaexp.data.squad import Example
+from qaexp.errors import ConfigError
+
+POLICIES = ("random", "stratified", "first", "answerable", "python_sample")
+
+
+def draw(examples: Sequence[Example], size: float | None, policy: str, seed: int, *,
+         key: str = "data.train_size") -> tuple[Example, ...]:
+    """Draw examples, each at most once, in the order in which they are drawn.
+
+    For every policy but `python_sample` a smaller draw of the same seed is the beginning of a larger one.
+
+    Args:
+        examples: What to draw from; the draw depends on their order (but not on their content, apart from whether
+            they have answers).
+        size: A whole number of examples, a fraction below 1 of those that the policy may draw, or None for all.
+        policy: `random`: from one permutation. `stratified`: likewise, with the share of unanswerable questions kept
+            to half an example at every size. `first`: in the order given. `answerable`: as random, from the
+            answerable ones. `python_sample`: `random.seed(seed); random.sample(range(n), size)`, not nested.
+        seed: Of the draw; 0 to 2**32 - 1.
+        key: The config key to name in errors.
+
+    Raises:
+        ConfigError: The size is not one of these or is more than there are, or the policy is unknown.
+    """
+    if policy not in POLICIES:
+        raise ConfigError(f"data.subset is {policy!r}, it must be one of {', '.join(POLICIES)}.")
+    is_no_ans = np.array([example.is_impossible for example in examples], dtype=bool)
+    available = int((~is_no_ans).sum()) if policy == "answerable" else len(examples)
+    count = resolve_size(size, available, key=key, kind="answerable examples" if policy == "answerable" else "examples")
+    return tuple(examples[index] for index in _order(is_no_ans, policy, seed, count)[:count])
+
+
+def draw_in_order(examples: Sequence[Example], size: float | None, seed: int, *, key: str) -> tuple[Example, ...]:
+    """Draw as `random` does, but keep the order of the examples; their ids must be unique."""
+    drawn = {example.id for example in draw(examples, size, "random", seed, key=key)}
+    return tuple(example for example in examples if example.id in drawn)
+
+
+def resolve_size(size: float | None, available: int, *, key: str = "size", kind: str = "examples") -> int:
+    """Return how many of the available examples a size means.
+
+    >>> resolve_size(0.25, 10), resolve_size(4.0, 10), resolve_size(None, 10)
+    (3, 4, 10)
+
+    Raises:
+        ConfigError: It is no whole number of at least 1 and no fraction between 0 and 1, there are fewer, or there are
+            none at all.
+    """
+    if not available:
+        raise ConfigError(f"{key} cannot be met: there are no {kind} to draw from; take another data.subset or data.")
+    if size is None:
+        return available
+    is_legal = not isinstance(size, bool) and math.isfinite(size) and size > 0 and (size < 1 or size == int(size))
+    if not is_legal:
+        raise ConfigError(f"{key} is {size}, it must be a whole number of examples from 1 to {available}, a fraction "
+                          "between 0 and 1, or null for all.")
+    if size > available:
+        raise ConfigError(f"{key} is {size:.15g}, but there are {available} {kind} to draw from; take at most "
+                          f"{available}, or null for all.")
+    return max(1, math.floor(size * available + 0.5)) if size < 1 else int(size)
+
+
+def _order(is_no_ans: NDArray[np.bool_], policy: str, seed: int, count: int) -> Sequence[int]:
+    """Return the positions in the order in which they are drawn; only `python_sample` depends on `count`."""
+    if policy == "first":
+        return range(len(is_no_ans))
+    if policy == "python_sample":
+        return random.Random(seed).sample(range(len(is_no_ans)), count)
+    permutation = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))).permutation(len(is_no_ans))
+    if policy == "answerable":
+        permutation = permutation[~is_no_ans[permutation]]
+    elif policy == "stratified":
+        permutation = _interleave(permutation, is_no_ans[permutation])
+    return [int(index) for index in permutation]
+
+
+def _interleave(permutation: NDArray[np.int64], is_no_ans: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Reorder so that every beginning of k holds k * share unanswerable ones, rounded; each kind keeps its order."""
+    total, share = len(permutation), int(is_no_ans.sum())
+    steps = np.arange(total + 1, dtype=np.int64)
+    takes_no_ans = np.diff((2 * steps * share + total) // (2 * max(total, 1))) == 1
+    mixed = np.empty_like(permutation)
+    mixed[takes_no_ans] = permutation[is_no_ans]
+    mixed[~takes_no_ans] = permutation[~is_no_ans]
+    return mixed

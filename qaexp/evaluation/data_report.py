@@ -1,0 +1,69 @@
+"""What data.json says: where the examples come from, which were drawn, and what tokenisation does to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qaexp.data.audit import audit, shared_contexts, shared_ids
+from qaexp.data.features import Features
+from qaexp.data.pipeline import Splits
+from qaexp.data.squad import Example
+from qaexp.evaluation.ceiling import ceiling
+
+
+def describe_data(
+    splits: Splits,
+    features: dict[str, Features],
+    *,
+    max_answer_length: int,
+    subset: dict[str, Any],
+) -> dict[str, Any]:
+    """Describe the data of a run before it is trained on.
+
+    Args:
+        splits: The drawn examples.
+        features: The features of each split, by its name.
+        max_answer_length: The longest answer that decoding may give, in tokens.
+        subset: How the examples were drawn: policy, sizes, seeds.
+
+    Returns:
+        The content of data.json. `audit` has, per split, what `audit` counts and `ceiling`, the exact and f1 that the
+        labels themselves reach after tokenisation.
+    """
+    parts = {"train": splits.train, "dev": splits.dev, **({"test": splits.test} if splits.test else {})}
+    audits = {
+        name: _audit(part.examples, features[name], max_answer_length=max_answer_length) for name, part in parts.items()
+    }
+    return {
+        "source": {name: part.source for name, part in parts.items()},
+        "revision": splits.train.source.get("revision"),
+        "sha256": {name: part.source["sha256"] for name, part in parts.items()},
+        "subset": subset,
+        **{f"{name}_ids": [example.id for example in part.examples] for name, part in parts.items()},
+        "audit": {
+            **audits,
+            "shared_contexts": shared_contexts(splits.train.examples, splits.dev.examples),
+            "shared_ids": shared_ids(splits.train.examples, splits.dev.examples),
+        },
+    }
+
+
+def audit_line(name: str, found: dict[str, Any]) -> str:
+    """One split's audit in a sentence for the log."""
+    lost, reach = found["lost_answers"], found["ceiling"]
+    return (
+        f"{name}: {found['num_examples']} examples, {found['num_features']} features, "
+        f"{lost['by_window'] + lost['by_max_answer_length']} answers lost, "
+        f"{found['offset_mismatches']['num']} labels differ from their gold text, "
+        f"ceiling exact {_percent(reach['exact'])} f1 {_percent(reach['f1'])}"
+    )
+
+
+def _audit(examples: Sequence[Example], features: Features, *, max_answer_length: int) -> dict[str, Any]:
+    found = audit(examples, features, max_answer_length=max_answer_length)
+    return {**found, "ceiling": ceiling(examples, features, max_answer_length=max_answer_length)}
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

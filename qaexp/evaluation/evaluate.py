@@ -1,0 +1,121 @@
+"""One scored set: examples, features and logits in, predictions and every metric of the run out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from qaexp.data.squad import paragraph_id
+from qaexp.errors import ConfigError, DataError
+from qaexp.evaluation.decoding import Prediction, decode
+from qaexp.evaluation.metrics import Golds, Metrics, summarize
+from qaexp.evaluation.threshold import best_thresholds, clusters, crossfit, tuned_threshold
+
+if TYPE_CHECKING:
+    from qaexp.data.features import Features
+    from qaexp.data.squad import Example
+    from qaexp.evaluation.logits import Logits
+
+Floats = npt.NDArray[np.float64]
+
+THRESHOLD_METRICS = (
+    "best_exact", "best_exact_thresh", "best_f1", "best_f1_thresh", "crossfit_exact", "crossfit_f1", "null_threshold"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """The predictions for some examples and their scores, in percent.
+
+    `metrics` has summary.json's names. `exact`, `f1` [num_examples] are those of the predictions' texts.
+    """
+
+    metrics: Metrics
+    predictions: list[Prediction]
+    exact: Floats
+    f1: Floats
+
+
+def evaluate(
+    examples: Sequence[Example],
+    features: Features,
+    logits: Logits,
+    *,
+    n_best_size: int,
+    max_answer_length: int,
+    allow_no_answer: bool,
+    golds: Golds | None = None,
+    null_threshold: float = 0.0,
+) -> Evaluation:
+    """Decode the logits and score what comes out.
+
+    exact, f1, has_ans_* and no_ans_* hold for answering nothing where null_score_diff > `null_threshold`; best_*,
+    crossfit_* and the metric null_threshold (the tuned one) do not depend on it. Where no prediction may be empty there
+    is no threshold to choose: best_* and null_threshold are None, and crossfit_* are the plain exact and f1, so that
+    all runs can be ranked by the same name. `golds` are the prepared golds of these examples, where they are scored
+    again and again.
+
+    Raises:
+        ConfigError: `null_threshold` is not finite, or it would have no effect.
+        DataError: `golds` are those of other examples.
+        IntegrityError: The logits do not belong to the features.
+        DivergedError: A logit is NaN or infinite.
+    """
+    _check_threshold(null_threshold, allow_no_answer)
+    golds = Golds.prepare(example.golds for example in examples) if golds is None else golds
+    if len(golds) != len(examples):
+        raise DataError(f"golds: {len(golds)} for {len(examples)} examples; prepare them from the same examples")
+    predictions = decode(
+        examples,
+        features,
+        logits,
+        n_best_size=n_best_size,
+        max_answer_length=max_answer_length,
+        allow_no_answer=allow_no_answer,
+    )
+    if null_threshold:
+        predictions = [replace(found, text=found.text_at(null_threshold)) for found in predictions]
+    raw_exact, raw_f1 = golds.raw_scores([found.span_text for found in predictions])
+    is_empty = np.array([not found.text for found in predictions], dtype=bool)
+    exact = 100.0 * np.where(is_empty, golds.empty, raw_exact)
+    f1 = 100.0 * np.where(is_empty, golds.empty, raw_f1)
+    metrics = summarize(golds.has_ans, exact, f1)
+    if allow_no_answer:
+        metrics |= _threshold_metrics(examples, golds, predictions, raw_exact, raw_f1)
+    else:
+        metrics |= dict.fromkeys(THRESHOLD_METRICS)
+        metrics |= {"crossfit_exact": metrics["exact"], "crossfit_f1": metrics["f1"]}
+    return Evaluation(metrics, predictions, exact, f1)
+
+
+def _threshold_metrics(
+    examples: Sequence[Example], golds: Golds, predictions: list[Prediction], raw_exact: Floats, raw_f1: Floats
+) -> Metrics:
+    """What other thresholds would give; the raw scores, from 0 to 1, are those of each example's best span."""
+    if not examples:
+        return dict.fromkeys(THRESHOLD_METRICS)
+    diffs = np.array([found.null_score_diff for found in predictions])
+    answered = np.array([bool(found.n_best) for found in predictions])
+    titles = [example.title for example in examples]
+    labels, _ = clusters(titles, [paragraph_id(example.context) for example in examples])
+    empty = 100.0 * golds.empty
+    return best_thresholds(golds.has_ans, answered, raw_exact, raw_f1, diffs) | {
+        "crossfit_exact": crossfit(diffs, 100.0 * raw_exact, empty, labels),
+        "crossfit_f1": crossfit(diffs, 100.0 * raw_f1, empty, labels),
+        "null_threshold": tuned_threshold(diffs, 100.0 * raw_f1, empty),
+    }
+
+
+def _check_threshold(null_threshold: float, allow_no_answer: bool) -> None:
+    if not math.isfinite(null_threshold):
+        raise ConfigError(f"null threshold is {null_threshold}, it must be a finite number (0 is the default)")
+    if null_threshold and not allow_no_answer:
+        raise ConfigError(
+            f"null threshold is {null_threshold}, but decoding.allow_no_answer is false, so it would have no effect; "
+            "leave it out, or set decoding.allow_no_answer=true"
+        )

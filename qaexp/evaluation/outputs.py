@@ -1,0 +1,124 @@
+"""What a scored dev set leaves in the run directory: predictions, contexts, scores and logits, as records and bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load, save
+
+from qaexp.data.features import Features
+from qaexp.data.squad import Answer, Example, paragraph_id
+from qaexp.errors import IntegrityError
+from qaexp.evaluation.evaluate import Evaluation
+from qaexp.evaluation.logits import Logits
+from qaexp.evaluation.slices import slice_keys
+
+# What decoding needs beside the logits, so that `rescore` needs neither model nor tokenizer.
+_FEATURE_FIELDS = ("offset_mapping", "context_begin", "context_end", "null_position", "example_index")
+
+
+def prediction_records(examples: Sequence[Example], scored: Evaluation) -> list[dict[str, Any]]:
+    """One record per dev example, for predictions.jsonl.
+
+    Returns:
+        Keys id, title, paragraph, question, golds, prediction_text (threshold 0), null_score_diff, exact and f1 (0 to
+        100), n_best: a list of {text, score, start_char, end_char}, best first.
+    """
+    return [
+        {
+            "id": example.id,
+            "title": example.title,
+            "paragraph": paragraph_id(example.context),
+            "question": example.question,
+            "golds": list(example.golds),
+            "prediction_text": prediction.text,
+            "null_score_diff": prediction.null_score_diff,
+            "exact": float(exact),
+            "f1": float(f1),
+            "n_best": [
+                {"text": span.text, "score": span.score, "start_char": span.start_char, "end_char": span.end_char}
+                for span in prediction.n_best
+            ],
+        }
+        for example, prediction, exact, f1 in zip(examples, scored.predictions, scored.exact, scored.f1, strict=True)
+    ]
+
+
+def contexts_of(examples: Sequence[Example]) -> dict[str, str]:
+    """Paragraph to context, for contexts.json."""
+    return {paragraph_id(example.context): example.context for example in examples}
+
+
+def score_rows(examples: Sequence[Example], features: Features, scored: Evaluation) -> list[dict[str, Any]]:
+    """One row per dev example, for scores.csv: what a comparison reads."""
+    windows = np.bincount(features.example_index, minlength=len(examples))
+    return [
+        {
+            "id": example.id,
+            "title": example.title,
+            "paragraph": paragraph_id(example.context),
+            "exact": float(exact),
+            "f1": float(f1),
+            "null_score_diff": prediction.null_score_diff,
+            **slice_keys(example, int(num_windows)),
+        }
+        for example, prediction, exact, f1, num_windows in zip(
+            examples, scored.predictions, scored.exact, scored.f1, windows, strict=True
+        )
+    ]
+
+
+def logits_bytes(features: Features, logits: Logits) -> bytes:
+    """The content of logits.safetensors.
+
+    Tensors: start_logits and end_logits, float32 [num_tokens], all features one behind the other, unpadded;
+    feature_index, int32 [num_tokens], the feature of each token; and the fields of the features that decoding reads.
+    """
+    tensors = {name: np.ascontiguousarray(getattr(features, name)) for name in _FEATURE_FIELDS}
+    index = np.repeat(np.arange(len(features), dtype=np.int32), np.diff(features.indptr))
+    return save({"start_logits": logits.start, "end_logits": logits.end, "feature_index": index, **tensors})
+
+
+def read_logits(data: bytes) -> tuple[Features, Logits]:
+    """The inverse of `logits_bytes`; token ids and labels, which decoding does not read, are zero.
+
+    Raises:
+        IntegrityError: The bytes are no such file.
+    """
+    try:
+        tensors = load(data)
+        index = tensors["feature_index"]
+        counts = np.bincount(index, minlength=len(tensors["example_index"]))
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        zeros = np.zeros(len(index), np.int32)
+        labels = tensors["null_position"]
+        features = Features(
+            indptr=indptr,
+            input_ids=zeros,
+            token_type_ids=zeros.astype(np.uint8),
+            start_position=labels,
+            end_position=labels,
+            num_truncated_questions=0,
+            **{name: tensors[name] for name in _FEATURE_FIELDS},
+        )
+        return features, Logits(indptr, tensors["start_logits"], tensors["end_logits"])
+    except Exception as error:
+        raise IntegrityError(
+            f"logits.safetensors cannot be read ({error}); run qaexp verify, or train again"
+        ) from error
+
+
+def stored_examples(records: Sequence[Mapping[str, Any]], contexts: Mapping[str, str]) -> list[Example]:
+    """The dev examples as a run directory holds them; where a gold answer begins is not stored, and is 0 here."""
+    return [
+        Example(
+            id=record["id"],
+            title=record["title"],
+            context=contexts[record["paragraph"]],
+            question=record["question"],
+            answers=tuple(Answer(text, 0) for text in record["golds"]),
+        )
+        for record in records
+    ]

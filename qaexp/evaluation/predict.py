@@ -1,0 +1,118 @@
+"""Features to logits: the one path for dev evaluation, probes and the predictor."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from qaexp.data.batches import collate
+from qaexp.data.windows import ranges
+from qaexp.errors import OutOfMemoryError
+from qaexp.evaluation.logits import Logits
+
+if TYPE_CHECKING:
+    from qaexp.data.features import Features
+
+__all__ = ["Logits", "predict_logits"]
+
+_MEMORY_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def predict_logits(
+    model: torch.nn.Module,
+    features: Features,
+    *,
+    pad_token_id: int,
+    padding_side: str,
+    with_token_types: bool,
+    token_budget: int = 8192,
+    autocast: contextlib.AbstractContextManager[object] | None = None,
+    device: torch.device | str | None = None,
+) -> Logits:
+    """Run the model over all features, without dropout, gradients or any use of random numbers.
+
+    Features of like length share a batch, the longest first. A batch that does not fit into memory is halved, and so
+    are those after it. Afterwards every module is in the mode it was in before.
+
+    Args:
+        model: It returns `start_logits` and `end_logits`, [batch, length] each.
+        features: The features.
+        pad_token_id: What fills up a batch.
+        padding_side: `right` or `left`.
+        with_token_types: Whether the model takes token_type_ids.
+        token_budget: Tokens of a batch, padding included; a longer feature goes alone.
+        autocast: The context to compute in, for mixed precision.
+        device: Where the model is; None for the place of its parameters.
+
+    Returns:
+        The logits, unpadded, in the order of the features.
+
+    Raises:
+        OutOfMemoryError: A single feature does not fit.
+    """
+    start = np.empty(int(features.indptr[-1]), dtype=np.float32)
+    end = np.empty_like(start)
+    device = device if device is not None else next(model.parameters()).device
+    how = {"pad_token_id": pad_token_id, "padding_side": padding_side, "with_token_types": with_token_types}
+    lengths = features.lengths
+    longest_first = np.argsort(-lengths, kind="stable")
+    done = 0
+    with _evaluating(model), torch.inference_mode(), autocast or contextlib.nullcontext():
+        while done < len(longest_first):
+            length = int(lengths[longest_first[done]])
+            batch = longest_first[done : done + max(1, token_budget // length)]
+            logits = _logits_or_none(model, collate(features, batch, **how), device)
+            if logits is None:
+                token_budget = _halved(len(batch), length)
+                continue
+            place = ranges(features.indptr[batch], lengths[batch])
+            start[place], end[place] = logits
+            done += len(batch)
+    return Logits(features.indptr, start, end)
+
+
+@contextlib.contextmanager
+def _evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Put every module into evaluation mode, and each back into its own mode afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _logits_or_none(
+    model: torch.nn.Module, inputs: dict[str, torch.Tensor], device: torch.device | str
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
+    """The start and end logits of a batch's real tokens, one feature after the other; None if memory runs out."""
+    try:
+        placed = {name: tensor.to(device) for name, tensor in inputs.items() if not name.endswith("_positions")}
+        output = model(**placed)
+        real = placed["attention_mask"].bool()
+        start, end = (logits[real].float().cpu().numpy() for logits in (output.start_logits, output.end_logits))
+        return start, end
+    except RuntimeError as error:  # torch.OutOfMemoryError is one; on CPU it is a plain one with a message
+        if not isinstance(error, torch.OutOfMemoryError) and not any(
+            message in str(error).lower() for message in _MEMORY_MESSAGES
+        ):
+            raise
+        return None
+
+
+def _halved(num_features: int, length: int) -> int:
+    """The token budget for half as many features of this length."""
+    if num_features == 1:
+        raise OutOfMemoryError(
+            f"evaluation: one feature of {length} tokens does not fit into the memory of the device; lower "
+            "features.max_length, use a smaller model, or set trainer.device=cpu"
+        )
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return num_features * length // 2

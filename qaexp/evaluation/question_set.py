@@ -1,0 +1,93 @@
+"""Examples with their features, ready for a model: the one path for dev, test, probes and the Predictor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qaexp.data.features import Features
+from qaexp.data.squad import Example
+from qaexp.evaluation.decoding import Prediction, decode
+from qaexp.evaluation.evaluate import Evaluation, evaluate
+from qaexp.evaluation.logits import Logits
+from qaexp.evaluation.metrics import Golds
+from qaexp.evaluation.predict import predict_logits
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How logits become answers: the keys of the config group `decoding`."""
+
+    allow_no_answer: bool
+    n_best_size: int
+    max_answer_length: int
+
+    def keywords(self) -> dict[str, Any]:
+        """The fields as keywords of `decode` and `evaluate`."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A question set after a model has answered it: the logits, what they are worth, and the seconds it took."""
+
+    logits: Logits
+    evaluation: Evaluation
+    eval_seconds: float
+
+
+class QuestionSet:
+    """Examples, their features and their prepared gold answers."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        features: Features,
+        tokenizer: PreTrainedTokenizerFast,
+        decoding: Decoding,
+        autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
+        """Take what does not change from one evaluation to the next.
+
+        Args:
+            examples: The examples.
+            features: Their features, built with `tokenizer`.
+            tokenizer: Says how a batch is padded.
+            decoding: How logits become answers.
+            autocast: Makes the context of the forward pass, as in training.
+        """
+        self.examples = tuple(examples)
+        self.features = features
+        self.decoding = decoding
+        self._golds = Golds.prepare(example.golds for example in examples)
+        self._tokenizer = tokenizer
+        self._autocast = autocast
+
+    def score(self, model: PreTrainedModel) -> Scored:
+        """Answer every example and score the answers officially."""
+        began = time.perf_counter()
+        logits = self.logits(model)
+        scored = evaluate(self.examples, self.features, logits, golds=self._golds, **self.decoding.keywords())
+        return Scored(logits, scored, time.perf_counter() - began)
+
+    def answers(self, model: PreTrainedModel) -> list[Prediction]:
+        """Answer every example, in order."""
+        return decode(self.examples, self.features, self.logits(model), **self.decoding.keywords())
+
+    def logits(self, model: PreTrainedModel) -> Logits:
+        """The model's start and end logits of every feature."""
+        tokenizer = self._tokenizer
+        with self._autocast():
+            return predict_logits(
+                model,
+                self.features,
+                pad_token_id=int(tokenizer.pad_token_id),
+                padding_side=tokenizer.padding_side,
+                with_token_types="token_type_ids" in tokenizer.model_input_names,
+            )

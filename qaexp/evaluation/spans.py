@@ -1,0 +1,179 @@
+"""The search for the best spans: exact and over all legal spans, but in numpy, without a Python loop over spans.
+
+What makes it cheap: a start can only matter if the best span that begins there reaches the k-th best of such spans, so
+most starts drop out before any span is formed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from qaexp.data.features import Features
+    from qaexp.evaluation.logits import Logits
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_OUTSIDE = np.iinfo(np.int64).max
+_BLANK = np.array([chr(code).isspace() for code in range(0x3001)] + [False])
+"""Whether a character is whitespace, by code point; the last entry stands for all above (none of them is)."""
+
+
+class FlatSpans(NamedTuple):
+    """Spans of several examples as columns of one length; `end_char` is exclusive."""
+
+    example: Ints
+    start_char: Ints
+    end_char: Ints
+    score: Floats
+
+    def take(self, rows: Ints) -> FlatSpans:
+        """The spans in these rows, in their order."""
+        return FlatSpans(self.example[rows], self.start_char[rows], self.end_char[rows], self.score[rows])
+
+
+class TokenChars(NamedTuple):
+    """start_char and end_char of every token, moved past surrounding whitespace; int64 [num_tokens] each.
+
+    A span from token i to token j is `context[start[i]:end[j]]`, stripped already, and empty where start[i] >= end[j].
+    """
+
+    start: Ints
+    end: Ints
+
+
+def trimmed_offsets(contexts: Sequence[str], features: Features) -> TokenChars:
+    """Move the offsets of all tokens past whitespace; `contexts` has one entry per example."""
+    # All contexts are looked at as one long text: a position that leaves its own context found only whitespace on the
+    # way, and makes an empty span.
+    bases: dict[str, int] = {}
+    length = 0
+    for context in contexts:
+        if context not in bases:
+            bases[context] = length
+            length += len(context)
+    next_solid, solid_end = _solid_bounds("".join(bases))
+    base_of_example = np.array([bases[context] for context in contexts], dtype=np.int64)
+    base = np.repeat(base_of_example[features.example_index], np.diff(features.indptr))
+    start_char, end_char = features.offset_mapping.T
+    return TokenChars(next_solid[base + start_char] - base, solid_end[base + end_char] - base)
+
+
+def _solid_bounds(text: str) -> tuple[Ints, Ints]:
+    """For each position 0..len(text): the next character that is not whitespace, and the end of the last one before.
+
+    >>> [bounds.tolist() for bounds in _solid_bounds(" a ")]
+    [[1, 1, 3, 3], [0, 0, 2, 2]]
+    """
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    solid = ~_BLANK[np.minimum(codes, len(_BLANK) - 1)]
+    position = np.arange(len(text), dtype=np.int64)
+    following = np.append(np.where(solid, position, len(text)), len(text))
+    before = np.append(0, np.where(solid, position + 1, 0))
+    return np.minimum.accumulate(following[::-1])[::-1], np.maximum.accumulate(before)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpanGrid:
+    """The context tokens of some windows as rows; what is outside a context cannot win (-inf).
+
+    `start`, `start_char` are [num_windows, width]; `end`, `end_char` have max_answer_length - 1 columns more, so that
+    the ends a start may take are always the next max_answer_length columns. `example` [num_windows] counts from 0.
+    """
+
+    start: Floats
+    end: Floats
+    start_char: Ints
+    end_char: Ints
+    example: Ints
+    max_answer_length: int
+
+    @classmethod
+    def of(
+        cls, features: Features, logits: Logits, chars: TokenChars, examples: tuple[int, int], max_answer_length: int
+    ) -> SpanGrid:
+        """Lay out the windows of the examples [first, last)."""
+        first, last = np.searchsorted(features.example_index, examples)
+        begin, end = features.context_begin[first:last, None], features.context_end[first:last, None]
+        width = max(1, int((end - begin).max()))
+        reach = min(max_answer_length, width)
+        column = begin + np.arange(width + reach - 1)
+        inside = column < end
+        token = np.where(inside, column + features.indptr[first:last, None], 0)
+
+        def rows(values: npt.NDArray[Any], outside: float, columns: int | None = None) -> npt.NDArray[Any]:
+            return np.where(inside[:, :columns], values[token[:, :columns]], outside)
+
+        return cls(
+            start=rows(logits.start, -np.inf, width).astype(np.float64),
+            end=rows(logits.end, -np.inf).astype(np.float64),
+            start_char=rows(chars.start, _OUTSIDE, width),
+            end_char=rows(chars.end, _OUTSIDE),
+            example=features.example_index[first:last].astype(np.int64) - examples[0],
+            max_answer_length=reach,
+        )
+
+
+def best_spans(grid: SpanGrid, n_best_size: int) -> FlatSpans:
+    """The best spans of every example, grouped by example, best first; ties by start_char, then end_char."""
+    spans = _candidates(grid, n_best_size)
+    # The same characters next to each other, the best score first: the others of them go.
+    spans = spans.take(np.lexsort((-spans.score, spans.end_char, spans.start_char, spans.example)))
+    new = [np.diff(column, prepend=-1) != 0 for column in (spans.example, spans.start_char, spans.end_char)]
+    spans = spans.take(np.flatnonzero(new[0] | new[1] | new[2]))
+    # This sort is stable: spans with equal scores stay in the order of their characters.
+    spans = spans.take(np.lexsort((-spans.score, spans.example)))
+    rank = np.arange(len(spans.example)) - np.searchsorted(spans.example, spans.example)
+    return spans.take(np.flatnonzero(rank < n_best_size))
+
+
+def _candidates(grid: SpanGrid, n_best_size: int) -> FlatSpans:
+    """Every span that may be among the best of its example, in no useful order."""
+    best_from = grid.start + _sliding(np.maximum, grid.end, grid.max_answer_length)
+    floor = _floor(grid, best_from, n_best_size)
+    row, column = np.nonzero((best_from >= floor[:, None]) & (best_from > -np.inf))
+    ends = column[:, None] + np.arange(grid.max_answer_length)
+    score = grid.start[row, column][:, None] + grid.end[row[:, None], ends]
+    start_char, end_char = grid.start_char[row, column], grid.end_char[row[:, None], ends]
+    legal = (score > -np.inf) & (start_char[:, None] < end_char)
+    which, end = np.nonzero(legal & (score >= floor[row][:, None]))
+    return FlatSpans(grid.example[row[which]], start_char[which], end_char[which, end], score[which, end])
+
+
+def _floor(grid: SpanGrid, best_from: Floats, n_best_size: int) -> Floats:
+    """A score [num_windows] that at least `n_best_size` distinct spans of the window's example reach, or -inf.
+
+    Counted are starts of one window whose start_char is higher than all before and whose every end makes a span: the
+    best spans from them are legal and distinct.
+    """
+    width = best_from.shape[1]
+    if n_best_size > width:
+        return np.full(len(best_from), -np.inf)
+    highest = np.maximum.accumulate(grid.start_char, axis=1)
+    counted = grid.start_char < _sliding(np.minimum, grid.end_char, grid.max_answer_length)
+    counted[:, 1:] &= grid.start_char[:, 1:] > highest[:, :-1]
+    place = width - n_best_size
+    floor = np.partition(np.where(counted, best_from, -np.inf), place, axis=1)[:, place]
+    first_windows = np.flatnonzero(np.diff(grid.example, prepend=-1))
+    of_example: Floats = np.maximum.reduceat(floor, first_windows)[grid.example]
+    return of_example
+
+
+def _sliding(operation: np.ufunc, values: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    """Reduce every `size` neighbouring columns by maximum or minimum; [n, m] -> [n, m - size + 1].
+
+    >>> _sliding(np.maximum, np.array([[3, 1, 2, 0, 0]]), 3).tolist()
+    [[3, 2, 2]]
+    """
+    covered = 1
+    while covered < size:
+        step = min(covered, size - covered)
+        values = operation(values[:, :-step], values[:, step:])
+        covered += step
+    return values

@@ -1,0 +1,162 @@
+"""The node `model`: a checkpoint's name, and how its weights are changed before training."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from qaexp.errors import ConfigError, IntegrityError
+from qaexp.model.dropout import set_dropout
+from qaexp.model.folder import WEIGHTS, sha256_of, tokenizer_files, weight_files
+from qaexp.model.layers import freeze
+from qaexp.model.loading import check_vocabulary, draw_weights, open_config, open_tokenizer, open_weights, quiet
+from qaexp.model.source import CheckpointFolder, locate
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class LoadedModel:
+    """Weights with a question-answering head, the tokenizer they belong to, and where both come from.
+
+    `source` is JSON-able: checkpoint, kind (`hub`, `package` or `local`), revision, commit, sha256 of the weights,
+    fresh_weights (names of the parameters that no checkpoint gave), num_parameters and num_trainable.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+    source: dict[str, Any]
+
+    @property
+    def with_token_types(self) -> bool:
+        """Does the model tell question and context apart by token_type_ids?"""
+        import inspect
+
+        parameters = inspect.signature(type(self.model).forward).parameters
+        return "token_type_ids" in parameters and "token_type_ids" in self.tokenizer.model_input_names
+
+
+class Checkpoint:
+    """A checkpoint by name; nothing is opened or fetched before it is asked for.
+
+    Args:
+        checkpoint: Hub id, local folder (also another run's model/) or `package://module/folder`.
+        revision: Commit, tag or branch of a hub checkpoint.
+        sha256: Required sha256 of model.safetensors.
+        random_weights: Take only the architecture and the tokenizer; all weights are fresh.
+        hidden_dropout: Dropout of hidden states; None keeps the checkpoint's own.
+        attention_dropout: Dropout of attention weights; None keeps the checkpoint's own.
+        freeze_embeddings: Do not train the embeddings.
+        freeze_layers: Do not train the first n layers, nor the embeddings below them.
+    """
+
+    def __init__(
+        self,
+        *,
+        checkpoint: str,
+        revision: str | None = None,
+        sha256: str | None = None,
+        random_weights: bool = False,
+        hidden_dropout: float | None = None,
+        attention_dropout: float | None = None,
+        freeze_embeddings: bool = False,
+        freeze_layers: int = 0,
+    ) -> None:
+        if sha256 is not None and random_weights:
+            raise ConfigError(f"model.sha256={sha256} has no effect with model.random_weights=true; set it to null")
+        self.checkpoint = checkpoint
+        self.revision = revision
+        self.sha256 = sha256
+        self.random_weights = random_weights
+        self.hidden_dropout = hidden_dropout
+        self.attention_dropout = attention_dropout
+        self.freeze_embeddings = freeze_embeddings
+        self.freeze_layers = freeze_layers
+
+    @cached_property
+    def folder(self) -> CheckpointFolder:
+        """The checkpoint's files on this machine, fetched if need be; see `locate` for what it raises."""
+        return locate(self.checkpoint, self.revision, with_weights=not self.random_weights)
+
+    @cached_property
+    def weights_sha256(self) -> str | None:
+        """The sha256 of the weights, None with random_weights.
+
+        Raises:
+            IntegrityError: It is not `model.sha256`.
+        """
+        if self.random_weights:
+            return None
+        found = sha256_of(weight_files(self.folder.path))
+        if self.sha256 is not None and found != self.sha256.lower():
+            raise IntegrityError(
+                f"model.sha256={self.sha256}, but the {WEIGHTS} of model.checkpoint={self.checkpoint} has {found}; "
+                "get the file again, or set model.sha256=null if you chose another checkpoint on purpose"
+            )
+        return found
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What identifies the weights and the tokenizer, whatever the folder is called; part of a run's identity.
+
+        Returns:
+            kind, commit (hub only), and the sha256 of config.json, of the tokenizer's files and of the weights
+            (None for the hub, where the commit says it, and with random_weights).
+        """
+        path = self.folder.path
+        needs_hash = self.folder.kind != "hub" or self.sha256 is not None
+        return {
+            "kind": self.folder.kind,
+            "commit": self.folder.commit,
+            "config_sha256": sha256_of([path / "config.json"]),
+            "tokenizer_sha256": sha256_of(tokenizer_files(path)),
+            "weights_sha256": self.weights_sha256 if needs_hash else None,
+        }
+
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """The checkpoint's fast tokenizer, without the truncation and padding that its file may preset.
+
+        Raises:
+            ConfigError: There is none, or only a slow one, which knows no character offsets.
+        """
+        return open_tokenizer(self.folder.path, self.checkpoint)
+
+    def load(self, *, seed: int) -> LoadedModel:
+        """Open the weights, in float32 on the CPU, and draw those that the checkpoint does not have.
+
+        Args:
+            seed: Fresh weights are a function of it alone, never of what was drawn before.
+
+        Raises:
+            ConfigError: The architecture has no question-answering head, a weight other than the head's is missing,
+                the tokenizer knows more tokens than the model, or a setting fits this model not at all.
+            IntegrityError: The weights are not those of `model.sha256`, or cannot be read.
+        """
+        import torch
+
+        path, name = self.folder.path, self.checkpoint
+        tokenizer, config = self.tokenizer(), open_config(path, name)
+        check_vocabulary(name, tokenizer, config)
+        set_dropout(config, hidden=self.hidden_dropout, attention=self.attention_dropout)
+        weights_sha256 = self.weights_sha256
+        with quiet(), torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            model, fresh = draw_weights(config) if self.random_weights else open_weights(path, name, config)
+        freeze(model, embeddings=self.freeze_embeddings, layers=self.freeze_layers)
+        if fresh:
+            LOG.info("fresh weights (seed %d): %s", seed, "all" if self.random_weights else ", ".join(fresh))
+        source = {
+            "checkpoint": self.checkpoint,
+            "kind": self.folder.kind,
+            "revision": self.revision,
+            "commit": self.folder.commit,
+            "sha256": weights_sha256,
+            "fresh_weights": fresh,
+            "num_parameters": sum(p.numel() for p in model.parameters()),
+            "num_trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        }
+        return LoadedModel(model, tokenizer, source)

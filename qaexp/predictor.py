@@ -1,0 +1,131 @@
+"""Answers for users: a run's model, with the windows, decoding and tuned threshold that were stored with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qaexp.data.features import build_features
+from qaexp.data.squad import Example
+from qaexp.errors import ConfigError
+from qaexp.evaluation.decoding import Prediction
+from qaexp.evaluation.question_set import Decoding, QuestionSet
+from qaexp.model import Checkpoint
+
+SETTINGS = "qaexp.json"
+# What a model folder that qaexp did not make is read with: the windows and decoding of conf/features/standard.yaml.
+_FOREIGN: dict[str, Any] = {
+    "max_length": 384,
+    "doc_stride": 128,
+    "allow_no_answer": True,
+    "n_best_size": 20,
+    "max_answer_length": 30,
+    "null_threshold": 0.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to one question.
+
+    Attributes:
+        answer: The text, cut out of the context; empty when the context holds no answer.
+        score: Start logit + end logit of the best span; None where there is no span.
+        start_char: Where the answer begins in the context; None for the empty answer.
+        end_char: Where it ends, exclusive; None for the empty answer.
+        null_score_diff: Null score - best span score; the answer is empty where it is above the threshold.
+        n_best: The best spans as {text, score, start_char, end_char}, best first.
+    """
+
+    answer: str
+    score: float | None
+    start_char: int | None
+    end_char: int | None
+    null_score_diff: float
+    n_best: list[dict[str, Any]]
+
+
+class Predictor:
+    """Answers questions with the model of a run, or of a folder in the format of transformers."""
+
+    def __init__(self, folder: str | Path, *, null_threshold: float | None = None, device: str | None = None) -> None:
+        """Load the model.
+
+        Args:
+            folder: A run directory, its `model/`, or a model folder.
+            null_threshold: Answer nothing where null_score_diff is above it; None: as tuned by the run.
+            device: Where to compute; None: a GPU when there is one.
+
+        Raises:
+            ConfigError: The folder holds no model.
+        """
+        import torch
+
+        self.folder = model_folder(Path(folder))
+        self.settings = model_settings(self.folder)
+        self.null_threshold = self.settings["null_threshold"] if null_threshold is None else null_threshold
+        checkpoint = Checkpoint.of_folder(self.folder)
+        self.tokenizer = checkpoint.tokenizer()
+        chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = checkpoint.load(seed=0).model.to(chosen).eval()
+
+    def question_set(self, examples: Sequence[Example]) -> QuestionSet:
+        """Make features with the stored windows."""
+        windows = {"max_length": self.settings["max_length"], "doc_stride": self.settings["doc_stride"]}
+        features = build_features(examples, self.tokenizer, **windows)
+        decoding = Decoding(**{name: self.settings[name] for name in Decoding.__slots__})
+        return QuestionSet(examples, features, self.tokenizer, decoding)
+
+    def answer(self, question: str, context: str) -> Answer:
+        """Answer one question."""
+        return self.answer_all([(question, context)])[0]
+
+    def answer_all(self, pairs: Sequence[tuple[str, str]]) -> list[Answer]:
+        """Answer (question, context) pairs, in order."""
+        examples = [Example(str(number), "", context, question, ()) for number, (question, context) in enumerate(pairs)]
+        predictions = self.question_set(examples).answers(self.model)
+        return [self._as_answer(prediction) for prediction in predictions]
+
+    def _as_answer(self, prediction: Prediction) -> Answer:
+        allow_no_answer = bool(self.settings["allow_no_answer"])
+        text = prediction.text_at(self.null_threshold) if allow_no_answer else prediction.span_text
+        best = prediction.n_best[0] if prediction.n_best else None
+        shown = best if text else None
+        return Answer(
+            answer=text,
+            score=best.score if best else None,
+            start_char=shown.start_char if shown else None,
+            end_char=shown.end_char if shown else None,
+            null_score_diff=prediction.null_score_diff,
+            n_best=[{name: getattr(span, name) for name in span.__slots__} for span in prediction.n_best],
+        )
+
+
+def model_folder(folder: Path) -> Path:
+    """The folder that holds the model: a run's `model/`, or the folder itself.
+
+    Raises:
+        ConfigError: There is no model.
+    """
+    for candidate in (folder / "model", folder):
+        if (candidate / "config.json").is_file() and (candidate / "tokenizer_config.json").is_file():
+            return candidate
+    raise ConfigError(f"{folder} holds no model; give the directory of a completed run, or a folder with config.json")
+
+
+def model_settings(folder: Path) -> dict[str, Any]:
+    """Windows, decoding and threshold of a model folder; the standard ones where qaexp.json is missing.
+
+    Raises:
+        ConfigError: qaexp.json cannot be read.
+    """
+    file = folder / SETTINGS
+    if not file.is_file():
+        return dict(_FOREIGN)
+    try:
+        return {**_FOREIGN, **json.loads(file.read_text("utf-8"))}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be read ({error}); export the model again") from error

@@ -1,0 +1,77 @@
+"""What a terminal shows while a run trains: a bar with loss, tokens per second and time left; a line per evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+NO_ANSWER = "(no answer)"
+
+
+class TrainingView:
+    """Shows a training; the bar only where stdout is a terminal, so that a log file gets lines alone.
+
+    Of several processes that train together only the main one shows anything.
+    """
+
+    def __init__(self, num_steps: int, *, is_main: bool = True, console: Console | None = None) -> None:
+        """Take the number of steps that are planned."""
+        self._console = console or Console(quiet=not is_main, highlight=False)
+        self._progress = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]}"),
+            TextColumn("{task.fields[speed]} tokens/s"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("training", total=num_steps, loss="-", speed="-")
+
+    def __enter__(self) -> TrainingView:
+        """Show the bar."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away."""
+        self._progress.stop()
+
+    def step(self, step: int, loss: float, tokens_per_second: float) -> None:
+        """Move the bar to a step."""
+        self._progress.update(self._task, completed=step, loss=f"{loss:.3f}", speed=f"{tokens_per_second:,.0f}")
+
+    def evaluation(self, row: Mapping[str, Any], probes: Sequence[tuple[str, str]]) -> None:
+        """Print one line of metrics, and one line per probe.
+
+        Args:
+            row: epoch, step, train_loss, train_accuracy, exact, f1, has_ans_f1, no_ans_f1.
+            probes: (question, answer) pairs; an empty answer says that the model answers nothing.
+        """
+        parts = [
+            f"epoch {row['epoch']:g}",
+            f"step {row['step']}",
+            f"train loss {_number(row['train_loss'], 3)}",
+            f"train accuracy {_number(row['train_accuracy'])} %",
+            f"dev exact {_number(row['exact'])}",
+            f"f1 {_number(row['f1'])}",
+            f"(has_ans {_number(row['has_ans_f1'])}, no_ans {_number(row['no_ans_f1'])})",
+        ]
+        self._console.print("  ".join(parts), soft_wrap=True)
+        for question, answer in probes:
+            self._console.print(f"  {escape(question)} [bold]{escape(answer or NO_ANSWER)}[/bold]", soft_wrap=True)
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,70 @@
+"""run.json: where an open run stands, kept true while two threads (the run and its heartbeat) write it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from qaexp.errors import QaexpError
+from qaexp.runs.directory import RUN, SCHEMA_VERSION
+from qaexp.runs.files import write_json
+from qaexp.runs.identity import Identity, code_hash
+from qaexp.runs.lock import this_process, utc_now
+
+
+class RunRecord:
+    """The content of run.json; each change is committed at once."""
+
+    def __init__(self, directory: Path, identity: Identity, *, attempt: int, threads: int | None) -> None:
+        """Commit the record of a run that begins now."""
+        now = timestamp()
+        self._path = directory / RUN
+        self._mutex = threading.Lock()
+        self._content: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION, "run_id": identity.run_id, "state": "running", "stage": None,
+            "attempt": attempt, "started": now, "updated": now, "ended": None, **this_process(), "heartbeat": now,
+            "error": None, "identity": identity.sha256, "inputs": identity.inputs, "code_hash": code_hash(),
+            "threads": threads, "flags": []}
+        self.update()
+
+    def update(self, **changes: Any) -> None:
+        """Change some keys; `updated` and `heartbeat` follow."""
+        with self._mutex:
+            now = timestamp()
+            self._content.update(changes, updated=now, heartbeat=now)
+            write_json(self._path, self._content)
+
+    def beat(self) -> None:
+        """Say that the process lives."""
+        with self._mutex:
+            self._content["heartbeat"] = timestamp()
+            write_json(self._path, self._content)
+
+    def add_flag(self, name: str, step: int | None, advice: str) -> None:
+        """Raise a health flag; one that stands already is left as it is."""
+        flags = self._content["flags"]
+        if name not in (flag["name"] for flag in flags):
+            self.update(flags=[*flags, {"name": name, "step": step, "advice": advice}])
+
+    def end(self, state: str, error: dict[str, str] | None = None) -> None:
+        """Write the last state of this attempt."""
+        self.update(state=state, ended=timestamp(), error=error)
+
+
+def timestamp() -> str:
+    """Return the time now in UTC as ISO 8601, to the second."""
+    return utc_now().isoformat(timespec="seconds")
+
+
+def describe_error(error: BaseException) -> tuple[str, dict[str, str]]:
+    """Return the state that an exception leaves a run in, and what run.json says about it.
+
+    >>> describe_error(KeyboardInterrupt())
+    ('preempted', {'kind': 'interrupted', 'message': 'stopped by Ctrl-C'})
+    """
+    if isinstance(error, KeyboardInterrupt):
+        return "preempted", {"kind": "interrupted", "message": "stopped by Ctrl-C"}
+    if isinstance(error, QaexpError):
+        return "failed", {"kind": error.kind, "message": str(error)}
+    return "failed", {"kind": "bug", "message": f"{type(error).__name__}: {error}"}

@@ -1,0 +1,212 @@
+"""An open run: it holds the directory, writes every record, and leaves a true state behind however it ends."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from qaexp.errors import StorageError
+from qaexp.runs import directory as layout
+from qaexp.runs.files import (
+    make_directory,
+    new_directory,
+    write_bytes,
+    write_json,
+    write_json_lines,
+    write_rows,
+    write_text,
+)
+from qaexp.runs.identity import Identity
+from qaexp.runs.lock import check_heartbeat, heartbeat, hold, utc_now
+from qaexp.runs.log import LOGGER, RunLogHandler, open_logs
+from qaexp.runs.manifest import describe_files, sha256_of
+from qaexp.runs.record import RunRecord, describe_error
+from qaexp.runs.records import RecordFiles
+from qaexp.runs.redact import Redactor
+from qaexp.runs.reuse import check_same_run, clear
+
+
+class Run:
+    """One execution of one config in one directory, used as a context manager.
+
+    Of several processes that train together only the main one touches the disk: for the others every method does
+    nothing. A body that raises leaves the state `failed` (`preempted` after Ctrl-C) and its traceback in debug.log.
+    """
+
+    log = LOGGER
+
+    def __init__(self, directory: Path, *, config: Mapping[str, Any], identity: Identity,
+                 environment: Mapping[str, Any], hydra_files: Mapping[str, str] | None = None,
+                 threads: int | None = None, is_main: bool = True, steal_lock: bool = False) -> None:
+        """Describe the run; nothing is touched before the body starts.
+
+        Args:
+            directory: The run directory; made when it is missing.
+            config: The resolved config, JSON-able.
+            identity: The identity of the run.
+            environment: The content of env.json.
+            hydra_files: Texts of the files of `.hydra/` by file name.
+            threads: CPU threads that the run computes with.
+            is_main: False in every process but one of a run with several.
+            steal_lock: Take the directory from an owner on another machine.
+        """
+        self.directory = directory
+        self.is_main = is_main
+        self._config, self._identity, self._environment = config, identity, environment
+        self._hydra_files = hydra_files or {}
+        self._threads, self._steal_lock = threads, steal_lock
+        texts = [*self._hydra_files.values(), *environment.get("command_line", [])]
+        self._redactor = Redactor(os.environ, texts, [config])
+        self._stack = ExitStack()
+        self._records = RecordFiles(directory)
+        self._record: RunRecord | None = None
+        self._debug_log: RunLogHandler | None = None
+        self._is_complete = False
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Run:
+        """Take the directory and write what the start writes.
+
+        Raises:
+            BusyError: When another process works in the directory.
+            ConfigError: When another run stands there.
+            StorageError: When it cannot be written.
+        """
+        if self.is_main:
+            try:
+                self._open()
+            except BaseException as error:
+                self._fail(error)
+                self._stack.close()
+                raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        """Write how the run ended, and let go of the directory."""
+        if not self.is_main:
+            return
+        with self._stack:
+            if error is not None:
+                self._fail(error)
+            elif not self._is_complete:
+                self._fail(missing := RuntimeError("the body of the run ended without complete()"))
+                raise missing
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Seconds since the run was described."""
+        return time.monotonic() - self._started
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Mark the body as a stage of the run, for run.json and the logs."""
+        assert name in layout.STAGES, name
+        began = time.monotonic()
+        if self._record is not None:
+            self._record.update(stage=name)
+            self.log.debug("%s begins", name)
+        yield
+        if self._record is not None:
+            self.log.debug("%s took %.1f s", name, time.monotonic() - began)
+
+    def raise_flag(self, name: str, advice: str, step: int | None = None) -> None:
+        """Mark the run as unhealthy in run.json and the log, with the advice that helps."""
+        assert name in layout.FLAGS, name
+        if self._record is not None:
+            self._record.add_flag(name, step, advice)
+            self.log.warning("%s: %s", name, advice)
+
+    def write_json(self, name: str, obj: Any) -> None:
+        """Commit a JSON file of the run."""
+        if self.is_main:
+            write_json(self.directory / name, obj)
+
+    def write_bytes(self, name: str, data: bytes) -> None:
+        """Commit a file of the run."""
+        if self.is_main:
+            write_bytes(self.directory / name, data)
+
+    def write_json_lines(self, name: str, records: Sequence[Any]) -> None:
+        """Commit a file of the run with one JSON line per record."""
+        if self.is_main:
+            write_json_lines(self.directory / name, records)
+
+    def write_rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Commit a CSV table of the run; the columns are the keys of the first row."""
+        if self.is_main:
+            write_rows(self.directory / name, rows)
+
+    def write_directory(self, name: str, fill: Callable[[Path], object]) -> None:
+        """Commit a folder of the run as a whole: `fill` writes into a temp folder that it is given."""
+        if self.is_main:
+            with new_directory(self.directory / name) as folder:
+                fill(folder)
+
+    def record_step(self, record: Mapping[str, Any]) -> None:
+        """Append a line to metrics.jsonl: only what the same config gives again."""
+        if self.is_main:
+            self._records.append(layout.METRICS, record)
+
+    def record_timing(self, record: Mapping[str, Any]) -> None:
+        """Append a line to timings.jsonl."""
+        if self.is_main:
+            self._records.append(layout.TIMINGS, record)
+
+    def record_epoch(self, row: Mapping[str, Any]) -> None:
+        """Add a row to history.csv; every row has the same keys."""
+        if self.is_main:
+            self._records.add_epoch(row)
+
+    def complete(self, summary: Mapping[str, Any]) -> None:
+        """Commit the manifest, then the state, then summary.json: from then on the run is completed.
+
+        Args:
+            summary: Numbers by the names of `SUMMARY_KEYS` (absent ones become null) and `test_*`.
+        """
+        unknown = [key for key in summary if key not in layout.SUMMARY_KEYS and not key.startswith("test_")]
+        assert not unknown, unknown
+        if self._record is None:
+            return
+        self.write_json(layout.MANIFEST, describe_files(self.directory))
+        self._record.end("completed")
+        ordered = {**dict.fromkeys(layout.SUMMARY_KEYS), **summary}
+        ordered["manifest_sha256"] = sha256_of(self.directory / layout.MANIFEST)
+        self.write_json(layout.SUMMARY, ordered)
+        self._is_complete = True
+
+    def _open(self) -> None:
+        make_directory(self.directory)
+        self._stack.enter_context(hold(self.directory, steal=self._steal_lock))
+        previous = check_same_run(self.directory, self._identity)
+        check_heartbeat(self.directory, previous, utc_now(), steal=self._steal_lock)
+        clear(self.directory)
+        self._record = RunRecord(self.directory, self._identity, attempt=previous.get("attempt", 0) + 1,
+                                 threads=self._threads)
+        self._debug_log = self._stack.enter_context(open_logs(self.directory, self._redactor))
+        self._stack.callback(self._records.close)
+        self._stack.enter_context(heartbeat(self._record.beat))
+        self._write_start()
+
+    def _write_start(self) -> None:
+        self.write_json(layout.CONFIG, self._redactor.tree(self._config))
+        self.write_json(layout.ENVIRONMENT, self._redactor.tree(self._environment))
+        if self._hydra_files:
+            make_directory(self.directory / layout.HYDRA)
+        for name, text in self._hydra_files.items():
+            write_text(self.directory / layout.HYDRA / name, self._redactor.config_text(text))
+
+    def _fail(self, error: BaseException) -> None:
+        """Write what can still be written; the error itself matters more than a second one on the way out."""
+        state, described = describe_error(error)
+        with suppress(StorageError):
+            if self._debug_log is not None:
+                self._debug_log.add_traceback(error)
+        with suppress(StorageError):
+            if self._record is not None and not self._is_complete:
+                self._record.end(state, self._redactor.tree(described))

@@ -1,0 +1,136 @@
+"""The node `optimizer`: parameter groups with their own rates, and Muon beside AdamW as one optimizer."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.optim import AdamW, Optimizer
+
+from qaexp.errors import ConfigError
+from qaexp.model.layers import HEAD, depths, is_embedding, is_head
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Group = dict[str, Any]
+
+
+def parameter_groups(model: PreTrainedModel, *, lr: float, weight_decay: float, layer_decay: float) -> list[Group]:
+    """Sort a model's trainable parameters into groups that an optimizer treats alike.
+
+    Biases and norms (all 1-D parameters) get no weight decay. A parameter k layers below the head gets
+    `lr * layer_decay**k`: the head k = 0, the top layer 1, the embeddings one below the first layer (ELECTRA, Clark
+    et al., 2020).
+
+    Args:
+        model: The model.
+        lr: Learning rate of the head.
+        weight_decay: Weight decay of matrices.
+        layer_decay: 1 for the same rate everywhere.
+
+    Returns:
+        Groups with `params`, `lr`, `initial_lr` (what a schedule multiplies), `weight_decay` and `hidden_matrices`
+        (True for the 2-D weights inside the layers, which Muon is made for).
+    """
+    depth_of = depths(model) if layer_decay != 1 else {}
+    groups: dict[tuple[float, bool, bool], Group] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        rate = lr * layer_decay ** depth_of.get(name, HEAD)
+        decays = parameter.ndim > 1
+        hidden = parameter.ndim == 2 and not is_head(model, name) and not is_embedding(model, name)
+        group: Group = {
+            "params": [],
+            "lr": rate,
+            "initial_lr": rate,
+            "weight_decay": weight_decay if decays else 0.0,
+            "hidden_matrices": hidden,
+        }
+        groups.setdefault((rate, decays, hidden), group)["params"].append(parameter)
+    return list(groups.values())
+
+
+def make_optimizer(factory: Callable[..., Optimizer], model: PreTrainedModel, *, layer_decay: float) -> Optimizer:
+    """Build the optimizer of a model.
+
+    Args:
+        factory: The built node `optimizer`: takes parameter groups, holds its other keywords.
+        model: On the device where it is trained.
+        layer_decay: See `parameter_groups`.
+
+    Raises:
+        ConfigError: The optimizer refuses a value, or has no learning rate.
+    """
+    keywords = inspect.signature(factory).parameters
+    if "lr" not in keywords or keywords["lr"].default is inspect.Parameter.empty:
+        raise ConfigError("optimizer.lr is not set; add `lr:` to the optimizer's YAML file")
+    weight_decay = keywords["weight_decay"].default if "weight_decay" in keywords else 0.0
+    groups = parameter_groups(model, lr=keywords["lr"].default, weight_decay=weight_decay, layer_decay=layer_decay)
+    try:
+        return factory(groups)
+    except (TypeError, ValueError, RuntimeError) as error:
+        name = getattr(getattr(factory, "func", factory), "__name__", str(factory))
+        raise ConfigError(f"optimizer: {name} refuses its settings ({error}); change them in optimizer.*") from error
+
+
+class Muon(Optimizer):
+    """Muon for the matrices inside the layers, AdamW for all else, as one optimizer with one state_dict.
+
+    `torch.optim.Muon` takes 2-D parameters only, and its author advises AdamW for embeddings, head, biases and norms
+    (Jordan, 2024). Its updates are scaled to the size of AdamW's (Liu et al., "Muon is scalable", 2025), so that one
+    learning rate serves both.
+
+    Args:
+        params: Groups from `parameter_groups`; those with `hidden_matrices` go to Muon.
+        lr: Learning rate of groups that have none of their own.
+        weight_decay: Decoupled weight decay, likewise.
+        momentum: Share of the last update of a matrix that is kept.
+        nesterov: Look ahead along the momentum.
+        ns_steps: Newton-Schulz iterations that make an update orthogonal.
+        betas: Of AdamW.
+        eps: Of AdamW.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Group],
+        *,
+        lr: float,
+        weight_decay: float,
+        momentum: float = 0.95,
+        nesterov: bool = True,
+        ns_steps: int = 5,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+        self._muon: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov, "ns_steps": ns_steps}
+        self._adamw: dict[str, Any] = {"betas": tuple(betas), "eps": eps}
+        self._share()
+
+    def _share(self) -> None:
+        """Give each group to its optimizer; groups and state stay the same objects, so that no copy can go stale."""
+        matrices = [group for group in self.param_groups if group["hidden_matrices"]]
+        others = [group for group in self.param_groups if not group["hidden_matrices"]]
+        self._parts: list[Optimizer] = []
+        if matrices:
+            self._parts.append(torch.optim.Muon(matrices, adjust_lr_fn="match_rms_adamw", **self._muon))
+        if others:
+            self._parts.append(AdamW(others, fused=True, **self._adamw))
+        for part in self._parts:
+            part.state = self.state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a state from `state_dict()`."""
+        super().load_state_dict(state_dict)
+        self._share()
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Update all parameters once."""
+        for part in self._parts:
+            part.step(closure)

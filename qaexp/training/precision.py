@@ -1,0 +1,119 @@
+"""Where training computes, in which number format, and in how many processes: one accelerator for a run."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import torch
+
+from qaexp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+# cuBLAS gives the same bits twice only with a fixed workspace; it reads this when CUDA is first used.
+_CUBLAS_WORKSPACE = ":4096:8"
+
+
+def choose_device(device: str) -> torch.device:
+    """Turn `trainer.device` into a device that is there.
+
+    Args:
+        device: `auto` (cuda, else mps, else cpu), `cpu`, `cuda`, `cuda:N` or `mps`.
+
+    Raises:
+        ConfigError: The device is not there, or one GPU is named for several processes.
+
+    >>> choose_device("cpu")
+    device(type='cpu')
+    """
+    kind, _, index = device.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (":" in device and not (kind == "cuda" and index.isdigit())):
+        raise ConfigError(f"trainer.device={device} is none of auto, cpu, cuda, cuda:N, mps")
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if kind == "cuda":
+        _check_cuda(device, index)
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError(f"trainer.device={device}, but torch sees no Apple GPU; choose trainer=cpu")
+    return torch.device(f"cuda:{index}" if index else kind)
+
+
+def _check_cuda(device: str, index: str) -> None:
+    if not torch.cuda.is_available():
+        raise ConfigError(
+            f"trainer.device={device}, but torch {torch.__version__} sees no CUDA GPU; choose trainer=cpu, or install "
+            "a driver and a torch with CUDA"
+        )
+    if index and int(index) >= torch.cuda.device_count():
+        raise ConfigError(f"trainer.device={device}, but there are only {torch.cuda.device_count()} GPUs; count from 0")
+    if index and num_processes() > 1:
+        raise ConfigError(f"trainer.device={device} names one GPU for {num_processes()} processes; choose cuda")
+
+
+def choose_precision(precision: str, device: torch.device) -> str:
+    """Turn `trainer.precision` into fp32, bf16 or fp16.
+
+    Args:
+        precision: `auto` is bf16 on a GPU that computes in it, and fp32 anywhere else: a plain CPU is many times
+            slower in bf16.
+        device: Where training computes.
+
+    Raises:
+        ConfigError: The device does not compute in this format.
+
+    >>> choose_precision("auto", torch.device("cpu"))
+    'fp32'
+    """
+    has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    if precision == "auto":
+        return "bf16" if has_bf16 else "fp32"
+    if precision == "fp16" and device.type != "cuda":
+        raise ConfigError(
+            f"trainer.precision=fp16 needs CUDA, and the device is {device.type}; choose fp32 or auto"
+        )
+    if precision == "bf16" and device.type == "cuda" and not has_bf16:
+        raise ConfigError("trainer.precision=bf16, but this GPU does not compute in it; choose fp16, fp32 or auto")
+    if precision not in ("fp32", "bf16", "fp16"):
+        raise ConfigError(f"trainer.precision={precision} is none of auto, fp32, bf16, fp16")
+    return precision
+
+
+def num_processes() -> int:
+    """How many processes train together, as torchrun says it; 1 without torchrun."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def make_accelerator(device: torch.device, precision: str, *, deterministic: bool) -> Accelerator:
+    """Make the accelerator of a run, and forget that of an earlier run in this process.
+
+    Args:
+        device: From `choose_device`.
+        precision: From `choose_precision`.
+        deterministic: The same bytes on CUDA too: only deterministic kernels, at some cost.
+    """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState, GradientState
+
+    _set_determinism(deterministic)
+    # accelerate keeps one state a process, and a second run would silently get the device of the first.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
+    single = num_processes() == 1
+    if single:
+        # With torchrun each process takes the GPU of its local rank; alone, the device is the one that was chosen.
+        os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)
+    try:
+        return Accelerator(cpu=device.type == "cpu", mixed_precision="no" if precision == "fp32" else precision)
+    finally:
+        if single:
+            del os.environ["ACCELERATE_TORCH_DEVICE"]
+
+
+def _set_determinism(deterministic: bool) -> None:
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", _CUBLAS_WORKSPACE)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.deterministic = deterministic
+    torch.backends.cudnn.benchmark = False

@@ -1,0 +1,87 @@
+"""Ranges and contradictions: each one named, all at once, and nothing said about a good config."""
+
+from __future__ import annotations
+
+import pytest
+
+from qaexp.config.compose import check_command_line
+from qaexp.errors import ConfigError
+
+BAD_VALUES = {
+    "optimizer.lr": ["-1", ".nan", "inf", "abc", "null", "1e400"],
+    "trainer.epochs": ["-3", "1.5", "1e9"],
+    "batches.batch_size": ["0"],
+    "schedule.warmup_ratio": ["2.0", "-0.1"],
+    "model.hidden_dropout": ["1.5"],
+    "trainer.gradient_accumulation_steps": ["0"],
+    "seed": ["-1", str(2**32), str(2**64), str(10**30), "x"],
+    "data.train_size": ["0", "-1", "1.7", "10%", "110%", ".nan"],
+    "data.subset": ["randm"],
+    "trainer.device": ["gpu", "cuda:x"],
+    "features.max_length": ["4", "513"],
+    "features.doc_stride": ["-1", "380", "384"],
+    "decoding.n_best_size": ["0"],
+    "name": ["../x", "'a b'", "-a", "'a\nb'", "a/b", "'x '", "\U0001f600", "a" * 300],
+}
+
+
+def problems_of(*lines: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        check_command_line(lines)
+    assert caught.value.exit_code == 2
+    return list(caught.value.problems)
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in BAD_VALUES.items() for value in values])
+def test_a_bad_value_is_refused_by_name(key: str, value: str) -> None:
+    extra = ["batches.token_budget=null"] if key == "batches.batch_size" else []
+    problems = problems_of(f"{key}={value}", *extra)
+    assert any(problem.startswith(f"{key}=") for problem in problems), problems
+
+
+def test_the_default_config_is_good() -> None:
+    config = check_command_line([])
+    assert config.seeds.subset == config.seed == 0
+    assert config.features.max_length == 384
+
+
+@pytest.mark.parametrize("value", ["1000", "0.5", "null"])
+def test_sizes_are_numbers_fractions_or_null(value: str) -> None:
+    check_command_line([f"data.train_size={value}"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (
+            ["features.max_length=64", "features.doc_stride=60"],
+            ["features.doc_stride=60", "features.max_length=64", "59"],
+        ),
+        (
+            ["features.max_length=24", "features.doc_stride=4"],
+            ["decoding.max_answer_length=30", "features.max_length=24"],
+        ),
+        (["batches.batch_size=8"], ["batches.batch_size=8", "batches.token_budget=3072", "exactly one"]),
+        (["batches.token_budget=null"], ["exactly one"]),
+        (["trainer.device=cpu", "trainer.precision=fp16"], ["trainer.precision=fp16", "trainer.device=cpu"]),
+        (["data=json"], ["data.train_file", "data.dev_file"]),
+        (["data.train_file=a.json"], ["data.train_file=a.json", "data=json"]),
+        (["schedule.warmup_steps=10"], ["schedule.warmup_steps=10", "schedule.warmup_ratio"]),
+        (["features.max_length=513"], ["512 positions", "model.checkpoint"]),
+    ],
+)
+def test_contradictions_name_both_keys(lines: list[str], words: list[str]) -> None:
+    text = "\n".join(problems_of(*lines))
+    assert [word for word in words if word not in text] == []
+
+
+def test_all_problems_come_at_once() -> None:
+    problems = problems_of(
+        "seed=-1", "trainer.epochs=1.5", "lerning_rate=1", "optimizer=adamv", "features.doc_stride=999"
+    )
+    assert len(problems) == 5
+
+
+def test_a_bad_seed_is_named_once() -> None:
+    assert len(problems_of("seed=-1")) == 1
+    assert problems_of("seeds.order=-1")[0].startswith("seeds.order=-1")

@@ -1,0 +1,67 @@
+"""Keys, choices and grammar of a command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qaexp.config.compose import check_command_line
+from qaexp.errors import ConfigError
+
+
+def message(*lines: str, config_dir: Path | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        check_command_line(lines, config_dir=config_dir)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("lerning_rate=3", "did you mean optimizer.lr?"),
+        ("data.train_sze=2", "did you mean data.train_size?"),
+        ("model.max_lenght=3", "did you mean features.max_length?"),
+        ("optimizer=adamv", "did you mean adamw?"),
+        ("optimzer=adamw", "did you mean optimizer?"),
+        ("+new_key=1", "new_key is no key"),
+        ("+seed=1", "leave out the '+'"),
+        ("~seed", "cannot be left out"),
+        ("model/x=1", "is no group"),
+        ("a b=}", "is no override"),
+        ("seed", "is no override"),
+        ("trainer.keep=frist", "none of last, best"),
+    ],
+)
+def test_a_mistake_is_explained(line: str, expected: str) -> None:
+    assert expected in message(line)
+
+
+def test_every_value_of_a_sweep_is_checked() -> None:
+    assert "seed=x" in message("seed=0,x,1")
+    assert "no 'ninilm'" in message("model=tiny_random,ninilm")
+    assert check_command_line(["seed=3,4", "model=tiny_random,minilm"]).seed == 3
+
+
+def test_an_open_node_takes_new_keywords_only_with_a_plus() -> None:
+    assert "optimizer.amsgrad is no key" in message("optimizer.amsgrad=true")
+    assert check_command_line(["+optimizer.amsgrad=true"]).optimizer["amsgrad"] is True
+
+
+def test_a_user_adds_choices_by_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "optimizer").mkdir()
+    (tmp_path / "optimizer" / "mine.yaml").write_text("_target_: torch.optim.RAdam\n_partial_: true\nlr: 0.01\n")
+    assert check_command_line(["optimizer=mine"], config_dir=tmp_path).optimizer["lr"] == 0.01
+    assert "no 'mine'" in message("optimizer=mine")
+
+
+def test_a_broken_yaml_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "optimizer").mkdir()
+    (tmp_path / "optimizer" / "mine.yaml").write_text("lr: [1\n")
+    assert "mine.yaml" in message("optimizer=mine", config_dir=tmp_path)
+
+
+def test_seeds_follow_seed_but_dev_does_not() -> None:
+    config = check_command_line(["seed=7", "seeds.order=3"])
+    assert (config.seeds.subset, config.seeds.init, config.seeds.order, config.seeds.dropout) == (7, 7, 3, 7)
+    assert config.seeds.dev == 0

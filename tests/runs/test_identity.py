@@ -1,0 +1,66 @@
+"""The identity is stable, blind to neutral keys, and sees everything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qaexp.runs.identity import canonical_json, code_hash, identify
+
+CONFIG: dict[str, Any] = {
+    "name": "a", "seed": 2, "trainer": {"epochs": 2, "log_every": 10, "max_grad_norm": 1.0},
+    "optimizer": {"_target_": "torch.optim.AdamW", "lr": 3e-4}, "probes": [{"question": "é?", "context": "x"}],
+    "trackers": {"tensorboard": {"folder": "x"}}}
+NEUTRAL = {"name", "trainer.log_every", "trackers"}
+DATA = {"kind": "demo", "version": 1}
+WEIGHTS = {"sha256": "ab"}
+GOLDEN = "17488315599d91bec91acef53d75a4ed79478a8c2809f44e6c378b10c8665f20"
+
+
+def test_golden_hash() -> None:
+    """Fails when the hash of an unchanged run changes: every stored run would then count as another one."""
+    assert identify(CONFIG, NEUTRAL, DATA, WEIGHTS).sha256 == GOLDEN
+
+
+@pytest.mark.parametrize("change", [
+    {"name": "b"}, {"trainer": {**CONFIG["trainer"], "log_every": 1}}, {"trackers": {}},
+    {"trainer": {"max_grad_norm": 1, "epochs": 2}}])
+def test_neutral_changes_keep_the_identity(change: dict[str, Any]) -> None:
+    assert identify({**CONFIG, **change}, NEUTRAL, DATA, WEIGHTS).sha256 == GOLDEN
+
+
+@pytest.mark.parametrize("change", [{"seed": 3}, {"optimizer": {"lr": 3.0000000000000003e-4}}, {"extra": None}])
+def test_other_changes_change_it(change: dict[str, Any]) -> None:
+    assert identify({**CONFIG, **change}, NEUTRAL, DATA, WEIGHTS).sha256 != GOLDEN
+
+
+def test_data_and_weights_count() -> None:
+    assert identify(CONFIG, NEUTRAL, {**DATA, "version": 2}, WEIGHTS).sha256 != GOLDEN
+    assert identify(CONFIG, NEUTRAL, DATA, {"sha256": "ac"}).sha256 != GOLDEN
+
+
+def test_changes_names_old_and_new_values() -> None:
+    stored = {**CONFIG, "name": "z", "seed": 1, "gone": True}
+    identity = identify(CONFIG, NEUTRAL, DATA, WEIGHTS)
+    changes = identity.changes(stored, {**identity.inputs, "weights": {"sha256": "old"}})
+    assert changes == {"seed": (1, 2), "weights.sha256": ("old", "ab"), "gone": (True, None)}
+
+
+def test_canonical_json_refuses_nan() -> None:
+    with pytest.raises(ValueError, match="Out of range"):
+        canonical_json({"lr": float("nan")})
+
+
+def test_code_hash_follows_names_and_contents(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "a.py").write_text("x = 1\n")
+    (tmp_path / "notes.txt").write_text("not code")
+    first = code_hash(tmp_path)
+    (tmp_path / "notes.txt").write_text("still not code")
+    assert code_hash(tmp_path) == first
+    (tmp_path / "inner" / "a.py").write_text("x = 2\n")
+    second = code_hash(tmp_path)
+    (tmp_path / "inner" / "a.py").rename(tmp_path / "inner" / "b.py")
+    assert len({first, second, code_hash(tmp_path)}) == 3

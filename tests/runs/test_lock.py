@@ -1,0 +1,121 @@
+"""Exactly one process holds a run directory, and the others say which one it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import qaexp
+from qaexp.errors import BusyError
+from qaexp.runs import lock
+from qaexp.runs.run import Run
+
+OpenRun = Callable[..., Run]
+HOLDER = """
+import sys, time
+from pathlib import Path
+from qaexp.errors import BusyError
+from qaexp.runs.lock import hold
+folder, start = Path(sys.argv[1]), float(sys.argv[2])
+time.sleep(max(0.0, start - time.time()))
+try:
+    with hold(folder):
+        print("held", flush=True)
+        time.sleep(float(sys.argv[3]))
+except BusyError as error:
+    print(error, flush=True)
+    sys.exit(4)
+"""
+
+
+def start_holder(folder: Path, start: float, seconds: float) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", HOLDER, str(folder), str(start), str(seconds)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=Path(qaexp.__file__).parents[1])
+
+
+def test_second_holder_names_host_and_pid(tmp_path: Path) -> None:
+    with lock.hold(tmp_path), pytest.raises(BusyError, match=rf"process {os.getpid()} on .+ works in it") as caught, \
+            lock.hold(tmp_path):
+        pass
+    assert caught.value.exit_code == 4
+    assert "steal_lock" not in str(caught.value)
+    with lock.hold(tmp_path):
+        pass
+
+
+def test_of_processes_that_start_together_one_holds_it(tmp_path: Path) -> None:
+    holders = [start_holder(tmp_path, time.time() + 0.7, 1.0) for _ in range(4)]
+    said = {holder.pid: holder.communicate()[0].strip() for holder in holders}
+    winners = [pid for pid, text in said.items() if text == "held"]
+    assert len(winners) == 1
+    for pid, text in said.items():
+        assert pid in winners or f"process {winners[0]} on" in text
+    assert sorted(holder.returncode for holder in holders) == [0, 4, 4, 4]
+
+
+def test_lock_of_a_killed_owner_is_taken_over(tmp_path: Path) -> None:
+    with start_holder(tmp_path, 0.0, 60.0) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(BusyError, match=f"process {holder.pid} on"), lock.hold(tmp_path):
+            pass
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        with lock.hold(tmp_path):
+            assert json.loads((tmp_path / ".lock").read_text())["pid"] == os.getpid()
+
+
+def record_of_another_machine(age_seconds: float) -> dict[str, Any]:
+    beat = lock.utc_now() - timedelta(seconds=age_seconds)
+    return {"state": "running", "host": "elsewhere", "pid": 7, "boot_id": "other", "heartbeat": beat.isoformat()}
+
+
+def test_fresh_heartbeat_of_another_machine_is_refused(tmp_path: Path) -> None:
+    record = record_of_another_machine(100)
+    with pytest.raises(BusyError, match=r"process 7 on elsewhere works in it; .*steal_lock=true"):
+        lock.check_heartbeat(tmp_path, record, lock.utc_now())
+    lock.check_heartbeat(tmp_path, record, lock.utc_now(), steal=True)
+
+
+@pytest.mark.parametrize("change", [
+    {"heartbeat": record_of_another_machine(301)["heartbeat"]}, {"state": "failed"}, lock.this_process(),
+    {"boot_id": lock.this_process()["boot_id"] or "other", "host": lock.this_process()["host"]},
+    {"heartbeat": "yesterday"}, {"heartbeat": None}])
+def test_dead_owners_do_not_block(tmp_path: Path, change: dict[str, Any]) -> None:
+    lock.check_heartbeat(tmp_path, {**record_of_another_machine(0), **change}, lock.utc_now())
+
+
+def test_heartbeat_beats_and_stops() -> None:
+    beats: list[float] = []
+    with lock.heartbeat(lambda: beats.append(time.monotonic()), seconds=0.01):
+        deadline = time.monotonic() + 5
+        while len(beats) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    count = len(beats)
+    time.sleep(0.05)
+    assert count >= 2
+    assert len(beats) == count
+
+
+def test_run_on_another_machine_keeps_its_files(tmp_path: Path, open_run: OpenRun) -> None:
+    run = open_run(tmp_path / "a")
+    with pytest.raises(ZeroDivisionError), run:
+        raise ZeroDivisionError
+    path = tmp_path / "a" / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **record_of_another_machine(10)}))
+    before = path.read_bytes()
+    with pytest.raises(BusyError, match="elsewhere"), open_run(tmp_path / "a"):
+        pass
+    assert path.read_bytes() == before
+    with open_run(tmp_path / "a", steal_lock=True) as stolen:
+        stolen.complete({})
