@@ -7,16 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from qaexp.config.build import build
-from qaexp.config.schema import ExperimentConfig, neutral_keys
-from qaexp.data.preparation import PreparedData
-from qaexp.evaluation.outputs import write_outputs
-from qaexp.reporting.progress import Progress
-from qaexp.runs.environment import describe_environment
-from qaexp.runs.identity import identify
+from qaexp import results, stages
+from qaexp.config.schema import ExperimentConfig
+from qaexp.runs.directory import DATA
 from qaexp.runs.reuse import completed_summary
-from qaexp.runs.run import Run
-from qaexp.training.batches import BatchPlan
+from qaexp.training.clock import Clock
+from qaexp.training.processes import agreed_number
+from qaexp.training.records import StepRecord
+from qaexp.training.selection import Selection
 
 
 def run_experiment(
@@ -26,7 +24,7 @@ def run_experiment(
     command_line: Sequence[str] = (),
     job_name: str | None = None,
     hydra_files: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+) -> tuple[Path, dict[str, Any]]:
     """Train and evaluate one config in one directory.
 
     Args:
@@ -37,8 +35,54 @@ def run_experiment(
         hydra_files: Texts of the files of `.hydra/`.
 
     Returns:
-        The summary, as in summary.json. A run that is completed already is not touched.
+        The run directory and its summary, as in summary.json. A run that is completed already is not touched.
 
     Raises:
-        QaexpError: Whatever went wrong; the run directory's run.json says it too.
+        QaexpError: Whatever went wrong; run.json in the directory says it too.
     """
+    parts = stages.build_parts(config)
+    identity = stages.identify_run(config, parts)
+    directory = directory if job_name is None else directory / f"{job_name}-{identity.run_id}"
+    done = completed_summary(directory, identity)
+    if done is not None:
+        return directory, done
+
+    clock, history, steps = Clock(), [], []
+    with stages.open_run(config, parts, identity, directory, command_line, hydra_files) as run:
+        with run.stage("data"):
+            splits = parts.pipeline.load(subset_seed=config.seeds.subset, dev_seed=config.seeds.dev)
+        with run.stage("features"):
+            features = stages.make_features(config, parts, splits)
+            run.write_json(DATA, stages.data_report(config, run, splits, features))
+        with run.stage("model"):
+            loaded = parts.checkpoint.load(seed=config.seeds.init)
+            state = stages.prepare_training(config, parts, loaded, features["train"])
+            questions = stages.question_sets(config, parts, splits, features, state)
+            selection = Selection(config.trainer.keep, config.trainer.early_stopping_patience)
+        with run.stage("training"), stages.training_view(config, run, state) as view:
+            for record in clock.training(parts.trainer.train(state)):
+                if isinstance(record, StepRecord):
+                    steps.append(asdict(record))
+                    timing = results.timing_row(record, clock, state)
+                    run.record_step(steps[-1])
+                    run.record_timing(timing)
+                    view.step(record.step, record.loss, timing["tokens_per_second"])
+                    continue
+                scored = questions.dev.score(loaded)
+                history.append(results.history_row(record, state, scored, results.probe_answers(questions, loaded)))
+                clock.eval_seconds += scored.eval_seconds
+                run.record_epoch(history[-1])
+                view.evaluation(history[-1])
+                if selection.see(history[-1]["epoch"], agreed_number(history[-1]["f1"]), state):
+                    break
+        with run.stage("evaluation"):
+            scored = questions.dev.score(loaded) if selection.restore(state) else scored
+            summary = results.summarize(parts, features, questions, state, selection, scored, clock, history[-1])
+            summary |= results.test_metrics(questions, loaded)
+            results.raise_flags(run, steps, history, features, questions, scored)
+        with run.stage("report"):
+            results.write_results(run, config, identity, questions, scored, loaded, summary)
+            parts.reporter.report(directory, summary)
+            summary["total_seconds"] = run.elapsed_seconds
+        run.complete(summary)
+    return directory, summary

@@ -67,17 +67,16 @@ class Predictor:
         self.folder = model_folder(Path(folder))
         self.settings = model_settings(self.folder)
         self.null_threshold = self.settings["null_threshold"] if null_threshold is None else null_threshold
-        checkpoint = Checkpoint.of_folder(self.folder)
-        self.tokenizer = checkpoint.tokenizer()
         chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = checkpoint.load(seed=0).model.to(chosen).eval()
+        self.loaded = Checkpoint(checkpoint=str(self.folder)).load(seed=0)
+        self.loaded.model.to(chosen).eval()
 
     def question_set(self, examples: Sequence[Example]) -> QuestionSet:
         """Make features with the stored windows."""
         windows = {"max_length": self.settings["max_length"], "doc_stride": self.settings["doc_stride"]}
-        features = build_features(examples, self.tokenizer, **windows)
+        features = build_features(examples, self.loaded.tokenizer, **windows)
         decoding = Decoding(**{name: self.settings[name] for name in Decoding.__slots__})
-        return QuestionSet(examples, features, self.tokenizer, decoding)
+        return QuestionSet(examples, features, decoding)
 
     def answer(self, question: str, context: str) -> Answer:
         """Answer one question."""
@@ -86,7 +85,7 @@ class Predictor:
     def answer_all(self, pairs: Sequence[tuple[str, str]]) -> list[Answer]:
         """Answer (question, context) pairs, in order."""
         examples = [Example(str(number), "", context, question, ()) for number, (question, context) in enumerate(pairs)]
-        predictions = self.question_set(examples).answers(self.model)
+        predictions = self.question_set(examples).answers(self.loaded)
         return [self._as_answer(prediction) for prediction in predictions]
 
     def _as_answer(self, prediction: Prediction) -> Answer:

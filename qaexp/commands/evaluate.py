@@ -53,7 +53,7 @@ def evaluate_file(
     examples = read_squad_file(file).examples
     predictor = Predictor(folder, device=device)
     questions = predictor.question_set(examples)
-    logits = questions.logits(predictor.model)
+    logits = questions.logits(predictor.loaded)
     scored = evaluate(
         questions.examples, questions.features, logits, null_threshold=null_threshold, **questions.decoding.keywords()
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from secrets import token_hex
-from typing import Any, NoReturn
+from typing import Any
 
 from qaexp.commands.arguments import TrainArguments, parse_train_arguments
-from qaexp.errors import QaexpError
+from qaexp.errors import ConfigError, StorageError
+
+_LONGEST_JOB_NAME = 120
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,8 +40,11 @@ def main(argv: Sequence[str]) -> int:
 
         config = check_command_line(lines, config_name=arguments.config_name, config_dir=arguments.config_dir)
         if config.name is None:
-            lines.append(f"name={_agreed(_time_stamp)}")
-    _through_hydra(arguments, lines, _train_composed)
+            from qaexp.runs.directory import default_name
+            from qaexp.training.processes import agreed
+
+            lines.append(f"name={agreed(lambda: default_name(datetime.now()))}")
+    _through_hydra(arguments, lines)
     return 0
 
 
@@ -54,29 +60,49 @@ def run(*overrides: str) -> dict[str, Any]:
     Raises:
         QaexpError: As `qaexp train`.
     """
-    from qaexp.config.compose import check_command_line, compose_config, to_config
+    from qaexp.config.compose import check_command_line
     from qaexp.experiment import run_experiment
+    from qaexp.runs.directory import default_name
 
-    name = check_command_line(overrides).name or _time_stamp()
-    lines = [*overrides, f"name={name}"]
-    config = to_config(compose_config(lines))
-    return run_experiment(config, Path("outputs", name).resolve(), overrides=lines)
+    config = check_command_line(overrides)
+    config.name = config.name or default_name(datetime.now())
+    command = ["qaexp", "train", *overrides, f"name={config.name}"]
+    return run_experiment(config, Path("outputs", config.name).resolve(), command_line=command)[1]
 
 
-def _through_hydra(arguments: TrainArguments, lines: Sequence[str], task: Callable[[Any], None]) -> None:
-    """Run Hydra's own main with the flags in front, where its parser wants them."""
+def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
+    """Run Hydra's own main with the flags in front, where its parser wants them.
+
+    Raises:
+        QaexpError: What a run raised, or Hydra's own error as one sentence.
+    """
     import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
-    from qaexp.config.compose import register_schema
+    from qaexp.config.compose import one_line, register_schema
     from qaexp.config.conf import CONFIG_NAME, conf_directory
+    from qaexp.config.overrides import swept_keys
 
     register_schema()
+    command_line, swept = list(sys.argv), swept_keys(lines)
     sys.argv = ["qaexp train", *arguments.flags, *lines]
-    hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=CONFIG_NAME)(task)()
+    # With this, Hydra hands errors on instead of printing their traceback and leaving with exit code 1.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+
+    def task(composed: Any) -> None:
+        _train_composed(composed, command_line, swept)
+
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=CONFIG_NAME)(task)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(one_line(error)) from error
+    except OSError as error:
+        raise StorageError(f"{error.filename or 'the run directory'}: {error.strerror or error}") from error
 
 
-def _train_composed(composed: Any) -> None:
-    """Hydra's task: one job. What it raises ends the process here, since Hydra would print its traceback."""
+def _train_composed(composed: Any, command_line: Sequence[str], swept: Sequence[str]) -> None:
+    """Hydra's task: one run, and its end on the terminal."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
@@ -84,37 +110,38 @@ def _train_composed(composed: Any) -> None:
     from qaexp.experiment import run_experiment
 
     settings = HydraConfig.get()
-    is_job = settings.mode is not None and settings.mode.name == "MULTIRUN"
-    try:
-        config = to_config(composed)
-        hydra_files = {
+    words = [str(word) for word in settings.overrides.task]
+    directory, summary = run_experiment(
+        to_config(composed),
+        Path(settings.runtime.output_dir),
+        command_line=command_line,
+        job_name=job_name(words, swept) if str(settings.mode) == "RunMode.MULTIRUN" else None,
+        hydra_files={
             "config.yaml": OmegaConf.to_yaml(composed),
-            "hydra.yaml": OmegaConf.to_yaml(OmegaConf.masked_copy(HydraConfig.instance().cfg, ["hydra"])),  # type: ignore[arg-type]
-            "overrides.yaml": OmegaConf.to_yaml(settings.overrides.task),
-        }
-        run_experiment(
-            config,
-            Path(settings.runtime.output_dir),
-            overrides=list(settings.overrides.task),
-            job_name=settings.job.override_dirname if is_job else None,
-            hydra_files=hydra_files,
-        )
-    except QaexpError as error:
-        _stop(error)
+            "hydra.yaml": OmegaConf.to_yaml(OmegaConf.create({"hydra": settings})),
+            "overrides.yaml": OmegaConf.to_yaml(words),
+        },
+    )
+    _show(directory, summary)
 
 
-def _stop(error: QaexpError) -> NoReturn:
-    for problem in error.problems:
-        print(f"qaexp train: {problem}", file=sys.stderr)
-    raise SystemExit(error.exit_code)
+def job_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
+    """The readable part of a job's folder: what was swept, as a name that every file system takes.
+
+    >>> job_name(["name=a", "seed=1", "model.checkpoint=a/b"], ["seed", "model.checkpoint"])
+    'seed=1,model.checkpoint=a_b'
+    """
+    words = [word for word in overrides if word.partition("=")[0].lstrip("+") in swept]
+    return re.sub(r"[^\w.,=+-]", "_", ",".join(words))[:_LONGEST_JOB_NAME] or "job"
 
 
-def _time_stamp() -> str:
-    return f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{token_hex(2)}"
+def _show(directory: Path, summary: dict[str, Any]) -> None:
+    """Print the table at the end of a run; of several processes only the main one does."""
+    from rich.console import Console
 
+    from qaexp.reporting.tables import summary_table
+    from qaexp.runs.collect import read_run
+    from qaexp.training.processes import is_main_process
 
-def _agreed(draw: Callable[[], str]) -> str:
-    """The same drawn word in every process of a run: rank 0 draws, the others are told."""
-    from qaexp.training.processes import broadcast_text, num_processes
-
-    return draw() if num_processes() == 1 else broadcast_text(draw)
+    if is_main_process():
+        Console(highlight=False).print(summary_table(summary, read_run(directory).flags, directory))

@@ -35,7 +35,7 @@ def to_config(composed: DictConfig) -> ExperimentConfig:
     try:
         config = OmegaConf.to_object(composed)
     except OmegaConfBaseException as error:
-        raise ConfigError(_one_line(error)) from error
+        raise ConfigError(one_line(error)) from error
     assert isinstance(config, ExperimentConfig)
     problems = check_config(config)
     if problems:
@@ -58,7 +58,7 @@ def compose_config(
         with initialize_config_dir(str(conf_directory()), version_base="1.3"):
             return compose(config_name, [*search, *lines])
     except (HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
-        raise ConfigError(_one_line(error)) from error
+        raise ConfigError(one_line(error)) from error
 
 
 def check_command_line(
@@ -101,7 +101,7 @@ def as_plain(config: ExperimentConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """The sentence of a library's error: its lines joined, without the frame of paths that Hydra adds."""
     text = str(error)
     if error.__cause__ is not None and str(error.__cause__) not in text:

@@ -37,6 +37,15 @@ def parse_overrides(lines: Sequence[str]) -> tuple[list[Override], list[str]]:
     return parsed, problems
 
 
+def swept_keys(lines: Sequence[str]) -> list[str]:
+    """The keys and groups that a command line sweeps.
+
+    >>> swept_keys(["seed=0,1", "name=a", "optimizer.lr=choice(1,2)"])
+    ['seed', 'optimizer.lr']
+    """
+    return [override.key_or_group for override in parse_overrides(lines)[0] if override.is_sweep_override()]
+
+
 def check_overrides(
     overrides: Sequence[Override],
     choices: Mapping[str, Sequence[str]],

@@ -77,12 +77,12 @@ def _plan(kind: Kind, entity: Entity, peers: Sequence[Entity], key: str) -> list
     count = max(1, min(2 + _hash(key, "count") % 2, len(entity.facts) - 1))  # one fact is left out, to be asked in vain
     chosen = _shuffled(entity.facts, key, "facts")[:count]
     own = [(entity, template) for template in _cover(kind, chosen, key)]
-    if _hash(key, "filler") % 4 == 0:
+    if _hash(key, "filler") % 6 == 0:
         own.append((entity, _shuffled(kind.fillers, key)[0]))
     own = _shuffled(own, key, "order")
     others = []
-    for i, peer in enumerate(_shuffled(peers, key, "peers")[: (0, 1, 1, 2)[_hash(key, "distractors") % 4]]):
-        shared = [attribute for attribute in _shuffled(entity.facts, key, "shared", i) if attribute in peer.facts]
+    for i, peer in enumerate(_shuffled(peers, key, "peers")[: (0, 1)[_hash(key, "distractors") % 2]]):
+        shared = [attribute for attribute in (*chosen, *_shuffled(entity.facts, key, "shared", i)) if attribute in peer.facts]
         others += [(peer, template) for template in _cover(kind, shared[:1], key)]
     return others + own if _hash(key, "others first") % 4 == 0 else own + others
 

@@ -70,7 +70,7 @@ def classify_offset(context: str, text: str, start: int) -> OffsetFault:
         return OffsetFault("absent", None, False)
     is_unique = context.find(text, first + 1) < 0
     for kind, candidate in _recounted(context, start):
-        if candidate != start and context.startswith(text, candidate):
+        if context.startswith(text, candidate):
             return OffsetFault(kind, candidate, is_unique)
     inside = max(0, min(start, len(context)))
     places = (context.rfind(text, 0, inside + len(text)), context.find(text, inside))

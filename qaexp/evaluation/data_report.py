@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qaexp.data.audit import audit, shared_contexts, shared_ids
 from qaexp.data.features import Features
-from qaexp.data.pipeline import Splits
+from qaexp.data.pipeline import Split
 from qaexp.data.squad import Example
 from qaexp.evaluation.ceiling import ceiling
 
 
 def describe_data(
-    splits: Splits,
-    features: dict[str, Features],
+    splits: Mapping[str, Split],
+    features: Mapping[str, Features],
     *,
     max_answer_length: int,
     subset: dict[str, Any],
@@ -22,7 +22,7 @@ def describe_data(
     """Describe the data of a run before it is trained on.
 
     Args:
-        splits: The drawn examples.
+        splits: The drawn examples, by the name of the split: train, dev, and test where there is one.
         features: The features of each split, by its name.
         max_answer_length: The longest answer that decoding may give, in tokens.
         subset: How the examples were drawn: policy, sizes, seeds.
@@ -31,20 +31,20 @@ def describe_data(
         The content of data.json. `audit` has, per split, what `audit` counts and `ceiling`, the exact and f1 that the
         labels themselves reach after tokenisation.
     """
-    parts = {"train": splits.train, "dev": splits.dev, **({"test": splits.test} if splits.test else {})}
+    train, dev = splits["train"], splits["dev"]
     audits = {
-        name: _audit(part.examples, features[name], max_answer_length=max_answer_length) for name, part in parts.items()
+        name: _audit(part.examples, features[name], max_answer_length=max_answer_length) for name, part in splits.items()
     }
     return {
-        "source": {name: part.source for name, part in parts.items()},
-        "revision": splits.train.source.get("revision"),
-        "sha256": {name: part.source["sha256"] for name, part in parts.items()},
+        "source": {name: part.source for name, part in splits.items()},
+        "revision": train.source.get("revision"),
+        "sha256": {name: part.source["sha256"] for name, part in splits.items()},
         "subset": subset,
-        **{f"{name}_ids": [example.id for example in part.examples] for name, part in parts.items()},
+        **{f"{name}_ids": [example.id for example in part.examples] for name, part in splits.items()},
         "audit": {
             **audits,
-            "shared_contexts": shared_contexts(splits.train.examples, splits.dev.examples),
-            "shared_ids": shared_ids(splits.train.examples, splits.dev.examples),
+            "shared_contexts": shared_contexts(train.examples, dev.examples),
+            "shared_ids": shared_ids(train.examples, dev.examples),
         },
     }
 

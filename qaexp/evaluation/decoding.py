@@ -110,8 +110,9 @@ def _null_scores(features: Features, logits: Logits) -> npt.NDArray[np.float64]:
 def _n_best(examples: Sequence[Example], grid: SpanGrid, n_best_size: int) -> Iterator[tuple[Span, ...]]:
     """The best spans of each example with their text, best first."""
     best = best_spans(grid, n_best_size)
-    bounds = np.searchsorted(best.example, np.arange(len(examples) + 1))
+    scores, begins, ends = best.score.tolist(), best.start_char.tolist(), best.end_char.tolist()
+    bounds = np.searchsorted(best.example, np.arange(len(examples) + 1)).tolist()
     for example, first, last in zip(examples, bounds[:-1], bounds[1:], strict=True):
-        begins, ends = best.start_char[first:last].tolist(), best.end_char[first:last].tolist()
-        texts = [example.context[begin:end] for begin, end in zip(begins, ends, strict=True)]
-        yield tuple(map(Span, texts, best.score[first:last].tolist(), begins, ends))
+        context, rows = example.context, slice(first, last)
+        texts = [context[begin:end] for begin, end in zip(begins[rows], ends[rows], strict=True)]
+        yield tuple(map(Span, texts, scores[rows], begins[rows], ends[rows]))

@@ -17,7 +17,7 @@ from qaexp.evaluation.metrics import Golds
 from qaexp.evaluation.predict import predict_logits
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from qaexp.model import LoadedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,6 @@ class QuestionSet:
         self,
         examples: Sequence[Example],
         features: Features,
-        tokenizer: PreTrainedTokenizerFast,
         decoding: Decoding,
         autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
@@ -57,8 +56,7 @@ class QuestionSet:
 
         Args:
             examples: The examples.
-            features: Their features, built with `tokenizer`.
-            tokenizer: Says how a batch is padded.
+            features: Their features.
             decoding: How logits become answers.
             autocast: Makes the context of the forward pass, as in training.
         """
@@ -66,28 +64,26 @@ class QuestionSet:
         self.features = features
         self.decoding = decoding
         self._golds = Golds.prepare(example.golds for example in examples)
-        self._tokenizer = tokenizer
         self._autocast = autocast
 
-    def score(self, model: PreTrainedModel) -> Scored:
+    def score(self, loaded: LoadedModel) -> Scored:
         """Answer every example and score the answers officially."""
         began = time.perf_counter()
-        logits = self.logits(model)
+        logits = self.logits(loaded)
         scored = evaluate(self.examples, self.features, logits, golds=self._golds, **self.decoding.keywords())
         return Scored(logits, scored, time.perf_counter() - began)
 
-    def answers(self, model: PreTrainedModel) -> list[Prediction]:
+    def answers(self, loaded: LoadedModel) -> list[Prediction]:
         """Answer every example, in order."""
-        return decode(self.examples, self.features, self.logits(model), **self.decoding.keywords())
+        return decode(self.examples, self.features, self.logits(loaded), **self.decoding.keywords())
 
-    def logits(self, model: PreTrainedModel) -> Logits:
+    def logits(self, loaded: LoadedModel) -> Logits:
         """The model's start and end logits of every feature."""
-        tokenizer = self._tokenizer
         with self._autocast():
             return predict_logits(
-                model,
+                loaded.model,
                 self.features,
-                pad_token_id=int(tokenizer.pad_token_id),
-                padding_side=tokenizer.padding_side,
-                with_token_types="token_type_ids" in tokenizer.model_input_names,
+                pad_token_id=int(loaded.tokenizer.pad_token_id),
+                padding_side=str(loaded.tokenizer.padding_side),
+                with_token_types=loaded.with_token_types,
             )

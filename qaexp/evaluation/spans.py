@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 if TYPE_CHECKING:
     from qaexp.data.features import Features
@@ -21,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _OUTSIDE = np.iinfo(np.int64).max
+_LOWEST = np.finfo(np.float64).min
 _BLANK = np.array([chr(code).isspace() for code in range(0x3001)] + [False])
 """Whether a character is whitespace, by code point; the last entry stands for all above (none of them is)."""
 
@@ -122,39 +124,47 @@ class SpanGrid:
 
 def best_spans(grid: SpanGrid, n_best_size: int) -> FlatSpans:
     """The best spans of every example, grouped by example, best first; ties by start_char, then end_char."""
-    spans = _candidates(grid, n_best_size)
-    # The same characters next to each other, the best score first: the others of them go.
-    spans = spans.take(np.lexsort((-spans.score, spans.end_char, spans.start_char, spans.example)))
-    new = [np.diff(column, prepend=-1) != 0 for column in (spans.example, spans.start_char, spans.end_char)]
-    spans = spans.take(np.flatnonzero(new[0] | new[1] | new[2]))
+    spans = _distinct(_candidates(grid, n_best_size))
     # This sort is stable: spans with equal scores stay in the order of their characters.
     spans = spans.take(np.lexsort((-spans.score, spans.example)))
     rank = np.arange(len(spans.example)) - np.searchsorted(spans.example, spans.example)
     return spans.take(np.flatnonzero(rank < n_best_size))
 
 
+def _distinct(spans: FlatSpans) -> FlatSpans:
+    """The same characters once, with their best score; sorted by example, start_char, end_char."""
+    if not len(spans.score):
+        return spans
+    limit = spans.end_char.max() + 1
+    key = (spans.example * limit + spans.start_char) * limit + spans.end_char
+    order = np.argsort(key)
+    heads = np.flatnonzero(np.diff(key[order], prepend=-1))
+    return spans.take(order[heads])._replace(score=np.maximum.reduceat(spans.score[order], heads))
+
+
 def _candidates(grid: SpanGrid, n_best_size: int) -> FlatSpans:
     """Every span that may be among the best of its example, in no useful order."""
     best_from = grid.start + _sliding(np.maximum, grid.end, grid.max_answer_length)
-    floor = _floor(grid, best_from, n_best_size)
-    row, column = np.nonzero((best_from >= floor[:, None]) & (best_from > -np.inf))
-    ends = column[:, None] + np.arange(grid.max_answer_length)
-    score = grid.start[row, column][:, None] + grid.end[row[:, None], ends]
-    start_char, end_char = grid.start_char[row, column], grid.end_char[row[:, None], ends]
-    legal = (score > -np.inf) & (start_char[:, None] < end_char)
-    which, end = np.nonzero(legal & (score >= floor[row][:, None]))
-    return FlatSpans(grid.example[row[which]], start_char[which], end_char[which, end], score[which, end])
+    floor = _floor(grid, best_from, n_best_size)[:, None]
+    row, column = np.nonzero(best_from >= floor)
+    ends_from = sliding_window_view(grid.end, grid.max_answer_length, axis=1)
+    score = grid.start[row, column][:, None] + ends_from[row, column]
+    which, length = np.nonzero(score >= floor[row])
+    row, column, score = row[which], column[which], score[which, length]
+    spans = FlatSpans(grid.example[row], grid.start_char[row, column], grid.end_char[row, column + length], score)
+    return spans.take(np.flatnonzero(spans.start_char < spans.end_char))
 
 
 def _floor(grid: SpanGrid, best_from: Floats, n_best_size: int) -> Floats:
-    """A score [num_windows] that at least `n_best_size` distinct spans of the window's example reach, or -inf.
+    """A finite score [num_windows] that at least `n_best_size` distinct spans of the window's example reach.
 
-    Counted are starts of one window whose start_char is higher than all before and whose every end makes a span: the
-    best spans from them are legal and distinct.
+    Where they have fewer it is the lowest number, which all legal spans reach. Counted are starts of one window whose
+    start_char is higher than all before and whose every end makes a span: the best spans from them are legal and
+    distinct.
     """
     width = best_from.shape[1]
     if n_best_size > width:
-        return np.full(len(best_from), -np.inf)
+        return np.full(len(best_from), _LOWEST)
     highest = np.maximum.accumulate(grid.start_char, axis=1)
     counted = grid.start_char < _sliding(np.minimum, grid.end_char, grid.max_answer_length)
     counted[:, 1:] &= grid.start_char[:, 1:] > highest[:, :-1]
@@ -162,7 +172,7 @@ def _floor(grid: SpanGrid, best_from: Floats, n_best_size: int) -> Floats:
     floor = np.partition(np.where(counted, best_from, -np.inf), place, axis=1)[:, place]
     first_windows = np.flatnonzero(np.diff(grid.example, prepend=-1))
     of_example: Floats = np.maximum.reduceat(floor, first_windows)[grid.example]
-    return of_example
+    return np.maximum(of_example, _LOWEST)
 
 
 def _sliding(operation: np.ufunc, values: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:

@@ -19,8 +19,11 @@ class TrainingView:
     Of several processes that train together only the main one shows anything.
     """
 
-    def __init__(self, num_steps: int, *, is_main: bool = True, console: Console | None = None) -> None:
-        """Take the number of steps that are planned."""
+    def __init__(
+        self, num_steps: int, *, probes: Sequence[str] = (), is_main: bool = True, console: Console | None = None
+    ) -> None:
+        """Take the number of steps that are planned, and the questions of the probes."""
+        self._probes = probes
         self._console = console or Console(quiet=not is_main, highlight=False)
         self._progress = Progress(
             TextColumn("training"),
@@ -52,12 +55,11 @@ class TrainingView:
         """Move the bar to a step."""
         self._progress.update(self._task, completed=step, loss=f"{loss:.3f}", speed=f"{tokens_per_second:,.0f}")
 
-    def evaluation(self, row: Mapping[str, Any], probes: Sequence[tuple[str, str]]) -> None:
+    def evaluation(self, row: Mapping[str, Any]) -> None:
         """Print one line of metrics, and one line per probe.
 
         Args:
-            row: epoch, step, train_loss, train_accuracy, exact, f1, has_ans_f1, no_ans_f1.
-            probes: (question, answer) pairs; an empty answer says that the model answers nothing.
+            row: A row of history.csv.
         """
         parts = [
             f"epoch {row['epoch']:g}",
@@ -69,8 +71,9 @@ class TrainingView:
             f"(has_ans {_number(row['has_ans_f1'])}, no_ans {_number(row['no_ans_f1'])})",
         ]
         self._console.print("  ".join(parts), soft_wrap=True)
-        for question, answer in probes:
-            self._console.print(f"  {escape(question)} [bold]{escape(answer or NO_ANSWER)}[/bold]", soft_wrap=True)
+        for number, question in enumerate(self._probes):
+            answer = str(row[f"probe_{number}"])
+            self._console.print(f"  {escape(question)} [bold]{escape(answer)}[/bold]", soft_wrap=True)
 
 
 def _number(value: float | None, digits: int = 1) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 from typing import TYPE_CHECKING
 
 import torch
 
 from qaexp.errors import ConfigError
+from qaexp.training.processes import num_processes
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -70,9 +72,7 @@ def choose_precision(precision: str, device: torch.device) -> str:
     if precision == "auto":
         return "bf16" if has_bf16 else "fp32"
     if precision == "fp16" and device.type != "cuda":
-        raise ConfigError(
-            f"trainer.precision=fp16 needs CUDA, and the device is {device.type}; choose fp32 or auto"
-        )
+        raise ConfigError(f"trainer.precision=fp16 needs CUDA, and the device is {device.type}; choose fp32 or auto")
     if precision == "bf16" and device.type == "cuda" and not has_bf16:
         raise ConfigError("trainer.precision=bf16, but this GPU does not compute in it; choose fp16, fp32 or auto")
     if precision not in ("fp32", "bf16", "fp16"):
@@ -80,9 +80,10 @@ def choose_precision(precision: str, device: torch.device) -> str:
     return precision
 
 
-def num_processes() -> int:
-    """How many processes train together, as torchrun says it; 1 without torchrun."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+def describe_device(device: torch.device, precision: str) -> dict[str, str | int]:
+    """What env.json says of the machine's arithmetic: device, its name, number format and number of processes."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    return {"device": str(device), "name": name, "precision": precision, "num_processes": num_processes()}
 
 
 def make_accelerator(device: torch.device, precision: str, *, deterministic: bool) -> Accelerator:

@@ -139,7 +139,7 @@ def test_a_damaged_cache_is_refused(home: Path) -> None:
     content = bytearray(blob.read_bytes())
     content[len(content) // 2] ^= 1
     blob.write_bytes(bytes(content))
-    with pytest.raises(DataError, match="damaged"):
+    with pytest.raises(DataError, match="is damaged: its content"):
         load()
 
 

@@ -163,7 +163,7 @@ def test_each_wrong_type_is_named_by_its_path(read: Callable[..., SquadFile], pl
         if name == kind:
             continue
         error = refused(read, replaced(place, value))
-        assert any(f"data.json: {place} is " in line for line in error.problems)
+        assert any(f"data.json: {place} is " in line and ", it must be " in line for line in error.problems)
         if place != "data":
             counted = read(replaced(place, value), "skip") if "qas[0]" in place else None
             assert counted is None or (counted.num_skipped == 1 and [e.id for e in counted.examples] == ["q2"])
@@ -217,6 +217,7 @@ OFFSETS = [
     (CONTEXT, "Paris", 1, "offset-by-1", 0),
     (CONTEXT, "Lyon", 31, "offset-by-1", 32),
     (CONTEXT, "Paris", -3, "offset-by-3", 0),
+    ("In Paris", "Paris", -5, "offset-by-8", 3),
     (CONTEXT, "Lyon", 10**30, f"offset-by-{10**30 - 32}", 32),
     (CONTEXT, "Rome", 4, "absent", None),
 ]

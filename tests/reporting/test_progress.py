@@ -9,14 +9,15 @@ from rich.console import Console
 from qaexp.reporting.progress import NO_ANSWER, TrainingView
 
 ROW = {"epoch": 1.0, "step": 7, "train_loss": 2.5, "train_accuracy": 12.5, "exact": 50.0, "f1": 60.25,
-       "has_ans_f1": None, "no_ans_f1": 100.0}  # fmt: skip
+       "has_ans_f1": None, "no_ans_f1": 100.0, "probe_0": "[x]", "probe_1": NO_ANSWER}  # fmt: skip
 
 
 def shown(terminal: bool) -> str:
     out = StringIO()
-    with TrainingView(10, console=Console(file=out, force_terminal=terminal, width=200, highlight=False)) as view:
+    console = Console(file=out, force_terminal=terminal, width=200, highlight=False)
+    with TrainingView(10, probes=["Is [/bold] a tag?", "And nothing?"], console=console) as view:
         view.step(7, 2.5, 1234.0)
-        view.evaluation(ROW, [("Is [/bold] a tag?", "[x]"), ("And nothing?", "")])
+        view.evaluation(ROW)
     return out.getvalue()
 
 
@@ -38,5 +39,5 @@ def test_a_terminal_gets_loss_speed_and_time_left() -> None:
 
 def test_other_processes_show_nothing(capsys: object) -> None:
     view = TrainingView(10, is_main=False)
-    view.evaluation(ROW, [])
+    view.evaluation(ROW)
     assert capsys.readouterr().out == ""  # type: ignore[attr-defined]

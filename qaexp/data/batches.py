@@ -1,0 +1,139 @@
+"""Features to batches: which features stand together in each epoch, and the tensors they become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from qaexp.data.windows import ranges
+from qaexp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from qaexp.data.features import Features
+
+Ints = NDArray[np.int64]
+# Features of like length come from a stretch of the shuffled order that holds this many batches: longer stretches pad
+# less, shorter ones leave more of the order to chance.
+_BATCHES_OF_A_STRETCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """How the features of an epoch are cut into micro-batches.
+
+    Attributes:
+        batch_size: Features of a micro-batch; exactly one of this and token_budget is set.
+        token_budget: Tokens of a micro-batch, padding counted; a longer feature stands alone.
+        group_by_length: Whether features of like length stand together.
+        shuffle: Whether each epoch has an order of its own; without, it is the order of the features.
+        seed: The seed of the order.
+    """
+
+    batch_size: int | None
+    token_budget: int | None
+    group_by_length: bool
+    shuffle: bool
+    seed: int
+
+    def __post_init__(self) -> None:
+        if (self.batch_size is None) == (self.token_budget is None):
+            raise ConfigError(f"batches.batch_size is {self.batch_size} and batches.token_budget {self.token_budget}: "
+                              "exactly one of them must be set; set the other one to null.")
+
+    def epoch(self, lengths: Ints, epoch: int) -> list[Ints]:
+        """Return the micro-batches of an epoch (0-based): arrays of feature indices, in which each feature stands once.
+
+        A pure function of its arguments and the plan, whatever was drawn before.
+
+        Args:
+            lengths: Tokens of each feature.
+            epoch: The number of the epoch.
+        """
+        chance = np.random.PCG64(np.random.SeedSequence([self.seed, epoch]))
+        order = _permutation(chance, len(lengths)) if self.shuffle else np.arange(len(lengths))
+        if self.group_by_length:
+            order = self._grouped(order, lengths)
+        batches = list(self._pack(order, lengths[order]))
+        if self.group_by_length and self.shuffle:
+            batches = [batches[place] for place in _permutation(chance, len(batches))]
+        return batches
+
+    def _grouped(self, order: Ints, lengths: Ints) -> Ints:
+        """Sort stretches of the order by length, upwards and downwards in turn, so that neighbours stay alike."""
+        mean = max(1.0, float(lengths.mean())) if len(lengths) else 1.0
+        size = _BATCHES_OF_A_STRETCH * (self.batch_size or max(1, int((self.token_budget or 0) / mean)))
+        grouped = order.copy()
+        for number, first in enumerate(range(0, len(order), size)):
+            stretch = order[first:first + size]
+            sign = 1 if number % 2 == 0 else -1
+            grouped[first:first + size] = stretch[np.argsort(sign * lengths[stretch], kind="stable")]
+        return grouped
+
+    def _pack(self, order: Ints, lengths: Ints) -> Iterator[Ints]:
+        """Yield the batches that follow each other in an order; `lengths` are in that order too."""
+        first, longest = 0, 0
+        for place, length in enumerate(lengths.tolist()):
+            longest = max(longest, length)
+            count = place - first + 1
+            is_too_much = (count > self.batch_size if self.batch_size is not None
+                           else count * longest > (self.token_budget or 0))
+            if is_too_much and count > 1:
+                yield order[first:place]
+                first, longest = place, length
+        if first < len(order):
+            yield order[first:]
+
+
+def _permutation(chance: np.random.PCG64, count: int) -> Ints:
+    """Return a random order of `range(count)`; made of raw bits, whose stream numpy keeps the same across versions."""
+    return np.argsort(chance.random_raw(count), kind="stable")
+
+
+def collate(features: Features, indices: Ints, *, pad_token_id: int, padding_side: str,
+            with_token_types: bool) -> dict[str, torch.Tensor]:
+    """Put features together as tensors, padded to the longest of them.
+
+    Args:
+        features: All features.
+        indices: Which ones, in the order of the rows.
+        pad_token_id: What fills up input_ids.
+        padding_side: `right` or `left`; on the left, positions move with the tokens.
+        with_token_types: Whether token_type_ids are wanted.
+
+    Returns:
+        int64 tensors: input_ids, attention_mask (1 for tokens) and, if wanted, token_type_ids `[batch, longest]`;
+        start_positions and end_positions (inclusive) `[batch]`.
+    """
+    begin = features.indptr[indices]
+    lengths = features.indptr[indices + 1] - begin
+    longest = int(lengths.max(initial=0))
+    padding = longest - lengths[:, None] if padding_side == "left" else np.zeros((len(indices), 1), np.int64)
+    column = np.arange(longest)
+    is_token = (column >= padding) & (column < padding + lengths[:, None])
+    # Row by row, the true cells are the tokens of the features one after the other.
+    tokens = ranges(begin, lengths)
+    input_ids = np.full(is_token.shape, pad_token_id, np.int64)
+    input_ids[is_token] = features.input_ids[tokens]
+    arrays = {"input_ids": input_ids, "attention_mask": is_token.astype(np.int64)}
+    if with_token_types:
+        arrays["token_type_ids"] = np.zeros(is_token.shape, np.int64)
+        arrays["token_type_ids"][is_token] = features.token_type_ids[tokens]
+    arrays["start_positions"] = features.start_position[indices] + padding[:, 0]
+    arrays["end_positions"] = features.end_position[indices] + padding[:, 0]
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def padding_share(lengths: Ints, batches: Sequence[Ints]) -> float:
+    """Return the percent of the computed tokens that are padding.
+
+    >>> padding_share(np.array([3, 1, 2]), [np.array([0, 1]), np.array([2])])
+    25.0
+    """
+    num_cells = sum(len(batch) * int(lengths[batch].max()) for batch in batches)
+    num_tokens = sum(int(lengths[batch].sum()) for batch in batches)
+    return 100.0 * (num_cells - num_tokens) / num_cells if num_cells else 0.0

@@ -1,0 +1,177 @@
+"""Features kept between runs: one file per content of everything that decides them, checked before it is used."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import safetensors.numpy
+
+from qaexp.data.features import Features, build_features, warn_truncated_questions
+from qaexp.data.squad import Example
+from qaexp.data.tokenization import distinct, plain_backend
+from qaexp.errors import StorageError
+from qaexp.runs.files import TEMP_PREFIX, make_directory, remove, write_bytes
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+_log = logging.getLogger("qaexp")
+# Raised when a change of the code gives other features, or another file, for the same input.
+_FORMAT = "qaexp features 1"
+
+
+def cached_features(examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast, *, max_length: int,
+                    doc_stride: int, cache_dir: Path | None = None) -> tuple[Features, bool]:
+    """Return the features of `build_features`, from the cache where they are there.
+
+    Processes that want the same features at once build them once. A damaged file is built anew; where the folder cannot
+    be written, features are built for this process alone, with a warning.
+
+    Args:
+        examples: As for `build_features`.
+        tokenizer: As for `build_features`.
+        max_length: As for `build_features`.
+        doc_stride: As for `build_features`.
+        cache_dir: The folder; None for `$QAEXP_CACHE_DIR`, or `~/.cache/qaexp` without it.
+
+    Returns:
+        The features, and whether they came from the cache.
+
+    Raises:
+        ConfigError: As `build_features`.
+        DataError: As `build_features`.
+    """
+    key = features_key(examples, tokenizer, max_length=max_length, doc_stride=doc_stride)
+    path = (cache_dir or default_cache_dir()) / "features" / f"{key}.safetensors"
+    features = _load(path, key)
+    if features is not None:
+        return features, True
+    with _lock(path) as is_locked:
+        # Another process may have built them while this one waited.
+        features = _load(path, key) if is_locked else None
+        if features is not None:
+            return features, True
+        features = build_features(examples, tokenizer, max_length=max_length, doc_stride=doc_stride)
+        _log.info("features: %d built of %d examples", len(features), len(examples))
+        if is_locked:
+            _store(path, key, features)
+    return features, False
+
+
+def default_cache_dir() -> Path:
+    """Return `$QAEXP_CACHE_DIR`, or `~/.cache/qaexp` without it."""
+    named = os.environ.get("QAEXP_CACHE_DIR")
+    return Path(named) if named else Path("~/.cache/qaexp").expanduser()
+
+
+def features_key(examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast, *, max_length: int,
+                 doc_stride: int) -> str:
+    """Return the sha256, in hex, of all that decides features: examples, tokenizer, settings and versions."""
+    with plain_backend(tokenizer) as backend:
+        # Without truncation and padding, which any call of a tokenizer changes.
+        backend_json = backend.to_str()
+        is_split = backend.encode_special_tokens
+    settings = {
+        "format": _FORMAT, "tokenizers": importlib.metadata.version("tokenizers"), "max_length": max_length,
+        "doc_stride": doc_stride, "class": type(tokenizer).__name__, "is_fast": tokenizer.is_fast,
+        "cls": tokenizer.cls_token_id, "pad": tokenizer.pad_token_id, "padding_side": tokenizer.padding_side,
+        "truncation_side": tokenizer.truncation_side, "inputs": list(tokenizer.model_input_names), "split": is_split}
+    digest = hashlib.sha256()
+    for part in (json.dumps(settings, sort_keys=True), backend_json, *_example_parts(examples)):
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()
+
+
+def _example_parts(examples: Sequence[Example]) -> Iterator[str]:
+    """Yield the whole content of examples; a context, which many questions share, comes once, behind them."""
+    contexts, context_index = distinct(example.context for example in examples)
+    yield str(len(examples))
+    for example, number in zip(examples, context_index.tolist(), strict=True):
+        answers = [(answer.text, answer.start_char) for answer in example.answers]
+        yield json.dumps([example.id, example.title, number, example.question, answers])
+    yield from contexts
+
+
+def _load(path: Path, key: str) -> Features | None:
+    """Return what is stored, or None where nothing is, or nothing that can be trusted."""
+    try:
+        data = path.read_bytes() if path.is_file() else None
+    except OSError:
+        return None
+    if data is None:
+        return None
+    digest, payload = data[:64], data[64:]
+    if digest != _digest(key, payload):
+        _warn_once(f"features: {path} is damaged and is built again")
+        return None
+    columns = safetensors.numpy.load(payload)
+    features = Features(num_truncated_questions=int(columns.pop("num_truncated_questions")[0]), **columns)
+    _log.info("features: %d from the cache, %s", len(features), path)
+    warn_truncated_questions(features)
+    return features
+
+
+def _store(path: Path, key: str, features: Features) -> None:
+    count = np.array([features.num_truncated_questions], np.int64)
+    payload = safetensors.numpy.save({**features.columns(), "num_truncated_questions": count})
+    try:
+        for temp in path.parent.glob(f"{TEMP_PREFIX}{path.name}-*"):
+            # Under the lock of this file, a temp file of it is what a killed process left.
+            remove(temp)
+        write_bytes(path, _digest(key, payload) + payload)
+    except StorageError as error:
+        _warn_once(f"features: {path.parent} cannot be written ({_reason(error)}); nothing is kept there")
+
+
+def _digest(key: str, payload: bytes) -> bytes:
+    """Return what stands before the payload: 64 hex digits, which a file under another key's name has wrong too."""
+    return hashlib.sha256(key.encode() + payload).hexdigest().encode()
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[bool]:
+    """Hold the lock of one cache file for the body; yields False where the folder allows none."""
+    descriptor = _open_lock(path)
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _open_lock(path: Path) -> int | None:
+    """Return the descriptor of the lock file, locked; the kernel frees the lock of a process that dies."""
+    descriptor = None
+    try:
+        make_directory(path.parent)
+        descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except (OSError, StorageError) as error:
+        if descriptor is not None:
+            os.close(descriptor)
+        _warn_once(f"features: {path.parent} cannot be written ({_reason(error)}); they are built for this run alone, "
+                   "set QAEXP_CACHE_DIR to a folder that may be written")
+        return None
+    return descriptor
+
+
+def _reason(error: Exception) -> str:
+    cause = error.__cause__ if isinstance(error, StorageError) else error
+    return str(getattr(cause, "strerror", None) or error)
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    _log.warning(message)

@@ -1,0 +1,151 @@
+"""Pictures of a training: loss, train accuracy, dev scores and learning rate, drawn from rows of numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
+
+from qaexp.reporting.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    SKY,
+    VERMILION,
+    epoch_axis,
+    legend_below,
+    new_figure,
+    percent_axis,
+)
+
+Row = Mapping[str, Any]
+Point = tuple[float, float]
+MANY_STEPS = 60
+"""From so many records on, the loss gets a smooth line too."""
+
+
+def loss(steps: Sequence[Row], history: Sequence[Row], run_name: str) -> Figure | None:
+    """Draw the loss of the recorded steps and the mean of each epoch; None without a finite one."""
+    points, means = finite(steps, "step", "loss"), finite(history, "step", "train_loss")
+    if not points and not means:
+        return None
+    figure = new_figure("Training loss", f"{run_name} · {len(points)} recorded steps, {len(means)} evaluations")
+    axes = figure.add_subplot()
+    many = len(points) >= MANY_STEPS
+    if points:
+        axes.plot(*xy(points), color=SKY if many else BLUE, linewidth=0.9 if many else 1.8, label="step")
+    if many:
+        window = len(points) // 20
+        axes.plot(*xy(running_mean(points, window)), color=BLUE, label=f"mean of {window} records")
+    if means:
+        axes.plot(*xy(means), color=ORANGE, marker="o", linestyle="--", label="mean of the epoch, at its end")
+    _mark_epochs(axes, history)
+    axes.set(xlabel="step", ylabel="loss (nats, mean of start and end)", xlim=(0, None), ylim=(0, None))
+    legend_below(figure, axes, 3)
+    return figure
+
+
+def train_accuracy(history: Sequence[Row], run_name: str) -> Figure | None:
+    """Draw how often start and end are both right in training, beside the dev exact; None without epochs."""
+    points = finite(history, "epoch", "train_accuracy")
+    if not points:
+        return None
+    figure = new_figure("Train accuracy", f"{run_name} · start and end both right, over each epoch's features")
+    axes = figure.add_subplot()
+    axes.plot(*xy(points), color=BLUE, marker="o", label="train accuracy (per feature, dropout on)")
+    dev = finite(history, "epoch", "exact")
+    if dev:
+        axes.plot(*xy(dev), color=ORANGE, marker="s", linestyle="--", label="dev exact (per example)")
+    percent_axis(axes, "right")
+    epoch_axis(axes, [epoch for epoch, _ in points])
+    legend_below(figure, axes, 2)
+    return figure
+
+
+def scores(history: Sequence[Row], run_name: str, num_examples: int | None, kept_epoch: float | None) -> Figure | None:
+    """Draw dev exact and f1 of each epoch, over all examples and over those with and without an answer."""
+    if not finite(history, "epoch", "f1"):
+        return None
+    counted = "" if num_examples is None else f" · {num_examples} dev examples"
+    figure = new_figure("Dev exact and f1", f"{run_name}{counted} · null threshold 0")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, metric in zip(panels, ("exact", "f1"), strict=True):
+        for prefix, color, marker in (("", INK, "o"), ("has_ans_", BLUE, "^"), ("no_ans_", ORANGE, "v")):
+            points = finite(history, "epoch", f"{prefix}{metric}")
+            if points:
+                width = 2.2 if not prefix else 1.5
+                axes.plot(*xy(points), color=color, marker=marker, linewidth=width, label=_SERIES[prefix])
+        axes.set_title(metric)
+        percent_axis(axes, "score")
+        epoch_axis(axes, [epoch for epoch, _ in finite(history, "epoch", metric)])
+        if kept_epoch is not None:
+            axes.axvline(kept_epoch, color=GREEN, linewidth=1, linestyle=":", label="kept epoch")
+    panels[1].set_ylabel("")
+    legend_below(figure, panels[1], 4)
+    return figure
+
+
+def learning_rate(steps: Sequence[Row], run_name: str) -> Figure | None:
+    """Draw the learning rate of the recorded steps; where it is 0, training changes nothing, and that is marked."""
+    points = finite(steps, "step", "learning_rate")
+    if not points:
+        return None
+    highest = max(rate for _, rate in points)
+    figure = new_figure("Learning rate", f"{run_name} · highest {highest:.2g}")
+    axes = figure.add_subplot()
+    axes.plot(*xy(points), color=BLUE, label="learning rate")
+    zero = [step for (before, first), (step, rate) in pairwise(points) if first == rate == 0 for step in (before, step)]
+    if zero:
+        axes.axvspan(zero[0], zero[-1], color=VERMILION, alpha=0.15, linewidth=0, label="0: nothing is learned here")
+    formatter = ScalarFormatter()
+    formatter.set_powerlimits((-2, 3))
+    axes.yaxis.set_major_formatter(formatter)
+    axes.set(xlabel="step", ylabel="learning rate", xlim=(0, None), ylim=(0, highest * 1.08 or 1))
+    legend_below(figure, axes, 2)
+    return figure
+
+
+_SERIES = {"": "all", "has_ans_": "has_ans", "no_ans_": "no_ans"}
+
+
+def finite(rows: Sequence[Row], x: str, y: str) -> list[Point]:
+    """Return the points of two columns where both are finite numbers.
+
+    >>> finite([{"step": 1, "loss": 2.0}, {"step": 2, "loss": None}, {"step": 3}], "step", "loss")
+    [(1, 2.0)]
+    """
+    return [(row[x], row[y]) for row in rows if is_number(row.get(x)) and is_number(row.get(y))]
+
+
+def running_mean(points: Sequence[Point], window: int) -> list[Point]:
+    """Return the mean of the last `window` values at each point that has so many before it.
+
+    >>> running_mean([(1, 1.0), (2, 3.0), (3, 5.0)], 2)
+    [(2, 2.0), (3, 4.0)]
+    """
+    values = [value for _, value in points]
+    return [(points[end - 1][0], math.fsum(values[end - window:end]) / window)
+            for end in range(window, len(points) + 1)]
+
+
+def xy(points: Sequence[Point]) -> tuple[list[float], list[float]]:
+    """Return the x and the y of some points."""
+    return [x for x, _ in points], [y for _, y in points]
+
+
+def is_number(value: Any) -> bool:
+    """Say whether a stored value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _mark_epochs(axes: Axes, history: Sequence[Row]) -> None:
+    for row in history:
+        if is_number(row.get("step")) and is_number(row.get("epoch")) and row["epoch"] == int(row["epoch"]):
+            axes.axvline(row["step"], color=GREY, linewidth=0.6, linestyle=":")

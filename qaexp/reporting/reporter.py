@@ -1,0 +1,99 @@
+"""The node `reporter`: draws a run's pictures and its page from the files of its directory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from qaexp.runs.collect import RunFiles, read_run
+from qaexp.runs.directory import PLOTS, REPORT
+from qaexp.runs.files import make_directory, write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+T = TypeVar("T")
+_LOGGER = logging.getLogger("qaexp")
+
+
+class Reporter:
+    """Draws what the config asks for; what it makes can be deleted and made again."""
+
+    def __init__(self, *, plots: bool, html: bool) -> None:
+        """Take the keys of the config group `reporter`."""
+        self.plots = plots
+        self.html = html
+
+    def report(self, directory: Path, summary: Mapping[str, Any] | None = None) -> list[Path]:
+        """Draw a run.
+
+        Args:
+            directory: The run directory.
+            summary: The summary of a run that is about to complete; otherwise its summary.json counts.
+
+        Returns:
+            The files that were written.
+
+        Raises:
+            IntegrityError: When the run's files cannot be read.
+            StorageError: When a file cannot be written.
+        """
+        if not (self.plots or self.html):
+            return []
+        run = read_run(directory)
+        numbers = run.summary or {} if summary is None else summary
+        files = draw(run, numbers, html=self.html)
+        if self.plots:
+            make_directory(directory / PLOTS)
+        else:
+            files = {name: data for name, data in files.items() if name == REPORT}
+        for name, data in files.items():
+            write_bytes(directory / name, data)
+        return [directory / name for name in files]
+
+
+def draw(run: RunFiles, summary: Mapping[str, Any], *, html: bool) -> dict[str, bytes]:
+    """Return every picture that the run has the numbers for, and its page, by file name in the run directory."""
+    from qaexp.reporting.style import look, png
+
+    files: dict[str, bytes] = {}
+    with look():
+        for name, make in _figures(run, summary).items():
+            figure = _attempt(name, make)
+            if figure is not None:
+                files[f"{PLOTS}/{name}.png"] = png(figure)
+    if html:
+        from qaexp.reporting.html import page
+
+        text = _attempt(REPORT, lambda: page(run, summary, {Path(name).stem: data for name, data in files.items()}))
+        files |= {} if text is None else {REPORT: text.encode("utf-8", "backslashreplace")}
+    return files
+
+
+def _attempt(name: str, make: Callable[[], T | None]) -> T | None:
+    """Return what `make` makes. A picture is never worth a run: the numbers are safe, and it can be drawn again."""
+    try:
+        return make()
+    except Exception as error:
+        _LOGGER.warning("%s could not be drawn (%s); qaexp plot tries again", name, error)
+        _LOGGER.debug("%s", name, exc_info=True)
+        return None
+
+
+def _figures(run: RunFiles, summary: Mapping[str, Any]) -> dict[str, Callable[[], Figure | None]]:
+    """Return what draws each picture, in the order of the page."""
+    from qaexp.reporting import answer_figures, figures
+
+    name = str(run.config.get("name") or run.path.name)
+    history, steps, predictions = run.history(), run.steps().rows, run.predictions().rows
+    return {
+        "loss": lambda: figures.loss(steps, history, name),
+        "train_accuracy": lambda: figures.train_accuracy(history, name),
+        "scores": lambda: figures.scores(history, name, summary.get("num_dev_examples"), summary.get("kept_epoch")),
+        "learning_rate": lambda: figures.learning_rate(steps, name),
+        "threshold": lambda: answer_figures.threshold(predictions, summary, name),
+        "calibration": lambda: answer_figures.calibration(predictions, name),
+        "slices": lambda: answer_figures.slices(run.scores(), name),
+    }

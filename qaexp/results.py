@@ -1,0 +1,164 @@
+"""What a run leaves behind: rows, summary, files and flags, each made from what the stages computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qaexp.config.schema import ExperimentConfig
+from qaexp.data.features import Features
+from qaexp.evaluation.outputs import contexts_of, logits_bytes, prediction_records, score_rows
+from qaexp.evaluation.question_set import Scored
+from qaexp.model import LoadedModel
+from qaexp.reporting.progress import NO_ANSWER
+from qaexp.runs import directory as layout
+from qaexp.runs.files import write_text
+from qaexp.runs.identity import Identity
+from qaexp.runs.run import Run
+from qaexp.stages import Parts, Questions, model_settings
+from qaexp.training.clock import Clock
+from qaexp.training.health import find_flags
+from qaexp.training.records import EvaluationDue, StepRecord
+from qaexp.training.selection import Selection
+from qaexp.training.state import TrainState
+from qaexp.training.throughput import (
+    flops_per_token,
+    gemm_rate,
+    model_flops_utilisation,
+    peak_memory_mib,
+    tokens_per_second,
+)
+
+_EPOCH_METRICS = ("exact", "f1", "has_ans_exact", "has_ans_f1", "no_ans_exact", "no_ans_f1")
+
+
+def timing_row(record: StepRecord, clock: Clock, state: TrainState) -> dict[str, Any]:
+    """One line of timings.jsonl."""
+    memory = round(peak_memory_mib(state.setup.accelerator.device), 1)
+    return {**clock.reading(record.step, record.num_tokens, record.num_features), "memory_mib": memory}
+
+
+def history_row(due: EvaluationDue, state: TrainState, scored: Scored, answers: Sequence[str]) -> dict[str, Any]:
+    """One row of history.csv; inside an epoch, `epoch` counts the share that is done."""
+    metrics = scored.evaluation.metrics
+    return {
+        "epoch": due.epoch if due.is_epoch_end or not due.step else _epochs_done(state),
+        "step": due.step,
+        "train_loss": due.train_loss,
+        "train_accuracy": due.train_accuracy,
+        **{name: metrics[name] for name in _EPOCH_METRICS},
+        **{f"probe_{number}": answer for number, answer in enumerate(answers)},
+    }
+
+
+def _epochs_done(state: TrainState) -> float:
+    return round(state.epoch + state.micro_step / len(state.setup.feed.epoch(state.epoch)), 4)
+
+
+def probe_answers(questions: Questions, loaded: LoadedModel) -> list[str]:
+    """The answers to the probes; where the model answers nothing, the words that say so."""
+    found = questions.probes.answers(loaded) if questions.probes else []
+    return [prediction.text or NO_ANSWER for prediction in found]
+
+
+def summarize(
+    parts: Parts,
+    features: Mapping[str, Features],
+    questions: Questions,
+    state: TrainState,
+    selection: Selection,
+    scored: Scored,
+    clock: Clock,
+    last: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The numbers of summary.json that are known before the report.
+
+    Args:
+        parts: For the device and the number format.
+        features: Of each split.
+        questions: For the number of examples.
+        state: The finished training.
+        selection: Which epoch was kept.
+        scored: The dev set, answered by the kept weights.
+        clock: Seconds so far.
+        last: The last row of history.csv.
+    """
+    device, precision = state.setup.accelerator.device, parts.trainer.precision
+    speed = tokens_per_second(state.num_tokens, clock.train_seconds)
+    flops = flops_per_token(state.model, features["train"].lengths)
+    return {
+        **scored.evaluation.metrics,
+        "kept_epoch": selection.kept_epoch,
+        "best_epoch": selection.best_epoch,
+        "best_epoch_f1": selection.best_f1,
+        "train_loss": last["train_loss"],
+        "train_accuracy": last["train_accuracy"],
+        "num_train_examples": int(features["train"].example_index.max(initial=-1)) + 1,
+        "num_train_features": len(features["train"]),
+        "num_dev_examples": len(questions.dev.examples),
+        "num_dev_features": len(features["dev"]),
+        "num_steps": state.step,
+        "train_seconds": clock.train_seconds,
+        "eval_seconds": clock.eval_seconds,
+        "tokens_per_second": speed,
+        "padding_share": state.padding_share,
+        "mfu": model_flops_utilisation(speed, flops, gemm_rate(device, precision)) if state.step else None,
+        "peak_memory_mib": peak_memory_mib(device),
+    }
+
+
+def test_metrics(questions: Questions, loaded: LoadedModel) -> dict[str, Any]:
+    """The test file's metrics under `test_*`, at threshold 0; nothing is chosen on it."""
+    if questions.test is None:
+        return {}
+    metrics = questions.test.score(loaded).evaluation.metrics
+    found: dict[str, Any] = {f"test_{name}": metrics[name] for name in _EPOCH_METRICS}
+    return {**found, "test_num_examples": len(questions.test.examples)}
+
+
+def write_results(
+    run: Run,
+    config: ExperimentConfig,
+    identity: Identity,
+    questions: Questions,
+    scored: Scored,
+    loaded: LoadedModel,
+    summary: Mapping[str, Any],
+) -> None:
+    """Commit predictions, contexts, scores, logits and the model of a run."""
+    dev, evaluation = questions.dev, scored.evaluation
+    run.write_json_lines(layout.PREDICTIONS, prediction_records(dev.examples, evaluation))
+    run.write_json(layout.CONTEXTS, contexts_of(dev.examples))
+    run.write_rows(layout.SCORES, score_rows(dev.examples, dev.features, evaluation))
+    run.write_bytes(layout.LOGITS, logits_bytes(dev.features, scored.logits))
+
+    def fill(folder: Path) -> None:
+        loaded.model.save_pretrained(folder)
+        loaded.tokenizer.save_pretrained(folder)
+        write_text(folder / "qaexp.json", model_settings(config, identity, summary["null_threshold"]))
+
+    run.write_directory(layout.MODEL, fill)
+
+
+def raise_flags(
+    run: Run,
+    steps: Sequence[Mapping[str, Any]],
+    history: Sequence[Mapping[str, Any]],
+    features: Mapping[str, Features],
+    questions: Questions,
+    scored: Scored,
+) -> None:
+    """Look at the health of the training and mark what is wrong in run.json."""
+    predictions, examples = scored.evaluation.predictions, questions.dev.examples
+    flags = find_flags(
+        steps,
+        history,
+        num_train_features=len(features["train"]),
+        num_answered=int(np.sum([bool(prediction.text) for prediction in predictions])),
+        num_has_ans=sum(not example.is_impossible for example in examples),
+    )
+    for flag in flags:
+        run.raise_flag(flag["name"], flag["advice"], flag["step"])

@@ -1,0 +1,96 @@
+"""What a training reads and in which order: features, cut into micro-batches and steps; nothing in it changes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from qaexp.data.batches import BatchPlan, collate
+
+if TYPE_CHECKING:
+    from qaexp.data.features import Features
+    from qaexp.model import LoadedModel
+
+Indices = NDArray[np.int64]
+
+
+class Feed:
+    """The micro-batches of every epoch.
+
+    Args:
+        features: The training features.
+        plan: Which of them stand together, epoch by epoch.
+        loaded: Its tokenizer says how a row is padded.
+        accumulation: Micro-batches of a step; the last step of an epoch may have fewer.
+    """
+
+    def __init__(self, features: Features, plan: BatchPlan, loaded: LoadedModel, *, accumulation: int) -> None:
+        self.features = features
+        self.lengths = features.lengths
+        self._plan = plan
+        self._accumulation = accumulation
+        self._pad_token_id = int(loaded.tokenizer.pad_token_id)
+        self._padding_side = str(loaded.tokenizer.padding_side)
+        self._with_token_types = loaded.with_token_types
+        self._latest: tuple[int, list[Indices]] = (-1, [])
+
+    def epoch(self, epoch: int) -> list[Indices]:
+        """The micro-batches of an epoch (0-based), each an array of feature indices."""
+        if self._latest[0] != epoch:
+            self._latest = (epoch, self._plan.epoch(self.lengths, epoch))
+        return self._latest[1]
+
+    def step(self, epoch: int, micro_step: int) -> list[Indices]:
+        """The micro-batches of the step that begins at a place of an epoch; empty at its end."""
+        return self.epoch(epoch)[micro_step : micro_step + self._accumulation]
+
+    def num_steps(self, epoch: int) -> int:
+        """Steps of an epoch."""
+        return -(-len(self.epoch(epoch)) // self._accumulation)
+
+    def batch(self, indices: Indices, device: torch.device) -> dict[str, torch.Tensor]:
+        """Put features together as int64 tensors `[len(indices), longest]` on a device, labels as `[len(indices)]`."""
+        batch = collate(
+            self.features,
+            indices,
+            pad_token_id=self._pad_token_id,
+            padding_side=self._padding_side,
+            with_token_types=self._with_token_types,
+        )
+        if device.type == "cuda":
+            # From pinned memory the copy runs beside the computation; from pageable memory it waits for it.
+            return {name: value.pin_memory().to(device, non_blocking=True) for name, value in batch.items()}
+        return {name: value.to(device) for name, value in batch.items()}
+
+
+def share(indices: Indices, rank: int, num_ranks: int) -> Indices:
+    """The features of a micro-batch that one of several processes computes; may be empty.
+
+    >>> share(np.arange(5), 1, 2)
+    array([1, 3])
+    """
+    return indices[rank::num_ranks]
+
+
+def num_cells(indices: Indices, lengths: Indices, num_ranks: int) -> int:
+    """Tokens that a micro-batch costs, padding counted.
+
+    >>> num_cells(np.array([0, 1, 2]), np.array([5, 3, 4]), 1)
+    15
+    """
+    parts = (share(indices, rank, num_ranks) for rank in range(num_ranks))
+    return sum(len(part) * int(lengths[part].max()) for part in parts if len(part))
+
+
+def dropout_seed(seed: int, epoch: int, micro_step: int, rank: int) -> int:
+    """The seed of one micro-batch's dropout: a pure function, so that a resumed training draws the same masks.
+
+    Returns:
+        An int in [0, 2**63).
+    """
+    digest = hashlib.sha256(f"dropout/{seed}/{epoch}/{micro_step}/{rank}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

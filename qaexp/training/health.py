@@ -1,0 +1,178 @@
+"""What went wrong in a training, read from its records: raised flags, each with a step and one sentence of advice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, median
+from typing import Any
+
+Row = Mapping[str, Any]
+
+# A record is held against the median of up to this many records before it, and of at least so few.
+_WINDOW, _FEWEST = 20, 5
+_SPIKE_RATIO = 2.0
+_SPIKE_HEIGHT = 1.0
+_EXPLOSION_RATIO = 10.0
+_OVERFIT_POINTS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One thing that is wrong: its name, the step where it first shows, and what to do."""
+
+    name: str
+    step: int
+    advice: str
+
+
+def find_flags(
+    steps: Sequence[Row],
+    history: Sequence[Row],
+    *,
+    num_train_features: int,
+    num_answered: int | None = None,
+    num_has_ans: int | None = None,
+) -> list[dict[str, Any]]:
+    """Look for signs of an ill training.
+
+    Args:
+        steps: Rows of metrics.jsonl, in order.
+        history: Rows of history.csv, in order, with step, train_loss and f1.
+        num_train_features: Features of one epoch.
+        num_answered: Dev examples whose prediction is not empty; None when nothing was predicted.
+        num_has_ans: Dev examples that have an answer.
+
+    Returns:
+        `{name, step, advice}` for each flag raised, in the order of the list in this module.
+
+    >>> rows = [{"step": 1, "loss": 5.0, "learning_rate": 0.0, "grad_norm": 1.0, "num_features": 100}]
+    >>> [flag["name"] for flag in find_flags(rows, [], num_train_features=100)]
+    ['zero_learning_rate']
+    """
+    last_step = max((int(row["step"]) for row in (*steps, *history)), default=0)
+    flags = [
+        _null_collapse(last_step, num_answered, num_has_ans),
+        _zero_learning_rate(steps, num_train_features),
+        _not_finite(steps),
+        _loss_not_falling(steps),
+        _overfit_gap(history),
+        _loss_spike(steps),
+        _gradient_explosion(steps),
+    ]
+    return [asdict(flag) for flag in flags if flag is not None]
+
+
+def _null_collapse(last_step: int, num_answered: int | None, num_has_ans: int | None) -> Flag | None:
+    if num_answered != 0 or not num_has_ans:
+        return None
+    return Flag(
+        "null_collapse",
+        last_step,
+        "Every dev question is answered with nothing, so exact and f1 are just the share of unanswerable questions: "
+        "train on more examples or epochs, on answerable ones first (data.subset=answerable), or with another rate.",
+    )
+
+
+def _zero_learning_rate(steps: Sequence[Row], num_train_features: int) -> Flag | None:
+    """The learning rate stays 0 for the features of an epoch or more, up to the end."""
+    begin, before = None, 0
+    for row in steps:
+        if row["learning_rate"] > 0:
+            begin, before = None, int(row["num_features"])
+        elif begin is None:
+            begin = int(row["step"])
+    if begin is None or int(steps[-1]["num_features"]) - before < num_train_features:
+        return None
+    return Flag(
+        "zero_learning_rate",
+        begin,
+        "The learning rate is 0 for an epoch or more, so that nothing was learned in it: set schedule.total_epochs to "
+        "null or to trainer.epochs, or train fewer epochs.",
+    )
+
+
+def _not_finite(steps: Sequence[Row]) -> Flag | None:
+    """A loss is NaN or infinite (a gradient norm that is None was skipped by fp16's loss scaling)."""
+    for row in steps:
+        values = (row["loss"], row["grad_norm"])
+        if any(value is not None and not math.isfinite(value) for value in values):
+            return Flag(
+                "not_finite",
+                int(row["step"]),
+                "The loss or its gradient is NaN or infinite: lower optimizer.lr, or set trainer.precision=fp32.",
+            )
+    return None
+
+
+def _loss_not_falling(steps: Sequence[Row]) -> Flag | None:
+    """The mean of the last quarter of the records is no lower than that of the first quarter."""
+    quarter = len(steps) // 4
+    if quarter < 2 or fmean(_losses(steps[-quarter:])) < fmean(_losses(steps[:quarter])):
+        return None
+    return Flag(
+        "loss_not_falling",
+        int(steps[-quarter]["step"]),
+        "The training loss ends no lower than it began: try an optimizer.lr that is ten times higher or lower.",
+    )
+
+
+def _overfit_gap(history: Sequence[Row]) -> Flag | None:
+    """Dev f1 ends well below its best while the training loss went on falling."""
+    rows = [row for row in history if row.get("f1") is not None and row.get("train_loss") is not None]
+    if len(rows) < 2:
+        return None
+    best = max(rows, key=lambda row: row["f1"])
+    if rows[-1]["f1"] > best["f1"] - _OVERFIT_POINTS or rows[-1]["train_loss"] >= best["train_loss"]:
+        return None
+    return Flag(
+        "overfit_gap",
+        int(best["step"]),
+        "Dev f1 fell after this step while the training loss went on falling: set trainer.keep=best or "
+        "trainer.early_stopping_patience, train fewer epochs, or on more examples.",
+    )
+
+
+def _loss_spike(steps: Sequence[Row]) -> Flag | None:
+    """A loss is far above the median of those before it."""
+    step = _first_outlier(
+        [(int(row["step"]), row["loss"]) for row in steps],
+        lambda value, usual: value > _SPIKE_RATIO * usual and value > usual + _SPIKE_HEIGHT,
+    )
+    if step is None:
+        return None
+    return Flag(
+        "loss_spike",
+        step,
+        "The training loss jumped here: lower optimizer.lr, lengthen the warm-up, or set trainer.max_grad_norm=1.",
+    )
+
+
+def _gradient_explosion(steps: Sequence[Row]) -> Flag | None:
+    """A gradient norm is far above the median of those before it."""
+    step = _first_outlier(
+        [(int(row["step"]), row["grad_norm"]) for row in steps if row["grad_norm"] is not None],
+        lambda value, usual: value > _EXPLOSION_RATIO * usual,
+    )
+    if step is None:
+        return None
+    return Flag(
+        "gradient_explosion",
+        step,
+        "The gradient grew to more than ten times its usual norm: set trainer.max_grad_norm=1, or lower optimizer.lr.",
+    )
+
+
+def _first_outlier(values: Sequence[tuple[int, float]], is_outlier: Callable[[float, float], bool]) -> int | None:
+    """The step of the first value that stands out from the median of the values before it."""
+    for place in range(_FEWEST, len(values)):
+        step, value = values[place]
+        usual = median(before for _, before in values[max(0, place - _WINDOW) : place])
+        if is_outlier(value, usual):
+            return step
+    return None
+
+
+def _losses(rows: Sequence[Row]) -> list[float]:
+    return [float(row["loss"]) for row in rows]

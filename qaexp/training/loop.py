@@ -1,0 +1,161 @@
+"""The node `trainer`: a training loop that yields records and knows nothing of files, metrics or the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from torch.optim import Optimizer
+
+from qaexp.errors import ConfigError, DataError
+from qaexp.training.feed import Feed
+from qaexp.training.optim import make_optimizer
+from qaexp.training.precision import choose_device, choose_precision, make_accelerator
+from qaexp.training.records import EvaluationDue, StepRecord
+from qaexp.training.schedules import Horizon
+from qaexp.training.state import Setup, TrainState, finite_or_none, new_sums
+from qaexp.training.step import take_step
+
+if TYPE_CHECKING:
+    from qaexp.data.batches import BatchPlan
+    from qaexp.data.features import Features
+    from qaexp.model import LoadedModel
+
+
+class Trainer:
+    """How weights are trained; the meaning of each keyword stands in conf/trainer/default.yaml.
+
+    `early_stopping_patience` and `keep` are for whoever consumes `train`: stopping is a `break`, keeping a `snapshot`.
+    """
+
+    def __init__(
+        self,
+        *,
+        epochs: int,
+        max_steps: int | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        gradient_accumulation_steps: int = 1,
+        max_grad_norm: float | None = 1.0,
+        layer_decay: float = 1.0,
+        eval_every: int | None = None,
+        early_stopping_patience: int | None = None,
+        keep: str = "last",
+        log_every: int = 10,
+        gradient_checkpointing: bool = False,
+        compile: bool = False,
+        deterministic: bool = False,
+    ) -> None:
+        self.epochs = epochs
+        self.max_steps = max_steps
+        self.device = choose_device(device)
+        self.precision = choose_precision(precision, self.device)
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.max_grad_norm = max_grad_norm
+        self.layer_decay = layer_decay
+        self.eval_every = eval_every
+        self.early_stopping_patience = early_stopping_patience
+        self.keep = keep
+        self.log_every = log_every
+        self.gradient_checkpointing = gradient_checkpointing
+        self.compile = compile
+        self.deterministic = deterministic
+
+    def prepare(
+        self,
+        loaded: LoadedModel,
+        features: Features,
+        plan: BatchPlan,
+        *,
+        optimizer: Callable[..., Optimizer],
+        schedule: Callable[..., Callable[[int], float]],
+        dropout_seed: int,
+    ) -> TrainState:
+        """Bring everything to the device and stand before the first step.
+
+        Args:
+            loaded: The model is trained in place.
+            features: The training features.
+            plan: Their order.
+            optimizer: The built node `optimizer`: takes parameter groups.
+            schedule: The built node `schedule`: takes a `Horizon`.
+            dropout_seed: All dropout follows from it.
+
+        Raises:
+            ConfigError: A setting does not fit the model or the optimizer.
+            DataError: There is nothing to train on.
+        """
+        if self.epochs and not len(features):
+            raise DataError("training: there are no training features; choose more of data.train_size")
+        accelerator = make_accelerator(self.device, self.precision, deterministic=self.deterministic)
+        model = loaded.model.to(accelerator.device)
+        self._change(model)
+        forward, made = accelerator.prepare(model, make_optimizer(optimizer, model, layer_decay=self.layer_decay))
+        feed = Feed(features, plan, loaded, accumulation=self.gradient_accumulation_steps)
+        horizon = Horizon(feed.num_steps, epochs=self.epochs, max_steps=self.max_steps)
+        setup = Setup(accelerator, feed, schedule(horizon), horizon.total, dropout_seed)
+        return TrainState(setup, model, forward, made, new_sums(accelerator.device))
+
+    def _change(self, model: Any) -> None:
+        if self.gradient_checkpointing:
+            if not model.supports_gradient_checkpointing:
+                raise ConfigError(f"trainer.gradient_checkpointing: {type(model).__name__} has none; set it to false")
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        if self.compile:
+            model.compile(dynamic=True)
+
+    def train(self, state: TrainState) -> Iterator[StepRecord | EvaluationDue]:
+        """Train from where the state stands to the end.
+
+        Yields:
+            A record at every multiple of `log_every` and at the last step; `EvaluationDue` at each epoch's end (or
+            each multiple of `eval_every`), and always once at the end, where nothing was trained too.
+
+        Raises:
+            DivergedError: The loss or its gradient became NaN or infinite; always raised before an evaluation sees it.
+            OutOfMemoryError: A micro-batch does not fit.
+        """
+        while True:
+            if self._is_evaluation_due(state):
+                yield self._pause(state)
+            if state.is_finished:
+                return
+            if state.is_epoch_end:
+                state.next_epoch()
+            take_step(state, max_grad_norm=self.max_grad_norm)
+            if state.step % self.log_every == 0 or state.is_finished:
+                yield self._record(state)
+
+    def _is_evaluation_due(self, state: TrainState) -> bool:
+        if state.evaluated_step == state.step:
+            return False
+        if state.is_finished:
+            return True
+        return state.is_epoch_end if self.eval_every is None else state.step > 0 and state.step % self.eval_every == 0
+
+    def _record(self, state: TrainState) -> StepRecord:
+        found = state.read_sums()
+        record = StepRecord(
+            step=state.step,
+            epoch=state.epoch + 1,
+            loss=found["record_loss"] / state.record_features,
+            learning_rate=state.learning_rate(state.step),
+            grad_norm=finite_or_none(found["grad_norm"]),
+            num_tokens=state.num_tokens,
+            num_features=state.num_features,
+        )
+        state.sums["record_loss"].zero_()
+        state.record_features, state.recorded_step = 0, state.step
+        return record
+
+    def _pause(self, state: TrainState) -> EvaluationDue:
+        found, seen = state.read_sums(), state.epoch_features
+        state.evaluated_step = state.step
+        return EvaluationDue(
+            step=state.step,
+            epoch=state.epoch + 1 if state.step else 0,
+            train_loss=found["epoch_loss"] / seen if seen else None,
+            train_accuracy=100.0 * found["epoch_correct"] / seen if seen else None,
+            is_epoch_end=state.is_epoch_end,
+            is_last=state.is_finished,
+        )

@@ -1,0 +1,40 @@
+"""Several processes of one run (torchrun): which one writes, and how they agree."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+
+def num_processes() -> int:
+    """How many processes train together, as torchrun says it; 1 without torchrun."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_main_process() -> bool:
+    """Is this the process that writes the run directory?"""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def agreed(draw: Callable[[], str]) -> str:
+    """One text for all processes: the main one draws it, the others are told.
+
+    It goes over the store of torchrun, so that it works before anything is known of devices.
+    """
+    if num_processes() == 1:
+        return draw()
+    from torch.distributed import rendezvous
+
+    store, rank, _ = next(iter(rendezvous("env://")))
+    if rank == 0:
+        store.set("qaexp/agreed", draw())
+    return str(store.get("qaexp/agreed").decode())
+
+
+def agreed_number(value: float) -> float:
+    """The main process's number, for all: a decision that hangs on it is then the same everywhere."""
+    if num_processes() == 1:
+        return value
+    from accelerate.utils import broadcast_object_list
+
+    return float(broadcast_object_list([value])[0])

@@ -1,0 +1,65 @@
+"""Which evaluation's weights are kept, and when training stops because nothing gets better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from qaexp.training.state import TrainState
+
+
+@dataclass(slots=True)
+class Selection:
+    """Follows the dev f1 over the evaluations of a training.
+
+    Attributes:
+        keep: `last` or `best`.
+        patience: Evaluations without a better f1 before training stops; None: never.
+        best_epoch: The epoch of the highest f1, the earliest of equals.
+        best_f1: That f1, in percent; None before the first evaluation.
+        kept_epoch: The epoch whose weights are kept.
+    """
+
+    keep: str
+    patience: int | None
+    best_epoch: float = 0
+    best_f1: float | None = None
+    kept_epoch: float = 0
+    _since_best: int = 0
+    _best_weights: dict[str, Tensor] | None = None
+
+    def see(self, epoch: float, f1: float, state: TrainState) -> bool:
+        """Take note of an evaluation.
+
+        Args:
+            epoch: Epochs done; a fraction inside an epoch.
+            f1: In percent.
+            state: The training; its weights are copied when they are the best so far and are to be kept.
+
+        Returns:
+            True when training should stop.
+        """
+        is_better = self.best_f1 is None or f1 > self.best_f1
+        if is_better:
+            self.best_epoch, self.best_f1, self._since_best = epoch, f1, 0
+        else:
+            self._since_best += 1
+        if is_better or self.keep == "last":
+            self.kept_epoch = epoch
+        if is_better and self.keep == "best":
+            self._best_weights = state.snapshot()
+        return self.patience is not None and self._since_best >= self.patience
+
+    def restore(self, state: TrainState) -> bool:
+        """Put the kept weights into the model.
+
+        Returns:
+            True when they are not those of the last evaluation.
+        """
+        if self._best_weights is None or self._since_best == 0:
+            return False
+        state.model.load_state_dict(self._best_weights)
+        return True

@@ -1,0 +1,181 @@
+"""All that changes while training: what a checkpoint must hold so that training goes on as if never stopped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from qaexp.errors import DivergedError
+from qaexp.training.feed import Feed
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from transformers import PreTrainedModel
+
+# Kept on the device and read together, so that no step waits for the device.
+SUMS = ("record_loss", "epoch_loss", "epoch_correct", "grad_norm", "first_bad_step")
+COUNTERS = (
+    "epoch",
+    "micro_step",
+    "step",
+    "num_tokens",
+    "num_features",
+    "num_padded_tokens",
+    "epoch_features",
+    "record_features",
+    "recorded_step",
+    "evaluated_step",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What stays the same during a training.
+
+    Attributes:
+        accelerator: Device, number format and processes.
+        feed: Features and their order.
+        factor: Steps done to the factor of the next step's learning rates.
+        total_steps: Steps of the whole training.
+        dropout_seed: All dropout follows from it.
+    """
+
+    accelerator: Accelerator
+    feed: Feed
+    factor: Callable[[int], float]
+    total_steps: int
+    dropout_seed: int
+
+
+@dataclass(slots=True)
+class TrainState:
+    """A training between two steps.
+
+    Attributes:
+        setup: What does not change.
+        model: The weights, to evaluate and to save.
+        forward: The same weights as they are called in training (several processes wrap them).
+        optimizer: With its running means.
+        sums: Running sums on the device, 0-d, named by `SUMS`; equal on all processes.
+        epoch: Epochs finished or in progress before this one (0-based).
+        micro_step: Micro-batches of this epoch that are done.
+        step: Steps done.
+        num_tokens: Real tokens read.
+        num_features: Features read.
+        num_padded_tokens: Tokens computed, padding counted.
+        epoch_features: Features of this epoch read.
+        record_features: Features read since the last record.
+        recorded_step: The last step that a record has told of.
+        evaluated_step: The last step after which an evaluation was due; -1 before any.
+    """
+
+    setup: Setup
+    model: PreTrainedModel
+    forward: nn.Module
+    optimizer: Optimizer
+    sums: dict[str, Tensor]
+    epoch: int = 0
+    micro_step: int = 0
+    step: int = 0
+    num_tokens: int = 0
+    num_features: int = 0
+    num_padded_tokens: int = 0
+    epoch_features: int = 0
+    record_features: int = 0
+    recorded_step: int = 0
+    evaluated_step: int = -1
+
+    @property
+    def is_epoch_end(self) -> bool:
+        """All features of this epoch were read."""
+        return 0 < self.micro_step == len(self.setup.feed.epoch(self.epoch))
+
+    @property
+    def is_finished(self) -> bool:
+        """No step is left."""
+        return self.step >= self.setup.total_steps
+
+    @property
+    def padding_share(self) -> float:
+        """Percent of the computed tokens that were padding; 0 before the first step."""
+        return 100.0 * (1.0 - self.num_tokens / self.num_padded_tokens) if self.num_padded_tokens else 0.0
+
+    def next_epoch(self) -> None:
+        """Begin the epoch after this one."""
+        self.epoch, self.micro_step, self.epoch_features = self.epoch + 1, 0, 0
+        self.sums["epoch_loss"].zero_()
+        self.sums["epoch_correct"].zero_()
+
+    def set_learning_rates(self) -> None:
+        """Give every parameter group the rate of the next step."""
+        factor = self.setup.factor(self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+
+    def learning_rate(self, step: int) -> float:
+        """The rate at the head that a step (1-based) used."""
+        head = max(float(group["initial_lr"]) for group in self.optimizer.param_groups)
+        return head * self.setup.factor(step - 1)
+
+    def read_sums(self) -> dict[str, float]:
+        """Wait for the device and read all sums at once.
+
+        Raises:
+            DivergedError: A loss or gradient since the last reading was NaN or infinite.
+        """
+        values: list[float] = torch.stack([self.sums[name] for name in SUMS]).tolist()
+        found = dict(zip(SUMS, values, strict=True))
+        if bad := int(found["first_bad_step"]):
+            raise DivergedError(
+                f"training: the loss or its gradient is NaN or infinite at step {bad} of {self.setup.total_steps} "
+                f"(found between steps {self.recorded_step + 1} and {self.step}) with learning rate "
+                f"{self.learning_rate(bad):.3g}; lower optimizer.lr, or set trainer.max_grad_norm or "
+                "trainer.precision=fp32"
+            )
+        return found
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """Copy the weights to the CPU, to be given back to `model.load_state_dict` when they were the best."""
+        return {name: value.detach().to("cpu", copy=True) for name, value in self.model.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes: `model`, `optimizer`, `sums`, `scaler` (tensors, not copied) and `counters` (ints).
+
+        Dropout and order need no generator's state: they follow from the seed and the counters.
+        """
+        scaler = self.setup.accelerator.scaler
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "sums": self.sums,
+            "scaler": scaler.state_dict() if scaler is not None else {},
+            "counters": {name: getattr(self, name) for name in COUNTERS},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` gave in a training with the same config; tensors are copied."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for name in SUMS:
+            self.sums[name].copy_(state["sums"][name])
+        if self.setup.accelerator.scaler is not None:
+            self.setup.accelerator.scaler.load_state_dict(state["scaler"])
+        for name in COUNTERS:
+            setattr(self, name, int(state["counters"][name]))
+
+
+def new_sums(device: torch.device) -> dict[str, Tensor]:
+    """Running sums at zero, in float64 where the device has it."""
+    kind = torch.float32 if device.type == "mps" else torch.float64
+    return {name: torch.zeros((), dtype=kind, device=device) for name in SUMS}
+
+
+def finite_or_none(value: float) -> float | None:
+    """A gradient norm for the record: None when fp16's loss scaling made it infinite and the step was skipped."""
+    return value if math.isfinite(value) else None

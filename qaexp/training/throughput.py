@@ -1,0 +1,86 @@
+"""How fast a training is, and how much of the machine's arithmetic it uses."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from qaexp.model.layers import is_embedding
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_MIB = 2**20
+_GEMM_SIZE = {"cpu": 1024, "cuda": 8192, "mps": 2048}
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def tokens_per_second(num_tokens: int, seconds: float) -> float:
+    """Real tokens (no padding) trained on per second; 0 when nothing was trained.
+
+    >>> tokens_per_second(3000, 1.5)
+    2000.0
+    """
+    return num_tokens / seconds if seconds > 0 else 0.0
+
+
+def flops_per_token(model: PreTrainedModel, lengths: NDArray[np.int64]) -> float:
+    """Floating-point operations that training costs per real token: forward and backward, no padding counted.
+
+    6 per weight that is no embedding, and 12 * layers * width * length for the attention of a feature's tokens to one
+    another (PaLM, Chowdhery et al., 2022, appendix B). Frozen layers and recomputed activations are not told apart.
+
+    Args:
+        model: A transformer encoder.
+        lengths: Tokens of each feature.
+    """
+    weights = sum(value.numel() for name, value in model.named_parameters() if not is_embedding(model, name))
+    layers, width = model.config.num_hidden_layers, model.config.hidden_size
+    total = float(lengths.sum())
+    attention = 12.0 * layers * width * float(np.square(lengths, dtype=np.float64).sum()) / total if total else 0.0
+    return 6.0 * weights + attention
+
+
+def gemm_rate(device: torch.device, precision: str, *, seconds: float = 0.2) -> float:
+    """The rate at which this process multiplies large matrices now, in floating-point operations per second.
+
+    Args:
+        device: Where training computes.
+        precision: fp32, bf16 or fp16.
+        seconds: How long to measure.
+    """
+    size = _GEMM_SIZE.get(device.type, 1024)
+    left = torch.ones(size, size, dtype=_DTYPES[precision], device=device)
+    right = torch.ones_like(left)
+    (left @ right).sum().item()  # warm-up: pages, kernels, threads
+    best, begin = float("inf"), time.perf_counter()
+    # The fastest of several: on a shared machine, the others tell of its neighbours.
+    while time.perf_counter() - begin < seconds:
+        start = time.perf_counter()
+        product = left @ right
+        product[0, 0].item()  # waits for the device
+        best = min(best, time.perf_counter() - start)
+    return 2.0 * size**3 / best
+
+
+def model_flops_utilisation(num_tokens_per_second: float, flops_of_token: float, rate: float) -> float:
+    """Percent of the GEMM rate that training turned into useful arithmetic (MFU).
+
+    >>> model_flops_utilisation(1000.0, 7e7, 1.4e11)
+    50.0
+    """
+    return 100.0 * num_tokens_per_second * flops_of_token / rate if rate > 0 else 0.0
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """The most memory used so far, in MiB: of the GPU on CUDA, else of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / _MIB
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / _MIB if sys.platform == "darwin" else used / 1024

@@ -1,0 +1,104 @@
+"""The page is self-contained, and no text from data becomes markup."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qaexp.reporting.html import EXCERPT_CHARS, excerpt, page, worst_errors
+from qaexp.reporting.reporter import Reporter
+from qaexp.runs.collect import read_run
+
+HOSTILE = [
+    "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onload='alert(1)", "</style><script>x</script>",
+    "{{7*7}}{% raw %}", "javascript:alert(1)", "<svg/onload=alert(1)>", "</title><iframe src=//x>", "<!--", "]]>",
+    "&lt;b&gt;", "\u202egnp.exe", "\x1b]0;x\x07", "<a href='https://example.org'>x</a>"]
+ALLOWED_TAGS = {"html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "p", "div", "strong", "table",
+                "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "figure", "img", "span", "mark", "details",
+                "summary"}
+
+
+class Page(HTMLParser):
+    """Collects the tags, attributes and text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def make_page(directory: Path) -> Page:
+    run = read_run(directory)
+    assert run.summary is not None
+    return Page(page(run, run.summary, {}))
+
+
+def test_page_asks_for_nothing_outside_itself(fake_run: Path, tmp_path: Path) -> None:
+    (path,) = Reporter(plots=False, html=True).report(Path(shutil.copytree(fake_run, tmp_path / "run")))
+    found = Page(path.read_text("utf-8"))
+    policy = next(attributes["content"] for tag, attributes in found.tags if "http-equiv" in attributes)
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    links = [value for _, attributes in found.tags for name, value in attributes.items() if name in ("src", "href")]
+    assert len(links) == 7
+    assert all(link is not None and link.startswith("data:image/png;base64,") for link in links)
+    assert {tag for tag, _ in found.tags} <= ALLOWED_TAGS
+    for text in ("notebook-repaired", "cross-fitted", "optimizer.lr", "Worst errors", "has_ans_f1"):
+        assert text in found.text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_stays_text_wherever_it_stands(fake_run: Path, tmp_path: Path, text: str) -> None:
+    directory = Path(shutil.copytree(fake_run, tmp_path / "run"))
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps({**config, "name": text, text: text}))
+    run = json.loads((directory / "run.json").read_text())
+    flag = {"name": text, "step": 1, "advice": text}
+    (directory / "run.json").write_text(json.dumps({**run, "flags": [flag], "started": text}))
+    hostile = {"id": text, "title": text, "question": text, "golds": [text], "prediction_text": text, "exact": 0.0,
+               "f1": 0.0, "null_score_diff": -99.0, "paragraph": "p", "n_best": [{"text": text, "score": 1.0,
+               "start_char": 0, "end_char": len(text)}], "span_exact": 0.0, "span_f1": 0.0}
+    (directory / "predictions.jsonl").write_text(json.dumps(hostile) + "\n")
+    (directory / "contexts.json").write_text(json.dumps({"p": text}))
+    found = make_page(directory)
+    assert {tag for tag, _ in found.tags} <= ALLOWED_TAGS
+    attributes = {name for _, given in found.tags for name in given}
+    assert attributes <= {"lang", "charset", "http-equiv", "content", "name", "class", "dir", "alt", "src", "scope"}
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\u202a-\u202e]", found.text)
+    if text.isprintable():
+        assert found.text.count(text) >= 8
+
+
+def test_collapse_stands_at_the_top(build_run: Callable[..., Path], tmp_path: Path) -> None:
+    found = make_page(build_run(tmp_path / "a", num_examples=40, collapsed=True))
+    assert found.text.index("Null collapse: this run answers nothing.") < found.text.index("Scores")
+
+
+def row(number: int, f1: float, diff: float) -> dict[str, Any]:
+    return {"id": str(number), "f1": f1, "null_score_diff": diff, "golds": ["a", "a"], "paragraph": "p", "n_best": []}
+
+
+def test_worst_errors_are_the_lowest_and_of_these_the_surest() -> None:
+    rows = [row(0, 0.0, 1.0), row(1, 50.0, -9.0), row(2, 0.0, -5.0), row(3, 100.0, -9.0)]
+    found = worst_errors(rows, {"p": "context"})
+    assert [error["id"] for error in found] == ["2", "0", "1"]
+    assert found[0]["golds"] == ["a"]
+
+
+def test_excerpt_is_cut_on_both_sides() -> None:
+    context = "b" * 1000 + "SPAN" + "a" * 1000
+    found = excerpt(context, {"n_best": [{"start_char": 1000, "end_char": 1004}]})
+    assert found == {"before": "…" + "b" * EXCERPT_CHARS, "span": "SPAN", "after": "a" * EXCERPT_CHARS + "…"}

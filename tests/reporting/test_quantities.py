@@ -1,0 +1,86 @@
+"""The numbers behind the pictures, against slow references and published values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qaexp.reporting import quantities as q
+
+
+def random_predictions(seed: int, num: int) -> list[dict[str, Any]]:
+    generator = np.random.default_rng(seed)
+    rows = []
+    for _ in range(num):
+        has_ans = bool(generator.random() < 0.6)
+        exact = 100.0 * (has_ans and bool(generator.random() < 0.5))
+        f1 = max(exact, 50.0 * (has_ans and bool(generator.random() < 0.5)))
+        diff = float(np.round(generator.normal(0, 2), 1)) if generator.random() < 0.95 else q.NO_SPAN_DIFF
+        rows.append({"golds": ["x"] if has_ans else [], "null_score_diff": diff, "span_exact": exact, "span_f1": f1})
+    return rows
+
+
+def score_at(rows: list[dict[str, Any]], threshold: float, metric: str) -> float:
+    """The definition: nothing is answered where null_score_diff > threshold, or where there is no span."""
+    return float(np.mean([row[f"span_{metric}"] if row["null_score_diff"] <= threshold else 100.0 * (not row["golds"])
+                          for row in rows]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_threshold_curve_equals_its_definition(seed: int) -> None:
+    rows = random_predictions(seed, 80)
+    curve = q.threshold_curve(rows)
+    assert curve is not None
+    for threshold in [-100.0, 100.0, *np.linspace(-5, 5, 101).round(1).tolist()]:
+        exact, f1 = curve.at(threshold)
+        assert exact == pytest.approx(score_at(rows, threshold, "exact"), abs=1e-9)
+        assert f1 == pytest.approx(score_at(rows, threshold, "f1"), abs=1e-9)
+
+
+def test_threshold_curve_needs_the_scores_of_the_spans() -> None:
+    assert q.threshold_curve([]) is None
+    assert q.threshold_curve([{"golds": [], "null_score_diff": 0.0}]) is None
+
+
+@pytest.mark.parametrize(("right", "num", "low", "high"), [
+    (81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)])
+def test_wilson_interval_equals_published_values(right: int, num: int, low: float, high: float) -> None:
+    """Newcombe (1998), Two-sided confidence intervals for the single proportion, table I, method 3."""
+    assert q.wilson_interval(right / num, num) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_interval_of_one_case_is_wide_and_inside_the_scale() -> None:
+    found = q.group("", [100.0])
+    assert found.low < 25
+    assert found.high == 100.0
+
+
+def test_confidence_is_the_softmax_of_the_answer_given() -> None:
+    spans = [{"score": 2.0}, {"score": 1.0}]
+    weights = [math.exp(2.5), math.exp(2.0), math.exp(1.0)]
+    answered = {"prediction_text": "x", "null_score_diff": 0.5, "n_best": spans}
+    assert q.confidence(answered) == pytest.approx(weights[1] / sum(weights))
+    assert q.confidence({**answered, "prediction_text": ""}) == pytest.approx(weights[0] / sum(weights))
+    assert q.confidence({"prediction_text": "", "null_score_diff": q.NO_SPAN_DIFF, "n_best": []}) == 1.0
+    assert q.confidence({"prediction_text": "x", "null_score_diff": -2000.0, "n_best": [{"score": 900.0}]}) == 1.0
+
+
+def test_calibration_error_of_a_perfect_and_of_a_boasting_run() -> None:
+    half = {"prediction_text": "", "null_score_diff": 0.0, "n_best": [{"score": 1.0}]}
+    sure = {"prediction_text": "", "null_score_diff": 50.0, "n_best": [{"score": 1.0}]}
+    perfect = q.confidence_bins([{**half, "exact": 0.0}, {**half, "exact": 100.0}, {**sure, "exact": 100.0}])
+    assert [found.exact.num for found in perfect] == [2, 1]
+    assert q.calibration_error(perfect) == pytest.approx(0.0, abs=1e-9)
+    assert q.calibration_error(q.confidence_bins([{**sure, "exact": 0.0}])) == pytest.approx(100.0)
+
+
+def test_slices_come_in_the_order_of_ranges_or_of_size() -> None:
+    rows = [{"f1": 100.0, "words": words} for words in (7, 0, 1, 1, 50)]
+    bounds = (0, 1, 2, 5, 10)
+    groups = q.slice_means(rows, lambda row: q.in_range(row["words"], bounds), q.range_labels(bounds))
+    assert [(found.label, found.num) for found in groups] == [("0", 1), ("1", 2), ("5–9", 1), ("10+", 1)]
+    by_size = q.slice_means([{"f1": 0.0, "w": word} for word in "abbac"], lambda row: row["w"])
+    assert [found.label for found in by_size] == ["a", "b", "c"]
