@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.commands.arguments import TrainArguments, parse_train_arguments
-from qaexp.errors import ConfigError, StorageError
+from qaexp.errors import ConfigError, QaexpError, StorageError
 
 _LONGEST_JOB_NAME = 120
 
@@ -70,6 +70,13 @@ def run(*overrides: str) -> dict[str, Any]:
     return run_experiment(config, Path("outputs", config.name).resolve(), command_line=command)[1]
 
 
+class _PastHydra(BaseException):
+    """Carries an error of ours past Hydra, which would print a line of its own for any Exception."""
+
+    def __init__(self, error: QaexpError) -> None:
+        self.error = error
+
+
 def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
     """Run Hydra's own main with the flags in front, where its parser wants them.
 
@@ -91,10 +98,15 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
     def task(composed: Any) -> None:
-        _train_composed(composed, command_line, swept)
+        try:
+            _train_composed(composed, command_line, swept)
+        except QaexpError as error:
+            raise _PastHydra(error) from error
 
     try:
         hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=CONFIG_NAME)(task)()
+    except _PastHydra as passed:
+        raise passed.error from passed.error.__cause__
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(one_line(error)) from error
     except OSError as error:

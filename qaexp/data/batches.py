@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 # Features of like length come from a stretch of the shuffled order that holds this many batches: longer stretches pad
 # less, shorter ones leave more of the order to chance.
-_BATCHES_OF_A_STRETCH = 64
+_BATCHES_OF_A_STRETCH = 32
 
 
 @dataclass(frozen=True, slots=True)

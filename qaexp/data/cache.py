@@ -132,7 +132,7 @@ def _store(path: Path, key: str, features: Features) -> None:
             remove(temp)
         write_bytes(path, _digest(key, payload) + payload)
     except StorageError as error:
-        _warn_once(f"features: {path.parent} cannot be written ({_reason(error)}); nothing is kept there")
+        _warn_unwritable(path.parent, error)
 
 
 def _digest(key: str, payload: bytes) -> bytes:
@@ -161,15 +161,15 @@ def _open_lock(path: Path) -> int | None:
     except (OSError, StorageError) as error:
         if descriptor is not None:
             os.close(descriptor)
-        _warn_once(f"features: {path.parent} cannot be written ({_reason(error)}); they are built for this run alone, "
-                   "set QAEXP_CACHE_DIR to a folder that may be written")
+        _warn_unwritable(path.parent, error)
         return None
     return descriptor
 
 
-def _reason(error: Exception) -> str:
+def _warn_unwritable(folder: Path, error: Exception) -> None:
     cause = error.__cause__ if isinstance(error, StorageError) else error
-    return str(getattr(cause, "strerror", None) or error)
+    _warn_once(f"features: {folder} cannot be written ({getattr(cause, 'strerror', None) or error}), so they are not "
+               "kept; set QAEXP_CACHE_DIR to a folder that may be written")
 
 
 @functools.cache

@@ -48,11 +48,11 @@ def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: 
     """Draw exact and f1 under every null threshold, with the three rules marked: 0, tuned and oracle.
 
     Returns:
-        The picture; None without predictions that say what their best span would score.
+        The picture; None for a run that must always answer, and without the scores of the best spans.
     """
     curve = threshold_curve(predictions)
     diffs = [row["null_score_diff"] for row in predictions if row["null_score_diff"] < NO_SPAN_DIFF]
-    if curve is None or len(set(diffs)) < 2:
+    if curve is None or len(set(diffs)) < 2 or not is_number(summary.get("null_threshold")):
         return None
     figure = new_figure("Null threshold", f"{run_name} · {len(predictions)} dev examples · nothing is answered where "
                         "null_score_diff is above the threshold", height=5.6)

@@ -74,9 +74,11 @@ def clear(directory: Path) -> None:
 def _check_no_strange_files(directory: Path) -> None:
     if not directory.is_dir():
         return
-    for path in sorted(directory.iterdir()):
-        if path.name != LOCK and not path.name.startswith(TEMP_PREFIX):
-            raise ConfigError(f"{directory}: holds {path.name!r} but no run; {_WAY_OUT}")
+    names = sorted(path.name for path in directory.iterdir())
+    strange = [name for name in names if name != LOCK and not name.startswith(TEMP_PREFIX)]
+    # Another process of this run may have begun to write meanwhile, with run.json first of all.
+    if strange and not (directory / RUN).exists():
+        raise ConfigError(f"{directory}: holds {strange[0]!r} but no run; {_WAY_OUT}")
 
 
 def _differences(directory: Path, record: dict[str, Any], identity: Identity) -> str:

@@ -181,6 +181,8 @@ class Run:
         self._is_complete = True
 
     def _open(self) -> None:
+        # Before the lock's file is made: a folder that holds something else stays as it is.
+        check_same_run(self.directory, self._identity)
         make_directory(self.directory)
         self._stack.enter_context(hold(self.directory, steal=self._steal_lock))
         previous = check_same_run(self.directory, self._identity)

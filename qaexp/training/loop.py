@@ -100,7 +100,9 @@ class Trainer:
         if self.gradient_checkpointing:
             if not model.supports_gradient_checkpointing:
                 raise ConfigError(f"trainer.gradient_checkpointing: {type(model).__name__} has none; set it to false")
-            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            # Renamed within transformers 5; the first argument of both goes to torch's checkpoint function.
+            enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+            enable({"use_reentrant": False})
         if self.compile:
             model.compile(dynamic=True)
 

@@ -150,6 +150,7 @@ def test_folder_with_other_files_is_refused(tmp_path: Path, open_run: OpenRun) -
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(ConfigError, match=r"'thesis.tex' but no run"), open_run(tmp_path):
         pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_directory_of_a_newer_version_is_refused(tmp_path: Path, open_run: OpenRun) -> None:
@@ -197,7 +198,7 @@ def test_unwritable_summary_leaves_a_failed_run(tmp_path: Path, open_run: OpenRu
 def test_kill_at_any_file_can_be_repeated(tmp_path: Path, open_run: OpenRun, point: str) -> None:
     folder = tmp_path / "a"
     code = ("import sys; from pathlib import Path; sys.path[:0] = sys.argv[2:]; import test_run, conftest\n"
-            "test_run.complete(conftest.open_run.__wrapped__()(Path(sys.argv[1])))")
+            "test_run.complete(conftest.describe_run(Path(sys.argv[1])))")
     here = Path(__file__).parent
     done = subprocess.run([sys.executable, "-c", code, str(folder), str(here), str(Path(qaexp.__file__).parents[1])],
                           env={**os.environ, "QAEXP_CRASH_AT": point}, check=False)
