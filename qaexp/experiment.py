@@ -82,7 +82,7 @@ def run_experiment(
             results.raise_flags(run, steps, history, features, questions, scored)
         with run.stage("report"):
             results.write_results(run, config, identity, questions, scored, loaded, summary)
-            parts.reporter.report(directory, summary)
             summary["total_seconds"] = run.elapsed_seconds
+            results.report(run, parts, summary)
         run.complete(summary)
     return directory, summary

@@ -13,6 +13,7 @@ from qaexp.data.features import Features
 from qaexp.evaluation.outputs import contexts_of, logits_bytes, prediction_records, score_rows
 from qaexp.evaluation.question_set import Scored
 from qaexp.model import LoadedModel
+from qaexp.model.loading import quiet
 from qaexp.reporting.progress import NO_ANSWER
 from qaexp.runs import directory as layout
 from qaexp.runs.files import write_text
@@ -136,11 +137,18 @@ def write_results(
     run.write_bytes(layout.LOGITS, logits_bytes(dev.features, scored.logits))
 
     def fill(folder: Path) -> None:
-        loaded.model.save_pretrained(folder)
-        loaded.tokenizer.save_pretrained(folder)
+        with quiet():
+            loaded.model.save_pretrained(folder)
+            loaded.tokenizer.save_pretrained(folder)
         write_text(folder / "qaexp.json", model_settings(config, identity, summary["null_threshold"]))
 
     run.write_directory(layout.MODEL, fill)
+
+
+def report(run: Run, parts: Parts, summary: Mapping[str, Any]) -> None:
+    """Draw the pictures and the page; of several processes only the main one does."""
+    if run.is_main:
+        parts.reporter.report(run.directory, summary)
 
 
 def raise_flags(

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,7 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
 def _train_composed(composed: Any, command_line: Sequence[str], swept: Sequence[str]) -> None:
     """Hydra's task: one run, and its end on the terminal."""
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
     from omegaconf import OmegaConf
 
     from qaexp.config.compose import to_config
@@ -123,17 +125,23 @@ def _train_composed(composed: Any, command_line: Sequence[str], swept: Sequence[
 
     settings = HydraConfig.get()
     words = [str(word) for word in settings.overrides.task]
-    directory, summary = run_experiment(
-        to_config(composed),
-        Path(settings.runtime.output_dir),
-        command_line=command_line,
-        job_name=job_name(words, swept) if str(settings.mode) == "RunMode.MULTIRUN" else None,
-        hydra_files={
-            "config.yaml": OmegaConf.to_yaml(composed),
-            "hydra.yaml": OmegaConf.to_yaml(OmegaConf.create({"hydra": settings})),
-            "overrides.yaml": OmegaConf.to_yaml(words),
-        },
-    )
+    made_by_hydra = Path(settings.runtime.output_dir)
+    try:
+        directory, summary = run_experiment(
+            to_config(composed),
+            made_by_hydra,
+            command_line=command_line,
+            job_name=job_name(words, swept) if settings.mode == RunMode.MULTIRUN else None,
+            hydra_files={
+                "config.yaml": OmegaConf.to_yaml(composed),
+                "hydra.yaml": OmegaConf.to_yaml(OmegaConf.create({"hydra": settings})),
+                "overrides.yaml": OmegaConf.to_yaml(words),
+            },
+        )
+    finally:
+        # Hydra makes the folder beforehand; a run that was refused leaves none behind.
+        with suppress(OSError):
+            made_by_hydra.rmdir()
     _show(directory, summary)
 
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from qaexp.config.suggest import did_you_mean
-from qaexp.errors import ConfigError, IntegrityError
+from qaexp.errors import ConfigError, IntegrityError, QaexpError
 
 # Optimizer classes of these two modules may be named; what the name resolves to is looked at as well.
 _OPTIMIZERS = re.compile(r"^(torch\.optim|transformers)\.[A-Za-z_]\w*$")
@@ -39,9 +39,15 @@ def build(node: Mapping[str, Any] | object, **extra: Any) -> Any:
     _refuse_hidden_targets(keywords, str(name))
     target = _locate(name)
     _check_keywords(str(name), target, {key for key in keywords if key not in _SPECIAL_KEYS} | set(extra))
+    from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 
-    return instantiate(keywords, _recursive_=False, _convert_="all", **extra)
+    try:
+        return instantiate(keywords, _recursive_=False, _convert_="all", **extra)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, QaexpError):
+            raise error.__cause__ from None
+        raise ConfigError(f"{name} cannot be built: {' '.join(str(error.__cause__ or error).split())}") from error
 
 
 def allowed_prefixes() -> tuple[str, ...]:

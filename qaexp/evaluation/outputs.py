@@ -13,6 +13,7 @@ from qaexp.data.squad import Answer, Example, paragraph_id
 from qaexp.errors import IntegrityError
 from qaexp.evaluation.evaluate import Evaluation
 from qaexp.evaluation.logits import Logits
+from qaexp.evaluation.metrics import Golds, score_examples
 from qaexp.evaluation.slices import slice_keys
 
 # What decoding needs beside the logits, so that `rescore` needs neither model nor tokenizer.
@@ -24,8 +25,11 @@ def prediction_records(examples: Sequence[Example], scored: Evaluation) -> list[
 
     Returns:
         Keys id, title, paragraph, question, golds, prediction_text (threshold 0), null_score_diff, exact and f1 (0 to
-        100), n_best: a list of {text, score, start_char, end_char}, best first.
+        100), span_exact and span_f1 (those of n_best[0], whatever the threshold), n_best: a list of {text, score,
+        start_char, end_char}, best first.
     """
+    golds = Golds.prepare(example.golds for example in examples)
+    span_exact, span_f1 = score_examples(golds, [prediction.span_text for prediction in scored.predictions])
     return [
         {
             "id": example.id,
@@ -37,12 +41,16 @@ def prediction_records(examples: Sequence[Example], scored: Evaluation) -> list[
             "null_score_diff": prediction.null_score_diff,
             "exact": float(exact),
             "f1": float(f1),
+            "span_exact": float(span_exact[index]),
+            "span_f1": float(span_f1[index]),
             "n_best": [
                 {"text": span.text, "score": span.score, "start_char": span.start_char, "end_char": span.end_char}
                 for span in prediction.n_best
             ],
         }
-        for example, prediction, exact, f1 in zip(examples, scored.predictions, scored.exact, scored.f1, strict=True)
+        for index, (example, prediction, exact, f1) in enumerate(
+            zip(examples, scored.predictions, scored.exact, scored.f1, strict=True)
+        )
     ]
 
 

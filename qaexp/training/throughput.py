@@ -33,14 +33,15 @@ def tokens_per_second(num_tokens: int, seconds: float) -> float:
 def flops_per_token(model: PreTrainedModel, lengths: NDArray[np.int64]) -> float:
     """Floating-point operations that training costs per real token: forward and backward, no padding counted.
 
-    6 per weight that is no embedding, and 12 * layers * width * length for the attention of a feature's tokens to one
+    6 per weight of a matrix that is no embedding, and 12 * layers * width * length for the attention of a feature's tokens to one
     another (PaLM, Chowdhery et al., 2022, appendix B). Frozen layers and recomputed activations are not told apart.
 
     Args:
         model: A transformer encoder.
         lengths: Tokens of each feature.
     """
-    weights = sum(value.numel() for name, value in model.named_parameters() if not is_embedding(model, name))
+    matrices = [p for name, p in model.named_parameters() if p.ndim > 1 and not is_embedding(model, name)]
+    weights = sum(matrix.numel() for matrix in matrices)
     layers, width = model.config.num_hidden_layers, model.config.hidden_size
     total = float(lengths.sum())
     attention = 12.0 * layers * width * float(np.square(lengths, dtype=np.float64).sum()) / total if total else 0.0

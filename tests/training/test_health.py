@@ -1,0 +1,74 @@
+"""Each flag on records that should raise it, and on records that should not."""
+
+from __future__ import annotations
+
+import math
+
+from qaexp.training.health import find_flags
+
+
+def steps(losses, *, rates=None, norms=None, features=10):
+    return [
+        {"step": 10 * (i + 1), "epoch": 1, "loss": loss, "learning_rate": (rates or [1e-4] * len(losses))[i],
+         "grad_norm": (norms or [1.0] * len(losses))[i], "num_features": features * (i + 1)}
+        for i, loss in enumerate(losses)
+    ]
+
+
+def raised(rows, history=(), **keywords):
+    flags = find_flags(rows, history, **{"num_train_features": 40, **keywords})
+    assert all(flag["advice"].endswith(".") and flag["advice"].count(". ") == 0 for flag in flags)
+    return {flag["name"]: flag["step"] for flag in flags}
+
+
+FALLING = [6.0 - 0.2 * i for i in range(16)]
+
+
+def test_a_healthy_training_raises_nothing() -> None:
+    history = [{"step": 80, "train_loss": 4.0, "f1": 50.0}, {"step": 160, "train_loss": 3.0, "f1": 60.0}]
+    assert raised(steps(FALLING), history, num_answered=7, num_has_ans=10) == {}
+    assert find_flags([], [], num_train_features=0) == []
+
+
+def test_null_collapse_needs_questions_that_have_an_answer() -> None:
+    assert raised(steps(FALLING), num_answered=0, num_has_ans=5) == {"null_collapse": 160}
+    assert raised(steps(FALLING), num_answered=0, num_has_ans=0) == {}
+    assert raised(steps(FALLING), num_answered=1, num_has_ans=5) == {}
+
+
+def test_zero_learning_rate_for_an_epoch() -> None:
+    """The notebook's case: the schedule ends, the training goes on. An epoch here is 4 records."""
+    ends = [1e-4] * 12 + [0.0] * 4
+    assert raised(steps(FALLING, rates=ends)) == {"zero_learning_rate": 130}
+    assert raised(steps(FALLING, rates=[1e-4] * 13 + [0.0] * 3)) == {}
+    assert raised(steps(FALLING, rates=[0.0] + [1e-4] * 15)) == {}
+    assert raised(steps(FALLING, rates=[0.0] * 16)) == {"zero_learning_rate": 10}
+
+
+def test_not_finite_names_the_step() -> None:
+    assert raised(steps([*FALLING[:5], math.nan]))["not_finite"] == 60
+    assert raised(steps(FALLING[:4], norms=[1.0, math.inf, 1.0, 1.0])) == {"not_finite": 20}
+    assert raised(steps(FALLING[:4], norms=[1.0, None, 1.0, 1.0])) == {}
+
+
+def test_loss_not_falling_compares_the_ends() -> None:
+    assert raised(steps([6.0] * 16)) == {"loss_not_falling": 130}
+    assert raised(steps([6.0] * 7)) == {}
+
+
+def test_overfit_gap_needs_falling_loss_and_falling_f1() -> None:
+    def rows(*pairs):
+        return [{"step": 100 * i, "train_loss": loss, "f1": f1} for i, (loss, f1) in enumerate(pairs, start=1)]
+
+    assert raised([], rows((3.0, 50.0), (2.0, 60.0), (1.0, 56.0))) == {"overfit_gap": 200}
+    assert raised([], rows((3.0, 50.0), (2.0, 60.0), (1.0, 58.0))) == {}
+    assert raised([], rows((3.0, 50.0), (2.0, 60.0), (2.5, 56.0))) == {}
+    assert raised([], rows((3.0, 50.0))) == {}
+
+
+def test_loss_spike_and_gradient_explosion_stand_out_from_what_came_before() -> None:
+    assert raised(steps([*FALLING[:10], 12.0, *FALLING[10:]])) == {"loss_spike": 110}
+    assert raised(steps([12.0, *FALLING])) == {}
+    norms = [2.0] * 16
+    assert raised(steps(FALLING, norms=[*norms[:8], 30.0, *norms[9:]])) == {"gradient_explosion": 90}
+    assert raised(steps(FALLING, norms=[*norms[:8], 15.0, *norms[9:]])) == {}
