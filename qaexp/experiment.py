@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ def run_experiment(
     if done is not None:
         return directory, done
 
-    clock, history, steps = Clock(), [], []
+    clock = Clock()
     with stages.open_run(config, parts, identity, directory, command_line, hydra_files) as run:
         with run.stage("data"):
             splits = parts.pipeline.load(subset_seed=config.seeds.subset, dev_seed=config.seeds.dev)
@@ -60,26 +59,20 @@ def run_experiment(
             questions = stages.question_sets(config, parts, splits, features, state)
             selection = Selection(config.trainer.keep, config.trainer.early_stopping_patience)
         with run.stage("training"), stages.training_view(config, run, state) as view:
+            recorder = results.Recorder(run, view, clock)
             for record in clock.training(parts.trainer.train(state)):
                 if isinstance(record, StepRecord):
-                    steps.append(asdict(record))
-                    timing = results.timing_row(record, clock, state)
-                    run.record_step(steps[-1])
-                    run.record_timing(timing)
-                    view.step(record.step, record.loss, timing["tokens_per_second"])
+                    recorder.step(record, state)
                     continue
                 scored = questions.dev.score(loaded)
-                history.append(results.history_row(record, state, scored, results.probe_answers(questions, loaded)))
-                clock.eval_seconds += scored.eval_seconds
-                run.record_epoch(history[-1])
-                view.evaluation(history[-1])
-                if selection.see(history[-1]["epoch"], agreed_number(history[-1]["f1"]), state):
+                row = recorder.evaluation(record, state, scored, questions.probe_answers(loaded))
+                if selection.see(row["epoch"], agreed_number(row["f1"]), state):
                     break
         with run.stage("evaluation"):
             scored = questions.dev.score(loaded) if selection.restore(state) else scored
-            summary = results.summarize(parts, features, questions, state, selection, scored, clock, history[-1])
+            summary = results.summarize(parts, features, questions, state, selection, scored, clock, recorder.history)
             summary |= results.test_metrics(questions, loaded)
-            results.raise_flags(run, steps, history, features, questions, scored)
+            results.raise_flags(run, recorder, features, questions, scored)
         with run.stage("report"):
             results.write_results(run, config, identity, questions, scored, loaded, summary)
             summary["total_seconds"] = run.elapsed_seconds

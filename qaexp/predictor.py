@@ -69,7 +69,7 @@ class Predictor:
         self.null_threshold = self.settings["null_threshold"] if null_threshold is None else null_threshold
         chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.loaded = Checkpoint(checkpoint=str(self.folder)).load(seed=0)
-        self.loaded.model.to(chosen).eval()
+        torch.nn.Module.to(self.loaded.model, chosen)
 
     def question_set(self, examples: Sequence[Example]) -> QuestionSet:
         """Make features with the stored windows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from qaexp.evaluation.outputs import contexts_of, logits_bytes, prediction_recor
 from qaexp.evaluation.question_set import Scored
 from qaexp.model import LoadedModel
 from qaexp.model.loading import quiet
-from qaexp.reporting.progress import NO_ANSWER
+from qaexp.reporting.progress import TrainingView
 from qaexp.runs import directory as layout
 from qaexp.runs.files import write_text
 from qaexp.runs.identity import Identity
@@ -36,10 +37,38 @@ from qaexp.training.throughput import (
 _EPOCH_METRICS = ("exact", "f1", "has_ans_exact", "has_ans_f1", "no_ans_exact", "no_ans_f1")
 
 
-def timing_row(record: StepRecord, clock: Clock, state: TrainState) -> dict[str, Any]:
-    """One line of timings.jsonl."""
-    memory = round(peak_memory_mib(state.setup.accelerator.device), 1)
-    return {**clock.reading(record.step, record.num_tokens, record.num_features), "memory_mib": memory}
+class Recorder:
+    """Writes what a training yields: into the run directory, on the screen, and keeps it for the health check."""
+
+    def __init__(self, run: Run, view: TrainingView, clock: Clock) -> None:
+        """Take where the records go, and the clock that times them."""
+        self._run, self._view, self._clock = run, view, clock
+        self.steps: list[dict[str, Any]] = []
+        self.history: list[dict[str, Any]] = []
+
+    def step(self, record: StepRecord, state: TrainState) -> None:
+        """Write a line of metrics.jsonl and of timings.jsonl."""
+        self.steps.append(asdict(record))
+        self._run.record_step(self.steps[-1])
+        self._view.step(record.step, record.loss, self._time(state)["tokens_per_second"])
+
+    def evaluation(
+        self, due: EvaluationDue, state: TrainState, scored: Scored, answers: Sequence[str]
+    ) -> dict[str, Any]:
+        """Write a row of history.csv, and return it."""
+        self._clock.eval_seconds += scored.eval_seconds
+        self.history.append(history_row(due, state, scored, answers))
+        self._run.record_epoch(self.history[-1])
+        self._time(state)
+        self._view.evaluation(self.history[-1])
+        return self.history[-1]
+
+    def _time(self, state: TrainState) -> dict[str, Any]:
+        """Write a line of timings.jsonl, and return it."""
+        memory = round(peak_memory_mib(state.setup.accelerator.device), 1)
+        row = {**self._clock.reading(state.step, state.num_tokens, state.num_features), "memory_mib": memory}
+        self._run.record_timing(row)
+        return row
 
 
 def history_row(due: EvaluationDue, state: TrainState, scored: Scored, answers: Sequence[str]) -> dict[str, Any]:
@@ -59,12 +88,6 @@ def _epochs_done(state: TrainState) -> float:
     return round(state.epoch + state.micro_step / len(state.setup.feed.epoch(state.epoch)), 4)
 
 
-def probe_answers(questions: Questions, loaded: LoadedModel) -> list[str]:
-    """The answers to the probes; where the model answers nothing, the words that say so."""
-    found = questions.probes.answers(loaded) if questions.probes else []
-    return [prediction.text or NO_ANSWER for prediction in found]
-
-
 def summarize(
     parts: Parts,
     features: Mapping[str, Features],
@@ -73,7 +96,7 @@ def summarize(
     selection: Selection,
     scored: Scored,
     clock: Clock,
-    last: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """The numbers of summary.json that are known before the report.
 
@@ -85,8 +108,9 @@ def summarize(
         selection: Which epoch was kept.
         scored: The dev set, answered by the kept weights.
         clock: Seconds so far.
-        last: The last row of history.csv.
+        history: The rows of history.csv.
     """
+    kept = next(row for row in reversed(history) if row["epoch"] == selection.kept_epoch)
     device, precision = state.setup.accelerator.device, parts.trainer.precision
     speed = tokens_per_second(state.num_tokens, clock.train_seconds)
     flops = flops_per_token(state.model, features["train"].lengths)
@@ -95,8 +119,8 @@ def summarize(
         "kept_epoch": selection.kept_epoch,
         "best_epoch": selection.best_epoch,
         "best_epoch_f1": selection.best_f1,
-        "train_loss": last["train_loss"],
-        "train_accuracy": last["train_accuracy"],
+        "train_loss": kept["train_loss"],
+        "train_accuracy": kept["train_accuracy"],
         "num_train_examples": int(features["train"].example_index.max(initial=-1)) + 1,
         "num_train_features": len(features["train"]),
         "num_dev_examples": len(questions.dev.examples),
@@ -153,8 +177,7 @@ def report(run: Run, parts: Parts, summary: Mapping[str, Any]) -> None:
 
 def raise_flags(
     run: Run,
-    steps: Sequence[Mapping[str, Any]],
-    history: Sequence[Mapping[str, Any]],
+    recorder: Recorder,
     features: Mapping[str, Features],
     questions: Questions,
     scored: Scored,
@@ -162,8 +185,8 @@ def raise_flags(
     """Look at the health of the training and mark what is wrong in run.json."""
     predictions, examples = scored.evaluation.predictions, questions.dev.examples
     flags = find_flags(
-        steps,
-        history,
+        recorder.steps,
+        recorder.history,
         num_train_features=len(features["train"]),
         num_answered=int(np.sum([bool(prediction.text) for prediction in predictions])),
         num_has_ans=sum(not example.is_impossible for example in examples),

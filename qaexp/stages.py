@@ -22,7 +22,7 @@ from qaexp.data.squad import Example
 from qaexp.evaluation.data_report import audit_line, describe_data
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import Checkpoint, LoadedModel
-from qaexp.reporting.progress import TrainingView
+from qaexp.reporting.progress import NO_ANSWER, TrainingView
 from qaexp.reporting.reporter import Reporter
 from qaexp.runs.environment import describe_environment
 from qaexp.runs.identity import Identity, identify
@@ -51,6 +51,11 @@ class Questions:
     dev: QuestionSet
     probes: QuestionSet | None
     test: QuestionSet | None
+
+    def probe_answers(self, loaded: LoadedModel) -> list[str]:
+        """The answers to the probes; where the model answers nothing, the words that say so."""
+        found = self.probes.answers(loaded) if self.probes else []
+        return [prediction.text or NO_ANSWER for prediction in found]
 
 
 def build_parts(config: ExperimentConfig) -> Parts:

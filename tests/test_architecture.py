@@ -21,10 +21,12 @@ FLOORS = {
     "reporting": 2,
     "evaluation": 3,
     "training": 3,
-    "experiment": 4,
+    "stages": 4,
     "predictor": 4,
-    "commands": 5,
-    "cli": 6,
+    "results": 5,
+    "experiment": 6,
+    "commands": 7,
+    "cli": 8,
 }
 # `__init__` and `__main__` of the package are doors, not rooms.
 DOORS = ("__init__", "__main__")

@@ -81,7 +81,7 @@ def list_keys(composed: DictConfig) -> list[str]:
     found: list[str] = []
 
     def walk(node: DictConfig, prefix: str) -> None:
-        for name in node:
+        for name in map(str, node):
             found.append(f"{prefix}{name}")
             # A missing or interpolated value is a leaf, and reading it could raise.
             child = node._get_node(name)

@@ -11,6 +11,7 @@ import string
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,28 +36,26 @@ def normalize_answer(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
 
 
-@dataclass(frozen=True, slots=True)
-class _Gold:
-    """A normalised gold answer with its words, counted once."""
+class _Gold(NamedTuple):
+    """A normalised gold answer and its words."""
 
     text: str
-    counts: Counter[str]
+    distinct: frozenset[str]
     num_words: int
-    repeats: bool
 
     @classmethod
     def of(cls, text: str) -> _Gold:
-        counts = Counter(text.split())
-        return cls(text, counts, counts.total(), len(counts) < counts.total())
+        words = text.split()
+        return cls(text, frozenset(words), len(words))
 
     def f1(self, words: list[str], distinct: set[str]) -> float:
         """The official compute_f1 against a prediction's words, 0 to 1, in the same order of operations."""
         if not words or not self.num_words:
             return float(len(words) == self.num_words)
-        if self.repeats and len(distinct) < len(words):
-            num_same = (self.counts & Counter(words)).total()
+        if len(distinct) < len(words) and len(self.distinct) < self.num_words:
+            num_same = (Counter(self.text.split()) & Counter(words)).total()
         else:  # One side repeats nothing, so no word can be common more than once.
-            num_same = len(self.counts.keys() & distinct)
+            num_same = len(self.distinct & distinct)
         if not num_same:
             return 0.0
         precision, recall = num_same / len(words), num_same / self.num_words

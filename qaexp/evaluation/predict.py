@@ -58,7 +58,6 @@ def predict_logits(
     start = np.empty(int(features.indptr[-1]), dtype=np.float32)
     end = np.empty_like(start)
     device = device if device is not None else next(model.parameters()).device
-    how = {"pad_token_id": pad_token_id, "padding_side": padding_side, "with_token_types": with_token_types}
     lengths = features.lengths
     longest_first = np.argsort(-lengths, kind="stable")
     done = 0
@@ -66,7 +65,10 @@ def predict_logits(
         while done < len(longest_first):
             length = int(lengths[longest_first[done]])
             batch = longest_first[done : done + max(1, token_budget // length)]
-            logits = _logits_or_none(model, collate(features, batch, **how), device)
+            inputs = collate(
+                features, batch, pad_token_id=pad_token_id, padding_side=padding_side, with_token_types=with_token_types
+            )
+            logits = _logits_or_none(model, inputs, device)
             if logits is None:
                 token_budget = _halved(len(batch), length)
                 continue

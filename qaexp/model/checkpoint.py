@@ -121,9 +121,14 @@ class Checkpoint:
         """The checkpoint's fast tokenizer, without the truncation and padding that its file may preset.
 
         Raises:
-            ConfigError: There is none, or only a slow one, which knows no character offsets.
+            ConfigError: There is none, or only a slow one, which knows no character offsets; it knows more tokens than
+                the model; or the architecture has no question-answering head.
         """
-        return open_tokenizer(self.folder.path, self.checkpoint)
+        path, name = self.folder.path, self.checkpoint
+        config = open_config(path, name)
+        tokenizer = open_tokenizer(path, name)
+        check_vocabulary(name, tokenizer, config)
+        return tokenizer
 
     def load(self, *, seed: int) -> LoadedModel:
         """Open the weights, in float32 on the CPU, and draw those that the checkpoint does not have.
@@ -132,15 +137,14 @@ class Checkpoint:
             seed: Fresh weights are a function of it alone, never of what was drawn before.
 
         Raises:
-            ConfigError: The architecture has no question-answering head, a weight other than the head's is missing,
-                the tokenizer knows more tokens than the model, or a setting fits this model not at all.
+            ConfigError: As `tokenizer` does; or a weight other than the head's is missing, or a setting does not fit
+                this model.
             IntegrityError: The weights are not those of `model.sha256`, or cannot be read.
         """
         import torch
 
         path, name = self.folder.path, self.checkpoint
         tokenizer, config = self.tokenizer(), open_config(path, name)
-        check_vocabulary(name, tokenizer, config)
         set_dropout(config, hidden=self.hidden_dropout, attention=self.attention_dropout)
         weights_sha256 = self.weights_sha256
         with quiet(), torch.random.fork_rng(devices=[]):

@@ -23,7 +23,7 @@ def agreed(draw: Callable[[], str]) -> str:
     """
     if num_processes() == 1:
         return draw()
-    from torch.distributed import rendezvous
+    from torch.distributed.rendezvous import rendezvous
 
     store, rank, _ = next(iter(rendezvous("env://")))
     if rank == 0:

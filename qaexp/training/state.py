@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -161,7 +162,8 @@ class TrainState:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` gave in a training with the same config; tensors are copied."""
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        # Optimizers keep the tensors that they are given.
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         for name in SUMS:
             self.sums[name].copy_(state["sums"][name])
         if self.setup.accelerator.scaler is not None:

@@ -33,8 +33,9 @@ def tokens_per_second(num_tokens: int, seconds: float) -> float:
 def flops_per_token(model: PreTrainedModel, lengths: NDArray[np.int64]) -> float:
     """Floating-point operations that training costs per real token: forward and backward, no padding counted.
 
-    6 per weight of a matrix that is no embedding, and 12 * layers * width * length for the attention of a feature's tokens to one
-    another (PaLM, Chowdhery et al., 2022, appendix B). Frozen layers and recomputed activations are not told apart.
+    6 per weight of a matrix that is no embedding, and 12 * layers * width * length for the attention of a feature's
+    tokens to one another (PaLM, Chowdhery et al., 2022, appendix B). Frozen layers and recomputed activations are not
+    told apart.
 
     Args:
         model: A transformer encoder.

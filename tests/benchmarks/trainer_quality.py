@@ -84,7 +84,10 @@ def train_once(train: list[Example], dev: list[Example], seed: int, epochs: int)
             label_names=["start_positions", "end_positions"],
         )
         trainer = Trainer(
-            loaded.model, arguments, train_dataset=FeatureRows(features), data_collator=DataCollatorWithPadding(tokenizer)
+            loaded.model,
+            arguments,
+            train_dataset=FeatureRows(features),
+            data_collator=DataCollatorWithPadding(tokenizer),
         )
         began = time.perf_counter()
         trainer.train()

@@ -146,7 +146,8 @@ def changed_tokenizers() -> Iterator[tuple[str, PreTrainedTokenizerFast]]:
     yield "CLS token", make_tokenizer(cls_token="the")
     yield "PAD token", make_tokenizer(pad_token="the")
     yield "separator in the pair", make_tokenizer(sep="the")
-    yield "token types", make_tokenizer(model_input_names=["input_ids", "attention_mask"])
+    yield "token types", make_tokenizer(
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"])
     yield "special tokens in texts", make_tokenizer(split_special_tokens=True)
     yield "class", BertTokenizer(vocab={word: number for number, word in enumerate(WORDS)})
     added = make_tokenizer()

@@ -1,4 +1,4 @@
-"""The tiny training of tests/fixtures, for all tests of the loop."""
+"""The tiny training of tests/fixtures, for the tests of devices."""
 
 from __future__ import annotations
 

@@ -9,8 +9,14 @@ from qaexp.training.health import find_flags
 
 def steps(losses, *, rates=None, norms=None, features=10):
     return [
-        {"step": 10 * (i + 1), "epoch": 1, "loss": loss, "learning_rate": (rates or [1e-4] * len(losses))[i],
-         "grad_norm": (norms or [1.0] * len(losses))[i], "num_features": features * (i + 1)}
+        {
+            "step": 10 * (i + 1),
+            "epoch": 1,
+            "loss": loss,
+            "learning_rate": (rates or [1e-4] * len(losses))[i],
+            "grad_norm": (norms or [1.0] * len(losses))[i],
+            "num_features": features * (i + 1),
+        }
         for i, loss in enumerate(losses)
     ]
 

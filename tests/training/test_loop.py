@@ -36,8 +36,9 @@ def plain_losses(loaded, features, plan, steps, *, alone):
         parts = np.split(indices, len(indices)) if alone else [indices]
         loss = torch.zeros(())
         for part in parts:
-            batch = collate(features, part, pad_token_id=tokenizer.pad_token_id, padding_side="right",
-                            with_token_types=True)
+            batch = collate(
+                features, part, pad_token_id=tokenizer.pad_token_id, padding_side="right", with_token_types=True
+            )
             loss = loss + model(**batch).loss * len(part) / len(indices)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -86,7 +87,8 @@ def train_and_tell(tiny, trainer, state):
 def test_same_seed_same_bytes_and_another_seed_others(tiny: ModuleType) -> None:
     def run(order=0, dropout=0):
         torch.manual_seed(np.random.default_rng().integers(2**31))
-        trainer, state = tiny.start(tiny.make_model(dropout=0.1), plan=tiny.fixed_plan(seed=order), dropout_seed=dropout)
+        plan = tiny.fixed_plan(seed=order)
+        trainer, state = tiny.start(tiny.make_model(dropout=0.1), plan=plan, dropout_seed=dropout)
         records = list(trainer.train(state))
         return tiny.digest(state.model), records
 
@@ -167,8 +169,9 @@ def test_train_accuracy_counts_features_with_both_positions_right(tiny: ModuleTy
     right = 0
     for index in range(len(features)):
         row = features.row(index)
-        output = loaded.model(input_ids=torch.tensor([row["input_ids"]]),
-                              token_type_ids=torch.tensor([row["token_type_ids"]]))
+        output = loaded.model(
+            input_ids=torch.tensor([row["input_ids"]]), token_type_ids=torch.tensor([row["token_type_ids"]])
+        )
         start, end = output.start_logits.argmax().item(), output.end_logits.argmax().item()
         right += (start, end) == (row["start_position"], row["end_position"])
     assert 0 < right < len(features)
@@ -226,4 +229,9 @@ def test_records_are_plain_numbers(tiny: ModuleType) -> None:
     record = tiny.train(*tiny.start(epochs=1))[0][0]
     assert isinstance(record, StepRecord)
     assert [type(getattr(record, name)) for name in ("step", "epoch", "loss", "learning_rate", "grad_norm")] == [
-        int, int, float, float, float]
+        int,
+        int,
+        float,
+        float,
+        float,
+    ]

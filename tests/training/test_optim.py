@@ -28,10 +28,18 @@ FAMILIES = {
     "distilbert": DistilBertConfig(vocab_size=50, dim=32, n_layers=3, n_heads=2, hidden_dim=64),
     "roberta": RobertaConfig(**SIZES),
     "electra": ElectraConfig(**SIZES, embedding_size=16),
-    "modernbert": ModernBertConfig(**SIZES, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1,
-                                   sep_token_id=2),
-    "deberta": DebertaV2Config(**SIZES, relative_attention=True, pos_att_type=["p2c", "c2p"], position_buckets=8,
-                               norm_rel_ebd="layer_norm", position_biased_input=False, type_vocab_size=0),
+    "modernbert": ModernBertConfig(
+        **SIZES, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2
+    ),
+    "deberta": DebertaV2Config(
+        **SIZES,
+        relative_attention=True,
+        pos_att_type=["p2c", "c2p"],
+        position_buckets=8,
+        norm_rel_ebd="layer_norm",
+        position_biased_input=False,
+        type_vocab_size=0,
+    ),
 }
 
 
@@ -115,8 +123,11 @@ def test_muon_updates_as_its_two_parts_do() -> None:
         return torch.nn.Parameter(torch.randn(6, 4)), torch.nn.Parameter(torch.randn(5))
 
     matrix, vector = weights()
-    both = Muon([{"params": [matrix], "hidden_matrices": True}, {"params": [vector], "hidden_matrices": False}],
-                lr=0.1, weight_decay=0.01)
+    both = Muon(
+        [{"params": [matrix], "hidden_matrices": True}, {"params": [vector], "hidden_matrices": False}],
+        lr=0.1,
+        weight_decay=0.01,
+    )
     own_matrix, own_vector = weights()
     muon = torch.optim.Muon([own_matrix], lr=0.1, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
     adamw = torch.optim.AdamW([own_vector], lr=0.1, weight_decay=0.01)

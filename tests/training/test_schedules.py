@@ -20,11 +20,14 @@ def horizon(epochs=3, max_steps=None):
     return Horizon(lambda epoch: STEPS[epoch % 3], epochs=epochs, max_steps=max_steps)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [
-    (linear, get_linear_schedule_with_warmup),
-    (cosine, get_cosine_schedule_with_warmup),
-    (constant, lambda optimizer, warmup, total: get_constant_schedule_with_warmup(optimizer, warmup)),
-])
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (linear, get_linear_schedule_with_warmup),
+        (cosine, get_cosine_schedule_with_warmup),
+        (constant, lambda optimizer, warmup, total: get_constant_schedule_with_warmup(optimizer, warmup)),
+    ],
+)
 @pytest.mark.parametrize("warmup", [0, 4])
 def test_rates_equal_those_of_transformers(ours, theirs, warmup) -> None:
     factor = ours(horizon(), warmup_steps=warmup)

@@ -20,8 +20,13 @@ def test_a_copied_state_continues_with_the_same_bytes(tiny: ModuleType, optimize
     """Stopped in the middle of epoch 1, at its end before and after the evaluation, and in epoch 2."""
 
     def begin(seed):
-        return tiny.start(tiny.make_model(seed=seed, dropout=0.1), optimizer=optimizer, gradient_accumulation_steps=2,
-                          log_every=2, plan=tiny.fixed_plan(4))
+        return tiny.start(
+            tiny.make_model(seed=seed, dropout=0.1),
+            optimizer=optimizer,
+            gradient_accumulation_steps=2,
+            log_every=2,
+            plan=tiny.fixed_plan(4),
+        )
 
     trainer, state = begin(0)
     records, copies = [], []
