@@ -87,7 +87,7 @@ def _read_pairs(file: Path) -> list[tuple[str, str]]:
 
 
 def _typed_in() -> Iterator[tuple[str, str]]:
-    """Ask for a context, then for questions on it; an empty question asks for another context, an empty context ends."""
+    """Ask for a context, then for questions on it; an empty one goes back, then ends."""
     while context := _ask("context (empty: leave): "):
         while question := _ask("question (empty: another context): "):
             yield question, context

@@ -74,14 +74,14 @@ def _interleaved(kinds: Sequence[Kind], split: str) -> list[tuple[Kind, Entity, 
 
 def _plan(kind: Kind, entity: Entity, peers: Sequence[Entity], key: str) -> list[tuple[Entity, str]]:
     """Choose the sentences of a paragraph: two or three facts about the entity and, mostly, facts about others as distractors."""
-    count = max(1, min(2 + _hash(key, "count") % 2, len(entity.facts) - 1))  # one fact is left out, to be asked in vain
+    count = max(1, min((2, 2, 3)[_hash(key, "count") % 3], len(entity.facts) - 1))  # one fact is left out, to be asked in vain
     chosen = _shuffled(entity.facts, key, "facts")[:count]
     own = [(entity, template) for template in _cover(kind, chosen, key)]
-    if _hash(key, "filler") % 6 == 0:
+    if _hash(key, "filler") % 8 == 0:
         own.append((entity, _shuffled(kind.fillers, key)[0]))
     own = _shuffled(own, key, "order")
     others = []
-    for i, peer in enumerate(_shuffled(peers, key, "peers")[: (0, 1)[_hash(key, "distractors") % 2]]):
+    for i, peer in enumerate(_shuffled(peers, key, "peers")[: (0, 0, 1)[_hash(key, "distractors") % 3]]):
         shared = [attribute for attribute in (*chosen, *_shuffled(entity.facts, key, "shared", i)) if attribute in peer.facts]
         others += [(peer, template) for template in _cover(kind, shared[:1], key)]
     return others + own if _hash(key, "others first") % 4 == 0 else own + others
@@ -102,8 +102,9 @@ def _cover(kind: Kind, attributes: Iterable[str], key: str) -> list[str]:
 def _write(sentences: Sequence[tuple[Entity, str]], noun: str, key: str) -> tuple[str, list[Told]]:
     """Render a paragraph; an entity is named again, or called by a pronoun or noun where the sentence before was about it."""
     context, told, previous = "", [], None
+    alone = all(entity is sentences[0][0] for entity, _ in sentences)
     for entity, template in sentences:
-        named = entity is not previous or _hash(key, "named", template) % 2 == 0
+        named = not alone or entity is not previous or _hash(key, "named", template) % 2 == 0
         previous = entity
         start = len(context)
         for literal, field, _, _ in Formatter().parse(template):

@@ -246,7 +246,8 @@ PIECES = (
     "\u05e2\u05d1\u05e8", "\u202e\u0639\u0631\u0628\u202c", "\u2067", "\u0e20\u0e32\u0e29\u0e32", "\u65e5\u672c\u8a9e",
     "\ud55c\uad6d", "\u1112\u1161\u11ab", "\ue000", "\U0010ffff", "``", "[SEP]", "</s>", "<s>", "[UNK]",
     "\u2581", "\u0120", "x" * 120)
-UNICODE_FAMILIES = ("bert", "bert_left", "roberta", "roberta_prefixed", "modernbert", "xlmr", "deberta_v3", "xlnet")
+UNICODE_FAMILIES = ("bert", "bert_left", "bert_truncating_left", "roberta", "roberta_prefixed", "modernbert", "xlmr",
+                    "deberta_v3", "xlnet")
 
 
 @st.composite

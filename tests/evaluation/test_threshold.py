@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qaexp.evaluation import threshold
 from qaexp.evaluation.decoding import NO_SPAN_DIFF
 from qaexp.evaluation.threshold import best_thresholds, clusters, crossfit, folds, tuned_threshold
 
@@ -23,17 +24,17 @@ def columns(rows: list[tuple[float, float, float]]) -> tuple[np.ndarray, np.ndar
     return diffs, np.where(diffs == NO_SPAN_DIFF, empty, span), empty
 
 
-def score(threshold: float, diffs: np.ndarray, span: np.ndarray, empty: np.ndarray) -> float:
-    return float(np.where(diffs > threshold, empty, span).mean())
+def score(at: float, diffs: np.ndarray, span: np.ndarray, empty: np.ndarray) -> float:
+    return float(np.where(diffs > at, empty, span).mean())
 
 
 @given(rows=ROWS)
 def test_no_threshold_is_better_than_the_tuned_one(rows: list[tuple[float, float, float]]) -> None:
     given_columns = columns(rows)
-    threshold = tuned_threshold(*given_columns)
+    tuned = tuned_threshold(*given_columns)
     tried = [score(value, *given_columns) for value in np.arange(-5.5, 6.0, 0.5)]
-    assert score(threshold, *given_columns) == pytest.approx(max(tried), abs=1e-6)
-    assert abs(threshold) < 10
+    assert score(tuned, *given_columns) == pytest.approx(max(tried), abs=1e-6)
+    assert abs(tuned) < 10
 
 
 @pytest.mark.parametrize(
@@ -87,31 +88,26 @@ def test_crossfit_by_hand() -> None:
     # "a" alone wants 0 (one span, one nothing); "b" alone wants 4.
     # So "a" is scored at 4: 100 and 0; "b" at 0: 0 and 100.
     assert crossfit(diffs, span, empty, ["a", "a", "b", "b"]) == 50.0
-    # Each question its own cluster. For the first, the others answer 1.0 wrongly, 3.0 rightly: below all and 4 are
-    # equal, and 0.0 (1.0 - margin) is nearer to 0: right. For 1.0: the span at 4 (two right): wrong. For 3.0: 0:
-    # wrong. For 5.0: 2.0 answers -1.0 and 1.0, 4.0 all three: below 1.0 (0.0) is as good and nearest: right.
+    # Each question its own cluster. -1: to the others 0 (all nothing) is as good as 4, so 0: right. 1: they want 4:
+    # wrong. 3: they want 0: wrong. 5: 0 and 4 are equally good, so 0: right.
     assert crossfit(diffs, span, empty, list("abcd")) == 50.0
 
 
-def test_a_fold_is_never_scored_with_a_threshold_that_has_seen_it() -> None:
-    """Changing one cluster's own scores never changes the threshold it is scored with."""
-    generator = np.random.default_rng(0)
-    diffs, span, empty = generator.normal(size=60), *generator.choice([0.0, 100.0], size=(2, 60))
+def test_a_fold_is_never_scored_with_a_threshold_that_has_seen_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    diffs = np.arange(60.0)
     labels = [f"c{number % 12}" for number in range(60)]
-    fold = folds(labels)
-    for number in range(5):
-        mine = fold == number
-        changed = np.where(mine, 0.0, span)
-        before = crossfit(diffs, np.where(mine, span, 0.0), np.where(mine, empty, 0.0), labels)
-        threshold = tuned_threshold(diffs[~mine], changed[~mine], empty[~mine])
-        assert before is not None
-        total = crossfit(diffs, span, empty, labels)
-        others = crossfit(diffs, changed, np.where(mine, 0.0, empty), labels)
-        assert total is not None
-        assert others is not None
-        own = np.where(diffs > threshold, empty, span)[mine].sum() / 60
-        # The others' scores change with this fold, so only the own part can be compared where they stay as they are.
-        assert 0.0 <= own <= total + 1e-9 or others != total
+    seen = []
+
+    def spy(seen_diffs: np.ndarray, *_: np.ndarray) -> float:
+        seen.append(set(seen_diffs.astype(int).tolist()))
+        return 0.0
+
+    monkeypatch.setattr(threshold, "tuned_threshold", spy)
+    crossfit(diffs, diffs, diffs, labels)
+    left_out = [set(range(60)) - others for others in seen]
+    assert sorted(number for fold in left_out for number in fold) == list(range(60))
+    clusters_of_fold = [{labels[number] for number in fold} for fold in left_out]
+    assert sum(map(len, clusters_of_fold)) == len(set(labels))
 
 
 def test_crossfit_needs_two_clusters() -> None:

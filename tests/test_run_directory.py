@@ -1,0 +1,249 @@
+"""What one finished run leaves behind: every file, every key, and numbers that an independent count confirms."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.numpy import load_file
+
+_spec = spec_from_file_location("tiny_run", Path(__file__).parent / "fixtures" / "tiny_run.py")
+assert _spec is not None
+assert _spec.loader is not None
+tiny_run = module_from_spec(_spec)
+_spec.loader.exec_module(tiny_run)
+
+FILES = """.hydra/config.yaml .hydra/hydra.yaml .hydra/overrides.yaml MANIFEST.json config.json contexts.json data.json
+    debug.log env.json history.csv logits.safetensors metrics.jsonl model/config.json model/model.safetensors
+    model/qaexp.json model/tokenizer.json model/tokenizer_config.json predictions.jsonl report.html run.json scores.csv
+    summary.json timings.jsonl train.log plots/calibration.png plots/learning_rate.png plots/loss.png plots/scores.png
+    plots/slices.png plots/threshold.png plots/train_accuracy.png""".split()
+SCORES = ("exact", "f1", "has_ans_exact", "has_ans_f1", "no_ans_exact", "no_ans_f1")
+OFFICIAL = (*SCORES, "best_exact", "best_exact_thresh", "best_f1", "best_f1_thresh")
+SUMMARY = (*OFFICIAL, "crossfit_exact", "crossfit_f1", "null_threshold", "kept_epoch", "best_epoch", "best_epoch_f1",
+           "train_loss", "train_accuracy", "num_train_examples", "num_train_features", "num_dev_examples",
+           "num_dev_features", "num_steps", "train_seconds", "eval_seconds", "total_seconds", "tokens_per_second",
+           "padding_share", "mfu", "peak_memory_mib", "manifest_sha256")  # fmt: skip
+PERCENT = (*(name for name in OFFICIAL if "thresh" not in name), "crossfit_exact", "crossfit_f1", "best_epoch_f1",
+           "train_accuracy", "padding_share")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a run of files stands, and what it was made from: every kind of file that a run may have."""
+    folder = tmp_path_factory.mktemp("work")
+    train, dev, test = (
+        tiny_run.write_squad(folder / f"{name}.json", *counts)
+        for name, counts in {"train": (12, 6), "dev": (9, 5), "test": (3, 2)}.items()
+    )
+    plain = [word for word in tiny_run.FILES if not word.startswith("reporter=")]
+    words = (*plain, *tiny_run.files_of(train, dev), f"data.test_file={test}", "data.dev_size=13", "batches.batch_size=4")
+    done = tiny_run.call(folder, "train", "name=one", *words, "trainer.epochs=2", "optimizer.lr=3e-3")
+    assert done.code == 0, done.err
+    assert done.err == ""
+    (folder / "stdout.txt").write_text(done.out)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def directory(folder: Path) -> Path:
+    return folder / "outputs" / "one"
+
+
+@pytest.fixture(scope="module")
+def summary(directory: Path) -> dict[str, Any]:
+    found: dict[str, Any] = tiny_run.read_json(directory / "summary.json")
+    return found
+
+
+@pytest.fixture(scope="module")
+def predictions(directory: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = tiny_run.read_lines(directory / "predictions.jsonl")
+    return found
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_file_is_there_and_no_other(directory: Path) -> None:
+    assert sorted(tiny_run.snapshot(directory)) == sorted([*FILES, ".lock"])
+
+
+def test_summary_has_the_promised_keys_in_percent_and_seconds(summary: dict[str, Any]) -> None:
+    tested = {*(f"test_{name}" for name in SCORES), "test_num_examples"}
+    assert set(summary) == {*SUMMARY, *tested}
+    numbers = {name: value for name, value in summary.items() if name != "manifest_sha256"}
+    assert all(math.isfinite(value) for value in numbers.values())
+    assert all(0 <= summary[name] <= 100 for name in (*PERCENT, *tested - {"test_num_examples"}))
+    # Thirteen questions: a score in parts of one, not in percent, would be below 8.
+    assert summary["crossfit_f1"] > 8
+    assert summary["best_f1"] >= max(summary["f1"], summary["crossfit_f1"] - 1e-9)
+    counts = [summary[f"num_{name}"] for name in ("train_examples", "dev_examples", "dev_features", "steps")]
+    assert counts == [18, 13, 13, 10]
+    assert summary["test_num_examples"] == 5
+    assert 0 < summary["train_seconds"] + summary["eval_seconds"] < summary["total_seconds"] < 600
+    assert summary["tokens_per_second"] > 100
+    assert summary["peak_memory_mib"] > 50
+
+
+def test_the_summary_comes_last_and_the_manifest_just_before(directory: Path) -> None:
+    times = {name: time for name, (time, _) in tiny_run.snapshot(directory).items()}
+    order = sorted(times, key=lambda name: times[name])
+    assert order[-1] == "summary.json"
+    assert times["MANIFEST.json"] >= max(
+        time for name, time in times.items() if name not in ("summary.json", "run.json", "MANIFEST.json", "debug.log")
+    )
+
+
+def test_the_manifest_covers_what_it_says(directory: Path, summary: dict[str, Any]) -> None:
+    files = tiny_run.read_json(directory / "MANIFEST.json")["files"]
+    outside = ("run.json", "timings.jsonl", "report.html", "summary.json", "MANIFEST.json", ".lock")
+    assert set(files) == {
+        name for name in [*FILES] if name not in outside and not name.endswith(".log") and name[:6] not in ("plots/", ".hydra")
+    }
+    for name, entry in files.items():
+        content = (directory / name).read_bytes()
+        assert entry == {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}, name
+    assert summary["manifest_sha256"] == hashlib.sha256((directory / "MANIFEST.json").read_bytes()).hexdigest()
+
+
+def test_data_json_names_the_examples_and_audits_them(
+    folder: Path, directory: Path, summary: dict[str, Any], predictions: list[dict[str, Any]]
+) -> None:
+    data = tiny_run.read_json(directory / "data.json")
+    assert {"source", "revision", "sha256", "subset", "train_ids", "dev_ids", "test_ids", "audit"} == set(data)
+    for split in ("train", "dev", "test"):
+        content = (folder / f"{split}.json").read_bytes()
+        assert data["sha256"][split] == hashlib.sha256(content).hexdigest()
+    assert sorted(data["train_ids"]) == sorted(f"train-{number}" for number in range(18))
+    assert data["dev_ids"] == [record["id"] for record in predictions]
+    assert len(set(data["dev_ids"])) == 13
+    assert data["test_ids"] == [f"test-{number}" for number in range(5)]
+    assert data["subset"] == {"policy": "random", "train_size": None, "dev_size": 13, "seed": 0, "dev_seed": 0}
+    audit = data["audit"]
+    assert audit["shared_contexts"] == 9  # the files write the same first paragraphs
+    assert audit["train"]["num_features"] == summary["num_train_features"]
+    assert audit["dev"]["num_features"] == summary["num_dev_features"]
+    assert audit["train"]["lost_answers"]["by_window"] == audit["train"]["offset_mismatches"]["num"] == 0
+    assert audit["dev"]["ceiling"]["exact"] == audit["dev"]["ceiling"]["f1"] == 100.0
+
+
+def test_metrics_have_a_line_a_step(directory: Path, summary: dict[str, Any]) -> None:
+    rows = tiny_run.read_lines(directory / "metrics.jsonl")
+    keys = {"step", "epoch", "loss", "learning_rate", "grad_norm", "num_tokens", "num_features"}
+    assert all(set(row) == keys for row in rows)
+    assert [row["step"] for row in rows] == list(range(1, summary["num_steps"] + 1))
+    assert [row["epoch"] for row in rows] == [1] * 5 + [2] * 5
+    assert [row["num_features"] for row in rows] == [4, 8, 12, 16, 18, 22, 26, 30, 34, 36]
+    timings = tiny_run.read_lines(directory / "timings.jsonl")
+    keys = {"step", "elapsed_seconds", "tokens_per_second", "features_per_second", "memory_mib", "eval_seconds"}
+    assert all(set(row) == keys for row in timings)
+    assert [row["step"] for row in timings] == [1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 10]  # a line a step and an epoch
+
+
+def test_history_has_a_row_an_epoch(directory: Path, summary: dict[str, Any]) -> None:
+    rows = table(directory / "history.csv")
+    assert list(rows[0]) == ["epoch", "step", "train_loss", "train_accuracy", *SCORES, "probe_0"]
+    assert [(row["epoch"], row["step"]) for row in rows] == [("1", "5"), ("2", "10")]
+    assert all(row["probe_0"] for row in rows)
+    last = {name: float(rows[-1][name]) for name in (*SCORES, "train_loss", "train_accuracy")}
+    assert last == {name: summary[name] for name in last}
+    assert summary["kept_epoch"] == 2
+    losses = [row["loss"] for row in tiny_run.read_lines(directory / "metrics.jsonl")]
+    mean = (4 * sum(losses[5:9]) + 2 * losses[9]) / 18
+    assert summary["train_loss"] == pytest.approx(mean, abs=1e-6)
+
+
+def test_predictions_are_cut_out_of_the_contexts(directory: Path, predictions: list[dict[str, Any]]) -> None:
+    contexts = tiny_run.read_json(directory / "contexts.json")
+    keys = ("id", "title", "paragraph", "question", "golds", "prediction_text", "null_score_diff", "exact", "f1", "n_best")
+    for record in predictions:
+        assert set(keys) <= set(record)
+        context = contexts[record["paragraph"]]
+        assert record["paragraph"] == hashlib.sha256(context.encode()).hexdigest()[:16]
+        spans = record["n_best"]
+        assert all(context[span["start_char"] : span["end_char"]] == span["text"] != "" for span in spans)
+        assert [span["score"] for span in spans] == sorted((span["score"] for span in spans), reverse=True)
+        assert 0 < len(spans) <= 20
+        assert record["prediction_text"] == ("" if record["null_score_diff"] > 0 else spans[0]["text"])
+    assert len({record["paragraph"] for record in predictions}) == len(contexts)
+
+
+def test_scores_repeat_the_predictions(directory: Path, predictions: list[dict[str, Any]]) -> None:
+    rows = table(directory / "scores.csv")
+    assert list(rows[0]) == ["id", "title", "paragraph", "exact", "f1", "null_score_diff", "question_word",
+                             "answer_words", "context_words", "num_windows"]  # fmt: skip
+    for row, record in zip(rows, predictions, strict=True):
+        assert [row[name] for name in ("id", "title", "paragraph")] == [record[name] for name in ("id", "title", "paragraph")]
+        assert all(float(row[name]) == record[name] for name in ("exact", "f1", "null_score_diff"))
+    assert {row["question_word"] for row in rows} == {"where", "who"}
+
+
+def test_official_values_recomputed_from_the_predictions(
+    summary: dict[str, Any], predictions: list[dict[str, Any]]
+) -> None:
+    official = tiny_run.official_metrics(predictions)
+    assert {name: summary[name] for name in OFFICIAL} == pytest.approx(official, abs=1e-9)
+    golds, texts = ([record[name] for record in predictions] for name in ("golds", "prediction_text"))
+    exact, f1 = tiny_run.official_scores(golds, texts)
+    assert [record["exact"] for record in predictions] == pytest.approx([100 * score for score in exact], abs=1e-9)
+    assert [record["f1"] for record in predictions] == pytest.approx([100 * score for score in f1], abs=1e-9)
+    assert 0 < summary["has_ans_f1"] < 100  # a count of nothing but zeros would prove little
+
+
+def test_logits_hold_every_token_of_every_dev_feature(directory: Path, predictions: list[dict[str, Any]]) -> None:
+    tensors = load_file(directory / "logits.safetensors")
+    start, end, feature = (tensors[name] for name in ("start_logits", "end_logits", "feature_index"))
+    assert start.dtype == end.dtype == "float32"
+    assert len(start) == len(end) == len(feature)
+    assert set(feature.tolist()) == set(range(13))
+    for index, record in enumerate(predictions):
+        rows = (feature == index).nonzero()[0]
+        null = float(start[rows[0]]) + float(end[rows[0]])
+        assert record["null_score_diff"] == pytest.approx(null - record["n_best"][0]["score"], abs=1e-5)
+
+
+def test_the_model_carries_its_settings(directory: Path, summary: dict[str, Any]) -> None:
+    settings = tiny_run.read_json(directory / "model" / "qaexp.json")
+    assert settings["null_threshold"] == summary["null_threshold"] != 0
+    assert (settings["max_length"], settings["doc_stride"], settings["max_answer_length"]) == (64, 16, 30)
+    assert settings["run_id"] == tiny_run.read_json(directory / "run.json")["run_id"]
+
+
+def test_run_json_and_the_rest_say_how_it_was_made(folder: Path, directory: Path) -> None:
+    run = tiny_run.read_json(directory / "run.json")
+    assert (run["state"], run["stage"], run["attempt"], run["error"]) == ("completed", "report", 1, None)
+    assert run["schema_version"] == 1
+    assert run["run_id"] == run["identity"][:8]
+    assert run["started"] <= run["ended"]
+    assert {"updated", "pid", "host", "code_hash", "threads", "flags"} <= set(run)
+    config = tiny_run.read_json(directory / "config.json")
+    assert (config["name"], config["seed"], config["seeds"]["order"]) == ("one", 0, 0)
+    assert config["data"]["train_file"] == str(folder / "train.json")
+    environment = tiny_run.read_json(directory / "env.json")
+    assert environment["command_line"][:3] == ["qaexp", "train", "name=one"]
+    overrides = (directory / ".hydra" / "overrides.yaml").read_text()
+    assert "- name=one\n" in overrides
+    assert "- optimizer.lr=3e-3\n" in overrides
+    assert "max_length: 64" in (directory / ".hydra" / "config.yaml").read_text()
+
+
+def test_the_terminal_ends_with_the_scores_and_the_directory(folder: Path, directory: Path, summary: dict[str, Any]) -> None:
+    out = (folder / "stdout.txt").read_text()
+    epochs = [line for line in out.splitlines() if line.startswith("epoch ")]
+    assert len(epochs) == 2
+    assert f"f1 {summary['f1']:.1f}" in epochs[-1]
+    assert out.count("What is the capital of France?") == 2
+    assert "cross-fitted" in out
+    assert out.strip().splitlines()[-1].split() == ["run", "directory", str(directory)]
+    for picture in (directory / "plots").iterdir():
+        assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "<html" in (directory / "report.html").read_text()
+    assert "ceiling exact 100.0" in (directory / "train.log").read_text()
