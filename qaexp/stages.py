@@ -97,6 +97,7 @@ def open_run(
         hydra_files=hydra_files,
         threads=torch.get_num_threads(),
         is_main=is_main_process(),
+        steal_lock=config.steal_lock,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from qaexp.data.demo_facts import Entity, Kind, attributes_of, read_kinds
 
 SPLITS = ("train", "dev")
-_PARAGRAPHS = {"train": 2, "dev": 1}  # per title
+_PARAGRAPHS = {"train": 3, "dev": 2}  # per title
 _ARTICLE = re.compile(r"(the|an|a) ")
 _T = TypeVar("_T")
 
@@ -81,7 +81,7 @@ def _plan(kind: Kind, entity: Entity, peers: Sequence[Entity], key: str) -> list
         own.append((entity, _shuffled(kind.fillers, key)[0]))
     own = _shuffled(own, key, "order")
     others = []
-    for i, peer in enumerate(_shuffled(peers, key, "peers")[: (0, 0, 1)[_hash(key, "distractors") % 3]]):
+    for i, peer in enumerate(_shuffled(peers, key, "peers")[: (0, 0, 0, 1)[_hash(key, "distractors") % 4]]):
         shared = [attribute for attribute in (*chosen, *_shuffled(entity.facts, key, "shared", i)) if attribute in peer.facts]
         others += [(peer, template) for template in _cover(kind, shared[:1], key)]
     return others + own if _hash(key, "others first") % 4 == 0 else own + others
@@ -144,7 +144,7 @@ def _ask(
     absent.sort(key=lambda pair: 2 * asked[f"{kind.name}.{pair[1]}", True] - asked[f"{kind.name}.{pair[1]}", False])
     strangers = [p for p in absent if p[0].title not in context and p[0].name not in context]
     native = [p for p in absent if p not in strangers]
-    absent = (strangers[:1] if _hash(key, "use stranger") % 3 == 0 else []) + native + strangers
+    absent = (strangers[:1] if _hash(key, "use stranger") % 5 == 0 else []) + native + strangers
     absent = absent[: (len(told) + _hash(key, "absent") % 2) // 2]
     questions = [(t.entity, t.attribute, _answers(t, kind.also.get(t.attribute))) for t in told]
     questions += [(subject, attribute, []) for subject, attribute in absent]

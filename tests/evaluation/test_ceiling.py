@@ -45,6 +45,11 @@ def test_lost_answers_score_nothing(make_features: Callable[..., Features]) -> N
     assert ceiling(examples("911AD there"), nowhere, max_answer_length=30)["has_ans_exact"] == 0.0
 
 
+def test_the_first_window_that_holds_the_answer_counts(make_features: Callable[..., Features]) -> None:
+    features = labelled(make_features, [2, 1], [2, 2])
+    assert label_texts(examples("911AD"), features, max_answer_length=30) == ["911AD", None]
+
+
 def test_an_answer_that_normalises_to_nothing_is_lost_too(make_features: Callable[..., Features]) -> None:
     only = [Example("q0", "", "the", "", (Answer("the", 0),))]
     features = make_features([(0, [(0, 3)])])

@@ -44,6 +44,8 @@ def contexts_with_windows(draw: st.DrawFn) -> tuple[list[str], list[tuple[int, l
         context = draw(st.text(alphabet="ab é\n\u3000😀 ", max_size=14))
         cuts = sorted(draw(st.lists(st.integers(0, len(context)), min_size=2, max_size=12)))
         tokens = list(itertools.pairwise(cuts))
+        if draw(st.booleans()):  # several tokens of one character, as byte-level tokenizers make them
+            tokens = [token for token in tokens for _ in range(draw(st.integers(1, 3)))]
         if draw(st.booleans()):  # in no order at all: no tokenizer does this, but nothing may depend on it
             tokens = draw(st.permutations(tokens))
         size, step = draw(st.integers(1, 8)), draw(st.integers(1, 4))
@@ -122,6 +124,15 @@ def test_the_same_characters_of_two_windows_count_once_with_the_best_score(
     found = decode([example(0, "a")], features, Logits(features.indptr, start, end), **LIMITS)[0]
     assert found.n_best == (Span("a", 5.0, 0, 1),)
     assert found.null_score_diff == 7.0 - 5.0  # the least null score of the windows
+
+
+def test_tokens_of_the_same_character_do_not_crowd_out_other_spans(make_features: Callable[..., Features]) -> None:
+    features = make_features([(0, [(0, 1), (0, 1), (0, 1), (1, 2)])])
+    start = np.array([0, 9, 9, 9, 1, 0], np.float32)
+    found = decode([example(0, "éa")], features, Logits(features.indptr, start, start), **LIMITS | {"n_best_size": 3})[
+        0
+    ]
+    assert [(span.text, span.score) for span in found.n_best] == [("é", 18.0), ("éa", 10.0), ("a", 2.0)]
 
 
 def test_no_answer_is_given_only_where_it_is_allowed(make_features: Callable[..., Features]) -> None:

@@ -1,0 +1,75 @@
+"""`qaexp answer`: one question, a file of them, or those that are typed in."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+CONTEXT = "Anna was born in Paris in 1900."
+QUESTION = "Where was Anna born?"
+
+
+@pytest.fixture(scope="module")
+def run(tiny_run: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory: Path = tiny_run.train(tmp_path_factory.mktemp("work"), "one", *tiny_run.DEMO, "trainer.epochs=0")
+    return directory
+
+
+def test_one_question_as_json(tiny_run: ModuleType, run: Path, tmp_path: Path) -> None:
+    words = ("answer", str(run), "-q", QUESTION, "-c", CONTEXT, "--json", "--n-best", "3", "--null-threshold", "1e5")
+    done = tiny_run.call(tmp_path, *words)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert set(found) == {"answer", "score", "start_char", "end_char", "null_score_diff", "n_best"}
+    assert len(found["n_best"]) == 3
+    assert CONTEXT[found["start_char"] : found["end_char"]] == found["answer"] == found["n_best"][0]["text"] != ""
+    assert set(found["n_best"][0]) == {"text", "score", "start_char", "end_char"}
+
+
+def test_a_file_of_questions_gives_a_line_each(tiny_run: ModuleType, run: Path, tmp_path: Path) -> None:
+    pairs = [{"question": f"Who is number {number}?", "context": f"Number {number} is Anna."} for number in range(3)]
+    (tmp_path / "in.jsonl").write_text("\n".join([*map(json.dumps, pairs), "", ""]))
+    words = ("answer", str(run), "--input", "in.jsonl", "--null-threshold", "1e5")
+    shown = tiny_run.call(tmp_path, *words).out.splitlines()
+    found = [json.loads(line)["answer"] for line in tiny_run.call(tmp_path, *words, "--json").out.splitlines()]
+    assert shown == found
+    assert all(text in pair["context"] for text, pair in zip(found, pairs, strict=True))
+
+
+def test_no_answer_is_said(tiny_run: ModuleType, run: Path, tmp_path: Path) -> None:
+    words = ("answer", str(run), "-q", QUESTION, "-c", CONTEXT, "--null-threshold=-1e5")
+    assert tiny_run.call(tmp_path, *words).out == "(no answer)\n"
+    found = json.loads(tiny_run.call(tmp_path, *words, "--json").out)
+    assert (found["answer"], found["start_char"], found["end_char"]) == ("", None, None)
+
+
+def test_typed_questions(tiny_run: ModuleType, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{CONTEXT}\n{QUESTION}\nWhen was Anna born?\n\n"))
+    done = tiny_run.call(tmp_path, "answer", str(run), "--null-threshold=1e5")
+    assert done.code == 0
+    assert len(done.out.splitlines()) == 2
+    assert all(line in CONTEXT for line in done.out.splitlines())
+    assert "question" in done.err
+
+
+def test_what_cannot_be_answered(tiny_run: ModuleType, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text('{"question": "a"}\n{"question": 1, "context": "b"}\nx\n')
+    faults = {
+        ("-q", "a"): (2, "-c"),
+        ("-q", "a", "-c", "b", "--input", "bad.jsonl"): (2, "--input"),
+        ("--n-best", "0"): (2, "--n-best"),
+        ("--input", "bad.jsonl"): (3, "line 3"),
+        ("--input", "missing.jsonl"): (3, "missing.jsonl"),
+    }
+    for words, (code, part) in faults.items():
+        failed = tiny_run.call(tmp_path, "answer", str(run), *words)
+        assert failed.code == code, failed.err
+        assert part in failed.last_line
+    failed = tiny_run.call(tmp_path, "answer", "missing", "-q", "a", "-c", "b")
+    assert failed.code == 2
+    assert "holds no model" in failed.last_line

