@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -28,12 +29,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 when all went well, else that of the error (README, section exit codes).
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output went away (`qaexp ... | head`): nothing is wrong with what was done.
+        from qaexp.reporting.console import discard_stdout
+
+        discard_stdout()
+        return 0
+    return code
+
+
+def _dispatch(words: Sequence[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(_help())
         return 0 if words else 2
     if words[0] == "--version":
         print(f"qaexp {__version__}")
         return 0
+    if words[0] == "-sc":
+        return _complete(words)
     if words[0] not in COMMANDS:
         from qaexp.config.suggest import did_you_mean
 
@@ -55,10 +71,21 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print(f"qaexp {name}: stopped by Ctrl-C", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader of our output went away (`qaexp ... | head`): nothing is wrong with what was done.
-        sys.stderr.close()
-        return 0
+
+
+def _complete(words: Sequence[str]) -> int:
+    """Shell completion: the shell calls `qaexp -sc query=bash`, and the words of the line begin with the command."""
+    line = os.environ.get("COMP_LINE", "")
+    program, _, rest = line.partition(" ")
+    command, space, arguments = rest.lstrip().partition(" ")
+    if command == "train" and space:
+        removed = len(line) - len(f"{program} {arguments}")
+        os.environ["COMP_LINE"] = f"{program} {arguments}"
+        if "COMP_POINT" in os.environ:
+            os.environ["COMP_POINT"] = str(max(0, int(os.environ["COMP_POINT"]) - removed))
+        return run_command("train", words)
+    print("\n".join(name for name in COMMANDS if name.startswith(command)))
+    return 0
 
 
 def _help() -> str:

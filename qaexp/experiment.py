@@ -77,5 +77,4 @@ def run_experiment(
             results.write_results(run, config, identity, questions, scored, loaded, summary)
             summary["total_seconds"] = run.elapsed_seconds
             results.report(run, parts, summary)
-        run.complete(summary)
-    return directory, summary
+        return directory, run.complete(summary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -183,6 +184,39 @@ def test_python_m_is_the_same_command(tmp_path: Path) -> None:
         [sys.executable, "-m", "qaexp", "--version"], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert done.stdout == f"qaexp {qaexp.__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--cfg", "job"]], ids=["--help", "--cfg"])
+def test_a_reader_that_goes_away_is_no_fault(words: list[str], tmp_path: Path) -> None:
+    """As in `qaexp ... | head -1`."""
+    command = [sys.executable, "-m", "qaexp", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def test_a_run_goes_on_when_nobody_reads_what_it_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    monkeypatch.setattr(sys, "argv", ["qaexp"])
+    with os.fdopen(writer, "w", buffering=1) as out, redirect_stdout(out):
+        assert cli.main(["train", "name=a", *tiny_run.DEMO]) == 0
+    assert (tmp_path / "outputs" / "a" / "summary.json").exists()
+
+
+def test_a_shell_completes_keys_and_choices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script that `qaexp train -sc install=bash` prints calls `qaexp -sc query=bash`."""
+    for line, expected in {
+        "qaexp train optimizer=ad": ["optimizer=adafactor", "optimizer=adamw"],
+        "qaexp train seed=1 trainer.ep": ["trainer.epochs="],
+    }.items():
+        monkeypatch.setenv("COMP_LINE", line)
+        assert tiny_run.call(tmp_path, "-sc", "query=bash").out.split() == expected
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -127,7 +128,7 @@ def test_the_best_epoch_is_kept_and_training_stops_early(work: Path) -> None:
     rows, found = history(best), summary(best)
     scores = [row["f1"] for row in rows]
     kept = scores.index(max(scores))
-    assert scores[kept] > scores[-1] == 0
+    assert scores[kept] > scores[-1]
     assert len(rows) == kept + 3 < 12  # two evaluations without a better f1
     assert (found["kept_epoch"], found["best_epoch"]) == (kept + 1, kept + 1)
     assert found["num_steps"] == rows[-1]["step"]
@@ -140,7 +141,7 @@ def test_the_best_epoch_is_kept_and_training_stops_early(work: Path) -> None:
     assert all(first[name] == second[name] for name in ("model/model.safetensors", "logits.safetensors", "scores.csv"))
     last = tiny_run.train(work, "last", *plan, *stopping)
     found = summary(last)
-    assert (found["kept_epoch"], found["best_epoch"], found["f1"]) == (kept + 3, kept + 1, 0)
+    assert (found["kept_epoch"], found["best_epoch"], found["f1"]) == (kept + 3, kept + 1, scores[-1])
     assert found["best_epoch_f1"] == scores[kept]
     assert digests(last)["model/model.safetensors"] != first["model/model.safetensors"]
 
@@ -188,13 +189,14 @@ def test_the_subset_reaches_the_run(work: Path, subset: str) -> None:
 
 def test_a_test_file_is_scored_once_with_the_kept_model(work: Path) -> None:
     plan = words(work, "all", "mixed", "trainer.epochs=1", "optimizer.lr=3e-3")
-    run = tiny_run.train(work, "tested", *plan, f"data.test_file={work / 'mixed.json'}")
-    found = summary(run)
-    assert found["test_num_examples"] == 16
-    tested = {name.removeprefix("test_"): value for name, value in found.items() if name.startswith("test_")}
-    assert len(tested) == 7
-    assert all(found[name] == value for name, value in tested.items() if name != "num_examples")
-    assert found["f1"] > 0
+    run = tiny_run.train(work, "tested", *plan, f"data.test_file={work / 'all.json'}")
+    tested = {name[5:]: value for name, value in summary(run).items() if name.startswith("test_")}
+    assert (tested.pop("num_examples"), tested["no_ans_f1"]) == (24, None)
+    assert len(tested) == 6
+    assert tested["f1"] > 0
+    evaluated = tiny_run.call(work, "evaluate", str(run), "--data", str(work / "all.json"), "--json")
+    found = json.loads(evaluated.out)
+    assert {name: found[name] for name in tested} == pytest.approx(tested, abs=1e-9)
     # It changes nothing else.
     without = tiny_run.train(work, "untested", *plan)
     assert all(digests(run)[name] == digests(without)[name] for name in SAME_BYTES if name != "data.json")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.commands.arguments import TrainArguments, parse_train_arguments
-from qaexp.errors import ConfigError, QaexpError, StorageError
+from qaexp.errors import ConfigError, StorageError
 
 _LONGEST_JOB_NAME = 120
 
@@ -62,9 +62,12 @@ def run(*overrides: str) -> dict[str, Any]:
         QaexpError: As `qaexp train`.
     """
     from qaexp.config.compose import check_command_line
+    from qaexp.config.overrides import swept_keys
     from qaexp.experiment import run_experiment
     from qaexp.runs.directory import default_name
 
+    if swept_keys(overrides):
+        raise ConfigError(f"{', '.join(swept_keys(overrides))}: several values are a sweep; give run() one value each")
     config = check_command_line(overrides)
     config.name = config.name or default_name(datetime.now())
     command = ["qaexp", "train", *overrides, f"name={config.name}"]
@@ -72,9 +75,9 @@ def run(*overrides: str) -> dict[str, Any]:
 
 
 class _PastHydra(BaseException):
-    """Carries an error of ours past Hydra, which would print a line of its own for any Exception."""
+    """Carries what a run raised past Hydra, which would print a line of its own for any Exception."""
 
-    def __init__(self, error: QaexpError) -> None:
+    def __init__(self, error: Exception) -> None:
         self.error = error
 
 
@@ -101,7 +104,7 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
     def task(composed: Any) -> None:
         try:
             _train_composed(composed, command_line, swept)
-        except QaexpError as error:
+        except Exception as error:
             raise _PastHydra(error) from error
 
     try:
@@ -110,8 +113,13 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
         raise passed.error from passed.error.__cause__
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(one_line(error)) from error
+    except BrokenPipeError:
+        raise  # nobody reads what --cfg prints
     except OSError as error:
-        raise StorageError(f"{error.filename or 'the run directory'}: {error.strerror or error}") from error
+        raise StorageError(
+            f"{error.filename or 'the run directory'}: {error.strerror or error}; "
+            "choose another name=, or a working directory that can be written"
+        ) from error
 
 
 def _train_composed(composed: Any, command_line: Sequence[str], swept: Sequence[str]) -> None:
@@ -157,11 +165,10 @@ def job_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
 
 def _show(directory: Path, summary: dict[str, Any]) -> None:
     """Print the table at the end of a run; of several processes only the main one does."""
-    from rich.console import Console
-
+    from qaexp.reporting.console import RunConsole
     from qaexp.reporting.tables import summary_table
     from qaexp.runs.collect import read_run
     from qaexp.training.processes import is_main_process
 
     if is_main_process():
-        Console(highlight=False).print(summary_table(summary, read_run(directory).flags, directory))
+        RunConsole().print(summary_table(summary, read_run(directory).flags, directory))

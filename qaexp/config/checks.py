@@ -93,8 +93,8 @@ def _open_problems(config: ExperimentConfig) -> Iterator[str]:
         if leaf not in values:
             continue
         value = values[leaf]
-        if value is None and name in _MAY_BE_NULL:
-            continue
+        if (value is None and name in _MAY_BE_NULL) or isinstance(value, list):
+            continue  # a list is the optimizer's own way to give several
         if isinstance(value, bool) or not isinstance(value, int | float):
             yield f"{name}={value} is no number (in YAML write 1.0e-5 with a dot, not 1e-5)"
         else:

@@ -18,6 +18,7 @@ _SYNONYMS = {
     "model_name_or_path": "model.checkpoint",
 }
 _NEAR = 0.6
+_WRONG_GROUP = 0.1
 
 
 def nearest(word: str, legal: Iterable[str]) -> str | None:
@@ -55,5 +56,12 @@ def did_you_mean(word: str, legal: Iterable[str]) -> str:
     return f"; did you mean {found}?" if found else ""
 
 
-def _likeness(left: str, right: str) -> float:
+def _likeness(word: str, candidate: str) -> float:
+    """How alike two keys are, 0 to 1; a key of the wrong group counts by its last part (`model.max_length`)."""
+    last, other = word.rpartition(".")[2], candidate.rpartition(".")[2]
+    in_wrong_group = _ratio(last, other) - _WRONG_GROUP if "." in word and len(last) > 3 else 0.0
+    return max(_ratio(word, candidate), in_wrong_group)
+
+
+def _ratio(left: str, right: str) -> float:
     return SequenceMatcher(None, left.lower(), right.lower(), autojunk=False).ratio()

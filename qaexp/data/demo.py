@@ -13,9 +13,10 @@ from string import Formatter
 from typing import Any, TypeVar
 
 from qaexp.data.demo_facts import Entity, Kind, attributes_of, read_kinds
+from qaexp.runs import files
 
 SPLITS = ("train", "dev")
-_PARAGRAPHS = {"train": 3, "dev": 2}  # per title
+_PARAGRAPHS = {"train": 4, "dev": 2}  # per title
 _ARTICLE = re.compile(r"(the|an|a) ")
 _T = TypeVar("_T")
 
@@ -81,7 +82,7 @@ def _plan(kind: Kind, entity: Entity, peers: Sequence[Entity], key: str) -> list
         own.append((entity, _shuffled(kind.fillers, key)[0]))
     own = _shuffled(own, key, "order")
     others = []
-    for i, peer in enumerate(_shuffled(peers, key, "peers")[: (0, 0, 0, 1)[_hash(key, "distractors") % 4]]):
+    for i, peer in enumerate(_shuffled(peers, key, "peers")[: (0, 1)[_hash(key, "distractors") % 2]]):
         shared = [attribute for attribute in (*chosen, *_shuffled(entity.facts, key, "shared", i)) if attribute in peer.facts]
         others += [(peer, template) for template in _cover(kind, shared[:1], key)]
     return others + own if _hash(key, "others first") % 4 == 0 else own + others
@@ -144,9 +145,9 @@ def _ask(
     absent.sort(key=lambda pair: 2 * asked[f"{kind.name}.{pair[1]}", True] - asked[f"{kind.name}.{pair[1]}", False])
     strangers = [p for p in absent if p[0].title not in context and p[0].name not in context]
     native = [p for p in absent if p not in strangers]
-    absent = (strangers[:1] if _hash(key, "use stranger") % 5 == 0 else []) + native + strangers
-    absent = absent[: (len(told) + _hash(key, "absent") % 2) // 2]
-    questions = [(t.entity, t.attribute, _answers(t, kind.also.get(t.attribute))) for t in told]
+    absent = (strangers[:1] if _hash(key, "use stranger") % 4 == 0 else []) + native + strangers
+    absent = absent[:1]
+    questions = [(t.entity, t.attribute, _answers(t, kind.also.get(t.attribute))) for t in _shuffled(told, key, "told")[:2]]
     questions += [(subject, attribute, []) for subject, attribute in absent]
     records = []
     for subject, attribute, answers in questions:
@@ -164,9 +165,9 @@ def _absent(entity: Entity, peers: Sequence[Entity], told: Sequence[Told], key: 
     """List what may be asked in vain: untold facts of those named here, and the facts told here of one who is not."""
     stated = {(t.entity.title, t.attribute) for t in told}
     here = {t.entity.title: t.entity for t in told} | {entity.title: entity}
-    stranger = next(peer for peer in _shuffled(peers, key, "stranger") if peer.title not in here)
+    strangers = [peer for peer in _shuffled(peers, key, "stranger") if peer.title not in here][:1]
     pairs = [(named, attribute) for named in here.values() for attribute in named.facts]
-    pairs += [(stranger, attribute) for attribute in dict.fromkeys(t.attribute for t in told) if attribute in stranger.facts]
+    pairs += [(s, attribute) for s in strangers for attribute in dict.fromkeys(t.attribute for t in told) if attribute in s.facts]
     return _shuffled([(e, attribute) for e, attribute in pairs if (e.title, attribute) not in stated], key, "absent")
 
 
@@ -189,4 +190,4 @@ def _shuffled(items: Iterable[_T], *key: object) -> list[_T]:
 
 if __name__ == "__main__":
     for name, dataset in generate().items():
-        demo_file(name).write_bytes(to_bytes(dataset))
+        files.write_bytes(demo_file(name), to_bytes(dataset))

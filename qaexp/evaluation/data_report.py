@@ -33,7 +33,8 @@ def describe_data(
     """
     train, dev = splits["train"], splits["dev"]
     audits = {
-        name: _audit(part.examples, features[name], max_answer_length=max_answer_length) for name, part in splits.items()
+        name: _audit(part.examples, features[name], max_answer_length=max_answer_length)
+        for name, part in splits.items()
     }
     return {
         "source": {name: part.source for name, part in splits.items()},

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from qaexp.reporting.console import RunConsole
+
 NO_ANSWER = "(no answer)"
 
 
@@ -24,7 +26,7 @@ class TrainingView:
     ) -> None:
         """Take the number of steps that are planned, and the questions of the probes."""
         self._probes = probes
-        self._console = console or Console(quiet=not is_main, highlight=False)
+        self._console = console or RunConsole(quiet=not is_main)
         self._progress = Progress(
             TextColumn("training"),
             BarColumn(),

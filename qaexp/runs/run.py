@@ -163,22 +163,26 @@ class Run:
         if self.is_main:
             self._records.add_epoch(row)
 
-    def complete(self, summary: Mapping[str, Any]) -> None:
+    def complete(self, summary: Mapping[str, Any]) -> dict[str, Any]:
         """Commit the manifest, then the state, then summary.json: from then on the run is completed.
 
         Args:
             summary: Numbers by the names of `SUMMARY_KEYS` (absent ones become null) and `test_*`.
+
+        Returns:
+            The content of summary.json.
         """
         unknown = [key for key in summary if key not in layout.SUMMARY_KEYS and not key.startswith("test_")]
         assert not unknown, unknown
+        ordered = {**dict.fromkeys(layout.SUMMARY_KEYS), **summary}
         if self._record is None:
-            return
+            return ordered
         self.write_json(layout.MANIFEST, describe_files(self.directory))
         self._record.end("completed")
-        ordered = {**dict.fromkeys(layout.SUMMARY_KEYS), **summary}
         ordered["manifest_sha256"] = sha256_of(self.directory / layout.MANIFEST)
         self.write_json(layout.SUMMARY, ordered)
         self._is_complete = True
+        return ordered
 
     def _open(self) -> None:
         # Before the lock's file is made: a folder that holds something else stays as it is.

@@ -14,7 +14,7 @@ from qaexp.training.feed import Indices, dropout_seed, num_cells, share
 from qaexp.training.loss import span_loss
 from qaexp.training.state import TrainState
 
-_OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory")
+_OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory")
 
 
 def take_step(state: TrainState, *, max_grad_norm: float | None) -> None:

