@@ -11,7 +11,7 @@ from qaexp.config.schema import ExperimentConfig
 from qaexp.runs.directory import DATA
 from qaexp.runs.reuse import completed_summary
 from qaexp.training.clock import Clock
-from qaexp.training.processes import agreed_number
+from qaexp.training.processes import agreed_number, part
 from qaexp.training.records import StepRecord
 from qaexp.training.selection import Selection
 
@@ -77,4 +77,6 @@ def run_experiment(
             results.write_results(run, config, identity, questions, scored, loaded, summary)
             summary["total_seconds"] = run.elapsed_seconds
             results.report(run, parts, summary)
-        return directory, run.complete(summary)
+        summary = run.complete(summary)
+    part()
+    return directory, summary

@@ -28,7 +28,8 @@ from qaexp.runs.environment import describe_environment
 from qaexp.runs.identity import Identity, identify
 from qaexp.runs.run import Run
 from qaexp.training.loop import Trainer
-from qaexp.training.processes import is_main_process, num_processes
+from qaexp.training.precision import describe_device
+from qaexp.training.processes import is_main_process
 from qaexp.training.state import TrainState
 
 
@@ -85,7 +86,7 @@ def open_run(
     deterministic = config.trainer.deterministic
     environment = describe_environment(
         command_line or sys.argv,
-        device=_describe_device(parts.trainer.device, parts.trainer.precision),
+        device=describe_device(parts.trainer.device, parts.trainer.precision),
         threads=torch.get_num_threads(),
         determinism={"deterministic": deterministic, "same_bytes": deterministic or parts.trainer.device.type == "cpu"},
     )
@@ -99,11 +100,6 @@ def open_run(
         is_main=is_main_process(),
         steal_lock=config.steal_lock,
     )
-
-
-def _describe_device(device: torch.device, precision: str) -> dict[str, Any]:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-    return {"type": device.type, "name": name, "precision": precision, "num_processes": num_processes()}
 
 
 def make_features(config: ExperimentConfig, parts: Parts, splits: Splits) -> dict[str, Features]:

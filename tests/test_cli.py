@@ -63,10 +63,6 @@ def test_a_faulty_data_file_exits_3_and_leaves_a_traceback_in_the_log(tmp_path: 
     assert (run["state"], run["stage"], run["error"]["kind"]) == ("failed", "data", "data")
     assert str(bad) in run["error"]["message"]
     assert not (directory / "summary.json").exists()
-    # Mended, it is another content, so another run: the folder of the failed one is not taken over.
-    tiny_run.write_squad(bad, 2, 2)
-    called = tiny_run.call(tmp_path, "train", "name=a", *tiny_run.FILES, *tiny_run.files_of(good, bad))
-    says(called, 2, "data.dev_sha256")
 
 
 def test_a_busy_directory_exits_4(tmp_path: Path) -> None:

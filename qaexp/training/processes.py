@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
+
+
+_SETTLING_SECONDS = 0.5
 
 
 def num_processes() -> int:
@@ -29,6 +33,22 @@ def agreed(draw: Callable[[], str]) -> str:
     if rank == 0:
         store.set("qaexp/agreed", draw())
     return str(store.get("qaexp/agreed").decode())
+
+
+def part() -> None:
+    """Take leave of the other processes, while the model of the training still stands; alone, do nothing.
+
+    The pause lets gloo's threads drop their last tensors: they need the interpreter's lock for that, which the group's
+    destructor would hold while it waits for them (seen with torch 2.13: one of some dozen runs never ended).
+    """
+    if num_processes() == 1:
+        return
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.barrier()
+        time.sleep(_SETTLING_SECONDS)
+        distributed.destroy_process_group()
 
 
 def agreed_number(value: float) -> float:
