@@ -14,6 +14,7 @@ def checkpoint_folder(checkpoint: str) -> Path | None:
     >>> checkpoint_folder("distilbert/distilbert-base-uncased") is None
     True
     """
+    checkpoint = checkpoint.partition("#")[0]
     if checkpoint.startswith("package://"):
         module, _, inside = checkpoint.removeprefix("package://").partition("/")
         spec = find_spec(module) if module.isidentifier() else None

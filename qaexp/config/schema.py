@@ -101,7 +101,7 @@ class ModelConfig:
     """Which weights, and what is changed about them before training."""
 
     _target_: str = MISSING
-    checkpoint: str = key("hub id, local folder (also another run's model/) or package://module/folder")
+    checkpoint: str = key("hub id, local folder (another run's model/) or package://module/folder; #sha256=... pins it")
     revision: str | None = key("commit, tag or branch of a hub checkpoint")
     sha256: str | None = key("required sha256 of model.safetensors")
     random_weights: bool = key("take only the architecture and the tokenizer; all weights are fresh")

@@ -17,6 +17,8 @@ from qaexp.model.source import CheckpointFolder, locate
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+# A checkpoint may carry the hash of its weights, so that choosing another one drops the hash with it.
+PIN = "#sha256="
 LOG = logging.getLogger(__name__)
 
 
@@ -45,7 +47,8 @@ class Checkpoint:
     """A checkpoint by name; nothing is opened or fetched before it is asked for.
 
     Args:
-        checkpoint: Hub id, local folder (also another run's model/) or `package://module/folder`.
+        checkpoint: Hub id, local folder (also another run's model/) or `package://module/folder`; `#sha256=...` behind
+            it is the required hash, where `sha256` gives none.
         revision: Commit, tag or branch of a hub checkpoint.
         sha256: Required sha256 of model.safetensors.
         random_weights: Take only the architecture and the tokenizer; all weights are fresh.
@@ -67,6 +70,9 @@ class Checkpoint:
         freeze_embeddings: bool = False,
         freeze_layers: int = 0,
     ) -> None:
+        checkpoint, _, pinned = checkpoint.partition(PIN)
+        if pinned and sha256 is None:
+            sha256 = pinned
         if sha256 is not None and random_weights:
             raise ConfigError(f"model.sha256={sha256} has no effect with model.random_weights=true; set it to null")
         self.checkpoint = checkpoint

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable
 
-
 _SETTLING_SECONDS = 0.5
 
 

@@ -153,8 +153,11 @@ def test_minilm_is_opened_and_says_what_is_fresh(caplog) -> None:
 
 
 @needs_minilm
-def test_another_sha256_is_refused_before_the_weights_are_opened() -> None:
-    checkpoint = Checkpoint(checkpoint=MINILM, sha256="0" * 64)
+@pytest.mark.parametrize(
+    "keywords", [{"checkpoint": MINILM, "sha256": "0" * 64}, {"checkpoint": f"{MINILM}#sha256={'0' * 64}"}]
+)
+def test_another_sha256_is_refused_before_the_weights_are_opened(keywords: dict[str, str]) -> None:
+    checkpoint = Checkpoint(**keywords)
     for ask in (checkpoint.fingerprint, lambda: checkpoint.load(seed=0)):
         with pytest.raises(IntegrityError, match=MINILM_SHA256) as caught:
             ask()
