@@ -26,7 +26,8 @@ def is_collapsed(summary: Numbers, flags: Sequence[Numbers] = ()) -> bool:
 
 def what_to_look_at(summary: Numbers, flags: Sequence[Numbers] = ()) -> list[str]:
     """Return sentences, the most important first; at least one."""
-    found = [*_flagged(summary, flags), *_seen(summary)]
+    # Of a collapsed run nothing else is worth a sentence: its other numbers follow from the collapse.
+    found = [*_flagged(summary, flags), *([] if is_collapsed(summary, flags) else _seen(summary))]
     return found or ["crossfit_f1, which qaexp compare ranks by, and the worst errors in report.html"]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qaexp.errors import IntegrityError, QaexpError
+from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs import directory as layout
 from qaexp.runs.reading import MAX_TABLE_BYTES, Records, read_json, read_json_lines, read_table
 from qaexp.runs.reuse import check_schema_version
@@ -107,15 +107,15 @@ def read_run(directory: Path) -> RunFiles:
     """Read one run directory, completed or not.
 
     Raises:
-        IntegrityError: When it is no run directory, or its files cannot be trusted.
-        ConfigError: When a newer qaexp made it.
+        ConfigError: When it is no run directory, or a newer qaexp made it.
+        IntegrityError: When its files cannot be trusted.
     """
     try:
         run = read_json(directory / layout.RUN)
         check_schema_version(directory, run)
         config = read_json(directory / layout.CONFIG)
     except FileNotFoundError as error:
-        raise IntegrityError(f"{directory}: no run directory (no {Path(error.filename).name})") from error
+        raise ConfigError(f"{directory} is no run directory (no {Path(error.filename).name}); give one") from error
     try:
         summary = read_json(directory / layout.SUMMARY)
     except FileNotFoundError:

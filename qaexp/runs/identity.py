@@ -51,8 +51,9 @@ class Identity:
 
     def changes(self, stored_config: Mapping[str, Any], stored_inputs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """Return `{dotted key: (stored value, value now)}` for all that differs from a stored run."""
-        stored = _leaves({**without_keys(stored_config, self.neutral), **stored_inputs})
-        now = _leaves({**self.config, **self.inputs})
+        # Leaf by leaf: the config and the fingerprints both have a tree `data`.
+        stored = {**_leaves(without_keys(stored_config, self.neutral)), **_leaves(stored_inputs)}
+        now = {**_leaves(self.config), **_leaves(self.inputs)}
         keys = [*now, *(key for key in stored if key not in now)]
         return {key: (stored.get(key), now.get(key)) for key in keys if stored.get(key) != now.get(key)}
 

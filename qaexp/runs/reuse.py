@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.errors import BusyError, ConfigError, IntegrityError
-from qaexp.runs.directory import CONFIG, LOCK, REBUILT, RUN, SCHEMA_VERSION, SUMMARY
+from qaexp.runs.directory import CONFIG, HISTORY, LOCK, METRICS, REBUILT, RUN, SCHEMA_VERSION, SUMMARY
 from qaexp.runs.files import TEMP_PREFIX, remove, remove_temps
 from qaexp.runs.identity import Identity
 from qaexp.runs.reading import read_json
@@ -39,8 +39,15 @@ def check_same_run(directory: Path, identity: Identity) -> dict[str, Any]:
     record = read_json(directory / RUN)
     check_schema_version(directory, record)
     if record.get("identity") != identity.sha256:
+        if _failed_before_training(directory, record):
+            return {}
         raise ConfigError(f"{directory}: holds another run: {_differences(directory, record, identity)}; {_WAY_OUT}")
     return record
+
+
+def _failed_before_training(directory: Path, record: dict[str, Any]) -> bool:
+    """A run that was refused for its data or settings holds no result: the mended command may take its folder."""
+    return record.get("state") == "failed" and not (directory / METRICS).exists() and not (directory / HISTORY).exists()
 
 
 def check_schema_version(directory: Path, record: dict[str, Any]) -> None:

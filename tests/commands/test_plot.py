@@ -20,6 +20,6 @@ def test_pictures_and_page_are_drawn_again(tiny_run: ModuleType, tmp_path: Path)
 
 def test_a_folder_that_is_no_run(tiny_run: ModuleType, tmp_path: Path) -> None:
     failed = tiny_run.call(tmp_path, "plot", "nowhere")
-    assert failed.code == 8
+    assert failed.code == 2
     assert "no run directory" in failed.last_line
     assert list(tmp_path.iterdir()) == []

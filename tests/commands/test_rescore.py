@@ -85,7 +85,7 @@ def test_what_cannot_be_rescored(
         assert "Traceback" not in failed.err
         return str(failed.last_line)
 
-    assert "no run directory" in fails(8, "missing")
+    assert "no run directory" in fails(2, "missing")
     for flag, value in (("--n-best-size", "0"), ("--max-answer-length", "x"), ("--null-threshold", "nan")):
         assert flag in fails(2, str(run), flag, value)
     broken = tmp_path / "broken"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.errors import IntegrityError
+from qaexp.errors import ConfigError
 from qaexp.runs.collect import collect, load_runs, read_run
 from qaexp.runs.run import Run
 
@@ -114,6 +114,6 @@ def test_config_is_data_and_never_resolved(tmp_path: Path, open_run: OpenRun) ->
     assert read_run(folder).config == {"name": "${oc.env:HOME}", "_target_": "os.system"}
 
 
-def test_vanished_run_is_an_integrity_error(tmp_path: Path) -> None:
-    with pytest.raises(IntegrityError, match=r"no run\.json"):
+def test_a_vanished_run_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no run\.json"):
         read_run(tmp_path)
