@@ -69,8 +69,7 @@ def _first_labelled_features(features: Features) -> NDArray[np.int64]:
     return rows[first]
 
 
-def _mismatches(examples: Sequence[Example], features: Features,
-                labelled: NDArray[np.int64]) -> list[dict[str, str]]:
+def _mismatches(examples: Sequence[Example], features: Features, labelled: NDArray[np.int64]) -> list[dict[str, str]]:
     """Return id, gold and label of each example whose label's characters are not its gold answer's."""
     begins = features.indptr[labelled]
     start_chars = features.offset_mapping[begins + features.start_position[labelled], 0]
@@ -86,11 +85,16 @@ def _mismatches(examples: Sequence[Example], features: Features,
 
 def _windows(num_windows: NDArray[np.int64]) -> dict[str, Any]:
     counts, examples = np.unique(num_windows, return_counts=True)
-    return {"mean": float(num_windows.mean()) if len(num_windows) else None,
-            "max": int(num_windows.max(initial=0)),
-            "histogram": {str(count): int(number) for count, number in zip(counts, examples, strict=True)}}
+    return {
+        "mean": float(num_windows.mean()) if len(num_windows) else None,
+        "max": int(num_windows.max(initial=0)),
+        "histogram": {str(count): int(number) for count, number in zip(counts, examples, strict=True)},
+    }
 
 
 def _tokens(lengths: NDArray[np.int64]) -> dict[str, Any]:
-    return {"mean": float(lengths.mean()) if len(lengths) else None,
-            "max": int(lengths.max(initial=0)), "total": int(lengths.sum())}
+    return {
+        "mean": float(lengths.mean()) if len(lengths) else None,
+        "max": int(lengths.max(initial=0)),
+        "total": int(lengths.sum()),
+    }

@@ -42,8 +42,10 @@ class BatchPlan:
 
     def __post_init__(self) -> None:
         if (self.batch_size is None) == (self.token_budget is None):
-            raise ConfigError(f"batches.batch_size is {self.batch_size} and batches.token_budget {self.token_budget}: "
-                              "exactly one of them must be set; set the other one to null.")
+            raise ConfigError(
+                f"batches.batch_size is {self.batch_size} and batches.token_budget {self.token_budget}: "
+                "exactly one of them must be set; set the other one to null."
+            )
 
     def epoch(self, lengths: Ints, epoch: int) -> list[Ints]:
         """Return the micro-batches of an epoch (0-based): arrays of feature indices, in which each feature stands once.
@@ -69,9 +71,9 @@ class BatchPlan:
         size = _BATCHES_OF_A_STRETCH * (self.batch_size or max(1, int((self.token_budget or 0) / mean)))
         grouped = order.copy()
         for number, first in enumerate(range(0, len(order), size)):
-            stretch = order[first:first + size]
+            stretch = order[first : first + size]
             sign = 1 if number % 2 == 0 else -1
-            grouped[first:first + size] = stretch[np.argsort(sign * lengths[stretch], kind="stable")]
+            grouped[first : first + size] = stretch[np.argsort(sign * lengths[stretch], kind="stable")]
         return grouped
 
     def _pack(self, order: Ints, lengths: Ints) -> Iterator[Ints]:
@@ -80,8 +82,9 @@ class BatchPlan:
         for place, length in enumerate(lengths.tolist()):
             longest = max(longest, length)
             count = place - first + 1
-            is_too_much = (count > self.batch_size if self.batch_size is not None
-                           else count * longest > (self.token_budget or 0))
+            is_too_much = (
+                count > self.batch_size if self.batch_size is not None else count * longest > (self.token_budget or 0)
+            )
             if is_too_much and count > 1:
                 yield order[first:place]
                 first, longest = place, length
@@ -94,8 +97,9 @@ def _permutation(chance: np.random.PCG64, count: int) -> Ints:
     return np.argsort(chance.random_raw(count), kind="stable")
 
 
-def collate(features: Features, indices: Ints, *, pad_token_id: int, padding_side: str,
-            with_token_types: bool) -> dict[str, torch.Tensor]:
+def collate(
+    features: Features, indices: Ints, *, pad_token_id: int, padding_side: str, with_token_types: bool
+) -> dict[str, torch.Tensor]:
     """Put features together as tensors, padded to the longest of them.
 
     Args:

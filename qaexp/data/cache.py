@@ -31,8 +31,14 @@ _log = logging.getLogger("qaexp")
 _FORMAT = "qaexp features 1"
 
 
-def cached_features(examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast, *, max_length: int,
-                    doc_stride: int, cache_dir: Path | None = None) -> tuple[Features, bool]:
+def cached_features(
+    examples: Sequence[Example],
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    max_length: int,
+    doc_stride: int,
+    cache_dir: Path | None = None,
+) -> tuple[Features, bool]:
     """Return the features of `build_features`, from the cache where they are there.
 
     Processes that want the same features at once build them once. A damaged file is built anew; where the folder cannot
@@ -75,18 +81,28 @@ def default_cache_dir() -> Path:
     return Path(named) if named else Path("~/.cache/qaexp").expanduser()
 
 
-def features_key(examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast, *, max_length: int,
-                 doc_stride: int) -> str:
+def features_key(
+    examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast, *, max_length: int, doc_stride: int
+) -> str:
     """Return the sha256, in hex, of all that decides features: examples, tokenizer, settings and versions."""
     with plain_backend(tokenizer) as backend:
         # Without truncation and padding, which any call of a tokenizer changes.
         backend_json = backend.to_str()
         is_split = backend.encode_special_tokens
     settings = {
-        "format": _FORMAT, "tokenizers": importlib.metadata.version("tokenizers"), "max_length": max_length,
-        "doc_stride": doc_stride, "class": type(tokenizer).__name__, "is_fast": tokenizer.is_fast,
-        "cls": tokenizer.cls_token_id, "pad": tokenizer.pad_token_id, "padding_side": tokenizer.padding_side,
-        "truncation_side": tokenizer.truncation_side, "inputs": list(tokenizer.model_input_names), "split": is_split}
+        "format": _FORMAT,
+        "tokenizers": importlib.metadata.version("tokenizers"),
+        "max_length": max_length,
+        "doc_stride": doc_stride,
+        "class": type(tokenizer).__name__,
+        "is_fast": tokenizer.is_fast,
+        "cls": tokenizer.cls_token_id,
+        "pad": tokenizer.pad_token_id,
+        "padding_side": tokenizer.padding_side,
+        "truncation_side": tokenizer.truncation_side,
+        "inputs": list(tokenizer.model_input_names),
+        "split": is_split,
+    }
     digest = hashlib.sha256()
     for part in (json.dumps(settings, sort_keys=True), backend_json, *_example_parts(examples)):
         data = part.encode("utf-8", "surrogatepass")
@@ -168,8 +184,10 @@ def _open_lock(path: Path) -> int | None:
 
 def _warn_unwritable(folder: Path, error: Exception) -> None:
     cause = error.__cause__ if isinstance(error, StorageError) else error
-    _warn_once(f"features: {folder} cannot be written ({getattr(cause, 'strerror', None) or error}), so they are not "
-               "kept; set QAEXP_CACHE_DIR to a folder that may be written")
+    _warn_once(
+        f"features: {folder} cannot be written ({getattr(cause, 'strerror', None) or error}), so they are not "
+        "kept; set QAEXP_CACHE_DIR to a folder that may be written"
+    )
 
 
 @functools.cache

@@ -73,8 +73,11 @@ class Features:
     def row(self, index: int) -> dict[str, Any]:
         """Return one feature as plain Python values, for looking at it."""
         tokens = slice(self.indptr[index], self.indptr[index + 1])
-        return {name: column[tokens].tolist() if name in _TOKEN_COLUMNS else int(column[index])
-                for name, column in self.columns().items() if name != "indptr"}
+        return {
+            name: column[tokens].tolist() if name in _TOKEN_COLUMNS else int(column[index])
+            for name, column in self.columns().items()
+            if name != "indptr"
+        }
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the arrays by name."""
@@ -84,8 +87,9 @@ class Features:
 _TOKEN_COLUMNS = ("input_ids", "token_type_ids", "offset_mapping")
 
 
-def build_features(examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast, *, max_length: int,
-                   doc_stride: int) -> Features:
+def build_features(
+    examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast, *, max_length: int, doc_stride: int
+) -> Features:
     """Make features, equal to the windows of the tokenizer's own overflow (`return_overflowing_tokens`).
 
     The pair is (question, context), or (context, question) for a tokenizer that pads on the left. White space before a
@@ -111,16 +115,35 @@ def build_features(examples: Sequence[Example], tokenizer: PreTrainedTokenizerFa
         context_tokens = encode_texts(backend, contexts, with_offsets=True)
         question_tokens = encode_texts(backend, questions, with_offsets=False)
     wanted = question_tokens.lengths[question_index]
-    windows = cut_windows(wanted, context_tokens.lengths[context_index], room=max_length - template.num_specials,
-                          doc_stride=doc_stride, from_the_end=tokenizer.truncation_side == "left")
-    rows = lay_out(template, windows, (question_tokens, question_index), (context_tokens, context_index),
-                   is_question_first=tokenizer.padding_side == "right",
-                   with_types="token_type_ids" in tokenizer.model_input_names)
+    windows = cut_windows(
+        wanted,
+        context_tokens.lengths[context_index],
+        room=max_length - template.num_specials,
+        doc_stride=doc_stride,
+        from_the_end=tokenizer.truncation_side == "left",
+    )
+    rows = lay_out(
+        template,
+        windows,
+        (question_tokens, question_index),
+        (context_tokens, context_index),
+        is_question_first=tokenizer.padding_side == "right",
+        with_types="token_type_ids" in tokenizer.model_input_names,
+    )
     start_position, end_position = _labels(examples, windows, rows)
     features = Features(
-        rows.indptr, rows.input_ids, rows.token_type_ids, rows.offset_mapping, _int32(rows.context_begin),
-        _int32(rows.context_end), _int32(rows.null_position), _int32(windows.example_index), _int32(start_position),
-        _int32(end_position), int(np.sum(windows.question_lengths < wanted)))
+        rows.indptr,
+        rows.input_ids,
+        rows.token_type_ids,
+        rows.offset_mapping,
+        _int32(rows.context_begin),
+        _int32(rows.context_end),
+        _int32(rows.null_position),
+        _int32(windows.example_index),
+        _int32(start_position),
+        _int32(end_position),
+        int(np.sum(windows.question_lengths < wanted)),
+    )
     warn_truncated_questions(features)
     return features
 
@@ -128,8 +151,11 @@ def build_features(examples: Sequence[Example], tokenizer: PreTrainedTokenizerFa
 def warn_truncated_questions(features: Features) -> None:
     """Log a warning when questions were cut."""
     if features.num_truncated_questions:
-        _log.warning("%d questions left no room for their context and were cut on the right; raise features.max_length "
-                     "or lower features.doc_stride to keep them whole.", features.num_truncated_questions)
+        _log.warning(
+            "%d questions left no room for their context and were cut on the right; raise features.max_length "
+            "or lower features.doc_stride to keep them whole.",
+            features.num_truncated_questions,
+        )
 
 
 def _labels(examples: Sequence[Example], windows: Windows, rows: Rows) -> tuple[Ints, Ints]:
@@ -140,8 +166,12 @@ def _labels(examples: Sequence[Example], windows: Windows, rows: Rows) -> tuple[
     asked = np.flatnonzero((start_char >= 0) & (rows.context_begin < rows.context_end))
     heads = rows.indptr[:-1]
     start, end, is_inside = label_windows(
-        rows.offset_mapping, (heads + rows.context_begin)[asked], (heads + rows.context_end)[asked],
-        start_char[asked], end_char[asked])
+        rows.offset_mapping,
+        (heads + rows.context_begin)[asked],
+        (heads + rows.context_end)[asked],
+        start_char[asked],
+        end_char[asked],
+    )
     holders = asked[is_inside]
     start_position, end_position = rows.null_position.copy(), rows.null_position.copy()
     start_position[holders] = rows.context_begin[holders] + start[is_inside]
@@ -157,15 +187,18 @@ def _check_room(max_length: int, doc_stride: int, num_specials: int) -> None:
         way_out = f"features.doc_stride must be 0 to {largest}, or " if largest >= 0 else ""
         raise ConfigError(
             f"features.doc_stride is {doc_stride} and features.max_length {max_length}, of which this tokenizer takes "
-            f"{num_specials} for special tokens: {way_out}features.max_length at least {max(least, num_specials + 2)}.")
+            f"{num_specials} for special tokens: {way_out}features.max_length at least {max(least, num_specials + 2)}."
+        )
 
 
 def _refuse_surrogates(examples: Sequence[Example]) -> None:
     problems = [
         f"example {example.id!r}: its {name} holds a lone surrogate (half of a UTF-16 pair), which no tokenizer can "
         "encode; correct the file, or leave such examples out with data.on_bad=skip."
-        for example in examples for name, text in (("question", example.question), ("context", example.context))
-        if not _is_encodable(text)]
+        for example in examples
+        for name, text in (("question", example.question), ("context", example.context))
+        if not _is_encodable(text)
+    ]
     if problems:
         raise DataError(*problems[:_MAX_PROBLEMS])
 

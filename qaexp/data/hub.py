@@ -37,8 +37,10 @@ def check_pin(dataset: str | None, config_name: str | None, revision: str | None
     if not _NAME.fullmatch(config_name or ""):
         problems.append(f"data.config_name is {config_name!r}, it must name a configuration such as squad_v2.")
     if not _COMMIT.fullmatch(revision or ""):
-        problems.append(f"data.revision is {revision!r}, it must be a full commit hash of 40 hex digits: a branch or "
-                        "tag can move, and runs on it could not be compared.")
+        problems.append(
+            f"data.revision is {revision!r}, it must be a full commit hash of 40 hex digits: a branch or "
+            "tag can move, and runs on it could not be compared."
+        )
     if problems:
         raise ConfigError(*problems)
     return str(dataset), str(config_name), str(revision)
@@ -72,8 +74,10 @@ def hub_files(dataset: str, config_name: str, revision: str) -> dict[str, Path]:
         reason = f"{constants.ENDPOINT}: {type(error).__name__}: {first_line}"
         raise _unavailable(dataset, config_name, revision, reason) from error
     if found is None:
-        raise DataError(f"{dataset} has no {config_name}/train-*.parquet and {config_name}/validation-*.parquet (one "
-                        f"file each) at revision {revision}; save its splits as parquet files and take data=json.")
+        raise DataError(
+            f"{dataset} has no {config_name}/train-*.parquet and {config_name}/validation-*.parquet (one "
+            f"file each) at revision {revision}; save its splits as parquet files and take data=json."
+        )
     return found
 
 
@@ -83,8 +87,14 @@ def _hub_cache(dataset: str, config_name: str, revision: str, *, is_local: bool 
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        snapshot = snapshot_download(dataset, repo_type="dataset", revision=revision, local_files_only=is_local,
-                                     allow_patterns=f"{config_name}/*.parquet", etag_timeout=PROBE_TIMEOUT_SECONDS)
+        snapshot = snapshot_download(
+            dataset,
+            repo_type="dataset",
+            revision=revision,
+            local_files_only=is_local,
+            allow_patterns=f"{config_name}/*.parquet",
+            etag_timeout=PROBE_TIMEOUT_SECONDS,
+        )
     except LocalEntryNotFoundError:
         if is_local:
             return None
@@ -113,8 +123,10 @@ def _check_content(path: Path) -> None:
     """Hold a cached file against its name in the cache's blobs, which is the sha256 of large files."""
     name = path.resolve().name
     if _SHA256.fullmatch(name) and hashlib.sha256(path.read_bytes()).hexdigest() != name:
-        raise DataError(f"{path} is damaged: its content is not that of the hub's file; delete {path.resolve()} and "
-                        f"{path}, and fetch it again.")
+        raise DataError(
+            f"{path} is damaged: its content is not that of the hub's file; delete {path.resolve()} and "
+            f"{path}, and fetch it again."
+        )
 
 
 def _probe(dataset: str, revision: str) -> None:
@@ -143,7 +155,11 @@ def _probe(dataset: str, revision: str) -> None:
 
 
 def _unavailable(dataset: str, config_name: str, revision: str, reason: str) -> DataError:
-    command = (f"python -c \"from datasets import load_dataset; load_dataset('{dataset}', '{config_name}', "
-               f"revision='{revision}')\"")
-    return DataError(f"{dataset} at revision {revision} is not in the cache and cannot be fetched: {reason}; fetch it "
-                     f"where there is a network, and bring the cache (HF_HOME) here: {command}")
+    command = (
+        f"python -c \"from datasets import load_dataset; load_dataset('{dataset}', '{config_name}', "
+        f"revision='{revision}')\""
+    )
+    return DataError(
+        f"{dataset} at revision {revision} is not in the cache and cannot be fetched: {reason}; fetch it "
+        f"where there is a network, and bring the cache (HF_HOME) here: {command}"
+    )

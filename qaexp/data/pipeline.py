@@ -44,9 +44,21 @@ class Splits:
 class DataPipeline:
     """Finds, reads, validates and draws the examples of a run."""
 
-    def __init__(self, *, source: str, dataset: str | None, config_name: str | None, revision: str | None,
-                 train_file: str | None, dev_file: str | None, test_file: str | None, train_size: float | None,
-                 dev_size: float | None, subset: str, on_bad: str) -> None:
+    def __init__(
+        self,
+        *,
+        source: str,
+        dataset: str | None,
+        config_name: str | None,
+        revision: str | None,
+        train_file: str | None,
+        dev_file: str | None,
+        test_file: str | None,
+        train_size: float | None,
+        dev_size: float | None,
+        subset: str,
+        on_bad: str,
+    ) -> None:
         """Take the keys of the config's group `data`; nothing is looked at until a method is called."""
         self.source = source
         self.dataset, self.config_name, self.revision = dataset, config_name, revision
@@ -87,7 +99,8 @@ class DataPipeline:
         return Splits(
             Split(draw(train.examples, self.train_size, self.subset, subset_seed), train.source),
             Split(draw_in_order(dev.examples, self.dev_size, dev_seed, key="data.dev_size"), dev.source),
-            test[0] if test else None)
+            test[0] if test else None,
+        )
 
     def _check(self) -> None:
         """Refuse keys that are missing and keys that have no effect, all at once."""
@@ -100,8 +113,10 @@ class DataPipeline:
                 if owner == self.source and not value:
                     problems.append(f"data.{key} is not set, it must be given with data.source={owner}.")
                 elif owner != self.source and value:
-                    problems.append(f"data.{key} is {value!r}, which has no effect with data.source={self.source}; "
-                                    f"{'take data=json' if owner == 'json' else 'remove it'}.")
+                    problems.append(
+                        f"data.{key} is {value!r}, which has no effect with data.source={self.source}; "
+                        f"{'take data=json' if owner == 'json' else 'remove it'}."
+                    )
         if problems:
             raise ConfigError(*problems)
         if self.source == "hub":
@@ -129,9 +144,17 @@ class DataPipeline:
         counts = {"num_skipped": file.num_skipped, "num_fixed": file.num_fixed, "num_duplicates": file.num_duplicates}
         if any(counts.values()):
             _log.warning("%s: %s", path, ", ".join(f"{name} {count}" for name, count in counts.items()))
-        return Split(file.examples, {**origin, "sha256": file.sha256, "squad_version": file.squad_version,
-                                     "num_examples": len(file.examples), **counts,
-                                     "problems": list(file.problems[:MAX_PROBLEMS])})
+        return Split(
+            file.examples,
+            {
+                **origin,
+                "sha256": file.sha256,
+                "squad_version": file.squad_version,
+                "num_examples": len(file.examples),
+                **counts,
+                "problems": list(file.problems[:MAX_PROBLEMS]),
+            },
+        )
 
 
 def _expand(file: str) -> Path:

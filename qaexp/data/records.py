@@ -84,8 +84,10 @@ def _decode(path: Path, content: bytes) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
-        raise DataError(f"{path}: line {line}, column {column}: the bytes are not UTF-8 ({error.reason}); "
-                        "is the file complete, and is it text?") from error
+        raise DataError(
+            f"{path}: line {line}, column {column}: the bytes are not UTF-8 ({error.reason}); "
+            "is the file complete, and is it text?"
+        ) from error
 
 
 def _parse(path: Path, text: str, line: int) -> Any:
@@ -93,8 +95,10 @@ def _parse(path: Path, text: str, line: int) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        raise DataError(f"{path}: line {line + error.lineno - 1}, column {error.colno}: this is not JSON "
-                        f"({error.msg}); is the file complete?") from error
+        raise DataError(
+            f"{path}: line {line + error.lineno - 1}, column {error.colno}: this is not JSON "
+            f"({error.msg}); is the file complete?"
+        ) from error
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise DataError(f"{path}: the JSON at line {line} is refused: {reason}; correct the file.") from error
@@ -124,8 +128,9 @@ def _nested(document: Any, faults: Faults) -> Iterator[Record]:
                 yield Record(innermost, title, context, question, is_flat=False)
 
 
-def _children(parent: dict[str, Any] | None, key: str, prefix: str,
-              faults: Faults) -> Iterator[tuple[dict[str, Any], str]]:
+def _children(
+    parent: dict[str, Any] | None, key: str, prefix: str, faults: Faults
+) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield the objects in a list with their prefixes; what is no list or no object counts as one skipped example."""
     items = None if parent is None else faults.items(parent, key, prefix)
     faults.num_skipped += items is None

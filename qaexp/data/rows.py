@@ -27,8 +27,15 @@ class Rows:
     null_position: Ints
 
 
-def lay_out(template: PairTemplate, windows: Windows, questions: tuple[EncodedTexts, Ints],
-            contexts: tuple[EncodedTexts, Ints], *, is_question_first: bool, with_types: bool) -> Rows:
+def lay_out(
+    template: PairTemplate,
+    windows: Windows,
+    questions: tuple[EncodedTexts, Ints],
+    contexts: tuple[EncodedTexts, Ints],
+    *,
+    is_question_first: bool,
+    with_types: bool,
+) -> Rows:
     """Lay out one row per window.
 
     All tokens stand once in a pool; a row is five stretches of it, so that one gather makes each column.
@@ -50,8 +57,9 @@ def lay_out(template: PairTemplate, windows: Windows, questions: tuple[EncodedTe
     example = windows.example_index
     begin[:, question_part] = template.num_specials + questions[0].indptr[questions[1][example]]
     counts[:, question_part] = windows.question_lengths[example]
-    begin[:, context_part] = (template.num_specials + len(questions[0].ids) + contexts[0].indptr[contexts[1][example]]
-                              + windows.begin)
+    begin[:, context_part] = (
+        template.num_specials + len(questions[0].ids) + contexts[0].indptr[contexts[1][example]] + windows.begin
+    )
     counts[:, context_part] = windows.end - windows.begin
 
     tokens = ranges(begin.ravel(), counts.ravel())
@@ -64,19 +72,26 @@ def lay_out(template: PairTemplate, windows: Windows, questions: tuple[EncodedTe
         offset_mapping=offsets[tokens],
         context_begin=part_begin[:, context_part],
         context_end=part_begin[:, context_part] + counts[:, context_part],
-        null_position=part_begin[:, 2 * template.null_part] + template.null_index)
+        null_position=part_begin[:, 2 * template.null_part] + template.null_index,
+    )
 
 
-def _pool(template: PairTemplate, questions: EncodedTexts, contexts: EncodedTexts, is_question_first: bool
-          ) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int32]]:
+def _pool(
+    template: PairTemplate, questions: EncodedTexts, contexts: EncodedTexts, is_question_first: bool
+) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int32]]:
     """Return ids, types and offsets of all special tokens, then all questions, then all contexts."""
     specials = np.array([id for part in template.specials for id in part], np.int32)
     special_types = np.array([type for part in template.special_types for type in part], np.uint8)
     question_type, context_type = template.text_types if is_question_first else template.text_types[::-1]
     ids = np.concatenate([specials, questions.ids, contexts.ids])
-    types = np.concatenate([special_types, np.full(len(questions.ids), question_type, np.uint8),
-                            np.full(len(contexts.ids), context_type, np.uint8)])
+    types = np.concatenate(
+        [
+            special_types,
+            np.full(len(questions.ids), question_type, np.uint8),
+            np.full(len(contexts.ids), context_type, np.uint8),
+        ]
+    )
     # Only tokens of the context have a place in it.
     offsets = np.zeros((len(ids), 2), np.int32)
-    offsets[len(ids) - len(contexts.ids):] = contexts.offsets
+    offsets[len(ids) - len(contexts.ids) :] = contexts.offsets
     return ids, types, offsets

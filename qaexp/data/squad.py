@@ -96,13 +96,23 @@ def read_squad_file(path: Path, on_bad: str = "fail") -> SquadFile:
         if example is not None and examples.setdefault(example.id, example) is not example:
             num_duplicates += 1
             if examples[example.id] != example:
-                faults.tell(f"{record.prefix}id", f"is {describe(example.id)}, which another question of the file has "
-                            "too; ids must be unique", is_fatal=True)
+                faults.tell(
+                    f"{record.prefix}id",
+                    f"is {describe(example.id)}, which another question of the file has too; ids must be unique",
+                    is_fatal=True,
+                )
     faults.raise_refused()
     if not examples:
         raise DataError(*faults.problems[:MAX_SHOWN], f"{path} holds no usable question; give a file that has some.")
-    return SquadFile(tuple(examples.values()), "v2" if is_v2 else "v1", hashlib.sha256(content).hexdigest(),
-                     faults.num_skipped, faults.num_fixed, num_duplicates, tuple(faults.problems))
+    return SquadFile(
+        tuple(examples.values()),
+        "v2" if is_v2 else "v1",
+        hashlib.sha256(content).hexdigest(),
+        faults.num_skipped,
+        faults.num_fixed,
+        num_duplicates,
+        tuple(faults.problems),
+    )
 
 
 def _example(record: Record, faults: Faults) -> Example | None:
@@ -125,8 +135,9 @@ def _answers(record: Record, faults: Faults) -> tuple[Answer, ...] | None:
     is_consistent = raw is not None and _is_consistent(record, len(raw), faults)
     if raw is None or record.context is None:
         return None
-    answers = [_answer(item, f"{record.prefix}answers[{index}].", record.context, faults)
-               for index, item in enumerate(raw)]
+    answers = [
+        _answer(item, f"{record.prefix}answers[{index}].", record.context, faults) for index, item in enumerate(raw)
+    ]
     found = tuple(answer for answer, _ in answers if answer is not None)
     if not is_consistent or len(found) < len(raw):
         return None

@@ -15,8 +15,9 @@ from qaexp.errors import ConfigError
 POLICIES = ("random", "stratified", "first", "answerable", "python_sample")
 
 
-def draw(examples: Sequence[Example], size: float | None, policy: str, seed: int, *,
-         key: str = "data.train_size") -> tuple[Example, ...]:
+def draw(
+    examples: Sequence[Example], size: float | None, policy: str, seed: int, *, key: str = "data.train_size"
+) -> tuple[Example, ...]:
     """Draw examples, each at most once, in the order in which they are drawn.
 
     For every policy but `python_sample` a smaller draw of the same seed is the beginning of a larger one.
@@ -64,11 +65,15 @@ def resolve_size(size: float | None, available: int, *, key: str = "size", kind:
         return available
     is_legal = not isinstance(size, bool) and math.isfinite(size) and size > 0 and (size < 1 or size == int(size))
     if not is_legal:
-        raise ConfigError(f"{key} is {size}, it must be a whole number of examples from 1 to {available}, a fraction "
-                          "between 0 and 1, or null for all.")
+        raise ConfigError(
+            f"{key} is {size}, it must be a whole number of examples from 1 to {available}, a fraction "
+            "between 0 and 1, or null for all."
+        )
     if size > available:
-        raise ConfigError(f"{key} is {size:.15g}, but there are {available} {kind} to draw from; take at most "
-                          f"{available}, or null for all.")
+        raise ConfigError(
+            f"{key} is {size:.15g}, but there are {available} {kind} to draw from; take at most "
+            f"{available}, or null for all."
+        )
     return max(1, math.floor(size * available + 0.5)) if size < 1 else int(size)
 
 

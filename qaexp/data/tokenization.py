@@ -82,14 +82,20 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerFast) -> None:
     way_out = "choose a checkpoint with a fast tokenizer of an encoder, for example model=minilm"
     problems = []
     if not tokenizer.is_fast:
-        problems.append(f"model.checkpoint: its tokenizer ({name}) is a slow one, which knows no character offsets, "
-                        f"and answers are cut out by them; {way_out} (it has a tokenizer.json).")
+        problems.append(
+            f"model.checkpoint: its tokenizer ({name}) is a slow one, which knows no character offsets, "
+            f"and answers are cut out by them; {way_out} (it has a tokenizer.json)."
+        )
     if tokenizer.cls_token_id is None:
-        problems.append(f"model.checkpoint: its tokenizer ({name}) has no CLS token, and the label of a feature "
-                        f"without an answer points there; {way_out}.")
+        problems.append(
+            f"model.checkpoint: its tokenizer ({name}) has no CLS token, and the label of a feature "
+            f"without an answer points there; {way_out}."
+        )
     if tokenizer.pad_token_id is None:
-        problems.append(f"model.checkpoint: its tokenizer ({name}) has no padding token, and the rows of a batch "
-                        f"differ in length; {way_out}.")
+        problems.append(
+            f"model.checkpoint: its tokenizer ({name}) has no padding token, and the rows of a batch "
+            f"differ in length; {way_out}."
+        )
     if problems:
         raise ConfigError(*problems)
 
@@ -129,19 +135,24 @@ def pair_template(backend: Tokenizer, cls_token_id: int) -> PairTemplate:
     """
     encoding = backend.encode(*_PROBES[0])
     parts = _special_parts(encoding)
-    specials, types = (tuple(tuple(values[i] for i in part) for part in parts)
-                       for values in (encoding.ids, encoding.type_ids))
+    specials, types = (
+        tuple(tuple(values[i] for i in part) for part in parts) for values in (encoding.ids, encoding.type_ids)
+    )
     null_part = next((number for number, part in enumerate(specials) if cls_token_id in part), None)
     if null_part is None:
-        raise ConfigError(f"model.checkpoint: its tokenizer does not put its CLS token (id {cls_token_id}) around "
-                          "a question and a context; choose an encoder's checkpoint, for example model=minilm.")
+        raise ConfigError(
+            f"model.checkpoint: its tokenizer does not put its CLS token (id {cls_token_id}) around "
+            "a question and a context; choose an encoder's checkpoint, for example model=minilm."
+        )
     text_types = encoding.type_ids[len(parts[0])], encoding.type_ids[parts[2].start - 1]
     template = PairTemplate(specials, types, text_types, null_part, specials[null_part].index(cls_token_id))
     for pair in _PROBES:
         alone = [backend.encode(text, add_special_tokens=False).ids for text in pair]
         if template.frame(*alone) != backend.encode(*pair).ids:
-            raise ConfigError("model.checkpoint: its tokenizer encodes a text in a pair otherwise than alone, so that "
-                              "windows cannot be cut; choose another checkpoint, for example model=minilm.")
+            raise ConfigError(
+                "model.checkpoint: its tokenizer encodes a text in a pair otherwise than alone, so that "
+                "windows cannot be cut; choose another checkpoint, for example model=minilm."
+            )
     return template
 
 
@@ -151,8 +162,10 @@ def _special_parts(encoding: Encoding) -> tuple[range, range, range]:
     first = [i for i, sequence in enumerate(sequence_ids) if sequence == 0]
     second = [i for i, sequence in enumerate(sequence_ids) if sequence == 1]
     if not first or not second or first[-1] > second[0]:
-        raise ConfigError("model.checkpoint: its tokenizer finds no tokens in a plain English question and text, or "
-                          "swaps them; choose another checkpoint, for example model=minilm.")
+        raise ConfigError(
+            "model.checkpoint: its tokenizer finds no tokens in a plain English question and text, or "
+            "swaps them; choose another checkpoint, for example model=minilm."
+        )
     return range(first[0]), range(first[-1] + 1, second[0]), range(second[-1] + 1, len(sequence_ids))
 
 
@@ -162,7 +175,7 @@ def encode_texts(backend: Tokenizer, texts: Sequence[str], *, with_offsets: bool
     lengths: list[int] = []
     ids, offsets = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
     for first in range(0, len(texts), _TEXTS_AT_ONCE):
-        encodings = encode(texts[first:first + _TEXTS_AT_ONCE], add_special_tokens=False)
+        encodings = encode(texts[first : first + _TEXTS_AT_ONCE], add_special_tokens=False)
         lengths += map(len, encodings)
         ids.append(_flat(encoding.ids for encoding in encodings))
         if with_offsets:

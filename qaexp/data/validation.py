@@ -161,8 +161,11 @@ class Faults:
             return
         count = len(self._refused)
         more = f", of which the first {MAX_SHOWN} are told above" if count > MAX_SHOWN else ""
-        advice = {"fail": ", or set data.on_bad=skip to leave faulty examples out or data.on_bad=fix to move answers "
-                          "that stand at one other place only",
-                  "fix": ", or set data.on_bad=skip to leave out what cannot be fixed", "skip": ""}[self.on_bad]
+        advice = {
+            "fail": ", or set data.on_bad=skip to leave faulty examples out or data.on_bad=fix to move answers "
+            "that stand at one other place only",
+            "fix": ", or set data.on_bad=skip to leave out what cannot be fixed",
+            "skip": "",
+        }[self.on_bad]
         faults = "1 fault" if count == 1 else f"{count} faults"
         raise DataError(*self._refused[:MAX_SHOWN], f"{self.file} has {faults}{more}: correct the file{advice}.")

@@ -29,8 +29,9 @@ class Windows:
     end: Ints
 
 
-def cut_windows(question_lengths: Ints, context_lengths: Ints, *, room: int, doc_stride: int,
-                from_the_end: bool = False) -> Windows:
+def cut_windows(
+    question_lengths: Ints, context_lengths: Ints, *, room: int, doc_stride: int, from_the_end: bool = False
+) -> Windows:
     """Cut contexts into windows as the overflow of a fast tokenizer does.
 
     A question is cut from the right only where it leaves a context that does not fit less than `doc_stride + 1` tokens,
@@ -72,8 +73,9 @@ def ranges(begin: Ints, counts: Ints) -> Ints:
     return np.repeat(begin - ends + counts, counts) + np.arange(total)
 
 
-def label_windows(offsets: NDArray[np.int32], begin: Ints, end: Ints, start_char: Ints, end_char: Ints
-                  ) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+def label_windows(
+    offsets: NDArray[np.int32], begin: Ints, end: Ints, start_char: Ints, end_char: Ints
+) -> tuple[Ints, Ints, NDArray[np.bool_]]:
     """Find the tokens of an answer in windows, by the rule of transformers' `run_qa.py`.
 
     A window holds the answer when its first token starts at or before `start_char` and its last one ends at or after
@@ -97,7 +99,7 @@ def label_windows(offsets: NDArray[np.int32], begin: Ints, end: Ints, start_char
     start, last = np.zeros_like(begin), np.zeros_like(begin)
     holders = np.flatnonzero(is_inside)
     for first in range(0, len(holders), _WINDOWS_AT_ONCE):
-        rows = holders[first:first + _WINDOWS_AT_ONCE]
+        rows = holders[first : first + _WINDOWS_AT_ONCE]
         counts = end[rows] - begin[rows]
         heads = np.cumsum(counts) - counts
         tokens, number = ranges(begin[rows], counts), ranges(np.zeros_like(counts), counts)

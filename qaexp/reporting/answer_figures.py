@@ -54,8 +54,12 @@ def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: 
     diffs = [row["null_score_diff"] for row in predictions if row["null_score_diff"] < NO_SPAN_DIFF]
     if curve is None or len(set(diffs)) < 2 or not is_number(summary.get("null_threshold")):
         return None
-    figure = new_figure("Null threshold", f"{run_name} · {len(predictions)} dev examples · nothing is answered where "
-                        "null_score_diff is above the threshold", height=5.6)
+    figure = new_figure(
+        "Null threshold",
+        f"{run_name} · {len(predictions)} dev examples · nothing is answered where "
+        "null_score_diff is above the threshold",
+        height=5.6,
+    )
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     rules = _rules(summary)
     low, high = _threshold_range(diffs, [value for _, value, _, _ in rules])
@@ -66,8 +70,15 @@ def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: 
         _, f1 = curve.at(value)
         fair = f", cross-fitted {summary['crossfit_f1']:.1f}" if name == "tuned" and summary.get("crossfit_f1") else ""
         upper.axvline(value, color=color, linewidth=1.2, linestyle="--")
-        upper.plot([value], [f1], marker=marker, color=color, linestyle="none", markersize=7,
-                   label=f"{name} {value:.2f}: f1 {f1:.1f}{fair}")
+        upper.plot(
+            [value],
+            [f1],
+            marker=marker,
+            color=color,
+            linestyle="none",
+            markersize=7,
+            label=f"{name} {value:.2f}: f1 {f1:.1f}{fair}",
+        )
     shown = [score for value in steps for score in curve.at(value)]
     upper.set(ylabel="score (%)", ylim=(max(min(shown) - 5, -2), min(max(shown) + 5, 102)))
     _null_histogram(lower, predictions, low, high)
@@ -81,19 +92,38 @@ def calibration(predictions: Sequence[Row], run_name: str) -> Figure | None:
     bins = confidence_bins(predictions)
     if not bins:
         return None
-    figure = new_figure("Calibration", f"{run_name} · {len(predictions)} dev examples · expected calibration error "
-                        f"{calibration_error(bins):.1f} points", height=5.6)
+    figure = new_figure(
+        "Calibration",
+        f"{run_name} · {len(predictions)} dev examples · expected calibration error "
+        f"{calibration_error(bins):.1f} points",
+        height=5.6,
+    )
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot([0, 100], [0, 100], color=GREY, linestyle="--", linewidth=1, label="as right as sure")
     sure, right = [found.confidence for found in bins], [found.exact.mean for found in bins]
-    upper.errorbar(sure, right, yerr=_arms([found.exact for found in bins]), color=BLUE, marker="o", capsize=3,
-                   linewidth=1.4, label="answers of like confidence, 95 % Wilson interval")
+    upper.errorbar(
+        sure,
+        right,
+        yerr=_arms([found.exact for found in bins]),
+        color=BLUE,
+        marker="o",
+        capsize=3,
+        linewidth=1.4,
+        label="answers of like confidence, 95 % Wilson interval",
+    )
     percent_axis(upper, "exact")
     width = 10
-    lower.bar([min(int(value // width), 9) * width + width / 2 for value in sure], [found.exact.num for found in bins],
-              width=width * 0.94, color=SKY)
-    lower.set(xlabel="confidence of the answer given: softmax over the n-best and no answer (%)", ylabel="answers",
-              xlim=(-1, 101))
+    lower.bar(
+        [min(int(value // width), 9) * width + width / 2 for value in sure],
+        [found.exact.num for found in bins],
+        width=width * 0.94,
+        color=SKY,
+    )
+    lower.set(
+        xlabel="confidence of the answer given: softmax over the n-best and no answer (%)",
+        ylabel="answers",
+        xlim=(-1, 101),
+    )
     legend_below(figure, upper, 2)
     return figure
 
@@ -108,11 +138,17 @@ def slices(rows: Sequence[Row], run_name: str) -> Figure | None:
         "question word": slice_means(scored, lambda row: str(row["question_word"]))[:MAX_GROUPS],
         "words of the answer": _ranged(scored, "answer_words", ANSWER_BOUNDS, {"0": "none"}),
         "words of the context": _ranged(scored, "context_words", CONTEXT_BOUNDS, {"0–99": "up to 99"}),
-        "windows": _ranged(scored, "num_windows", WINDOW_BOUNDS, {})}
-    figure = new_figure("Where it fails: f1 by slice", f"{run_name} · {overall.num} dev examples · 95 % Wilson "
-                        f"intervals · line: all examples, f1 {overall.mean:.1f}", height=6.4)
-    heights = [max(len(panels["question word"]), len(panels["words of the answer"])),
-               max(len(panels["words of the context"]), len(panels["windows"]))]
+        "windows": _ranged(scored, "num_windows", WINDOW_BOUNDS, {}),
+    }
+    figure = new_figure(
+        "Where it fails: f1 by slice",
+        f"{run_name} · {overall.num} dev examples · 95 % Wilson intervals · line: all examples, f1 {overall.mean:.1f}",
+        height=6.4,
+    )
+    heights = [
+        max(len(panels["question word"]), len(panels["words of the answer"])),
+        max(len(panels["words of the context"]), len(panels["windows"])),
+    ]
     for axes, (name, groups) in zip(figure.subplots(2, 2, height_ratios=heights).flat, panels.items(), strict=True):
         _draw_groups(axes, name, groups, overall.mean)
     return figure
@@ -140,8 +176,15 @@ def _threshold_range(diffs: Sequence[float], rules: Sequence[float]) -> tuple[fl
 def _null_histogram(axes: Axes, predictions: Sequence[Row], low: float, high: float) -> None:
     for name, has_ans, color in (("has_ans", True, PURPLE), ("no_ans", False, ORANGE)):
         diffs = [row["null_score_diff"] for row in predictions if bool(row["golds"]) == has_ans]
-        axes.hist([diff for diff in diffs if low <= diff <= high], bins=40, range=(low, high), histtype="stepfilled",
-                  alpha=0.45, color=color, label=f"{name} ({len(diffs)})")
+        axes.hist(
+            [diff for diff in diffs if low <= diff <= high],
+            bins=40,
+            range=(low, high),
+            histtype="stepfilled",
+            alpha=0.45,
+            color=color,
+            label=f"{name} ({len(diffs)})",
+        )
     axes.set(xlabel="null threshold, null_score_diff (logits)", ylabel="examples")
     axes.legend(loc="upper right")
 
@@ -157,8 +200,9 @@ def _ranged(rows: Sequence[Row], column: str, bounds: Sequence[int], names: Mapp
 def _draw_groups(axes: Axes, name: str, groups: Sequence[Group], overall: float) -> None:
     rows = range(len(groups))
     axes.axvline(overall, color=GREY, linewidth=1, linestyle="--")
-    axes.errorbar([found.mean for found in groups], rows, xerr=_arms(groups), color=BLUE, fmt="o", capsize=3,
-                  linewidth=1.4)
+    axes.errorbar(
+        [found.mean for found in groups], rows, xerr=_arms(groups), color=BLUE, fmt="o", capsize=3, linewidth=1.4
+    )
     axes.set_yticks(rows, [label(found.label, 18) for found in groups])
     axes.set(title=name, xlim=(-3, 103), ylim=(len(groups) - 0.4, -0.6))
     axes.grid(axis="y", color=PALE)

@@ -131,8 +131,9 @@ def running_mean(points: Sequence[Point], window: int) -> list[Point]:
     [(2, 2.0), (3, 4.0)]
     """
     values = [value for _, value in points]
-    return [(points[end - 1][0], math.fsum(values[end - window:end]) / window)
-            for end in range(window, len(points) + 1)]
+    return [
+        (points[end - 1][0], math.fsum(values[end - window : end]) / window) for end in range(window, len(points) + 1)
+    ]
 
 
 def xy(points: Sequence[Point]) -> tuple[list[float], list[float]]:

@@ -35,20 +35,31 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
     predictions = run.predictions()
     history = run.history()
     return _template().render(
-        name=run.config.get("name") or run.path.name, run=run.run, collapsed=is_collapsed(summary, run.flags),
-        look_at=what_to_look_at(summary, run.flags), scores=score_rows(summary), facts=facts(summary),
+        name=run.config.get("name") or run.path.name,
+        run=run.run,
+        collapsed=is_collapsed(summary, run.flags),
+        look_at=what_to_look_at(summary, run.flags),
+        scores=score_rows(summary),
+        facts=facts(summary),
         pictures=[(name, base64.b64encode(data).decode("ascii")) for name, data in pictures.items()],
-        columns=list(history[0]) if history else [], history=history, config=list(_leaves(run.config)),
-        errors=worst_errors(predictions.rows, run.contexts()), num_predictions=len(predictions.rows),
-        num_torn=predictions.num_torn, num_errors=sum(row["exact"] < 100 for row in predictions.rows))
+        columns=list(history[0]) if history else [],
+        history=history,
+        config=list(_leaves(run.config)),
+        errors=worst_errors(predictions.rows, run.contexts()),
+        num_predictions=len(predictions.rows),
+        num_torn=predictions.num_torn,
+        num_errors=sum(row["exact"] < 100 for row in predictions.rows),
+    )
 
 
 def worst_errors(predictions: Sequence[Row], contexts: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the answers with the lowest f1, the surest first, each with the context around the best span."""
     wrong = [row for row in predictions if row["f1"] < 100]
     wrong.sort(key=lambda row: (row["f1"], -abs(row["null_score_diff"]), row["id"]))
-    return [{**row, "golds": list(dict.fromkeys(row["golds"])),
-             "excerpt": excerpt(contexts.get(row["paragraph"], ""), row)} for row in wrong[:NUM_ERRORS]]
+    return [
+        {**row, "golds": list(dict.fromkeys(row["golds"])), "excerpt": excerpt(contexts.get(row["paragraph"], ""), row)}
+        for row in wrong[:NUM_ERRORS]
+    ]
 
 
 def excerpt(context: str, prediction: Row) -> dict[str, str]:
@@ -60,8 +71,11 @@ def excerpt(context: str, prediction: Row) -> dict[str, str]:
     best = prediction["n_best"][0] if prediction["n_best"] else {"start_char": 0, "end_char": 0}
     begin, end = best["start_char"], best["end_char"]
     low, high = max(begin - EXCERPT_CHARS, 0), end + EXCERPT_CHARS
-    return {"before": ("…" if low else "") + context[low:begin], "span": context[begin:end],
-            "after": context[end:high] + ("…" if high < len(context) else "")}
+    return {
+        "before": ("…" if low else "") + context[low:begin],
+        "span": context[begin:end],
+        "after": context[end:high] + ("…" if high < len(context) else ""),
+    }
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -81,7 +95,12 @@ def _shown(value: Any) -> str:
 @cache
 def _template() -> Template:
     folder = Path(__file__).parent
-    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters.update(shown=_shown, number=number, visible=visible)
     return environment.get_template("page.html.jinja")

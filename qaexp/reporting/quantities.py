@@ -41,8 +41,11 @@ def threshold_curve(predictions: Sequence[Row]) -> ThresholdCurve | None:
     if not predictions or any("span_f1" not in row for row in predictions):
         return None
     empty = [0.0 if row["golds"] else 100.0 for row in predictions]
-    spans = sorted((row["null_score_diff"], row["span_exact"] - none, row["span_f1"] - none)
-                   for row, none in zip(predictions, empty, strict=True) if row["null_score_diff"] < NO_SPAN_DIFF)
+    spans = sorted(
+        (row["null_score_diff"], row["span_exact"] - none, row["span_f1"] - none)
+        for row, none in zip(predictions, empty, strict=True)
+        if row["null_score_diff"] < NO_SPAN_DIFF
+    )
     thresholds, exact, f1 = [-math.inf], [math.fsum(empty)], [math.fsum(empty)]
     for diff, exact_gain, f1_gain in spans:
         if diff != thresholds[-1]:
@@ -118,8 +121,11 @@ def confidence_bins(predictions: Sequence[Row], num_bins: int = 10) -> list[Conf
     for row in predictions:
         sure = confidence(row)
         bins[min(int(sure * num_bins), num_bins - 1)].append((100 * sure, row["exact"]))
-    return [ConfidenceBin(math.fsum(sure for sure, _ in found) / len(found), group("", [exact for _, exact in found]))
-            for found in bins if found]
+    return [
+        ConfidenceBin(math.fsum(sure for sure, _ in found) / len(found), group("", [exact for _, exact in found]))
+        for found in bins
+        if found
+    ]
 
 
 def calibration_error(bins: Sequence[ConfidenceBin]) -> float:

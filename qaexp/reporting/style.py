@@ -27,12 +27,35 @@ _FONT = "DejaVu Sans"
 _MISSING_GLYPH = "\u25a1"
 
 LOOK: Mapping[str, Any] = {
-    "axes.axisbelow": True, "axes.edgecolor": GREY, "axes.grid": True, "axes.labelcolor": INK, "axes.labelsize": 10,
-    "axes.spines.right": False, "axes.spines.top": False, "axes.titlelocation": "left", "axes.titlesize": 10.5,
-    "axes.titlecolor": INK, "figure.facecolor": "white", "font.family": _FONT, "font.size": 10, "grid.color": PALE,
-    "grid.linewidth": 0.7, "legend.fontsize": 9, "legend.frameon": False, "lines.linewidth": 1.8, "lines.markersize": 5,
-    "savefig.dpi": DPI, "text.color": INK, "text.parse_math": False, "xtick.color": GREY, "xtick.labelcolor": INK,
-    "xtick.labelsize": 9, "ytick.color": GREY, "ytick.labelcolor": INK, "ytick.labelsize": 9}
+    "axes.axisbelow": True,
+    "axes.edgecolor": GREY,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 10,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10.5,
+    "axes.titlecolor": INK,
+    "figure.facecolor": "white",
+    "font.family": _FONT,
+    "font.size": 10,
+    "grid.color": PALE,
+    "grid.linewidth": 0.7,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "savefig.dpi": DPI,
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": GREY,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": 9,
+    "ytick.color": GREY,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": 9,
+}
 
 
 @contextmanager

@@ -19,14 +19,17 @@ Numbers = Mapping[str, Any]
 def score_rows(summary: Numbers) -> list[tuple[str, list[Any]]]:
     """Return the scores under each threshold rule: name, then exact, f1, has_ans_f1, no_ans_f1 and threshold."""
     get = summary.get
-    rows = [("default", [get("exact"), get("f1"), get("has_ans_f1"), get("no_ans_f1"), 0.0]),
-            ("cross-fitted", [get("crossfit_exact"), get("crossfit_f1"), None, None, None]),
-            ("oracle", [get("best_exact"), get("best_f1"), None, None, get("best_f1_thresh")])]
+    rows = [
+        ("default", [get("exact"), get("f1"), get("has_ans_f1"), get("no_ans_f1"), 0.0]),
+        ("cross-fitted", [get("crossfit_exact"), get("crossfit_f1"), None, None, None]),
+        ("oracle", [get("best_exact"), get("best_f1"), None, None, get("best_f1_thresh")]),
+    ]
     if get("null_threshold") is None:
         rows = rows[:1]
     if get("test_f1") is not None:
-        rows.append(("test file, default", [get(f"test_{name}") for name in ("exact", "f1", "has_ans_f1", "no_ans_f1")]
-                     + [0.0]))
+        rows.append(
+            ("test file, default", [get(f"test_{name}") for name in ("exact", "f1", "has_ans_f1", "no_ans_f1")] + [0.0])
+        )
     return rows
 
 
@@ -37,10 +40,17 @@ def facts(summary: Numbers) -> list[tuple[str, str]]:
     found = [
         ("kept epoch", f"{kept:g} (best: {best:g}, f1 {number(get('best_epoch_f1'))})" if kept and best else None),
         ("null threshold", f"{threshold:.2f}, stored with the model" if threshold is not None else None),
-        ("training", f"{number(get('num_train_examples'), 0)} examples, {number(get('num_steps'), 0)} steps, "
-                     f"loss {number(get('train_loss'), 3)}, train accuracy {number(get('train_accuracy'))} %"),
-        ("time", f"{number(get('total_seconds'), 0)} s in all, {number(get('train_seconds'), 0)} s training "
-                 f"({number(get('tokens_per_second'), 0)} tokens/s), {number(get('eval_seconds'), 0)} s evaluation")]
+        (
+            "training",
+            f"{number(get('num_train_examples'), 0)} examples, {number(get('num_steps'), 0)} steps, "
+            f"loss {number(get('train_loss'), 3)}, train accuracy {number(get('train_accuracy'))} %",
+        ),
+        (
+            "time",
+            f"{number(get('total_seconds'), 0)} s in all, {number(get('train_seconds'), 0)} s training "
+            f"({number(get('tokens_per_second'), 0)} tokens/s), {number(get('eval_seconds'), 0)} s evaluation",
+        ),
+    ]
     return [(name, value) for name, value in found if value is not None]
 
 
@@ -54,8 +64,14 @@ def summary_table(summary: Numbers, flags: Sequence[Numbers], directory: Path) -
     """
     collapsed = is_collapsed(summary, flags)
     title = "NULL COLLAPSE: the run answers nothing" if collapsed else "dev scores in percent"
-    table = Table(title=Text(title, style="bold red" if collapsed else "bold"), title_justify="left", box=None,
-                  header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(
+        title=Text(title, style="bold red" if collapsed else "bold"),
+        title_justify="left",
+        box=None,
+        header_style="dim",
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )
     table.add_column("null threshold rule")
     for name in ("exact", "f1", "has_ans f1", "no_ans f1", "threshold"):
         table.add_column(name, justify="right")

@@ -33,22 +33,30 @@ def what_to_look_at(summary: Numbers, flags: Sequence[Numbers] = ()) -> list[str
 
 def _flagged(summary: Numbers, flags: Sequence[Numbers]) -> Iterator[str]:
     if is_collapsed(summary, flags):
-        yield (f"every prediction is empty: f1 {number(summary.get('f1'))} is the share of questions without an "
-               "answer, no skill")
+        yield (
+            f"every prediction is empty: f1 {number(summary.get('f1'))} is the share of questions without an "
+            "answer, no skill"
+        )
     for flag in flags:
         yield f"{flag.get('name')}: {flag.get('advice')}"
 
 
 def _seen(summary: Numbers) -> Iterator[str]:
     if _gap(summary, "crossfit_f1", "f1") >= THRESHOLD_GAIN:
-        yield (f"the null threshold: cross-fitted it gives f1 {number(summary['crossfit_f1'])} instead of "
-               f"{number(summary['f1'])} (plots/threshold.png); qaexp answer uses the tuned one")
+        yield (
+            f"the null threshold: cross-fitted it gives f1 {number(summary['crossfit_f1'])} instead of "
+            f"{number(summary['f1'])} (plots/threshold.png); qaexp answer uses the tuned one"
+        )
     if _gap(summary, "train_accuracy", "exact") >= OVERFIT_GAP:
-        yield (f"the gap between train accuracy {number(summary['train_accuracy'])} and dev exact "
-               f"{number(summary['exact'])}: more examples or fewer epochs (plots/train_accuracy.png)")
+        yield (
+            f"the gap between train accuracy {number(summary['train_accuracy'])} and dev exact "
+            f"{number(summary['exact'])}: more examples or fewer epochs (plots/train_accuracy.png)"
+        )
     if _gap(summary, "best_epoch_f1", "f1") >= THRESHOLD_GAIN:
-        yield (f"epoch {summary.get('best_epoch'):g} was better (f1 {number(summary['best_epoch_f1'])}): "
-               "trainer.keep=best keeps it")
+        yield (
+            f"epoch {summary.get('best_epoch'):g} was better (f1 {number(summary['best_epoch_f1'])}): "
+            "trainer.keep=best keeps it"
+        )
 
 
 def number(value: Any, digits: int = 1) -> str:

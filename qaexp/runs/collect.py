@@ -162,8 +162,9 @@ def _collect_run(path: Path) -> Collection:
 
 
 def _joined(collections: list[Collection]) -> Collection:
-    return Collection([run for found in collections for run in found.runs],
-                      [skip for found in collections for skip in found.skipped])
+    return Collection(
+        [run for found in collections for run in found.runs], [skip for found in collections for skip in found.skipped]
+    )
 
 
 def _is_run(path: Path) -> bool:

@@ -15,8 +15,15 @@ SCHEMA_VERSION = 1
 
 STAGES = ("data", "features", "model", "training", "evaluation", "report")
 STATES = ("running", "completed", "failed", "preempted")
-FLAGS = ("null_collapse", "zero_learning_rate", "loss_spike", "gradient_explosion", "overfit_gap", "loss_not_falling",
-         "not_finite")
+FLAGS = (
+    "null_collapse",
+    "zero_learning_rate",
+    "loss_spike",
+    "gradient_explosion",
+    "overfit_gap",
+    "loss_not_falling",
+    "not_finite",
+)
 
 HYDRA = ".hydra"
 LOCK = ".lock"
@@ -43,16 +50,54 @@ MANIFEST = "MANIFEST.json"
 RESULTS = (CONFIG, ENVIRONMENT, DATA, METRICS, HISTORY, PREDICTIONS, CONTEXTS, SCORES, LOGITS, MODEL)
 """What the manifest covers; `MODEL` is a folder."""
 
-REBUILT = (SUMMARY, MANIFEST, DATA, METRICS, TIMINGS, HISTORY, PREDICTIONS, CONTEXTS, SCORES, LOGITS, MODEL, PLOTS,
-           REPORT)
+REBUILT = (
+    SUMMARY,
+    MANIFEST,
+    DATA,
+    METRICS,
+    TIMINGS,
+    HISTORY,
+    PREDICTIONS,
+    CONTEXTS,
+    SCORES,
+    LOGITS,
+    MODEL,
+    PLOTS,
+    REPORT,
+)
 """What an attempt that starts over takes away first: all but the logs, the checkpoints and what the start writes."""
 
 SUMMARY_KEYS = (
-    "exact", "f1", "has_ans_exact", "has_ans_f1", "no_ans_exact", "no_ans_f1",
-    "best_exact", "best_exact_thresh", "best_f1", "best_f1_thresh", "crossfit_exact", "crossfit_f1", "null_threshold",
-    "kept_epoch", "best_epoch", "best_epoch_f1", "train_loss", "train_accuracy",
-    "num_train_examples", "num_train_features", "num_dev_examples", "num_dev_features", "num_steps",
-    "train_seconds", "eval_seconds", "total_seconds", "tokens_per_second", "padding_share", "mfu", "peak_memory_mib",
+    "exact",
+    "f1",
+    "has_ans_exact",
+    "has_ans_f1",
+    "no_ans_exact",
+    "no_ans_f1",
+    "best_exact",
+    "best_exact_thresh",
+    "best_f1",
+    "best_f1_thresh",
+    "crossfit_exact",
+    "crossfit_f1",
+    "null_threshold",
+    "kept_epoch",
+    "best_epoch",
+    "best_epoch_f1",
+    "train_loss",
+    "train_accuracy",
+    "num_train_examples",
+    "num_train_features",
+    "num_dev_examples",
+    "num_dev_features",
+    "num_steps",
+    "train_seconds",
+    "eval_seconds",
+    "total_seconds",
+    "tokens_per_second",
+    "padding_share",
+    "mfu",
+    "peak_memory_mib",
     "manifest_sha256",
 )
 """Every key of summary.json in its order; `test_` before the name of a metric is legal too."""

@@ -12,14 +12,29 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("qaexp", "torch", "transformers", "tokenizers", "datasets", "accelerate", "safetensors", "huggingface_hub",
-            "hydra-core", "omegaconf", "numpy", "pandas", "pyarrow", "matplotlib")
+PACKAGES = (
+    "qaexp",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "datasets",
+    "accelerate",
+    "safetensors",
+    "huggingface_hub",
+    "hydra-core",
+    "omegaconf",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+)
 _GIT_SECONDS = 5.0
 _GIT = ("git", "-c", "core.fsmonitor=false")
 
 
-def describe_environment(command_line: Sequence[str], *, device: Mapping[str, Any], threads: int | None,
-                         determinism: Mapping[str, Any]) -> dict[str, Any]:
+def describe_environment(
+    command_line: Sequence[str], *, device: Mapping[str, Any], threads: int | None, determinism: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the content of env.json.
 
     Args:
@@ -37,7 +52,8 @@ def describe_environment(command_line: Sequence[str], *, device: Mapping[str, An
         "device": dict(device),
         "threads": threads,
         "determinism": dict(determinism),
-        "machine": describe_machine()}
+        "machine": describe_machine(),
+    }
 
 
 def package_versions(names: Sequence[str]) -> dict[str, str | None]:
@@ -54,8 +70,13 @@ def package_versions(names: Sequence[str]) -> dict[str, str | None]:
 def describe_machine() -> dict[str, Any]:
     """Return host, operating system and CPU."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"host": platform.node(), "system": platform.platform(), "cpu": _cpu_model(), "num_cpus": os.cpu_count(),
-            "num_usable_cpus": usable}
+    return {
+        "host": platform.node(),
+        "system": platform.platform(),
+        "cpu": _cpu_model(),
+        "num_cpus": os.cpu_count(),
+        "num_usable_cpus": usable,
+    }
 
 
 def describe_repository(folder: Path) -> dict[str, Any] | None:
@@ -71,8 +92,11 @@ def describe_repository(folder: Path) -> dict[str, Any] | None:
     diff = _git(folder, "diff", "--no-ext-diff", "--no-textconv", "--binary", "HEAD")
     if commit is None or diff is None:
         return None
-    return {"commit": commit.decode().strip(), "dirty": diff != b"",
-            "diff_sha256": hashlib.sha256(diff).hexdigest() if diff else None}
+    return {
+        "commit": commit.decode().strip(),
+        "dirty": diff != b"",
+        "diff_sha256": hashlib.sha256(diff).hexdigest() if diff else None,
+    }
 
 
 def _git(folder: Path, *words: str) -> bytes | None:
@@ -80,8 +104,15 @@ def _git(folder: Path, *words: str) -> bytes | None:
     # Reading must not write: git would refresh its index.
     environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     try:
-        done = subprocess.run([*_GIT, *words], cwd=folder, env=environ, stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=_GIT_SECONDS, check=True)
+        done = subprocess.run(
+            [*_GIT, *words],
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_GIT_SECONDS,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout

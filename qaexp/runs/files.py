@@ -148,7 +148,7 @@ class Appender:
         with storage_errors(self.path, len(data)):
             _point("append", self.path)
             while data:
-                data = data[self._file.write(data):]
+                data = data[self._file.write(data) :]
             _point("appended", self.path)
 
     def close(self) -> None:
@@ -169,7 +169,8 @@ def storage_errors(path: Path, num_bytes: int | None = None) -> Iterator[None]:
         needed = "" if num_bytes is None else f" ({num_bytes} bytes needed)"
         raise StorageError(
             f"{path}: cannot be written{needed}: {error.strerror or error}; free space or choose a folder that may be "
-            "written, then run the same command again") from error
+            "written, then run the same command again"
+        ) from error
 
 
 def _write_temp(temp: Path, path: Path, data: bytes) -> None:

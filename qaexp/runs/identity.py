@@ -58,8 +58,9 @@ class Identity:
         return {key: (stored.get(key), now.get(key)) for key in keys if stored.get(key) != now.get(key)}
 
 
-def identify(config: Mapping[str, Any], neutral: Collection[str], data: Mapping[str, Any],
-             weights: Mapping[str, Any]) -> Identity:
+def identify(
+    config: Mapping[str, Any], neutral: Collection[str], data: Mapping[str, Any], weights: Mapping[str, Any]
+) -> Identity:
     """Return the identity of a run of `config` (resolved, JSON-able) on this data with these weights.
 
     Args:

@@ -109,8 +109,9 @@ def _lock(descriptor: int, directory: Path, *, steal: bool) -> None:
         if not steal or _is_here(owner):
             raise _busy(directory, owner) from None
     except OSError as error:
-        raise StorageError(f"{directory}: its file system knows no locks ({error.strerror}); choose a folder on "
-                           "another one") from error
+        raise StorageError(
+            f"{directory}: its file system knows no locks ({error.strerror}); choose a folder on another one"
+        ) from error
 
 
 def _wait_for_owner(descriptor: int) -> dict[str, Any]:

@@ -13,8 +13,10 @@ _CHUNK_BYTES = 2**20
 
 def describe_files(directory: Path) -> dict[str, Any]:
     """Return the manifest of a run directory, names with forward slashes in the order of the schema."""
-    files = {path.relative_to(directory).as_posix(): {"sha256": sha256_of(path), "size": path.stat().st_size}
-             for path in result_files(directory)}
+    files = {
+        path.relative_to(directory).as_posix(): {"sha256": sha256_of(path), "size": path.stat().st_size}
+        for path in result_files(directory)
+    }
     return {"schema_version": SCHEMA_VERSION, "files": files}
 
 

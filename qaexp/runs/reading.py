@@ -47,8 +47,10 @@ def read_bytes(path: Path, limit: int = MAX_JSON_BYTES) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 raise IntegrityError(f"{path}: not a regular file; refused")
             if status.st_size > limit:
-                raise IntegrityError(f"{path}: {status.st_size // MEBIBYTE} MiB, more than the {limit // MEBIBYTE} MiB "
-                                     "that such a file may have; refused")
+                raise IntegrityError(
+                    f"{path}: {status.st_size // MEBIBYTE} MiB, more than the {limit // MEBIBYTE} MiB "
+                    "that such a file may have; refused"
+                )
             return file.read(limit)
     except FileNotFoundError:
         raise
@@ -105,8 +107,10 @@ def read_table(path: Path, text_columns: tuple[str, ...]) -> list[dict[str, Any]
     """Return the rows of a CSV file; cells are numbers or None, but texts in columns that begin with a given word."""
     try:
         rows = csv_rows(read_text(path, MAX_TABLE_BYTES))
-        return [{name: cell if name.startswith(text_columns) else _number(cell) for name, cell in row.items()}
-                for row in rows]
+        return [
+            {name: cell if name.startswith(text_columns) else _number(cell) for name, cell in row.items()}
+            for row in rows
+        ]
     except IntegrityError:
         raise
     except ValueError as error:

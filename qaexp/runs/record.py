@@ -22,10 +22,23 @@ class RunRecord:
         self._path = directory / RUN
         self._mutex = threading.Lock()
         self._content: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION, "run_id": identity.run_id, "state": "running", "stage": None,
-            "attempt": attempt, "started": now, "updated": now, "ended": None, **this_process(), "heartbeat": now,
-            "error": None, "identity": identity.sha256, "inputs": identity.inputs, "code_hash": code_hash(),
-            "threads": threads, "flags": []}
+            "schema_version": SCHEMA_VERSION,
+            "run_id": identity.run_id,
+            "state": "running",
+            "stage": None,
+            "attempt": attempt,
+            "started": now,
+            "updated": now,
+            "ended": None,
+            **this_process(),
+            "heartbeat": now,
+            "error": None,
+            "identity": identity.sha256,
+            "inputs": identity.inputs,
+            "code_hash": code_hash(),
+            "threads": threads,
+            "flags": [],
+        }
         self.update()
 
     def update(self, **changes: Any) -> None:

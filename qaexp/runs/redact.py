@@ -14,8 +14,10 @@ REDACTED = "<redacted>"
 MIN_SECRET_LENGTH = 8
 """A shorter value is replaced where its key says so, not wherever the same characters stand."""
 
-_SECRET_KEY = (r"(?:[\w.\-]*?[_.\-])?(?:token|secret|password|passwd|passphrase|credentials?|bearer|authorization|"
-               r"(?:api|access|private|secret|signing|encryption)[_-]?key)")
+_SECRET_KEY = (
+    r"(?:[\w.\-]*?[_.\-])?(?:token|secret|password|passwd|passphrase|credentials?|bearer|authorization|"
+    r"(?:api|access|private|secret|signing|encryption)[_-]?key)"
+)
 _KEY = re.compile(_SECRET_KEY, re.IGNORECASE)
 _LEFT = rf"(?P<key>(?<![\w.\-])(?:{_SECRET_KEY}|[\w.]*\benv_set\.\w+))"
 _RIGHT = r"(?P<value>\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&\"'}\]]+)"

@@ -60,8 +60,10 @@ def check_schema_version(directory: Path, record: dict[str, Any]) -> None:
     if not isinstance(version, int):
         raise IntegrityError(f"{directory / RUN}: schema_version is {version!r}, not a number; {_WAY_OUT}")
     if version > SCHEMA_VERSION:
-        raise ConfigError(f"{directory}: made by a newer qaexp (schema_version {version}, this one knows "
-                          f"{SCHEMA_VERSION}); upgrade qaexp")
+        raise ConfigError(
+            f"{directory}: made by a newer qaexp (schema_version {version}, this one knows "
+            f"{SCHEMA_VERSION}); upgrade qaexp"
+        )
 
 
 def clear(directory: Path) -> None:
@@ -71,8 +73,9 @@ def clear(directory: Path) -> None:
         BusyError: When another process has completed the run since it was looked at.
     """
     if (directory / SUMMARY).exists():
-        raise BusyError(f"{directory}: another process has just completed this run; run the same command again to see "
-                        "its result")
+        raise BusyError(
+            f"{directory}: another process has just completed this run; run the same command again to see its result"
+        )
     remove_temps(directory)
     for name in REBUILT:
         remove(directory / name)

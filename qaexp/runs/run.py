@@ -40,9 +40,18 @@ class Run:
 
     log = LOGGER
 
-    def __init__(self, directory: Path, *, config: Mapping[str, Any], identity: Identity,
-                 environment: Mapping[str, Any], hydra_files: Mapping[str, str] | None = None,
-                 threads: int | None = None, is_main: bool = True, steal_lock: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        config: Mapping[str, Any],
+        identity: Identity,
+        environment: Mapping[str, Any],
+        hydra_files: Mapping[str, str] | None = None,
+        threads: int | None = None,
+        is_main: bool = True,
+        steal_lock: bool = False,
+    ) -> None:
         """Describe the run; nothing is touched before the body starts.
 
         Args:
@@ -86,8 +95,9 @@ class Run:
                 raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Write how the run ended, and let go of the directory."""
         if not self.is_main:
             return
@@ -192,8 +202,9 @@ class Run:
         previous = check_same_run(self.directory, self._identity)
         check_heartbeat(self.directory, previous, utc_now(), steal=self._steal_lock)
         clear(self.directory)
-        self._record = RunRecord(self.directory, self._identity, attempt=previous.get("attempt", 0) + 1,
-                                 threads=self._threads)
+        self._record = RunRecord(
+            self.directory, self._identity, attempt=previous.get("attempt", 0) + 1, threads=self._threads
+        )
         self._debug_log = self._stack.enter_context(open_logs(self.directory, self._redactor))
         self._stack.callback(self._records.close)
         self._stack.enter_context(heartbeat(self._record.beat))

@@ -33,9 +33,16 @@ Columns = dict[str, list[Any]]
 
 
 def tokenize(columns: Columns, tokenizer: PreTrainedTokenizerFast, padding: str | bool) -> Any:
-    return tokenizer([question.lstrip() for question in columns["question"]], columns["context"],
-                     truncation="only_second", max_length=MAX_LENGTH, stride=DOC_STRIDE, padding=padding,
-                     return_overflowing_tokens=True, return_offsets_mapping=True)
+    return tokenizer(
+        [question.lstrip() for question in columns["question"]],
+        columns["context"],
+        truncation="only_second",
+        max_length=MAX_LENGTH,
+        stride=DOC_STRIDE,
+        padding=padding,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+    )
 
 
 def prepare_train_features(columns: Columns, tokenizer: PreTrainedTokenizerFast, padding: str | bool) -> Any:
@@ -51,8 +58,9 @@ def prepare_train_features(columns: Columns, tokenizer: PreTrainedTokenizerFast,
     return encoding
 
 
-def label(offsets: list[tuple[int, int]], sequence_ids: list[int | None], answers: Columns, null: int
-          ) -> tuple[int, int]:
+def label(
+    offsets: list[tuple[int, int]], sequence_ids: list[int | None], answers: Columns, null: int
+) -> tuple[int, int]:
     if not answers["answer_start"]:
         return null, null
     start_char = answers["answer_start"][0]
@@ -79,25 +87,44 @@ def prepare_validation_features(columns: Columns, tokenizer: PreTrainedTokenizer
     for row in range(len(encoding["input_ids"])):
         sequence_ids = encoding.sequence_ids(row)
         encoding["example_id"].append(columns["id"][sources[row]])
-        encoding["offset_mapping"][row] = [pair if sequence_ids[place] == 1 else None
-                                           for place, pair in enumerate(encoding["offset_mapping"][row])]
+        encoding["offset_mapping"][row] = [
+            pair if sequence_ids[place] == 1 else None for place, pair in enumerate(encoding["offset_mapping"][row])
+        ]
     return encoding
 
 
 def table(examples: tuple[Example, ...]) -> datasets.Dataset:
-    return datasets.Dataset.from_list([
-        {"id": example.id, "context": example.context, "question": example.question,
-         "answers": {"text": list(example.golds), "answer_start": [answer.start_char for answer in example.answers]}}
-        for example in examples])
+    return datasets.Dataset.from_list(
+        [
+            {
+                "id": example.id,
+                "context": example.context,
+                "question": example.question,
+                "answers": {
+                    "text": list(example.golds),
+                    "answer_start": [answer.start_char for answer in example.answers],
+                },
+            }
+            for example in examples
+        ]
+    )
 
 
 def mapped(dataset: datasets.Dataset, prepare: Callable[..., Any], **arguments: Any) -> datasets.Dataset:
-    return dataset.map(prepare, batched=True, remove_columns=dataset.column_names, fn_kwargs=arguments,
-                       keep_in_memory=True, load_from_cache_file=False, new_fingerprint=f"benchmark{time.time_ns()}")
+    return dataset.map(
+        prepare,
+        batched=True,
+        remove_columns=dataset.column_names,
+        fn_kwargs=arguments,
+        keep_in_memory=True,
+        load_from_cache_file=False,
+        new_fingerprint=f"benchmark{time.time_ns()}",
+    )
 
 
-def compare(train: Features, dev: Features, peers: tuple[datasets.Dataset, ...], dev_examples: tuple[Example, ...]
-            ) -> str:
+def compare(
+    train: Features, dev: Features, peers: tuple[datasets.Dataset, ...], dev_examples: tuple[Example, ...]
+) -> str:
     """Raise on the first difference; return what was compared."""
     for features, peer in zip((train, dev), peers, strict=True):
         for name in ("input_ids", "token_type_ids"):
@@ -112,8 +139,10 @@ def compare(train: Features, dev: Features, peers: tuple[datasets.Dataset, ...],
     assert [dev_examples[index].id for index in dev.example_index] == peers[1]["example_id"][:]
     offsets = [pair or [0, 0] for pair in chain.from_iterable(peers[1]["offset_mapping"])]
     assert np.array_equal(dev.offset_mapping, np.array(offsets))
-    return (f"{len(train) + len(dev)} features equal: {train.num_tokens + dev.num_tokens} ids and types, {len(train)} "
-            f"labels ({int(is_behind.sum())} starts behind the context in run_qa's way), {dev.num_tokens} offsets")
+    return (
+        f"{len(train) + len(dev)} features equal: {train.num_tokens + dev.num_tokens} ids and types, {len(train)} "
+        f"labels ({int(is_behind.sum())} starts behind the context in run_qa's way), {dev.num_tokens} offsets"
+    )
 
 
 def timed(function: Callable[[], Any]) -> float:
@@ -138,12 +167,16 @@ def main() -> int:
     tables = table(train), table(dev)
 
     def ours() -> tuple[Features, Features]:
-        return (build_features(train, tokenizer, max_length=MAX_LENGTH, doc_stride=DOC_STRIDE),
-                build_features(dev, tokenizer, max_length=MAX_LENGTH, doc_stride=DOC_STRIDE))
+        return (
+            build_features(train, tokenizer, max_length=MAX_LENGTH, doc_stride=DOC_STRIDE),
+            build_features(dev, tokenizer, max_length=MAX_LENGTH, doc_stride=DOC_STRIDE),
+        )
 
     def peer(padding: str | bool = False) -> tuple[datasets.Dataset, datasets.Dataset]:
-        return (mapped(tables[0], prepare_train_features, tokenizer=tokenizer, padding=padding),
-                mapped(tables[1], prepare_validation_features, tokenizer=tokenizer, padding=padding))
+        return (
+            mapped(tables[0], prepare_train_features, tokenizer=tokenizer, padding=padding),
+            mapped(tables[1], prepare_validation_features, tokenizer=tokenizer, padding=padding),
+        )
 
     print(compare(*ours(), peer(), dev), flush=True)
     seconds = [(timed(ours), timed(peer), timed(lambda: peer("max_length"))) for _ in range(arguments.repeats)]
@@ -153,9 +186,11 @@ def main() -> int:
         print(f"{name}: {median:.3f} s, {num_examples / median:,.0f} examples/s")
     ratio = statistics.median(row[1] / row[0] for row in seconds)
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("datasets", "tokenizers"))
-    print(f"ratio {ratio:.1f} (target {TARGET:.0f}; {min(row[1] / row[0] for row in seconds):.1f} to "
-          f"{max(row[1] / row[0] for row in seconds):.1f} in {len(seconds)} pairs) on {os.cpu_count()} cores, Python "
-          f"{platform.python_version()}, {versions}")
+    print(
+        f"ratio {ratio:.1f} (target {TARGET:.0f}; {min(row[1] / row[0] for row in seconds):.1f} to "
+        f"{max(row[1] / row[0] for row in seconds):.1f} in {len(seconds)} pairs) on {os.cpu_count()} cores, Python "
+        f"{platform.python_version()}, {versions}"
+    )
     return 0 if ratio >= TARGET else 1
 
 

@@ -26,8 +26,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
     backend = Tokenizer(models.WordLevel({name: number for number, name in enumerate(names)}, unk_token="[UNK]"))
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     backend.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
-    return PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]",
-                                   unk_token="[UNK]")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", unk_token="[UNK]"
+    )
 
 
 def example(id: str, gold: str, context: str = CONTEXT) -> Example:
@@ -56,10 +57,15 @@ def test_counts_by_hand(features: Features) -> None:
     assert report["num_examples"] == 5
     assert report["num_features"] == 4 * 6 + 1
     assert report["windows_per_example"] == {"mean": 5.0, "max": 6, "histogram": {"1": 1, "6": 4}}
-    assert report["lost_answers"] == {"by_window": 1, "by_max_answer_length": 1,
-                                      "ids": ["too long for any window", "five words"]}
+    assert report["lost_answers"] == {
+        "by_window": 1,
+        "by_max_answer_length": 1,
+        "ids": ["too long for any window", "five words"],
+    }
     assert report["offset_mismatches"] == {
-        "num": 1, "examples": [{"id": "ends inside a token", "gold": "w3", "label": "w30"}]}
+        "num": 1,
+        "examples": [{"id": "ends inside a token", "gold": "w3", "label": "w30"}],
+    }
     assert report["num_truncated_questions"] == 0
     assert report["tokens"]["max"] == 16
     assert report["tokens"]["total"] == features.num_tokens
@@ -86,8 +92,9 @@ def test_white_space_around_a_label_is_no_fault(features: Features) -> None:
 
 def test_labels_that_are_shifted_show(features: Features) -> None:
     is_label = features.start_position != features.null_position
-    shifted = dataclasses.replace(features, start_position=features.start_position - is_label,
-                                  end_position=features.end_position - is_label)
+    shifted = dataclasses.replace(
+        features, start_position=features.start_position - is_label, end_position=features.end_position - is_label
+    )
     assert audit(EXAMPLES, shifted, max_answer_length=5)["offset_mismatches"]["num"] == 3
 
 
@@ -119,8 +126,11 @@ def test_the_sample_row_by_row(sample_dir: Path, tokenizer: PreTrainedTokenizerF
             mismatches.append(examples[n].id)
     assert report["windows_per_example"]["mean"] == pytest.approx(np.mean(windows))
     assert report["windows_per_example"]["max"] == max(windows)
-    assert report["lost_answers"] == {"by_window": len(lost), "by_max_answer_length": len(long),
-                                      "ids": [examples[n].id for n in (*lost, *long)][:20]}
+    assert report["lost_answers"] == {
+        "by_window": len(lost),
+        "by_max_answer_length": len(long),
+        "ids": [examples[n].id for n in (*lost, *long)][:20],
+    }
     assert report["offset_mismatches"]["num"] == len(mismatches) > 20
     assert [entry["id"] for entry in report["offset_mismatches"]["examples"]] == mismatches[:20]
 

@@ -30,11 +30,18 @@ def fixed(batch_size: int = 16, shuffle: bool = True) -> BatchPlan:
 
 
 @settings(max_examples=200, deadline=None)
-@given(lengths=st.lists(st.integers(1, 600), max_size=400), limit=st.integers(1, 900), is_budget=st.booleans(),
-       group_by_length=st.booleans(), shuffle=st.booleans(), seed=st.integers(0, 2**32 - 1), epoch=st.integers(0, 99))
+@given(
+    lengths=st.lists(st.integers(1, 600), max_size=400),
+    limit=st.integers(1, 900),
+    is_budget=st.booleans(),
+    group_by_length=st.booleans(),
+    shuffle=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+    epoch=st.integers(0, 99),
+)
 def test_every_feature_stands_once_in_an_epoch_and_within_the_limit(
-        lengths: list[int], limit: int, is_budget: bool, group_by_length: bool, shuffle: bool, seed: int, epoch: int
-        ) -> None:
+    lengths: list[int], limit: int, is_budget: bool, group_by_length: bool, shuffle: bool, seed: int, epoch: int
+) -> None:
     plan = BatchPlan(None if is_budget else limit, limit if is_budget else None, group_by_length, shuffle, seed)
     array = np.array(lengths, np.int64)
     batches = plan.epoch(array, epoch)
@@ -96,12 +103,15 @@ def test_padding_on_the_real_sample_is_below_five_percent(sample_dir: Path, caps
     tokenizer = AutoTokenizer.from_pretrained(str(Path(spec.origin).parent / "model"))
     examples = read_squad_file(sample_dir / "train.json").examples
     lengths = build_features(examples, tokenizer, max_length=384, doc_stride=128).lengths
-    shares = {size: padding_share(lengths[:size], by_length().epoch(lengths[:size], 0))
-              for size in (1000, len(lengths))}
+    shares = {
+        size: padding_share(lengths[:size], by_length().epoch(lengths[:size], 0)) for size in (1000, len(lengths))
+    }
     with capsys.disabled():
-        print("\npadding with a budget of 3072 tokens: "
-              + ", ".join(f"{share:.1f} % of {size} features" for size, share in shares.items())
-              + f" (16 in any order: {padding_share(lengths, fixed().epoch(lengths, 0)):.1f} %)")
+        print(
+            "\npadding with a budget of 3072 tokens: "
+            + ", ".join(f"{share:.1f} % of {size} features" for size, share in shares.items())
+            + f" (16 in any order: {padding_share(lengths, fixed().epoch(lengths, 0)):.1f} %)"
+        )
     assert max(shares.values()) < 5
 
 
@@ -113,9 +123,15 @@ def some_features(generator: np.random.Generator, num_features: int = 7) -> Feat
         indptr=np.concatenate([[0], np.cumsum(lengths)]),
         input_ids=generator.integers(5, 99, num_tokens).astype(np.int32),
         token_type_ids=generator.integers(0, 2, num_tokens).astype(np.uint8),
-        offset_mapping=np.zeros((num_tokens, 2), np.int32), context_begin=zeros, context_end=zeros, null_position=zeros,
-        example_index=zeros, start_position=generator.integers(0, lengths).astype(np.int32),
-        end_position=generator.integers(0, lengths).astype(np.int32), num_truncated_questions=0)
+        offset_mapping=np.zeros((num_tokens, 2), np.int32),
+        context_begin=zeros,
+        context_end=zeros,
+        null_position=zeros,
+        example_index=zeros,
+        start_position=generator.integers(0, lengths).astype(np.int32),
+        end_position=generator.integers(0, lengths).astype(np.int32),
+        num_truncated_questions=0,
+    )
 
 
 @pytest.mark.parametrize("padding_side", ["right", "left"])
@@ -142,8 +158,17 @@ def test_collate_equals_plain_padding(padding_side: str, with_token_types: bool)
 
 
 def test_collate_of_nothing_is_empty() -> None:
-    batch = collate(some_features(np.random.default_rng(0)), np.array([], np.int64), pad_token_id=0,
-                    padding_side="right", with_token_types=True)
+    batch = collate(
+        some_features(np.random.default_rng(0)),
+        np.array([], np.int64),
+        pad_token_id=0,
+        padding_side="right",
+        with_token_types=True,
+    )
     assert {name: tuple(tensor.shape) for name, tensor in batch.items()} == {
-        "input_ids": (0, 0), "attention_mask": (0, 0), "token_type_ids": (0, 0), "start_positions": (0,),
-        "end_positions": (0,)}
+        "input_ids": (0, 0),
+        "attention_mask": (0, 0),
+        "token_type_ids": (0, 0),
+        "start_positions": (0,),
+        "end_positions": (0,),
+    }

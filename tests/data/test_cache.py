@@ -27,20 +27,24 @@ from qaexp.errors import ConfigError, DataError
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "normans", "came", "from", "denmark", "in", "911", "who", "where")
 CONTEXT = "The Normans came from Denmark in 911. " * 6
-EXAMPLES = (Example("1", "Normans", CONTEXT, "Who came?", (Answer("The Normans", 0), Answer("Normans", 4))),
-            Example("2", "Normans", CONTEXT, "From where?", (Answer("Denmark", 22),)),
-            Example("3", "Normans", "In 911 the Normans came.", "Where?", ()))
+EXAMPLES = (
+    Example("1", "Normans", CONTEXT, "Who came?", (Answer("The Normans", 0), Answer("Normans", 4))),
+    Example("2", "Normans", CONTEXT, "From where?", (Answer("Denmark", 22),)),
+    Example("3", "Normans", "In 911 the Normans came.", "Where?", ()),
+)
 SETTINGS = {"max_length": 32, "doc_stride": 8}
 
 
-def make_tokenizer(words: tuple[str, ...] = WORDS, lowercase: bool = True, sep: str = "[SEP]", **options: Any
-                   ) -> PreTrainedTokenizerFast:
+def make_tokenizer(
+    words: tuple[str, ...] = WORDS, lowercase: bool = True, sep: str = "[SEP]", **options: Any
+) -> PreTrainedTokenizerFast:
     backend = Tokenizer(models.WordPiece({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
     backend.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.post_processor = processors.BertProcessing((sep, words.index(sep)), ("[CLS]", 2))
-    return PreTrainedTokenizerFast(**{"tokenizer_object": backend, "cls_token": "[CLS]", "sep_token": "[SEP]",
-                                      "pad_token": "[PAD]", **options})
+    return PreTrainedTokenizerFast(
+        **{"tokenizer_object": backend, "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", **options}
+    )
 
 
 @pytest.fixture
@@ -80,8 +84,9 @@ def stored_file(folder: Path) -> Path:
     return path
 
 
-def test_second_time_is_a_hit_with_the_same_features(tokenizer: PreTrainedTokenizerFast, tmp_path: Path,
-                                                     built: list[int], caplog: pytest.LogCaptureFixture) -> None:
+def test_second_time_is_a_hit_with_the_same_features(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path, built: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, logger="qaexp"):
         first, is_hit = cached_features(EXAMPLES, tokenizer, **SETTINGS, cache_dir=tmp_path)
         assert not is_hit
@@ -95,8 +100,9 @@ def test_second_time_is_a_hit_with_the_same_features(tokenizer: PreTrainedTokeni
     assert {path.suffix for path in (tmp_path / "features").iterdir()} == {".lock", ".safetensors"}
 
 
-def test_the_environment_names_the_folder(tokenizer: PreTrainedTokenizerFast, own_cache: Path, tmp_path: Path,
-                                          monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_names_the_folder(
+    tokenizer: PreTrainedTokenizerFast, own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("QAEXP_CACHE_DIR", str(tmp_path / "named"))
     cached_features(EXAMPLES, tokenizer, **SETTINGS)
     assert stored_file(tmp_path / "named").is_file()
@@ -116,14 +122,19 @@ def test_truncation_and_padding_of_the_tokenizer_do_not_matter(tokenizer: PreTra
 def changed_examples() -> Iterator[tuple[str, list[Example]]]:
     for number, example in enumerate(EXAMPLES):
         changes: dict[str, Any] = {
-            "id": example.id + "x", "title": "normans", "question": example.question.lower(),
+            "id": example.id + "x",
+            "title": "normans",
+            "question": example.question.lower(),
             "context": example.context.replace("911", "912"),
-            "answers": tuple(Answer(answer.text[:-1], answer.start_char) for answer in example.answers)}
+            "answers": tuple(Answer(answer.text[:-1], answer.start_char) for answer in example.answers),
+        }
         if not example.answers:
             changes["answers"] = (Answer("In", 0),)
         for field, value in changes.items():
-            yield f"{field} of {number}", [*EXAMPLES[:number], dataclasses.replace(example, **{field: value}),
-                                           *EXAMPLES[number + 1:]]
+            yield (
+                f"{field} of {number}",
+                [*EXAMPLES[:number], dataclasses.replace(example, **{field: value}), *EXAMPLES[number + 1 :]],
+            )
     first, second, third = EXAMPLES
     yield "start of an answer", [dataclasses.replace(first, answers=(Answer("Normans", 4),)), second, third]
     yield "order of answers", [dataclasses.replace(first, answers=first.answers[::-1]), second, third]
@@ -146,8 +157,7 @@ def changed_tokenizers() -> Iterator[tuple[str, PreTrainedTokenizerFast]]:
     yield "CLS token", make_tokenizer(cls_token="the")
     yield "PAD token", make_tokenizer(pad_token="the")
     yield "separator in the pair", make_tokenizer(sep="the")
-    yield "token types", make_tokenizer(
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"])
+    yield "token types", make_tokenizer(model_input_names=["input_ids", "token_type_ids", "attention_mask"])
     yield "special tokens in texts", make_tokenizer(split_special_tokens=True)
     yield "class", BertTokenizer(vocab={word: number for number, word in enumerate(WORDS)})
     added = make_tokenizer()
@@ -164,20 +174,23 @@ def changed_tokenizers() -> Iterator[tuple[str, PreTrainedTokenizerFast]]:
     yield "pre-tokenizer", spaced
     prefixed = make_tokenizer()
     prefixed.backend_tokenizer.model = models.WordPiece(
-        {word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]", max_input_chars_per_word=5)
+        {word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]", max_input_chars_per_word=5
+    )
     yield "option of the model", prefixed
 
 
-def test_every_change_of_an_input_is_another_key(tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch,
-                                                 capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_change_of_an_input_is_another_key(
+    tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     keys = {"as it was": features_key(EXAMPLES, tokenizer, **SETTINGS)}
     for name, examples in changed_examples():
         keys[f"examples: {name}"] = features_key(examples, tokenizer, **SETTINGS)
     for name, other in changed_tokenizers():
         keys[f"tokenizer: {name}"] = features_key(EXAMPLES, other, **SETTINGS)
     for max_length, doc_stride in ((33, 8), (31, 8), (384, 8), (32, 7), (32, 9), (32, 0), (8, 32), (328, 8), (3, 28)):
-        keys[f"settings: {max_length}/{doc_stride}"] = features_key(EXAMPLES, tokenizer, max_length=max_length,
-                                                                    doc_stride=doc_stride)
+        keys[f"settings: {max_length}/{doc_stride}"] = features_key(
+            EXAMPLES, tokenizer, max_length=max_length, doc_stride=doc_stride
+        )
     monkeypatch.setattr(cache, "_FORMAT", "qaexp features 2")
     keys["version of the format"] = features_key(EXAMPLES, tokenizer, **SETTINGS)
     monkeypatch.undo()
@@ -190,8 +203,9 @@ def test_every_change_of_an_input_is_another_key(tokenizer: PreTrainedTokenizerF
     assert len(keys) > 50
 
 
-def test_edited_tokenizer_file_of_the_same_size_and_time_is_noticed(tokenizer: PreTrainedTokenizerFast, tmp_path: Path,
-                                                                    built: list[int]) -> None:
+def test_edited_tokenizer_file_of_the_same_size_and_time_is_noticed(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path, built: list[int]
+) -> None:
     tokenizer.save_pretrained(tmp_path / "model")
     path = tmp_path / "model" / "tokenizer.json"
     status = path.stat()
@@ -205,8 +219,9 @@ def test_edited_tokenizer_file_of_the_same_size_and_time_is_noticed(tokenizer: P
         assert_equal(features, build_features(EXAMPLES, loaded, **SETTINGS))
 
 
-def test_every_flipped_byte_is_noticed_and_built_again(tokenizer: PreTrainedTokenizerFast, tmp_path: Path,
-                                                       built: list[int]) -> None:
+def test_every_flipped_byte_is_noticed_and_built_again(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path, built: list[int]
+) -> None:
     expected, _ = cached_features(EXAMPLES, tokenizer, **SETTINGS, cache_dir=tmp_path)
     path = stored_file(tmp_path)
     good = path.read_bytes()
@@ -240,11 +255,16 @@ def test_file_under_another_name_is_not_used(tokenizer: PreTrainedTokenizerFast,
     assert_equal(features, build_features(EXAMPLES[:1], tokenizer, **SETTINGS))
 
 
-@pytest.mark.parametrize("obstacle", ["parent is a file", "folder is read-only", "file cannot be read", "no locks",
-                                      "disk full"])
+@pytest.mark.parametrize(
+    "obstacle", ["parent is a file", "folder is read-only", "file cannot be read", "no locks", "disk full"]
+)
 def test_unusable_folder_means_a_private_build_and_one_warning(
-        obstacle: str, tokenizer: PreTrainedTokenizerFast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-        caplog: pytest.LogCaptureFixture) -> None:
+    obstacle: str,
+    tokenizer: PreTrainedTokenizerFast,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     folder = tmp_path / "cache"
     if obstacle == "parent is a file":
         folder.write_bytes(b"")
@@ -276,8 +296,12 @@ def refuse(number: int, function: Any, flag: int) -> Any:
     return refusing
 
 
-def test_read_only_folder_still_serves(tokenizer: PreTrainedTokenizerFast, tmp_path: Path,
-                                       monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_read_only_folder_still_serves(
+    tokenizer: PreTrainedTokenizerFast,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     cached_features(EXAMPLES, tokenizer, **SETTINGS, cache_dir=tmp_path)
     monkeypatch.setattr(os, "open", refuse(errno.EROFS, os.open, os.O_CREAT))
     _, is_hit = cached_features(EXAMPLES, tokenizer, **SETTINGS, cache_dir=tmp_path)
@@ -293,8 +317,9 @@ def test_faults_of_the_user_are_not_hidden(tokenizer: PreTrainedTokenizerFast, t
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
-def test_truncated_questions_are_told_on_a_hit_too(tokenizer: PreTrainedTokenizerFast, tmp_path: Path,
-                                                   caplog: pytest.LogCaptureFixture) -> None:
+def test_truncated_questions_are_told_on_a_hit_too(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     examples = [dataclasses.replace(EXAMPLES[0], question="who " * 40)]
     for expected in (1, 2):
         features, _ = cached_features(examples, tokenizer, **SETTINGS, cache_dir=tmp_path)
@@ -348,8 +373,9 @@ def test_eight_processes_build_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("point", ["write", "fsync", "rename", "renamed"])
-def test_killed_builder_leaves_nothing_half(point: str, tokenizer: PreTrainedTokenizerFast, tmp_path: Path,
-                                            monkeypatch: pytest.MonkeyPatch, built: list[int]) -> None:
+def test_killed_builder_leaves_nothing_half(
+    point: str, tokenizer: PreTrainedTokenizerFast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, built: list[int]
+) -> None:
     name = f"{features_key(EXAMPLES, tokenizer, **SETTINGS)}.safetensors"
     with children(tmp_path, tmp_path / "builds", 1, 0, f"{point}:{name}") as process:
         out, _ = process.communicate(timeout=120)

@@ -29,8 +29,10 @@ from qaexp.errors import ConfigError, DataError
 
 IS_THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
 SETTINGS = ((384, 128), (512, 128), (128, 64), (64, 0), (100, 32))
-CORPUS = ("Paris is the capital of France; the Normans came from Denmark in 911 (Rollo's men). "
-          "Who, what, where, when was it? Ελληνικά, русский язык, עברית, العربية, ภาษาไทย, 日本語 and 😀.",) * 4
+CORPUS = (
+    "Paris is the capital of France; the Normans came from Denmark in 911 (Rollo's men). "
+    "Who, what, where, when was it? Ελληνικά, русский язык, עברית, العربية, ภาษาไทย, 日本語 and 😀.",
+) * 4
 
 
 def train(model: Any, trainer: Any, pre_tokenizer: Any, normalizer: Any, corpus: tuple[str, ...]) -> str:
@@ -45,34 +47,48 @@ def train(model: Any, trainer: Any, pre_tokenizer: Any, normalizer: Any, corpus:
 
 @lru_cache
 def wordpiece(corpus: tuple[str, ...]) -> str:
-    trainer = trainers.WordPieceTrainer(vocab_size=2000, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"],
-                                        show_progress=False)
-    return train(models.WordPiece(unk_token="[UNK]"), trainer, pre_tokenizers.BertPreTokenizer(),
-                 normalizers.BertNormalizer(), corpus)
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=2000, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"], show_progress=False
+    )
+    return train(
+        models.WordPiece(unk_token="[UNK]"),
+        trainer,
+        pre_tokenizers.BertPreTokenizer(),
+        normalizers.BertNormalizer(),
+        corpus,
+    )
 
 
 @lru_cache
 def byte_level(corpus: tuple[str, ...], add_prefix_space: bool = False) -> str:
-    trainer = trainers.BpeTrainer(vocab_size=2000, special_tokens=["<s>", "<pad>", "</s>", "<unk>"],
-                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=2000,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
     return train(models.BPE(), trainer, pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space), None, corpus)
 
 
 @lru_cache
 def unigram(corpus: tuple[str, ...], prepend_scheme: Any = "always") -> str:
-    trainer = trainers.UnigramTrainer(vocab_size=1000, special_tokens=["<s>", "<pad>", "</s>", "<unk>"],
-                                      unk_token="<unk>", show_progress=False)
+    trainer = trainers.UnigramTrainer(
+        vocab_size=1000, special_tokens=["<s>", "<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False
+    )
     normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace("``", '"')])
-    pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(),
-                                             pre_tokenizers.Metaspace(prepend_scheme=prepend_scheme)])
+    pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme=prepend_scheme)]
+    )
     return train(models.Unigram(), trainer, pre_tokenizer, normalizer, corpus[::4])
 
 
 def template(trained: str, pair: str, cls: str, sep: str) -> Tokenizer:
     backend = Tokenizer.from_str(trained)
     backend.post_processor = processors.TemplateProcessing(
-        single=f"{cls} $A {sep}", pair=pair,
-        special_tokens=[(token, backend.token_to_id(token)) for token in (cls, sep)])
+        single=f"{cls} $A {sep}",
+        pair=pair,
+        special_tokens=[(token, backend.token_to_id(token)) for token in (cls, sep)],
+    )
     return backend
 
 
@@ -82,8 +98,9 @@ def roberta(trained: str, **options: bool) -> Tokenizer:
     return backend
 
 
-def fast(backend: Tokenizer, cls: str = "<s>", sep: str = "</s>", pad: str = "<pad>", **options: Any
-         ) -> PreTrainedTokenizerFast:
+def fast(
+    backend: Tokenizer, cls: str = "<s>", sep: str = "</s>", pad: str = "<pad>", **options: Any
+) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=backend, cls_token=cls, sep_token=sep, pad_token=pad, **options)
 
 
@@ -94,24 +111,30 @@ NO_TYPES = {"model_input_names": ["input_ids", "attention_mask"]}
 
 FAMILIES = {
     "bert": lambda corpus: fast(template(wordpiece(corpus), BERT_PAIR, "[CLS]", "[SEP]"), **BERT, **WITH_TYPES),
-    "bert_left": lambda corpus: fast(template(wordpiece(corpus), BERT_PAIR, "[CLS]", "[SEP]"), **BERT, **WITH_TYPES,
-                                     padding_side="left"),
-    "bert_truncating_left": lambda corpus: fast(template(wordpiece(corpus), BERT_PAIR, "[CLS]", "[SEP]"), **BERT,
-                                                **WITH_TYPES, truncation_side="left"),
+    "bert_left": lambda corpus: fast(
+        template(wordpiece(corpus), BERT_PAIR, "[CLS]", "[SEP]"), **BERT, **WITH_TYPES, padding_side="left"
+    ),
+    "bert_truncating_left": lambda corpus: fast(
+        template(wordpiece(corpus), BERT_PAIR, "[CLS]", "[SEP]"), **BERT, **WITH_TYPES, truncation_side="left"
+    ),
     "distilbert": lambda corpus: fast(template(wordpiece(corpus), BERT_PAIR, "[CLS]", "[SEP]"), **BERT, **NO_TYPES),
     "roberta": lambda corpus: fast(roberta(byte_level(corpus), trim_offsets=True, add_prefix_space=False), **NO_TYPES),
     "roberta_prefixed": lambda corpus: fast(roberta(byte_level(corpus, True)), **NO_TYPES),
-    "roberta_left": lambda corpus: fast(roberta(byte_level(corpus), trim_offsets=True, add_prefix_space=False),
-                                        **NO_TYPES, padding_side="left"),
+    "roberta_left": lambda corpus: fast(
+        roberta(byte_level(corpus), trim_offsets=True, add_prefix_space=False), **NO_TYPES, padding_side="left"
+    ),
     # ModernBERT: byte-level without trimmed offsets, types in the template that the model does not know.
-    "modernbert": lambda corpus: fast(template(byte_level(corpus), "<s>:0 $A:0 </s>:0 $B:1 </s>:1", "<s>", "</s>"),
-                                      **NO_TYPES),
+    "modernbert": lambda corpus: fast(
+        template(byte_level(corpus), "<s>:0 $A:0 </s>:0 $B:1 </s>:1", "<s>", "</s>"), **NO_TYPES
+    ),
     "xlmr": lambda corpus: fast(template(unigram(corpus), "<s> $A </s> </s> $B </s>", "<s>", "</s>"), **NO_TYPES),
-    "deberta_v3": lambda corpus: fast(template(unigram(corpus, "first"), "<s>:0 $A:0 </s>:0 $B:1 </s>:1", "<s>",
-                                               "</s>"), **WITH_TYPES),
+    "deberta_v3": lambda corpus: fast(
+        template(unigram(corpus, "first"), "<s>:0 $A:0 </s>:0 $B:1 </s>:1", "<s>", "</s>"), **WITH_TYPES
+    ),
     # XLNet: padding on the left, CLS at the end.
-    "xlnet": lambda corpus: fast(template(unigram(corpus), "$A:0 </s>:0 $B:1 </s>:1 <s>:2", "<s>", "</s>"),
-                                 **WITH_TYPES, padding_side="left"),
+    "xlnet": lambda corpus: fast(
+        template(unigram(corpus), "$A:0 </s>:0 $B:1 </s>:1 <s>:2", "<s>", "</s>"), **WITH_TYPES, padding_side="left"
+    ),
 }
 
 
@@ -129,18 +152,30 @@ def minilm() -> PreTrainedTokenizerFast:
 
 @pytest.fixture(scope="module")
 def sample(sample_dir: Path) -> tuple[Example, ...]:
-    return tuple(example for split in ("train", "dev")
-                 for example in read_squad_file(sample_dir / f"{split}.json").examples)
+    return tuple(
+        example for split in ("train", "dev") for example in read_squad_file(sample_dir / f"{split}.json").examples
+    )
 
 
-def overflow(examples: tuple[Example, ...], tokenizer: PreTrainedTokenizerFast, max_length: int, doc_stride: int
-             ) -> Any:
+def overflow(
+    examples: tuple[Example, ...], tokenizer: PreTrainedTokenizerFast, max_length: int, doc_stride: int
+) -> Any:
     """The windows of the tokenizer itself, unpadded."""
     questions, contexts = [example.question.lstrip() for example in examples], [e.context for e in examples]
-    first, second, cut = ((questions, contexts, "only_second") if tokenizer.padding_side == "right"
-                          else (contexts, questions, "only_first"))
-    return tokenizer(first, second, truncation=cut, max_length=max_length, stride=doc_stride,
-                     return_overflowing_tokens=True, return_offsets_mapping=True)
+    first, second, cut = (
+        (questions, contexts, "only_second")
+        if tokenizer.padding_side == "right"
+        else (contexts, questions, "only_first")
+    )
+    return tokenizer(
+        first,
+        second,
+        truncation=cut,
+        max_length=max_length,
+        stride=doc_stride,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+    )
 
 
 def run_qa_label(encoding: Any, row: int, answer: Answer, context_id: int, null: int) -> tuple[int, int]:
@@ -163,8 +198,9 @@ def run_qa_label(encoding: Any, row: int, answer: Answer, context_id: int, null:
     return first - 1, last + 1
 
 
-def check_against_reference(examples: tuple[Example, ...], tokenizer: PreTrainedTokenizerFast, max_length: int,
-                            doc_stride: int) -> tuple[int, int]:
+def check_against_reference(
+    examples: tuple[Example, ...], tokenizer: PreTrainedTokenizerFast, max_length: int, doc_stride: int
+) -> tuple[int, int]:
     """Compare everything; return the number of features and of labels that run_qa.py puts behind the context."""
     features = build_features(examples, tokenizer, max_length=max_length, doc_stride=doc_stride)
     encoding = overflow(examples, tokenizer, max_length, doc_stride)
@@ -198,8 +234,9 @@ def check_offsets(features: Features, encoding: Any, examples: tuple[Example, ..
         assert found.lstrip() == wanted.lstrip()
 
 
-def check_labels(features: Features, encoding: Any, examples: tuple[Example, ...], tokenizer: PreTrainedTokenizerFast
-                 ) -> int:
+def check_labels(
+    features: Features, encoding: Any, examples: tuple[Example, ...], tokenizer: PreTrainedTokenizerFast
+) -> int:
     num_behind = 0
     for row, (index, end) in enumerate(zip(features.example_index, features.context_end, strict=True)):
         frame = zip(encoding["input_ids"][row], encoding.sequence_ids(row), strict=True)
@@ -216,8 +253,9 @@ def check_labels(features: Features, encoding: Any, examples: tuple[Example, ...
     return num_behind
 
 
-def fitting(examples: tuple[Example, ...], tokenizer: PreTrainedTokenizerFast, max_length: int, doc_stride: int
-            ) -> tuple[Example, ...]:
+def fitting(
+    examples: tuple[Example, ...], tokenizer: PreTrainedTokenizerFast, max_length: int, doc_stride: int
+) -> tuple[Example, ...]:
     """Leave out the questions with which the tokenizer's own truncation panics."""
     room = max_length - tokenizer.num_special_tokens_to_add(pair=True)
     ids = tokenizer([example.question.lstrip() for example in examples], add_special_tokens=False)["input_ids"]
@@ -226,8 +264,9 @@ def fitting(examples: tuple[Example, ...], tokenizer: PreTrainedTokenizerFast, m
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["minilm", *FAMILIES])
-def test_sample_equals_the_tokenizers_own_windows(family: str, sample: tuple[Example, ...],
-                                                  capsys: pytest.CaptureFixture[str]) -> None:
+def test_sample_equals_the_tokenizers_own_windows(
+    family: str, sample: tuple[Example, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     tokenizer = minilm() if family == "minilm" else trained(family, tuple(sorted({e.context for e in sample})))
     step = 4 if family in ("minilm", "bert_left", "roberta", "xlmr") else 16
     num_features = num_behind = 0
@@ -239,35 +278,96 @@ def test_sample_equals_the_tokenizers_own_windows(family: str, sample: tuple[Exa
         features, behind = check_against_reference(kept, tokenizer, max_length, doc_stride)
         num_features, num_behind = num_features + features, num_behind + behind
     with capsys.disabled():
-        print(f"\n{family}: {num_features} features under {len(SETTINGS)} settings, 0 ids and 0 labels differ "
-              f"({num_behind} starts that run_qa.py puts behind the context)")
+        print(
+            f"\n{family}: {num_features} features under {len(SETTINGS)} settings, 0 ids and 0 labels differ "
+            f"({num_behind} starts that run_qa.py puts behind the context)"
+        )
 
 
 # Pieces that are hard for offsets: joined emoji, combining marks, both normal forms, right-to-left text with controls,
 # NUL, CRLF, scripts without spaces, zero width, private use, characters that normalisers drop, widen or split.
 PIECES = (
-    "Paris", "the Normans ", " in ", "911", ".", ",", "  ", "\n", "\r\n", "\x00", "\t", "\u00a0", "\u3000", "\u200b",
+    "Paris",
+    "the Normans ",
+    " in ",
+    "911",
+    ".",
+    ",",
+    "  ",
+    "\n",
+    "\r\n",
+    "\x00",
+    "\t",
+    "\u00a0",
+    "\u3000",
+    "\u200b",
     "\ufeff",
-    "\U0001f469\u200d\U0001f469\u200d\U0001f467", "\U0001f600", "\U0001f1eb\U0001f1f7", "\U0001f44d\U0001f3fd",
-    "e\u0301", "\u00e9", "a\u0308\u0323", "\ufb01", "\u00bd", "\u0130", "\u1e9e", "\u00df", "A\u030a", "\u212b",
-    "\u05e2\u05d1\u05e8", "\u202e\u0639\u0631\u0628\u202c", "\u2067", "\u0e20\u0e32\u0e29\u0e32", "\u65e5\u672c\u8a9e",
-    "\ud55c\uad6d", "\u1112\u1161\u11ab", "\ue000", "\U0010ffff", "``", "[SEP]", "</s>", "<s>", "[UNK]",
-    "\u2581", "\u0120", "x" * 120)
-UNICODE_FAMILIES = ("bert", "bert_left", "bert_truncating_left", "roberta", "roberta_prefixed", "modernbert", "xlmr",
-                    "deberta_v3", "xlnet")
+    "\U0001f469\u200d\U0001f469\u200d\U0001f467",
+    "\U0001f600",
+    "\U0001f1eb\U0001f1f7",
+    "\U0001f44d\U0001f3fd",
+    "e\u0301",
+    "\u00e9",
+    "a\u0308\u0323",
+    "\ufb01",
+    "\u00bd",
+    "\u0130",
+    "\u1e9e",
+    "\u00df",
+    "A\u030a",
+    "\u212b",
+    "\u05e2\u05d1\u05e8",
+    "\u202e\u0639\u0631\u0628\u202c",
+    "\u2067",
+    "\u0e20\u0e32\u0e29\u0e32",
+    "\u65e5\u672c\u8a9e",
+    "\ud55c\uad6d",
+    "\u1112\u1161\u11ab",
+    "\ue000",
+    "\U0010ffff",
+    "``",
+    "[SEP]",
+    "</s>",
+    "<s>",
+    "[UNK]",
+    "\u2581",
+    "\u0120",
+    "x" * 120,
+)
+UNICODE_FAMILIES = (
+    "bert",
+    "bert_left",
+    "bert_truncating_left",
+    "roberta",
+    "roberta_prefixed",
+    "modernbert",
+    "xlmr",
+    "deberta_v3",
+    "xlnet",
+)
 
 
 @st.composite
 def questions_on_odd_texts(draw: st.DrawFn) -> Example:
-    context = "".join(draw(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4).filter(is_encodable)),
-                                    min_size=1, max_size=25)))
+    context = "".join(
+        draw(
+            st.lists(
+                st.one_of(st.sampled_from(PIECES), st.text(max_size=4).filter(is_encodable)), min_size=1, max_size=25
+            )
+        )
+    )
     if not context.strip():
         return Example("1", "t", context, "who?", ())
     start = draw(st.integers(0, len(context) - 1))
     end = draw(st.integers(start + 1, min(len(context), start + 12)))
     text = context[start:end]
-    return Example("1", "t", context, draw(st.sampled_from(("", "who?", " où 日本 ", "👍🏽"))),
-                   (Answer(text, start),) if text.strip() else ())
+    return Example(
+        "1",
+        "t",
+        context,
+        draw(st.sampled_from(("", "who?", " où 日本 ", "👍🏽"))),
+        (Answer(text, start),) if text.strip() else (),
+    )
 
 
 def is_encodable(text: str) -> bool:
@@ -295,7 +395,7 @@ def check_cover(row: dict[str, Any], question: Example) -> None:
     assert answer.text in question.context[start_char:end_char]
     assert start_char <= answer.start_char
     assert end_char >= answer.end_char
-    starts, ends = zip(*row["offset_mapping"][row["context_begin"]:row["context_end"]], strict=True)
+    starts, ends = zip(*row["offset_mapping"][row["context_begin"] : row["context_end"]], strict=True)
     # Out of order: after a special token in the text, add_prefix_space adds a token that starts behind its next one.
     if sorted(starts) == list(starts) and sorted(ends) == list(ends):
         assert start_char == answer.start_char or answer.start_char not in starts
@@ -342,14 +442,25 @@ def test_time_is_linear_in_the_context(family: str, piece: str) -> None:
 
 
 @pytest.mark.parametrize("padding_side", ["right", "left"])
-@pytest.mark.parametrize(("num_words", "context_words", "kept"), [
-    (10, 100, 10),  # room for 19 tokens of context
-    (20, 100, 20),  # room for 9, just more than the stride
-    (21, 100, 20), (29, 100, 20), (500, 100, 20),
-    (26, 3, 26), (27, 3, 26), (500, 3, 26),  # a short context leaves more room
-    (29, 0, 29), (500, 0, 29), (0, 100, 0)])
-def test_question_is_cut_only_where_it_leaves_no_room(padding_side: str, num_words: int, context_words: int, kept: int,
-                                                      caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("num_words", "context_words", "kept"),
+    [
+        (10, 100, 10),  # room for 19 tokens of context
+        (20, 100, 20),  # room for 9, just more than the stride
+        (21, 100, 20),
+        (29, 100, 20),
+        (500, 100, 20),
+        (26, 3, 26),
+        (27, 3, 26),
+        (500, 3, 26),  # a short context leaves more room
+        (29, 0, 29),
+        (500, 0, 29),
+        (0, 100, 0),
+    ],
+)
+def test_question_is_cut_only_where_it_leaves_no_room(
+    padding_side: str, num_words: int, context_words: int, kept: int, caplog: pytest.LogCaptureFixture
+) -> None:
     tokenizer = trained("bert", CORPUS)
     tokenizer = fast(tokenizer.backend_tokenizer, **BERT, **WITH_TYPES, padding_side=padding_side)
     words = ["the", "Paris", "in", "is"]
@@ -362,7 +473,7 @@ def test_question_is_cut_only_where_it_leaves_no_room(padding_side: str, num_wor
     cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
     rows, begin, width = [], 0, 29 - kept
     while True:
-        window = ids[1][begin:begin + width]
+        window = ids[1][begin : begin + width]
         pair = (ids[0][:kept], window) if padding_side == "right" else (window, ids[0][:kept])
         rows.append([cls, *pair[0], sep, *pair[1], sep])
         if begin + width >= len(ids[1]):
@@ -371,11 +482,16 @@ def test_question_is_cut_only_where_it_leaves_no_room(padding_side: str, num_wor
     assert [features.row(row)["input_ids"] for row in range(len(features))] == rows
 
 
-@pytest.mark.parametrize(("max_length", "doc_stride", "allowed"), [
-    (32, 28, "0 to 27"), (32, 40, "0 to 27"), (32, -1, "0 to 27"), (4, 0, "at least 5"), (0, 0, "at least 5")])
+@pytest.mark.parametrize(
+    ("max_length", "doc_stride", "allowed"),
+    [(32, 28, "0 to 27"), (32, 40, "0 to 27"), (32, -1, "0 to 27"), (4, 0, "at least 5"), (0, 0, "at least 5")],
+)
 def test_settings_without_room_are_refused(max_length: int, doc_stride: int, allowed: str) -> None:
-    with pytest.raises(ConfigError, match=rf"features\.doc_stride is {doc_stride} and features\.max_length "
-                                          rf"{max_length}.*{allowed}"):
+    with pytest.raises(
+        ConfigError,
+        match=rf"features\.doc_stride is {doc_stride} and features\.max_length "
+        rf"{max_length}.*{allowed}",
+    ):
         build_features([question_on("Paris")], trained("bert", CORPUS), max_length=max_length, doc_stride=doc_stride)
 
 
@@ -385,8 +501,11 @@ def test_tightest_settings_work() -> None:
 
 
 def test_lone_surrogates_are_refused_by_name() -> None:
-    examples = [question_on("Paris", id="fine"), question_on("a \ud800 b", id="in-context"),
-                question_on("Paris", "\udfff", id="in-question")]
+    examples = [
+        question_on("Paris", id="fine"),
+        question_on("a \ud800 b", id="in-context"),
+        question_on("Paris", "\udfff", id="in-question"),
+    ]
     with pytest.raises(DataError) as caught:
         build_features(examples, trained("bert", CORPUS), max_length=32, doc_stride=8)
     assert ["in-context" in caught.value.problems[0], "in-question" in caught.value.problems[1]] == [True, True]
@@ -421,8 +540,9 @@ def test_tokenizers_that_cannot_work_are_refused_with_reason_and_way_out() -> No
         check_tokenizer(bare)
     assert ["CLS" in caught.value.problems[0], "padding" in caught.value.problems[1]] == [True, True]
     with pytest.raises(ConfigError, match="does not put its CLS token"):
-        build_features([question_on("Paris")], fast(Tokenizer.from_str(wordpiece(CORPUS)), **BERT), max_length=32,
-                       doc_stride=8)
+        build_features(
+            [question_on("Paris")], fast(Tokenizer.from_str(wordpiece(CORPUS)), **BERT), max_length=32, doc_stride=8
+        )
     swapped = template(wordpiece(CORPUS), "[CLS] $B [SEP] $A [SEP]", "[CLS]", "[SEP]")
     with pytest.raises(ConfigError, match="swaps"):
         build_features([question_on("Paris")], fast(swapped, **BERT), max_length=32, doc_stride=8)

@@ -24,20 +24,38 @@ from qaexp.data.pipeline import DataPipeline, Splits
 from qaexp.errors import DataError
 
 DATASET, CONFIG, COMMIT, OTHER = "rajpurkar/squad_v2", "squad_v2", "3" * 40, "4" * 40
-COMMAND = (f"python -c \"from datasets import load_dataset; load_dataset('{DATASET}', '{CONFIG}', "
-           f"revision='{COMMIT}')\"")
+COMMAND = f"python -c \"from datasets import load_dataset; load_dataset('{DATASET}', '{CONFIG}', revision='{COMMIT}')\""
 
 
 def table(split: str, count: int) -> pa.Table:
-    return pa.Table.from_pylist([
-        {"id": f"{split}{n}", "title": "T", "context": "Paris", "question": "Q",
-         "answers": {"text": ["Paris"][: n % 2], "answer_start": [0][: n % 2]}} for n in range(count)])
+    return pa.Table.from_pylist(
+        [
+            {
+                "id": f"{split}{n}",
+                "title": "T",
+                "context": "Paris",
+                "question": "Q",
+                "answers": {"text": ["Paris"][: n % 2], "answer_start": [0][: n % 2]},
+            }
+            for n in range(count)
+        ]
+    )
 
 
 def load(revision: str = COMMIT) -> Splits:
-    return DataPipeline(source="hub", dataset=DATASET, config_name=CONFIG, revision=revision, train_file=None,
-                        dev_file=None, test_file=None, train_size=None, dev_size=None, subset="first",
-                        on_bad="fail").load(subset_seed=0, dev_seed=0)
+    return DataPipeline(
+        source="hub",
+        dataset=DATASET,
+        config_name=CONFIG,
+        revision=revision,
+        train_file=None,
+        dev_file=None,
+        test_file=None,
+        train_size=None,
+        dev_size=None,
+        subset="first",
+        on_bad="fail",
+    ).load(subset_seed=0, dev_seed=0)
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +94,7 @@ def check(splits: Splits) -> None:
 
 # --- Cached -----------------------------------------------------------------------------------------------------------
 
+
 def test_the_hub_cache_is_used_offline_and_said(home: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     train, _ = save_snapshot(home)
@@ -103,15 +122,18 @@ def test_a_data_set_saved_by_datasets_is_used(home: Path) -> None:
     folder.mkdir(parents=True)
     infos = datasets.SplitDict()
     for split, data in rows.items():
-        with datasets.arrow_writer.ArrowWriter(path=str(folder / f"squad_v2-{split}.arrow"),
-                                               features=data.features) as writer:
+        with datasets.arrow_writer.ArrowWriter(
+            path=str(folder / f"squad_v2-{split}.arrow"), features=data.features
+        ) as writer:
             writer.write_table(data.data.table)
             writer.finalize()
         infos.add(datasets.SplitInfo(split, num_examples=6, dataset_name="squad_v2"))
-    datasets.DatasetInfo(features=rows["train"].features, splits=infos, config_name=CONFIG, dataset_name="squad_v2",
-                         version="0.0.0").write_to_directory(str(folder))
-    back = Cache(cache_dir=str(home / "datasets"), dataset_name="squad_v2", repo_id=DATASET, config_name=CONFIG,
-                 hash=COMMIT).as_dataset(split="train")
+    datasets.DatasetInfo(
+        features=rows["train"].features, splits=infos, config_name=CONFIG, dataset_name="squad_v2", version="0.0.0"
+    ).write_to_directory(str(folder))
+    back = Cache(
+        cache_dir=str(home / "datasets"), dataset_name="squad_v2", repo_id=DATASET, config_name=CONFIG, hash=COMMIT
+    ).as_dataset(split="train")
     assert [row["id"] for row in back] == [f"train{n}" for n in range(6)]
     check(load())
     with pytest.raises(DataError, match="not in the cache"):
@@ -145,6 +167,7 @@ def test_a_damaged_cache_is_refused(home: Path) -> None:
 
 # --- Not cached -------------------------------------------------------------------------------------------------------
 
+
 def refuse(*args: Any, **kwargs: Any) -> NoReturn:
     raise OSError("Network is unreachable")
 
@@ -168,20 +191,41 @@ class Hub(BaseHTTPRequestHandler):
         if path.startswith("/api/") and "/tree/" not in path:
             return self.answer(json.dumps({"id": DATASET, "sha": COMMIT, "siblings": []}).encode())
         if path.startswith("/api/"):
-            return self.answer(json.dumps([
-                {"type": "file", "path": name, "size": len(content), "oid": "0" * 40,
-                 "lfs": {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 134}}
-                for name, content in self.files.items()]).encode())
+            return self.answer(
+                json.dumps(
+                    [
+                        {
+                            "type": "file",
+                            "path": name,
+                            "size": len(content),
+                            "oid": "0" * 40,
+                            "lfs": {
+                                "oid": hashlib.sha256(content).hexdigest(),
+                                "size": len(content),
+                                "pointerSize": 134,
+                            },
+                        }
+                        for name, content in self.files.items()
+                    ]
+                ).encode()
+            )
         content = self.files.get(path.partition(COMMIT + "/")[2])
         if content is None:
             return self.answer(b"", 404, {"X-Error-Code": "EntryNotFound"})
-        return self.answer(content, 200, {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": COMMIT},
-                           share=self.share)
+        return self.answer(
+            content,
+            200,
+            {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": COMMIT},
+            share=self.share,
+        )
 
     def answer(self, body: bytes, status: int = 200, headers: dict[str, str] | None = None, share: float = 1.0) -> None:
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), "Content-Type": "application/json",
-                            **(headers or {})}.items():
+        for name, value in {
+            "Content-Length": str(len(body)),
+            "Content-Type": "application/json",
+            **(headers or {}),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":

@@ -15,9 +15,19 @@ from qaexp.data.squad import read_squad_file
 from qaexp.data.subsets import draw
 from qaexp.errors import ConfigError, DataError
 
-KEYS: dict[str, Any] = {"source": "json", "dataset": None, "config_name": None, "revision": None, "train_file": None,
-                        "dev_file": None, "test_file": None, "train_size": None, "dev_size": None, "subset": "random",
-                        "on_bad": "fail"}
+KEYS: dict[str, Any] = {
+    "source": "json",
+    "dataset": None,
+    "config_name": None,
+    "revision": None,
+    "train_file": None,
+    "dev_file": None,
+    "test_file": None,
+    "train_size": None,
+    "dev_size": None,
+    "subset": "random",
+    "on_bad": "fail",
+}
 
 
 def pipeline(**keys: Any) -> DataPipeline:
@@ -26,10 +36,24 @@ def pipeline(**keys: Any) -> DataPipeline:
 
 def write(path: Path, name: str, count: int, *, num_bad: int = 0) -> str:
     """Write `count` good questions and `num_bad` whose answer is off by one; every second good one is unanswerable."""
-    questions = [{"id": f"{name}{n}", "question": "Q", "is_impossible": n % 2 == 1,
-                  "answers": [] if n % 2 else [{"text": "Paris", "answer_start": 0}]} for n in range(count)]
-    questions += [{"id": f"{name}-bad{n}", "question": "Q", "is_impossible": False,
-                   "answers": [{"text": "Paris", "answer_start": 1}]} for n in range(num_bad)]
+    questions = [
+        {
+            "id": f"{name}{n}",
+            "question": "Q",
+            "is_impossible": n % 2 == 1,
+            "answers": [] if n % 2 else [{"text": "Paris", "answer_start": 0}],
+        }
+        for n in range(count)
+    ]
+    questions += [
+        {
+            "id": f"{name}-bad{n}",
+            "question": "Q",
+            "is_impossible": False,
+            "answers": [{"text": "Paris", "answer_start": 1}],
+        }
+        for n in range(num_bad)
+    ]
     article = {"title": name, "paragraphs": [{"context": "Paris", "qas": questions}]}
     (path / f"{name}.json").write_text(json.dumps({"version": "v2.0", "data": [article]}), "utf-8")
     return str(path / f"{name}.json")
@@ -50,9 +74,16 @@ def test_local_files(files: dict[str, str], tmp_path: Path) -> None:
     assert splits.test is not None
     assert len(splits.test.examples) == 4
     assert splits.train.source == {
-        "kind": "json", "path": files["train_file"], "squad_version": "v2", "num_examples": 40, "num_skipped": 0,
-        "num_fixed": 0, "num_duplicates": 0, "problems": [],
-        "sha256": hashlib.sha256(Path(files["train_file"]).read_bytes()).hexdigest()}
+        "kind": "json",
+        "path": files["train_file"],
+        "squad_version": "v2",
+        "num_examples": 40,
+        "num_skipped": 0,
+        "num_fixed": 0,
+        "num_duplicates": 0,
+        "problems": [],
+        "sha256": hashlib.sha256(Path(files["train_file"]).read_bytes()).hexdigest(),
+    }
     assert json.loads(json.dumps(splits.dev.source)) == splits.dev.source
     assert splits.dev.source["num_examples"] == 20
 
@@ -81,8 +112,9 @@ def test_relative_paths_and_home(files: dict[str, str], tmp_path: Path, monkeypa
         pipeline(train_file="~nobody-of-this-name/a", dev_file="dev.json").fingerprint()
 
 
-def test_what_is_skipped_or_fixed_is_recorded(files: dict[str, str], tmp_path: Path,
-                                              caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_skipped_or_fixed_is_recorded(
+    files: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     bad = {**files, "train_file": write(tmp_path, "bad", 2, num_bad=30)}
     with pytest.raises(DataError):
         pipeline(**bad).load(subset_seed=0, dev_seed=0)
@@ -95,8 +127,11 @@ def test_what_is_skipped_or_fixed_is_recorded(files: dict[str, str], tmp_path: P
 
 def test_fingerprint_follows_the_bytes_and_not_the_names(files: dict[str, str], tmp_path: Path) -> None:
     first = pipeline(**files).fingerprint()
-    assert first == {"kind": "json", "train_sha256": hashlib.sha256(Path(files["train_file"]).read_bytes()).hexdigest(),
-                     "dev_sha256": hashlib.sha256(Path(files["dev_file"]).read_bytes()).hexdigest()}
+    assert first == {
+        "kind": "json",
+        "train_sha256": hashlib.sha256(Path(files["train_file"]).read_bytes()).hexdigest(),
+        "dev_sha256": hashlib.sha256(Path(files["dev_file"]).read_bytes()).hexdigest(),
+    }
     moved = tmp_path / "moved.json"
     moved.write_bytes(Path(files["train_file"]).read_bytes())
     assert pipeline(**{**files, "train_file": str(moved)}).fingerprint() == first
@@ -119,18 +154,25 @@ def test_the_demo_comes_with_the_package() -> None:
     assert data.fingerprint()["dev_sha256"] == hashlib.sha256(demo_file("dev").read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize(("keys", "words"), [
-    ({}, ["data.train_file is not set", "data.dev_file is not set"]),
-    ({"train_file": "a"}, ["data.dev_file is not set"]),
-    ({"source": "demo", "train_file": "a"}, ["data.train_file is 'a', which has no effect with data.source=demo"]),
-    ({"source": "hub"}, ["data.dataset is not set", "data.config_name is not set", "data.revision is not set"]),
-    ({"source": "hub", "dataset": "rajpurkar/squad_v2", "config_name": "squad_v2", "revision": "main"},
-     ["data.revision is 'main'", "40 hex digits"]),
-    ({"source": "hub", "dataset": "../..", "config_name": "a/b", "revision": "3" * 40},
-     ["data.dataset is '../..'", "data.config_name is 'a/b'"]),
-    ({"train_file": "a", "dev_file": "b", "revision": "c"}, ["data.revision is 'c', which has no effect"]),
-    ({"source": "csv"}, ["data.source is 'csv'"]),
-])
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({}, ["data.train_file is not set", "data.dev_file is not set"]),
+        ({"train_file": "a"}, ["data.dev_file is not set"]),
+        ({"source": "demo", "train_file": "a"}, ["data.train_file is 'a', which has no effect with data.source=demo"]),
+        ({"source": "hub"}, ["data.dataset is not set", "data.config_name is not set", "data.revision is not set"]),
+        (
+            {"source": "hub", "dataset": "rajpurkar/squad_v2", "config_name": "squad_v2", "revision": "main"},
+            ["data.revision is 'main'", "40 hex digits"],
+        ),
+        (
+            {"source": "hub", "dataset": "../..", "config_name": "a/b", "revision": "3" * 40},
+            ["data.dataset is '../..'", "data.config_name is 'a/b'"],
+        ),
+        ({"train_file": "a", "dev_file": "b", "revision": "c"}, ["data.revision is 'c', which has no effect"]),
+        ({"source": "csv"}, ["data.source is 'csv'"]),
+    ],
+)
 def test_missing_and_idle_keys_are_refused_together(keys: dict[str, Any], words: list[str]) -> None:
     data = pipeline(**keys)
     for call in (data.fingerprint, lambda: data.load(subset_seed=0, dev_seed=0)):

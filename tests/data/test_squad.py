@@ -24,8 +24,13 @@ CONTEXT = "Paris is the capital of France. Lyon is not."
 
 
 def question(id: str = "q1", text: str = "Paris", start: Any = 0, **more: Any) -> dict[str, Any]:
-    return {"id": id, "question": "Which city?", "is_impossible": False,
-            "answers": [{"text": text, "answer_start": start}], **more}
+    return {
+        "id": id,
+        "question": "Which city?",
+        "is_impossible": False,
+        "answers": [{"text": text, "answer_start": start}],
+        **more,
+    }
 
 
 def unanswerable(id: str = "q2") -> dict[str, Any]:
@@ -58,8 +63,10 @@ def refused(read: Callable[..., SquadFile], *args: Any, **kwargs: Any) -> DataEr
 
 def test_reads_v2(read: Callable[..., SquadFile], tmp_path: Path) -> None:
     file = read(document(question(), unanswerable()))
-    assert file.examples == (Example("q1", "T", CONTEXT, "Which city?", (Answer("Paris", 0),)),
-                             Example("q2", "T", CONTEXT, "Which city?", ()))
+    assert file.examples == (
+        Example("q1", "T", CONTEXT, "Which city?", (Answer("Paris", 0),)),
+        Example("q2", "T", CONTEXT, "Which city?", ()),
+    )
     assert [example.is_impossible for example in file.examples] == [False, True]
     assert file.examples[0].golds == ("Paris",)
     assert file.examples[0].answers[0].end_char == 5
@@ -91,6 +98,7 @@ def test_the_sample_agrees_with_its_own_description(sample_dir: Path) -> None:
 
 # --- Files that are no data at all ------------------------------------------------------------------------------------
 
+
 def test_each_truncation_names_line_and_column(read: Callable[..., SquadFile]) -> None:
     text = json.dumps(document(*(question(f"é{n}") for n in range(6))), indent=1, ensure_ascii=False).encode()
     for length in range(len(text)):
@@ -102,12 +110,23 @@ def test_each_truncation_names_line_and_column(read: Callable[..., SquadFile]) -
     assert f"line {line}, column " in str(error)
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    (b"", "empty"), (b"[]", "no usable question"), (b"{}", "data is missing"), (b"null", "null"), (b"3", "is 3"),
-    (gzip.compress(b"{}"), "gunzip"), (b"\xff\xfe{", "not UTF-8"), (b'{"data": NaN}', "NaN"),
-    (b'{"data": [], "data": []}', "'data' more than once"), (b"[" * 100_000, "nested too deeply"),
-    (b'{"data": ' + b"9" * 5000 + b"}", "refused"), (b'{"data": []}', "no usable question"),
-])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"[]", "no usable question"),
+        (b"{}", "data is missing"),
+        (b"null", "null"),
+        (b"3", "is 3"),
+        (gzip.compress(b"{}"), "gunzip"),
+        (b"\xff\xfe{", "not UTF-8"),
+        (b'{"data": NaN}', "NaN"),
+        (b'{"data": [], "data": []}', "'data' more than once"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"data": ' + b"9" * 5000 + b"}", "refused"),
+        (b'{"data": []}', "no usable question"),
+    ],
+)
 def test_what_is_no_data_set_is_refused(read: Callable[..., SquadFile], content: bytes, words: str) -> None:
     for on_bad in ("fail", "skip", "fix"):
         assert words in str(refused(read, content, on_bad))
@@ -121,8 +140,15 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     start = time.monotonic()
-    for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero"), tmp_path / "loop", tmp_path / "none",
-                 tmp_path / "a\0b", tmp_path / ("x" * 300)):
+    for path in (
+        tmp_path,
+        tmp_path / "pipe",
+        Path("/dev/zero"),
+        tmp_path / "loop",
+        tmp_path / "none",
+        tmp_path / "a\0b",
+        tmp_path / ("x" * 300),
+    ):
         with pytest.raises(DataError):
             read_squad_file(path)
     assert time.monotonic() - start < 1
@@ -131,12 +157,20 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
 # --- Wrong and missing keys -------------------------------------------------------------------------------------------
 
 LEVELS = {
-    "data": "list", "data[0].title": "text", "data[0].paragraphs": "list", "data[0].paragraphs[0].context": "text",
-    "data[0].paragraphs[0].qas": "list", "data[0].paragraphs[0].qas[0].id": "text",
-    "data[0].paragraphs[0].qas[0].question": "text", "data[0].paragraphs[0].qas[0].answers": "list",
+    "data": "list",
+    "data[0].title": "text",
+    "data[0].paragraphs": "list",
+    "data[0].paragraphs[0].context": "text",
+    "data[0].paragraphs[0].qas": "list",
+    "data[0].paragraphs[0].qas[0].id": "text",
+    "data[0].paragraphs[0].qas[0].question": "text",
+    "data[0].paragraphs[0].qas[0].answers": "list",
     "data[0].paragraphs[0].qas[0].answers[0].text": "text",
-    "data[0].paragraphs[0].qas[0].answers[0].answer_start": "int", "data[0].paragraphs[0].qas[0].is_impossible": "bool",
-    "data[0]": "object", "data[0].paragraphs[0]": "object", "data[0].paragraphs[0].qas[0]": "object",
+    "data[0].paragraphs[0].qas[0].answers[0].answer_start": "int",
+    "data[0].paragraphs[0].qas[0].is_impossible": "bool",
+    "data[0]": "object",
+    "data[0].paragraphs[0]": "object",
+    "data[0].paragraphs[0].qas[0]": "object",
     "data[0].paragraphs[0].qas[0].answers[0]": "object",
 }
 WRONG = {"null": None, "text": "x", "int": 7, "bool": True, "float": 1.5, "list": [[1]], "object": {"a": {}}}
@@ -224,8 +258,9 @@ OFFSETS = [
 
 
 @pytest.mark.parametrize(("context", "text", "start", "kind", "place"), OFFSETS)
-def test_wrong_offsets_are_classified_and_unique_ones_fixed(read: Callable[..., SquadFile], context: str, text: str,
-                                                            start: int, kind: str, place: int | None) -> None:
+def test_wrong_offsets_are_classified_and_unique_ones_fixed(
+    read: Callable[..., SquadFile], context: str, text: str, start: int, kind: str, place: int | None
+) -> None:
     wrong = document(question("bad", text, start), unanswerable("good"), context=context)
     assert f"({kind}: " in refused(read, wrong).problems[0]
     skipped = read(wrong, "skip")
@@ -258,6 +293,7 @@ def test_utf16_offsets_are_recognised_whatever_the_text(context: str, data: st.D
 
 # --- Ids, contradictions, characters ----------------------------------------------------------------------------------
 
+
 def test_duplicates_with_the_same_content_are_dropped_and_counted(read: Callable[..., SquadFile]) -> None:
     file = read(document(question(), question(), unanswerable()))
     assert (len(file.examples), file.num_duplicates, file.num_skipped) == (2, 1, 0)
@@ -269,8 +305,15 @@ def test_duplicates_with_other_content_are_refused(read: Callable[..., SquadFile
     assert "data[0].paragraphs[0].qas[1].id is the text 'q1'" in error.problems[0]
 
 
-@pytest.mark.parametrize(("id", "words"), [("", "has 0 characters"), ("x" * 1001, "has 1001 characters"),
-                                           ("x" * 10_000_000, "has 10000000 characters"), ("\ud800", "surrogate")])
+@pytest.mark.parametrize(
+    ("id", "words"),
+    [
+        ("", "has 0 characters"),
+        ("x" * 1001, "has 1001 characters"),
+        ("x" * 10_000_000, "has 10000000 characters"),
+        ("\ud800", "surrogate"),
+    ],
+)
 def test_ids_that_no_file_should_hold_are_refused(read: Callable[..., SquadFile], id: str, words: str) -> None:
     error = refused(read, document(question(id=id)))
     assert words in error.problems[0]
@@ -281,11 +324,18 @@ def test_ids_are_no_paths(read: Callable[..., SquadFile]) -> None:
     assert read(document(question(id="../../etc/passwd"))).examples[0].id == "../../etc/passwd"
 
 
-@pytest.mark.parametrize("changes", [
-    {"is_impossible": True}, {"answers": []}, {"is_impossible": ..., "answers": []}, {"is_impossible": None},
-    {"is_impossible": 0}, {"answers": [{"text": "", "answer_start": 0}]},
-    {"answers": [{"text": " ", "answer_start": 5}]},
-])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"is_impossible": True},
+        {"answers": []},
+        {"is_impossible": ..., "answers": []},
+        {"is_impossible": None},
+        {"is_impossible": 0},
+        {"answers": [{"text": "", "answer_start": 0}]},
+        {"answers": [{"text": " ", "answer_start": 5}]},
+    ],
+)
 def test_contradictions_follow_the_policy(read: Callable[..., SquadFile], changes: dict[str, Any]) -> None:
     bad = {key: value for key, value in {**question(), **changes}.items() if value is not ...}
     for on_bad in ("fail", "fix"):
@@ -303,8 +353,9 @@ ANY_SCRIPT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 @given(ANY_SCRIPT, ANY_SCRIPT.filter(str.strip), st.text("\r\n\0\u200d\u202e\u0301\U0001f469", max_size=9))
-def test_valid_spans_of_any_script_survive(tmp_path_factory: pytest.TempPathFactory, left: str, text: str,
-                                           right: str) -> None:
+def test_valid_spans_of_any_script_survive(
+    tmp_path_factory: pytest.TempPathFactory, left: str, text: str, right: str
+) -> None:
     path = tmp_path_factory.getbasetemp() / "any_script.json"
     path.write_text(json.dumps(document(question("q", text, len(left)), context=left + text + right)), "utf-8")
     example = read_squad_file(path).examples[0]
@@ -313,14 +364,24 @@ def test_valid_spans_of_any_script_survive(tmp_path_factory: pytest.TempPathFact
 
 # --- Flat files -------------------------------------------------------------------------------------------------------
 
+
 def rows() -> list[dict[str, Any]]:
-    return [{"id": "a", "title": "T", "context": CONTEXT, "question": "Q",
-             "answers": {"text": ["Paris", "Lyon"], "answer_start": [0, 32]}},
-            {"id": "b", "title": "T", "context": CONTEXT, "question": "Q", "answers": {"text": [], "answer_start": []}}]
+    return [
+        {
+            "id": "a",
+            "title": "T",
+            "context": CONTEXT,
+            "question": "Q",
+            "answers": {"text": ["Paris", "Lyon"], "answer_start": [0, 32]},
+        },
+        {"id": "b", "title": "T", "context": CONTEXT, "question": "Q", "answers": {"text": [], "answer_start": []}},
+    ]
 
 
-EXPECTED = (Example("a", "T", CONTEXT, "Q", (Answer("Paris", 0), Answer("Lyon", 32))),
-            Example("b", "T", CONTEXT, "Q", ()))
+EXPECTED = (
+    Example("a", "T", CONTEXT, "Q", (Answer("Paris", 0), Answer("Lyon", 32))),
+    Example("b", "T", CONTEXT, "Q", ()),
+)
 
 
 def write_flat(path: Path, records: list[dict[str, Any]]) -> Path:
@@ -352,7 +413,8 @@ def test_flat_files_hold_the_same_examples(tmp_path: Path, name: str) -> None:
 def test_flat_answers_may_be_a_list_and_the_title_may_be_absent(tmp_path: Path) -> None:
     row = {"id": "a", "context": CONTEXT, "question": "Q", "answers": [{"text": "Paris", "answer_start": 0}]}
     assert read_squad_file(write_flat(tmp_path / "a.jsonl", [row])).examples == (
-        Example("a", "", CONTEXT, "Q", (Answer("Paris", 0),)),)
+        Example("a", "", CONTEXT, "Q", (Answer("Paris", 0),)),
+    )
 
 
 @pytest.mark.parametrize(("name", "where"), [("a.jsonl", "line 3: "), ("a.parquet", "row 2: "), ("a.json", "[1].")])
@@ -365,12 +427,17 @@ def test_flat_faults_are_named_by_row(tmp_path: Path, name: str, where: str) -> 
     assert read_squad_file(tmp_path / name, "skip").num_skipped == 1
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"answers": {"text": ["Paris"], "answer_start": []}}, "answers has 1 texts and 0 starts"),
-    ({"answers": {"text": "Paris", "answer_start": [0]}}, "answers.text is the text 'Paris', it must be a list"),
-    ({"answers": None}, "answers is null"), ({"context": 3}, "context is 3"), ({"title": 3}, "title is 3"),
-    ({"is_impossible": True}, "is_impossible is true, but there are 2 answers"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"answers": {"text": ["Paris"], "answer_start": []}}, "answers has 1 texts and 0 starts"),
+        ({"answers": {"text": "Paris", "answer_start": [0]}}, "answers.text is the text 'Paris', it must be a list"),
+        ({"answers": None}, "answers is null"),
+        ({"context": 3}, "context is 3"),
+        ({"title": 3}, "title is 3"),
+        ({"is_impossible": True}, "is_impossible is true, but there are 2 answers"),
+    ],
+)
 def test_flat_rows_are_validated_like_nested_ones(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     with pytest.raises(DataError) as caught:
         read_squad_file(write_flat(tmp_path / "a.jsonl", [{**rows()[0], **change}, rows()[1]]))

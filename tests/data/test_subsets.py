@@ -31,8 +31,9 @@ def ids(examples: Sequence[Example]) -> list[str]:
 
 @pytest.mark.parametrize("policy", POLICIES)
 @given(kinds=KINDS, seed=SEEDS, data=st.data())
-def test_draws_hold_each_example_at_most_once_and_repeat(policy: str, kinds: list[bool], seed: int,
-                                                         data: st.DataObject) -> None:
+def test_draws_hold_each_example_at_most_once_and_repeat(
+    policy: str, kinds: list[bool], seed: int, data: st.DataObject
+) -> None:
     examples = examples_of([True, *kinds])
     available = 1 + sum(kinds) if policy == "answerable" else len(examples)
     size = data.draw(st.integers(1, available))
@@ -64,8 +65,10 @@ def test_stratified_keeps_the_share_at_every_size(kinds: list[bool], seed: int) 
 def test_stratified_takes_each_kind_in_the_order_of_random(kinds: list[bool], seed: int) -> None:
     examples = examples_of(kinds)
     for kind in (True, False):
-        orders = [[example.id for example in draw(examples, None, policy, seed) if example.is_impossible == kind]
-                  for policy in ("random", "stratified")]
+        orders = [
+            [example.id for example in draw(examples, None, policy, seed) if example.is_impossible == kind]
+            for policy in ("random", "stratified")
+        ]
         assert orders[0] == orders[1]
 
 
@@ -128,8 +131,10 @@ def test_drawing_in_order_keeps_the_order(seed: int, size: int) -> None:
     assert [HALF.index(example) for example in drawn] == sorted(HALF.index(example) for example in drawn)
 
 
-@pytest.mark.parametrize(("size", "count"), [(None, 100), (1, 1), (1.0, 1), (100, 100), (0.1, 10), (0.015, 2),
-                                             (1e-9, 1), (0.29, 29), (0.999999, 100)])
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [(None, 100), (1, 1), (1.0, 1), (100, 100), (0.1, 10), (0.015, 2), (1e-9, 1), (0.29, 29), (0.999999, 100)],
+)
 def test_sizes(size: float | None, count: int) -> None:
     assert resolve_size(size, 100) == count
 

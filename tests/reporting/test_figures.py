@@ -16,10 +16,20 @@ from qaexp.reporting.style import DPI, label, look, png
 
 STEPS = [{"step": step, "loss": 5.0 / step, "learning_rate": 1e-4 if step < 6 else 0.0} for step in range(1, 11)]
 HISTORY: list[dict[str, Any]] = [
-    {"epoch": epoch, "step": 5 * epoch, "train_loss": 2.0 / epoch, "train_accuracy": 30.0 * epoch,
-     "exact": 20.0 * epoch, "f1": 25.0 * epoch, "has_ans_exact": 10.0, "has_ans_f1": 15.0,
-     "no_ans_exact": None, "no_ans_f1": None}
-    for epoch in (1, 2)]
+    {
+        "epoch": epoch,
+        "step": 5 * epoch,
+        "train_loss": 2.0 / epoch,
+        "train_accuracy": 30.0 * epoch,
+        "exact": 20.0 * epoch,
+        "f1": 25.0 * epoch,
+        "has_ans_exact": 10.0,
+        "has_ans_f1": 15.0,
+        "no_ans_exact": None,
+        "no_ans_f1": None,
+    }
+    for epoch in (1, 2)
+]
 
 
 def texts(figure: Figure) -> str:
@@ -58,10 +68,18 @@ def test_learning_rate_of_zero_is_marked() -> None:
     assert "nothing is learned" not in texts(healthy)
 
 
-@pytest.mark.parametrize("figure", [
-    figures.loss([], [], ""), figures.train_accuracy([], ""), figures.scores([], "", None, None),
-    figures.learning_rate([{"step": 1, "learning_rate": None}], ""), answer_figures.threshold([], {}, ""),
-    answer_figures.calibration([], ""), answer_figures.slices([], "")])
+@pytest.mark.parametrize(
+    "figure",
+    [
+        figures.loss([], [], ""),
+        figures.train_accuracy([], ""),
+        figures.scores([], "", None, None),
+        figures.learning_rate([{"step": 1, "learning_rate": None}], ""),
+        answer_figures.threshold([], {}, ""),
+        answer_figures.calibration([], ""),
+        answer_figures.slices([], ""),
+    ],
+)
 def test_nothing_to_draw_is_no_picture(figure: Figure | None) -> None:
     assert figure is None
 

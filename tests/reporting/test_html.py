@@ -17,12 +17,50 @@ from qaexp.reporting.reporter import Reporter
 from qaexp.runs.collect import read_run
 
 HOSTILE = [
-    "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onload='alert(1)", "</style><script>x</script>",
-    "{{7*7}}{% raw %}", "javascript:alert(1)", "<svg/onload=alert(1)>", "</title><iframe src=//x>", "<!--", "]]>",
-    "&lt;b&gt;", "\u202egnp.exe", "\x1b]0;x\x07", "<a href='https://example.org'>x</a>"]
-ALLOWED_TAGS = {"html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "p", "div", "strong", "table",
-                "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "figure", "img", "span", "mark", "details",
-                "summary"}
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onload='alert(1)",
+    "</style><script>x</script>",
+    "{{7*7}}{% raw %}",
+    "javascript:alert(1)",
+    "<svg/onload=alert(1)>",
+    "</title><iframe src=//x>",
+    "<!--",
+    "]]>",
+    "&lt;b&gt;",
+    "\u202egnp.exe",
+    "\x1b]0;x\x07",
+    "<a href='https://example.org'>x</a>",
+]
+ALLOWED_TAGS = {
+    "html",
+    "head",
+    "meta",
+    "title",
+    "style",
+    "body",
+    "header",
+    "h1",
+    "h2",
+    "p",
+    "div",
+    "strong",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "dl",
+    "dt",
+    "dd",
+    "figure",
+    "img",
+    "span",
+    "mark",
+    "details",
+    "summary",
+}
 
 
 class Page(HTMLParser):
@@ -68,9 +106,20 @@ def test_hostile_text_stays_text_wherever_it_stands(fake_run: Path, tmp_path: Pa
     run = json.loads((directory / "run.json").read_text())
     flag = {"name": text, "step": 1, "advice": text}
     (directory / "run.json").write_text(json.dumps({**run, "flags": [flag], "started": text}))
-    hostile = {"id": text, "title": text, "question": text, "golds": [text], "prediction_text": text, "exact": 0.0,
-               "f1": 0.0, "null_score_diff": -99.0, "paragraph": "p", "n_best": [{"text": text, "score": 1.0,
-               "start_char": 0, "end_char": len(text)}], "span_exact": 0.0, "span_f1": 0.0}
+    hostile = {
+        "id": text,
+        "title": text,
+        "question": text,
+        "golds": [text],
+        "prediction_text": text,
+        "exact": 0.0,
+        "f1": 0.0,
+        "null_score_diff": -99.0,
+        "paragraph": "p",
+        "n_best": [{"text": text, "score": 1.0, "start_char": 0, "end_char": len(text)}],
+        "span_exact": 0.0,
+        "span_f1": 0.0,
+    }
     (directory / "predictions.jsonl").write_text(json.dumps(hostile) + "\n")
     (directory / "contexts.json").write_text(json.dumps({"p": text}))
     found = make_page(directory)

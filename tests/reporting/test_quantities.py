@@ -25,8 +25,14 @@ def random_predictions(seed: int, num: int) -> list[dict[str, Any]]:
 
 def score_at(rows: list[dict[str, Any]], threshold: float, metric: str) -> float:
     """The definition: nothing is answered where null_score_diff > threshold, or where there is no span."""
-    return float(np.mean([row[f"span_{metric}"] if row["null_score_diff"] <= threshold else 100.0 * (not row["golds"])
-                          for row in rows]))
+    return float(
+        np.mean(
+            [
+                row[f"span_{metric}"] if row["null_score_diff"] <= threshold else 100.0 * (not row["golds"])
+                for row in rows
+            ]
+        )
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -45,8 +51,10 @@ def test_threshold_curve_needs_the_scores_of_the_spans() -> None:
     assert q.threshold_curve([{"golds": [], "null_score_diff": 0.0}]) is None
 
 
-@pytest.mark.parametrize(("right", "num", "low", "high"), [
-    (81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)])
+@pytest.mark.parametrize(
+    ("right", "num", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
 def test_wilson_interval_equals_published_values(right: int, num: int, low: float, high: float) -> None:
     """Newcombe (1998), Two-sided confidence intervals for the single proportion, table I, method 3."""
     assert q.wilson_interval(right / num, num) == pytest.approx((low, high), abs=5e-5)

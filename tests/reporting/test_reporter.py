@@ -29,8 +29,9 @@ def copied_run(fake_run: Path, tmp_path: Path) -> Path:
 def test_every_picture_and_the_page_are_drawn_twice_alike(copied_run: Path) -> None:
     manifest = describe_files(copied_run)
     written = Reporter(plots=True, html=True).report(copied_run)
-    assert [path.relative_to(copied_run).as_posix() for path in written] == \
-        [f"plots/{name}.png" for name in PICTURES] + ["report.html"]
+    assert [path.relative_to(copied_run).as_posix() for path in written] == [
+        f"plots/{name}.png" for name in PICTURES
+    ] + ["report.html"]
     first = {path: path.read_bytes() for path in written}
     assert all(data.startswith(PNG_SIGNATURE) for path, data in first.items() if path.suffix == ".png")
     shutil.rmtree(copied_run / "plots")

@@ -13,9 +13,22 @@ from qaexp.reporting.tables import summary_table
 from qaexp.reporting.verdict import is_collapsed, what_to_look_at
 
 GOOD: dict[str, Any] = {
-    "exact": 80.0, "f1": 84.0, "has_ans_f1": 82.0, "no_ans_f1": 87.0, "crossfit_exact": 80.2, "crossfit_f1": 84.3,
-    "best_exact": 81.0, "best_f1": 85.0, "best_f1_thresh": 0.7, "null_threshold": 0.65, "kept_epoch": 3,
-    "best_epoch": 3, "best_epoch_f1": 84.0, "train_accuracy": 88.0, "total_seconds": 1234.5}
+    "exact": 80.0,
+    "f1": 84.0,
+    "has_ans_f1": 82.0,
+    "no_ans_f1": 87.0,
+    "crossfit_exact": 80.2,
+    "crossfit_f1": 84.3,
+    "best_exact": 81.0,
+    "best_f1": 85.0,
+    "best_f1_thresh": 0.7,
+    "null_threshold": 0.65,
+    "kept_epoch": 3,
+    "best_epoch": 3,
+    "best_epoch_f1": 84.0,
+    "train_accuracy": 88.0,
+    "total_seconds": 1234.5,
+}
 COLLAPSED = {**GOOD, "f1": 52.0, "has_ans_f1": 0.0, "no_ans_f1": 100.0}
 FLAG = {"name": "null_collapse", "step": 10, "advice": "train on answerable questions first [/b]"}
 

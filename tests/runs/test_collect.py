@@ -39,14 +39,22 @@ def test_run_is_read_back(tmp_path: Path, open_run: OpenRun) -> None:
 def plant_hostile_folders(root: Path, good: Path) -> None:
     """Put folders beside a good run that are no runs, half runs, or traps."""
     contents: dict[str, dict[str, str]] = {
-        "empty": {}, "only_config": {"config.json": "{}"}, "hf": {"config.json": "{}", "model.safetensors": ""},
-        "half": {"run.json": '{"schema_'}, "list": {"run.json": "[]"}, "newer": {"run.json": '{"schema_version": 9}'},
+        "empty": {},
+        "only_config": {"config.json": "{}"},
+        "hf": {"config.json": "{}", "model.safetensors": ""},
+        "half": {"run.json": '{"schema_'},
+        "list": {"run.json": "[]"},
+        "newer": {"run.json": '{"schema_version": 9}'},
         "running": {"run.json": '{"schema_version": 1, "state": "running"}', "config.json": "{}"},
         "unversioned": {"run.json": "{}"},
         "no_config": {"run.json": '{"schema_version": 1}', "summary.json": "{}"},
         "half_summary": {"run.json": '{"schema_version": 1}', "config.json": "{}", "summary.json": '{"f1'},
-        "deep": {"run.json": "[" * 50_000}, "digits": {"run.json": '{"schema_version": ' + "1" * 5000 + "}"},
-        "latin": {"run.json": "é"}, "wandb": {"wandb-metadata.json": "{}"}, "mlflow": {"meta.yaml": ""}}
+        "deep": {"run.json": "[" * 50_000},
+        "digits": {"run.json": '{"schema_version": ' + "1" * 5000 + "}"},
+        "latin": {"run.json": "é"},
+        "wandb": {"wandb-metadata.json": "{}"},
+        "mlflow": {"meta.yaml": ""},
+    }
     for name, files in contents.items():
         (root / name).mkdir()
         for file, text in files.items():

@@ -11,9 +11,27 @@ from qaexp.errors import ConfigError
 from qaexp.runs.directory import check_name, default_name, result_files
 
 
-@pytest.mark.parametrize("name", [
-    "", "a\nb", "..", ".", ".hidden", "a/b", "/a", "-x", "trailing ", " leading", "x" * 201, "é" * 101,
-    "a\x00", "a\x1b[0m", "\u202eabc", "\ud800"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "a\nb",
+        "..",
+        ".",
+        ".hidden",
+        "a/b",
+        "/a",
+        "-x",
+        "trailing ",
+        " leading",
+        "x" * 201,
+        "é" * 101,
+        "a\x00",
+        "a\x1b[0m",
+        "\u202eabc",
+        "\ud800",
+    ],
+)
 def test_bad_names_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="name: "):
         check_name(name)

@@ -43,8 +43,9 @@ def test_without_git_nothing_is_known(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_description_holds_what_the_schema_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    described = environment.describe_environment(["qaexp", "train", "seed=2"], device={"kind": "cpu"}, threads=2,
-                                                 determinism={"deterministic": True})
+    described = environment.describe_environment(
+        ["qaexp", "train", "seed=2"], device={"kind": "cpu"}, threads=2, determinism={"deterministic": True}
+    )
     assert described["command_line"] == ["qaexp", "train", "seed=2"]
     assert described["versions"]["numpy"]
     assert described["machine"]["num_usable_cpus"] >= 1
@@ -54,8 +55,10 @@ def test_description_holds_what_the_schema_says(tmp_path: Path, monkeypatch: pyt
 
 
 def test_run_directories_are_read_without_heavy_imports() -> None:
-    code = ("import sys, qaexp.runs.run, qaexp.runs.collect, qaexp.runs.environment\n"
-            "heavy = {'torch', 'transformers', 'hydra', 'omegaconf', 'pandas', 'numpy', 'matplotlib'}\n"
-            "heavy &= set(sys.modules)\n"
-            "sys.exit(repr(heavy) if heavy else 0)")
+    code = (
+        "import sys, qaexp.runs.run, qaexp.runs.collect, qaexp.runs.environment\n"
+        "heavy = {'torch', 'transformers', 'hydra', 'omegaconf', 'pandas', 'numpy', 'matplotlib'}\n"
+        "heavy &= set(sys.modules)\n"
+        "sys.exit(repr(heavy) if heavy else 0)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(qaexp.__file__).parents[1])

@@ -74,14 +74,19 @@ def test_write_never_follows_a_link(tmp_path: Path) -> None:
         files.Appender(tmp_path / "b")
 
 
-@pytest.mark.parametrize(("point", "content"), [
-    ("write", "old"), ("fsync", "old"), ("rename", "old"), ("renamed", "new content")])
+@pytest.mark.parametrize(
+    ("point", "content"), [("write", "old"), ("fsync", "old"), ("rename", "old"), ("renamed", "new content")]
+)
 def test_killed_writer_leaves_the_old_or_the_new_bytes(tmp_path: Path, point: str, content: str) -> None:
     path = tmp_path / "a"
     files.write_text(path, "old")
     code = "import sys, pathlib, qaexp.runs.files as files; files.write_text(pathlib.Path(sys.argv[1]), 'new content')"
-    done = subprocess.run([sys.executable, "-c", code, str(path)], env={**os.environ, "QAEXP_CRASH_AT": f"{point}:a"},
-                          cwd=Path(files.__file__).parents[2], check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        env={**os.environ, "QAEXP_CRASH_AT": f"{point}:a"},
+        cwd=Path(files.__file__).parents[2],
+        check=False,
+    )
     assert done.returncode == -signal.SIGKILL
     assert path.read_text() == content
     files.remove_temps(tmp_path)

@@ -10,9 +10,13 @@ import pytest
 from qaexp.runs.identity import canonical_json, code_hash, identify
 
 CONFIG: dict[str, Any] = {
-    "name": "a", "seed": 2, "trainer": {"epochs": 2, "log_every": 10, "max_grad_norm": 1.0},
-    "optimizer": {"_target_": "torch.optim.AdamW", "lr": 3e-4}, "probes": [{"question": "é?", "context": "x"}],
-    "trackers": {"tensorboard": {"folder": "x"}}}
+    "name": "a",
+    "seed": 2,
+    "trainer": {"epochs": 2, "log_every": 10, "max_grad_norm": 1.0},
+    "optimizer": {"_target_": "torch.optim.AdamW", "lr": 3e-4},
+    "probes": [{"question": "é?", "context": "x"}],
+    "trackers": {"tensorboard": {"folder": "x"}},
+}
 NEUTRAL = {"name", "trainer.log_every", "trackers"}
 DATA = {"kind": "demo", "version": 1}
 WEIGHTS = {"sha256": "ab"}
@@ -24,9 +28,15 @@ def test_golden_hash() -> None:
     assert identify(CONFIG, NEUTRAL, DATA, WEIGHTS).sha256 == GOLDEN
 
 
-@pytest.mark.parametrize("change", [
-    {"name": "b"}, {"trainer": {**CONFIG["trainer"], "log_every": 1}}, {"trackers": {}},
-    {"trainer": {"max_grad_norm": 1, "epochs": 2}}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "b"},
+        {"trainer": {**CONFIG["trainer"], "log_every": 1}},
+        {"trackers": {}},
+        {"trainer": {"max_grad_norm": 1, "epochs": 2}},
+    ],
+)
 def test_neutral_changes_keep_the_identity(change: dict[str, Any]) -> None:
     assert identify({**CONFIG, **change}, NEUTRAL, DATA, WEIGHTS).sha256 == GOLDEN
 

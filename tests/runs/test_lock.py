@@ -44,8 +44,11 @@ def start_holder(folder: Path, start: float, seconds: float) -> subprocess.Popen
 
 
 def test_second_holder_names_host_and_pid(tmp_path: Path) -> None:
-    with lock.hold(tmp_path), pytest.raises(BusyError, match=rf"process {os.getpid()} on .+ works in it") as caught, \
-            lock.hold(tmp_path):
+    with (
+        lock.hold(tmp_path),
+        pytest.raises(BusyError, match=rf"process {os.getpid()} on .+ works in it") as caught,
+        lock.hold(tmp_path),
+    ):
         pass
     assert caught.value.exit_code == 4
     assert "steal_lock" not in str(caught.value)
@@ -87,10 +90,17 @@ def test_fresh_heartbeat_of_another_machine_is_refused(tmp_path: Path) -> None:
     lock.check_heartbeat(tmp_path, record, lock.utc_now(), steal=True)
 
 
-@pytest.mark.parametrize("change", [
-    {"heartbeat": record_of_another_machine(301)["heartbeat"]}, {"state": "failed"}, lock.this_process(),
-    {"boot_id": lock.this_process()["boot_id"] or "other", "host": lock.this_process()["host"]},
-    {"heartbeat": "yesterday"}, {"heartbeat": None}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"heartbeat": record_of_another_machine(301)["heartbeat"]},
+        {"state": "failed"},
+        lock.this_process(),
+        {"boot_id": lock.this_process()["boot_id"] or "other", "host": lock.this_process()["host"]},
+        {"heartbeat": "yesterday"},
+        {"heartbeat": None},
+    ],
+)
 def test_dead_owners_do_not_block(tmp_path: Path, change: dict[str, Any]) -> None:
     lock.check_heartbeat(tmp_path, {**record_of_another_machine(0), **change}, lock.utc_now())
 

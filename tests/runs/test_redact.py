@@ -15,21 +15,54 @@ OpenRun = Callable[..., Run]
 SECRETS = [f"S3cr3t{n}xyz" for n in range(8)]
 
 
-@pytest.mark.parametrize("key", ["hf_token", "token", "WANDB_API_KEY", "apikey", "trackers.wandb.api_key",
-                                 "db-password", "AWS_SECRET_ACCESS_KEY", "hydra.job.env_set.ANY",
-                                 "client_secret", "Authorization"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "hf_token",
+        "token",
+        "WANDB_API_KEY",
+        "apikey",
+        "trackers.wandb.api_key",
+        "db-password",
+        "AWS_SECRET_ACCESS_KEY",
+        "hydra.job.env_set.ANY",
+        "client_secret",
+        "Authorization",
+    ],
+)
 def test_secret_keys(key: str) -> None:
     assert is_secret_key(key)
 
 
-@pytest.mark.parametrize("key", ["batches.token_budget", "tokens_per_second", "tokenizer", "num_tokens", "key",
-                                 "author", "max_answer_length", "secretary", "optimizer.lr"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "batches.token_budget",
+        "tokens_per_second",
+        "tokenizer",
+        "num_tokens",
+        "key",
+        "author",
+        "max_answer_length",
+        "secretary",
+        "optimizer.lr",
+    ],
+)
 def test_other_keys(key: str) -> None:
     assert not is_secret_key(key)
 
 
-@pytest.mark.parametrize("text", ["batches.token_budget=3072", "optimizer.lr=1e-4", "https://huggingface.co/a/b",
-                                  "mail me@example.org", "The password: swordfish", "token_budget: 3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "batches.token_budget=3072",
+        "optimizer.lr=1e-4",
+        "https://huggingface.co/a/b",
+        "mail me@example.org",
+        "The password: swordfish",
+        "token_budget: 3",
+    ],
+)
 def test_other_texts_are_left_alone(text: str) -> None:
     assert Redactor({}).text(text) == text
 
@@ -44,18 +77,32 @@ def test_values_of_the_environment_are_found_anywhere() -> None:
     assert redactor.text(f"x{SECRETS[0]}y true /home/somebody") == f"x{REDACTED}y true /home/somebody"
 
 
-def test_eight_planted_secrets_are_in_no_byte_of_the_run(tmp_path: Path, open_run: OpenRun,
-                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_eight_planted_secrets_are_in_no_byte_of_the_run(
+    tmp_path: Path, open_run: OpenRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MY_API_KEY", SECRETS[0])
-    overrides = [f"hf_token={SECRETS[1]}", f"hydra.job.env_set.FOO={SECRETS[2]}", f"+WANDB_API_KEY='{SECRETS[3]}'",
-                 f"model.checkpoint=https://me:{SECRETS[4]}@host/x"]
-    hydra_yaml = ("hydra:\n  job:\n    env_set:\n"
-                  f"      FOO: {SECRETS[2]}\n      BAR: a {SECRETS[5]}\n    chdir: false\n  overrides:\n    task:\n"
-                  + "".join(f"    - {override}\n" for override in overrides))
-    extra = {"trackers": {"wandb": {"api_key": SECRETS[6], "note": f"uses {SECRETS[0]} and token={SECRETS[7]}"}},
-             "model": {"checkpoint": f"https://me:{SECRETS[4]}@host/x"}, "batches": {"token_budget": 3072}}
-    run = open_run(tmp_path / "a", extra=extra, hydra_files={"hydra.yaml": hydra_yaml},
-                   environment={"command_line": ["qaexp", "train", *overrides]})
+    overrides = [
+        f"hf_token={SECRETS[1]}",
+        f"hydra.job.env_set.FOO={SECRETS[2]}",
+        f"+WANDB_API_KEY='{SECRETS[3]}'",
+        f"model.checkpoint=https://me:{SECRETS[4]}@host/x",
+    ]
+    hydra_yaml = (
+        "hydra:\n  job:\n    env_set:\n"
+        f"      FOO: {SECRETS[2]}\n      BAR: a {SECRETS[5]}\n    chdir: false\n  overrides:\n    task:\n"
+        + "".join(f"    - {override}\n" for override in overrides)
+    )
+    extra = {
+        "trackers": {"wandb": {"api_key": SECRETS[6], "note": f"uses {SECRETS[0]} and token={SECRETS[7]}"}},
+        "model": {"checkpoint": f"https://me:{SECRETS[4]}@host/x"},
+        "batches": {"token_budget": 3072},
+    }
+    run = open_run(
+        tmp_path / "a",
+        extra=extra,
+        hydra_files={"hydra.yaml": hydra_yaml},
+        environment={"command_line": ["qaexp", "train", *overrides]},
+    )
 
     def fail() -> None:
         run.log.info("with %s and %s", SECRETS[0], SECRETS[6])

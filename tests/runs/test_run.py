@@ -84,11 +84,17 @@ def test_error_is_recorded_and_its_traceback_only_in_debug_log(tmp_path: Path, o
     assert not (tmp_path / "a" / "summary.json").exists()
 
 
-@pytest.mark.parametrize(("error", "state", "kind"), [
-    (KeyboardInterrupt(), "preempted", "interrupted"), (SystemExit(3), "failed", "bug"),
-    (ZeroDivisionError("x"), "failed", "bug")])
-def test_every_exception_leaves_a_state(tmp_path: Path, open_run: OpenRun, error: BaseException, state: str,
-                                        kind: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "state", "kind"),
+    [
+        (KeyboardInterrupt(), "preempted", "interrupted"),
+        (SystemExit(3), "failed", "bug"),
+        (ZeroDivisionError("x"), "failed", "bug"),
+    ],
+)
+def test_every_exception_leaves_a_state(
+    tmp_path: Path, open_run: OpenRun, error: BaseException, state: str, kind: str
+) -> None:
     with pytest.raises(type(error)), open_run(tmp_path / "a"):
         raise error
     record = read(tmp_path / "a" / "run.json")
@@ -178,7 +184,8 @@ def test_flags_stand_once(tmp_path: Path, open_run: OpenRun) -> None:
         run.raise_flag("null_collapse", "again")
         run.complete({})
     assert read(tmp_path / "a" / "run.json")["flags"] == [
-        {"name": "null_collapse", "step": None, "advice": "train on answerable questions first"}]
+        {"name": "null_collapse", "step": None, "advice": "train on answerable questions first"}
+    ]
 
 
 def test_other_ranks_write_nothing(tmp_path: Path, open_run: OpenRun) -> None:
@@ -197,11 +204,16 @@ def test_unwritable_summary_leaves_a_failed_run(tmp_path: Path, open_run: OpenRu
 @pytest.mark.parametrize("point", [f"rename:{name}.json" for name in ("run", "config", "MANIFEST", "summary")])
 def test_kill_at_any_file_can_be_repeated(tmp_path: Path, open_run: OpenRun, point: str) -> None:
     folder = tmp_path / "a"
-    code = ("import sys; from pathlib import Path; sys.path[:0] = sys.argv[2:]; import test_run, conftest\n"
-            "test_run.complete(conftest.describe_run(Path(sys.argv[1])))")
+    code = (
+        "import sys; from pathlib import Path; sys.path[:0] = sys.argv[2:]; import test_run, conftest\n"
+        "test_run.complete(conftest.describe_run(Path(sys.argv[1])))"
+    )
     here = Path(__file__).parent
-    done = subprocess.run([sys.executable, "-c", code, str(folder), str(here), str(Path(qaexp.__file__).parents[1])],
-                          env={**os.environ, "QAEXP_CRASH_AT": point}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder), str(here), str(Path(qaexp.__file__).parents[1])],
+        env={**os.environ, "QAEXP_CRASH_AT": point},
+        check=False,
+    )
     assert done.returncode == -signal.SIGKILL
     assert not (folder / "summary.json").exists()
     complete(open_run(folder))
