@@ -61,7 +61,7 @@ def test_sizes_are_numbers_fractions_or_null(value: str) -> None:
             ["features.max_length=24", "features.doc_stride=4"],
             ["decoding.max_answer_length=30", "features.max_length=24"],
         ),
-        (["batches.batch_size=8"], ["batches.batch_size=8", "batches.token_budget=3072", "exactly one"]),
+        (["batches.batch_size=8"], ["batches.batch_size=8", "batches.token_budget=512", "exactly one"]),
         (["batches.token_budget=null"], ["exactly one"]),
         (["trainer.device=cpu", "trainer.precision=fp16"], ["trainer.precision=fp16", "trainer.device=cpu"]),
         (["data=json"], ["data.train_file", "data.dev_file"]),
