@@ -85,7 +85,7 @@ def _missing(
     stated = {(fact.entity.title, fact.attribute) for fact in told}
     here = {fact.entity.title: fact.entity for fact in told} | {entity.title: entity}
     stranger = next(peer for peer in shuffled(peers, key, "stranger") if peer.title not in here)
-    if number_of(key, "missing") % 5 == 0:
+    if number_of(key, "missing") % 10 == 0:
         pairs = [(stranger, fact.attribute) for fact in told if fact.attribute in stranger.facts]
     else:
         pairs = [(one, attribute) for one in here.values() for attribute in kind.askable(one)]

@@ -67,7 +67,7 @@ def _plan(kind: Kind, entity: Entity, peers: Sequence[Entity], key: str) -> list
         free = set(entity.facts).difference(*map(attributes_of, own))
         own += [text for text in shuffled(kind.fillers, key, "fillers") if attributes_of(text) <= free][:1]
     sentences = [(entity, template) for template in shuffled(own, key, "order")]
-    if number_of(key, "distractor") % 5 > 1:
+    if number_of(key, "distractor") % 10 > 1:
         return sentences
     peer = shuffled(peers, key, "peers")[0]
     shared = [attribute for attribute in (*facts, *askable) if attribute in peer.facts][:1]
