@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qaexp import results, stages
+from qaexp import opening, results, stages
 from qaexp.config.schema import ExperimentConfig
 from qaexp.runs.directory import DATA
 from qaexp.runs.reuse import completed_summary
@@ -39,15 +39,14 @@ def run_experiment(
     Raises:
         QaexpError: Whatever went wrong; run.json in the directory says it too.
     """
-    parts = stages.build_parts(config)
-    identity = stages.identify_run(config, parts)
+    parts = opening.build_parts(config)
+    identity = opening.identify_run(config, parts)
     directory = directory if job_name is None else directory / f"{job_name}-{identity.run_id}"
-    done = completed_summary(directory, identity)
-    if done is not None:
+    if (done := completed_summary(directory, identity)) is not None:
         return directory, done
 
     clock = Clock()
-    with stages.open_run(config, parts, identity, directory, command_line, hydra_files) as run:
+    with opening.open_run(config, parts, identity, directory, command_line, hydra_files) as (run, trackers):
         with run.stage("data"):
             splits = parts.pipeline.load(subset_seed=config.seeds.subset, dev_seed=config.seeds.dev)
         with run.stage("features"):
@@ -59,8 +58,8 @@ def run_experiment(
             questions = stages.question_sets(config, parts, splits, features, state)
             selection = Selection(config.trainer.keep, config.trainer.early_stopping_patience)
         with run.stage("training"), stages.training_view(config, run, state) as view:
-            recorder = results.Recorder(run, view, clock)
-            for record in clock.training(parts.trainer.train(state)):
+            recorder = results.Recorder(run, view, clock, trackers)
+            for record in clock.training(stages.training_records(config, run, parts, state)):
                 if isinstance(record, StepRecord):
                     recorder.step(record, state)
                     continue
@@ -78,5 +77,6 @@ def run_experiment(
             summary["total_seconds"] = run.elapsed_seconds
             results.report(run, parts, summary)
         summary = run.complete(summary)
+        trackers.finish(summary)
     part()
     return directory, summary

@@ -15,12 +15,14 @@ from qaexp.evaluation.outputs import contexts_of, logits_bytes, prediction_recor
 from qaexp.evaluation.question_set import Scored
 from qaexp.model import LoadedModel
 from qaexp.model.loading import quiet
+from qaexp.opening import Parts
 from qaexp.reporting.progress import TrainingView
+from qaexp.reporting.trackers import Trackers
 from qaexp.runs import directory as layout
 from qaexp.runs.files import write_text
 from qaexp.runs.identity import Identity
 from qaexp.runs.run import Run
-from qaexp.stages import Parts, Questions, model_settings
+from qaexp.stages import Questions, model_settings
 from qaexp.training.clock import Clock
 from qaexp.training.health import find_flags
 from qaexp.training.records import EvaluationDue, StepRecord
@@ -40,9 +42,9 @@ _EPOCH_METRICS = ("exact", "f1", "has_ans_exact", "has_ans_f1", "no_ans_exact", 
 class Recorder:
     """Writes what a training yields: into the run directory, on the screen, and keeps it for the health check."""
 
-    def __init__(self, run: Run, view: TrainingView, clock: Clock) -> None:
+    def __init__(self, run: Run, view: TrainingView, clock: Clock, trackers: Trackers) -> None:
         """Take where the records go, and the clock that times them."""
-        self._run, self._view, self._clock = run, view, clock
+        self._run, self._view, self._clock, self._trackers = run, view, clock, trackers
         self.steps: list[dict[str, Any]] = []
         self.history: list[dict[str, Any]] = []
 
@@ -50,7 +52,9 @@ class Recorder:
         """Write a line of metrics.jsonl and of timings.jsonl."""
         self.steps.append(asdict(record))
         self._run.record_step(self.steps[-1])
-        self._view.step(record.step, record.loss, self._time(state)["tokens_per_second"])
+        timing = self._time(state)
+        self._view.step(record.step, record.loss, timing["tokens_per_second"])
+        self._trackers.step({**timing, **self.steps[-1]})
 
     def evaluation(
         self, due: EvaluationDue, state: TrainState, scored: Scored, answers: Sequence[str]
@@ -61,6 +65,7 @@ class Recorder:
         self._run.record_epoch(self.history[-1])
         self._time(state)
         self._view.evaluation(self.history[-1])
+        self._trackers.evaluation(self.history[-1])
         return self.history[-1]
 
     def _time(self, state: TrainState) -> dict[str, Any]:

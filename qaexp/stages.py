@@ -3,46 +3,28 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-import torch
-from torch.optim import Optimizer
-
-from qaexp.config.build import build
-from qaexp.config.schema import ExperimentConfig, neutral_keys
+from qaexp.config.schema import ExperimentConfig
 from qaexp.data.batches import BatchPlan
 from qaexp.data.cache import cached_features
 from qaexp.data.features import Features, build_features
-from qaexp.data.pipeline import DataPipeline, Split, Splits
+from qaexp.data.pipeline import Split, Splits
 from qaexp.data.squad import Example
 from qaexp.evaluation.data_report import audit_line, describe_data
 from qaexp.evaluation.question_set import Decoding, QuestionSet
-from qaexp.model import Checkpoint, LoadedModel
+from qaexp.model import LoadedModel
+from qaexp.opening import Parts
 from qaexp.reporting.progress import NO_ANSWER, TrainingView
-from qaexp.reporting.reporter import Reporter
-from qaexp.runs.environment import describe_environment
-from qaexp.runs.identity import Identity, identify
+from qaexp.runs.directory import PROFILE, PROFILE_TABLE, PROFILE_TRACE
+from qaexp.runs.files import make_directory
+from qaexp.runs.identity import Identity
 from qaexp.runs.run import Run
-from qaexp.training.loop import Trainer
-from qaexp.training.precision import describe_device
-from qaexp.training.processes import is_main_process
+from qaexp.training.profiling import SKIPPED_STEPS, StepProfile
+from qaexp.training.records import EvaluationDue, StepRecord
 from qaexp.training.state import TrainState
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a config is built into before anything is read: wrong targets and keywords fail here."""
-
-    pipeline: DataPipeline
-    checkpoint: Checkpoint
-    trainer: Trainer
-    reporter: Reporter
-    optimizer: Callable[..., Optimizer]
-    schedule: Callable[..., Callable[[int], float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,49 +39,6 @@ class Questions:
         """The answers to the probes; where the model answers nothing, the words that say so."""
         found = self.probes.answers(loaded) if self.probes else []
         return [prediction.text or NO_ANSWER for prediction in found]
-
-
-def build_parts(config: ExperimentConfig) -> Parts:
-    """Build the nodes of a config, and fix the number of threads."""
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
-    nodes = (config.data, config.model, config.trainer, config.reporter, config.optimizer, config.schedule)
-    return Parts(*(build(node) for node in nodes))
-
-
-def identify_run(config: ExperimentConfig, parts: Parts) -> Identity:
-    """The run's identity: config, data and weights, without what cannot change results (which GPU of several, too)."""
-    plain = asdict(config)
-    plain["trainer"]["device"] = config.trainer.device.partition(":")[0]
-    return identify(plain, neutral_keys(), parts.pipeline.fingerprint(), parts.checkpoint.fingerprint())
-
-
-def open_run(
-    config: ExperimentConfig,
-    parts: Parts,
-    identity: Identity,
-    directory: Path,
-    command_line: Sequence[str],
-    hydra_files: Mapping[str, str] | None,
-) -> Run:
-    """Describe the run that is about to start; entering it takes the directory."""
-    deterministic = config.trainer.deterministic
-    environment = describe_environment(
-        command_line or sys.argv,
-        device=describe_device(parts.trainer.device, parts.trainer.precision),
-        threads=torch.get_num_threads(),
-        determinism={"deterministic": deterministic, "same_bytes": deterministic or parts.trainer.device.type == "cpu"},
-    )
-    return Run(
-        directory,
-        config=asdict(config),
-        identity=identity,
-        environment=environment,
-        hydra_files=hydra_files,
-        threads=torch.get_num_threads(),
-        is_main=is_main_process(),
-        steal_lock=config.steal_lock,
-    )
 
 
 def make_features(config: ExperimentConfig, parts: Parts, splits: Splits) -> dict[str, Features]:
@@ -165,6 +104,28 @@ def question_sets(
         probes=questions(probes, build_features(probes, parts.checkpoint.tokenizer(), **windows)) if probes else None,
         test=questions(splits.test.examples, features["test"]) if splits.test else None,
     )
+
+
+def training_records(
+    config: ExperimentConfig, run: Run, parts: Parts, state: TrainState
+) -> Iterator[StepRecord | EvaluationDue]:
+    """Train; with `trainer.profile_steps` some steps are profiled into the run directory."""
+    if config.trainer.profile_steps is None or not run.is_main:
+        yield from parts.trainer.train(state)
+        return
+
+    def write(trace: bytes, table: str) -> None:
+        make_directory(run.directory / PROFILE)
+        run.write_bytes(PROFILE_TRACE, trace)
+        run.write_bytes(PROFILE_TABLE, table.encode())
+
+    with StepProfile(config.trainer.profile_steps, write) as profile:
+        yield from parts.trainer.train(state, after_step=profile.step)
+    if not (run.directory / PROFILE_TABLE).exists():
+        run.log.warning(
+            "trainer.profile_steps=%s had no effect: the first %s steps are left out, and the training had %s",
+            *(config.trainer.profile_steps, SKIPPED_STEPS, state.step),
+        )
 
 
 def training_view(config: ExperimentConfig, run: Run, state: TrainState) -> TrainingView:

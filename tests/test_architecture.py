@@ -21,12 +21,13 @@ FLOORS = {
     "reporting": 2,
     "evaluation": 3,
     "training": 3,
-    "stages": 4,
+    "opening": 4,
     "predictor": 4,
-    "results": 5,
-    "experiment": 6,
-    "commands": 7,
-    "cli": 8,
+    "stages": 5,
+    "results": 6,
+    "experiment": 7,
+    "commands": 8,
+    "cli": 9,
 }
 # `__init__` and `__main__` of the package are doors, not rooms.
 DOORS = ("__init__", "__main__")

@@ -130,6 +130,9 @@ class TrainerConfig:
     gradient_checkpointing: bool = key("recompute activations to save memory")
     compile: bool = key("torch.compile the model")
     deterministic: bool = key("promise the same bytes on CUDA too (slower)")
+    profile_steps: int | None = key(
+        "profile so many steps into profile/; null: none", unit="steps", neutral=True, low=1, high=1000
+    )
 
 
 @dataclass

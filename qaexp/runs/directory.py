@@ -42,6 +42,9 @@ MODEL = "model"
 CHECKPOINTS = "checkpoints"
 PLOTS = "plots"
 REPORT = "report.html"
+PROFILE = "profile"
+PROFILE_TRACE = f"{PROFILE}/trace.json"
+PROFILE_TABLE = f"{PROFILE}/steps.txt"
 TRAIN_LOG = "train.log"
 DEBUG_LOG = "debug.log"
 SUMMARY = "summary.json"
@@ -64,6 +67,7 @@ REBUILT = (
     MODEL,
     PLOTS,
     REPORT,
+    PROFILE,
 )
 """What an attempt that starts over takes away first: all but the logs, the checkpoints and what the start writes."""
 

@@ -113,6 +113,12 @@ class Run:
         """Seconds since the run was described."""
         return time.monotonic() - self._started
 
+    @property
+    def shown_config(self) -> dict[str, Any]:
+        """The resolved config as config.json holds it: without secrets."""
+        shown: dict[str, Any] = self._redactor.tree(self._config)
+        return shown
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Mark the body as a stage of the run, for run.json and the logs."""
@@ -211,7 +217,7 @@ class Run:
         self._write_start()
 
     def _write_start(self) -> None:
-        self.write_json(layout.CONFIG, self._redactor.tree(self._config))
+        self.write_json(layout.CONFIG, self.shown_config)
         self.write_json(layout.ENVIRONMENT, self._redactor.tree(self._environment))
         if self._hydra_files:
             make_directory(self.directory / layout.HYDRA)

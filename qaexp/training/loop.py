@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Trainer:
     """How weights are trained; the meaning of each keyword stands in conf/trainer/default.yaml.
 
-    `early_stopping_patience` and `keep` are for whoever consumes `train`: stopping is a `break`, keeping a `snapshot`.
+    `early_stopping_patience`, `keep` and `profile_steps` are for whoever consumes `train`: stopping is a `break`,
+    keeping a `snapshot`, profiling a callback after each step.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Trainer:
         gradient_checkpointing: bool = False,
         compile: bool = False,
         deterministic: bool = False,
+        profile_steps: int | None = None,
     ) -> None:
         self.epochs = epochs
         self.max_steps = max_steps
@@ -60,6 +62,7 @@ class Trainer:
         self.gradient_checkpointing = gradient_checkpointing
         self.compile = compile
         self.deterministic = deterministic
+        self.profile_steps = profile_steps
 
     def prepare(
         self,
@@ -106,8 +109,14 @@ class Trainer:
         if self.compile:
             model.compile(dynamic=True)
 
-    def train(self, state: TrainState) -> Iterator[StepRecord | EvaluationDue]:
+    def train(
+        self, state: TrainState, after_step: Callable[[], None] | None = None
+    ) -> Iterator[StepRecord | EvaluationDue]:
         """Train from where the state stands to the end.
+
+        Args:
+            state: Trained in place.
+            after_step: Called after every step.
 
         Yields:
             A record at every multiple of `log_every` and at the last step; `EvaluationDue` at each epoch's end (or
@@ -125,6 +134,8 @@ class Trainer:
             if state.is_epoch_end:
                 state.next_epoch()
             take_step(state, max_grad_norm=self.max_grad_norm)
+            if after_step is not None:
+                after_step()
             if state.step % self.log_every == 0 or state.is_finished:
                 yield self._record(state)
 

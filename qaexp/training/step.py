@@ -12,6 +12,7 @@ from torch import Tensor
 from qaexp.errors import OutOfMemoryError
 from qaexp.training.feed import Indices, dropout_seed, num_cells, share
 from qaexp.training.loss import span_loss
+from qaexp.training.profiling import phase
 from qaexp.training.state import TrainState
 
 _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory")
@@ -38,12 +39,15 @@ def take_step(state: TrainState, *, max_grad_norm: float | None) -> None:
         for place, indices in enumerate(micro_batches, start=1):
             with nullcontext() if place == len(micro_batches) else accelerator.no_sync(state.forward):
                 loss, num_correct = _forward(state, indices)
-                accelerator.backward(loss * scale)
+                with phase("backward"):
+                    accelerator.backward(loss * scale)
             sums += torch.stack([loss.detach(), num_correct]).to(sums.dtype)
             _count(state, indices)
-        norm = _clip(state, max_grad_norm)
-        state.optimizer.step()
-        state.optimizer.zero_grad()
+        with phase("clip"):
+            norm = _clip(state, max_grad_norm)
+        with phase("optimizer"):
+            state.optimizer.step()
+            state.optimizer.zero_grad()
     state.step += 1
     _add(state, accelerator.reduce(sums), norm)
 
@@ -55,10 +59,12 @@ def _forward(state: TrainState, indices: Indices) -> tuple[Tensor, Tensor]:
     weight = 1.0 if len(own) else 0.0
     torch.manual_seed(dropout_seed(setup.dropout_seed, state.epoch, state.micro_step, accelerator.process_index))
     # A process without a feature must still take part in the exchange of gradients: it computes one for nothing.
-    batch = setup.feed.batch(own if len(own) else indices[:1], accelerator.device)
-    labels = batch.pop("start_positions"), batch.pop("end_positions")
-    output = state.forward(**batch)
-    loss, num_correct = span_loss(output.start_logits, output.end_logits, batch["attention_mask"], *labels)
+    with phase("batch"):
+        batch = setup.feed.batch(own if len(own) else indices[:1], accelerator.device)
+        labels = batch.pop("start_positions"), batch.pop("end_positions")
+    with phase("forward"):
+        output = state.forward(**batch)
+        loss, num_correct = span_loss(output.start_logits, output.end_logits, batch["attention_mask"], *labels)
     return loss * weight, num_correct * weight
 
 

@@ -1,0 +1,92 @@
+"""Before the first stage: a config is built into its parts, the run is named by its content, its directory is taken."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch.optim import Optimizer
+
+from qaexp.config.build import build
+from qaexp.config.schema import ExperimentConfig, neutral_keys
+from qaexp.data.pipeline import DataPipeline
+from qaexp.model import Checkpoint
+from qaexp.reporting.reporter import Reporter
+from qaexp.reporting.trackers import Tracker, Trackers
+from qaexp.runs.environment import describe_environment
+from qaexp.runs.identity import Identity, identify
+from qaexp.runs.run import Run
+from qaexp.training.loop import Trainer
+from qaexp.training.precision import describe_device
+from qaexp.training.processes import is_main_process
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a config is built into before anything is read: wrong targets and keywords fail here."""
+
+    pipeline: DataPipeline
+    checkpoint: Checkpoint
+    trainer: Trainer
+    reporter: Reporter
+    optimizer: Callable[..., Optimizer]
+    schedule: Callable[..., Callable[[int], float]]
+    trackers: dict[str, Tracker]
+
+
+def build_parts(config: ExperimentConfig) -> Parts:
+    """Build the nodes of a config, and fix the number of threads."""
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    return Parts(
+        pipeline=build(config.data),
+        checkpoint=build(config.model),
+        trainer=build(config.trainer),
+        reporter=build(config.reporter),
+        optimizer=build(config.optimizer),
+        schedule=build(config.schedule),
+        trackers={name: build(node) for name, node in config.trackers.items()},
+    )
+
+
+def identify_run(config: ExperimentConfig, parts: Parts) -> Identity:
+    """The run's identity: config, data and weights, without what cannot change results (which GPU of several, too)."""
+    plain = asdict(config)
+    plain["trainer"]["device"] = config.trainer.device.partition(":")[0]
+    return identify(plain, neutral_keys(), parts.pipeline.fingerprint(), parts.checkpoint.fingerprint())
+
+
+@contextmanager
+def open_run(
+    config: ExperimentConfig,
+    parts: Parts,
+    identity: Identity,
+    directory: Path,
+    command_line: Sequence[str],
+    hydra_files: Mapping[str, str] | None,
+) -> Iterator[tuple[Run, Trackers]]:
+    """Take the directory for a run, and begin its trackers; of several processes only the main one has any."""
+    deterministic = config.trainer.deterministic
+    environment = describe_environment(
+        command_line or sys.argv,
+        device=describe_device(parts.trainer.device, parts.trainer.precision),
+        threads=torch.get_num_threads(),
+        determinism={"deterministic": deterministic, "same_bytes": deterministic or parts.trainer.device.type == "cpu"},
+    )
+    run = Run(
+        directory,
+        config=asdict(config),
+        identity=identity,
+        environment=environment,
+        hydra_files=hydra_files,
+        threads=torch.get_num_threads(),
+        is_main=is_main_process(),
+        steal_lock=config.steal_lock,
+    )
+    with run, Trackers(parts.trackers if run.is_main else {}) as trackers:
+        trackers.start(run.directory, run.shown_config)
+        yield run, trackers

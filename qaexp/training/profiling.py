@@ -1,0 +1,116 @@
+"""Where the time of a training step goes: torch's profiler over some steps, as a trace and as a table of phases."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile, record_function, schedule
+
+PHASES = ("batch", "forward", "backward", "clip", "optimizer")
+"""What a step consists of, in order; `phase` marks each in step.py."""
+
+SKIPPED_STEPS = 2
+"""The first steps are slower than all others: they allocate, and they are not profiled."""
+
+_PREFIX = "step: "
+_TOP_OPERATORS = 15
+
+
+def phase(name: str) -> record_function:
+    """Mark a phase of a step for the profiler; without one it costs some microseconds."""
+    assert name in PHASES, name
+    return record_function(_PREFIX + name)
+
+
+class StepProfile:
+    """Profiles `num_steps` steps after the first two, used as a context manager around the training.
+
+    `finished` gets the trace (JSON that chrome://tracing and https://ui.perfetto.dev open) and the table, at most once:
+    nothing comes of a training of two steps or fewer.
+    """
+
+    def __init__(self, num_steps: int, finished: Callable[[bytes, str], None]) -> None:
+        """Take how many steps to profile, and who gets the result."""
+        activities = [ProfilerActivity.CPU]
+        if torch.cuda.is_available():
+            activities.append(ProfilerActivity.CUDA)
+        self._finished = finished
+        self._num_steps = 0
+        self._wanted = num_steps
+        self._profiler = profile(
+            activities=activities,
+            schedule=schedule(wait=SKIPPED_STEPS - 1, warmup=1, active=num_steps, repeat=1),
+            on_trace_ready=self._hand_over,
+        )
+
+    def __enter__(self) -> StepProfile:
+        """Begin."""
+        # Without it the profiler's own library reports its start and stop on stderr.
+        os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+        self._profiler.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End, also where the training had fewer steps than wanted."""
+        self._profiler.stop()
+
+    def step(self) -> None:
+        """Say that a step is done."""
+        self._num_steps += 1
+        self._profiler.step()
+
+    def _hand_over(self, profiler: Any) -> None:
+        steps = min(self._num_steps - SKIPPED_STEPS, self._wanted)
+        if steps < 1:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "trace.json"
+            profiler.export_chrome_trace(str(path))
+            data = path.read_bytes()
+        self._finished(data, table(profiler.key_averages(), steps))
+
+
+def table(events: Any, num_steps: int) -> str:
+    """Describe profiled steps as text.
+
+    Args:
+        events: Averages as torch's profiler gives them, times in microseconds.
+        num_steps: Steps that were profiled.
+
+    Returns:
+        Milliseconds per step and share of each phase, then the costliest operators.
+    """
+    total = {event.key.removeprefix(_PREFIX): event.cpu_time_total for event in events if _is_phase(event)}
+    everything = sum(total.values()) or 1.0
+    lines = [f"{num_steps} steps, host time per step", f"{'phase':<12}{'ms':>10}{'share':>9}"]
+    for name in PHASES:
+        spent = total.get(name, 0.0)
+        lines.append(f"{name:<12}{spent / 1000 / num_steps:>10.2f}{100 * spent / everything:>7.1f} %")
+    lines.append(f"{'all':<12}{everything / 1000 / num_steps:>10.2f}{100.0:>7.1f} %")
+    operators = sorted((event for event in events if not event.key.startswith(("step: ", "ProfilerStep"))), key=_cost)
+    lines += ["", f"costliest operators, time of their own per step ({_device_word(operators)})"]
+    lines.append(f"{'operator':<52}{'calls':>7}{'ms':>10}")
+    for event in reversed(operators[-_TOP_OPERATORS:]):
+        lines.append(f"{event.key[:50]:<52}{event.count / num_steps:>7.1f}{_cost(event) / 1000 / num_steps:>10.2f}")
+    return "\n".join(lines) + "\n"
+
+
+def _is_phase(event: Any) -> bool:
+    # On a GPU each phase comes a second time, as what it occupies there.
+    return bool(event.key.startswith(_PREFIX) and event.cpu_time_total > 0)
+
+
+def _cost(event: Any) -> float:
+    return float(max(event.self_cpu_time_total, event.self_device_time_total))
+
+
+def _device_word(events: Any) -> str:
+    return "host or GPU" if any(event.self_device_time_total > 0 for event in events) else "host"
