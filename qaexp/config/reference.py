@@ -1,0 +1,126 @@
+"""The configuration reference of the docs, made from the schema and the files of conf/ alone.
+
+python -m qaexp.config.reference > docs/configuration.md
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import Field, fields, is_dataclass
+from types import UnionType
+from typing import Any, get_args, get_type_hints
+
+import yaml
+
+from qaexp.config.conf import choices, conf_directory
+from qaexp.config.schema import OPEN_NODES, ExperimentConfig, neutral_keys
+
+_PRESETS = ("experiment", "debug")
+_COMMENTED = re.compile(r"^(?P<indent> *)(?P<key>\w+):(?P<value>[^#]*?)(?:\s+# (?P<meaning>.*))?$")
+_HEAD = """# Configuration
+
+Every group, choice and key, made from the schema and `conf/`; a test holds this page current. To make it again:
+
+    python -m qaexp.config.reference > docs/configuration.md
+
+Choose with `group=choice`, set with `key=value`, sweep with `key=a,b` and `-m`. `qaexp train --cfg job` prints what a
+command line composes. Keys marked *neutral* cannot change results and are no part of a run's identity. Your own files:
+[extending](extending.md).
+"""
+
+
+def reference() -> str:
+    """Return the page as Markdown."""
+    groups = choices([conf_directory()])
+    parts = [_HEAD, "## Top level\n", _table(_rows(ExperimentConfig, "", _values("config.yaml"), nested=False))]
+    hints = get_type_hints(ExperimentConfig)
+    parts.append(_table(_rows(hints["seeds"], "seeds.", _values("config.yaml")["seeds"])))
+    for group, names in groups.items():
+        parts.append(f"## {group}\n")
+        parts.append("\n".join(f"- `{group}={name}`: {_first_comment(group, name)}" for name in names) + "\n")
+        if group in OPEN_NODES:
+            parts += [_open_table(group, name) for name in names]
+        elif group not in _PRESETS:
+            default = _values("config.yaml")["defaults"]
+            chosen = next(entry[group] for entry in default if isinstance(entry, dict) and group in entry)
+            parts.append(f"Keys, with the values of `{group}={chosen}`:\n")
+            parts.append(_table(_rows(hints[group], f"{group}.", _values(f"{group}/{chosen}.yaml"))))
+    return "\n".join(part for part in parts if part).rstrip() + "\n"
+
+
+def _rows(schema: Any, prefix: str, values: dict[str, Any], *, nested: bool = True) -> Iterator[list[str]]:
+    hints = get_type_hints(schema)
+    for item in fields(schema):
+        if item.name == "_target_" or is_dataclass(hints[item.name]) or (not nested and item.name in OPEN_NODES):
+            continue
+        name = f"{prefix}{item.name}"
+        neutral = " *neutral*" if name in neutral_keys() or prefix.rstrip(".") in neutral_keys() else ""
+        value = _shown(values.get(item.name))
+        yield [f"`{name}`", _type(hints[item.name]), value, _legal(item), f"{item.metadata.get('help', '')}{neutral}"]
+
+
+def _table(rows: Iterator[list[str]]) -> str:
+    lines = ["| key | type | default | legal | meaning |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([*lines, *(f"| {' | '.join(_cell(part) for part in row)} |" for row in rows)]) + "\n"
+
+
+def _open_table(group: str, name: str) -> str:
+    """The keys of an open node's file, with the comments that stand behind them."""
+    lines = (conf_directory() / group / f"{name}.yaml").read_text("utf-8").splitlines()
+    found = [match for line in lines if (match := _COMMENTED.match(line)) and not match["key"].startswith("_")]
+    rows, outer = [], ""
+    for match in found:
+        if match["value"].strip():
+            path = f"{group}.{outer if match['indent'] else ''}{match['key']}"
+            rows.append(f"| `{path}` | {_cell(match['value'].strip())} | {_cell(match['meaning'] or '')} |")
+        else:
+            outer = f"{match['key']}."
+    if not rows:
+        return ""
+    return "\n".join([f"`{group}={name}`:\n", "| key | value | meaning |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _values(file: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((conf_directory() / file).read_text("utf-8"))
+    return found
+
+
+def _first_comment(group: str, name: str) -> str:
+    """The comment that a file begins with, as one line."""
+    lines = (conf_directory() / group / f"{name}.yaml").read_text("utf-8").splitlines()
+    found = []
+    for line in lines:
+        if not line.startswith("#"):
+            break
+        if not line.startswith("# @package"):
+            found.append(line.removeprefix("# "))
+    return " ".join(found)
+
+
+def _type(hint: Any) -> str:
+    parts = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    words = {type(None): "null", int: "int", float: "float", str: "text", bool: "true/false"}
+    return " or ".join(words.get(part, "list") for part in parts)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return "see conf/config.yaml"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _legal(item: Field[Any]) -> str:
+    low, high, unit = (item.metadata.get(name) for name in ("low", "high", "unit"))
+    legal = ", ".join(item.metadata.get("choices", ()))
+    if low is not None:
+        legal = f"{low:g} to {high:.10g}" if high is not None else f"from {low:g}"
+    return f"{legal} {unit}".strip() if unit else legal
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    print(reference(), end="")
