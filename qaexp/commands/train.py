@@ -97,7 +97,9 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
 
     register_schema()
     command_line, swept = list(sys.argv), swept_keys(lines)
-    sys.argv = ["qaexp train", *arguments.flags, *lines]
+    # The script that installs completion registers the program's name; everywhere else it names the command.
+    program = "qaexp" if {"-sc", "--shell-completion"} & set(arguments.flags) else "qaexp train"
+    sys.argv = [program, *arguments.flags, *lines]
     # With this, Hydra hands errors on instead of printing their traceback and leaving with exit code 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
