@@ -10,9 +10,9 @@ __all__ = ["Predictor", "__version__", "load_runs", "run"]
 if TYPE_CHECKING:
     from qaexp.commands.train import run
     from qaexp.predictor import Predictor
-    from qaexp.runs.collect import load_runs
+    from qaexp.runs.frame import load_runs
 
-_HOMES = {"run": "qaexp.commands.train", "Predictor": "qaexp.predictor", "load_runs": "qaexp.runs.collect"}
+_HOMES = {"run": "qaexp.commands.train", "Predictor": "qaexp.predictor", "load_runs": "qaexp.runs.frame"}
 
 
 def __getattr__(name: str) -> Any:

@@ -129,7 +129,7 @@ def collect(*paths: Path | str) -> Collection:
     return _joined(found)
 
 
-def load_runs(*paths: Path | str) -> list[RunFiles]:
+def load_run_files(*paths: Path | str) -> list[RunFiles]:
     """Return the completed runs under some paths; what is skipped is logged as a warning."""
     found = collect(*paths)
     for path, reason in found.skipped:

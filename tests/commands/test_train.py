@@ -110,8 +110,12 @@ def test_the_same_run_from_python(tiny_run: ModuleType, tmp_path: Path, monkeypa
     assert all(first[name][1] == second[name][1] for name in same)
     assert {name for name in first if not name.startswith(".hydra/")} == set(second)  # Hydra's files are Hydra's
     loaded = qaexp.load_runs(tmp_path / "outputs")
-    assert sorted(run.path.name for run in loaded) == ["python", "shell"]
-    assert loaded[0].run_id == loaded[1].run_id == tiny_run.read_json(directory / "run.json")["run_id"]
+    assert list(loaded["name"]) == ["python", "shell"]
+    assert set(loaded["run_id"]) == {tiny_run.read_json(directory / "run.json")["run_id"]}
+    assert list(loaded["f1"]) == [summary["f1"]] * 2
+    assert set(loaded["optimizer.lr"]) == {3e-4}
+    assert qaexp.load_runs([tmp_path / "outputs" / "shell"]).shape == (1, loaded.shape[1])
+    assert qaexp.load_runs(tmp_path / "cache").empty
 
 
 @pytest.mark.parametrize("words", [("seed=0,1",), ("-m",), ("seed",), ("model=tiny_rando",)])

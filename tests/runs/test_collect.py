@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from qaexp.errors import ConfigError
-from qaexp.runs.collect import collect, load_runs, read_run
+from qaexp.runs.collect import collect, load_run_files, read_run
 from qaexp.runs.run import Run
 
 OpenRun = Callable[..., Run]
@@ -110,9 +110,9 @@ def test_folder_without_any_run_is_one_line(tmp_path: Path) -> None:
     assert collect(tmp_path).skipped == [(tmp_path, "no run directory")]
 
 
-def test_load_runs_says_what_it_skips(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_load_run_files_says_what_it_skips(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "qaexp"):
-        assert load_runs(tmp_path) == []
+        assert load_run_files(tmp_path) == []
     assert "skipped: no run directory" in caplog.text
 
 

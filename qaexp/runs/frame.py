@@ -1,0 +1,54 @@
+"""Completed runs as a table for notebooks: one row a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qaexp.runs.collect import load_run_files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def load_runs(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
+    """Read the completed runs under some paths.
+
+    Args:
+        paths: Run directories, sweep directories or folders of them: one, or several.
+
+    Returns:
+        One row a run, in the order of the paths: `path`, `run_id`, `flags` (names), the config's keys with dots
+        (`optimizer.lr`, `name`, `seed`), then the numbers of summary.json. What is no completed run is skipped, with a
+        warning in the log `qaexp`.
+    """
+    import pandas as pd
+
+    several = [paths] if isinstance(paths, str | Path) else list(paths)
+    rows = [
+        {
+            "path": str(run.path),
+            "run_id": run.run.get("run_id"),
+            "flags": tuple(flag.get("name") for flag in run.flags),
+            **_dotted(run.config),
+            **(run.summary or {}),
+        }
+        for run in load_run_files(*several)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _dotted(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested mappings; lists stay as they are.
+
+    >>> _dotted({"seed": 1, "optimizer": {"lr": 0.1, "betas": [0.9, 0.999]}, "trackers": {}})
+    {'seed': 1, 'optimizer.lr': 0.1, 'optimizer.betas': [0.9, 0.999]}
+    """
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            found |= _dotted(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
