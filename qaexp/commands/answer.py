@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qaexp.commands.arguments import CommandParser
 from qaexp.errors import ConfigError, DataError
+from qaexp.runs.formats import visible
 
 if TYPE_CHECKING:
     from qaexp.predictor import Answer
@@ -58,7 +59,8 @@ def _shown(answer: Answer, n_best: int, *, as_json: bool) -> str:
     lines = [answer.answer or NO_ANSWER]
     if n_best > 1:
         lines += [f"  {span['score']:8.3f}  {span['text']}" for span in answer.n_best[:n_best]]
-    return "\n".join(lines)
+    # A text may hold what steers a terminal; --json escapes it by itself.
+    return visible("\n".join(lines))
 
 
 def _read_pairs(file: Path) -> list[tuple[str, str]]:

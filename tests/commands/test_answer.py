@@ -48,6 +48,15 @@ def test_no_answer_is_said(tiny_run: ModuleType, run: Path, tmp_path: Path) -> N
     assert (found["answer"], found["start_char"], found["end_char"]) == ("", None, None)
 
 
+def test_a_text_cannot_steer_the_terminal(tiny_run: ModuleType, run: Path, tmp_path: Path) -> None:
+    words = ("-q", "Who?", "-c", "Anna \x1b]0;owned\x07 Boris", "--n-best", "20", "--null-threshold", "1e9")
+    done = tiny_run.call(tmp_path, "answer", str(run), *words)
+    assert done.code == 0
+    assert "owned" in done.out
+    assert "\x1b" not in done.out
+    assert "\x07" not in done.out
+
+
 def test_typed_questions(tiny_run: ModuleType, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{CONTEXT}\n{QUESTION}\nWhen was Anna born?\n\n"))
     done = tiny_run.call(tmp_path, "answer", str(run), "--null-threshold=1e5")
