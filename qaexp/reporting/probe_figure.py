@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 
 from qaexp.reporting.figures import Row, is_number
 from qaexp.reporting.progress import NO_ANSWER
-from qaexp.reporting.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, SKY, label, new_figure, sparse
+from qaexp.reporting.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, SKY, fitting, new_figure, sparse
 
 MAX_PROBES = 10
 """Beyond so many probes the picture shows the first ones; report.html shows all."""
 
 _BAND_INCHES = 0.78
-_CHARS_PER_LINE = 92
-"""So many letters of the blocks' size fit beside each other in the whole picture."""
+_WIDTH_INCHES = 7.1
+"""The width of all blocks of a band together."""
 _COLORS = (SKY, ORANGE, GREEN, PURPLE, BLUE)
 
 
@@ -55,7 +55,8 @@ def probes(history: Sequence[Row], settings: Any, run_name: str) -> Figure | Non
     )
     axes = figure.add_subplot()
     for band, column in enumerate(shown):
-        axes.text(0, band - 0.2, label(question(settings, band), 100), fontsize=9.5, fontweight="bold", va="bottom")
+        title = fitting(question(settings, band), _WIDTH_INCHES, 9.5, bold=True)
+        axes.text(0, band - 0.2, title, fontsize=9.5, fontweight="bold", va="bottom", in_layout=False)
         _draw_band(axes, blocks([str(row.get(column) or "") for row in rows]), band, len(rows))
     _draw_epochs(axes, [float(row["epoch"]) for row in rows])
     axes.set_ylim(len(shown) - 0.35, -0.6)
@@ -106,10 +107,9 @@ def _draw_band(axes: Axes, found: Sequence[Block], band: int, num_epochs: int) -
             edgecolor="white",
             linewidth=2,
         )
-        room = int(_CHARS_PER_LINE * block.num / num_epochs) - 1
-        text = label(NO_ANSWER if empty else block.answer, max(room, 1))
+        text = fitting(NO_ANSWER if empty else block.answer, _WIDTH_INCHES * block.num / num_epochs - 0.12, 9)
         # Where hardly a letter fits, the colour alone says that the answer is another one.
-        if room >= min(4, len(text)):
+        if text != "…" and not (text.endswith("…") and len(text) < 4):
             axes.text(
                 block.first + block.num / 2,
                 band + 0.13,
@@ -119,7 +119,7 @@ def _draw_band(axes: Axes, found: Sequence[Block], band: int, num_epochs: int) -
                 fontsize=9,
                 color=GREY if empty else INK,
                 style="italic" if empty else "normal",
-                clip_on=True,
+                in_layout=False,
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ DPI = 150
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 INK, GREY, PALE = "#222222", "#6b6b6b", "#dddddd"
 MAX_LABEL_LENGTH = 60
+MAX_FITTED_LENGTH = 300
 _FONT = "DejaVu Sans"
 _MISSING_GLYPH = "\u25a1"
 
@@ -92,6 +94,29 @@ def label(text: str, max_length: int = MAX_LABEL_LENGTH) -> str:
     line = visible(" ".join(text.split()))
     short = line if len(line) <= max_length else f"{line[: max_length - 1]}…"
     return "".join(c if ord(c) in _glyphs() else _MISSING_GLYPH for c in short)
+
+
+def fitting(text: str, inches: float, font_size: float, *, bold: bool = False) -> str:
+    """Return a label that is no wider than so many inches, shortened where it must be; `…` where nothing fits.
+
+    >>> fitting("The capital of France", 0.8, 9), fitting("Paris", 0.8, 9)
+    ('The capita…', 'Paris')
+    """
+    whole = label(text, MAX_FITTED_LENGTH)
+    if width_inches(whole, font_size, bold=bold) <= inches:
+        return whole
+    ends = range(len(whole))
+    cut = bisect.bisect_right(ends, inches, key=lambda end: width_inches(f"{whole[:end]}…", font_size, bold=bold)) - 1
+    return f"{whole[: max(cut, 0)].rstrip()}…"
+
+
+def width_inches(text: str, font_size: float, *, bold: bool = False) -> float:
+    """Return how wide a text is drawn, in inches."""
+    font = get_font(findfont(FontProperties(family=_FONT, weight="bold" if bold else "normal")))
+    font.set_size(font_size, 72)
+    font.set_text(text)
+    # In units of a 64th of a point.
+    return float(font.get_width_height()[0] / 64 / 72)
 
 
 def percent_axis(axes: Axes, name: str) -> None:
