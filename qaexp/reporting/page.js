@@ -77,7 +77,7 @@ function hit(row) {
     answer.append(" · right: ", element("span", "gold", golds.join(" / ")));
   }
   line.append(element("span", right ? "kind good" : "kind bad", data.outcomes[row[OUTCOME]]),
-    element("span", "asked", row[QUESTION]), element("span", "score", row[F1].toFixed(0)), answer);
+    element("span", "asked", row[QUESTION]), element("span", "score", `f1 ${row[F1].toFixed(0)}`), answer);
   box.append(line);
   box.addEventListener("toggle", () => box.childElementCount > 1 || box.append(...opened(row)), { once: true });
   return box;

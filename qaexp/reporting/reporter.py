@@ -96,6 +96,6 @@ def _figures(run: RunFiles, summary: Mapping[str, Any]) -> dict[str, Callable[[]
         "threshold": lambda: answer_figures.threshold(predictions, summary, name),
         "calibration": lambda: answer_figures.calibration(predictions, name),
         "risk_coverage": lambda: answer_figures.risk_coverage(predictions, name),
-        "slices": lambda: slice_figures.slices(run.scores(), predictions, name),
         "probes": lambda: probe_figure.probes(history, run.config.get("probes"), name),
+        "slices": lambda: slice_figures.slices(run.scores(), predictions, name),
     }
