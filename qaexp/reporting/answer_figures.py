@@ -188,4 +188,6 @@ def _null_histogram(axes: Axes, predictions: Sequence[Row], low: float, high: fl
             label=f"{name} ({len(diffs)})",
         )
     axes.set(xlabel="null threshold, null_score_diff (logits)", ylabel="examples")
-    axes.legend(loc="upper right")
+    # Room above the bars, so that the legend hides none.
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.4)
+    axes.legend(loc="upper right", ncols=2, borderaxespad=0.1)

@@ -97,7 +97,7 @@ def _draw_outcomes(axes: Axes, shares: Mapping[str, Sequence[Group]]) -> None:
             )  # fmt: skip
             ticks.append(height)
             names.append(found.label)
-            right.append(f"{found.mean:5.1f} % · {found.num} of {num} {kind}")
+            right.append(f"{found.mean:\u2007>5.1f} % · {found.num} of {num} {kind}")
             height += 1
         height += 0.5
     axes.set_yticks(ticks, names)

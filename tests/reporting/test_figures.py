@@ -118,7 +118,13 @@ def test_slices_show_outcomes_and_lengths_that_take_short_contexts_apart() -> No
     figure = slice_figures.slices(rows, PREDICTIONS, "a run")
     assert figure is not None
     assert "3 dev examples" in texts(figure)
-    for text in ("60.0 % · 3 of 5 has_ans", "40.0 % · 2 of 5 no_ans", "up to 19", "20–29", "f1 by number of windows"):
+    for text in (
+        "\u200760.0 % · 3 of 5 has_ans",
+        "40.0 % · 2 of 5 no_ans",
+        "up to 19",
+        "20–29",
+        "f1 by number of windows",
+    ):
         assert text in texts(figure)
     alone = slice_figures.slices(rows, [], "a run")
     assert alone is not None
