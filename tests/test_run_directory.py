@@ -23,7 +23,10 @@ RESULTS = (
     *("scores.csv", "logits.safetensors", "model/config.json", "model/model.safetensors", "model/qaexp.json"),
     *("model/tokenizer.json", "model/tokenizer_config.json"),
 )
-PICTURES = ("calibration", "learning_rate", "loss", "scores", "slices", "threshold", "train_accuracy")
+PICTURES = (
+    *("calibration", "learning_rate", "loss", "probes", "risk_coverage", "scores", "slices", "threshold"),
+    "train_accuracy",
+)
 # What the manifest leaves out: it changes without a change of results, or it can be rebuilt.
 OTHERS = (
     *("run.json", "timings.jsonl", "train.log", "debug.log", "report.html", "MANIFEST.json", "summary.json", ".lock"),

@@ -1,25 +1,23 @@
-"""Pictures of a run's answers: the null threshold, how sure it is and how right, and where it fails."""
+"""Pictures of how sure a run is of its answers: the null threshold, calibration, risk against coverage."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from qaexp.reporting import risk as curves
 from qaexp.reporting.figures import Row, is_number
 from qaexp.reporting.quantities import (
     NO_SPAN_DIFF,
-    Group,
+    arms,
     calibration_error,
+    confidence,
     confidence_bins,
-    group,
-    in_range,
-    range_labels,
-    slice_means,
     threshold_curve,
+    wilson_interval,
 )
 from qaexp.reporting.style import (
     BLUE,
@@ -27,21 +25,13 @@ from qaexp.reporting.style import (
     GREY,
     INK,
     ORANGE,
-    PALE,
     PURPLE,
     SKY,
     VERMILION,
-    label,
     legend_below,
     new_figure,
     percent_axis,
 )
-
-ANSWER_BOUNDS = (0, 1, 2, 3, 6, 11)
-CONTEXT_BOUNDS = (0, 100, 150, 200, 300)
-WINDOW_BOUNDS = (1, 2, 3, 4)
-MAX_GROUPS = 12
-"""Beyond so many groups a panel shows the largest ones."""
 
 
 def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: str) -> Figure | None:
@@ -56,8 +46,7 @@ def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: 
         return None
     figure = new_figure(
         "Null threshold",
-        f"{run_name} · {len(predictions)} dev examples · nothing is answered where "
-        "null_score_diff is above the threshold",
+        f"{run_name} · {len(predictions)} dev examples · above the threshold nothing is answered",
         height=5.6,
     )
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -104,7 +93,7 @@ def calibration(predictions: Sequence[Row], run_name: str) -> Figure | None:
     upper.errorbar(
         sure,
         right,
-        yerr=_arms([found.exact for found in bins]),
+        yerr=arms([found.exact for found in bins]),
         color=BLUE,
         marker="o",
         capsize=3,
@@ -120,7 +109,7 @@ def calibration(predictions: Sequence[Row], run_name: str) -> Figure | None:
         color=SKY,
     )
     lower.set(
-        xlabel="confidence of the answer given: softmax over the n-best and no answer (%)",
+        xlabel="confidence of the answer given: softmax over the n-best and “no answer” (%)",
         ylabel="answers",
         xlim=(-1, 101),
     )
@@ -128,30 +117,43 @@ def calibration(predictions: Sequence[Row], run_name: str) -> Figure | None:
     return figure
 
 
-def slices(rows: Sequence[Row], run_name: str) -> Figure | None:
-    """Draw f1 by question word, answer length, context length and number of windows; None without scores."""
-    scored = [row for row in rows if is_number(row.get("f1"))]
-    if not scored:
+def risk_coverage(predictions: Sequence[Row], run_name: str) -> Figure | None:
+    """Draw the share of wrong answers among the surest ones, for every share of them; None without predictions."""
+    if not predictions:
         return None
-    overall = group("all", [row["f1"] for row in scored])
-    panels = {
-        "question word": slice_means(scored, lambda row: str(row["question_word"]))[:MAX_GROUPS],
-        "words of the answer": _ranged(scored, "answer_words", ANSWER_BOUNDS, {"0": "none"}),
-        "words of the context": _ranged(scored, "context_words", CONTEXT_BOUNDS, {"0–99": "up to 99"}),
-        "windows": _ranged(scored, "num_windows", WINDOW_BOUNDS, {}),
-    }
+    sure = [confidence(row) for row in predictions]
+    errors = [100.0 - row["exact"] for row in predictions]
+    found, best = curves.risk_coverage(sure, errors), curves.oracle_risk_coverage(errors)
+    chance = found.risk[-1]
     figure = new_figure(
-        "Where it fails: f1 by slice",
-        f"{run_name} · {overall.num} dev examples · 95 % Wilson intervals · line: all examples, f1 {overall.mean:.1f}",
-        height=6.4,
+        "Risk against coverage",
+        f"{run_name} · {len(predictions)} dev examples · the surest answers are kept, the rest is left out",
+        height=4.8,
     )
-    heights = [
-        max(len(panels["question word"]), len(panels["words of the answer"])),
-        max(len(panels["words of the context"]), len(panels["windows"])),
-    ]
-    for axes, (name, groups) in zip(figure.subplots(2, 2, height_ratios=heights).flat, panels.items(), strict=True):
-        _draw_groups(axes, name, groups, overall.mean)
+    axes = figure.add_subplot()
+    low, high = interval_band(found.risk)
+    axes.fill_between(found.coverage, low, high, color=SKY, alpha=0.3, linewidth=0, label="95 % Wilson interval")
+    axes.axhline(chance, color=GREY, linestyle=":", linewidth=1.4, label=f"in any order: AURC {chance:.1f}")
+    axes.plot(found.coverage, found.risk, color=BLUE, label=f"surest first: AURC {found.area:.1f}")
+    axes.plot(
+        best.coverage, best.risk, color=GREEN, linestyle="--", label=f"oracle, wrong ones last: AURC {best.area:.1f}"
+    )
+    # Among a handful of answers one wrong answer fills the scale: it is set by what a twentieth of them show.
+    settled = high[len(high) // 20 :]
+    axes.set(
+        xlabel="coverage: answers kept (%)",
+        ylabel="risk: not exactly right (%)",
+        xlim=(0, 101),
+        ylim=(0, min(max(*settled, 10.0) * 1.05, 102)),
+    )
+    legend_below(figure, axes, 2)
     return figure
+
+
+def interval_band(risk: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Return the lower and upper ends of the Wilson interval of each risk over the first 1, 2, 3, ... answers."""
+    ends = [wilson_interval(value / 100, kept) for kept, value in enumerate(risk, start=1)]
+    return [100 * low for low, _ in ends], [100 * high for _, high in ends]
 
 
 def _rules(summary: Mapping[str, Any]) -> list[tuple[str, float, str, str]]:
@@ -186,34 +188,6 @@ def _null_histogram(axes: Axes, predictions: Sequence[Row], low: float, high: fl
             label=f"{name} ({len(diffs)})",
         )
     axes.set(xlabel="null threshold, null_score_diff (logits)", ylabel="examples")
-    axes.legend(loc="upper right")
-
-
-def _ranged(rows: Sequence[Row], column: str, bounds: Sequence[int], names: Mapping[str, str]) -> list[Group]:
-    def key(row: Row) -> str:
-        found = in_range(row[column] if is_number(row[column]) else math.inf, bounds)
-        return names.get(found, found)
-
-    return slice_means(rows, key, [names.get(name, name) for name in range_labels(bounds)])
-
-
-def _draw_groups(axes: Axes, name: str, groups: Sequence[Group], overall: float) -> None:
-    rows = range(len(groups))
-    axes.axvline(overall, color=GREY, linewidth=1, linestyle="--")
-    axes.errorbar(
-        [found.mean for found in groups], rows, xerr=_arms(groups), color=BLUE, fmt="o", capsize=3, linewidth=1.4
-    )
-    axes.set_yticks(rows, [label(found.label, 18) for found in groups])
-    axes.set(title=name, xlim=(-3, 103), ylim=(len(groups) - 0.4, -0.6))
-    axes.grid(axis="y", color=PALE)
-    numbers = axes.secondary_yaxis("right")
-    numbers.set_yticks(rows, [f"{found.num}" for found in groups])
-    numbers.tick_params(length=0, labelsize=8.5, labelcolor=GREY)
-    numbers.spines["right"].set_visible(False)
-    axes.text(1.02, 1.02, "n", transform=axes.transAxes, fontsize=8.5, color=GREY)
-    axes.set_xlabel("f1 (%)")
-
-
-def _arms(groups: Sequence[Group]) -> list[list[float]]:
-    below = [max(found.mean - found.low, 0.0) for found in groups]
-    return [below, [max(found.high - found.mean, 0.0) for found in groups]]
+    # Room above the bars, so that the legend hides none.
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.4)
+    axes.legend(loc="upper right", ncols=2, borderaxespad=0.1)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import FuncFormatter
 
 from qaexp.reporting.style import (
     BLUE,
@@ -20,9 +20,11 @@ from qaexp.reporting.style import (
     SKY,
     VERMILION,
     epoch_axis,
+    label_ends,
     legend_below,
     new_figure,
     percent_axis,
+    sparse,
 )
 
 Row = Mapping[str, Any]
@@ -46,8 +48,8 @@ def loss(steps: Sequence[Row], history: Sequence[Row], run_name: str) -> Figure 
         axes.plot(*xy(running_mean(points, window)), color=BLUE, label=f"mean of {window} records")
     if means:
         axes.plot(*xy(means), color=ORANGE, marker="o", linestyle="--", label="mean of the epoch, at its end")
-    _mark_epochs(axes, history)
     axes.set(xlabel="step", ylabel="loss (nats, mean of start and end)", xlim=(0, None), ylim=(0, None))
+    _mark_epochs(axes, history)
     legend_below(figure, axes, 3)
     return figure
 
@@ -62,9 +64,10 @@ def train_accuracy(history: Sequence[Row], run_name: str) -> Figure | None:
     axes.plot(*xy(points), color=BLUE, marker="o", label="train accuracy (per feature, dropout on)")
     dev = finite(history, "epoch", "exact")
     if dev:
-        axes.plot(*xy(dev), color=ORANGE, marker="s", linestyle="--", label="dev exact (per example)")
+        axes.plot(*xy(dev), color=ORANGE, marker="s", linestyle="--", label="dev exact (per example, null threshold 0)")
     percent_axis(axes, "right")
     epoch_axis(axes, [epoch for epoch, _ in points])
+    label_ends(axes, [(line[-1], color) for line, color in ((points, BLUE), (dev, ORANGE)) if line])
     legend_below(figure, axes, 2)
     return figure
 
@@ -77,14 +80,17 @@ def scores(history: Sequence[Row], run_name: str, num_examples: int | None, kept
     figure = new_figure("Dev exact and f1", f"{run_name}{counted} · null threshold 0")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, metric in zip(panels, ("exact", "f1"), strict=True):
+        ends: list[tuple[Point, str]] = []
         for prefix, color, marker in (("", INK, "o"), ("has_ans_", BLUE, "^"), ("no_ans_", ORANGE, "v")):
             points = finite(history, "epoch", f"{prefix}{metric}")
             if points:
                 width = 2.2 if not prefix else 1.5
                 axes.plot(*xy(points), color=color, marker=marker, linewidth=width, label=_SERIES[prefix])
+                ends.append((points[-1], color))
         axes.set_title(metric)
         percent_axis(axes, "score")
         epoch_axis(axes, [epoch for epoch, _ in finite(history, "epoch", metric)])
+        label_ends(axes, ends)
         if kept_epoch is not None:
             axes.axvline(kept_epoch, color=GREEN, linewidth=1, linestyle=":", label="kept epoch")
     panels[1].set_ylabel("")
@@ -92,7 +98,7 @@ def scores(history: Sequence[Row], run_name: str, num_examples: int | None, kept
     return figure
 
 
-def learning_rate(steps: Sequence[Row], run_name: str) -> Figure | None:
+def learning_rate(steps: Sequence[Row], history: Sequence[Row], run_name: str) -> Figure | None:
     """Draw the learning rate of the recorded steps; where it is 0, training changes nothing, and that is marked."""
     points = finite(steps, "step", "learning_rate")
     if not points:
@@ -104,12 +110,19 @@ def learning_rate(steps: Sequence[Row], run_name: str) -> Figure | None:
     zero = [step for (before, first), (step, rate) in pairwise(points) if first == rate == 0 for step in (before, step)]
     if zero:
         axes.axvspan(zero[0], zero[-1], color=VERMILION, alpha=0.15, linewidth=0, label="0: nothing is learned here")
-    formatter = ScalarFormatter()
-    formatter.set_powerlimits((-2, 3))
-    axes.yaxis.set_major_formatter(formatter)
+    axes.yaxis.set_major_formatter(FuncFormatter(_rate_format(highest)))
     axes.set(xlabel="step", ylabel="learning rate", xlim=(0, None), ylim=(0, highest * 1.08 or 1))
+    _mark_epochs(axes, history)
     legend_below(figure, axes, 2)
     return figure
+
+
+def _rate_format(highest: float) -> Callable[[float, float], str]:
+    """Return how the rates are written: small ones all with the exponent of the highest, as in 0.5e-4, 3e-4."""
+    exponent = math.floor(math.log10(highest)) if highest > 0 else 0
+    if exponent > -3:
+        return lambda rate, _: f"{rate:g}"
+    return lambda rate, _: f"{rate / 10**exponent:.3g}e{exponent}" if rate else "0"
 
 
 _SERIES = {"": "all", "has_ans_": "has_ans", "no_ans_": "no_ans"}
@@ -147,6 +160,14 @@ def is_number(value: Any) -> bool:
 
 
 def _mark_epochs(axes: Axes, history: Sequence[Row]) -> None:
-    for row in history:
-        if is_number(row.get("step")) and is_number(row.get("epoch")) and row["epoch"] == int(row["epoch"]):
-            axes.axvline(row["step"], color=GREY, linewidth=0.6, linestyle=":")
+    """Number the ends of the epochs above the picture, a line down from each."""
+    ends = {step: epoch for step, epoch in finite(history, "step", "epoch") if epoch == int(epoch)}
+    for step in ends:
+        axes.axvline(step, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
+    if ends:
+        named = sparse(list(ends))
+        above = axes.secondary_xaxis("top")
+        above.set_xticks(named, [f"{ends[step]:.0f}" for step in named])
+        above.tick_params(length=2.5, labelsize=8.5, labelcolor=GREY)
+        above.set_xlabel("end of epoch", fontsize=8.5, color=GREY)
+        above.spines["top"].set_visible(False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -11,16 +12,32 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from qaexp.errors import IntegrityError
+from qaexp.reporting.explorer import explorer_data, script_json
 from qaexp.reporting.tables import facts, score_rows
-from qaexp.reporting.verdict import is_collapsed, number, what_to_look_at
+from qaexp.reporting.verdict import is_collapsed, number, seen
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import visible
 
 NUM_ERRORS = 25
+NUM_OPEN_ERRORS = 5
+"""So many of the worst errors are shown without a click."""
+
 EXCERPT_CHARS = 240
 """So many characters of a context are shown on either side of the answer."""
 
 MAX_VALUE_CHARS = 400
+ALT_TEXTS = {
+    "loss": "training loss by step, with the mean of each epoch",
+    "train_accuracy": "train accuracy and dev exact by epoch",
+    "scores": "dev exact and f1 by epoch, over all examples, has_ans and no_ans",
+    "learning_rate": "learning rate by step",
+    "threshold": "exact and f1 by null threshold, with the default, the tuned and the oracle threshold",
+    "calibration": "exact by confidence",
+    "risk_coverage": "risk against coverage, with the oracle",
+    "slices": "outcomes, and f1 by question word, answer length, context length and number of windows",
+    "probes": "answers to the probe questions by epoch",
+}
 Row = Mapping[str, Any]
 
 
@@ -32,23 +49,43 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         summary: Its summary.
         pictures: PNG files by their name without suffix, in the order of the page.
     """
-    predictions = run.predictions()
+    predictions, contexts = run.predictions(), run.contexts()
     history = run.history()
+    style, script = _inlined("page.css"), _inlined("page.js")
     return _template().render(
+        style=style,
+        script=script,
+        policy=content_policy(style, script),
+        predictions=script_json(explorer_data(predictions.rows, _scores(run), contexts)),
         name=run.config.get("name") or run.path.name,
         run=run.run,
         collapsed=is_collapsed(summary, run.flags),
-        look_at=what_to_look_at(summary, run.flags),
+        flags=run.flags,
+        look_at=seen(summary, run.flags),
         scores=score_rows(summary),
         facts=facts(summary),
         pictures=[(name, base64.b64encode(data).decode("ascii")) for name, data in pictures.items()],
+        alt=ALT_TEXTS,
         columns=list(history[0]) if history else [],
         history=history,
         config=list(_leaves(run.config)),
-        errors=worst_errors(predictions.rows, run.contexts()),
+        errors=worst_errors(predictions.rows, contexts),
+        num_open=NUM_OPEN_ERRORS,
         num_predictions=len(predictions.rows),
         num_torn=predictions.num_torn,
         num_errors=sum(row["exact"] < 100 for row in predictions.rows),
+    )
+
+
+def content_policy(style: str, script: str) -> str:
+    """Return the page's Content-Security-Policy: only this style and this script, images from the page, no requests.
+
+    A script or style element that data smuggled in would have another hash, and is not run.
+    """
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") for text in (style, script)]
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digests[0]}'; script-src 'sha256-{digests[1]}'; "
+        "base-uri 'none'; form-action 'none'"
     )
 
 
@@ -78,6 +115,14 @@ def excerpt(context: str, prediction: Row) -> dict[str, str]:
     }
 
 
+def _scores(run: RunFiles) -> list[dict[str, Any]]:
+    """Return the rows of scores.csv; none where it is damaged, since the page only takes the question words from it."""
+    try:
+        return run.scores()
+    except IntegrityError:
+        return []
+
+
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
@@ -90,6 +135,12 @@ def _shown(value: Any) -> str:
     """Return any value as text for people: no control characters, no endless lines."""
     text = "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
     return visible(text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…")
+
+
+@cache
+def _inlined(name: str) -> str:
+    """Return a file of this folder as it stands in the page."""
+    return (Path(__file__).parent / name).read_text("utf-8")
 
 
 @cache

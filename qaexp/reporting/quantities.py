@@ -107,6 +107,12 @@ def wilson_interval(share: float, num: int, level: float = 0.95) -> tuple[float,
     return max(center - half, 0.0), min(center + half, 1.0)
 
 
+def arms(groups: Sequence[Group]) -> list[list[float]]:
+    """Return how far the intervals reach below and above their means, as an error bar wants it."""
+    below = [max(found.mean - found.low, 0.0) for found in groups]
+    return [below, [max(found.high - found.mean, 0.0) for found in groups]]
+
+
 @dataclass(frozen=True, slots=True)
 class ConfidenceBin:
     """Answers of like confidence: their mean confidence in percent, and how many of them are exactly right."""
@@ -156,3 +162,13 @@ def range_labels(bounds: Sequence[int]) -> list[str]:
 def in_range(value: float, bounds: Sequence[int]) -> str:
     """Return the name of the range that holds a value; what is below the first bound is in the first range."""
     return range_labels(bounds)[max(bisect.bisect_right(bounds, value) - 1, 0)]
+
+
+def fitting_bounds(values: Sequence[float], candidates: Sequence[Sequence[int]]) -> Sequence[int]:
+    """Return the first bounds that take the values apart, the last ones where none do.
+
+    >>> fitting_bounds([20, 30, 55], [(0, 100, 200), (0, 25, 50)])
+    (0, 25, 50)
+    """
+    parting = (bounds for bounds in candidates if len({in_range(value, bounds) for value in values}) > 1)
+    return next(parting, candidates[-1])

@@ -84,7 +84,7 @@ def _attempt(name: str, make: Callable[[], T | None]) -> T | None:
 
 def _figures(run: RunFiles, summary: Mapping[str, Any]) -> dict[str, Callable[[], Figure | None]]:
     """Return what draws each picture, in the order of the page."""
-    from qaexp.reporting import answer_figures, figures
+    from qaexp.reporting import answer_figures, figures, probe_figure, slice_figures
 
     name = str(run.config.get("name") or run.path.name)
     history, steps, predictions = run.history(), run.steps().rows, run.predictions().rows
@@ -92,8 +92,10 @@ def _figures(run: RunFiles, summary: Mapping[str, Any]) -> dict[str, Callable[[]
         "loss": lambda: figures.loss(steps, history, name),
         "train_accuracy": lambda: figures.train_accuracy(history, name),
         "scores": lambda: figures.scores(history, name, summary.get("num_dev_examples"), summary.get("kept_epoch")),
-        "learning_rate": lambda: figures.learning_rate(steps, name),
+        "learning_rate": lambda: figures.learning_rate(steps, history, name),
         "threshold": lambda: answer_figures.threshold(predictions, summary, name),
         "calibration": lambda: answer_figures.calibration(predictions, name),
-        "slices": lambda: answer_figures.slices(run.scores(), name),
+        "risk_coverage": lambda: answer_figures.risk_coverage(predictions, name),
+        "probes": lambda: probe_figure.probes(history, run.config.get("probes"), name),
+        "slices": lambda: slice_figures.slices(run.scores(), predictions, name),
     }

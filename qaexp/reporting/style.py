@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ DPI = 150
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 INK, GREY, PALE = "#222222", "#6b6b6b", "#dddddd"
 MAX_LABEL_LENGTH = 60
+MAX_FITTED_LENGTH = 300
 _FONT = "DejaVu Sans"
 _MISSING_GLYPH = "\u25a1"
 
@@ -65,10 +67,11 @@ def look() -> Iterator[None]:
         yield
 
 
-def new_figure(title: str, subtitle: str, *, height: float = 4.4) -> Figure:
+def new_figure(title: str, subtitle: str, *, height: float = 4.4, column_gap: float = 0.02) -> Figure:
     """Return an empty picture, 7.4 inches wide, with a title and a grey line below it."""
     # The layout leaves a strip for the two lines free, measured in inches.
-    figure = Figure(figsize=(7.4, height), layout=ConstrainedLayoutEngine(rect=(0, 0, 0.995, 1 - 0.62 / height)))
+    layout = ConstrainedLayoutEngine(rect=(0, 0, 0.995, 1 - 0.62 / height), wspace=column_gap)
+    figure = Figure(figsize=(7.4, height), layout=layout)
     FigureCanvasAgg(figure)
     figure.text(0.015, 1 - 0.1 / height, label(title), ha="left", va="top", fontsize=13, fontweight="bold")
     figure.text(0.015, 1 - 0.37 / height, label(subtitle, 120), ha="left", va="top", fontsize=9, color=GREY)
@@ -93,6 +96,29 @@ def label(text: str, max_length: int = MAX_LABEL_LENGTH) -> str:
     return "".join(c if ord(c) in _glyphs() else _MISSING_GLYPH for c in short)
 
 
+def fitting(text: str, inches: float, font_size: float, *, bold: bool = False) -> str:
+    """Return a label that is no wider than so many inches, shortened where it must be; `…` where nothing fits.
+
+    >>> fitting("The capital of France", 0.8, 9), fitting("Paris", 0.8, 9)
+    ('The capita…', 'Paris')
+    """
+    whole = label(text, MAX_FITTED_LENGTH)
+    if width_inches(whole, font_size, bold=bold) <= inches:
+        return whole
+    ends = range(len(whole))
+    cut = bisect.bisect_right(ends, inches, key=lambda end: width_inches(f"{whole[:end]}…", font_size, bold=bold)) - 1
+    return f"{whole[: max(cut, 0)].rstrip()}…"
+
+
+def width_inches(text: str, font_size: float, *, bold: bool = False) -> float:
+    """Return how wide a text is drawn, in inches."""
+    font = get_font(findfont(FontProperties(family=_FONT, weight="bold" if bold else "normal")))
+    font.set_size(font_size, 72)
+    font.set_text(text)
+    # In units of a 64th of a point.
+    return float(font.get_width_height()[0] / 64 / 72)
+
+
 def percent_axis(axes: Axes, name: str) -> None:
     """Let the y axis be a percentage from 0 to 100."""
     axes.set_ylim(-2, 102)
@@ -107,6 +133,60 @@ def epoch_axis(axes: Axes, epochs: Sequence[float]) -> None:
     axes.set_xticks(range(math.floor(first), math.ceil(last) + 1, max(1, math.ceil((last - first) / 12))))
     axes.set_xlim(first - margin, last + margin)
     axes.set_xlabel("epoch")
+
+
+def sparse(values: Sequence[float], num: int = 12) -> list[float]:
+    """Return at most about `num` of some values, evenly thinned out, the last one always among them.
+
+    >>> sparse([1, 2, 3, 4, 5], 3)
+    [1, 3, 5]
+    """
+    step = max(1, math.ceil(len(values) / num))
+    return list(values[::-1][::step][::-1])
+
+
+def label_ends(axes: Axes, ends: Sequence[tuple[tuple[float, float], str]]) -> None:
+    """Write the last value of each line to the right of its end, in its colour; no two numbers overlap."""
+    low, high = axes.get_ylim()
+    gap = 0.05 * (high - low)
+    heights = spread([y for (_, y), _ in ends], gap, low + gap / 2, high - gap / 2)
+    for ((x, y), color), height in zip(ends, heights, strict=True):
+        axes.annotate(
+            f"{y:.1f}",
+            (x, height),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=color,
+            fontweight="bold",
+            annotation_clip=False,
+        )
+
+
+def spread(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Return the values moved apart as little as it takes for neighbours to stand `gap` apart, between two bounds.
+
+    >>> spread([50.0, 51.0, 10.0], 4.0, 0.0, 100.0)
+    [48.5, 52.5, 10.0]
+    """
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    blocks: list[list[int]] = [[index] for index in order]
+
+    def place(block: list[int]) -> tuple[float, float]:
+        half = gap * (len(block) - 1) / 2
+        center = math.fsum(values[index] for index in block) / len(block)
+        center = min(max(center, low + half), high - half)
+        return center - half, center + half
+
+    merged: list[list[int]] = []
+    for block in blocks:
+        merged.append(block)
+        while len(merged) > 1 and place(merged[-2])[1] + gap > place(merged[-1])[0]:
+            last = merged.pop()
+            merged[-1] = merged[-1] + last
+    heights = {index: place(block)[0] + gap * rank for block in merged for rank, index in enumerate(block)}
+    return [heights[index] for index in range(len(values))]
 
 
 def legend_below(figure: Figure, axes: Axes, num_columns: int) -> None:

@@ -26,9 +26,14 @@ def is_collapsed(summary: Numbers, flags: Sequence[Numbers] = ()) -> bool:
 
 def what_to_look_at(summary: Numbers, flags: Sequence[Numbers] = ()) -> list[str]:
     """Return sentences, the most important first; at least one."""
-    # Of a collapsed run nothing else is worth a sentence: its other numbers follow from the collapse.
-    found = [*_flagged(summary, flags), *([] if is_collapsed(summary, flags) else _seen(summary))]
+    found = [*_flagged(summary, flags), *seen(summary, flags)]
     return found or ["crossfit_f1, which qaexp compare ranks by, and the worst errors in report.html"]
+
+
+def seen(summary: Numbers, flags: Sequence[Numbers] = ()) -> list[str]:
+    """Return a sentence for each thing that the numbers give away, beside the flags."""
+    # Of a collapsed run nothing else is worth a sentence: its other numbers follow from the collapse.
+    return [] if is_collapsed(summary, flags) else list(_seen(summary))
 
 
 def _flagged(summary: Numbers, flags: Sequence[Numbers]) -> Iterator[str]:

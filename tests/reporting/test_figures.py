@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from typing import Any
 
 import matplotlib
@@ -11,8 +12,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from qaexp.reporting import answer_figures, figures
-from qaexp.reporting.style import DPI, label, look, png
+from qaexp.reporting import answer_figures, figures, probe_figure, slice_figures
+from qaexp.reporting.style import DPI, fitting, label, look, png, spread, width_inches
 
 STEPS = [{"step": step, "loss": 5.0 / step, "learning_rate": 1e-4 if step < 6 else 0.0} for step in range(1, 11)]
 HISTORY: list[dict[str, Any]] = [
@@ -60,10 +61,10 @@ def test_scores_leave_out_a_metric_over_no_examples() -> None:
 
 
 def test_learning_rate_of_zero_is_marked() -> None:
-    figure = figures.learning_rate(STEPS, "a run")
+    figure = figures.learning_rate(STEPS, HISTORY, "a run")
     assert figure is not None
     assert "0: nothing is learned here" in texts(figure)
-    healthy = figures.learning_rate(STEPS[:5], "a run")
+    healthy = figures.learning_rate(STEPS[:5], HISTORY, "a run")
     assert healthy is not None
     assert "nothing is learned" not in texts(healthy)
 
@@ -74,14 +75,104 @@ def test_learning_rate_of_zero_is_marked() -> None:
         figures.loss([], [], ""),
         figures.train_accuracy([], ""),
         figures.scores([], "", None, None),
-        figures.learning_rate([{"step": 1, "learning_rate": None}], ""),
+        figures.learning_rate([{"step": 1, "learning_rate": None}], [], ""),
         answer_figures.threshold([], {}, ""),
         answer_figures.calibration([], ""),
-        answer_figures.slices([], ""),
+        answer_figures.risk_coverage([], ""),
+        slice_figures.slices([], [], ""),
+        probe_figure.probes([], [], ""),
+        probe_figure.probes(HISTORY, [{"question": "?"}], ""),
     ],
 )
 def test_nothing_to_draw_is_no_picture(figure: Figure | None) -> None:
     assert figure is None
+
+
+PREDICTIONS: list[dict[str, Any]] = [
+    {
+        "golds": ["a"] if number % 2 else [],
+        "prediction_text": "a" if number < 6 else "",
+        "exact": 100.0 if number in (1, 3, 5, 6, 8) else 0.0,
+        "null_score_diff": number - 5.5,
+        "n_best": [{"score": 1.0}],
+    }
+    for number in range(10)
+]
+
+
+def test_risk_coverage_shows_the_run_and_its_oracle_with_their_areas() -> None:
+    figure = answer_figures.risk_coverage(PREDICTIONS, "a run")
+    assert figure is not None
+    drawn = {name.split(":")[0]: points for name, points in lines(figure).items()}
+    assert drawn["surest first"][-1] == pytest.approx([100.0, 50.0])
+    assert [risk for _, risk in drawn["oracle, wrong ones last"]][4:6] == pytest.approx([0, 100 / 6])
+    assert "10 dev examples" in texts(figure)
+    assert "in any order: AURC 50.0" in texts(figure)
+
+
+def test_slices_show_outcomes_and_lengths_that_take_short_contexts_apart() -> None:
+    rows = [
+        {"f1": 100.0, "question_word": "who", "answer_words": 1, "context_words": words, "num_windows": 1}
+        for words in (12, 25, 26)
+    ]
+    figure = slice_figures.slices(rows, PREDICTIONS, "a run")
+    assert figure is not None
+    assert "3 dev examples" in texts(figure)
+    for text in (
+        "\u200760.0 % · 3 of 5 has_ans",
+        "40.0 % · 2 of 5 no_ans",
+        "up to 19",
+        "20–29",
+        "f1 by number of windows",
+    ):
+        assert text in texts(figure)
+    alone = slice_figures.slices(rows, [], "a run")
+    assert alone is not None
+    assert "What became" not in texts(alone)
+
+
+def test_probes_show_each_question_and_each_answer_for_as_long_as_it_stays() -> None:
+    answers = ["(no answer)", "Paris", "Paris", ""]
+    history = [{"epoch": epoch, "probe_0": answer, "probe_1": "x"} for epoch, answer in enumerate(answers, start=1)]
+    figure = probe_figure.probes(history, [{"question": "Capital of France?"}], "a run")
+    assert figure is not None
+    shown = texts(figure).split(" | ")
+    assert [shown.count(text) for text in ("Capital of France?", "Paris", "(no answer)", "probe 1", "x")] == [
+        1,
+        1,
+        2,
+        1,
+        1,
+    ]
+    assert [(bar.get_x(), bar.get_width()) for bar in figure.axes[0].patches] == [(0, 1), (1, 2), (3, 1), (0, 4)]
+
+
+@pytest.mark.parametrize(
+    "text", ["$\\frac$", "a\0b", "x" * 5000, "\x1b]0;x\x07", "\u202e東京🙂", "   ", "$", "{0} %s \\"]
+)
+@pytest.mark.parametrize("settings", [None, "x", [1], [{"question": None}], [{"question": 7}, {}]])
+def test_probes_never_raise(text: str, settings: Any) -> None:
+    history = [{"epoch": float(epoch), "probe_0": text * (epoch % 2), "probe_1": None} for epoch in range(40)]
+    with look():
+        for given in (settings, [{"question": text}] * 2):
+            figure = probe_figure.probes(history, given, text)
+            assert figure is not None
+            assert png(figure)
+
+
+@pytest.mark.parametrize("inches", [0.05, 0.5, 2.0])
+@pytest.mark.parametrize("text", ["i" * 500, "W" * 500, "a $x$ b", "NUL\0"])
+def test_fitting_text_fits(text: str, inches: float) -> None:
+    found = fitting(text, inches, 9)
+    assert found == "…" or width_inches(found, 9) <= inches
+
+
+@pytest.mark.parametrize("values", [[1.0, 1.0, 1.0], [99.0, 100.0, 98.0], [0.0, 50.0, 100.0], []])
+def test_spread_numbers_stand_apart_in_their_order_and_inside(values: list[float]) -> None:
+    found = spread(values, 5.0, 0.0, 100.0)
+    ordered = [found[index] for index in sorted(range(len(values)), key=lambda index: values[index])]
+    assert all(second - first >= 5.0 - 1e-9 for first, second in itertools.pairwise(ordered))
+    assert all(0.0 <= height <= 100.0 for height in found)
 
 
 def test_values_that_are_no_numbers_are_left_out() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import shutil
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from qaexp.reporting import html
 from qaexp.reporting.html import EXCERPT_CHARS, excerpt, page, worst_errors
 from qaexp.reporting.reporter import Reporter
 from qaexp.runs.collect import read_run
@@ -60,23 +63,69 @@ ALLOWED_TAGS = {
     "mark",
     "details",
     "summary",
+    "nav",
+    "a",
+    "section",
+    "noscript",
+    "form",
+    "label",
+    "input",
+    "select",
+    "option",
+    "button",
+    "script",
+}
+ALLOWED_ATTRIBUTES = {
+    *(
+        "lang",
+        "charset",
+        "http-equiv",
+        "content",
+        "name",
+        "class",
+        "dir",
+        "alt",
+        "src",
+        "scope",
+        "id",
+        "href",
+        "hidden",
+    ),
+    *("aria-label", "aria-labelledby", "role", "type", "value", "autocomplete", "spellcheck"),
 }
 
 
 class Page(HTMLParser):
-    """Collects the tags, attributes and text of a page."""
+    """Collects the tags, attributes and text of a page; the content of style and script elements by itself."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
+        self.style = ""
+        self.scripts: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append("")
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.cdata_elem == "script":
+            self.scripts[-1] += data
+        elif self.cdata_elem == "style":
+            self.style += data
+        else:
+            self.text += data
+
+    @property
+    def policy(self) -> str:
+        return str(next(attributes["content"] for _, attributes in self.tags if "http-equiv" in attributes))
+
+
+def digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def make_page(directory: Path) -> Page:
@@ -88,11 +137,16 @@ def make_page(directory: Path) -> Page:
 def test_page_asks_for_nothing_outside_itself(fake_run: Path, tmp_path: Path) -> None:
     (path,) = Reporter(plots=False, html=True).report(Path(shutil.copytree(fake_run, tmp_path / "run")))
     found = Page(path.read_text("utf-8"))
-    policy = next(attributes["content"] for tag, attributes in found.tags if "http-equiv" in attributes)
-    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    links = [value for _, attributes in found.tags for name, value in attributes.items() if name in ("src", "href")]
-    assert len(links) == 7
-    assert all(link is not None and link.startswith("data:image/png;base64,") for link in links)
+    assert found.policy == (
+        f"default-src 'none'; img-src data:; style-src '{digest(found.style)}'; "
+        f"script-src '{digest(found.scripts[1])}'; base-uri 'none'; form-action 'none'"
+    )
+    links = [
+        value or "" for _, attributes in found.tags for name, value in attributes.items() if name in ("src", "href")
+    ]
+    ids = {attributes.get("id") for _, attributes in found.tags}
+    assert [link.startswith("data:image/png;base64,") for link in links].count(True) == 9
+    assert all(link[1:] in ids for link in links if not link.startswith("data:"))
     assert {tag for tag, _ in found.tags} <= ALLOWED_TAGS
     for text in ("notebook-repaired", "cross-fitted", "optimizer.lr", "Worst errors", "has_ans_f1"):
         assert text in found.text
@@ -124,8 +178,10 @@ def test_hostile_text_stays_text_wherever_it_stands(fake_run: Path, tmp_path: Pa
     (directory / "contexts.json").write_text(json.dumps({"p": text}))
     found = make_page(directory)
     assert {tag for tag, _ in found.tags} <= ALLOWED_TAGS
-    attributes = {name for _, given in found.tags for name in given}
-    assert attributes <= {"lang", "charset", "http-equiv", "content", "name", "class", "dir", "alt", "src", "scope"}
+    assert {name for _, given in found.tags for name in given} <= ALLOWED_ATTRIBUTES
+    data, script = found.scripts
+    assert json.loads(data)["rows"][0][5] == text
+    assert digest(script) in found.policy
     assert not re.search(r"[\x00-\x08\x0b-\x1f\u202a-\u202e]", found.text)
     if text.isprintable():
         assert found.text.count(text) >= 8
@@ -133,7 +189,32 @@ def test_hostile_text_stays_text_wherever_it_stands(fake_run: Path, tmp_path: Pa
 
 def test_collapse_stands_at_the_top(build_run: Callable[..., Path], tmp_path: Path) -> None:
     found = make_page(build_run(tmp_path / "a", num_examples=40, collapsed=True))
-    assert found.text.index("Null collapse: this run answers nothing.") < found.text.index("Scores")
+    assert found.text.index("Null collapse: this run answers nothing.") < found.text.index("null threshold rule")
+
+
+def test_script_takes_no_text_for_markup_and_asks_for_nothing() -> None:
+    script = (Path(html.__file__).parent / "page.js").read_text("utf-8")
+    for word in ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval", "Function(", "fetch", "XMLHttp"):
+        assert word not in script
+
+
+def test_flags_stand_at_the_top_each_with_its_advice(fake_run: Path, tmp_path: Path) -> None:
+    assert "No health flag was raised." in make_page(fake_run).text
+    directory = Path(shutil.copytree(fake_run, tmp_path / "run"))
+    run = json.loads((directory / "run.json").read_text())
+    flags = [{"name": "loss_spike", "step": 12, "advice": "lower optimizer.lr"}, {"name": "overfit_gap"}]
+    (directory / "run.json").write_text(json.dumps({**run, "flags": flags}))
+    text = " ".join(make_page(directory).text.split())
+    assert "loss_spike (step 12): lower optimizer.lr overfit_gap: -" in text
+    assert "No health flag" not in text
+
+
+def test_damaged_scores_cost_the_question_words_alone(fake_run: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(fake_run, tmp_path / "run"))
+    (directory / "scores.csv").write_text("id,f1\na,1\nb\n")
+    data = json.loads(make_page(directory).scripts[0])
+    assert data["words"] == [""]
+    assert len(data["rows"]) == 200
 
 
 def row(number: int, f1: float, diff: float) -> dict[str, Any]:

@@ -15,9 +15,28 @@ from qaexp.runs.collect import read_run
 from qaexp.runs.files import write_rows
 from qaexp.runs.manifest import describe_files
 
-PICTURES = ["loss", "train_accuracy", "scores", "learning_rate", "threshold", "calibration", "slices"]
+PICTURES = [
+    "loss",
+    "train_accuracy",
+    "scores",
+    "learning_rate",
+    "threshold",
+    "calibration",
+    "risk_coverage",
+    "probes",
+    "slices",
+]
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-HOSTILE = ["$\\frac$ _x^2 [/x] 100%", "<script>alert(1)</script>", "\x1b]0;title\x07\u202e", "東京🙂", "x" * 5000, "$"]
+HOSTILE = [
+    "$\\frac$ _x^2 [/x] 100%",
+    "NUL\0",
+    "\ud800",
+    "<script>alert(1)</script>",
+    "\x1b]0;title\x07\u202e",
+    "東京🙂",
+    "x" * 5000,
+    "$",
+]
 
 
 @pytest.fixture
@@ -77,6 +96,10 @@ def test_hostile_names_are_drawn_as_text(copied_run: Path, name: str) -> None:
     for row, word in zip(rows, HOSTILE * 3, strict=False):
         row["question_word"] = word
     write_rows(copied_run / "scores.csv", rows)
+    history = read_run(copied_run).history()
+    for row, number in zip(history, range(9), strict=False):
+        row |= {f"probe_{probe}": HOSTILE[(probe + number) % len(HOSTILE)] for probe in range(12)}
+    write_rows(copied_run / "history.csv", history)
     written = Reporter(plots=True, html=False).report(copied_run)
     assert [path.stem for path in written] == PICTURES
 

@@ -1,0 +1,46 @@
+"""Every prediction is one of five outcomes, and their shares add up among has_ans and among no_ans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from qaexp.reporting.outcomes import NO_ANS_OUTCOMES, OUTCOMES, outcome, outcome_shares
+from qaexp.reporting.quantities import wilson_interval
+
+
+def prediction(gold: str, answer: str, exact: float) -> dict[str, Any]:
+    return {"golds": [gold] if gold else [], "prediction_text": answer, "exact": exact}
+
+
+CASES = [
+    (prediction("Paris", "Paris", 100.0), "right span"),
+    (prediction("Paris", "in Paris", 0.0), "wrong span"),
+    (prediction("Paris", "", 0.0), "answered nothing though answerable"),
+    (prediction("", "", 100.0), "rightly nothing"),
+    (prediction("", "Paris", 0.0), "answered though unanswerable"),
+]
+
+
+@pytest.mark.parametrize(("given", "expected"), CASES)
+def test_each_kind_has_its_name(given: dict[str, Any], expected: str) -> None:
+    assert outcome(given) == expected
+
+
+def test_the_cases_are_all_there_are() -> None:
+    assert [expected for _, expected in CASES] == list(OUTCOMES)
+
+
+def test_shares_are_of_the_examples_with_and_of_those_without_an_answer() -> None:
+    right, wrong, missed, nothing, _ = (given for given, _ in CASES)
+    shares = outcome_shares([right, right, right, wrong, missed, nothing])
+    assert [(found.label, found.num, found.mean) for found in shares["has_ans"]] == [
+        ("right span", 3, pytest.approx(60.0)),
+        ("wrong span", 1, pytest.approx(20.0)),
+        ("answered nothing though answerable", 1, pytest.approx(20.0)),
+    ]
+    low, high = wilson_interval(3 / 5, 5)
+    assert (shares["has_ans"][0].low, shares["has_ans"][0].high) == pytest.approx((100 * low, 100 * high), abs=1e-5)
+    assert [found.label for found in shares["no_ans"]] == list(NO_ANS_OUTCOMES)
+    assert "no_ans" not in outcome_shares([right])
