@@ -68,8 +68,11 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
     try:
         return int(import_module(f"qaexp.commands.{name}").main(list(arguments)))
     except QaexpError as error:
+        from qaexp.runs.redact import Redactor
+
+        redactor = Redactor(os.environ, arguments)
         for problem in error.problems:
-            print(f"qaexp {name}: {problem}", file=sys.stderr)
+            print(f"qaexp {name}: {redactor.text(problem)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"qaexp {name}: stopped by Ctrl-C", file=sys.stderr)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 
 class QaexpError(ValueError):
@@ -64,3 +65,18 @@ class IntegrityError(QaexpError):
 
     exit_code = 8
     kind = "integrity"
+
+
+@contextmanager
+def collected(problems: list[str], kind: type[QaexpError], prefix: str = "") -> Iterator[None]:
+    """Note the problems of an error instead of raising it, so that those of the next part are told with them.
+
+    Args:
+        problems: Gets one sentence a problem.
+        kind: The errors that are noted; any other is raised.
+        prefix: What is put before each sentence.
+    """
+    try:
+        yield
+    except kind as error:
+        problems += [prefix + problem for problem in error.problems]

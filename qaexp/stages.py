@@ -130,7 +130,7 @@ def training_records(
 
 def training_view(config: ExperimentConfig, run: Run, state: TrainState) -> TrainingView:
     """What the terminal shows of the training."""
-    probes = [probe.question for probe in config.probes]
+    probes = [run.redacted(probe.question) for probe in config.probes]
     return TrainingView(state.setup.total_steps, probes=probes, is_main=run.is_main)
 
 

@@ -40,6 +40,7 @@ def main(argv: Sequence[str]) -> int:
         from qaexp.config.compose import check_command_line
 
         config = check_command_line(lines, config_name=arguments.config_name, config_dir=arguments.config_dir)
+        _check_name(config.name or "", lines)
         if config.name is None:
             from qaexp.runs.directory import default_name
             from qaexp.training.processes import agreed
@@ -69,9 +70,22 @@ def run(*overrides: str) -> dict[str, Any]:
     if swept_keys(overrides):
         raise ConfigError(f"{', '.join(swept_keys(overrides))}: several values are a sweep; give run() one value each")
     config = check_command_line(overrides)
+    _check_name(config.name or "", overrides)
     config.name = config.name or default_name(datetime.now())
     command = ["qaexp", "train", *overrides, f"name={config.name}"]
     return run_experiment(config, Path("outputs", config.name).resolve(), command_line=command)[1]
+
+
+def _check_name(name: str, lines: Sequence[str]) -> None:
+    """Refuse a name that would put a secret into a path.
+
+    Raises:
+        ConfigError: It holds a value that stands under a secret's key in the environment or on the command line.
+    """
+    from qaexp.runs.redact import Redactor
+
+    if Redactor(os.environ, lines).finds(name):
+        raise ConfigError("name= holds a secret, and it would be part of every path; choose a name without it")
 
 
 class _PastHydra(BaseException):
@@ -136,6 +150,8 @@ def _train_composed(composed: Any, command_line: Sequence[str], swept: Sequence[
     settings = HydraConfig.get()
     words = [str(word) for word in settings.overrides.task]
     made_by_hydra = Path(settings.runtime.output_dir)
+    if settings.mode == RunMode.MULTIRUN:
+        _redact(Path(settings.sweep.dir, "multirun.yaml"), command_line)
     try:
         directory, summary = run_experiment(
             to_config(composed),
@@ -153,6 +169,16 @@ def _train_composed(composed: Any, command_line: Sequence[str], swept: Sequence[
         with suppress(OSError):
             made_by_hydra.rmdir()
     _show(directory, summary)
+
+
+def _redact(file: Path, command_line: Sequence[str]) -> None:
+    """Take the secrets out of a file that Hydra wrote."""
+    from qaexp.runs.files import write_text
+    from qaexp.runs.redact import Redactor
+
+    if file.is_file():
+        text = file.read_text("utf-8")
+        write_text(file, Redactor(os.environ, [text, *command_line]).config_text(text))
 
 
 def job_name(overrides: Sequence[str], swept: Sequence[str]) -> str:

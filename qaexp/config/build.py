@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from importlib import import_module
 from typing import Any
 
 from qaexp.config.suggest import did_you_mean
+from qaexp.config.targets import OPTIMIZERS, allowed_prefixes, is_allowed_name, refusal
 from qaexp.errors import ConfigError, IntegrityError, QaexpError
 
-# Optimizer classes of these two modules may be named; what the name resolves to is looked at as well.
-_OPTIMIZERS = re.compile(r"^(torch\.optim|transformers)\.[A-Za-z_]\w*$")
-_OWN = "qaexp."
 _SPECIAL_KEYS = ("_target_", "_partial_")
 
 
@@ -50,19 +46,13 @@ def build(node: Mapping[str, Any] | object, **extra: Any) -> Any:
         raise ConfigError(f"{name} cannot be built: {' '.join(str(error.__cause__ or error).split())}") from error
 
 
-def allowed_prefixes() -> tuple[str, ...]:
-    """Dotted prefixes that a config may name beside optimizers: our own, and those of QAEXP_ALLOW_TARGETS."""
-    own = [part.strip() for part in os.environ.get("QAEXP_ALLOW_TARGETS", "").split(",") if part.strip()]
-    return (_OWN, *own)
-
-
 def _locate(name: object) -> Any:
-    if not isinstance(name, str) or not (name.startswith(allowed_prefixes()) or _OPTIMIZERS.match(name)):
-        raise IntegrityError(_refusal(name))
+    if not isinstance(name, str) or not is_allowed_name(name):
+        raise IntegrityError(refusal(name))
     target = _resolve(name)
     resolved = f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', '')}"
-    if not (resolved.startswith(allowed_prefixes()) or (_OPTIMIZERS.match(name) and _is_optimizer(target))):
-        raise IntegrityError(_refusal(f"{name} (which is {resolved})"))
+    if not (resolved.startswith(allowed_prefixes()) or (OPTIMIZERS.match(name) and _is_optimizer(target))):
+        raise IntegrityError(refusal(f"{name} (which is {resolved})"))
     return target
 
 
@@ -91,24 +81,17 @@ def _is_optimizer(target: object) -> bool:
     return isinstance(target, type) and issubclass(target, Optimizer)
 
 
-def _refusal(name: object) -> str:
-    return (
-        f"_target_={name} is refused: a config may name what is under qaexp. and optimizer classes of torch.optim "
-        "and transformers; allow your own package by QAEXP_ALLOW_TARGETS=my_package. in the environment"
-    )
-
-
 def _refuse_hidden_targets(keywords: Mapping[str, Any], owner: str) -> None:
     """Refuse `_target_`, `_args_` and the like below the node's own top: nothing of ours nests objects."""
     for key, value in keywords.items():
         if str(key).startswith("_") and key not in _SPECIAL_KEYS:
             raise IntegrityError(
-                f"{key} in the node of {owner} is refused: only _target_ and _partial_ may stand there"
+                f"{key} in the node of {owner} is refused: only _target_ and _partial_ may stand there; leave it out"
             )
         for inner in value if isinstance(value, list | tuple) else [value]:
             if isinstance(inner, Mapping):
                 if "_target_" in inner:
-                    raise IntegrityError(_refusal(f"{inner['_target_']} (inside {owner}.{key})"))
+                    raise IntegrityError(refusal(f"{inner['_target_']} (inside {owner}.{key})"))
                 _refuse_hidden_targets(inner, owner)
 
 

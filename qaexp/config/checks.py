@@ -5,24 +5,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from qaexp.config.open_nodes import open_problems
 from qaexp.config.positions import checkpoint_folder, position_limit
+from qaexp.config.ranges import number_problems
 from qaexp.config.schema import ExperimentConfig
 
-# Legal values of the keys that the open nodes share, inclusive; None: the key may be null.
-_OPEN_RANGES: dict[str, tuple[float, float]] = {
-    "optimizer.lr": (0.0, 100.0),
-    "optimizer.weight_decay": (0.0, 100.0),
-    "optimizer.eps": (0.0, 1.0),
-    "optimizer.momentum": (0.0, 1.0),
-    "schedule.warmup_ratio": (0.0, 1.0),
-    "schedule.warmup_steps": (0, 1e12),
-    "schedule.total_epochs": (1e-9, 1e6),
-}
-_MAY_BE_NULL = ("schedule.warmup_ratio", "schedule.warmup_steps", "schedule.total_epochs", "optimizer.eps")
 _LEGAL_NAME = re.compile(r"\w[\w.,=+@-]*")
 _LONGEST_NAME = 200
 # Tokens of a feature that belong to neither question nor context, at most, for any known family.
@@ -41,9 +32,10 @@ def check_config(config: ExperimentConfig) -> list[str]:
     return [
         *_range_problems(config, ""),
         *_seed_problems(config),
-        *_open_problems(config),
+        *open_problems(config),
         *_name_problems(config),
         *_data_problems(config),
+        *_model_problems(config),
         *_feature_problems(config),
         *_batch_problems(config),
         *_device_problems(config),
@@ -60,7 +52,7 @@ def _range_problems(node: Any, prefix: str) -> Iterator[str]:
         elif isinstance(value, str) and item.metadata.get("choices") and value not in item.metadata["choices"]:
             yield f"{name}={value} is none of {', '.join(item.metadata['choices'])}"
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield from _number_problems(
+            yield from number_problems(
                 name, value, item.metadata.get("low"), item.metadata.get("high"), item.metadata.get("unit", "")
             )
 
@@ -70,40 +62,7 @@ def _seed_problems(config: ExperimentConfig) -> Iterator[str]:
     for item in fields(config.seeds):
         value = getattr(config.seeds, item.name)
         if value != config.seed:
-            yield from _number_problems(f"seeds.{item.name}", value, item.metadata["low"], item.metadata["high"])
-
-
-def _number_problems(name: str, value: float, low: float | None, high: float | None, unit: str = "") -> Iterator[str]:
-    if not math.isfinite(value):
-        yield f"{name}={value} is no finite number"
-    elif (low is not None and value < low) or (high is not None and value > high):
-        yield f"{name}={value} is outside {_interval(low, high)}{' ' + unit if unit else ''}"
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    if high is None:
-        return f"the legal values from {low:g} up"
-    return f"the legal values from {low if low is not None else '-inf'} to {high:.10g}"
-
-
-def _open_problems(config: ExperimentConfig) -> Iterator[str]:
-    for name, (low, high) in _OPEN_RANGES.items():
-        node, _, leaf = name.partition(".")
-        values: Mapping[str, Any] = getattr(config, node)
-        if leaf not in values:
-            continue
-        value = values[leaf]
-        if (value is None and name in _MAY_BE_NULL) or isinstance(value, list):
-            continue  # a list is the optimizer's own way to give several
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            yield f"{name}={value} is no number (in YAML write 1.0e-5 with a dot, not 1e-5)"
-        else:
-            yield from _number_problems(name, value, low, high)
-    if config.schedule.get("warmup_steps") is not None and config.schedule.get("warmup_ratio"):
-        yield (
-            f"schedule.warmup_steps={config.schedule['warmup_steps']} and schedule.warmup_ratio="
-            f"{config.schedule['warmup_ratio']} contradict each other; set one of them to null"
-        )
+            yield from number_problems(f"seeds.{item.name}", value, item.metadata["low"], item.metadata["high"])
 
 
 def _name_problems(config: ExperimentConfig) -> Iterator[str]:
@@ -138,6 +97,11 @@ def _data_problems(config: ExperimentConfig) -> Iterator[str]:
             yield f"probes[{number}].question is empty"
 
 
+def _model_problems(config: ExperimentConfig) -> Iterator[str]:
+    if not config.model.checkpoint.strip():
+        yield "model.checkpoint is empty; give a hub id, the path of a folder or package://module/folder"
+
+
 def _feature_problems(config: ExperimentConfig) -> Iterator[str]:
     features, longest = config.features, config.features.max_length
     if features.doc_stride > longest - _SPECIAL_TOKENS - 1:
@@ -166,7 +130,10 @@ def _batch_problems(config: ExperimentConfig) -> Iterator[str]:
             "put the other to null"
         )
     if config.batches.group_by_length and not config.batches.shuffle:
-        yield "batches.group_by_length=true needs batches.shuffle=true: grouped features are not in drawn order"
+        yield (
+            "batches.group_by_length=true needs batches.shuffle=true, since grouped features are not in drawn order; "
+            "set both alike"
+        )
 
 
 def _device_problems(config: ExperimentConfig) -> Iterator[str]:
@@ -185,7 +152,8 @@ def _checkpoint_limit(checkpoint: str) -> int | None:
     if folder is None:
         return None
     try:
-        return position_limit(json.loads((folder / "config.json").read_text("utf-8")))
-    except (OSError, ValueError):
+        content = json.loads((folder / "config.json").read_text("utf-8"))
+        return position_limit(content) if isinstance(content, dict) else None
+    except (OSError, ValueError, TypeError, RecursionError):
         # A folder without a readable config.json is named when the checkpoint is opened.
         return None

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from qaexp.config.checks import check_config
 from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
 from qaexp.config.overrides import check_overrides, parse_overrides
 from qaexp.config.schema import ExperimentConfig
-from qaexp.errors import ConfigError
+from qaexp.config.sources import register_source
+from qaexp.config.targets import refused_in_hydra, refused_targets
+from qaexp.errors import ConfigError, IntegrityError
+
+_TOO_DEEP = "the config is nested too deeply, or a value refers to itself; write out what is meant"
 
 
 def register_schema() -> None:
-    """Make the dataclasses known to Hydra as the config `schema`, the first entry of the defaults list."""
+    """Make the dataclasses known to Hydra as the config `schema`, the first entry of the defaults list.
+
+    From then on Hydra reads YAML files through `qaexp.config.sources` too.
+    """
+    register_source()
     ConfigStore.instance().store(name="schema", node=ExperimentConfig, provider="qaexp")
 
 
@@ -31,12 +41,18 @@ def to_config(composed: DictConfig) -> ExperimentConfig:
 
     Raises:
         ConfigError: With every problem that was found.
+        IntegrityError: It names an object that no config may name.
     """
     try:
         config = OmegaConf.to_object(composed)
     except OmegaConfBaseException as error:
         raise ConfigError(one_line(error)) from error
+    except RecursionError as error:
+        raise ConfigError(_TOO_DEEP) from error
     assert isinstance(config, ExperimentConfig)
+    refused = refused_targets(asdict(config))
+    if refused:
+        raise IntegrityError(*refused)
     problems = check_config(config)
     if problems:
         raise ConfigError(*problems)
@@ -50,15 +66,33 @@ def compose_config(
 
     Raises:
         ConfigError: When the YAML files or the overrides do not fit together.
+        IntegrityError: Hydra's own node names an object that Hydra would build.
     """
     register_schema()
-    search = [f"hydra.searchpath=[file://{config_dir.resolve()}]"] if config_dir else []
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-            return compose(config_name, [*search, *lines])
-    except (HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
+            if config_dir:
+                _search_also(config_dir)
+            composed = compose(config_name, list(lines), return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException, OSError) as error:
         raise ConfigError(one_line(error)) from error
+    except RecursionError as error:
+        raise ConfigError(_TOO_DEEP) from error
+    refused = refused_in_hydra(_plain(composed.hydra))
+    if refused:
+        raise IntegrityError(*refused)
+    with open_dict(composed):
+        del composed["hydra"]
+    return composed
+
+
+def _search_also(config_dir: Path) -> None:
+    """Let Hydra look for configs in one more folder, the primary one among them, as its --config-dir does."""
+    search_path = create_config_search_path(str(conf_directory()))
+    search_path.prepend("command-line", f"file://{config_dir.resolve()}", "schema")
+    GlobalHydra.instance().clear()
+    Hydra.create_main_hydra2(task_name="qaexp", config_search_path=search_path)
 
 
 def check_command_line(
@@ -76,22 +110,28 @@ def check_command_line(
 
     Raises:
         ConfigError: With one sentence per mistake.
+        IntegrityError: An object is named that no config may name.
     """
     overrides, problems = parse_overrides(lines)
     offered = choices([conf_directory(), *([config_dir] if config_dir else [])])
-    kept = check_overrides(
-        overrides,
-        offered,
-        lambda groups: compose_config(groups, config_name=config_name, config_dir=config_dir),
-        problems,
-    )
+
+    def compose_lines(lines: list[str]) -> DictConfig:
+        return compose_config(lines, config_name=config_name, config_dir=config_dir)
+
     try:
-        config = to_config(compose_config(kept, config_name=config_name, config_dir=config_dir))
+        config = to_config(compose_lines(check_overrides(overrides, offered, compose_lines, problems)))
     except ConfigError as error:
         raise ConfigError(*problems, *error.problems) from error
     if problems:
         raise ConfigError(*problems)
     return config
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    """A node as plain types, its interpolations as they stand."""
+    plain = OmegaConf.to_container(node, resolve=False)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
 
 
 def as_plain(config: ExperimentConfig) -> dict[str, Any]:
@@ -102,7 +142,9 @@ def as_plain(config: ExperimentConfig) -> dict[str, Any]:
 
 
 def one_line(error: BaseException) -> str:
-    """The sentence of a library's error: its lines joined, without the frame of paths that Hydra adds."""
+    """The sentence of a library's error: its lines joined, without the frame of paths and types that it adds."""
+    if isinstance(error, OmegaConfBaseException) and error.full_key and error.msg:
+        return f"{error.full_key}: {str(error.msg).splitlines()[0]}; correct its value"
     text = str(error)
     if error.__cause__ is not None and str(error.__cause__) not in text:
         text = f"{text} {error.__cause__}"

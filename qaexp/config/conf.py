@@ -35,6 +35,6 @@ def choices(directories: Iterable[Path]) -> dict[str, list[str]]:
     for directory in directories:
         for file in directory.rglob("*.yaml"):
             group = file.parent.relative_to(directory).as_posix()
-            if group != ".":
+            if group != "." and file.is_file():
                 found.setdefault(group, set()).add(file.stem)
     return {group: sorted(names) for group, names in sorted(found.items())}

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
 from qaexp.config.schema import OPEN_NODES
 from qaexp.config.suggest import did_you_mean
+from qaexp.config.values import find_node, shortened, value_problems
 
 # Groups whose file is optional: `experiment=null` chooses none.
 _OPTIONAL = ("experiment", "sweep", "debug")
@@ -29,10 +28,11 @@ def parse_overrides(lines: Sequence[str]) -> tuple[list[Override], list[str]]:
     for line in lines:
         try:
             parsed.append(parser.parse_override(line))
-        except HydraException as error:
-            reason = " ".join(str(error).split())
+        except (HydraException, RecursionError) as error:
+            reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
             problems.append(
-                f"{line!r} is no override ({reason}); write key=value, and quote values with special characters"
+                f"{shortened(line)!r} is no override ({shortened(reason)}); write key=value, and quote values with "
+                "special characters"
             )
     return parsed, problems
 
@@ -75,6 +75,7 @@ def check_overrides(
 def list_keys(composed: DictConfig) -> list[str]:
     """All dotted keys of a config, nodes and leaves.
 
+    >>> from omegaconf import OmegaConf
     >>> list_keys(OmegaConf.create({"seed": 0, "data": {"train_size": 5}}))
     ['data', 'data.train_size', 'seed']
     """
@@ -102,17 +103,18 @@ def _check_choice(override: Override, choices: Mapping[str, Sequence[str]], prob
     if group.startswith("hydra/"):
         return [str(override.input_line)]
     if group not in choices and group not in _OPTIONAL:
-        problems.append(f"{group} is no group of configs{did_you_mean(group, choices)}")
+        hint = did_you_mean(group, choices) or f"; choose one of {', '.join(choices)}"
+        problems.append(f"{group} is no group of configs{hint}")
         return []
     if override.is_delete():
-        problems.append(f"~{group}: a group cannot be left out; choose one of {_list(choices.get(group, []))}")
+        problems.append(f"~{group}: a group cannot be left out; choose one of {', '.join(choices.get(group, []))}")
         return []
     names = _values(override)
     legal = list(choices.get(group, []))
     unknown = [name for name in names if not _legal_choice(name, group, legal)]
     for name in unknown:
-        allowed = f"; it offers {_list(legal)}" if legal else "; it offers nothing yet: add a file with --config-dir"
-        problems.append(f"{group}={name!s}: {group} has no {name!r}{allowed}{did_you_mean(str(name), legal)}")
+        offer = ", ".join(legal) or "nothing yet: add a file with --config-dir"
+        problems.append(f"{group}={name!s}: {group} has no {name!r}; it offers {offer}{did_you_mean(str(name), legal)}")
     if unknown:
         return []
     first = names[0] if not isinstance(names[0], list) else f"[{','.join(map(str, names[0]))}]"
@@ -142,15 +144,16 @@ def _check_value(
         problems.append(f"{line}: a key cannot be left out; set it to null or to another value")
         return []
     root, _, rest = key.partition(".")
-    if not _has_key(composed, key):
+    if find_node(composed, key) is None:
         if override.is_add() and root in OPEN_NODES and rest:
             return [line]
-        problems.append(f"{key} is no key{did_you_mean(key, [*keys, *choices])}")
+        hint = did_you_mean(key, [*keys, *choices]) or "; qaexp train --help lists all keys, give one of them"
+        problems.append(f"{key} is no key{hint}")
         return []
     if override.is_add():
         problems.append(f"{line}: {key} exists; leave out the '+'")
         return []
-    wrong = [problem for value in _values(override) for problem in _type_problems(composed, key, value)]
+    wrong = [problem for value in _values(override) for problem in value_problems(composed, key, value)]
     problems.extend(wrong)
     if wrong:
         return []
@@ -168,30 +171,3 @@ def _values(override: Override) -> list[object]:
     if not override.is_discrete_sweep():
         return []
     return list(override.sweep_iterator())
-
-
-def _has_key(composed: DictConfig, key: str) -> bool:
-    node: object = composed
-    for part in key.split("."):
-        if isinstance(node, ListConfig) and part.isdigit() and int(part) < len(node):
-            node = node._get_node(int(part))
-        elif isinstance(node, DictConfig) and not node._is_none() and part in node._content:  # type: ignore[operator]
-            node = node._get_node(part)
-        else:
-            return False
-    return True
-
-
-def _type_problems(composed: DictConfig, key: str, value: object) -> list[str]:
-    if isinstance(value, str) and "${" in value:
-        return []
-    try:
-        OmegaConf.update(deepcopy(composed), key, value, merge=True)
-    except OmegaConfBaseException as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        return [f"{key}={value}: {reason}"]
-    return []
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names)

@@ -11,13 +11,12 @@ import hashlib
 import logging
 import os
 import re
-import threading
 from pathlib import Path
 
+from qaexp import hub
 from qaexp.errors import ConfigError, DataError
 
 SPLITS = {"train": "train", "dev": "validation"}
-PROBE_TIMEOUT_SECONDS = 3.0
 _NAME = re.compile(r"[\w-][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -53,25 +52,24 @@ def hub_files(dataset: str, config_name: str, revision: str) -> dict[str, Path]:
         `train` and `dev` with a parquet or Arrow file each.
 
     Raises:
-        DataError: It is not cached and the hub cannot be reached (known within about five seconds) or refuses it, or
+        DataError: It is not cached and the hub cannot be reached (known within seconds) or refuses it, or
             a cached file is damaged. The message has the command that fetches the data set beforehand.
     """
-    from huggingface_hub import constants
+    from huggingface_hub import HfApi
 
     cached = _hub_cache(dataset, config_name, revision) or _datasets_cache(dataset, config_name, revision)
     if cached:
         _log.info("%s at %s is read from the cache: %s", dataset, revision, cached["train"].parent)
         return cached
-    if constants.HF_HUB_OFFLINE or os.environ.get("HF_DATASETS_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        raise _unavailable(dataset, config_name, revision, "the offline flag is set (HF_HUB_OFFLINE)")
+    if (reason := hub.why_not_there()) is not None:
+        raise _unavailable(dataset, config_name, revision, reason)
     try:
-        _probe(dataset, revision)
+        HfApi(endpoint=hub.endpoint()).dataset_info(dataset, revision=revision, timeout=hub.ANSWER_SECONDS)
         found = _hub_cache(dataset, config_name, revision, is_local=False)
     except DataError:
         raise
-    except Exception as error:
-        first_line = str(error).strip().partition("\n")[0]
-        reason = f"{constants.ENDPOINT}: {type(error).__name__}: {first_line}"
+    except Exception as error:  # every transport and server error of the library's changing HTTP stack
+        reason = f"{hub.endpoint()} answered with an error ({type(error).__name__}: {hub.first_line(error)})"
         raise _unavailable(dataset, config_name, revision, reason) from error
     if found is None:
         raise DataError(
@@ -93,7 +91,7 @@ def _hub_cache(dataset: str, config_name: str, revision: str, *, is_local: bool 
             revision=revision,
             local_files_only=is_local,
             allow_patterns=f"{config_name}/*.parquet",
-            etag_timeout=PROBE_TIMEOUT_SECONDS,
+            etag_timeout=hub.ANSWER_SECONDS,
         )
     except LocalEntryNotFoundError:
         if is_local:
@@ -127,31 +125,6 @@ def _check_content(path: Path) -> None:
             f"{path} is damaged: its content is not that of the hub's file; delete {path.resolve()} and "
             f"{path}, and fetch it again."
         )
-
-
-def _probe(dataset: str, revision: str) -> None:
-    """Ask the hub once for the revision, in a thread, since a name look-up has no timeout of its own.
-
-    `datasets` and `huggingface_hub` themselves retry for 23 to 46 seconds when the hub is out of reach.
-    """
-    from huggingface_hub import HfApi, constants
-
-    outcome: list[Exception | None] = []
-
-    def ask() -> None:
-        try:
-            HfApi().dataset_info(dataset, revision=revision, timeout=PROBE_TIMEOUT_SECONDS)
-            outcome.append(None)
-        except Exception as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PROBE_TIMEOUT_SECONDS + 2)
-    if not outcome:
-        raise TimeoutError(f"no answer from {constants.ENDPOINT} within {PROBE_TIMEOUT_SECONDS + 2:g} seconds")
-    if outcome[0] is not None:
-        raise outcome[0]
 
 
 def _unavailable(dataset: str, config_name: str, revision: str, reason: str) -> DataError:

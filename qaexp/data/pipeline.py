@@ -13,7 +13,7 @@ from qaexp.data.hub import check_pin, hub_files
 from qaexp.data.records import read_regular_file
 from qaexp.data.squad import Example, read_squad_file
 from qaexp.data.subsets import draw, draw_in_order
-from qaexp.errors import ConfigError, DataError
+from qaexp.errors import ConfigError, DataError, collected
 
 SOURCES = ("demo", "hub", "json")
 MAX_PROBLEMS = 20
@@ -72,15 +72,19 @@ class DataPipeline:
 
         Raises:
             ConfigError: Keys are missing or have no effect with this source.
-            DataError: A file cannot be read.
+            DataError: Files cannot be read; all of them are named.
         """
         self._check()
         identity: dict[str, Any] = {"kind": self.source}
         if self.source == "hub":
             identity |= {"dataset": self.dataset, "config_name": self.config_name, "revision": self.revision}
         files = {} if self.source == "hub" else self._files()
+        problems: list[str] = []
         for split, path in {**files, **self._test_file()}.items():
-            identity[f"{split}_sha256"] = hashlib.sha256(read_regular_file(path)).hexdigest()
+            with collected(problems, DataError, f"data.{split}_file: "):
+                identity[f"{split}_sha256"] = hashlib.sha256(read_regular_file(path)).hexdigest()
+        if problems:
+            raise DataError(*problems)
         return identity
 
     def load(self, *, subset_seed: int, dev_seed: int) -> Splits:
@@ -93,14 +97,22 @@ class DataPipeline:
             DataError: A file cannot be read or does not hold valid examples, or the hub data set cannot be had.
         """
         self._check()
-        files = self._files()
-        train, dev = self._read(files["train"], self.source), self._read(files["dev"], self.source)
-        test = [self._read(path, "json") for path in self._test_file().values()]
-        return Splits(
-            Split(draw(train.examples, self.train_size, self.subset, subset_seed), train.source),
-            Split(draw_in_order(dev.examples, self.dev_size, dev_seed, key="data.dev_size"), dev.source),
-            test[0] if test else None,
-        )
+        read: dict[str, Split] = {}
+        problems: list[str] = []
+        for name, path in {**self._files(), **self._test_file()}.items():
+            with collected(problems, DataError):
+                read[name] = self._read(path, "json" if name == "test" else self.source)
+        if problems:
+            raise DataError(*problems)
+        train: tuple[Example, ...] = ()
+        dev: tuple[Example, ...] = ()
+        with collected(problems, ConfigError):
+            train = draw(read["train"].examples, self.train_size, self.subset, subset_seed)
+        with collected(problems, ConfigError):
+            dev = draw_in_order(read["dev"].examples, self.dev_size, dev_seed, key="data.dev_size")
+        if problems:
+            raise ConfigError(*problems)
+        return Splits(Split(train, read["train"].source), Split(dev, read["dev"].source), read.get("test"))
 
     def _check(self) -> None:
         """Refuse keys that are missing and keys that have no effect, all at once."""

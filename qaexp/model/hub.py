@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
-import socket
 from pathlib import Path
-from threading import Thread
-from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
+from qaexp import hub
 from qaexp.errors import DataError
 from qaexp.model.folder import TOKENIZER_FILES, WEIGHTS, WEIGHTS_INDEX, weight_files
 
 LOG = logging.getLogger(__name__)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-# The libraries retry for 20 to 46 seconds before they say that there is no network: we ask the socket first.
-PROBE_SECONDS = 3.0
-ANSWER_SECONDS = 5.0
 
 
 def fetch(repository: str, revision: str | None, *, with_weights: bool) -> Path:
@@ -77,23 +69,21 @@ def _cached(repository: str, revision: str | None, *, with_weights: bool) -> Pat
 
 def _refusal(repository: str, revision: str | None) -> tuple[str, str] | None:
     """Why the hub cannot give the checkpoint now, and the way out; None when it knows repository and revision."""
-    from huggingface_hub import HfApi, constants
+    from huggingface_hub import HfApi
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     fetch_before = f"run `{_command(repository, revision)}` where there is a network, or choose model=minilm"
-    if constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
-        return "the hub is switched off by HF_HUB_OFFLINE", fetch_before
-    endpoint = os.environ.get("HF_ENDPOINT", constants.ENDPOINT)
-    if (reason := unreachable(endpoint)) is not None:
+    if (reason := hub.why_not_there()) is not None:
         return reason, fetch_before
+    endpoint = hub.endpoint()
     try:
-        HfApi(endpoint=endpoint).model_info(repository, revision=revision, timeout=ANSWER_SECONDS)
+        HfApi(endpoint=endpoint).model_info(repository, revision=revision, timeout=hub.ANSWER_SECONDS)
     except RevisionNotFoundError:
         return f"{endpoint} has no revision {revision} of it", "choose another model.revision"
     except RepositoryNotFoundError:
         return f"{endpoint} shows no such model", "check the spelling, or set HF_TOKEN if it is not public"
     except Exception as error:  # every transport and server error of the library's changing HTTP stack
-        return f"{endpoint} answered with an error ({_first_line(error)})", fetch_before
+        return f"{endpoint} answered with an error ({hub.first_line(error)})", fetch_before
     return None
 
 
@@ -105,43 +95,6 @@ def _download(repository: str, revision: str | None, *, with_weights: bool) -> P
         return Path(snapshot_download(repository, revision=revision, allow_patterns=_patterns(with_weights)))
     except Exception as error:  # as above: nothing half-downloaded is left under a final name by the library
         raise DataError(
-            f"model.checkpoint={repository} could not be fetched ({_first_line(error)}); try again, or run "
+            f"model.checkpoint={repository} could not be fetched ({hub.first_line(error)}); try again, or run "
             f"`{_command(repository, revision)}` beforehand"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
-
-
-def unreachable(endpoint: str) -> str | None:
-    """Try to open a connection to an endpoint, or to the proxy that stands before it.
-
-    Args:
-        endpoint: A URL, for example https://huggingface.co.
-
-    Returns:
-        Why no connection was opened within PROBE_SECONDS, or None when one was.
-    """
-    target = urlsplit(endpoint)
-    proxy = getproxies().get(target.scheme)
-    if proxy and not proxy_bypass(target.hostname or ""):
-        target = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    port = target.port or (443 if target.scheme == "https" else 80)
-    outcome: list[Any] = []
-
-    def connect() -> None:
-        try:
-            socket.create_connection((target.hostname, port), timeout=PROBE_SECONDS).close()
-            outcome.append(None)
-        except OSError as error:
-            outcome.append(error)
-
-    # Looking a name up has no time limit of its own: a thread that may be left behind gives it one.
-    thread = Thread(target=connect, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS)
-    if outcome and outcome[0] is None:
-        return None
-    return f"{target.hostname} cannot be reached ({outcome[0] if outcome else f'no answer in {PROBE_SECONDS:g} s'})"

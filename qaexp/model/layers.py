@@ -79,7 +79,9 @@ def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
         return
     number = layers_of(model)[1]
     if layers > number:
-        raise ConfigError(f"model.freeze_layers={layers} is more than the {number} layers of {type(model).__name__}")
+        raise ConfigError(
+            f"model.freeze_layers={layers} is more than the {number} layers of {type(model).__name__}; lower it"
+        )
     depth_of = depths(model)
     for name, parameter in model.named_parameters():
         if depth_of[name] > number - layers:

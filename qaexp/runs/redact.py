@@ -52,6 +52,10 @@ class Redactor:
         long = (value for value in found if len(value) >= MIN_SECRET_LENGTH)
         self._values = sorted(long, key=lambda value: (-len(value), value))
 
+    def finds(self, text: str) -> bool:
+        """Say whether a text holds a secret."""
+        return self.text(text) != text
+
     def text(self, text: str) -> str:
         """Return `text` without its secrets.
 

@@ -131,6 +131,10 @@ class Run:
         if self._record is not None:
             self.log.debug("%s took %.1f s", name, time.monotonic() - began)
 
+    def redacted(self, text: str) -> str:
+        """A text without its secrets, for the screen."""
+        return self._redactor.text(text)
+
     def raise_flag(self, name: str, advice: str, step: int | None = None) -> None:
         """Mark the run as unhealthy in run.json and the log, with the advice that helps."""
         assert name in layout.FLAGS, name

@@ -72,7 +72,7 @@ def make_optimizer(factory: Callable[..., Optimizer], model: PreTrainedModel, *,
     groups = parameter_groups(model, lr=keywords["lr"].default, weight_decay=weight_decay, layer_decay=layer_decay)
     try:
         return factory(groups)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # each optimizer has its own way to refuse: betas=[0.9] is AdamW's IndexError
         name = getattr(getattr(factory, "func", factory), "__name__", str(factory))
         raise ConfigError(f"optimizer: {name} refuses its settings ({error}); change them in optimizer.*") from error
 

@@ -85,3 +85,11 @@ def test_all_problems_come_at_once() -> None:
 def test_a_bad_seed_is_named_once() -> None:
     assert len(problems_of("seed=-1")) == 1
     assert problems_of("seeds.order=-1")[0].startswith("seeds.order=-1")
+
+
+def test_a_probe_without_a_context_does_not_hide_other_problems() -> None:
+    problems = problems_of("probes=[{question: a}]", "optimizer.lr=-1")
+    assert problems == [
+        "probes[0].context is not set; give it a value",
+        "optimizer.lr=-1 is outside the legal values from 0 to 100",
+    ]

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import constants
 
-from qaexp.data import hub
+from qaexp import hub
 from qaexp.data.pipeline import DataPipeline, Splits
 from qaexp.errors import DataError
 
@@ -256,6 +256,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Hub
 
 
 def online(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}")
@@ -305,7 +306,7 @@ def test_a_data_set_without_parquet_files(server: type[Hub]) -> None:
 def test_a_hub_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     online(monkeypatch, "http://127.0.0.1:9")
     start = time.monotonic()
-    with pytest.raises(DataError, match="ConnectError") as caught:
+    with pytest.raises(DataError, match="cannot be reached") as caught:
         load()
     assert COMMAND in str(caught.value)
     assert time.monotonic() - start < 10
@@ -332,9 +333,9 @@ def test_a_name_look_up_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
 
     online(monkeypatch, "http://hub.invalid")
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    monkeypatch.setattr(hub, "PROBE_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(hub, "PROBE_SECONDS", 0.1)
     start = time.monotonic()
-    with pytest.raises(DataError, match="TimeoutError"):
+    with pytest.raises(DataError, match=r"no answer in 0\.1 s"):
         load()
     assert time.monotonic() - start < 5
     awake.set()

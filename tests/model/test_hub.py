@@ -13,12 +13,12 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-import qaexp.model.hub as hub
+from qaexp import hub
 from qaexp.errors import ConfigError, DataError
 from qaexp.model import Checkpoint
 
 COMMIT = "c0ffee" * 6 + "abcd"
-TINY_FOLDER = Path(hub.__file__).parent.parent / "tiny_random"
+TINY_FOLDER = Path(hub.__file__).parent / "tiny_random"
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_unreachable_and_cached_is_used_and_said(cache, no_network, caplog) -> N
 
 def test_a_cached_commit_asks_nobody(cache, monkeypatch, caplog) -> None:
     store(cache)
-    monkeypatch.setattr(hub, "_refusal", lambda *_: pytest.fail("the hub was asked"))
+    monkeypatch.setattr(hub, "why_not_there", lambda: pytest.fail("the hub was asked"))
     found = checkpoint(revision=COMMIT).fingerprint()
     assert found["commit"] == COMMIT
     assert found["weights_sha256"] is None

@@ -1,0 +1,305 @@
+"""Faults of the command line and of YAML files: typos, ranges, contradictions, hostile files, secrets."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import resource
+import string
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qaexp.config.compose import check_command_line, compose_config
+from qaexp.config.conf import choices, conf_directory
+from qaexp.config.overrides import list_keys
+from qaexp.config.suggest import nearest
+
+THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
+
+# --- C1 ---------------------------------------------------------------------------------------------------------------
+
+TYPOS = {
+    "lerning_rate=1e-4": "did you mean optimizer.lr?",
+    "model.max_lenght=256": "did you mean features.max_length?",
+    "trainer.epoch=3": "did you mean trainer.epochs?",
+    "optimizer=adamv": "did you mean adamw?",
+    "optimzer=adamw": "did you mean optimizer?",
+    "trackrs=none": "did you mean trackers?",
+    "data.subset=randm": "none of random",
+    "+new_key=1": "new_key is no key",
+    "+data.new_key=1": "data.new_key is no key",
+    "~seed": "cannot be left out",
+    "tokne=x": "tokne is no key",
+    "nogroup/x=y": "no group",
+    "seed": "is no override",
+    "=3": "is no key",
+    "optimizer.lr.x=3": "optimizer.lr.x is no key",
+    "seed=": "seed=",
+    "": "is no override",
+}
+
+
+@pytest.mark.fault("C1")
+def test_typos(qaexp: Any) -> None:
+    for word, expected in TYPOS.items():
+        qaexp.refused(2, "train", *qaexp.tiny.DEMO, word, last=(expected,))
+    several = list(TYPOS)[:9]
+    done = qaexp.refused(2, "train", *qaexp.tiny.DEMO, *several, says=tuple(TYPOS[word] for word in several))
+    assert len(done.err.splitlines()) == len(several)
+    assert "To append" not in done.err
+    assert list(qaexp.folder.iterdir()) == []
+
+    keys = list_keys(compose_config([]))
+    offered = choices([conf_directory()])
+    words = [(key, keys) for key in keys] + [
+        (name, names) for names in offered.values() for name in names if len(names) > 1
+    ]
+    draw = random.Random(0)
+    tried = right = 0
+    while tried < 500:
+        word, legal = draw.choice(words)
+        typo = one_edit(word, draw)
+        if typo not in legal and len(word.rpartition(".")[2]) > 3:
+            tried += 1
+            right += nearest(typo, [*legal, *offered] if legal is keys else legal) == word
+    assert right >= 0.95 * tried, right
+
+
+def one_edit(word: str, draw: random.Random) -> str:
+    """A letter left out, doubled, changed or swapped with its neighbour."""
+    place = draw.randrange(len(word.rpartition(".")[0]), len(word) - 1)
+    letter = draw.choice(string.ascii_lowercase)
+    return draw.choice(
+        [
+            word[:place] + word[place + 1 :],
+            word[:place] + word[place] + word[place:],
+            word[:place] + letter + word[place + 1 :],
+            word[:place] + word[place + 1] + word[place] + word[place + 2 :],
+        ]
+    )
+
+
+# --- C2 ---------------------------------------------------------------------------------------------------------------
+
+BAD_VALUES = {
+    "optimizer.lr": ["-1", "nan", "inf", ".nan", "abc", "null", "1e400", "true", "[1,2]", "{a: 1}", "''"],
+    "optimizer.weight_decay": ["-1", "nan", "abc"],
+    "optimizer.betas": ["[0.9,2.0]", "[0.9]", "abc", "null", "[a,b]", "[-0.1,0.9]"],
+    "optimizer.fused": ["maybe", "3"],
+    "trainer.epochs": ["-3", "1.5", "1e9", "1000000000", "null", "abc", "true"],
+    "trainer.max_steps": ["0", "-1", "1.5"],
+    "trainer.gradient_accumulation_steps": ["0", "-1", "2.5"],
+    "trainer.max_grad_norm": ["0", "-1", "nan"],
+    "trainer.layer_decay": ["0", "2", "nan"],
+    "trainer.log_every": ["0"],
+    "trainer.eval_every": ["0"],
+    "trainer.device": ["gpu", "cuda:x", "''", "cpu:1"],
+    "trainer.precision": ["fp8", "32"],
+    "trainer.keep": ["first", "true"],
+    "trainer.compile": ["maybe", "3"],
+    "batches.batch_size": ["0", "-1", "1.5"],
+    "batches.token_budget": ["0", "abc"],
+    "schedule.warmup_ratio": ["2.0", "-0.1", "nan", "abc"],
+    "schedule.total_epochs": ["0", "-1"],
+    "model.hidden_dropout": ["1.5", "-0.1", "nan", "1"],
+    "model.attention_dropout": ["1.0"],
+    "model.freeze_layers": ["-1"],
+    "model.checkpoint": ["''", "null", "' '"],
+    "seed": ["-1", str(2**32), str(2**64), str(10**30), "1.5", "true", "null"],
+    "seeds.order": ["-2", "x"],
+    "threads": ["0", "100000"],
+    "data.train_size": ["0", "-1", "1.7", "10%", "110%", "true", "nan", "inf"],
+    "data.dev_size": ["0", "-0.5"],
+    "data.source": ["web"],
+    "data.on_bad": ["ignore"],
+    "features.max_length": ["4", "0", "384.0", "1e3", "null"],
+    "features.doc_stride": ["-1", "99999", "null"],
+    "decoding.n_best_size": ["0", "1001", "true"],
+    "decoding.max_answer_length": ["0", "99999"],
+    "probes": ["abc", "null", "[{question: a}]", "[{question: a, context: b, c: d}]", "[{question: ' ', context: b}]"],
+    "name": ["true"],
+}
+
+
+def opened(*_: object, **__: object) -> None:
+    raise AssertionError("data or model were opened")
+
+
+@pytest.mark.fault("C2")
+def test_ranges_and_types(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        for stage in ("data.pipeline.DataPipeline._read", "model.checkpoint.Checkpoint.load"):
+            patch.setattr(f"qaexp.{stage}", opened)
+        for number in range(max(map(len, BAD_VALUES.values()))):
+            values = {key: values[number % len(values)] for key, values in BAD_VALUES.items()}
+            done = qaexp.refused(2, "train", *(f"{key}={value}" for key, value in values.items()))
+            told = {word for line in done.err.splitlines() for word in re.split(r"[=: \[]", line)}
+            assert [key for key in values if key not in told] == [], done.err
+            for key, value in values.items() if THOROUGH else ():
+                qaexp.refused(2, "train", *qaexp.tiny.DEMO, f"{key}={value}", says=(f"qaexp train: {key}",))
+        assert list(qaexp.folder.iterdir()) == []
+    words = ("data.train_size=1000000000", "data.dev_size=1000000000")
+    done = qaexp.refused(2, "train", "name=big", *qaexp.tiny.DEMO, *words)
+    for line, size in zip(done.err.splitlines(), (3096, 660), strict=True):
+        assert f"take at most {size}" in line
+    run = qaexp.train("name=zero", *qaexp.tiny.DEMO, "trainer.epochs=0")
+    summary = qaexp.tiny.read_json(run / "summary.json")
+    assert summary["num_steps"] == 0
+    assert summary["f1"] is not None
+
+
+# --- C3 ---------------------------------------------------------------------------------------------------------------
+
+CONTRADICTIONS = {
+    ("features.max_length=64", "features.doc_stride=64"): ("features.max_length=64", "features.doc_stride=64", "59"),
+    ("features.max_length=64", "features.doc_stride=60"): ("features.max_length=64", "features.doc_stride=60", "59"),
+    ("features.max_length=513",): ("features.max_length=513", "512 positions", "model.checkpoint"),
+    ("features.max_length=24", "features.doc_stride=4"): (
+        "features.max_length=24",
+        "decoding.max_answer_length=30",
+        "24",
+    ),
+    ("trainer.precision=fp16",): ("trainer.precision=fp16", "trainer.device=cpu", "fp32"),
+    ("trainer=cuda",): ("trainer.device=cuda", "no CUDA GPU", "trainer=cpu"),
+    ("trainer.device=cuda:7",): ("trainer.device=cuda:7", "no CUDA GPU"),
+    ("batches.batch_size=8",): ("batches.batch_size=8", "batches.token_budget=512", "exactly one"),
+    ("batches.token_budget=null",): ("batches.batch_size=None", "batches.token_budget=None", "exactly one"),
+    ("batches.shuffle=false",): ("batches.group_by_length=true", "batches.shuffle=true"),
+    ("schedule.warmup_steps=10",): ("schedule.warmup_steps=10", "schedule.warmup_ratio", "null"),
+    ("data.train_file=a.json",): ("data.train_file=a.json", "data.source=demo", "data=json"),
+    ("data=json", "data.train_file=a.json"): ("data.dev_file", "data=json"),
+    ("data=squad_v2", "data.train_file=a.json"): ("data.train_file=a.json", "data.source=hub"),
+    ("model.sha256=abc", "model.random_weights=true"): ("model.sha256=abc", "model.random_weights=true", "null"),
+    ("model.revision=main", "model.random_weights=true"): ("model.revision=main", "model.checkpoint", "null"),
+    ("model.freeze_layers=99",): ("model.freeze_layers=99", "2"),
+}
+
+
+@pytest.mark.fault("C3")
+def test_contradictions(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for number, (words, parts) in enumerate(CONTRADICTIONS.items()):
+        qaexp.refused(2, "train", f"name=c{number}", *qaexp.tiny.DEMO, *words, last=parts)
+        assert not list(qaexp.folder.glob("outputs/*/summary.json"))
+
+
+# --- C4 ---------------------------------------------------------------------------------------------------------------
+
+SGD = "_target_: torch.optim.SGD\n_partial_: true\nlr: 0.1\nweight_decay: 0.0\n"
+BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)
+)
+YAML_FILES: dict[str, tuple[bytes, str]] = {
+    "tabs": (SGD.encode() + b"betas:\n\t- 0.9\n", "line 6, column 1"),
+    "duplicate key": (SGD.encode() + b"lr: 0.2\n", "duplicate key lr"),
+    "latin-1": (SGD.encode() + b"# caf\xe9\n", "line 5 is not UTF-8"),
+    "utf-16": (SGD.encode("utf-16"), "is not UTF-8"),
+    "NUL": (SGD.encode() + b"\0", "not YAML"),
+    "cut off": (SGD.encode() + b"betas: [0.9,", "line 6"),
+    "10 MB value": (SGD.encode() + b"x: '" + b"y" * 10_000_000 + b"'\n", "10000"),
+    "10 MB keys": (SGD.encode() + b"".join(b"key%d: 0\n" % n for n in range(700_000)), "bytes"),
+    "many keys": (SGD.encode() + b"".join(b"k%d: 0\n" % n for n in range(3_000)), "more than 2000 keys"),
+    "alias bomb": ((SGD + BOMB).encode(), "more than 2000 keys"),
+    "alias in itself": (SGD.encode() + b"x: &a [*a]\n", "stands inside itself"),
+    "unknown alias": (SGD.encode() + b"x: *nowhere\n", "nowhere"),
+    "1000 lists": (SGD.encode() + b"x: " + b"[" * 1000 + b"]" * 1000 + b"\n", "more than 50 levels"),
+    "1000 mappings": (SGD.encode() + b"x: " + b"{a: " * 1000 + b"1" + b"}" * 1000 + b"\n", "more than 50 levels"),
+    "object": (SGD.encode() + b"x: !!python/object/apply:os.system ['touch canary']\n", "line 5"),
+    "object by name": (SGD.encode() + b"x: !!python/name:os.system\n", "line 5"),
+    "tag": (SGD.encode() + b"x: !mine y\n", "line 5"),
+    "cycle": (SGD.encode() + b"a: ${optimizer.b}\nb: ${optimizer.a}\n", "optimizer.a"),
+    "cycle of one": (SGD.encode() + b"a: ${optimizer.a}\n", "optimizer.a"),
+    "unknown resolver": (SGD.encode() + b"a: ${eval:1+1}\n", "optimizer.a"),
+    "two documents": (SGD.encode() + b"---\n" + SGD.encode(), "line 5"),
+    "list": (b"- a\n- b\n", "no mapping"),
+    "text": (b"hello\n", "no mapping"),
+    "empty": (b"", "optimizer has no _target_"),
+    "null": (b"null\n", "no mapping"),
+    "wrong kind": (SGD.replace("0.1", "[0.1]").encode(), "optimizer.lr=[0.1]"),
+    "1e-5 as a text": (SGD.replace("0.1", "'1e-5'").encode(), "write 1.0e-5"),
+}
+
+
+def peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@pytest.mark.fault("C4")
+def test_yaml_files(qaexp: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    (folder / "optimizer").mkdir(parents=True)
+    command = ("train", *qaexp.tiny.DEMO, "name=a", "trainer.epochs=0", "--config-dir", str(folder))
+    check_command_line([])  # what is loaded once is not the file's cost
+    for number, (case, (content, expected)) in enumerate(YAML_FILES.items()):
+        # A name of its own for each: a reader may remember a file.
+        (folder / "optimizer" / f"mine{number}.yaml").write_bytes(content)
+        before = peak_mib()
+        qaexp.refused(2, *command, f"optimizer=mine{number}", says=(expected,))
+        assert qaexp.seconds < 1, case
+        assert peak_mib() - before < 200, case
+    (folder / "optimizer" / "folder.yaml").mkdir()
+    os.mkfifo(folder / "optimizer" / "pipe.yaml")
+    for name in ("folder", "pipe"):
+        qaexp.refused(2, *command, f"optimizer={name}", last=(f"optimizer has no '{name}'",))
+    (folder / "top.yaml").write_text("defaults: [config\n")
+    qaexp.refused(2, *command, "-cn", "top", last=("top.yaml: line 2",))
+    assert list(qaexp.folder.iterdir()) == []
+
+    for number, (content, key, value) in enumerate(
+        [
+            (b"\xef\xbb\xbf" + SGD.encode(), "lr", 0.1),
+            (SGD.replace("0.1", "1e-5").encode(), "lr", 1e-5),
+            (SGD.encode() + b"nesterov: no\n", "nesterov", False),
+            (SGD.replace("0.1", "1_0.5e-1").encode(), "lr", 1.05),
+        ]
+    ):
+        (folder / "optimizer" / f"good{number}.yaml").write_bytes(content)
+        assert check_command_line([f"optimizer=good{number}"], config_dir=folder).optimizer[key] == value
+
+
+# --- C6 ---------------------------------------------------------------------------------------------------------------
+
+SECRETS = [f"S3cr3t{letter}{number}xyzzy" for number, letter in enumerate("ABCDEFGH")]
+
+
+@pytest.mark.fault("C6")
+def test_secrets(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_KEY", SECRETS[0])
+    monkeypatch.setenv("HF_TOKEN", SECRETS[1])
+    monkeypatch.setenv("SOME_ENV", "nothing")
+    outputs: list[str] = []
+
+    def call(code: int, *words: str) -> None:
+        done = qaexp.call("train", *qaexp.tiny.DEMO, "trainer.epochs=0", *words)
+        assert done.code == code, done.err
+        outputs.extend([done.out, done.err])
+
+    call(
+        0,
+        "name=good",
+        f"+hydra.job.env_set.SOME_ENV={SECRETS[2]}",
+        f"probes=[{{question: 'Is {SECRETS[0]} at https://me:{SECRETS[3]}@host/x?', context: a text}},"
+        "{question: '${oc.env:HF_TOKEN}', context: a text}]",
+        "reporter=plots",
+    )
+    call(0, "name=env", "+hydra.job.env_set.MY_PASSWORD=" + SECRETS[4])
+    call(2, "name=key", f"hf_token={SECRETS[5]}", f"+WANDB_API_KEY={SECRETS[6]}", f"api_key={SECRETS[7]}")
+    call(2, "name=url", f"model.checkpoint=https://me:{SECRETS[3]}@host/x")
+    call(2, "name=broken", f"hf_token={SECRETS[5]}}}")
+    call(2, "name=value", f"optimizer.lr={SECRETS[0]}", f"seed={SECRETS[1]}")
+    call(2, "name=${oc.env:HF_TOKEN}")
+    call(2, f"name={SECRETS[0]}-run")
+    call(3, "name=file", "data=json", "data.train_file=${oc.env:MY_API_KEY}.json", "data.dev_file=none.json")
+    for _ in range(2):
+        call(0, "-m", "name=sweep", f"+hydra.job.env_set.A_TOKEN={SECRETS[2]}", "optimizer.lr=0.1,0.2")
+    found = {
+        (secret, path.relative_to(qaexp.folder))
+        for path in qaexp.folder.rglob("*")
+        for secret in SECRETS
+        if secret in str(path) or (path.is_file() and secret.encode() in path.read_bytes())
+    }
+    assert found == set()
+    assert [secret for secret in SECRETS for text in outputs if secret in text] == []

@@ -1,0 +1,358 @@
+"""Faults of data files: each is named with its place, or handled as data.on_bad says and counted; never silent."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qaexp.data.features import build_features
+from qaexp.data.squad import Answer, Example, read_squad_file
+from qaexp.errors import DataError
+from qaexp.model import Checkpoint
+
+CONTEXT = "Paris is the capital of France. Lyon is not."
+THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
+
+
+def question(id: str = "q1", text: str = "Paris", start: Any = 0, **more: Any) -> dict[str, Any]:
+    answers = [{"text": text, "answer_start": start}]
+    return {"id": id, "question": "Which city?", "is_impossible": False, "answers": answers, **more}
+
+
+def unanswerable(id: str = "q2") -> dict[str, Any]:
+    return question(id, is_impossible=True, answers=[])
+
+
+def document(*questions: dict[str, Any], context: str = CONTEXT) -> dict[str, Any]:
+    return {"version": "v2.0", "data": [{"title": "T", "paragraphs": [{"context": context, "qas": list(questions)}]}]}
+
+
+class Files:
+    """Trains on a file, with a good one beside it."""
+
+    def __init__(self, qaexp: Any, folder: Path) -> None:
+        self.qaexp, self.folder = qaexp, folder
+        self.good = qaexp.tiny.write_squad(folder / "good.json", 4, 2)
+        self.number = 0
+
+    def path(self, content: Any) -> Path:
+        self.number += 1
+        path = self.folder / f"file{self.number}.json"
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        path.write_bytes(data)
+        return path
+
+    def words(self, train: Path, dev: Path, *more: str) -> tuple[str, ...]:
+        tiny = self.qaexp.tiny
+        return ("train", f"name=r{self.number}", *tiny.FILES, *tiny.files_of(train, dev), "trainer.epochs=1", *more)
+
+    def refused(self, content: Any, *more: str, says: tuple[str, ...] = ()) -> None:
+        path = content if isinstance(content, Path) else self.path(content)
+        self.qaexp.refused(3, *self.words(self.good, path, *more), says=(str(path), *says))
+        assert not (self.qaexp.folder / "outputs" / f"r{self.number}" / "summary.json").exists()
+
+    def run(self, content: Any, *more: str) -> dict[str, Any]:
+        """Train with a dev file; the source of the dev split in data.json."""
+        done = self.qaexp.call(*self.words(self.good, self.path(content), *more))
+        assert done.code == 0, done.err
+        report: dict[str, Any] = self.qaexp.tiny.read_json(self.directory / "data.json")
+        return report
+
+    @property
+    def directory(self) -> Path:
+        folder: Path = self.qaexp.folder / "outputs" / f"r{self.number}"
+        return folder
+
+    def predicted(self) -> list[str]:
+        return [row["id"] for row in self.qaexp.tiny.read_lines(self.directory / "predictions.jsonl")]
+
+
+@pytest.fixture
+def files(qaexp: Any, tmp_path: Path) -> Files:
+    (tmp_path / "files").mkdir()
+    return Files(qaexp, tmp_path / "files")
+
+
+def problems_of(path: Path, on_bad: str = "fail") -> list[str]:
+    with pytest.raises(DataError) as caught:
+        read_squad_file(path, on_bad)
+    return list(caught.value.problems)
+
+
+def counts(report: dict[str, Any]) -> str:
+    """All of data.json, for counts that are looked for by name."""
+    return json.dumps(report)
+
+
+@pytest.mark.fault("D1")
+def test_no_data_file(files: Files) -> None:
+    for content, part in {
+        b"": "empty",
+        b"[]": "no usable question",
+        b"null": "null",
+        b"not json": "line 1, column 1",
+        b'{"data": [\n{"title": }]}': "line 2, column 11",
+        b'{"data": NaN}': "NaN",
+        b'{"data": [], "data": []}': "more than once",
+        b"\xff\xfe{": "line 1, column 1",
+        b"[" * 100_000: "nested too deeply",
+        gzip.compress(b"{}"): "gunzip",
+    }.items():
+        files.refused(content, says=(part,))
+    text = json.dumps(document(*(question(f"é{n}") for n in range(9))), indent=1, ensure_ascii=False).encode()
+    assert len(text) > 2000
+    for length in range(1, len(text)):
+        (problem,) = problems_of(files.path(text[:length]))
+        assert "line " in problem
+        assert "column " in problem
+    os.mkfifo(files.folder / "pipe")
+    (files.folder / "loop").symlink_to(files.folder / "loop")
+    for special in (files.folder, files.folder / "pipe", Path("/dev/zero"), files.folder / "loop"):
+        files.number += 1
+        files.refused(special)
+        assert files.qaexp.seconds < 5
+    # Every file that is missing is named, not the first alone.
+    missing = [files.folder / f"missing-{name}.json" for name in ("train", "dev", "test")]
+    words = files.words(missing[0], missing[1], f"data.test_file={missing[2]}")
+    files.qaexp.refused(3, *words, says=tuple(map(str, missing)))
+    both = [files.path(b"{"), files.path(b"}")]
+    files.qaexp.refused(3, *files.words(*both), says=tuple(map(str, both)))
+
+
+PLACES = {
+    "data": list,
+    "data[0]": dict,
+    "data[0].title": str,
+    "data[0].paragraphs": list,
+    "data[0].paragraphs[0]": dict,
+    "data[0].paragraphs[0].context": str,
+    "data[0].paragraphs[0].qas": list,
+    "data[0].paragraphs[0].qas[0]": dict,
+    "data[0].paragraphs[0].qas[0].id": str,
+    "data[0].paragraphs[0].qas[0].question": str,
+    "data[0].paragraphs[0].qas[0].answers": list,
+    "data[0].paragraphs[0].qas[0].answers[0]": dict,
+    "data[0].paragraphs[0].qas[0].answers[0].text": str,
+    "data[0].paragraphs[0].qas[0].answers[0].answer_start": int,
+}
+
+
+def changed(place: str, value: Any) -> dict[str, Any]:
+    """The standard document with another value at a place, or (`...`) none."""
+    whole = copy.deepcopy(document(question(), unanswerable()))
+    *steps, last = [int(s) if s.isdigit() else s for s in place.replace("[", ".").replace("]", "").split(".")]
+    target: Any = whole
+    for step in steps:
+        target = target[step]
+    if value is ...:
+        del target[last]
+    else:
+        target[last] = value
+    return whole
+
+
+@pytest.mark.fault("D2")
+def test_keys(files: Files) -> None:
+    for place, kind in PLACES.items():
+        for value in (..., None, 7, [[1]], {"a": {}}, True, "x"):
+            if type(value) is kind or (value is ... and kind is dict):
+                continue
+            problems = problems_of(files.path(changed(place, value)))
+            assert any(f": {place} is " in problem for problem in problems), (place, value, problems)
+            if "qas[0]" in place:
+                file = read_squad_file(files.path(changed(place, value)), "skip")
+                assert (file.num_skipped, [example.id for example in file.examples]) == (1, ["q2"])
+                assert file.problems
+    files.refused(changed("data[0].paragraphs[0].qas[0].id", None), says=("data[0].paragraphs[0].qas[0].id is null",))
+    many = document(*(question(f"q{n}", start="x") for n in range(50)))
+    path = files.path(many)
+    done = files.qaexp.refused(3, *files.words(files.good, path), last=("50 faults", "data.on_bad=skip"))
+    assert len(done.err.splitlines()) == 21
+    report = files.run(changed("data[0].paragraphs[0].qas[0].question", 7), "data.on_bad=skip")
+    assert '"num_skipped": 1' in counts(report)
+    assert files.predicted() == ["q2"]
+
+
+OFFSETS = [
+    (CONTEXT, "Lyon", 31, "offset-by-1", 32),
+    (CONTEXT, "Paris", 1, "offset-by-1", 0),
+    ("one\r\ntwo Paris", "Paris", 8, "crlf", 9),
+    ("x \U0001f642\U0001f642 Paris.", "Paris", 7, "utf16", 5),
+    (CONTEXT, "Paris", -3, "offset-by-3", 0),
+    (CONTEXT, "Lyon", 10**9, "offset-by-", 32),
+    (CONTEXT, "Rome", 4, "absent", None),
+    (CONTEXT, "is", 7, "and elsewhere", None),
+    (CONTEXT, "Paris", 0.0, "whole number", None),
+    (CONTEXT, "Paris", "0", "whole number", None),
+]
+
+
+@pytest.mark.fault("D3")
+def test_offsets(files: Files) -> None:
+    for context, text, start, kind, place in OFFSETS:
+        content = document(question("bad", text, start), unanswerable("good"), context=context)
+        assert any(kind in problem for problem in problems_of(files.path(content)))
+        skipped = read_squad_file(files.path(content), "skip")
+        assert (skipped.num_skipped, [example.id for example in skipped.examples]) == (1, ["good"])
+        if place is None:
+            assert any(kind in problem for problem in problems_of(files.path(content), "fix"))
+        else:
+            fixed = read_squad_file(files.path(content), "fix")
+            assert fixed.examples[0].answers == (Answer(text, place),)
+            assert fixed.num_fixed == 1
+    wrong = document(question("bad", "Lyon", 31), unanswerable("good"))
+    files.refused(wrong, says=("offset-by-1", "data.on_bad=fix"))
+    assert '"num_fixed": 1' in counts(files.run(wrong, "data.on_bad=fix"))
+    assert files.predicted() == ["bad", "good"]
+
+
+@pytest.mark.fault("D4")
+def test_ids(files: Files) -> None:
+    assert '"num_duplicates": 1' in counts(files.run(document(question(), question(), unanswerable())))
+    for on_bad in ("fail", "skip", "fix"):
+        twice = document(question(), question(question="Another?"))
+        files.refused(twice, f"data.on_bad={on_bad}", says=("qas[1].id", "unique"))
+    files.refused(document(question("")), says=("has 0 characters",))
+    files.refused(document(question("x" * 10_000_000)), says=("has 10000000 characters",))
+    files.run(document(question("../../../escaped"), unanswerable("/etc/passwd")))
+    assert files.predicted() == ["../../../escaped", "/etc/passwd"]
+    assert not [path for path in files.folder.parent.rglob("*") if "escaped" in path.name or path.name == "passwd"]
+
+
+@pytest.mark.fault("D5")
+def test_contexts(files: Files) -> None:
+    size = 1_000_000 if THOROUGH else 100_000
+    contexts = ["", " \n\t ", "word " * (size // 50), "a" * size, "[SEP]", "[CLS] [PAD] [SEP]", "\u200b", "."]
+    content = document()
+    content["data"][0]["paragraphs"] = [
+        {"context": context, "qas": [unanswerable(f"q{number}")]} for number, context in enumerate(contexts)
+    ]
+    files.run(content, "trainer.epochs=0")
+    assert files.predicted() == [f"q{number}" for number in range(len(contexts))]
+
+
+@pytest.mark.fault("D6")
+def test_questions(files: Files) -> None:
+    asked = ["x " * 200, "x " * 61, "x " * 64, "", "  ", "y" * 5000]
+    questions = [{**question(f"q{number}"), "question": text} for number, text in enumerate(asked)]
+    many = [question(f"many{number}") for number in range(10_000 if THOROUGH else 300)]
+    files.run(document(*questions, *many), "trainer.epochs=0")
+    assert files.predicted() == [f"q{n}" for n in range(len(asked))] + [f"many{n}" for n in range(len(many))]
+    log = (files.directory / "train.log").read_text()
+    assert log.count("were cut on the right") == 1, log
+
+
+SCRIPTS = st.text(
+    st.one_of(
+        st.characters(exclude_categories=["Cs"]),
+        st.sampled_from("\r\n\0\u200b\u200d\u202e\u0301\ufeff\ue000\u0e01\u0e33e\u0301\U0001f469\U0001f4bb ab."),
+    ),
+    max_size=30,
+)
+
+
+@pytest.mark.fault("D7")
+def test_scripts(files: Files, tmp_path_factory: pytest.TempPathFactory) -> None:
+    tokenizer = Checkpoint(checkpoint="package://qaexp/tiny_random", random_weights=True).tokenizer()
+    path = tmp_path_factory.mktemp("scripts") / "one.json"
+
+    @settings(max_examples=2000 if THOROUGH else 100, deadline=None, database=None, derandomize=True)
+    @given(SCRIPTS, SCRIPTS.filter(lambda text: bool(text.strip())), SCRIPTS)
+    def span_survives(left: str, text: str, right: str) -> None:
+        path.write_text(json.dumps(document(question("q", text, len(left)), context=left + text + right)))
+        (example,) = read_squad_file(path).examples
+        answer = example.answers[0]
+        assert example.context[answer.start_char : answer.end_char] == text
+        features = build_features([example], tokenizer, max_length=200, doc_stride=8)
+        for index in np.flatnonzero(features.start_position != features.null_position):
+            begin = features.indptr[index]
+            first = features.offset_mapping[begin + features.start_position[index]][0]
+            last = features.offset_mapping[begin + features.end_position[index]][1]
+            # The label covers the answer: what it adds at either side is the rest of a token.
+            assert first <= answer.start_char + len(text) - len(text.lstrip())
+            assert text.strip() in example.context[first:last] or not covered(features, int(index), example)
+
+    span_survives()
+    for place in ("context", "question", "id"):
+        broken = document(question(), unanswerable())
+        target = broken["data"][0]["paragraphs"][0]
+        (target if place == "context" else target["qas"][0])[place] = "Paris \ud800"
+        files.refused(broken, says=(place, "surrogate"))
+    broken = document(question(question="\ud800"), unanswerable())
+    assert '"num_skipped": 1' in counts(files.run(broken, "data.on_bad=skip"))
+
+
+def covered(features: Any, index: int, example: Example) -> bool:
+    """Whether the tokens of a feature reach over the whole answer: a tokenizer drops what it does not know."""
+    begin = features.indptr[index]
+    rows = features.offset_mapping[begin + features.context_begin[index] : begin + features.context_end[index]]
+    answer = example.answers[0]
+    seen = {place for first, last in rows for place in range(first, last)}
+    text = example.context
+    wanted = {place for place in range(answer.start_char, answer.end_char) if not text[place].isspace()}
+    return wanted <= seen
+
+
+@pytest.mark.fault("D8")
+def test_versions(files: Files) -> None:
+    v1 = {key: value for key, value in question().items() if key != "is_impossible"}
+    assert '"squad_version": "v1"' in counts(files.run(document(v1)))
+    contradictions: list[dict[str, Any]] = [
+        {"is_impossible": True},
+        {"answers": []},
+        {"is_impossible": None},
+        {"is_impossible": 0},
+        {"answers": [{"text": " ", "answer_start": 5}]},
+    ]
+    for change in contradictions:
+        content = document({**question(), **change}, unanswerable())
+        for on_bad in ("fail", "fix"):
+            assert problems_of(files.path(content), on_bad)
+        assert read_squad_file(files.path(content), "skip").num_skipped == 1
+    plausible = {**unanswerable(), "plausible_answers": [{"text": "Lyon", "answer_start": 32}]}
+    del plausible["is_impossible"]
+    files.refused(document(plausible, question()), says=("is_impossible",))
+    report = files.run(document({**question(), "is_impossible": True}, unanswerable()), "data.on_bad=skip")
+    assert '"num_skipped": 1' in counts(report)
+
+
+@pytest.mark.fault("D13")
+def test_other_questions(files: Files) -> None:
+    qaexp = files.qaexp
+    files.run(document(question(), unanswerable(), question("q3")))
+    run = files.directory
+    predictions, logits = (run / "predictions.jsonl").read_bytes(), (run / "logits.safetensors").read_bytes()
+    lines = predictions.splitlines(keepends=True)
+
+    def spoil(name: str, data: bytes, check: Callable[[], None]) -> None:
+        whole = (run / name).read_bytes()
+        (run / name).write_bytes(data)
+        check()
+        (run / name).write_bytes(whole)
+
+    def refused() -> None:
+        done = qaexp.call("rescore", str(run))
+        assert done.code in (3, 6, 8), done.err
+        assert done.out == ""
+
+    extra = lines[0].replace(b'"q1"', b'"q9"')
+    for data in (b"".join(lines[1:]), b"".join([*lines, extra]), b"", b"".join([lines[0], *lines[:2]])):
+        spoil("predictions.jsonl", data, refused)
+    from safetensors.numpy import load, save
+
+    tensors = load(logits)
+    for name in ("start_logits", "end_logits"):
+        spoil("logits.safetensors", save({**tensors, name: np.full_like(tensors[name], np.nan)}), refused)
+        spoil("logits.safetensors", save({**tensors, name: tensors[name][:-1]}), refused)
+    spoil("logits.safetensors", logits[: len(logits) // 2], refused)
+    assert qaexp.call("rescore", str(run)).code == 0
