@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -56,20 +57,36 @@ class Reporter:
 
 def draw(run: RunFiles, summary: Mapping[str, Any], *, html: bool) -> dict[str, bytes]:
     """Return every picture that the run has the numbers for, and its page, by file name in the run directory."""
-    from qaexp.reporting.style import look, png
+    files = _attempt(PLOTS, lambda: _pictures(run, summary)) or {}
+    if html:
+        text = _attempt(REPORT, lambda: _page(run, summary, files))
+        files |= {} if text is None else {REPORT: text.encode("utf-8", "backslashreplace")}
+    return files
+
+
+def _pictures(run: RunFiles, summary: Mapping[str, Any]) -> dict[str, bytes]:
+    from qaexp.reporting.style import look
 
     files: dict[str, bytes] = {}
     with look():
         for name, make in _figures(run, summary).items():
-            figure = _attempt(name, make)
-            if figure is not None:
-                files[f"{PLOTS}/{name}.png"] = png(figure)
-    if html:
-        from qaexp.reporting.html import page
-
-        text = _attempt(REPORT, lambda: page(run, summary, {Path(name).stem: data for name, data in files.items()}))
-        files |= {} if text is None else {REPORT: text.encode("utf-8", "backslashreplace")}
+            data = _attempt(name, partial(_png, make))
+            if data is not None:
+                files[f"{PLOTS}/{name}.png"] = data
     return files
+
+
+def _png(make: Callable[[], Figure | None]) -> bytes | None:
+    from qaexp.reporting.style import png
+
+    figure = make()
+    return None if figure is None else png(figure)
+
+
+def _page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
+    from qaexp.reporting.html import page
+
+    return page(run, summary, {Path(name).stem: data for name, data in pictures.items()})
 
 
 def _attempt(name: str, make: Callable[[], T | None]) -> T | None:

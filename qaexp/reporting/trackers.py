@@ -14,6 +14,9 @@ _LOGGER = logging.getLogger("qaexp")
 _WAITING_EVENTS = 10_000
 """From so many unhandled events on, new ones are dropped."""
 
+PATIENCE_SECONDS = 10.0
+"""So long the end of a run waits for a slow tracker."""
+
 
 class Tracker(Protocol):
     """What a target under `trackers` builds: each method gets what the run directory gets, and may raise."""
@@ -34,10 +37,9 @@ class Tracker(Protocol):
 class Trackers:
     """Hands the events of a run to its trackers, each in a thread of its own, and forgets those that fail."""
 
-    def __init__(self, trackers: Mapping[str, Tracker], *, patience_seconds: float = 10.0) -> None:
-        """Take the trackers by name, and how long the end of a run waits for a slow one."""
+    def __init__(self, trackers: Mapping[str, Tracker]) -> None:
+        """Take the trackers by name."""
         self._workers = [_Worker(name, tracker) for name, tracker in trackers.items()]
-        self._patience_seconds = patience_seconds
         self._is_finished = False
 
     def __enter__(self) -> Trackers:
@@ -73,7 +75,7 @@ class Trackers:
         for worker in self._workers:
             worker.put(lambda tracker: tracker.finish(summary))
         for worker in self._workers:
-            worker.end(self._patience_seconds)
+            worker.end(PATIENCE_SECONDS)
 
 
 class _Worker:

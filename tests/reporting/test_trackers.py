@@ -82,11 +82,12 @@ def test_one_that_raises_is_given_up_and_named_once(
     ]
 
 
-def test_one_that_hangs_is_left_behind(caplog: pytest.LogCaptureFixture) -> None:
+def test_one_that_hangs_is_left_behind(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
     slow, good = Remembering(hangs_at="step"), Remembering()
     began = time.monotonic()
     with caplog.at_level(logging.WARNING, "qaexp"):
-        tell(Trackers({"slow": slow, "good": good}, patience_seconds=0.2))
+        tell(Trackers({"slow": slow, "good": good}))
     assert time.monotonic() - began < 5
     assert len(good.told) == 4
     assert "trackers.slow is given up" in caplog.text
@@ -97,8 +98,9 @@ def test_one_that_is_far_behind_stops_the_queue(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_WAITING_EVENTS", 5)
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
     slow = Remembering(hangs_at="start")
-    trackers = Trackers({"slow": slow}, patience_seconds=0.1)
+    trackers = Trackers({"slow": slow})
     trackers.start(Path("run"), {})
     with caplog.at_level(logging.WARNING, "qaexp"):
         for _ in range(50):

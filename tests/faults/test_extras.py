@@ -1,0 +1,53 @@
+"""What is not worth a run: trackers and pictures that are missing, raise or hang."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RESULTS = ("metrics.jsonl", "history.csv", "predictions.jsonl", "scores.csv", "model/model.safetensors")
+
+
+def planted(*_: object, **__: object) -> None:
+    raise RuntimeError("planted")
+
+
+def leave(*_: object, **__: object) -> None:
+    sys.exit(3)
+
+
+def hang(*_: object, **__: object) -> None:
+    threading.Event().wait()
+
+
+@pytest.mark.fault("T4")
+def test_trackers_and_pictures(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker, words = "qaexp.reporting.trackers.TensorBoard", (*qaexp.tiny.DEMO, "trackers=tensorboard")
+    reference = qaexp.train("name=reference", *qaexp.tiny.DEMO)
+    monkeypatch.setattr("qaexp.reporting.trackers.PATIENCE_SECONDS", 0.3)
+    for method in ("start", "step", "evaluation", "finish"):
+        for number, fault in enumerate((planted, leave, hang)):
+            with monkeypatch.context() as patch:
+                patch.setattr(f"{tracker}.{method}", fault)
+                _same(reference, qaexp.train(f"name={method}{number}", *words), "trackers.tensorboard is given up")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "torch.utils.tensorboard", None)
+        _same(reference, qaexp.train("name=missing", *words), "pip install 'qaexp[tensorboard]'")
+    with monkeypatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure.savefig", planted)
+        patch.setattr("jinja2.Environment.from_string", planted)
+        patch.setattr("jinja2.Environment.get_template", planted)
+        directory = qaexp.train("name=plots", *qaexp.tiny.DEMO, "reporter=plots")
+        _same(reference, directory, "report.html could not be drawn")
+    qaexp.refused(2, "train", *qaexp.tiny.DEMO, "trackers=wandb", last=("trackers", "tensorboard"))
+
+
+def _same(reference: Path, directory: Path, warning: str) -> None:
+    """The results are those of a run without extras, and the log says once what went wrong."""
+    for name in RESULTS:
+        assert (directory / name).read_bytes() == (reference / name).read_bytes(), (directory, name)
+    assert (directory / "train.log").read_text().count(warning) == 1, directory
