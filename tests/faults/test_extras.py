@@ -39,8 +39,7 @@ def test_trackers_and_pictures(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> N
         _same(reference, qaexp.train("name=missing", *words), "pip install 'qaexp[tensorboard]'")
     with monkeypatch.context() as patch:
         patch.setattr("matplotlib.figure.Figure.savefig", planted)
-        patch.setattr("jinja2.Environment.from_string", planted)
-        patch.setattr("jinja2.Environment.get_template", planted)
+        patch.setattr("qaexp.reporting.html.page", planted)
         directory = qaexp.train("name=plots", *qaexp.tiny.DEMO, "reporter=plots")
         _same(reference, directory, "report.html could not be drawn")
     qaexp.refused(2, "train", *qaexp.tiny.DEMO, "trackers=wandb", last=("trackers", "tensorboard"))
