@@ -106,13 +106,15 @@ class Commands:
         self.folder = folder
         self.tiny = tiny_run
         self.seconds = 0.0
+        self.cpu_seconds = 0.0
 
     def call(self, *words: str) -> Any:
         """Call a command; whatever comes of it, it shows no traceback and touches nothing but runs and cache."""
         before = self.tiny.snapshot(self.folder)
-        began = time.monotonic()
+        began, cpu_began = time.monotonic(), time.process_time()
         done = self.tiny.call(self.folder, *words)
         self.seconds = time.monotonic() - began
+        self.cpu_seconds = time.process_time() - cpu_began  # another process on the machine does not count
         after = self.tiny.snapshot(self.folder)
         where = f"{words}\n{done.err}"
         assert "Traceback" not in done.err, where

@@ -241,7 +241,7 @@ def test_yaml_files(qaexp: Any, tmp_path: Path) -> None:
         (folder / "optimizer" / f"mine{number}.yaml").write_bytes(content)
         before = peak_mib()
         qaexp.refused(2, *command, f"optimizer=mine{number}", says=(expected,))
-        assert qaexp.seconds < 1, case
+        assert qaexp.cpu_seconds < 1, case
         assert peak_mib() - before < 200, case
     (folder / "optimizer" / "folder.yaml").mkdir()
     os.mkfifo(folder / "optimizer" / "pipe.yaml")

@@ -152,7 +152,7 @@ def test_mutated_data_files(tmp_path: Path) -> None:
         expected = is_valid(document) and is_plain_json(document)
         seen[expected] += 1
         path.write_text(json.dumps(document))
-        began = time.monotonic()
+        began = time.process_time()
         told: list[str] = []
         file = None
         with collected(told, DataError):
@@ -163,7 +163,7 @@ def test_mutated_data_files(tmp_path: Path) -> None:
             for example in file.examples:
                 for answer in example.answers:
                     assert example.context[answer.start_char : answer.end_char] == answer.text
-        assert time.monotonic() - began < LONGEST_SECONDS
+        assert time.process_time() - began < LONGEST_SECONDS
 
     check()
     assert min(seen.values()) > 5
@@ -178,14 +178,14 @@ def test_mutated_bytes(tmp_path: Path) -> None:
     def check(place: int, inserted: bytes, removed: int) -> None:
         content = whole[:place] + inserted + whole[place + removed :]
         path.write_bytes(content)
-        began = time.monotonic()
+        began = time.process_time()
         try:
             file = read_squad_file(path)
         except DataError:
             return
         assert is_valid(json.loads(content))
         assert file.examples
-        assert time.monotonic() - began < LONGEST_SECONDS
+        assert time.process_time() - began < LONGEST_SECONDS
 
     check()
 
@@ -226,7 +226,7 @@ def test_random_overrides() -> None:
     @tries(10_000, 300)
     @given(LINES)
     def check(line: str) -> None:
-        began = time.monotonic()
+        began = time.process_time()
         overrides, problems = parse_overrides([line])
         kept: list[str] = []
         try:
@@ -240,7 +240,7 @@ def test_random_overrides() -> None:
         # Whatever is left out was told.
         assert kept or problems or not line or line.lstrip("+~").startswith("hydra"), line
         assert all(problem.strip() and len(problem) < 3000 for problem in problems)
-        assert time.monotonic() - began < LONGEST_SECONDS
+        assert time.process_time() - began < LONGEST_SECONDS
 
     check()
 
@@ -279,7 +279,7 @@ def test_random_yaml(tmp_path: Path) -> None:
         number += 1
         path = tmp_path / "optimizer" / f"mine{number}.yaml"
         path.write_bytes(text.encode("utf-8", "surrogatepass") + (tail if number % 7 == 0 else b""))
-        began = time.monotonic()
+        began = time.process_time()
         try:
             config = check_command_line([f"optimizer=mine{number}"], config_dir=tmp_path)
         except (ConfigError, IntegrityError) as error:
@@ -292,7 +292,7 @@ def test_random_yaml(tmp_path: Path) -> None:
             path.unlink()
         assert told
         assert all(problem.strip() for problem in told)
-        assert time.monotonic() - began < LONGEST_SECONDS
+        assert time.process_time() - began < LONGEST_SECONDS
 
     check()
 
