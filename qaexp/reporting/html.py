@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from qaexp.reporting.explorer import explorer_data, script_json
 from qaexp.reporting.tables import facts, score_rows
 from qaexp.reporting.verdict import is_collapsed, number, seen
 from qaexp.runs.collect import RunFiles
-from qaexp.runs.formats import visible
+from qaexp.runs.formats import dotted, visible
 
 NUM_ERRORS = 25
 NUM_OPEN_ERRORS = 5
@@ -68,7 +68,7 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         alt=ALT_TEXTS,
         columns=list(history[0]) if history else [],
         history=history,
-        config=list(_leaves(run.config)),
+        config=[(key, _text(value)) for key, value in dotted(run.config).items()],
         errors=worst_errors(predictions.rows, contexts),
         num_open=NUM_OPEN_ERRORS,
         num_predictions=len(predictions.rows),
@@ -123,12 +123,8 @@ def _scores(run: RunFiles) -> list[dict[str, Any]]:
         return []
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _shown(value: Any) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from qaexp.runs.formats import dotted
+
 _LOGGER = logging.getLogger("qaexp")
 _WAITING_EVENTS = 10_000
 """From so many unhandled events on, new ones are dropped."""
@@ -31,7 +33,7 @@ class Tracker(Protocol):
         """Take a row of history.csv."""
 
     def finish(self, summary: Mapping[str, Any] | None) -> None:
-        """End: the content of summary.json but for its hash; None for a run that did not complete."""
+        """End: the content of summary.json; None for a run that did not complete."""
 
 
 class Trackers:
@@ -182,16 +184,7 @@ _STEP_SCALARS = {
 
 def _as_table(config: Mapping[str, Any]) -> str:
     """A config as a Markdown table of dotted keys."""
-    rows: list[str] = []
-
-    def walk(node: Mapping[str, Any], prefix: str) -> None:
-        for name, value in node.items():
-            if isinstance(value, Mapping) and value:
-                walk(value, f"{prefix}{name}.")
-            else:
-                rows.append(f"| {prefix}{name} | {_verbatim(value)} |")
-
-    walk(config, "")
+    rows = [f"| {key} | {_verbatim(value)} |" for key, value in dotted(config).items()]
     return "\n".join(["| key | value |", "| --- | --- |", *rows])
 
 

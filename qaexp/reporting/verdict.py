@@ -27,7 +27,7 @@ def is_collapsed(summary: Numbers, flags: Sequence[Numbers] = ()) -> bool:
 def what_to_look_at(summary: Numbers, flags: Sequence[Numbers] = ()) -> list[str]:
     """Return sentences, the most important first; at least one."""
     found = [*_flagged(summary, flags), *seen(summary, flags)]
-    return found or ["crossfit_f1, which qaexp compare ranks by, and the worst errors in report.html"]
+    return found or ["crossfit_f1, the fair number to compare runs by, and the worst errors in report.html"]
 
 
 def seen(summary: Numbers, flags: Sequence[Numbers] = ()) -> list[str]:

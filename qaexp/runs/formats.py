@@ -71,6 +71,21 @@ def csv_rows(text: str) -> list[dict[str, str]]:
     return [dict(zip(rows[0], map(_unguarded, row), strict=True)) for row in rows[1:]]
 
 
+def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of nested mappings by their dotted keys; a list and an empty mapping are leaves.
+
+    >>> dotted({"seed": 1, "optimizer": {"lr": 0.1, "betas": [0.9, 0.999]}, "trackers": {}})
+    {'seed': 1, 'optimizer.lr': 0.1, 'optimizer.betas': [0.9, 0.999], 'trackers': {}}
+    """
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            found |= dotted(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
 def visible(text: str) -> str:
     r"""Return `text` with control characters as escapes, so that printing it cannot steer a terminal.
 

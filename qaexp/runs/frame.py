@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qaexp.runs.collect import load_run_files
+from qaexp.runs.formats import dotted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,24 +32,9 @@ def load_runs(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
             "path": str(run.path),
             "run_id": run.run.get("run_id"),
             "flags": tuple(flag.get("name") for flag in run.flags),
-            **_dotted(run.config),
+            **dotted(run.config),
             **(run.summary or {}),
         }
         for run in load_run_files(*several)
     ]
     return pd.DataFrame(rows)
-
-
-def _dotted(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested mappings; lists stay as they are.
-
-    >>> _dotted({"seed": 1, "optimizer": {"lr": 0.1, "betas": [0.9, 0.999]}, "trackers": {}})
-    {'seed': 1, 'optimizer.lr': 0.1, 'optimizer.betas': [0.9, 0.999]}
-    """
-    found: dict[str, Any] = {}
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            found |= _dotted(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qaexp.runs.formats import dotted
+
 RESULTS_VERSION = 1
 """Rises when a change of the code can change results; it is part of every run's identity."""
 
@@ -124,11 +126,5 @@ def _canonical(value: Any) -> Any:
     return value
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            found.update(_leaves(value, f"{prefix}{key}."))
-        else:
-            found[f"{prefix}{key}"] = _canonical(value)
-    return found
+def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return dotted({str(key): _canonical(item) for key, item in tree.items()})
