@@ -134,13 +134,6 @@ def _plain(node: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
-def as_plain(config: ExperimentConfig) -> dict[str, Any]:
-    """The resolved config as plain JSON types, in the schema's order."""
-    plain = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
-
-
 def one_line(error: BaseException) -> str:
     """The sentence of a library's error: its lines joined, without the frame of paths and types that it adds."""
     if isinstance(error, OmegaConfBaseException) and error.full_key and error.msg:

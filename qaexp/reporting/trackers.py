@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from qaexp.runs.directory import TENSORBOARD
 from qaexp.runs.formats import dotted
 
 _LOGGER = logging.getLogger("qaexp")
@@ -133,9 +134,9 @@ class TensorBoard:
     Scalars stand under `train/` and `speed/` by step, `dev/` by step; the config and the probe answers are texts.
     """
 
-    def __init__(self, *, folder: str = "tensorboard", flush_seconds: int = 10) -> None:
-        """Take the folder in the run directory, and how often what was sent is written out."""
-        self._folder, self._flush_seconds = folder, flush_seconds
+    def __init__(self, *, flush_seconds: int = 10) -> None:
+        """Take how often what was sent is written out."""
+        self._flush_seconds = flush_seconds
         self._writer: Any = None
 
     def start(self, directory: Path, config: Mapping[str, Any]) -> None:
@@ -148,7 +149,7 @@ class TensorBoard:
             from torch.utils.tensorboard import SummaryWriter
         except ModuleNotFoundError as error:
             raise RuntimeError(f"{error}; pip install 'qaexp[tensorboard]'") from error
-        self._writer = SummaryWriter(str(directory / self._folder), flush_secs=self._flush_seconds)
+        self._writer = SummaryWriter(str(directory / TENSORBOARD), flush_secs=self._flush_seconds)
         self._writer.add_text("config", _as_table(config), 0)
 
     def step(self, record: Mapping[str, Any]) -> None:

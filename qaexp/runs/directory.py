@@ -43,6 +43,7 @@ CHECKPOINTS = "checkpoints"
 PLOTS = "plots"
 REPORT = "report.html"
 PROFILE = "profile"
+TENSORBOARD = "tensorboard"
 PROFILE_TRACE = f"{PROFILE}/trace.json"
 PROFILE_TABLE = f"{PROFILE}/steps.txt"
 TRAIN_LOG = "train.log"
@@ -68,6 +69,7 @@ REBUILT = (
     PLOTS,
     REPORT,
     PROFILE,
+    TENSORBOARD,
 )
 """What an attempt that starts over takes away first: all but the logs, the checkpoints and what the start writes."""
 

@@ -30,7 +30,7 @@ def test_every_key_has_a_row_with_its_default_and_its_meaning() -> None:
         "seed": "0",
         "schedule.warmup_ratio": "0.1",
         "optimizer.lr": "",
-        "trackers.tensorboard.folder": "tensorboard",
+        "trackers.tensorboard.flush_seconds": "10",
     }.items():
         assert default in rows[f"`{key}`"], key
     assert "*neutral*" in rows["`trainer.log_every`"]

@@ -135,6 +135,21 @@ def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
     assert not any(name.startswith("tensorboard/") for name in read_json(directory / "MANIFEST.json")["files"])
 
 
+def test_an_attempt_that_starts_over_draws_new_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    words = ("train", "name=a", "trackers=tensorboard", *DEMO)
+    with monkeypatch.context() as patch:
+        patch.setattr("qaexp.results.write_results", lambda *_: 1 / 0)
+        assert call(tmp_path, *words).code == 1
+    assert call(tmp_path, *words).code == 0
+    directory = tmp_path / "outputs" / "a"
+    events = EventAccumulator(str(directory / "tensorboard"))
+    events.Reload()
+    steps = (directory / "metrics.jsonl").read_text().splitlines()
+    assert len(events.Scalars("train/loss")) == len(steps)
+
+
 def test_results_are_the_same_with_and_without_a_tracker(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     for name, words in {"with": ["trackers=tensorboard"], "without": []}.items():
