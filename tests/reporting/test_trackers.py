@@ -141,7 +141,8 @@ def test_an_attempt_that_starts_over_draws_new_curves(tmp_path: Path, monkeypatc
     words = ("train", "name=a", "trackers=tensorboard", *DEMO)
     with monkeypatch.context() as patch:
         patch.setattr("qaexp.results.write_results", lambda *_: 1 / 0)
-        assert call(tmp_path, *words).code == 1
+        with pytest.raises(ZeroDivisionError):
+            call(tmp_path, *words)
     assert call(tmp_path, *words).code == 0
     directory = tmp_path / "outputs" / "a"
     events = EventAccumulator(str(directory / "tensorboard"))
