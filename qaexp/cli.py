@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from qaexp import __version__
-from qaexp.errors import QaexpError
+from qaexp.errors import QaexpError, Stopped
 
 COMMANDS = {
     "train": "train and evaluate: one run, or a sweep with -m",
@@ -74,6 +74,9 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
         for problem in error.problems:
             print(f"qaexp {name}: {redactor.text(problem)}", file=sys.stderr)
         return error.exit_code
+    except Stopped as stop:
+        print(f"qaexp {name}: {stop}; the same command goes on where it stopped", file=sys.stderr)
+        return stop.exit_code
     except KeyboardInterrupt:
         print(f"qaexp {name}: stopped by Ctrl-C", file=sys.stderr)
         return 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -47,10 +48,23 @@ class StorageError(QaexpError):
 
 
 class DivergedError(QaexpError):
-    """The training produced NaN or Inf."""
+    """The training produced NaN or Inf.
+
+    Attributes:
+        step: The first step (1-based) that was not finite; None when it was an evaluation.
+        epoch: Its epoch, from 1.
+        features: Indices of the training features that it read.
+    """
 
     exit_code = 6
     kind = "diverged"
+
+    def __init__(
+        self, *problems: str, step: int | None = None, epoch: int | None = None, features: Sequence[int] = ()
+    ) -> None:
+        """Take one sentence per problem, and what the step read."""
+        super().__init__(*problems)
+        self.step, self.epoch, self.features = step, epoch, features
 
 
 class OutOfMemoryError(QaexpError):
@@ -65,6 +79,23 @@ class IntegrityError(QaexpError):
 
     exit_code = 8
     kind = "integrity"
+
+
+class Stopped(BaseException):
+    """A signal asked a run to stop: nothing is wrong, what was committed stays, and the same command goes on.
+
+    No `Exception`, so that no library takes it for a fault of its own.
+    """
+
+    def __init__(self, number: signal.Signals) -> None:
+        """Take the signal."""
+        super().__init__(f"stopped by {'Ctrl-C' if number == signal.SIGINT else number.name}")
+        self.signal = number
+
+    @property
+    def exit_code(self) -> int:
+        """130 after Ctrl-C; else 75 (EX_TEMPFAIL), which schedulers read as "start me again"."""
+        return 130 if self.signal == signal.SIGINT else 75
 
 
 @contextmanager

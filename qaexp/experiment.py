@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from qaexp import opening, results, stages
+from qaexp.checkpoints import Checkpoints
 from qaexp.config.schema import ExperimentConfig
 from qaexp.runs.directory import DATA
 from qaexp.runs.reuse import completed_summary
 from qaexp.training.clock import Clock
-from qaexp.training.processes import agreed_number, part
-from qaexp.training.records import StepRecord
+from qaexp.training.processes import part
+from qaexp.training.records import EvaluationDue, StepRecord
 from qaexp.training.selection import Selection
 
 
@@ -42,7 +43,7 @@ def run_experiment(
     parts = opening.build_parts(config)
     identity = opening.identify_run(config, parts)
     directory = directory if job_name is None else directory / f"{job_name}-{identity.run_id}"
-    if (done := completed_summary(directory, identity)) is not None:
+    if (done := completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)) is not None:
         return directory, done
 
     clock = Clock()
@@ -57,26 +58,33 @@ def run_experiment(
             state = stages.prepare_training(config, parts, loaded, features["train"])
             questions = stages.question_sets(config, parts, splits, features, state)
             selection = Selection(config.trainer.keep, config.trainer.early_stopping_patience)
+            scored = None
         with run.stage("training"), stages.training_view(config, run, state) as view:
             recorder = results.Recorder(run, view, clock, trackers)
-            for record in clock.training(stages.training_records(config, run, parts, state)):
-                if isinstance(record, StepRecord):
-                    recorder.step(record, state)
-                    continue
-                scored = questions.dev.score(loaded)
-                row = recorder.evaluation(record, state, scored, questions.probe_answers(loaded))
-                if selection.see(row["epoch"], agreed_number(row["f1"]), state):
-                    break
+            checkpoints = Checkpoints(config, run, state, selection, recorder, clock)
+            checkpoints.restore()
+            with checkpoints.guarded(splits.train.examples, features["train"].example_index):
+                for record in clock.training(stages.training_records(config, run, parts, state, selection)):
+                    if isinstance(record, StepRecord):
+                        recorder.step(record, state)
+                        continue
+                    if isinstance(record, EvaluationDue):
+                        scored = questions.dev.score(loaded)
+                        recorder.evaluation(record, state, selection, scored, questions.probe_answers(loaded))
+                    checkpoints.store()
         with run.stage("evaluation"):
-            scored = questions.dev.score(loaded) if selection.restore(state) else scored
+            if selection.restore(state) or scored is None:
+                scored = questions.dev.score(loaded)
             summary = results.summarize(parts, features, questions, state, selection, scored, clock, recorder.history)
             summary |= results.test_metrics(questions, loaded)
-            results.raise_flags(run, recorder, features, questions, scored)
+            results.raise_flags(run, recorder, features, questions, scored, state)
         with run.stage("report"):
             results.write_results(run, config, identity, questions, scored, loaded, summary)
             summary["total_seconds"] = run.elapsed_seconds
             results.report(run, parts, summary)
         summary = run.complete(summary)
         trackers.finish(summary)
+        if not config.trainer.keep_checkpoints:
+            run.remove_checkpoints()
     part()
     return directory, summary

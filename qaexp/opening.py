@@ -19,10 +19,14 @@ from qaexp.reporting.reporter import Reporter
 from qaexp.reporting.trackers import Tracker, Trackers
 from qaexp.runs.environment import describe_environment
 from qaexp.runs.identity import Identity, identify
+from qaexp.runs.log import LOGGER
+from qaexp.runs.reuse import started_threads
 from qaexp.runs.run import Run
+from qaexp.runs.signals import watched
+from qaexp.runs.slurm import requeued
 from qaexp.training.loop import Trainer
 from qaexp.training.precision import describe_device
-from qaexp.training.processes import is_main_process
+from qaexp.training.processes import is_main_process, num_processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,15 @@ def open_run(
     hydra_files: Mapping[str, str] | None,
 ) -> Iterator[tuple[Run, Trackers]]:
     """Take the directory for a run, and begin its trackers; of several processes only the main one has any."""
-    deterministic = config.trainer.deterministic
+    is_main, deterministic = is_main_process(), config.trainer.deterministic
+    threads = started_threads(directory) or torch.get_num_threads()
+    if config.threads not in (None, threads):
+        LOGGER.warning("threads=%s has no effect: the run was started with %s", config.threads, threads)
+    torch.set_num_threads(threads)
     environment = describe_environment(
         command_line or sys.argv,
         device=describe_device(parts.trainer.device, parts.trainer.precision),
-        threads=torch.get_num_threads(),
+        threads=threads,
         determinism={"deterministic": deterministic, "same_bytes": deterministic or parts.trainer.device.type == "cpu"},
     )
     run = Run(
@@ -83,10 +91,12 @@ def open_run(
         identity=identity,
         environment=environment,
         hydra_files=hydra_files,
-        threads=torch.get_num_threads(),
-        is_main=is_main_process(),
+        threads=threads,
+        is_main=is_main,
         steal_lock=config.steal_lock,
+        allow_drift=config.trainer.allow_drift,
     )
-    with run, Trackers(parts.trackers if run.is_main else {}) as trackers:
-        trackers.start(run.directory, run.shown_config)
-        yield run, trackers
+    with requeued(is_main), watched(is_alone=num_processes() == 1), run:
+        with Trackers(parts.trackers if is_main else {}) as trackers:
+            trackers.start(run.directory, run.shown_config, run.checkpoint.step if run.checkpoint else 0)
+            yield run, trackers

@@ -22,9 +22,11 @@ from qaexp.runs import directory as layout
 from qaexp.runs.files import write_text
 from qaexp.runs.identity import Identity
 from qaexp.runs.run import Run
+from qaexp.runs.signals import deferred
 from qaexp.stages import Questions, model_settings
 from qaexp.training.clock import Clock
 from qaexp.training.health import find_flags
+from qaexp.training.processes import agreed_object
 from qaexp.training.records import EvaluationDue, StepRecord
 from qaexp.training.selection import Selection
 from qaexp.training.state import TrainState
@@ -48,25 +50,39 @@ class Recorder:
         self.steps: list[dict[str, Any]] = []
         self.history: list[dict[str, Any]] = []
 
+    def resume(self, steps: Sequence[dict[str, Any]], history: Sequence[dict[str, Any]]) -> None:
+        """Take over what was recorded before: the lines of metrics.jsonl, and the rows of history.csv."""
+        self.steps, self.history = list(steps), list(history)
+
     def step(self, record: StepRecord, state: TrainState) -> None:
         """Write a line of metrics.jsonl and of timings.jsonl."""
-        self.steps.append(asdict(record))
-        self._run.record_step(self.steps[-1])
+        with deferred():
+            self.steps.append(asdict(record))
+            self._run.record_step(self.steps[-1])
+            state.recorded()
         timing = self._time(state)
         self._view.step(record.step, record.loss, timing["tokens_per_second"])
         self._trackers.step({**timing, **self.steps[-1]})
 
     def evaluation(
-        self, due: EvaluationDue, state: TrainState, scored: Scored, answers: Sequence[str]
-    ) -> dict[str, Any]:
-        """Write a row of history.csv, and return it."""
+        self, due: EvaluationDue, state: TrainState, selection: Selection, scored: Scored, answers: Sequence[str]
+    ) -> bool:
+        """Write a row of history.csv.
+
+        Returns:
+            True when training should stop, since nothing gets better.
+        """
         self._clock.eval_seconds += scored.eval_seconds
-        self.history.append(history_row(due, state, scored, answers))
-        self._run.record_epoch(self.history[-1])
+        row = history_row(due, state, scored, answers)
+        with deferred():
+            self.history.append(row)
+            self._run.record_epoch(row)
+            is_over = selection.see(row["epoch"], agreed_object(row["f1"]), state)
+            state.evaluated()
         self._time(state)
-        self._view.evaluation(self.history[-1])
-        self._trackers.evaluation(self.history[-1])
-        return self.history[-1]
+        self._view.evaluation(row)
+        self._trackers.evaluation(row)
+        return is_over
 
     def _time(self, state: TrainState) -> dict[str, Any]:
         """Write a line of timings.jsonl, and return it."""
@@ -186,6 +202,7 @@ def raise_flags(
     features: Mapping[str, Features],
     questions: Questions,
     scored: Scored,
+    state: TrainState,
 ) -> None:
     """Look at the health of the training and mark what is wrong in run.json."""
     predictions, examples = scored.evaluation.predictions, questions.dev.examples
@@ -195,6 +212,7 @@ def raise_flags(
         num_train_features=len(features["train"]),
         num_answered=int(np.sum([bool(prediction.text) for prediction in predictions])),
         num_has_ans=sum(not example.is_impossible for example in examples),
+        num_skipped=state.num_skipped,
     )
     for flag in flags:
         run.raise_flag(flag["name"], flag["advice"], flag["step"])

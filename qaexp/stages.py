@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,7 +24,8 @@ from qaexp.runs.files import make_directory
 from qaexp.runs.identity import Identity
 from qaexp.runs.run import Run
 from qaexp.training.profiling import SKIPPED_STEPS, StepProfile
-from qaexp.training.records import EvaluationDue, StepRecord
+from qaexp.training.records import CheckpointDue, EvaluationDue, StepRecord
+from qaexp.training.selection import Selection
 from qaexp.training.state import TrainState
 
 
@@ -107,11 +109,21 @@ def question_sets(
 
 
 def training_records(
-    config: ExperimentConfig, run: Run, parts: Parts, state: TrainState
-) -> Iterator[StepRecord | EvaluationDue]:
-    """Train; with `trainer.profile_steps` some steps are profiled into the run directory."""
+    config: ExperimentConfig, run: Run, parts: Parts, state: TrainState, selection: Selection
+) -> Iterator[StepRecord | EvaluationDue | CheckpointDue]:
+    """Train until nothing gets better; with `trainer.profile_steps` some steps are profiled into the run directory."""
+    with _profile(config, run, state) as after_step:
+        for record in () if selection.is_over else parts.trainer.train(state, after_step=after_step):
+            yield record
+            if selection.is_over:
+                return
+
+
+@contextmanager
+def _profile(config: ExperimentConfig, run: Run, state: TrainState) -> Iterator[Callable[[], None] | None]:
+    """What a training calls after each step, so that some steps are profiled; None without `trainer.profile_steps`."""
     if config.trainer.profile_steps is None or not run.is_main:
-        yield from parts.trainer.train(state)
+        yield None
         return
 
     def write(trace: bytes, table: str) -> None:
@@ -120,7 +132,7 @@ def training_records(
         run.write_bytes(PROFILE_TABLE, table.encode())
 
     with StepProfile(config.trainer.profile_steps, write) as profile:
-        yield from parts.trainer.train(state, after_step=profile.step)
+        yield profile.step
     if not (run.directory / PROFILE_TABLE).exists():
         run.log.warning(
             "trainer.profile_steps=%s had no effect: the first %s steps are left out, and the training had %s",

@@ -16,6 +16,7 @@ from qaexp.config.schema import ExperimentConfig
 
 _LEGAL_NAME = re.compile(r"\w[\w.,=+@-]*")
 _LONGEST_NAME = 200
+_ON_NAN = re.compile(r"fail|skip:[1-9]\d{0,5}")
 # Tokens of a feature that belong to neither question nor context, at most, for any known family.
 _SPECIAL_TOKENS = 4
 
@@ -145,6 +146,8 @@ def _device_problems(config: ExperimentConfig) -> Iterator[str]:
         yield f"trainer.device={trainer.device} is none of auto, cpu, cuda, cuda:N, mps"
     if device == "cpu" and trainer.precision == "fp16":
         yield "trainer.precision=fp16 needs a GPU, and trainer.device=cpu; choose fp32 or auto"
+    if not _ON_NAN.fullmatch(trainer.on_nan):
+        yield f"trainer.on_nan={trainer.on_nan} is neither fail nor skip:K with a whole number K from 1 up, as skip:3"
 
 
 def _checkpoint_limit(checkpoint: str) -> int | None:

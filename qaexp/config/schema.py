@@ -130,6 +130,12 @@ class TrainerConfig:
     gradient_checkpointing: bool = key("recompute activations to save memory")
     compile: bool = key("torch.compile the model")
     deterministic: bool = key("promise the same bytes on CUDA too (slower)")
+    checkpoint_every: int | None = key(
+        "steps between checkpoints; null: only after each evaluation", unit="steps", neutral=True, low=1
+    )
+    keep_checkpoints: bool = key("keep the checkpoints of a completed run", neutral=True)
+    on_nan: str = key("what a step does that is NaN or infinite: fail, or skip:K for at most K of them")
+    allow_drift: bool = key("go on from a checkpoint though config, packages or device changed", neutral=True)
     profile_steps: int | None = key(
         "profile so many steps into profile/; null: none", unit="steps", neutral=True, low=1, high=1000
     )

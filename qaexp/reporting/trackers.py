@@ -24,8 +24,8 @@ PATIENCE_SECONDS = 10.0
 class Tracker(Protocol):
     """What a target under `trackers` builds: each method gets what the run directory gets, and may raise."""
 
-    def start(self, directory: Path, config: Mapping[str, Any]) -> None:
-        """Begin: the run directory, and the resolved config without secrets."""
+    def start(self, directory: Path, config: Mapping[str, Any], step: int) -> None:
+        """Begin: the run directory, the resolved config without secrets, and after how many steps the run goes on."""
 
     def step(self, record: Mapping[str, Any]) -> None:
         """Take a line of metrics.jsonl together with its line of timings.jsonl."""
@@ -56,11 +56,11 @@ class Trackers:
         if not self._is_finished:
             self.finish(None)
 
-    def start(self, directory: Path, config: Mapping[str, Any]) -> None:
-        """Begin in a run directory."""
+    def start(self, directory: Path, config: Mapping[str, Any], step: int) -> None:
+        """Begin in a run directory; the run goes on after so many steps."""
         for worker in self._workers:
             worker.begin()
-            worker.put(lambda tracker: tracker.start(directory, config))
+            worker.put(lambda tracker: tracker.start(directory, config, step))
 
     def step(self, record: Mapping[str, Any]) -> None:
         """Send a record of a step."""
@@ -139,8 +139,8 @@ class TensorBoard:
         self._flush_seconds = flush_seconds
         self._writer: Any = None
 
-    def start(self, directory: Path, config: Mapping[str, Any]) -> None:
-        """Open the event file.
+    def start(self, directory: Path, config: Mapping[str, Any], step: int) -> None:
+        """Open a new event file; what an earlier attempt sent of later steps is not shown any more.
 
         Raises:
             RuntimeError: The package is not installed.
@@ -149,7 +149,9 @@ class TensorBoard:
             from torch.utils.tensorboard import SummaryWriter
         except ModuleNotFoundError as error:
             raise RuntimeError(f"{error}; pip install 'qaexp[tensorboard]'") from error
-        self._writer = SummaryWriter(str(directory / TENSORBOARD), flush_secs=self._flush_seconds)
+        self._writer = SummaryWriter(
+            str(directory / TENSORBOARD), flush_secs=self._flush_seconds, purge_step=step + 1 if step else None
+        )
         self._writer.add_text("config", _as_table(config), 0)
 
     def step(self, record: Mapping[str, Any]) -> None:

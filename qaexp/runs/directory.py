@@ -45,6 +45,7 @@ REPORT = "report.html"
 PROFILE = "profile"
 TENSORBOARD = "tensorboard"
 PROFILE_TRACE = f"{PROFILE}/trace.json"
+DIVERGED = "diverged.json"
 PROFILE_TABLE = f"{PROFILE}/steps.txt"
 TRAIN_LOG = "train.log"
 DEBUG_LOG = "debug.log"
@@ -70,8 +71,12 @@ REBUILT = (
     REPORT,
     PROFILE,
     TENSORBOARD,
+    DIVERGED,
 )
 """What an attempt that starts over takes away first: all but the logs, the checkpoints and what the start writes."""
+
+CONTINUED = (METRICS, TIMINGS, HISTORY, TENSORBOARD)
+"""What an attempt that goes on from a checkpoint keeps of it, cut back to where the checkpoint stands."""
 
 SUMMARY_KEYS = (
     "exact",

@@ -1,11 +1,13 @@
 """The one place that writes: whole files and folders appear at once, appended lines are flushed.
 
 A whole file is a temp file, fsync, rename, fsync of the folder; so a reader, and a machine that loses power, finds the
-old bytes or the new ones. The calls that change the disk stand behind named crash points.
+old bytes or the new ones. Every call that changes the disk stands behind a named point, where a test can stop the run
+or let the call fail; and none is cut short by a signal.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -17,6 +19,7 @@ from typing import Any
 
 from qaexp.errors import StorageError
 from qaexp.runs.formats import csv_text, json_line, json_text
+from qaexp.runs.signals import deferred
 
 TEMP_PREFIX = ".tmp-"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -30,9 +33,9 @@ def write_bytes(path: Path, data: bytes) -> None:
         StorageError: When the system refuses; what stood at `path` before is still there.
     """
     temp = _temp_beside(path)
-    with storage_errors(path, len(data)):
+    with deferred(), storage_errors(path, len(data)):
         try:
-            _write_temp(temp, path, data)
+            _write_new(temp, path, [data])
             _point("rename", path)
             temp.replace(path)
             _point("renamed", path)
@@ -63,9 +66,35 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_text(path, csv_text(rows))
 
 
+def write_chunks(path: Path, chunks: Iterable[bytes | memoryview], num_bytes: int) -> str:
+    """Write a new file into a folder that `new_directory` gave, chunk by chunk.
+
+    Args:
+        path: Nothing stands there.
+        chunks: The content.
+        num_bytes: Its size, for the message when there is no room.
+
+    Returns:
+        The sha256 of what was written, in hex.
+
+    Raises:
+        StorageError: When the system refuses.
+    """
+    digest = hashlib.sha256()
+
+    def hashed() -> Iterator[bytes | memoryview]:
+        for chunk in chunks:
+            digest.update(chunk)
+            yield chunk
+
+    with storage_errors(path, num_bytes):
+        _write_new(path, path, hashed())
+    return digest.hexdigest()
+
+
 def make_directory(path: Path) -> None:
     """Create a folder and its missing parents; an existing one is fine."""
-    with storage_errors(path):
+    with deferred(), storage_errors(path):
         if not path.is_dir():
             _point("mkdir", path)
             path.mkdir(parents=True, exist_ok=True)
@@ -91,7 +120,7 @@ def commit_directory(temp: Path, final: Path) -> None:
 
     A folder cannot be renamed over a full one: the old one is moved aside first and removed last.
     """
-    with storage_errors(final):
+    with deferred(), storage_errors(final):
         for folder, _, names in os.walk(temp):
             for name in names:
                 _sync(Path(folder, name))
@@ -109,7 +138,7 @@ def commit_directory(temp: Path, final: Path) -> None:
 
 def remove(path: Path) -> None:
     """Delete a file, a link (never what it points to) or a folder; nothing there is fine."""
-    with storage_errors(path):
+    with deferred(), storage_errors(path):
         _point("remove", path)
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -123,6 +152,22 @@ def remove_temps(directory: Path) -> None:
         remove(path)
 
 
+def truncate(path: Path, size: int) -> None:
+    """Cut a file off after its first `size` bytes.
+
+    Raises:
+        StorageError: When the system refuses.
+    """
+    with deferred(), storage_errors(path):
+        _point("truncate", path)
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+        try:
+            os.ftruncate(descriptor, size)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 class Appender:
     """A file that only grows, one flushed line at a time; it opens on a fresh line after a torn one."""
 
@@ -134,6 +179,7 @@ class Appender:
         """
         self.path = path
         with storage_errors(path):
+            _point("open", path)
             self._file = os.fdopen(os.open(path, _APPEND, 0o666), "r+b", buffering=0)
             if self._is_torn():
                 self._file.write(b"\n")
@@ -145,11 +191,25 @@ class Appender:
             StorageError: When not all of it could be written; the torn line is dropped by readers.
         """
         data = text.encode("utf-8", "backslashreplace")
-        with storage_errors(self.path, len(data)):
+        with deferred(), storage_errors(self.path, len(data)):
             _point("append", self.path)
             while data:
                 data = data[self._file.write(data) :]
             _point("appended", self.path)
+
+    def sync(self) -> int:
+        """Wait until what was appended is on the disk.
+
+        Returns:
+            The size of the file, in bytes.
+
+        Raises:
+            StorageError: When the system refuses.
+        """
+        with storage_errors(self.path):
+            _point("fsync", self.path)
+            os.fsync(self._file.fileno())
+            return os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:
         """Close the file; a closed one may be closed again."""
@@ -173,17 +233,21 @@ def storage_errors(path: Path, num_bytes: int | None = None) -> Iterator[None]:
         ) from error
 
 
-def _write_temp(temp: Path, path: Path, data: bytes) -> None:
-    _point("write", path)
+def _write_new(new: Path, path: Path, chunks: Iterable[bytes | memoryview]) -> None:
+    _point("open", path)
     # The kernel takes the umask off 0666; mkstemp would leave 0600, which other people's readers cannot open.
-    with os.fdopen(os.open(temp, _CREATE, 0o666), "wb") as file:
-        file.write(data)
-        file.flush()
+    with os.fdopen(os.open(new, _CREATE, 0o666), "wb", buffering=0) as file:
+        _point("write", path)
+        for chunk in chunks:
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[file.write(rest) :]
         _point("fsync", path)
         os.fsync(file.fileno())
 
 
 def _sync(path: Path) -> None:
+    _point("fsync", path)
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -196,6 +260,9 @@ def _temp_beside(path: Path) -> Path:
 
 
 def _point(name: str, path: Path) -> None:
-    """Die as a killed process does when `QAEXP_CRASH_AT` is `name:file name`: so tests stop a run between two calls."""
+    """A call that changes the disk follows.
+
+    Die as a killed process does when `QAEXP_CRASH_AT` is `name:file name`: so tests stop a run between two calls.
+    """
     if os.environ.get("QAEXP_CRASH_AT") == f"{name}:{path.name}":
         os.kill(os.getpid(), signal.SIGKILL)

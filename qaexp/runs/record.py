@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qaexp.errors import QaexpError
+from qaexp.errors import QaexpError, Stopped
 from qaexp.runs.directory import RUN, SCHEMA_VERSION
 from qaexp.runs.files import write_json
 from qaexp.runs.identity import Identity, code_hash
 from qaexp.runs.lock import this_process, utc_now
 
 
+_CTRL_C_EXIT_CODE = 130
+
+
 class RunRecord:
     """The content of run.json; each change is committed at once."""
 
-    def __init__(self, directory: Path, identity: Identity, *, attempt: int, threads: int | None) -> None:
-        """Commit the record of a run that begins now."""
+    def __init__(
+        self,
+        directory: Path,
+        identity: Identity,
+        *,
+        previous: Mapping[str, Any],
+        threads: int | None,
+        resumed_step: int | None = None,
+        drift: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Commit the record of an attempt that begins now.
+
+        Args:
+            directory: The run directory.
+            identity: The identity of the run.
+            previous: The run.json of the attempt before it; empty for the first.
+            threads: CPU threads that the run computes with.
+            resumed_step: The step of the checkpoint that the attempt goes on from.
+            drift: `{key, old, new, step}` of each change that `trainer.allow_drift` let pass.
+        """
         now = timestamp()
         self._path = directory / RUN
         self._mutex = threading.Lock()
@@ -26,7 +48,7 @@ class RunRecord:
             "run_id": identity.run_id,
             "state": "running",
             "stage": None,
-            "attempt": attempt,
+            "attempt": int(previous.get("attempt", 0)) + 1,
             "started": now,
             "updated": now,
             "ended": None,
@@ -37,6 +59,11 @@ class RunRecord:
             "inputs": identity.inputs,
             "code_hash": code_hash(),
             "threads": threads,
+            "resumed_step": resumed_step,
+            "checkpoint_step": resumed_step,
+            "total_steps": previous.get("total_steps"),
+            "micro_batch_parts": 1,
+            "drift": [*previous.get("drift", []), *drift] if resumed_step is not None else [],
             "flags": [],
         }
         self.update()
@@ -76,6 +103,9 @@ def describe_error(error: BaseException) -> tuple[str, dict[str, str]]:
     >>> describe_error(KeyboardInterrupt())
     ('preempted', {'kind': 'interrupted', 'message': 'stopped by Ctrl-C'})
     """
+    if isinstance(error, Stopped):
+        kind = "interrupted" if error.exit_code == _CTRL_C_EXIT_CODE else "preempted"
+        return "preempted", {"kind": kind, "message": str(error)}
     if isinstance(error, KeyboardInterrupt):
         return "preempted", {"kind": "interrupted", "message": "stopped by Ctrl-C"}
     if isinstance(error, QaexpError):

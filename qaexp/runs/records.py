@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qaexp.runs.directory import HISTORY
-from qaexp.runs.files import Appender, write_rows
+from qaexp.runs.checkpoint import described
+from qaexp.runs.directory import HISTORY, METRICS, TIMINGS
+from qaexp.runs.files import Appender, remove, truncate, write_json_lines, write_rows
 from qaexp.runs.formats import json_line
+from qaexp.runs.reading import read_json_lines
 
 
 class RecordFiles:
@@ -30,6 +32,37 @@ class RecordFiles:
         """Commit history.csv with one more row, which has the keys of the others."""
         self._history.append(row)
         write_rows(self._directory / HISTORY, self._history)
+
+    def lengths(self) -> dict[str, dict[str, Any]]:
+        """Wait until all lines are on the disk; size and sha256 of each file that a resumed run writes on."""
+        for appender in self._appenders.values():
+            appender.sync()
+        return {name: described(self._directory / name) for name in (METRICS,) if (self._directory / name).exists()}
+
+    def go_back(
+        self, lengths: Mapping[str, Mapping[str, Any]], last_step: int, history: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Take away what was recorded after a checkpoint: it will be recorded again.
+
+        Args:
+            lengths: What `lengths` gave when the checkpoint was made.
+            last_step: Its step; timings of later steps are dropped.
+            history: The rows of history.csv at that moment.
+        """
+        for name in (METRICS, TIMINGS):
+            path = self._directory / name
+            if name in lengths:
+                truncate(path, int(lengths[name]["size"]))
+            elif name == TIMINGS and path.exists():
+                rows = read_json_lines(path, "step").rows
+                write_json_lines(path, [row for row in rows if row["step"] <= last_step])
+            else:
+                remove(path)
+        self._history = list(history)
+        if self._history:
+            write_rows(self._directory / HISTORY, self._history)
+        else:
+            remove(self._directory / HISTORY)
 
     def close(self) -> None:
         """Close all files."""

@@ -1,4 +1,4 @@
-"""What a run directory that exists already allows: show its result, start over, or refuse."""
+"""What a run directory that exists already allows: show its result, go on, start over, or refuse."""
 
 from __future__ import annotations
 
@@ -6,28 +6,44 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.errors import BusyError, ConfigError, IntegrityError
-from qaexp.runs.directory import CONFIG, HISTORY, LOCK, METRICS, REBUILT, RUN, SCHEMA_VERSION, SUMMARY
+from qaexp.runs.directory import (
+    CHECKPOINTS,
+    CONTINUED,
+    HISTORY,
+    LOCK,
+    METRICS,
+    REBUILT,
+    RUN,
+    SCHEMA_VERSION,
+    SUMMARY,
+)
+from qaexp.runs.drift import Changes, config_changes, shown
 from qaexp.runs.files import TEMP_PREFIX, remove, remove_temps
 from qaexp.runs.identity import Identity
 from qaexp.runs.reading import read_json
 
-_MAX_CHANGES = 10
 _WAY_OUT = "take another name=, or move the folder away"
 
 
-def completed_summary(directory: Path, identity: Identity) -> dict[str, Any] | None:
+def completed_summary(directory: Path, identity: Identity, *, allow_drift: bool = False) -> dict[str, Any] | None:
     """Return the summary of a completed run with this identity, or None when the run has yet to be completed.
 
     Raises:
         ConfigError: When another run stands there, or no run; the message names what differs.
         IntegrityError: When its files cannot be read.
     """
-    check_same_run(directory, identity)
-    return read_json(directory / SUMMARY) if (directory / SUMMARY).exists() else None
+    is_complete = (directory / SUMMARY).exists()
+    check_same_run(directory, identity, allow_drift=allow_drift and not is_complete)
+    return read_json(directory / SUMMARY) if is_complete else None
 
 
-def check_same_run(directory: Path, identity: Identity) -> dict[str, Any]:
+def check_same_run(directory: Path, identity: Identity, *, allow_drift: bool = False) -> dict[str, Any]:
     """Return the run.json of this very run, or an empty dict when nothing stands there.
+
+    Args:
+        directory: The run directory.
+        identity: What is to be run.
+        allow_drift: Take a run of another config as well.
 
     Raises:
         ConfigError: When another run stands there, or no run; the message names what differs.
@@ -38,11 +54,35 @@ def check_same_run(directory: Path, identity: Identity) -> dict[str, Any]:
         return {}
     record = read_json(directory / RUN)
     check_schema_version(directory, record)
-    if record.get("identity") != identity.sha256:
+    changes = config_changes(directory, record, identity)
+    if changes and not allow_drift:
         if _failed_before_training(directory, record):
             return {}
-        raise ConfigError(f"{directory}: holds another run: {_differences(directory, record, identity)}; {_WAY_OUT}")
+        raise ConfigError(f"{directory}: holds another run: {shown(changes)}; {_WAY_OUT}")
     return record
+
+
+def started_threads(directory: Path) -> int | None:
+    """Return with how many threads the run in a directory was started; None where there is none yet."""
+    try:
+        threads = read_json(directory / RUN).get("threads")
+    except (FileNotFoundError, IntegrityError):
+        return None
+    return threads if isinstance(threads, int) and threads > 0 else None
+
+
+def check_no_drift(directory: Path, changes: Changes) -> None:
+    """Refuse to go on with a stored training in another world.
+
+    Raises:
+        ConfigError: Naming each key, what it was and what it is.
+    """
+    if changes:
+        raise ConfigError(
+            f"{directory}: was trained up to its last checkpoint with something that can change results: "
+            f"{shown(changes)}; go back to what it was, or set trainer.allow_drift=true, which goes on and marks the "
+            "run as not bit-exact"
+        )
 
 
 def _failed_before_training(directory: Path, record: dict[str, Any]) -> bool:
@@ -66,8 +106,12 @@ def check_schema_version(directory: Path, record: dict[str, Any]) -> None:
         )
 
 
-def clear(directory: Path) -> None:
+def clear(directory: Path, *, resumed: bool = False) -> None:
     """Take the results of an unfinished attempt away; logs and checkpoints stay.
+
+    Args:
+        directory: The run directory.
+        resumed: The record files stay too: the training goes on from a checkpoint.
 
     Raises:
         BusyError: When another process has completed the run since it was looked at.
@@ -77,8 +121,10 @@ def clear(directory: Path) -> None:
             f"{directory}: another process has just completed this run; run the same command again to see its result"
         )
     remove_temps(directory)
+    remove_temps(directory / CHECKPOINTS)
     for name in REBUILT:
-        remove(directory / name)
+        if not (resumed and name in CONTINUED):
+            remove(directory / name)
 
 
 def _check_no_strange_files(directory: Path) -> None:
@@ -89,14 +135,3 @@ def _check_no_strange_files(directory: Path) -> None:
     # Another process of this run may have begun to write meanwhile, with run.json first of all.
     if strange and not (directory / RUN).exists():
         raise ConfigError(f"{directory}: holds {strange[0]!r} but no run; {_WAY_OUT}")
-
-
-def _differences(directory: Path, record: dict[str, Any], identity: Identity) -> str:
-    """Name what differs; a directory that was killed before config.json stood can only say that something does."""
-    config = directory / CONFIG
-    if not config.exists():
-        return "it was stopped before its config was stored"
-    changes = identity.changes(read_json(config), record.get("inputs", {}))
-    shown = [f"{key} was {old!r}, now {new!r}" for key, (old, new) in list(changes.items())[:_MAX_CHANGES]]
-    more = len(changes) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "") if shown else "made by another version of qaexp"

@@ -12,9 +12,12 @@ from typing import Any
 
 from qaexp.errors import StorageError
 from qaexp.runs import directory as layout
+from qaexp.runs.checkpoint import Checkpoint, Content, commit_checkpoint, find_checkpoints, newest_checkpoint, prune
+from qaexp.runs.drift import Changes, config_changes, environment_changes, shown
 from qaexp.runs.files import (
     make_directory,
     new_directory,
+    remove,
     write_bytes,
     write_json,
     write_json_lines,
@@ -28,14 +31,20 @@ from qaexp.runs.manifest import describe_files, sha256_of
 from qaexp.runs.record import RunRecord, describe_error
 from qaexp.runs.records import RecordFiles
 from qaexp.runs.redact import Redactor
-from qaexp.runs.reuse import check_same_run, clear
+from qaexp.runs.reuse import check_no_drift, check_same_run, clear
+from qaexp.runs.signals import deferred
 
 
 class Run:
     """One execution of one config in one directory, used as a context manager.
 
     Of several processes that train together only the main one touches the disk: for the others every method does
-    nothing. A body that raises leaves the state `failed` (`preempted` after Ctrl-C) and its traceback in debug.log.
+    nothing. A body that raises leaves the state `failed` (`preempted` after a signal) and its traceback in debug.log.
+
+    Attributes:
+        directory: The run directory.
+        is_main: This process writes.
+        checkpoint: What the training goes on from; None at the first start, and in processes that do not write.
     """
 
     log = LOGGER
@@ -51,6 +60,7 @@ class Run:
         threads: int | None = None,
         is_main: bool = True,
         steal_lock: bool = False,
+        allow_drift: bool = False,
     ) -> None:
         """Describe the run; nothing is touched before the body starts.
 
@@ -63,12 +73,14 @@ class Run:
             threads: CPU threads that the run computes with.
             is_main: False in every process but one of a run with several.
             steal_lock: Take the directory from an owner on another machine.
+            allow_drift: Go on from a checkpoint that was made with another config, package or device.
         """
+        self.checkpoint: Checkpoint | None = None
         self.directory = directory
         self.is_main = is_main
         self._config, self._identity, self._environment = config, identity, environment
         self._hydra_files = hydra_files or {}
-        self._threads, self._steal_lock = threads, steal_lock
+        self._threads, self._steal_lock, self._allow_drift = threads, steal_lock, allow_drift
         texts = [*self._hydra_files.values(), *environment.get("command_line", [])]
         self._redactor = Redactor(os.environ, texts, [config])
         self._stack = ExitStack()
@@ -76,7 +88,8 @@ class Run:
         self._record: RunRecord | None = None
         self._debug_log: RunLogHandler | None = None
         self._is_complete = False
-        self._started = time.monotonic()
+        self._damaged: tuple[Path, ...] = ()
+        self._started, self._earlier_seconds = time.monotonic(), 0.0
 
     def __enter__(self) -> Run:
         """Take the directory and write what the start writes.
@@ -101,7 +114,7 @@ class Run:
         """Write how the run ended, and let go of the directory."""
         if not self.is_main:
             return
-        with self._stack:
+        with deferred(), self._stack:
             if error is not None:
                 self._fail(error)
             elif not self._is_complete:
@@ -110,8 +123,12 @@ class Run:
 
     @property
     def elapsed_seconds(self) -> float:
-        """Seconds since the run was described."""
-        return time.monotonic() - self._started
+        """Seconds since the run was described, with those of the attempts that it goes on from."""
+        return time.monotonic() - self._started + self._earlier_seconds
+
+    def add_elapsed(self, seconds: float) -> None:
+        """Count the seconds of earlier attempts too."""
+        self._earlier_seconds += seconds
 
     @property
     def shown_config(self) -> dict[str, Any]:
@@ -183,6 +200,40 @@ class Run:
         if self.is_main:
             self._records.add_epoch(row)
 
+    def set_progress(self, **changes: int) -> None:
+        """Write numbers of run.json that tell how far the run is: `total_steps`, `micro_batch_parts`."""
+        if self._record is not None:
+            self._record.update(**changes)
+
+    def store(self, step: int, contents: Mapping[str, Content], *, best_step: int | None = None) -> None:
+        """Commit a checkpoint, and delete those that it makes superfluous.
+
+        Args:
+            step: Steps done.
+            contents: Its files by name.
+            best_step: The step of the best evaluation, whose checkpoint stays; None when only the newest matter.
+        """
+        if self._record is None:
+            return
+        with deferred():
+            lengths = self._records.lengths()
+            commit_checkpoint(
+                self.directory, step, contents, identity=self._identity.sha256, records=lengths
+            )
+            prune(self.directory, best_step=best_step, spared=self._damaged)
+            self._record.update(checkpoint_step=step)
+
+    def go_back(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Cut the record files back to where `checkpoint` stands, whose rows of history.csv are given."""
+        if self.is_main and self.checkpoint is not None:
+            with deferred():
+                self._records.go_back(self.checkpoint.records, self.checkpoint.step, history)
+
+    def remove_checkpoints(self) -> None:
+        """Delete all checkpoints of a completed run."""
+        if self.is_main:
+            remove(self.directory / layout.CHECKPOINTS)
+
     def complete(self, summary: Mapping[str, Any]) -> dict[str, Any]:
         """Commit the manifest, then the state, then summary.json: from then on the run is completed.
 
@@ -206,19 +257,50 @@ class Run:
 
     def _open(self) -> None:
         # Before the lock's file is made: a folder that holds something else stays as it is.
-        check_same_run(self.directory, self._identity)
+        check_same_run(self.directory, self._identity, allow_drift=self._allow_drift)
         make_directory(self.directory)
         self._stack.enter_context(hold(self.directory, steal=self._steal_lock))
-        previous = check_same_run(self.directory, self._identity)
+        previous = check_same_run(self.directory, self._identity, allow_drift=self._allow_drift)
         check_heartbeat(self.directory, previous, utc_now(), steal=self._steal_lock)
-        clear(self.directory)
+        drift, problems = self._look_for_checkpoint(previous)
+        clear(self.directory, resumed=self.checkpoint is not None)
+        step = self.checkpoint.step if self.checkpoint else None
         self._record = RunRecord(
-            self.directory, self._identity, attempt=previous.get("attempt", 0) + 1, threads=self._threads
+            self.directory,
+            self._identity,
+            previous=previous,
+            threads=self._threads,
+            resumed_step=step,
+            drift=[{"key": key, "old": old, "new": new, "step": step} for key, (old, new) in drift.items()],
         )
         self._debug_log = self._stack.enter_context(open_logs(self.directory, self._redactor))
         self._stack.callback(self._records.close)
         self._stack.enter_context(heartbeat(self._record.beat))
         self._write_start()
+        for problem in problems:
+            self.log.warning("checkpoint left alone: %s", problem)
+        if drift:
+            self.log.warning("not bit-exact from step %s on: %s", step, shown(drift))
+        if self.checkpoint is not None:
+            self.log.info("going on after step %d, from %s", self.checkpoint.step, self.checkpoint.path.name)
+
+    def _look_for_checkpoint(self, previous: Mapping[str, Any]) -> tuple[Changes, list[str]]:
+        """Find what the run can go on from; returns what changed since, and what is wrong with newer checkpoints."""
+        if not previous or (self.directory / layout.SUMMARY).exists():
+            return {}, []
+        identity = None if self._allow_drift else self._identity.sha256
+        self.checkpoint, problems = newest_checkpoint(self.directory, identity)
+        if self.checkpoint is None:
+            return {}, []
+        newer = find_checkpoints(self.directory)
+        self._damaged = tuple(newer[: newer.index(self.checkpoint.path)])
+        changes = {
+            **config_changes(self.directory, previous, self._identity),
+            **environment_changes(self.directory, self._environment),
+        }
+        if not self._allow_drift:
+            check_no_drift(self.directory, changes)
+        return self._redactor.tree(changes), problems
 
     def _write_start(self) -> None:
         self.write_json(layout.CONFIG, self.shown_config)

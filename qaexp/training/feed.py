@@ -32,7 +32,7 @@ class Feed:
         self.features = features
         self.lengths = features.lengths
         self._plan = plan
-        self._accumulation = accumulation
+        self.accumulation = accumulation
         self._pad_token_id = int(loaded.tokenizer.pad_token_id)
         self._padding_side = str(loaded.tokenizer.padding_side)
         self._with_token_types = loaded.with_token_types
@@ -46,11 +46,11 @@ class Feed:
 
     def step(self, epoch: int, micro_step: int) -> list[Indices]:
         """The micro-batches of the step that begins at a place of an epoch; empty at its end."""
-        return self.epoch(epoch)[micro_step : micro_step + self._accumulation]
+        return self.epoch(epoch)[micro_step : micro_step + self.accumulation]
 
     def num_steps(self, epoch: int) -> int:
         """Steps of an epoch."""
-        return -(-len(self.epoch(epoch)) // self._accumulation)
+        return -(-len(self.epoch(epoch)) // self.accumulation)
 
     def batch(self, indices: Indices, device: torch.device) -> dict[str, torch.Tensor]:
         """Put features together as int64 tensors `[len(indices), longest]` on a device, labels as `[len(indices)]`."""
@@ -86,11 +86,21 @@ def num_cells(indices: Indices, lengths: Indices, num_ranks: int) -> int:
     return sum(len(part) * int(lengths[part].max()) for part in parts if len(part))
 
 
-def dropout_seed(seed: int, epoch: int, micro_step: int, rank: int) -> int:
+def cut(indices: Indices, num_parts: int) -> list[Indices]:
+    """Cut a micro-batch into parts of like size, none of them empty.
+
+    >>> cut(np.arange(5), 2)
+    [array([0, 1, 2]), array([3, 4])]
+    """
+    return [part for part in np.array_split(indices, num_parts) if len(part)]
+
+
+def dropout_seed(seed: int, epoch: int, micro_step: int, rank: int, part: int = 0) -> int:
     """The seed of one micro-batch's dropout: a pure function, so that a resumed training draws the same masks.
 
     Returns:
         An int in [0, 2**63).
     """
-    digest = hashlib.sha256(f"dropout/{seed}/{epoch}/{micro_step}/{rank}".encode()).digest()
+    place = f"{seed}/{epoch}/{micro_step}/{rank}" + (f"/{part}" if part else "")
+    digest = hashlib.sha256(f"dropout/{place}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

@@ -34,6 +34,7 @@ def find_flags(
     num_train_features: int,
     num_answered: int | None = None,
     num_has_ans: int | None = None,
+    num_skipped: int = 0,
 ) -> list[dict[str, Any]]:
     """Look for signs of an ill training.
 
@@ -43,6 +44,7 @@ def find_flags(
         num_train_features: Features of one epoch.
         num_answered: Dev examples whose prediction is not empty; None when nothing was predicted.
         num_has_ans: Dev examples that have an answer.
+        num_skipped: Steps whose update was left out because it was not finite (`trainer.on_nan`).
 
     Returns:
         `{name, step, advice}` for each flag raised, in the order of the list in this module.
@@ -55,7 +57,7 @@ def find_flags(
     flags = [
         _null_collapse(last_step, num_answered, num_has_ans),
         _zero_learning_rate(steps, num_train_features),
-        _not_finite(steps),
+        _not_finite(steps, last_step, num_skipped),
         _loss_not_falling(steps),
         _overfit_gap(history),
         _loss_spike(steps),
@@ -93,8 +95,15 @@ def _zero_learning_rate(steps: Sequence[Row], num_train_features: int) -> Flag |
     )
 
 
-def _not_finite(steps: Sequence[Row]) -> Flag | None:
+def _not_finite(steps: Sequence[Row], last_step: int, num_skipped: int) -> Flag | None:
     """A loss is NaN or infinite (a gradient norm that is None was skipped by fp16's loss scaling)."""
+    if num_skipped:
+        return Flag(
+            "not_finite",
+            last_step,
+            f"The loss or its gradient was NaN or infinite in {num_skipped} steps, which were left out: lower "
+            "optimizer.lr, or set trainer.precision=fp32.",
+        )
     for row in steps:
         values = (row["loss"], row["grad_norm"])
         if any(value is not None and not math.isfinite(value) for value in values):
@@ -108,6 +117,7 @@ def _not_finite(steps: Sequence[Row]) -> Flag | None:
 
 def _loss_not_falling(steps: Sequence[Row]) -> Flag | None:
     """The mean of the last quarter of the records is no lower than that of the first quarter."""
+    steps = [row for row in steps if row["loss"] is not None]
     quarter = len(steps) // 4
     if quarter < 2 or fmean(_losses(steps[-quarter:])) < fmean(_losses(steps[:quarter])):
         return None
@@ -137,7 +147,7 @@ def _overfit_gap(history: Sequence[Row]) -> Flag | None:
 def _loss_spike(steps: Sequence[Row]) -> Flag | None:
     """A loss is far above the median of those before it."""
     step = _first_outlier(
-        [(int(row["step"]), row["loss"]) for row in steps],
+        [(int(row["step"]), row["loss"]) for row in steps if row["loss"] is not None],
         lambda value, usual: value > _SPIKE_RATIO * usual and value > usual + _SPIKE_HEIGHT,
     )
     if step is None:

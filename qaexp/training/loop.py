@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from torch.optim import Optimizer
 
 from qaexp.errors import ConfigError, DataError
+from qaexp.runs.signals import deferred
 from qaexp.training.feed import Feed
 from qaexp.training.optim import make_optimizer
 from qaexp.training.precision import choose_device, choose_precision, make_accelerator
-from qaexp.training.records import EvaluationDue, StepRecord
+from qaexp.training.processes import stop_together
+from qaexp.training.records import CheckpointDue, EvaluationDue, StepRecord
 from qaexp.training.schedules import Horizon
 from qaexp.training.state import Setup, TrainState, finite_or_none, new_sums
 from qaexp.training.step import take_step
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 class Trainer:
     """How weights are trained; the meaning of each keyword stands in conf/trainer/default.yaml.
 
-    `early_stopping_patience`, `keep` and `profile_steps` are for whoever consumes `train`: stopping is a `break`,
-    keeping a `snapshot`, profiling a callback after each step.
+    `early_stopping_patience`, `keep`, `profile_steps`, `keep_checkpoints` and `allow_drift` are for whoever consumes
+    `train`: stopping is a `break`, keeping a `snapshot`, profiling a callback after each step.
     """
 
     def __init__(
@@ -47,6 +49,10 @@ class Trainer:
         compile: bool = False,
         deterministic: bool = False,
         profile_steps: int | None = None,
+        checkpoint_every: int | None = None,
+        keep_checkpoints: bool = False,
+        on_nan: str = "fail",
+        allow_drift: bool = False,
     ) -> None:
         self.epochs = epochs
         self.max_steps = max_steps
@@ -63,6 +69,10 @@ class Trainer:
         self.compile = compile
         self.deterministic = deterministic
         self.profile_steps = profile_steps
+        self.checkpoint_every = checkpoint_every
+        self.keep_checkpoints = keep_checkpoints
+        self.on_nan = on_nan
+        self.allow_drift = allow_drift
 
     def prepare(
         self,
@@ -111,8 +121,12 @@ class Trainer:
 
     def train(
         self, state: TrainState, after_step: Callable[[], None] | None = None
-    ) -> Iterator[StepRecord | EvaluationDue]:
+    ) -> Iterator[StepRecord | EvaluationDue | CheckpointDue]:
         """Train from where the state stands to the end.
+
+        What is due follows from the state alone, so that a training that was stored between any two steps goes on as
+        if it had not been. Whoever writes a record or evaluates may say so itself (`state.recorded`,
+        `state.evaluated`); else it counts as done when the loop goes on.
 
         Args:
             state: Trained in place.
@@ -120,24 +134,38 @@ class Trainer:
 
         Yields:
             A record at every multiple of `log_every` and at the last step; `EvaluationDue` at each epoch's end (or
-            each multiple of `eval_every`), and always once at the end, where nothing was trained too.
+            each multiple of `eval_every`), and always once at the end, where nothing was trained too; `CheckpointDue`
+            at every multiple of `checkpoint_every`.
 
         Raises:
             DivergedError: The loss or its gradient became NaN or infinite; always raised before an evaluation sees it.
-            OutOfMemoryError: A micro-batch does not fit.
+            OutOfMemoryError: A single feature does not fit.
+            Stopped: A signal asked for it; the state stands between two steps.
         """
         while True:
+            if self._is_record_due(state):
+                yield self._record(state)
+                state.recorded()
             if self._is_evaluation_due(state):
                 yield self._pause(state)
+                state.evaluated()
+            if self._is_checkpoint_due(state):
+                state.read_sums()
+                yield CheckpointDue(state.step)
+                state.stored_step = state.step
             if state.is_finished:
                 return
-            if state.is_epoch_end:
-                state.next_epoch()
-            take_step(state, max_grad_norm=self.max_grad_norm)
+            with deferred():
+                if state.is_epoch_end:
+                    state.next_epoch()
+                take_step(state, max_grad_norm=self.max_grad_norm, max_skipped=max_skipped(self.on_nan))
             if after_step is not None:
                 after_step()
-            if state.step % self.log_every == 0 or state.is_finished:
-                yield self._record(state)
+            if state.setup.accelerator.num_processes > 1:
+                stop_together(state.setup.accelerator)
+
+    def _is_record_due(self, state: TrainState) -> bool:
+        return state.recorded_step != state.step and (state.step % self.log_every == 0 or state.is_finished)
 
     def _is_evaluation_due(self, state: TrainState) -> bool:
         if state.evaluated_step == state.step:
@@ -146,24 +174,24 @@ class Trainer:
             return True
         return state.is_epoch_end if self.eval_every is None else state.step > 0 and state.step % self.eval_every == 0
 
+    def _is_checkpoint_due(self, state: TrainState) -> bool:
+        every = self.checkpoint_every
+        return every is not None and state.step > 0 and state.step % every == 0 and state.stored_step != state.step
+
     def _record(self, state: TrainState) -> StepRecord:
-        found = state.read_sums()
-        record = StepRecord(
+        found, seen = state.read_sums(), state.record_features
+        return StepRecord(
             step=state.step,
             epoch=state.epoch + 1,
-            loss=found["record_loss"] / state.record_features,
+            loss=found["record_loss"] / seen if seen else None,
             learning_rate=state.learning_rate(state.step),
             grad_norm=finite_or_none(found["grad_norm"]),
             num_tokens=state.num_tokens,
             num_features=state.num_features,
         )
-        state.sums["record_loss"].zero_()
-        state.record_features, state.recorded_step = 0, state.step
-        return record
 
     def _pause(self, state: TrainState) -> EvaluationDue:
         found, seen = state.read_sums(), state.epoch_features
-        state.evaluated_step = state.step
         return EvaluationDue(
             step=state.step,
             epoch=state.epoch + 1 if state.step else 0,
@@ -172,3 +200,12 @@ class Trainer:
             is_epoch_end=state.is_epoch_end,
             is_last=state.is_finished,
         )
+
+
+def max_skipped(on_nan: str) -> int:
+    """How many steps `trainer.on_nan` allows to leave out.
+
+    >>> max_skipped("fail"), max_skipped("skip:3")
+    (0, 3)
+    """
+    return int(on_nan.partition(":")[2] or 0)

@@ -5,6 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qaexp.runs.signals import raise_stop, stop_is_requested
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 _SETTLING_SECONDS = 0.5
 
@@ -50,10 +56,23 @@ def part() -> None:
         distributed.destroy_process_group()
 
 
-def agreed_number(value: float) -> float:
-    """The main process's number, for all: a decision that hangs on it is then the same everywhere."""
+def stop_together(accelerator: Accelerator) -> None:
+    """Stop all processes at the same step when a signal asked one of them to.
+
+    Raises:
+        Stopped: In every process.
+    """
+    import torch
+
+    asked = torch.tensor([float(stop_is_requested())], device=accelerator.device)
+    if float(accelerator.reduce(asked)) > 0:
+        raise_stop()
+
+
+def agreed_object(value: Any) -> Any:
+    """The main process's object, for all: a decision that hangs on it is then the same everywhere."""
     if num_processes() == 1:
         return value
     from accelerate.utils import broadcast_object_list
 
-    return float(broadcast_object_list([value])[0])
+    return broadcast_object_list([value])[0]

@@ -12,7 +12,7 @@ class StepRecord:
     Attributes:
         step: Steps done.
         epoch: The epoch of this step, counted from 1.
-        loss: Mean over the features since the last record.
+        loss: Mean over the features since the last record; None when all of their steps were skipped (`on_nan`).
         learning_rate: What this step used, at the head.
         grad_norm: Of this step, before clipping; None when fp16's loss scaling skipped it.
         num_tokens: Real tokens read so far.
@@ -21,7 +21,7 @@ class StepRecord:
 
     step: int
     epoch: int
-    loss: float
+    loss: float | None
     learning_rate: float
     grad_norm: float | None
     num_tokens: int
@@ -47,3 +47,14 @@ class EvaluationDue:
     train_accuracy: float | None
     is_epoch_end: bool
     is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointDue:
+    """A multiple of `checkpoint_every` is reached: whoever consumes the loop may store the state.
+
+    Attributes:
+        step: Steps done.
+    """
+
+    step: int

@@ -32,6 +32,8 @@ COUNTERS = (
     "record_features",
     "recorded_step",
     "evaluated_step",
+    "num_skipped",
+    "num_parts",
 )
 
 
@@ -73,7 +75,10 @@ class TrainState:
         epoch_features: Features of this epoch read.
         record_features: Features read since the last record.
         recorded_step: The last step that a record has told of.
-        evaluated_step: The last step after which an evaluation was due; -1 before any.
+        evaluated_step: The last step after which an evaluation was made; -1 before any.
+        num_skipped: Steps whose update was left out, because it was not finite.
+        num_parts: Parts that each micro-batch is cut into, since it did not fit into memory whole.
+        stored_step: The last step that stands in a checkpoint; -1 before any. It is no part of one itself.
     """
 
     setup: Setup
@@ -91,11 +96,14 @@ class TrainState:
     record_features: int = 0
     recorded_step: int = 0
     evaluated_step: int = -1
+    num_skipped: int = 0
+    num_parts: int = 1
+    stored_step: int = -1
 
     @property
     def is_epoch_end(self) -> bool:
         """All features of this epoch were read."""
-        return 0 < self.micro_step == len(self.setup.feed.epoch(self.epoch))
+        return 0 < self.micro_step >= len(self.setup.feed.epoch(self.epoch))
 
     @property
     def is_finished(self) -> bool:
@@ -124,6 +132,16 @@ class TrainState:
         head = max(float(group["initial_lr"]) for group in self.optimizer.param_groups)
         return head * self.setup.factor(step - 1)
 
+    def recorded(self) -> None:
+        """Take note that a record of all steps so far was written; the next one begins here."""
+        if self.recorded_step != self.step:
+            self.sums["record_loss"].zero_()
+            self.record_features, self.recorded_step = 0, self.step
+
+    def evaluated(self) -> None:
+        """Take note that the evaluation after this step was made."""
+        self.evaluated_step = self.step
+
     def read_sums(self) -> dict[str, float]:
         """Wait for the device and read all sums at once.
 
@@ -133,13 +151,25 @@ class TrainState:
         values: list[float] = torch.stack([self.sums[name] for name in SUMS]).tolist()
         found = dict(zip(SUMS, values, strict=True))
         if bad := int(found["first_bad_step"]):
-            raise DivergedError(
-                f"training: the loss or its gradient is NaN or infinite at step {bad} of {self.setup.total_steps} "
-                f"(found between steps {self.recorded_step + 1} and {self.step}) with learning rate "
-                f"{self.learning_rate(bad):.3g}; lower optimizer.lr, or set trainer.max_grad_norm or "
-                "trainer.precision=fp32"
-            )
+            raise self.diverged(bad)
         return found
+
+    def diverged(self, step: int) -> DivergedError:
+        """The error that tells of a step (1-based) that was not finite, with the features that it read."""
+        epoch, micro_step, before = 0, 0, 0
+        while before + self.setup.feed.num_steps(epoch) < step:
+            before += self.setup.feed.num_steps(epoch)
+            epoch += 1
+        micro_step = (step - before - 1) * self.setup.feed.accumulation
+        skipped = f" after {self.num_skipped} skipped steps" if self.num_skipped else ""
+        return DivergedError(
+            f"training: the loss or its gradient is NaN or infinite at step {step} of {self.setup.total_steps}"
+            f"{skipped} with learning rate {self.learning_rate(step):.3g}; lower optimizer.lr, or set "
+            "trainer.max_grad_norm, trainer.precision=fp32 or trainer.on_nan=skip:1",
+            step=step,
+            epoch=epoch + 1,
+            features=[int(index) for indices in self.setup.feed.step(epoch, micro_step) for index in indices],
+        )
 
     def snapshot(self) -> dict[str, Tensor]:
         """Copy the weights to the CPU, to be given back to `model.load_state_dict` when they were the best."""
@@ -156,8 +186,17 @@ class TrainState:
             "optimizer": self.optimizer.state_dict(),
             "sums": self.sums,
             "scaler": scaler.state_dict() if scaler is not None else {},
-            "counters": {name: getattr(self, name) for name in COUNTERS},
+            "counters": self.counters(),
         }
+
+    def counters(self) -> dict[str, int]:
+        """Where the training stands, as plain numbers."""
+        return {name: getattr(self, name) for name in COUNTERS}
+
+    def set_counters(self, counters: Mapping[str, int]) -> None:
+        """Stand where `counters` stood."""
+        for name in COUNTERS:
+            setattr(self, name, int(counters[name]))
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` gave in a training with the same config; tensors are copied."""
@@ -168,8 +207,8 @@ class TrainState:
             self.sums[name].copy_(state["sums"][name])
         if self.setup.accelerator.scaler is not None:
             self.setup.accelerator.scaler.load_state_dict(state["scaler"])
-        for name in COUNTERS:
-            setattr(self, name, int(state["counters"][name]))
+        self.set_counters(state["counters"])
+        self.stored_step = self.step
 
 
 def new_sums(device: torch.device) -> dict[str, Tensor]:

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+import logging
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
-from qaexp.errors import OutOfMemoryError
-from qaexp.training.feed import Indices, dropout_seed, num_cells, share
+from qaexp.training.feed import Indices, cut, dropout_seed, num_cells, share
 from qaexp.training.loss import span_loss
+from qaexp.training.memory import Shortage, make_room, watched_memory
 from qaexp.training.profiling import phase
 from qaexp.training.state import TrainState
 
-_OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory")
+_LOGGER = logging.getLogger("qaexp")
 
 
-def take_step(state: TrainState, *, max_grad_norm: float | None) -> None:
+def take_step(state: TrainState, *, max_grad_norm: float | None, max_skipped: int = 0) -> None:
     """One update of the weights: the gradient of the mean loss over the step's features, however they are cut.
+
+    A step that does not fit into memory is taken again with its micro-batches cut in halves, and so are those after
+    it: the same features in the same order make the same update.
 
     Args:
         state: Stands before a step of its epoch; moves on by that step.
         max_grad_norm: The gradient is clipped to this norm; None: never.
+        max_skipped: So many updates of the training may be left out because they are not finite.
 
     Raises:
-        OutOfMemoryError: A micro-batch or the optimizer's state does not fit.
+        DivergedError: One more update is not finite; raised at the step where the device is not waited for anyway
+            (CPU), or where `max_skipped` makes it necessary; else `TrainState.read_sums` tells it later.
+        OutOfMemoryError: A single feature or the optimizer's state does not fit.
     """
+    counters = state.counters()
+    while (short := _attempt(state, max_grad_norm, max_skipped)) is not None:
+        state.set_counters({**counters, "num_parts": state.num_parts})
+        make_room(state, short)
+
+
+def _attempt(state: TrainState, max_grad_norm: float | None, max_skipped: int) -> Shortage | None:
+    """Take a step; where memory ran out, say how, with the state as it may be and no gradient left."""
     setup, accelerator = state.setup, state.setup.accelerator
     micro_batches = setup.feed.step(state.epoch, state.micro_step)
     # Processes average their gradients, so each one's sum counts as often as there are processes.
@@ -35,29 +48,39 @@ def take_step(state: TrainState, *, max_grad_norm: float | None) -> None:
     state.forward.train()
     state.set_learning_rates()
     sums = torch.zeros(2, dtype=state.sums["record_loss"].dtype, device=accelerator.device)
-    with _explained_memory(micro_batches, accelerator.device):
+    with watched_memory(state, micro_batches) as watch:
         for place, indices in enumerate(micro_batches, start=1):
             with nullcontext() if place == len(micro_batches) else accelerator.no_sync(state.forward):
-                loss, num_correct = _forward(state, indices)
-                with phase("backward"):
-                    accelerator.backward(loss * scale)
-            sums += torch.stack([loss.detach(), num_correct]).to(sums.dtype)
+                for number, part in enumerate(cut(indices, state.num_parts)):
+                    loss, num_correct = _forward(state, part, number)
+                    with phase("backward"):
+                        accelerator.backward(loss * scale)
+                    sums += torch.stack([loss.detach(), num_correct]).to(sums.dtype)
             _count(state, indices)
         with phase("clip"):
             norm = _clip(state, max_grad_norm)
+        sums = accelerator.reduce(sums)
+        is_bad = _is_bad(state, sums[0], norm)
+        if _is_skipped(state, is_bad, max_skipped):
+            state.optimizer.zero_grad()
+            return None
         with phase("optimizer"):
+            watch.enter_optimizer()
             state.optimizer.step()
             state.optimizer.zero_grad()
-    state.step += 1
-    _add(state, accelerator.reduce(sums), norm)
+    if watch.shortage is None:
+        state.step += 1
+        _add(state, sums, norm, is_bad)
+    return watch.shortage
 
 
-def _forward(state: TrainState, indices: Indices) -> tuple[Tensor, Tensor]:
-    """The sum of this process's losses in a micro-batch, and how many of its features were predicted right."""
+def _forward(state: TrainState, indices: Indices, number: int) -> tuple[Tensor, Tensor]:
+    """The sum of this process's losses in a part of a micro-batch, and how many of its features were right."""
     setup, accelerator = state.setup, state.setup.accelerator
     own = share(indices, accelerator.process_index, accelerator.num_processes)
     weight = 1.0 if len(own) else 0.0
-    torch.manual_seed(dropout_seed(setup.dropout_seed, state.epoch, state.micro_step, accelerator.process_index))
+    place = (state.epoch, state.micro_step, accelerator.process_index)
+    torch.manual_seed(dropout_seed(setup.dropout_seed, *place, number))
     # A process without a feature must still take part in the exchange of gradients: it computes one for nothing.
     with phase("batch"):
         batch = setup.feed.batch(own if len(own) else indices[:1], accelerator.device)
@@ -68,19 +91,33 @@ def _forward(state: TrainState, indices: Indices) -> tuple[Tensor, Tensor]:
     return loss * weight, num_correct * weight
 
 
-@contextmanager
-def _explained_memory(micro_batches: list[Indices], device: torch.device) -> Iterator[None]:
-    """Turn every way in which torch says that memory is short into one sentence."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not isinstance(error, torch.OutOfMemoryError) and not _OUT_OF_MEMORY.search(str(error)):
-            raise
-        raise OutOfMemoryError(
-            f"training: a micro-batch of {max(map(len, micro_batches))} features does not fit into the memory of "
-            f"{device}; lower batches.token_budget or batches.batch_size and raise "
-            "trainer.gradient_accumulation_steps, or set trainer.gradient_checkpointing=true"
-        ) from error
+def _is_bad(state: TrainState, loss: Tensor, norm: Tensor) -> Tensor:
+    """Is the step not finite? Stays on the device; with loss scaling an infinite gradient only skips the step."""
+    bad = ~torch.isfinite(loss)
+    return bad if state.setup.accelerator.scaler is not None else bad | ~torch.isfinite(norm)
+
+
+def _is_skipped(state: TrainState, is_bad: Tensor, max_skipped: int) -> bool:
+    """Count a step whose update is left out, where that is allowed; raise where it is not.
+
+    Raises:
+        DivergedError: See `take_step`.
+    """
+    may_wait = state.setup.accelerator.device.type == "cpu" or max_skipped > 0
+    if not may_wait or not bool(is_bad):
+        return False
+    state.step += 1
+    if state.num_skipped >= max_skipped:
+        raise state.diverged(state.step)
+    state.num_skipped += 1
+    num_features = sum(map(len, state.setup.feed.step(state.epoch, state.micro_step - state.setup.feed.accumulation)))
+    state.epoch_features -= num_features
+    state.record_features -= num_features
+    _LOGGER.warning(
+        "step %d of epoch %d is NaN or infinite and its update was left out (%d of %d that trainer.on_nan allows)",
+        *(state.step, state.epoch + 1, state.num_skipped, max_skipped),
+    )
+    return True
 
 
 def _clip(state: TrainState, max_grad_norm: float | None) -> Tensor:
@@ -98,21 +135,21 @@ def _count(state: TrainState, indices: Indices) -> None:
     feed = state.setup.feed
     state.micro_step += 1
     state.num_tokens += int(feed.lengths[indices].sum())
-    state.num_padded_tokens += num_cells(indices, feed.lengths, state.setup.accelerator.num_processes)
+    num_processes = state.setup.accelerator.num_processes
+    state.num_padded_tokens += sum(
+        num_cells(part, feed.lengths, num_processes) for part in cut(indices, state.num_parts)
+    )
     state.num_features += len(indices)
     state.epoch_features += len(indices)
     state.record_features += len(indices)
 
 
-def _add(state: TrainState, step_sums: Tensor, norm: Tensor) -> None:
+def _add(state: TrainState, step_sums: Tensor, norm: Tensor, is_bad: Tensor) -> None:
     """Add a step's loss and hits to the running sums, on the device, and remember the first step that is not finite."""
     loss, num_correct = step_sums.unbind()
     state.sums["record_loss"] += loss
     state.sums["epoch_loss"] += loss
     state.sums["epoch_correct"] += num_correct
     state.sums["grad_norm"].copy_(norm)
-    bad = ~torch.isfinite(loss)
-    if state.setup.accelerator.scaler is None:  # with loss scaling an infinite gradient only skips the step
-        bad |= ~torch.isfinite(norm)
     first = state.sums["first_bad_step"]
-    first.copy_(torch.where((first == 0) & bad, torch.full_like(first, state.step), first))
+    first.copy_(torch.where((first == 0) & is_bad, torch.full_like(first, state.step), first))

@@ -36,7 +36,7 @@ class Remembering:
         if name == self.hangs_at:
             self.never.wait()
 
-    def start(self, directory: Path, config: Mapping[str, Any]) -> None:
+    def start(self, directory: Path, config: Mapping[str, Any], step: int) -> None:
         self._take("start", (directory, config))
 
     def step(self, record: Mapping[str, Any]) -> None:

@@ -1,0 +1,109 @@
+"""Signals that ask a run to stop: noted while a step is computed or a file is written, raised everywhere else.
+
+SIGTERM, SIGUSR1 and SIGUSR2 (a scheduler wants the machine) and SIGINT (Ctrl-C) are asked for once; a second Ctrl-C is
+raised at once, whatever is going on.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from qaexp.errors import Stopped
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+
+
+@dataclass
+class _Watch:
+    """Signals come to the process, so there is one of these.
+
+    Attributes:
+        requested: The first signal that came.
+        is_raised: It was raised; what still runs is on its way out.
+        depth: How many `deferred` bodies are open.
+    """
+
+    requested: signal.Signals | None = None
+    is_raised: bool = False
+    depth: int = 0
+
+
+_WATCH = _Watch()
+
+
+@contextmanager
+def watched(*, is_alone: bool = True) -> Iterator[None]:
+    """Raise `Stopped` in the body when a signal asks for it; elsewhere than in the main thread nothing is watched.
+
+    Args:
+        is_alone: False for one of several processes that train together: a signal is only noted, until all of them
+            have agreed to stop at the same step.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _reset(depth=0 if is_alone else 1)
+    before = {number: signal.signal(number, _note) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _reset()
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Let the body finish: a signal that comes meanwhile is raised after it.
+
+    Raises:
+        Stopped: A signal came, and no other `deferred` stands around this one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _WATCH.depth += 1
+    try:
+        yield
+    finally:
+        _WATCH.depth -= 1
+    if _WATCH.requested is not None and _WATCH.depth == 0:
+        raise_stop()
+
+
+def stop_is_requested() -> bool:
+    """Has a signal come that was not raised yet?"""
+    return _WATCH.requested is not None and not _WATCH.is_raised
+
+
+def raise_stop(default: signal.Signals = signal.SIGTERM) -> None:
+    """Raise `Stopped`, once.
+
+    Args:
+        default: The signal to name when another process got it.
+
+    Raises:
+        Stopped: Unless it was raised before.
+    """
+    if not _WATCH.is_raised:
+        _WATCH.is_raised = True
+        raise Stopped(_WATCH.requested or default)
+
+
+def _note(number: int, _: FrameType | None) -> None:
+    if _WATCH.requested is None:
+        _WATCH.requested = signal.Signals(number)
+        if _WATCH.depth == 0:
+            raise_stop()
+    elif number == signal.SIGINT:
+        _WATCH.is_raised = True
+        raise Stopped(signal.SIGINT)
+
+
+def _reset(depth: int = 0) -> None:
+    _WATCH.requested, _WATCH.is_raised, _WATCH.depth = None, False, depth

@@ -1,0 +1,130 @@
+"""What a step does when memory runs out: half the micro-batch, the same update; or one sentence with numbers."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from qaexp.errors import OutOfMemoryError
+from qaexp.training.feed import Indices
+from qaexp.training.state import TrainState
+from qaexp.training.throughput import peak_memory_mib
+
+_LOGGER = logging.getLogger("qaexp")
+_MESSAGES = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Is this one of the many ways in which torch and Python say that memory is short?
+
+    >>> is_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"))
+    True
+    """
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and bool(_MESSAGES.search(str(error)))
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Memory ran out in a step.
+
+    Attributes:
+        message: What was said.
+        num_features: Features of the largest part of a micro-batch.
+        length: Tokens of its longest feature.
+        is_half_updated: The optimizer had begun to change the weights or its means.
+        is_first_update: It ran out while the optimizer made its means, which are thrown away.
+    """
+
+    message: str
+    num_features: int
+    length: int
+    is_half_updated: bool
+    is_first_update: bool
+
+
+@dataclass(slots=True)
+class MemoryWatch:
+    """Follows one step, to say how far it came when memory ran out."""
+
+    state: TrainState
+    shortage: Shortage | None = None
+    _versions: list[int] | None = None
+    _was_fresh: bool = False
+
+    def enter_optimizer(self) -> None:
+        """The weights will change from here on."""
+        self._was_fresh = not self.state.optimizer.state
+        self._versions = [parameter._version for parameter in self.state.model.parameters()]
+
+    def is_first_update(self) -> bool:
+        """Has the optimizer made means, but changed no weight? That is where memory most often runs out."""
+        return self._was_fresh and self._versions == [p._version for p in self.state.model.parameters()]
+
+    def is_half_updated(self) -> bool:
+        """Has the optimizer changed anything that cannot be made anew?"""
+        return self._versions is not None and not self.is_first_update()
+
+
+@contextmanager
+def watched_memory(state: TrainState, micro_batches: list[Indices]) -> Iterator[MemoryWatch]:
+    """Note in the watch, instead of raising it, that memory ran out in the body."""
+    watch = MemoryWatch(state)
+    try:
+        yield watch
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        largest = max(micro_batches, key=len)
+        watch.shortage = Shortage(
+            message=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            num_features=-(-len(largest) // state.num_parts),
+            length=max(int(state.setup.feed.lengths[indices].max()) for indices in micro_batches),
+            is_half_updated=watch.is_half_updated(),
+            is_first_update=watch.is_first_update(),
+        )
+
+
+def make_room(state: TrainState, shortage: Shortage) -> None:
+    """Cut the micro-batches in halves for the next attempt.
+
+    Args:
+        state: Its counters stand where the step began; its gradients and fresh optimizer means are thrown away.
+        shortage: What happened.
+
+    Raises:
+        OutOfMemoryError: There is nothing left to halve, or the weights were changed already.
+    """
+    accelerator = state.setup.accelerator
+    place = f"training: step {state.step + 1} does not fit into the memory of {accelerator.device}"
+    numbers = f"{peak_memory_mib(accelerator.device):.0f} MiB were in use at the peak; {shortage.message}"
+    if shortage.is_half_updated:
+        raise OutOfMemoryError(
+            f"{place}: memory ran out while the optimizer changed the weights ({numbers}); lower "
+            "batches.token_budget or batches.batch_size, and the same command goes on from the last checkpoint with "
+            "trainer.allow_drift=true"
+        )
+    if shortage.num_features == 1 or accelerator.num_processes > 1:
+        alone = f"{accelerator.num_processes} processes cannot cut their batches each for itself"
+        single = f"one feature of {shortage.length} tokens alone is too much"
+        raise OutOfMemoryError(
+            f"{place}: {single if shortage.num_features == 1 else alone} ({numbers}); lower features.max_length or "
+            "batches.token_budget, choose a smaller model, or set trainer.gradient_checkpointing=true"
+        )
+    state.num_parts *= 2
+    state.optimizer.zero_grad()
+    if shortage.is_first_update:
+        state.optimizer.state.clear()
+    if accelerator.device.type == "cuda":
+        torch.cuda.empty_cache()
+    _LOGGER.warning(
+        "step %d did not fit into memory: its micro-batches are cut into %d parts from here on, the update stays the "
+        "same (%s)",
+        *(state.step + 1, state.num_parts, numbers),
+    )
