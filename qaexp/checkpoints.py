@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qaexp.config.schema import ExperimentConfig
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError, DivergedError, Stopped
@@ -98,7 +101,9 @@ class Checkpoints:
             self._selection.load_state_dict(tree["selection"], best, self._state)
         except (RuntimeError, ValueError, KeyError) as error:
             problem = str(error).splitlines()[0]
-            raise ConfigError(f"{folder}: does not fit this model and optimizer ({problem}); take another name=") from error
+            raise ConfigError(
+                f"{folder}: does not fit this model and optimizer ({problem}); take another name="
+            ) from error
         self._run.go_back(tree["history"])
         self._clock.train_seconds, self._clock.eval_seconds = tree["seconds"]["train"], tree["seconds"]["eval"]
         self._run.add_elapsed(tree["elapsed_seconds"])
@@ -106,7 +111,7 @@ class Checkpoints:
         self._recorder.resume(read_json_lines(metrics).rows if metrics.exists() else [], tree["history"])
 
     @contextmanager
-    def guarded(self, examples: Sequence[Example], example_index: Sequence[int]) -> Iterator[None]:
+    def guarded(self, examples: Sequence[Example], example_index: NDArray[np.integer[Any]]) -> Iterator[None]:
         """Store the training when a signal stops the body; note what a step had read that was not finite.
 
         Args:

@@ -82,9 +82,7 @@ def run_experiment(
             results.write_results(run, config, identity, questions, scored, loaded, summary)
             summary["total_seconds"] = run.elapsed_seconds
             results.report(run, parts, summary)
-        summary = run.complete(summary)
+        summary = run.complete(summary, keep_checkpoints=config.trainer.keep_checkpoints)
         trackers.finish(summary)
-        if not config.trainer.keep_checkpoints:
-            run.remove_checkpoints()
     part()
     return directory, summary

@@ -96,7 +96,7 @@ def open_run(
         steal_lock=config.steal_lock,
         allow_drift=config.trainer.allow_drift,
     )
-    with requeued(is_main), watched(is_alone=num_processes() == 1), run:
-        with Trackers(parts.trackers if is_main else {}) as trackers:
-            trackers.start(run.directory, run.shown_config, run.checkpoint.step if run.checkpoint else 0)
-            yield run, trackers
+    trackers = Trackers(parts.trackers if is_main else {})
+    with requeued(is_main), watched(is_alone=num_processes() == 1), run, trackers:
+        trackers.start(run.directory, run.shown_config, run.checkpoint.step if run.checkpoint else 0)
+        yield run, trackers

@@ -26,9 +26,10 @@ FLOORS = {
     "predictor": 4,
     "stages": 5,
     "results": 6,
-    "experiment": 7,
-    "commands": 8,
-    "cli": 9,
+    "checkpoints": 7,
+    "experiment": 8,
+    "commands": 9,
+    "cli": 10,
 }
 # `__init__` and `__main__` of the package are doors, not rooms.
 DOORS = ("__init__", "__main__")

@@ -55,7 +55,8 @@ class TrainingView:
 
     def step(self, step: int, loss: float | None, tokens_per_second: float) -> None:
         """Move the bar to a step."""
-        self._progress.update(self._task, completed=step, loss="-" if loss is None else f"{loss:.3f}", speed=f"{tokens_per_second:,.0f}")
+        shown = "-" if loss is None else f"{loss:.3f}"
+        self._progress.update(self._task, completed=step, loss=shown, speed=f"{tokens_per_second:,.0f}")
 
     def evaluation(self, row: Mapping[str, Any]) -> None:
         """Print one line of metrics, and one line per probe.

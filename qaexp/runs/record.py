@@ -13,7 +13,6 @@ from qaexp.runs.files import write_json
 from qaexp.runs.identity import Identity, code_hash
 from qaexp.runs.lock import this_process, utc_now
 
-
 _CTRL_C_EXIT_CODE = 130
 
 

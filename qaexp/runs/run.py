@@ -217,9 +217,7 @@ class Run:
             return
         with deferred():
             lengths = self._records.lengths()
-            commit_checkpoint(
-                self.directory, step, contents, identity=self._identity.sha256, records=lengths
-            )
+            commit_checkpoint(self.directory, step, contents, identity=self._identity.sha256, records=lengths)
             prune(self.directory, best_step=best_step, spared=self._damaged)
             self._record.update(checkpoint_step=step)
 
@@ -229,16 +227,12 @@ class Run:
             with deferred():
                 self._records.go_back(self.checkpoint.records, self.checkpoint.step, history)
 
-    def remove_checkpoints(self) -> None:
-        """Delete all checkpoints of a completed run."""
-        if self.is_main:
-            remove(self.directory / layout.CHECKPOINTS)
-
-    def complete(self, summary: Mapping[str, Any]) -> dict[str, Any]:
+    def complete(self, summary: Mapping[str, Any], *, keep_checkpoints: bool = True) -> dict[str, Any]:
         """Commit the manifest, then the state, then summary.json: from then on the run is completed.
 
         Args:
             summary: Numbers by the names of `SUMMARY_KEYS` (absent ones become null) and `test_*`.
+            keep_checkpoints: False deletes them afterwards: a completed run goes on from none.
 
         Returns:
             The content of summary.json.
@@ -253,6 +247,8 @@ class Run:
         ordered["manifest_sha256"] = sha256_of(self.directory / layout.MANIFEST)
         self.write_json(layout.SUMMARY, ordered)
         self._is_complete = True
+        if not keep_checkpoints:
+            remove(self.directory / layout.CHECKPOINTS)
         return ordered
 
     def _open(self) -> None:

@@ -63,7 +63,7 @@ def test_a_state_continues_on_the_device(tiny: ModuleType, device) -> None:
     trainer, state = begin(0)
     records = trainer.train(state)
     for _ in range(4):
-        next(records)
+        tiny.acknowledge(next(records), state)
     stopped = {**state.state_dict(), "model": state.snapshot()}
     other_trainer, other = begin(1)
     other.load_state_dict(stopped)

@@ -50,7 +50,7 @@ class Remembering:
 
 
 def tell(trackers: Trackers) -> None:
-    trackers.start(Path("run"), {"seed": 1})
+    trackers.start(Path("run"), {"seed": 1}, 0)
     trackers.step(STEP)
     trackers.evaluation(ROW)
     trackers.finish({"f1": 50.0})
@@ -101,7 +101,7 @@ def test_one_that_is_far_behind_stops_the_queue(
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
     slow = Remembering(hangs_at="start")
     trackers = Trackers({"slow": slow})
-    trackers.start(Path("run"), {})
+    trackers.start(Path("run"), {}, 0)
     with caplog.at_level(logging.WARNING, "qaexp"):
         for _ in range(50):
             trackers.step(STEP)
@@ -113,7 +113,7 @@ def test_one_that_is_far_behind_stops_the_queue(
 def test_a_run_that_fails_says_so_to_its_trackers() -> None:
     tracker = Remembering()
     with suppress(ValueError), Trackers({"mine": tracker}) as trackers:
-        trackers.start(Path("run"), {})
+        trackers.start(Path("run"), {}, 0)
         raise ValueError("planted")
     assert tracker.told[-1] == ("finish", None)
 
