@@ -1,18 +1,19 @@
-"""Fixtures that every test may use: the real sample where there is one, tiny tokenizers, a quiet machine."""
+"""Fixtures that every test may use: the real sample where there is one, and a quiet machine."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+from tests import REPOSITORY
 
 # One thread: results of tiny models do not depend on the machine, and parallel tests do not fight for cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def _shared(variable: str, *places: str) -> Path:
@@ -34,6 +35,13 @@ def sample_dir() -> Path:
 def golden_dir() -> Path:
     """Values that the official script printed for perturbed predictions on the sample's dev.json."""
     return _shared("QAEXP_GOLDEN", "golden")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Every test begins with one thread, whatever a run before it has set."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

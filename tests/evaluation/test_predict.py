@@ -18,6 +18,7 @@ from qaexp.data.squad import Example
 from qaexp.errors import OutOfMemoryError
 from qaexp.evaluation.logits import Logits
 from qaexp.evaluation.predict import predict_logits
+from tests.fixtures.windows import make_features
 
 TINY = Path(qaexp.__file__).parent / "tiny_random"
 BERT: dict[str, Any] = {"pad_token_id": 0, "with_token_types": True}
@@ -34,11 +35,6 @@ def make(padding_side: str = "right") -> tuple[torch.nn.Module, Features]:
     torch.manual_seed(0)
     model = BertForQuestionAnswering(BertConfig.from_pretrained(TINY)).train()
     return model, build_features(examples, tokenizer, max_length=48, doc_stride=16)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.mark.parametrize("padding_side", ["right", "left"])
@@ -140,7 +136,7 @@ def test_little_padding_is_computed() -> None:
     assert all(rows * length <= 256 for rows, length in model.batches)
 
 
-def test_no_features_have_no_logits(make_features: Callable[..., Features]) -> None:
+def test_no_features_have_no_logits() -> None:
     model, _ = make()
     found = predict_logits(model, make_features([]), padding_side="right", **BERT)
     assert isinstance(found, Logits)

@@ -17,6 +17,7 @@ from huggingface_hub import constants
 
 import qaexp as package
 from qaexp import hub
+from tests.fixtures import tiny_run
 
 TINY = Path(package.__file__).parent / "tiny_random"
 COMMIT = "c0ffee" * 6 + "abcd"
@@ -62,13 +63,13 @@ def test_checkpoints(qaexp: Any, tmp_path: Path) -> None:
         folder = tmp_path / f"checkpoint{number}"
         shutil.copytree(TINY, folder)
         spoil(folder)
-        words = ("train", f"name=c{number}", *qaexp.tiny.DEMO, f"model.checkpoint={folder}")
+        words = ("train", f"name=c{number}", *tiny_run.DEMO, f"model.checkpoint={folder}")
         qaexp.refused(2, *words, says=(expected,), last=("model.checkpoint",))
         assert not (qaexp.folder / "outputs" / f"c{number}" / "summary.json").exists(), case
     left = tmp_path / "left"
     shutil.copytree(TINY, left)
     edited("tokenizer_config.json", padding_side="left")(left)
-    qaexp.train("name=left", *qaexp.tiny.DEMO, "trainer.epochs=1", f"model.checkpoint={left}")
+    qaexp.train("name=left", *tiny_run.DEMO, "trainer.epochs=1", f"model.checkpoint={left}")
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -147,9 +148,9 @@ def test_hub(
     no_network: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    demo = (*qaexp.tiny.DEMO, "trainer.epochs=0")
+    demo = (*tiny_run.DEMO, "trainer.epochs=0")
     model = ("train", *demo, "model.checkpoint=owner/name")
-    data = ("train", *qaexp.tiny.MODEL, "data=squad_v2")
+    data = ("train", *tiny_run.MODEL, "data=squad_v2")
     fetch = {model: "hf download owner/name", data: "load_dataset('rajpurkar/squad_v2', 'squad_v2', revision="}
 
     def refused(case: str, *parts: str) -> None:
@@ -205,5 +206,5 @@ def test_hub(
     (entry / "refs").mkdir()
     (entry / "refs" / "main").write_text(COMMIT)
     run = qaexp.train("name=cached", *model[1:], "model.random_weights=true")
-    assert qaexp.tiny.read_json(run / "summary.json")["num_steps"] == 0
+    assert tiny_run.read_json(run / "summary.json")["num_steps"] == 0
     assert no_network == []
