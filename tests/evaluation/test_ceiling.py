@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from transformers import AutoTokenizer
 
-import qaexp
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import Answer, Example
 from qaexp.evaluation.ceiling import ceiling, label_texts
+from tests.fixtures.checkpoints import tiny_tokenizer
 from tests.fixtures.windows import make_features
 
 CONTEXT = "in 911AD there"
@@ -58,7 +55,7 @@ def test_an_answer_that_normalises_to_nothing_is_lost_too() -> None:
 
 @pytest.mark.parametrize("padding_side", ["right", "left"])
 def test_the_real_sample_is_nearly_whole(dev_examples: tuple[Example, ...], padding_side: str) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(Path(qaexp.__file__).parent / "tiny_random", padding_side=padding_side)
+    tokenizer = tiny_tokenizer(padding_side=padding_side)
     few = dev_examples[::6]
     features = build_features(few, tokenizer, max_length=384, doc_stride=128)
     found = ceiling(few, features, max_answer_length=200)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import itertools
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
 
-import qaexp
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import Example
 from qaexp.errors import DivergedError, IntegrityError
@@ -21,6 +18,7 @@ from qaexp.evaluation import decoding, spans
 from qaexp.evaluation.decoding import NO_SPAN_DIFF, Prediction, Span, decode
 from qaexp.evaluation.logits import Logits
 from tests.benchmarks import decoding as decoding_reference
+from tests.fixtures.checkpoints import tiny_tokenizer
 from tests.fixtures.windows import make_features, make_logits
 
 LIMITS: dict[str, Any] = {"n_best_size": 20, "max_answer_length": 30, "allow_no_answer": True}
@@ -80,7 +78,7 @@ def test_equals_brute_force_on_made_up_windows(
 @pytest.fixture(scope="module")
 def real(dev_examples: tuple[Example, ...]) -> tuple[list[Example], Features]:
     """Every 24th dev question, in small windows so that most examples have several."""
-    tokenizer = AutoTokenizer.from_pretrained(Path(qaexp.__file__).parent / "tiny_random")
+    tokenizer = tiny_tokenizer()
     examples = list(dev_examples[::24])
     return examples, build_features(examples, tokenizer, max_length=128, doc_stride=32)
 

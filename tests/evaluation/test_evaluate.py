@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from transformers import AutoTokenizer
 
-import qaexp
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError, DataError
@@ -18,6 +15,7 @@ from qaexp.evaluation.evaluate import THRESHOLD_METRICS, Evaluation, evaluate
 from qaexp.evaluation.logits import Logits
 from qaexp.evaluation.metrics import Golds
 from tests.benchmarks import metric as official
+from tests.fixtures.checkpoints import tiny_tokenizer
 from tests.fixtures.windows import make_features, make_logits
 
 LIMITS: dict[str, Any] = {"n_best_size": 5, "max_answer_length": 30}
@@ -32,7 +30,7 @@ def questions(dev_examples: tuple[Example, ...]) -> list[Example]:
 @pytest.fixture(scope="module")
 def score(questions: list[Example]) -> Scored:
     """Evaluate logits that know a part of the answers."""
-    tokenizer = AutoTokenizer.from_pretrained(Path(qaexp.__file__).parent / "tiny_random")
+    tokenizer = tiny_tokenizer()
     features = build_features(questions, tokenizer, max_length=256, doc_stride=64)
     logits = make_logits(features, 0)
     known = np.random.default_rng(1).random(len(features)) < 0.6

@@ -20,6 +20,7 @@ from qaexp.data.squad import Answer, Example, read_squad_file
 from qaexp.errors import DataError
 from qaexp.model import Checkpoint
 from tests.fixtures import tiny_run
+from tests.fixtures.checkpoints import TINY
 
 CONTEXT = "Paris is the capital of France. Lyon is not."
 THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
@@ -263,7 +264,7 @@ SCRIPTS = st.text(
 
 @pytest.mark.fault("D7")
 def test_scripts(files: Files, tmp_path_factory: pytest.TempPathFactory) -> None:
-    tokenizer = Checkpoint(checkpoint="package://qaexp/tiny_random", random_weights=True).tokenizer()
+    tokenizer = Checkpoint(checkpoint=TINY, random_weights=True).tokenizer()
     path = tmp_path_factory.mktemp("scripts") / "one.json"
 
     @settings(max_examples=2000 if THOROUGH else 100, deadline=None, database=None, derandomize=True)

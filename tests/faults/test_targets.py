@@ -16,6 +16,7 @@ from qaexp.config.build import build
 from qaexp.config.targets import refused_in_hydra
 from qaexp.errors import IntegrityError
 from tests.fixtures import tiny_run
+from tests.fixtures.checkpoints import TINY_FOLDER
 
 THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
 
@@ -106,7 +107,7 @@ def read_back(qaexp: Any, canary: Path) -> None:
 def test_code_in_a_checkpoint(qaexp: Any, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     evil = tmp_path / "evil"
-    shutil.copytree(Path(package.__file__).parent / "tiny_random", evil)
+    shutil.copytree(TINY_FOLDER, evil)
     (evil / "modeling_evil.py").write_text(f"open({str(canary)!r}, 'w').close()\nclass Evil: pass\n")
     auto_map = dict.fromkeys(("AutoConfig", "AutoModel", "AutoModelForQuestionAnswering"), "modeling_evil.Evil")
     config = tiny_run.read_json(evil / "config.json")

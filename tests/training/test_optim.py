@@ -9,38 +9,13 @@ import pytest
 import torch
 from transformers import (
     AutoModelForQuestionAnswering,
-    BertConfig,
-    DebertaV2Config,
-    DistilBertConfig,
-    ElectraConfig,
-    ModernBertConfig,
-    RobertaConfig,
 )
 
 from qaexp.errors import ConfigError
 from qaexp.model.layers import depths, freeze
 from qaexp.training.optim import Muon, make_optimizer, parameter_groups
 from tests.fixtures import tiny_training as tiny
-
-SIZES = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
-FAMILIES = {
-    "bert": BertConfig(**SIZES),
-    "distilbert": DistilBertConfig(vocab_size=50, dim=32, n_layers=3, n_heads=2, hidden_dim=64),
-    "roberta": RobertaConfig(**SIZES),
-    "electra": ElectraConfig(**SIZES, embedding_size=16),
-    "modernbert": ModernBertConfig(
-        **SIZES, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2
-    ),
-    "deberta": DebertaV2Config(
-        **SIZES,
-        relative_attention=True,
-        pos_att_type=["p2c", "c2p"],
-        position_buckets=8,
-        norm_rel_ebd="layer_norm",
-        position_biased_input=False,
-        type_vocab_size=0,
-    ),
-}
+from tests.fixtures.checkpoints import FAMILIES
 
 
 @pytest.fixture(params=list(FAMILIES))
