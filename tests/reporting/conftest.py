@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.browser import Browser, executable
+from tests.fixtures.browser import NAMES, Browser, executable
 from tests.fixtures.fake_run import build as build_run
 
 
@@ -22,7 +22,7 @@ def browser() -> Iterator[Browser]:
     """Return a running browser, which all tests share; they begin with `open`."""
     path = executable()
     if path is None:
-        pytest.skip("needs Chromium")
+        pytest.skip(f"needs a browser: one of {', '.join(NAMES)}")
     found = Browser(path)
     yield found
     found.close()
