@@ -25,6 +25,7 @@ from qaexp.data.features import Features, build_features, check_tokenizer
 from qaexp.data.squad import Answer, Example, read_squad_file
 from qaexp.data.windows import cut_windows, label_windows
 from qaexp.errors import ConfigError, DataError
+from tests.benchmarks.features import label
 from tests.fixtures.checkpoints import minilm_tokenizer
 
 IS_THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
@@ -172,23 +173,11 @@ def overflow(
 
 
 def run_qa_label(encoding: Any, row: int, answer: Answer, context_id: int, null: int) -> tuple[int, int]:
-    """The loops of run_qa.py as they are, on an unpadded row."""
+    """What run_qa.py labels on an unpadded row."""
     offsets, sequence_ids = encoding["offset_mapping"][row], encoding.sequence_ids(row)
     if context_id not in sequence_ids:
         return null, null
-    first = 0
-    while sequence_ids[first] != context_id:
-        first += 1
-    last = len(offsets) - 1
-    while sequence_ids[last] != context_id:
-        last -= 1
-    if not (offsets[first][0] <= answer.start_char and offsets[last][1] >= answer.end_char):
-        return null, null
-    while first < len(offsets) and offsets[first][0] <= answer.start_char:
-        first += 1
-    while offsets[last][1] >= answer.end_char:
-        last -= 1
-    return first - 1, last + 1
+    return label(offsets, sequence_ids, answer.start_char, answer.end_char, null, context_id)
 
 
 def check_against_reference(
