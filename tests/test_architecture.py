@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parent.parent / "qaexp"
+from tests import REPOSITORY
+
+PACKAGE = REPOSITORY / "qaexp"
 
 # An arrow (A imports B) only ever goes down. `errors` and `hub` are the ground that every floor stands on.
 FLOORS = {

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from contextlib import redirect_stdout
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,7 @@ import qaexp
 from qaexp import cli
 from qaexp.errors import StorageError
 from qaexp.runs.lock import hold
-
-_spec = spec_from_file_location("tiny_run", Path(__file__).parent / "fixtures" / "tiny_run.py")
-assert _spec is not None
-assert _spec.loader is not None
-tiny_run = module_from_spec(_spec)
-_spec.loader.exec_module(tiny_run)
+from tests.fixtures import tiny_run
 
 HEAVY = ("torch", "transformers", "datasets", "accelerate", "pandas", "matplotlib")
 

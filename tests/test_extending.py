@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from qaexp.runs.collect import read_run
+from tests import REPOSITORY
 from tests.fixtures.tiny_run import DEMO, MODEL, call, read_json
 
 OWN = Path(__file__).parent / "fixtures" / "own_package"
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = REPOSITORY / "docs"
 
 
 @pytest.fixture

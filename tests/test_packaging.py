@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from tests import REPOSITORY
+
 TINY = ["model=tiny_random", "data.train_size=8", "data.dev_size=8", "trainer.epochs=1", "reporter.plots=false"]
 
 

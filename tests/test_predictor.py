@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 
 import qaexp
 from qaexp.errors import ConfigError
-
-_spec = spec_from_file_location("tiny_run", Path(__file__).parent / "fixtures" / "tiny_run.py")
-assert _spec is not None
-assert _spec.loader is not None
-tiny_run = module_from_spec(_spec)
-_spec.loader.exec_module(tiny_run)
+from tests.fixtures import tiny_run
 
 CONTEXT = "Anna was born in Paris in 1900, and later Anna taught at a school for years."
 QUESTION = "Where was Anna born?"
@@ -27,8 +21,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("work")
     files = [tiny_run.write_squad(work / f"{name}.json", 8, 4) for name in ("train", "dev")]
     words = (*tiny_run.FILES, *tiny_run.files_of(*files), "trainer.epochs=2", "optimizer.lr=3e-3")
-    directory: Path = tiny_run.train(work, "one", *words)
-    return directory
+    return tiny_run.train(work, "one", *words)
 
 
 @pytest.fixture(scope="module")

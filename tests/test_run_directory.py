@@ -5,18 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import pytest
 from safetensors.numpy import load_file
 
-_spec = spec_from_file_location("tiny_run", Path(__file__).parent / "fixtures" / "tiny_run.py")
-assert _spec is not None
-assert _spec.loader is not None
-tiny_run = module_from_spec(_spec)
-_spec.loader.exec_module(tiny_run)
+from tests.fixtures import tiny_run
 
 RESULTS = (
     *("config.json", "env.json", "data.json", "metrics.jsonl", "history.csv", "predictions.jsonl", "contexts.json"),
@@ -68,14 +63,12 @@ def directory(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def summary(directory: Path) -> dict[str, Any]:
-    found: dict[str, Any] = tiny_run.read_json(directory / "summary.json")
-    return found
+    return tiny_run.read_json(directory / "summary.json")
 
 
 @pytest.fixture(scope="module")
 def predictions(directory: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = tiny_run.read_lines(directory / "predictions.jsonl")
-    return found
+    return tiny_run.read_lines(directory / "predictions.jsonl")
 
 
 def table(path: Path) -> list[dict[str, str]]:

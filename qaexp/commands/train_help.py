@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import Field, fields, is_dataclass
-from typing import Any, get_type_hints
+from dataclasses import Field
+from typing import Any
 
 from qaexp.config.conf import choices, conf_directory
-from qaexp.config.schema import OPEN_NODES, ExperimentConfig
+from qaexp.config.schema import OPEN_NODES, leaves
 
 _USAGE = """qaexp train: train and evaluate, from YAML to a run directory.
 
@@ -29,24 +29,11 @@ def train_help() -> str:
 
 
 def _key_lines() -> list[str]:
-    lines = [f"  {name:<40}{_meaning(item)}" for name, item in _leaves(ExperimentConfig, "")]
+    lines = [f"  {name:<40}{_meaning(item)}" for name, item, _ in leaves()]
     open_lines = [
         f"  {node + '.*':<40}the keywords of the chosen YAML file, e.g. see --cfg job -p {node}" for node in OPEN_NODES
     ]
     return lines + open_lines
-
-
-def _leaves(schema: Any, prefix: str) -> list[tuple[str, Field[Any]]]:
-    """Every key of a dataclass, nested ones with their dotted names; `_target_` is no key that people set."""
-    hints = get_type_hints(schema)
-    found: list[tuple[str, Field[Any]]] = []
-    for item in fields(schema):
-        inner = hints[item.name]
-        if is_dataclass(inner):
-            found.extend(_leaves(inner, f"{prefix}{item.name}."))
-        elif item.name != "_target_" and item.name not in OPEN_NODES:
-            found.append((f"{prefix}{item.name}", item))
-    return found
 
 
 def _meaning(item: Field[Any]) -> str:

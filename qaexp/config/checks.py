@@ -6,13 +6,13 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from typing import Any
+from dataclasses import fields
+from operator import attrgetter
 
 from qaexp.config.open_nodes import open_problems
 from qaexp.config.positions import checkpoint_folder, position_limit
 from qaexp.config.ranges import number_problems
-from qaexp.config.schema import ExperimentConfig
+from qaexp.config.schema import ExperimentConfig, leaves
 
 _LEGAL_NAME = re.compile(r"\w[\w.,=+@-]*")
 _LONGEST_NAME = 200
@@ -31,7 +31,7 @@ def check_config(config: ExperimentConfig) -> list[str]:
         One sentence a problem: key, value found, what is allowed, way out. Empty when the config is good.
     """
     return [
-        *_range_problems(config, ""),
+        *_range_problems(config),
         *_seed_problems(config),
         *open_problems(config),
         *_name_problems(config),
@@ -43,14 +43,12 @@ def check_config(config: ExperimentConfig) -> list[str]:
     ]
 
 
-def _range_problems(node: Any, prefix: str) -> Iterator[str]:
-    for item in fields(node):
-        value, name = getattr(node, item.name), f"{prefix}{item.name}"
-        if name == "seeds":
+def _range_problems(config: ExperimentConfig) -> Iterator[str]:
+    for name, item, _ in leaves():
+        if name.startswith("seeds."):
             continue
-        if is_dataclass(value):
-            yield from _range_problems(value, f"{name}.")
-        elif isinstance(value, str) and item.metadata.get("choices") and value not in item.metadata["choices"]:
+        value = attrgetter(name)(config)
+        if isinstance(value, str) and item.metadata.get("choices") and value not in item.metadata["choices"]:
             yield f"{name}={value} is none of {', '.join(item.metadata['choices'])}"
         elif isinstance(value, int | float) and not isinstance(value, bool):
             yield from number_problems(

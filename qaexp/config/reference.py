@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import Field
 from types import UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 import yaml
 
 from qaexp.config.conf import choices, conf_directory
-from qaexp.config.schema import OPEN_NODES, ExperimentConfig, neutral_keys
+from qaexp.config.schema import OPEN_NODES, leaves, neutral_keys
 
 _PRESETS = ("experiment", "debug")
 _COMMENTED = re.compile(r"^(?P<indent> *)(?P<key>\w+):(?P<value>[^#]*?)(?:\s+# (?P<meaning>.*))?$")
@@ -33,9 +33,8 @@ command line composes. Keys marked *neutral* cannot change results and are no pa
 def reference() -> str:
     """Return the page as Markdown."""
     groups = choices([conf_directory()])
-    parts = [_HEAD, "## Top level\n", _table(_rows(ExperimentConfig, "", _values("config.yaml"), nested=False))]
-    hints = get_type_hints(ExperimentConfig)
-    parts.append(_table(_rows(hints["seeds"], "seeds.", _values("config.yaml")["seeds"])))
+    parts = [_HEAD, "## Top level\n", _table(_rows("", _values("config.yaml")))]
+    parts.append(_table(_rows("seeds", _values("config.yaml")["seeds"])))
     for group, names in groups.items():
         parts.append(f"## {group}\n")
         parts.append("\n".join(f"- `{group}={name}`: {_first_comment(group, name)}" for name in names) + "\n")
@@ -45,19 +44,16 @@ def reference() -> str:
             default = _values("config.yaml")["defaults"]
             chosen = next(entry[group] for entry in default if isinstance(entry, dict) and group in entry)
             parts.append(f"Keys, with the values of `{group}={chosen}`:\n")
-            parts.append(_table(_rows(hints[group], f"{group}.", _values(f"{group}/{chosen}.yaml"))))
+            parts.append(_table(_rows(group, _values(f"{group}/{chosen}.yaml"))))
     return "\n".join(part for part in parts if part).rstrip() + "\n"
 
 
-def _rows(schema: Any, prefix: str, values: dict[str, Any], *, nested: bool = True) -> Iterator[list[str]]:
-    hints = get_type_hints(schema)
-    for item in fields(schema):
-        if item.name == "_target_" or is_dataclass(hints[item.name]) or (not nested and item.name in OPEN_NODES):
-            continue
-        name = f"{prefix}{item.name}"
-        neutral = " *neutral*" if name in neutral_keys() or prefix.rstrip(".") in neutral_keys() else ""
-        value = _shown(values.get(item.name))
-        yield [f"`{name}`", _type(hints[item.name]), value, _legal(item), f"{item.metadata.get('help', '')}{neutral}"]
+def _rows(group: str, values: dict[str, Any]) -> Iterator[list[str]]:
+    for name, item, hint in leaves():
+        if name.rpartition(".")[0] == group:
+            neutral = " *neutral*" if {name, group} & neutral_keys() else ""
+            meaning = f"{item.metadata.get('help', '')}{neutral}"
+            yield [f"`{name}`", _type(hint), _shown(values.get(item.name)), _legal(item), meaning]
 
 
 def _table(rows: Iterator[list[str]]) -> str:

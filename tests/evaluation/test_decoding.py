@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
 
-import qaexp
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import Example
 from qaexp.errors import DivergedError, IntegrityError
 from qaexp.evaluation import decoding, spans
 from qaexp.evaluation.decoding import NO_SPAN_DIFF, Prediction, Span, decode
 from qaexp.evaluation.logits import Logits
+from tests.benchmarks import decoding as decoding_reference
+from tests.fixtures.checkpoints import tiny_tokenizer
+from tests.fixtures.windows import make_features, make_logits
 
 LIMITS: dict[str, Any] = {"n_best_size": 20, "max_answer_length": 30, "allow_no_answer": True}
 
@@ -30,10 +28,9 @@ def example(number: int, context: str) -> Example:
     return Example(f"q{number}", "", context, "", ())
 
 
-def brute(reference: ModuleType, examples: list[Example], features: Features, logits: Logits, **limits: Any
-          ) -> list[Prediction]:  # fmt: skip
-    rows = reference.rows_of(features, logits)
-    return [reference.brute_force(this, rows[index], **limits) for index, this in enumerate(examples)]
+def brute(examples: list[Example], features: Features, logits: Logits, **limits: Any) -> list[Prediction]:
+    rows = decoding_reference.rows_of(features, logits)
+    return [decoding_reference.brute_force(this, rows[index], **limits) for index, this in enumerate(examples)]
 
 
 @st.composite
@@ -65,9 +62,6 @@ def contexts_with_windows(draw: st.DrawFn) -> tuple[list[str], list[tuple[int, l
 )
 @settings(max_examples=400, deadline=None)
 def test_equals_brute_force_on_made_up_windows(
-    decoding_reference: ModuleType,
-    make_features: Callable[..., Features],
-    make_logits: Callable[..., Logits],
     made: Any,
     seed: int,
     integers: bool,
@@ -77,14 +71,14 @@ def test_equals_brute_force_on_made_up_windows(
     examples = [example(number, context) for number, context in enumerate(contexts)]
     features = make_features(windows)
     logits = make_logits(features, seed, integers=integers)
-    expected = brute(decoding_reference, examples, features, logits, **limits)
+    expected = brute(examples, features, logits, **limits)
     assert decode(examples, features, logits, **limits) == expected
 
 
 @pytest.fixture(scope="module")
 def real(dev_examples: tuple[Example, ...]) -> tuple[list[Example], Features]:
     """Every 24th dev question, in small windows so that most examples have several."""
-    tokenizer = AutoTokenizer.from_pretrained(Path(qaexp.__file__).parent / "tiny_random")
+    tokenizer = tiny_tokenizer()
     examples = list(dev_examples[::24])
     return examples, build_features(examples, tokenizer, max_length=128, doc_stride=32)
 
@@ -92,8 +86,6 @@ def real(dev_examples: tuple[Example, ...]) -> tuple[list[Example], Features]:
 @pytest.mark.parametrize("seed", range(4))
 def test_equals_brute_force_on_real_features(
     real: tuple[list[Example], Features],
-    decoding_reference: ModuleType,
-    make_logits: Callable[..., Logits],
     monkeypatch: pytest.MonkeyPatch,
     seed: int,
 ) -> None:
@@ -102,12 +94,10 @@ def test_equals_brute_force_on_real_features(
     monkeypatch.setattr(decoding, "EXAMPLES_PER_BLOCK", [7, 64][seed % 2])
     logits = make_logits(features, seed, integers=seed % 2 == 0)
     limits = LIMITS | {"max_answer_length": [5, 30][seed // 2]}
-    assert decode(examples, features, logits, **limits) == brute(
-        decoding_reference, examples, features, logits, **limits
-    )
+    assert decode(examples, features, logits, **limits) == brute(examples, features, logits, **limits)
 
 
-def test_equal_scores_go_to_the_earlier_start_then_to_the_earlier_end(make_features: Callable[..., Features]) -> None:
+def test_equal_scores_go_to_the_earlier_start_then_to_the_earlier_end() -> None:
     features = make_features([(0, [(0, 1), (2, 3), (4, 5)])])
     logits = Logits(features.indptr, np.zeros(5, np.float32), np.zeros(5, np.float32))
     found = decode([example(0, "a b c")], features, logits, **LIMITS)[0]
@@ -116,9 +106,7 @@ def test_equal_scores_go_to_the_earlier_start_then_to_the_earlier_end(make_featu
     assert found.text == "a"
 
 
-def test_the_same_characters_of_two_windows_count_once_with_the_best_score(
-    make_features: Callable[..., Features],
-) -> None:
+def test_the_same_characters_of_two_windows_count_once_with_the_best_score() -> None:
     features = make_features([(0, [(0, 1)]), (0, [(0, 1)])])
     start, end = np.array([9, 1, 0, 7, 3, 0], np.float32), np.array([0, 1, 0, 0, 2, 0], np.float32)
     found = decode([example(0, "a")], features, Logits(features.indptr, start, end), **LIMITS)[0]
@@ -126,7 +114,7 @@ def test_the_same_characters_of_two_windows_count_once_with_the_best_score(
     assert found.null_score_diff == 7.0 - 5.0  # the least null score of the windows
 
 
-def test_tokens_of_the_same_character_do_not_crowd_out_other_spans(make_features: Callable[..., Features]) -> None:
+def test_tokens_of_the_same_character_do_not_crowd_out_other_spans() -> None:
     features = make_features([(0, [(0, 1), (0, 1), (0, 1), (1, 2)])])
     start = np.array([0, 9, 9, 9, 1, 0], np.float32)
     found = decode([example(0, "éa")], features, Logits(features.indptr, start, start), **LIMITS | {"n_best_size": 3})[
@@ -135,7 +123,7 @@ def test_tokens_of_the_same_character_do_not_crowd_out_other_spans(make_features
     assert [(span.text, span.score) for span in found.n_best] == [("é", 18.0), ("éa", 10.0), ("a", 2.0)]
 
 
-def test_no_answer_is_given_only_where_it_is_allowed(make_features: Callable[..., Features]) -> None:
+def test_no_answer_is_given_only_where_it_is_allowed() -> None:
     features = make_features([(0, [(0, 1)])])
     logits = Logits(features.indptr, np.array([5, 1, 0], np.float32), np.array([5, 1, 0], np.float32))
     texts = [decode([example(0, "a")], features, logits, **LIMITS | {"allow_no_answer": allow})[0].text
@@ -146,7 +134,7 @@ def test_no_answer_is_given_only_where_it_is_allowed(make_features: Callable[...
 @pytest.mark.parametrize(("context", "tokens"), [("", []), (" \n ", [(0, 1), (1, 3)]), ("ab", [(1, 1)])])
 @pytest.mark.parametrize("allow_no_answer", [True, False])
 def test_without_a_legal_span_the_answer_is_empty(
-    make_features: Callable[..., Features], context: str, tokens: list[tuple[int, int]], allow_no_answer: bool
+    context: str, tokens: list[tuple[int, int]], allow_no_answer: bool
 ) -> None:
     features = make_features([(0, tokens)])
     zeros = np.zeros(features.num_tokens, np.float32)
@@ -161,7 +149,7 @@ def test_text_at_a_threshold() -> None:
     assert [prediction.text_at(threshold) for threshold in (1.9, 2.0)] == ["", "a"]
 
 
-def test_nothing_gives_nothing(make_features: Callable[..., Features]) -> None:
+def test_nothing_gives_nothing() -> None:
     features = make_features([])
     assert (
         decode([], features, Logits(features.indptr, np.zeros(0, np.float32), np.zeros(0, np.float32)), **LIMITS) == []
@@ -170,9 +158,7 @@ def test_nothing_gives_nothing(make_features: Callable[..., Features]) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("column", ["start", "end"])
-def test_logits_that_are_not_finite_are_refused(
-    make_features: Callable[..., Features], make_logits: Callable[..., Logits], value: float, column: str
-) -> None:
+def test_logits_that_are_not_finite_are_refused(value: float, column: str) -> None:
     features = make_features([(number, [(0, 1)]) for number in range(9)])
     logits = make_logits(features, 0)
     getattr(logits, column)[features.indptr[3:9]] = value
@@ -181,9 +167,7 @@ def test_logits_that_are_not_finite_are_refused(
     assert caught.value.exit_code == 6
 
 
-def test_logits_of_other_features_or_examples_are_refused(
-    make_features: Callable[..., Features], make_logits: Callable[..., Logits]
-) -> None:
+def test_logits_of_other_features_or_examples_are_refused() -> None:
     features, other = make_features([(0, [(0, 1)]), (1, [(0, 1)])]), make_features([(0, [(0, 1), (1, 2)]), (1, [])])
     examples = [example(0, "ab"), example(1, "ab")]
     with pytest.raises(IntegrityError, match="do not fit 2 features"):

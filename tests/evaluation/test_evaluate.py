@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
-from transformers import AutoTokenizer
 
-import qaexp
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError, DataError
 from qaexp.evaluation.evaluate import THRESHOLD_METRICS, Evaluation, evaluate
 from qaexp.evaluation.logits import Logits
 from qaexp.evaluation.metrics import Golds
+from tests.benchmarks import metric as official
+from tests.fixtures.checkpoints import tiny_tokenizer
+from tests.fixtures.windows import make_features, make_logits
 
 LIMITS: dict[str, Any] = {"n_best_size": 5, "max_answer_length": 30}
 Scored = Callable[..., Evaluation]
@@ -29,9 +28,9 @@ def questions(dev_examples: tuple[Example, ...]) -> list[Example]:
 
 
 @pytest.fixture(scope="module")
-def score(questions: list[Example], make_logits: Callable[..., Logits]) -> Scored:
+def score(questions: list[Example]) -> Scored:
     """Evaluate logits that know a part of the answers."""
-    tokenizer = AutoTokenizer.from_pretrained(Path(qaexp.__file__).parent / "tiny_random")
+    tokenizer = tiny_tokenizer()
     features = build_features(questions, tokenizer, max_length=256, doc_stride=64)
     logits = make_logits(features, 0)
     known = np.random.default_rng(1).random(len(features)) < 0.6
@@ -44,7 +43,7 @@ def score(questions: list[Example], make_logits: Callable[..., Logits]) -> Score
     return run
 
 
-def test_official_values_from_the_predictions(score: Scored, questions: list[Example], official: ModuleType) -> None:
+def test_official_values_from_the_predictions(score: Scored, questions: list[Example]) -> None:
     found = score()
     golds = {example.id: example.golds for example in questions}
     exact, f1 = official.official_scores(golds, {one.id: one.text for one in found.predictions})
@@ -102,16 +101,14 @@ def test_a_threshold_that_cannot_work_is_refused(score: Scored, null_threshold: 
     assert caught.value.exit_code == 2
 
 
-def test_no_examples_have_no_metrics(
-    make_features: Callable[..., Features], make_logits: Callable[..., Logits]
-) -> None:
+def test_no_examples_have_no_metrics() -> None:
     features = make_features([])
     found = evaluate([], features, make_logits(features, 0), **LIMITS, allow_no_answer=True)
     assert set(found.metrics.values()) == {None}
     assert found.predictions == []
 
 
-def test_one_paragraph_cannot_be_cross_fitted(make_features: Callable[..., Features]) -> None:
+def test_one_paragraph_cannot_be_cross_fitted() -> None:
     examples = [Example(f"q{number}", "t", "a b", "", ()) for number in range(2)]
     features = make_features([(0, [(0, 1)]), (1, [(2, 3)])])
     zeros = np.zeros(features.num_tokens, np.float32)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from qaexp.data.squad import Example
 from qaexp.errors import DataError
 from qaexp.evaluation.metrics import Golds, normalize_answer, score_examples, score_predictions, summarize
 from qaexp.evaluation.threshold import best_thresholds
+from tests.benchmarks import metric as official
 
 TEXTS = st.lists(
     st.sampled_from(["the", "A", "an", "cat", "Cat.", "cat", "dog", "x-y", "–", "a–the", "İ", ","]), max_size=5
@@ -55,9 +55,7 @@ def test_equals_the_official_best_thresholds(
 
 
 @given(cases=CASES)
-def test_every_score_equals_the_official_functions_to_the_last_bit(
-    official: ModuleType, cases: list[tuple[list[str], str, int]]
-) -> None:
+def test_every_score_equals_the_official_functions_to_the_last_bit(cases: list[tuple[list[str], str, int]]) -> None:
     golds = {str(number): answers for number, (answers, _, _) in enumerate(cases)}
     predictions = {str(number): text for number, (_, text, _) in enumerate(cases)}
     exact, f1 = official.official_scores(golds, predictions)
@@ -70,9 +68,7 @@ def test_every_score_equals_the_official_functions_to_the_last_bit(
 
 
 @given(cases=CASES)
-def test_best_thresholds_equal_the_official_function(
-    official: ModuleType, cases: list[tuple[list[str], str, int]]
-) -> None:
+def test_best_thresholds_equal_the_official_function(cases: list[tuple[list[str], str, int]]) -> None:
     golds = {str(number): answers for number, (answers, _, _) in enumerate(cases)}
     predictions = {str(number): text for number, (_, text, _) in enumerate(cases)}
     no_answer = {str(number): float(diff) for number, (_, _, diff) in enumerate(cases)}
@@ -86,13 +82,11 @@ def test_best_thresholds_equal_the_official_function(
 
 
 @given(text=TEXT)
-def test_normalize_answer_equals_the_official_function(official: ModuleType, text: str) -> None:
+def test_normalize_answer_equals_the_official_function(text: str) -> None:
     assert normalize_answer(text) == official.normalize(text)
 
 
-def test_summary_equals_the_official_one_on_real_questions(
-    official: ModuleType, dev_examples: tuple[Example, ...]
-) -> None:
+def test_summary_equals_the_official_one_on_real_questions(dev_examples: tuple[Example, ...]) -> None:
     golds = {example.id: example.golds for example in dev_examples}
     predictions = official.perturbed(dev_examples, seed=1)
     assert official.compare(golds, predictions).startswith("1152 of 1152 examples equal")

@@ -3,42 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from transformers import AutoTokenizer, BertConfig, BertForQuestionAnswering
+from transformers import BertConfig, BertForQuestionAnswering
 
-import qaexp
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import Example
 from qaexp.errors import OutOfMemoryError
 from qaexp.evaluation.logits import Logits
 from qaexp.evaluation.predict import predict_logits
+from tests.fixtures.checkpoints import TINY_FOLDER, tiny_tokenizer
+from tests.fixtures.windows import make_features
 
-TINY = Path(qaexp.__file__).parent / "tiny_random"
 BERT: dict[str, Any] = {"pad_token_id": 0, "with_token_types": True}
 
 
 def make(padding_side: str = "right") -> tuple[torch.nn.Module, Features]:
     """A model with dropout in training mode, and features of many lengths."""
-    tokenizer = AutoTokenizer.from_pretrained(TINY, padding_side=padding_side)
+    tokenizer = tiny_tokenizer(padding_side=padding_side)
     words = ["the", "city", "of", "Paris", "is", "the", "capital", "and", "largest", "city", "of", "France"]
     examples = [
         Example(f"q{number}", "", " ".join(words[: 1 + number % 12] * (1 + number % 5)), "Which city?", ())
         for number in range(30)
     ]
     torch.manual_seed(0)
-    model = BertForQuestionAnswering(BertConfig.from_pretrained(TINY)).train()
+    model = BertForQuestionAnswering(BertConfig.from_pretrained(TINY_FOLDER)).train()
     return model, build_features(examples, tokenizer, max_length=48, doc_stride=16)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.mark.parametrize("padding_side", ["right", "left"])
@@ -140,7 +134,7 @@ def test_little_padding_is_computed() -> None:
     assert all(rows * length <= 256 for rows, length in model.batches)
 
 
-def test_no_features_have_no_logits(make_features: Callable[..., Features]) -> None:
+def test_no_features_have_no_logits() -> None:
     model, _ = make()
     found = predict_logits(model, make_features([]), padding_side="right", **BERT)
     assert isinstance(found, Logits)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+
+from tests.fixtures import tiny_run
 
 HERE = Path(__file__).parent
 ROWS: dict[str, dict[str, Any]] = {row["id"]: row for row in yaml.safe_load((HERE / "rows.yaml").read_text("utf-8"))}
@@ -59,22 +59,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.line(f"{survived} of {len(_outcomes)} faults survived")
 
 
-def load(name: str) -> ModuleType:
-    """A module of tests/fixtures."""
-    spec = importlib.util.spec_from_file_location(name, HERE.parent / "fixtures" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def tiny_run() -> ModuleType:
-    """The module of small runs."""
-    return load("tiny_run")
-
-
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Refuse and note every connection that leaves the machine, and every look-up of a name."""
@@ -102,20 +86,19 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 class Commands:
     """Calls qaexp in a folder of its own, and holds each call against the rules that every fault must keep."""
 
-    def __init__(self, folder: Path, tiny_run: ModuleType) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.tiny = tiny_run
         self.seconds = 0.0
         self.cpu_seconds = 0.0
 
     def call(self, *words: str) -> Any:
         """Call a command; whatever comes of it, it shows no traceback and touches nothing but runs and cache."""
-        before = self.tiny.snapshot(self.folder)
+        before = tiny_run.snapshot(self.folder)
         began, cpu_began = time.monotonic(), time.process_time()
-        done = self.tiny.call(self.folder, *words)
+        done = tiny_run.call(self.folder, *words)
         self.seconds = time.monotonic() - began
         self.cpu_seconds = time.process_time() - cpu_began  # another process on the machine does not count
-        after = self.tiny.snapshot(self.folder)
+        after = tiny_run.snapshot(self.folder)
         where = f"{words}\n{done.err}"
         assert "Traceback" not in done.err, where
         assert "Traceback" not in done.out, where
@@ -155,10 +138,10 @@ class Commands:
 
 
 @pytest.fixture
-def qaexp(tmp_path: Path, tiny_run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Commands:
+def qaexp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
     """Commands in an empty folder, with a home and a temporary folder that must stay empty."""
     for variable in ("HOME", "TMPDIR"):
         (tmp_path / variable).mkdir()
         monkeypatch.setenv(variable, str(tmp_path / variable))
     (tmp_path / "work").mkdir()
-    return Commands(tmp_path / "work", tiny_run)
+    return Commands(tmp_path / "work")

@@ -15,10 +15,10 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
-import qaexp as package
 from qaexp import hub
+from tests.fixtures import tiny_run
+from tests.fixtures.checkpoints import TINY_FOLDER
 
-TINY = Path(package.__file__).parent / "tiny_random"
 COMMIT = "c0ffee" * 6 + "abcd"
 
 
@@ -60,15 +60,15 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
 def test_checkpoints(qaexp: Any, tmp_path: Path) -> None:
     for number, (case, (spoil, expected)) in enumerate(FAULTS.items()):
         folder = tmp_path / f"checkpoint{number}"
-        shutil.copytree(TINY, folder)
+        shutil.copytree(TINY_FOLDER, folder)
         spoil(folder)
-        words = ("train", f"name=c{number}", *qaexp.tiny.DEMO, f"model.checkpoint={folder}")
+        words = ("train", f"name=c{number}", *tiny_run.DEMO, f"model.checkpoint={folder}")
         qaexp.refused(2, *words, says=(expected,), last=("model.checkpoint",))
         assert not (qaexp.folder / "outputs" / f"c{number}" / "summary.json").exists(), case
     left = tmp_path / "left"
-    shutil.copytree(TINY, left)
+    shutil.copytree(TINY_FOLDER, left)
     edited("tokenizer_config.json", padding_side="left")(left)
-    qaexp.train("name=left", *qaexp.tiny.DEMO, "trainer.epochs=1", f"model.checkpoint={left}")
+    qaexp.train("name=left", *tiny_run.DEMO, "trainer.epochs=1", f"model.checkpoint={left}")
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -147,9 +147,9 @@ def test_hub(
     no_network: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    demo = (*qaexp.tiny.DEMO, "trainer.epochs=0")
+    demo = (*tiny_run.DEMO, "trainer.epochs=0")
     model = ("train", *demo, "model.checkpoint=owner/name")
-    data = ("train", *qaexp.tiny.MODEL, "data=squad_v2")
+    data = ("train", *tiny_run.MODEL, "data=squad_v2")
     fetch = {model: "hf download owner/name", data: "load_dataset('rajpurkar/squad_v2', 'squad_v2', revision="}
 
     def refused(case: str, *parts: str) -> None:
@@ -201,9 +201,9 @@ def test_hub(
     monkeypatch.setattr(answering, "breaks_off", False)
     shutil.rmtree(cache, ignore_errors=True)
     entry = cache / "models--owner--name"
-    shutil.copytree(TINY, entry / "snapshots" / COMMIT)
+    shutil.copytree(TINY_FOLDER, entry / "snapshots" / COMMIT)
     (entry / "refs").mkdir()
     (entry / "refs" / "main").write_text(COMMIT)
     run = qaexp.train("name=cached", *model[1:], "model.random_weights=true")
-    assert qaexp.tiny.read_json(run / "summary.json")["num_steps"] == 0
+    assert tiny_run.read_json(run / "summary.json")["num_steps"] == 0
     assert no_network == []

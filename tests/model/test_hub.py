@@ -16,9 +16,9 @@ import pytest
 from qaexp import hub
 from qaexp.errors import ConfigError, DataError
 from qaexp.model import Checkpoint
+from tests.fixtures.checkpoints import TINY_FOLDER
 
 COMMIT = "c0ffee" * 6 + "abcd"
-TINY_FOLDER = Path(hub.__file__).parent / "tiny_random"
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from qaexp.reporting import html
 from qaexp.reporting.html import EXCERPT_CHARS, excerpt, page, worst_errors
 from qaexp.reporting.reporter import Reporter
 from qaexp.runs.collect import read_run
+from tests.fixtures.fake_run import build as build_run
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -187,7 +187,7 @@ def test_hostile_text_stays_text_wherever_it_stands(fake_run: Path, tmp_path: Pa
         assert found.text.count(text) >= 8
 
 
-def test_collapse_stands_at_the_top(build_run: Callable[..., Path], tmp_path: Path) -> None:
+def test_collapse_stands_at_the_top(tmp_path: Path) -> None:
     found = make_page(build_run(tmp_path / "a", num_examples=40, collapsed=True))
     assert found.text.index("Null collapse: this run answers nothing.") < found.text.index("null threshold rule")
 

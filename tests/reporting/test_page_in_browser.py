@@ -16,6 +16,7 @@ from qaexp.reporting.outcomes import outcome
 from qaexp.reporting.reporter import Reporter
 from qaexp.runs.collect import read_run
 from qaexp.runs.files import write_json_lines
+from tests.fixtures.browser import Browser
 
 HOSTILE = "</script><script>alert(1)</script><img src=https://example.org/x onerror=alert(1)>\u2028\u202e'\"&lt;"
 
@@ -33,7 +34,7 @@ def report(fake_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(browser: Any, report: Path) -> Iterator[Any]:
+def opened(browser: Browser, report: Path) -> Iterator[Browser]:
     """Return the browser with the page; afterwards nothing was asked for, and nothing went wrong."""
     browser.open(report)
     yield browser
@@ -45,7 +46,7 @@ def rows_of(report: Path) -> list[dict[str, Any]]:
     return read_run(report.parent).predictions().rows
 
 
-def choose(browser: Any, name: str, text: str) -> None:
+def choose(browser: Browser, name: str, text: str) -> None:
     """Choose an option as a user does, by its text."""
     browser.evaluate(
         f"""(() => {{
@@ -56,21 +57,21 @@ def choose(browser: Any, name: str, text: str) -> None:
     )
 
 
-def search(browser: Any, text: str) -> None:
+def search(browser: Browser, text: str) -> None:
     browser.evaluate("(() => { const box = document.querySelector('[name=search]'); box.focus(); box.select(); })()")
     browser.type(text)
 
 
-def count(browser: Any) -> str:
+def count(browser: Browser) -> str:
     return str(browser.evaluate("document.getElementById('count').textContent"))
 
 
-def shown(browser: Any) -> list[str]:
+def shown(browser: Browser) -> list[str]:
     found: list[str] = browser.evaluate("[...document.querySelectorAll('.hit .asked')].map((e) => e.textContent)")
     return found
 
 
-def test_all_rows_are_there_a_page_at_a_time(opened: Any, report: Path) -> None:
+def test_all_rows_are_there_a_page_at_a_time(opened: Browser, report: Path) -> None:
     rows = rows_of(report)
     assert count(opened).startswith(f"{len(rows)} of {len(rows)} · exact ")
     assert shown(opened) == [row["question"] for row in rows[:50]]
@@ -81,7 +82,7 @@ def test_all_rows_are_there_a_page_at_a_time(opened: Any, report: Path) -> None:
     assert len(shown(opened)) == len(rows) - 200
 
 
-def test_filters_keep_what_python_keeps_and_name_its_scores(opened: Any, report: Path) -> None:
+def test_filters_keep_what_python_keeps_and_name_its_scores(opened: Browser, report: Path) -> None:
     words = {row["id"]: row["question_word"] for row in read_run(report.parent).scores()}
     kept = [
         row
@@ -100,7 +101,7 @@ def test_filters_keep_what_python_keeps_and_name_its_scores(opened: Any, report:
 
 
 @pytest.mark.parametrize("field", ["question", "prediction_text", "golds", "title", "id"])
-def test_search_finds_every_field(opened: Any, report: Path, field: str) -> None:
+def test_search_finds_every_field(opened: Browser, report: Path, field: str) -> None:
     rows = rows_of(report)
     given = next(row for row in rows if row["golds"] and row["prediction_text"])
     text = given[field][0] if field == "golds" else given[field]
@@ -117,7 +118,7 @@ def haystack(row: Mapping[str, Any]) -> str:
     return "\n".join(texts).lower()
 
 
-def test_order_brings_the_worst_to_the_top_and_reset_brings_all_back(opened: Any, report: Path) -> None:
+def test_order_brings_the_worst_to_the_top_and_reset_brings_all_back(opened: Browser, report: Path) -> None:
     choose(opened, "order", "worst first")
     scores = opened.evaluate("[...document.querySelectorAll('.hit .score')].map((e) => Number(e.textContent.slice(3)))")
     assert scores == sorted(scores)
@@ -128,7 +129,7 @@ def test_order_brings_the_worst_to_the_top_and_reset_brings_all_back(opened: Any
     assert shown(opened)[0] == rows_of(report)[0]["question"]
 
 
-def test_a_row_opens_by_keyboard_with_its_context_and_n_best(opened: Any, report: Path) -> None:
+def test_a_row_opens_by_keyboard_with_its_context_and_n_best(opened: Browser, report: Path) -> None:
     row = next(row for row in rows_of(report) if outcome(row) == "right span")
     search(opened, row["id"])
     # From the search box over five selects and the button to the first row.
@@ -146,7 +147,7 @@ def test_a_row_opens_by_keyboard_with_its_context_and_n_best(opened: Any, report
     assert sorted(best) == sorted([span["text"] for span in row["n_best"]] + ["(no answer)"])
 
 
-def test_hostile_text_stays_text(opened: Any, report: Path) -> None:
+def test_hostile_text_stays_text(opened: Browser, report: Path) -> None:
     search(opened, "example.org")
     assert shown(opened) == [HOSTILE.replace("\u202e", "\\u202e")]
     opened.evaluate("document.querySelector('.hit').open = true")
@@ -155,7 +156,7 @@ def test_hostile_text_stays_text(opened: Any, report: Path) -> None:
     assert opened.evaluate("document.scripts.length") == 2
 
 
-def test_policy_stops_a_script_and_a_request_that_got_in(browser: Any, report: Path) -> None:
+def test_policy_stops_a_script_and_a_request_that_got_in(browser: Browser, report: Path) -> None:
     browser.open(report)
     browser.evaluate(
         """(() => {
@@ -172,7 +173,7 @@ def test_policy_stops_a_script_and_a_request_that_got_in(browser: Any, report: P
 
 @pytest.mark.parametrize("width", [360, 700, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_fits_its_window(browser: Any, report: Path, width: int, scheme: str) -> None:
+def test_page_fits_its_window(browser: Browser, report: Path, width: int, scheme: str) -> None:
     browser.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 600)
     browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     browser.open(report)
@@ -183,7 +184,7 @@ def test_page_fits_its_window(browser: Any, report: Path, width: int, scheme: st
     browser.call("Emulation.setEmulatedMedia", features=[])
 
 
-def test_without_javascript_only_the_explorer_is_missing(browser: Any, report: Path) -> None:
+def test_without_javascript_only_the_explorer_is_missing(browser: Browser, report: Path) -> None:
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     browser.open(report)
     browser.call("Emulation.setScriptExecutionDisabled", value=False)
@@ -194,7 +195,7 @@ def test_without_javascript_only_the_explorer_is_missing(browser: Any, report: P
     assert browser.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
 
 
-def test_twelve_thousand_predictions_stay_small_and_fast(browser: Any, fake_run: Path, tmp_path: Path) -> None:
+def test_twelve_thousand_predictions_stay_small_and_fast(browser: Browser, fake_run: Path, tmp_path: Path) -> None:
     directory = Path(shutil.copytree(fake_run, tmp_path / "run"))
     rows = read_run(directory).predictions().rows
     many = [{**row, "id": f"{row['id']}-{copy}"} for copy in range(60) for row in rows]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from qaexp.reporting.reporter import Reporter
 from qaexp.runs.collect import read_run
 from qaexp.runs.files import write_rows
 from qaexp.runs.manifest import describe_files
+from tests.fixtures.fake_run import build as build_run
 
 PICTURES = [
     "loss",
@@ -104,6 +104,6 @@ def test_hostile_names_are_drawn_as_text(copied_run: Path, name: str) -> None:
     assert [path.stem for path in written] == PICTURES
 
 
-def test_collapsed_run_is_drawn(build_run: Callable[..., Path], tmp_path: Path) -> None:
+def test_collapsed_run_is_drawn(tmp_path: Path) -> None:
     directory = build_run(tmp_path / "a", num_examples=40, num_epochs=1, num_steps=3, collapsed=True)
     assert [path.stem for path in Reporter(plots=True, html=False).report(directory)] == PICTURES

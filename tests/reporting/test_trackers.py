@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 import threading
 import time
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from qaexp.reporting import trackers as module
-from qaexp.reporting.trackers import TensorBoard, Trackers
+from qaexp.reporting.trackers import Trackers
+from tests import REPOSITORY
 from tests.fixtures.tiny_run import DEMO, call, read_json
 
 STEP = {"step": 1, "loss": 2.5, "learning_rate": 0.1, "grad_norm": None, "tokens_per_second": 7.0}
@@ -118,13 +121,18 @@ def test_a_run_that_fails_says_so_to_its_trackers() -> None:
     assert tracker.told[-1] == ("finish", None)
 
 
+def curves(directory: Path) -> EventAccumulator:
+    """What a run's event files hold."""
+    events = EventAccumulator(str(directory / "tensorboard"))
+    events.Reload()
+    return events
+
+
 def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     done = call(tmp_path, "train", "name=a", "trackers=tensorboard", "trainer.epochs=2", *DEMO)
     assert done.code == 0, done.err
     directory = tmp_path / "outputs" / "a"
-    events = accumulator.EventAccumulator(str(directory / "tensorboard"))
-    events.Reload()
+    events = curves(directory)
     steps = (directory / "metrics.jsonl").read_text().splitlines()
     assert len(events.Scalars("train/loss")) == len(steps)
     assert len(events.Scalars("dev/f1")) == 2
@@ -136,8 +144,6 @@ def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
 
 
 def test_an_attempt_that_starts_over_draws_new_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
     words = ("train", "name=a", "trackers=tensorboard", *DEMO)
     with monkeypatch.context() as patch:
         patch.setattr("qaexp.results.write_results", lambda *_: 1 / 0)
@@ -145,14 +151,12 @@ def test_an_attempt_that_starts_over_draws_new_curves(tmp_path: Path, monkeypatc
             call(tmp_path, *words)
     assert call(tmp_path, *words).code == 0
     directory = tmp_path / "outputs" / "a"
-    events = EventAccumulator(str(directory / "tensorboard"))
-    events.Reload()
+    events = curves(directory)
     steps = (directory / "metrics.jsonl").read_text().splitlines()
     assert len(events.Scalars("train/loss")) == len(steps)
 
 
 def test_results_are_the_same_with_and_without_a_tracker(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
     for name, words in {"with": ["trackers=tensorboard"], "without": []}.items():
         assert call(tmp_path, "train", f"name={name}", *words, *DEMO).code == 0
     one, other = (read_json(tmp_path / "outputs" / name / "run.json") for name in ("with", "without"))
@@ -177,4 +181,9 @@ def test_texts_are_shown_as_they_are() -> None:
 
 
 def test_tensorboard_is_not_loaded_before_it_starts() -> None:
-    TensorBoard()  # building the node imports nothing
+    code = (
+        "import sys; from qaexp.reporting.trackers import TensorBoard; TensorBoard()\n"
+        "print([name for name in ('tensorboard', 'torch') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert done.stdout.strip() == "[]"

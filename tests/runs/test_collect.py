@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,7 @@ import pytest
 from qaexp.errors import ConfigError
 from qaexp.runs.collect import collect, load_run_files, read_run
 from qaexp.runs.run import Run
-
-OpenRun = Callable[..., Run]
+from tests.fixtures.open_run import open_run
 
 
 def complete(run: Run) -> Path:
@@ -26,7 +24,7 @@ def complete(run: Run) -> Path:
     return run.directory
 
 
-def test_run_is_read_back(tmp_path: Path, open_run: OpenRun) -> None:
+def test_run_is_read_back(tmp_path: Path) -> None:
     files = read_run(complete(open_run(tmp_path / "a")))
     assert files.config["seed"] == 2
     assert files.summary is not None
@@ -76,7 +74,7 @@ def plant_hostile_folders(root: Path, good: Path) -> None:
     (root / "notes.txt").write_text("a file beside the runs")
 
 
-def test_good_run_is_found_among_hostile_folders(tmp_path: Path, open_run: OpenRun) -> None:
+def test_good_run_is_found_among_hostile_folders(tmp_path: Path) -> None:
     good = complete(open_run(tmp_path / "good"))
     plant_hostile_folders(tmp_path, good)
     before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
@@ -93,7 +91,7 @@ def test_good_run_is_found_among_hostile_folders(tmp_path: Path, open_run: OpenR
     assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
-def test_runs_of_a_sweep_and_of_folders_of_sweeps(tmp_path: Path, open_run: OpenRun) -> None:
+def test_runs_of_a_sweep_and_of_folders_of_sweeps(tmp_path: Path) -> None:
     for name in ("seed=1", "seed=0"):
         complete(open_run(tmp_path / "multirun_outputs" / "sweep" / name))
     (tmp_path / "multirun_outputs" / "sweep" / ".hidden").mkdir()
@@ -116,7 +114,7 @@ def test_load_run_files_says_what_it_skips(tmp_path: Path, caplog: pytest.LogCap
     assert "skipped: no run directory" in caplog.text
 
 
-def test_config_is_data_and_never_resolved(tmp_path: Path, open_run: OpenRun) -> None:
+def test_config_is_data_and_never_resolved(tmp_path: Path) -> None:
     folder = complete(open_run(tmp_path / "a"))
     (folder / "config.json").write_text(json.dumps({"name": "${oc.env:HOME}", "_target_": "os.system"}))
     assert read_run(folder).config == {"name": "${oc.env:HOME}", "_target_": "os.system"}

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,8 @@ import pytest
 import qaexp
 from qaexp.errors import BusyError
 from qaexp.runs import lock
-from qaexp.runs.run import Run
+from tests.fixtures.open_run import open_run
 
-OpenRun = Callable[..., Run]
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -117,7 +115,7 @@ def test_heartbeat_beats_and_stops() -> None:
     assert len(beats) == count
 
 
-def test_run_on_another_machine_keeps_its_files(tmp_path: Path, open_run: OpenRun) -> None:
+def test_run_on_another_machine_keeps_its_files(tmp_path: Path) -> None:
     run = open_run(tmp_path / "a")
     with pytest.raises(ZeroDivisionError), run:
         raise ZeroDivisionError

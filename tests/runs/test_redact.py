@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from qaexp.errors import DataError
 from qaexp.runs.redact import REDACTED, Redactor, is_secret_key
-from qaexp.runs.run import Run
+from tests.fixtures.open_run import open_run
 
-OpenRun = Callable[..., Run]
 SECRETS = [f"S3cr3t{n}xyz" for n in range(8)]
 
 
@@ -77,9 +75,7 @@ def test_values_of_the_environment_are_found_anywhere() -> None:
     assert redactor.text(f"x{SECRETS[0]}y true /home/somebody") == f"x{REDACTED}y true /home/somebody"
 
 
-def test_eight_planted_secrets_are_in_no_byte_of_the_run(
-    tmp_path: Path, open_run: OpenRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_eight_planted_secrets_are_in_no_byte_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_API_KEY", SECRETS[0])
     overrides = [
         f"hf_token={SECRETS[1]}",

@@ -8,20 +8,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import qaexp
 from qaexp.errors import BusyError, ConfigError, DataError, IntegrityError, StorageError
 from qaexp.runs.directory import SUMMARY_KEYS
 from qaexp.runs.identity import identify
 from qaexp.runs.reuse import completed_summary
 from qaexp.runs.run import Run
-
-OpenRun = Callable[..., Run]
+from tests import REPOSITORY
+from tests.fixtures.open_run import open_run
 
 
 def read(path: Path) -> Any:
@@ -40,7 +38,7 @@ def complete(run: Run) -> None:
         run.complete({"f1": 80.0, "exact": 70.0, "test_f1": 60.0})
 
 
-def test_completed_run_holds_every_record(tmp_path: Path, open_run: OpenRun) -> None:
+def test_completed_run_holds_every_record(tmp_path: Path) -> None:
     folder = tmp_path / "outputs" / "a"
     complete(open_run(folder, threads=2, hydra_files={"overrides.yaml": "- seed=2\n"}))
     assert (folder / "metrics.jsonl").read_text() == '{"step": 1, "loss": 0.5}\n'
@@ -53,7 +51,7 @@ def test_completed_run_holds_every_record(tmp_path: Path, open_run: OpenRun) -> 
     assert record["ended"] >= record["started"]
 
 
-def test_summary_names_the_manifest_and_the_manifest_the_files(tmp_path: Path, open_run: OpenRun) -> None:
+def test_summary_names_the_manifest_and_the_manifest_the_files(tmp_path: Path) -> None:
     complete(open_run(tmp_path / "a"))
     summary = read(tmp_path / "a" / "summary.json")
     assert tuple(summary) == (*SUMMARY_KEYS, "test_f1")
@@ -65,7 +63,7 @@ def test_summary_names_the_manifest_and_the_manifest_the_files(tmp_path: Path, o
     assert files["model/weights"] == {"sha256": hashlib.sha256(b"1").hexdigest(), "size": 1}
 
 
-def test_error_is_recorded_and_its_traceback_only_in_debug_log(tmp_path: Path, open_run: OpenRun) -> None:
+def test_error_is_recorded_and_its_traceback_only_in_debug_log(tmp_path: Path) -> None:
     run = open_run(tmp_path / "a")
 
     def fail() -> None:
@@ -92,22 +90,20 @@ def test_error_is_recorded_and_its_traceback_only_in_debug_log(tmp_path: Path, o
         (ZeroDivisionError("x"), "failed", "bug"),
     ],
 )
-def test_every_exception_leaves_a_state(
-    tmp_path: Path, open_run: OpenRun, error: BaseException, state: str, kind: str
-) -> None:
+def test_every_exception_leaves_a_state(tmp_path: Path, error: BaseException, state: str, kind: str) -> None:
     with pytest.raises(type(error)), open_run(tmp_path / "a"):
         raise error
     record = read(tmp_path / "a" / "run.json")
     assert (record["state"], record["error"]["kind"]) == (state, kind)
 
 
-def test_body_without_complete_is_a_bug(tmp_path: Path, open_run: OpenRun) -> None:
+def test_body_without_complete_is_a_bug(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="without complete"), open_run(tmp_path / "a"):
         pass
     assert read(tmp_path / "a" / "run.json")["state"] == "failed"
 
 
-def test_unfinished_run_starts_over(tmp_path: Path, open_run: OpenRun) -> None:
+def test_unfinished_run_starts_over(tmp_path: Path) -> None:
     folder = tmp_path / "a"
 
     def fail(run: Run) -> None:
@@ -129,7 +125,7 @@ def test_unfinished_run_starts_over(tmp_path: Path, open_run: OpenRun) -> None:
     assert "first attempt" in (folder / "debug.log").read_text()
 
 
-def test_completed_run_is_shown_and_not_touched(tmp_path: Path, open_run: OpenRun) -> None:
+def test_completed_run_is_shown_and_not_touched(tmp_path: Path) -> None:
     folder = tmp_path / "a"
     complete(open_run(folder))
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
@@ -144,7 +140,7 @@ def test_completed_run_is_shown_and_not_touched(tmp_path: Path, open_run: OpenRu
     assert read(folder / "summary.json") == summary
 
 
-def test_another_run_in_the_directory_is_refused_by_what_differs(tmp_path: Path, open_run: OpenRun) -> None:
+def test_another_run_in_the_directory_is_refused_by_what_differs(tmp_path: Path) -> None:
     complete(open_run(tmp_path / "a"))
     before = (tmp_path / "a" / "run.json").read_bytes()
     with pytest.raises(ConfigError, match=r"seed was 2, now 3; take another name="), open_run(tmp_path / "a", seed=3):
@@ -152,32 +148,32 @@ def test_another_run_in_the_directory_is_refused_by_what_differs(tmp_path: Path,
     assert (tmp_path / "a" / "run.json").read_bytes() == before
 
 
-def test_folder_with_other_files_is_refused(tmp_path: Path, open_run: OpenRun) -> None:
+def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(ConfigError, match=r"'thesis.tex' but no run"), open_run(tmp_path):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_directory_of_a_newer_version_is_refused(tmp_path: Path, open_run: OpenRun) -> None:
+def test_directory_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"schema_version": 99}')
     with pytest.raises(ConfigError, match="newer qaexp"), open_run(tmp_path):
         pass
 
 
-def test_damaged_record_is_refused(tmp_path: Path, open_run: OpenRun) -> None:
+def test_damaged_record_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"schema_ver')
     with pytest.raises(IntegrityError, match="not JSON"), open_run(tmp_path):
         pass
 
 
-def test_parent_that_is_a_file_is_a_storage_error(tmp_path: Path, open_run: OpenRun) -> None:
+def test_parent_that_is_a_file_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot be written"), open_run(tmp_path / "file" / "a"):
         pass
 
 
-def test_flags_stand_once(tmp_path: Path, open_run: OpenRun) -> None:
+def test_flags_stand_once(tmp_path: Path) -> None:
     run = open_run(tmp_path / "a")
     with run:
         run.raise_flag("null_collapse", "train on answerable questions first")
@@ -188,12 +184,12 @@ def test_flags_stand_once(tmp_path: Path, open_run: OpenRun) -> None:
     ]
 
 
-def test_other_ranks_write_nothing(tmp_path: Path, open_run: OpenRun) -> None:
+def test_other_ranks_write_nothing(tmp_path: Path) -> None:
     complete(open_run(tmp_path / "a", is_main=False))
     assert not (tmp_path / "a").exists()
 
 
-def test_unwritable_summary_leaves_a_failed_run(tmp_path: Path, open_run: OpenRun) -> None:
+def test_unwritable_summary_leaves_a_failed_run(tmp_path: Path) -> None:
     run = open_run(tmp_path / "a")
     with pytest.raises(ValueError, match="Out of range"), run:
         run.complete({"f1": float("nan")})
@@ -202,15 +198,12 @@ def test_unwritable_summary_leaves_a_failed_run(tmp_path: Path, open_run: OpenRu
 
 
 @pytest.mark.parametrize("point", [f"rename:{name}.json" for name in ("run", "config", "MANIFEST", "summary")])
-def test_kill_at_any_file_can_be_repeated(tmp_path: Path, open_run: OpenRun, point: str) -> None:
+def test_kill_at_any_file_can_be_repeated(tmp_path: Path, point: str) -> None:
     folder = tmp_path / "a"
-    code = (
-        "import sys; from pathlib import Path; sys.path[:0] = sys.argv[2:]; import test_run, conftest\n"
-        "test_run.complete(conftest.describe_run(Path(sys.argv[1])))"
-    )
-    here = Path(__file__).parent
+    code = "import sys; from pathlib import Path; from tests.runs import test_run\n"
     done = subprocess.run(
-        [sys.executable, "-c", code, str(folder), str(here), str(Path(qaexp.__file__).parents[1])],
+        [sys.executable, "-c", f"{code}test_run.complete(test_run.open_run(Path(sys.argv[1])))", str(folder)],
+        cwd=REPOSITORY,
         env={**os.environ, "QAEXP_CRASH_AT": point},
         check=False,
     )

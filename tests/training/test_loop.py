@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from qaexp.errors import DataError, OutOfMemoryError
 from qaexp.training.loss import span_loss
 from qaexp.training.records import EvaluationDue, StepRecord
 from qaexp.training.schedules import linear
+from tests.fixtures import tiny_training as tiny
 
 
 def plain_losses(loaded, features, plan, steps, *, alone):
@@ -53,7 +53,7 @@ def linear_with_warmup(horizon):
     return linear(horizon, warmup_ratio=0.1)
 
 
-def test_losses_of_20_steps_equal_a_plain_loop_over_transformers_loss(tiny: ModuleType) -> None:
+def test_losses_of_20_steps_equal_a_plain_loop_over_transformers_loss() -> None:
     """Features of one length, so that a batch has no padding and transformers' own loss can be taken as it is."""
     features = tiny.make_features(tiny.make_model(), shortest=30, longest=30)
     assert len(set(features.lengths)) == 1
@@ -62,7 +62,7 @@ def test_losses_of_20_steps_equal_a_plain_loop_over_transformers_loss(tiny: Modu
     np.testing.assert_allclose(tiny.losses(trainer, state), expected, rtol=0, atol=1e-5)
 
 
-def test_padding_takes_no_part_in_the_loss(tiny: ModuleType) -> None:
+def test_padding_takes_no_part_in_the_loss() -> None:
     """Padded batches of unequal features: the losses of 20 steps equal transformers' loss of each feature alone."""
     features = tiny.make_features(tiny.make_model())
     assert len(set(features.lengths)) > 10
@@ -71,20 +71,20 @@ def test_padding_takes_no_part_in_the_loss(tiny: ModuleType) -> None:
     np.testing.assert_allclose(tiny.losses(trainer, state), expected, rtol=0, atol=1e-5)
 
 
-def test_any_cut_into_micro_batches_gives_the_same_steps(tiny: ModuleType) -> None:
+def test_any_cut_into_micro_batches_gives_the_same_steps() -> None:
     found = []
     for size, accumulation in ((8, 1), (4, 2), (2, 4)):
         trainer, state = tiny.start(plan=tiny.fixed_plan(size, shuffle=False), gradient_accumulation_steps=accumulation)
-        found.append(train_and_tell(tiny, trainer, state))
+        found.append(train_and_tell(trainer, state))
     np.testing.assert_allclose(found[1], found[0], rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(found[2], found[0], rtol=1e-6, atol=1e-6)
 
 
-def train_and_tell(tiny, trainer, state):
+def train_and_tell(trainer, state):
     return [(r.loss, r.num_tokens, r.num_features, r.learning_rate) for r in tiny.train(trainer, state)[0]]
 
 
-def test_same_seed_same_bytes_and_another_seed_others(tiny: ModuleType) -> None:
+def test_same_seed_same_bytes_and_another_seed_others() -> None:
     def run(order=0, dropout=0):
         torch.manual_seed(np.random.default_rng().integers(2**31))
         plan = tiny.fixed_plan(seed=order)
@@ -97,7 +97,7 @@ def test_same_seed_same_bytes_and_another_seed_others(tiny: ModuleType) -> None:
     assert run()[0] != run(order=1)[0]
 
 
-def test_what_the_consumer_does_between_steps_changes_nothing(tiny: ModuleType) -> None:
+def test_what_the_consumer_does_between_steps_changes_nothing() -> None:
     trainer, state = tiny.start(tiny.make_model(dropout=0.1))
     tiny.train(trainer, state)
     other_trainer, other = tiny.start(tiny.make_model(dropout=0.1), log_every=3)
@@ -119,7 +119,7 @@ def test_what_the_consumer_does_between_steps_changes_nothing(tiny: ModuleType) 
         ({"gradient_accumulation_steps": 2}, ["3 E1", "6 E2."]),
     ],
 )
-def test_records_come_when_they_are_due(tiny: ModuleType, settings, expected) -> None:
+def test_records_come_when_they_are_due(settings, expected) -> None:
     """`5 E1`: step 5 ends epoch 1 and is evaluated; a small e is inside the epoch; a dot is the last."""
     trainer, state = tiny.start(**{"log_every": 3, **settings})
     told: dict[int, str] = {}
@@ -133,7 +133,7 @@ def test_records_come_when_they_are_due(tiny: ModuleType, settings, expected) ->
     assert all(earlier < later for earlier, later in pairwise(told))
 
 
-def test_step_records_are_due_at_log_every_and_at_the_last_step(tiny: ModuleType) -> None:
+def test_step_records_are_due_at_log_every_and_at_the_last_step() -> None:
     trainer, state = tiny.start(log_every=4)
     records, _ = tiny.train(trainer, state)
     assert [record.step for record in records] == [4, 8, 10]
@@ -142,12 +142,12 @@ def test_step_records_are_due_at_log_every_and_at_the_last_step(tiny: ModuleType
     assert records[-1].num_tokens == 2 * state.setup.feed.features.num_tokens
 
 
-def test_nothing_trained_is_one_evaluation(tiny: ModuleType) -> None:
+def test_nothing_trained_is_one_evaluation() -> None:
     trainer, state = tiny.start(epochs=0)
     assert list(trainer.train(state)) == [EvaluationDue(0, 0, None, None, is_epoch_end=False, is_last=True)]
 
 
-def test_record_loss_is_the_mean_over_the_features_since_the_last_record(tiny: ModuleType) -> None:
+def test_record_loss_is_the_mean_over_the_features_since_the_last_record() -> None:
     features = tiny.make_features(tiny.make_model(), 37)  # the last micro-batch has 5 features, not 8
     fine, _ = tiny.train(*tiny.start(tiny.make_model(), features, epochs=1))
     coarse, due = tiny.train(*tiny.start(tiny.make_model(), features, epochs=1, log_every=100))
@@ -157,7 +157,7 @@ def test_record_loss_is_the_mean_over_the_features_since_the_last_record(tiny: M
     assert due[-1].train_loss == pytest.approx(mean, abs=1e-9)
 
 
-def test_train_accuracy_counts_features_with_both_positions_right(tiny: ModuleType) -> None:
+def test_train_accuracy_counts_features_with_both_positions_right() -> None:
     """With the weights held still, the epoch's accuracy is that of the model on each feature alone."""
     loaded = tiny.make_model()
     features = tiny.make_features(loaded)
@@ -188,14 +188,14 @@ def test_span_loss_ignores_padding_on_either_side() -> None:
     assert num_correct.item() == 0
 
 
-def test_gradient_checkpointing_changes_no_loss(tiny: ModuleType) -> None:
+def test_gradient_checkpointing_changes_no_loss() -> None:
     plain = tiny.losses(*tiny.start(tiny.make_model(dropout=0.1)))
     saving = tiny.losses(*tiny.start(tiny.make_model(dropout=0.1), gradient_checkpointing=True))
     np.testing.assert_allclose(saving, plain, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("limit", [None, 1e6, 1e-3])
-def test_clipping_holds_the_norm_and_records_it_before(tiny: ModuleType, limit) -> None:
+def test_clipping_holds_the_norm_and_records_it_before(limit) -> None:
     """One step of plain gradient descent moves the weights by rate x norm, clipped or not."""
     loaded = tiny.make_model()
     before = torch.cat([value.flatten() for value in loaded.model.state_dict().values()]).clone()
@@ -211,13 +211,13 @@ def plain_descent(groups, lr=0.1):
     return torch.optim.SGD(groups, lr=lr)
 
 
-def test_no_features_is_said(tiny: ModuleType) -> None:
+def test_no_features_is_said() -> None:
     with pytest.raises(DataError, match=r"data\.train_size"):
         tiny.start(features=tiny.make_features(tiny.make_model(), 0), epochs=1)
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("CUDA out of memory.")])
-def test_out_of_memory_says_what_to_lower(tiny: ModuleType, monkeypatch, error) -> None:
+def test_out_of_memory_says_what_to_lower(monkeypatch, error) -> None:
     trainer, state = tiny.start()
     monkeypatch.setattr(state.setup.accelerator, "backward", lambda loss: (_ for _ in ()).throw(error))
     with pytest.raises(OutOfMemoryError, match=r"batches\.token_budget") as caught:
@@ -225,7 +225,7 @@ def test_out_of_memory_says_what_to_lower(tiny: ModuleType, monkeypatch, error) 
     assert caught.value.exit_code == 7
 
 
-def test_records_are_plain_numbers(tiny: ModuleType) -> None:
+def test_records_are_plain_numbers() -> None:
     record = tiny.train(*tiny.start(epochs=1))[0][0]
     assert isinstance(record, StepRecord)
     assert [type(getattr(record, name)) for name in ("step", "epoch", "loss", "learning_rate", "grad_norm")] == [

@@ -4,43 +4,18 @@ from __future__ import annotations
 
 import copy
 import functools
-from types import ModuleType
 
 import pytest
 import torch
 from transformers import (
     AutoModelForQuestionAnswering,
-    BertConfig,
-    DebertaV2Config,
-    DistilBertConfig,
-    ElectraConfig,
-    ModernBertConfig,
-    RobertaConfig,
 )
 
 from qaexp.errors import ConfigError
 from qaexp.model.layers import depths, freeze
 from qaexp.training.optim import Muon, make_optimizer, parameter_groups
-
-SIZES = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
-FAMILIES = {
-    "bert": BertConfig(**SIZES),
-    "distilbert": DistilBertConfig(vocab_size=50, dim=32, n_layers=3, n_heads=2, hidden_dim=64),
-    "roberta": RobertaConfig(**SIZES),
-    "electra": ElectraConfig(**SIZES, embedding_size=16),
-    "modernbert": ModernBertConfig(
-        **SIZES, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2
-    ),
-    "deberta": DebertaV2Config(
-        **SIZES,
-        relative_attention=True,
-        pos_att_type=["p2c", "c2p"],
-        position_buckets=8,
-        norm_rel_ebd="layer_norm",
-        position_biased_input=False,
-        type_vocab_size=0,
-    ),
-}
+from tests.fixtures import tiny_training as tiny
+from tests.fixtures.checkpoints import FAMILIES
 
 
 @pytest.fixture(params=list(FAMILIES))
@@ -100,7 +75,7 @@ def test_frozen_tensors_keep_their_bytes(model) -> None:
         assert torch.equal(parameter, before[name]) == (depth_of[name] > 1), name
 
 
-def test_trainer_keeps_frozen_tensors(tiny: ModuleType) -> None:
+def test_trainer_keeps_frozen_tensors() -> None:
     loaded = tiny.make_model(freeze_layers=1)
     before = {name: value.clone() for name, value in loaded.model.named_parameters()}
     trainer, state = tiny.start(loaded, max_steps=3)
@@ -109,7 +84,7 @@ def test_trainer_keeps_frozen_tensors(tiny: ModuleType) -> None:
     assert changed == {name for name in before if "layer.1." in name or "qa_outputs" in name}
 
 
-def test_layer_decay_reaches_the_optimizer_and_the_schedule(tiny: ModuleType) -> None:
+def test_layer_decay_reaches_the_optimizer_and_the_schedule() -> None:
     trainer, state = tiny.start(layer_decay=0.5, schedule=lambda horizon: lambda step: 0.1)
     records, _ = tiny.train(trainer, state)
     rates = sorted({group["lr"] for group in state.optimizer.param_groups}, reverse=True)
@@ -144,7 +119,7 @@ def test_muon_updates_as_its_two_parts_do() -> None:
     torch.testing.assert_close(vector, own_vector, rtol=0, atol=1e-6)
 
 
-def test_settings_that_an_optimizer_refuses_are_a_users_fault(tiny: ModuleType) -> None:
+def test_settings_that_an_optimizer_refuses_are_a_users_fault() -> None:
     model = tiny.make_model().model
     with pytest.raises(ConfigError, match="SGD refuses its settings"):
         make_optimizer(functools.partial(torch.optim.SGD, lr=1.0, nesterov=True, momentum=0), model, layer_decay=1.0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
 import pytest
 import torch
 
 from qaexp.errors import ConfigError
 from qaexp.training.loop import Trainer
 from qaexp.training.precision import choose_device, choose_precision, describe_device, make_accelerator
+from tests.fixtures import tiny_training as tiny
 
 CPU = torch.device("cpu")
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -38,7 +37,7 @@ def test_auto_is_fp32_on_a_cpu_and_fp16_is_refused_there() -> None:
         choose_precision("fp8", CPU)
 
 
-def test_a_second_run_gets_its_own_settings(tiny: ModuleType) -> None:
+def test_a_second_run_gets_its_own_settings() -> None:
     reference = tiny.losses(*tiny.start())
     rough = tiny.losses(*tiny.start(precision="bf16"))
     again = tiny.losses(*tiny.start())
@@ -54,7 +53,7 @@ def test_deterministic_is_switched_on_and_off() -> None:
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_deterministic_training_runs(tiny: ModuleType) -> None:
+def test_deterministic_training_runs() -> None:
     assert tiny.losses(*tiny.start(deterministic=True)) == tiny.losses(*tiny.start())
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-from types import ModuleType
 
 import pytest
 import torch
@@ -13,10 +12,11 @@ import torch
 from qaexp.errors import DivergedError
 from qaexp.training.records import EvaluationDue
 from qaexp.training.state import COUNTERS
+from tests.fixtures import tiny_training as tiny
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "adafactor", "muon"])
-def test_a_copied_state_continues_with_the_same_bytes(tiny: ModuleType, optimizer) -> None:
+def test_a_copied_state_continues_with_the_same_bytes(optimizer) -> None:
     """Stopped in the middle of epoch 1, at its end before and after the evaluation, and in epoch 2."""
 
     def begin(seed):
@@ -43,7 +43,7 @@ def test_a_copied_state_continues_with_the_same_bytes(tiny: ModuleType, optimize
         assert tiny.digest(other.model) == tiny.digest(state.model)
 
 
-def test_counters_are_json_and_all_numbers_of_the_state(tiny: ModuleType) -> None:
+def test_counters_are_json_and_all_numbers_of_the_state() -> None:
     trainer, state = tiny.start()
     tiny.train(trainer, state)
     counters = state.state_dict()["counters"]
@@ -53,7 +53,7 @@ def test_counters_are_json_and_all_numbers_of_the_state(tiny: ModuleType) -> Non
     assert plain == {*COUNTERS, "stored_step"}
 
 
-def test_snapshot_is_a_copy(tiny: ModuleType) -> None:
+def test_snapshot_is_a_copy() -> None:
     trainer, state = tiny.start()
     before, kept = tiny.digest(state.model), state.snapshot()
     tiny.train(trainer, state)
@@ -62,7 +62,7 @@ def test_snapshot_is_a_copy(tiny: ModuleType) -> None:
     assert tiny.digest(state.model) == before
 
 
-def test_padding_share_is_that_of_the_computed_tokens(tiny: ModuleType) -> None:
+def test_padding_share_is_that_of_the_computed_tokens() -> None:
     trainer, state = tiny.start(epochs=1)
     assert state.padding_share == 0.0
     tiny.train(trainer, state)
@@ -85,7 +85,7 @@ def poisoned(trainer, state, step):
 
 
 @pytest.mark.parametrize("log_every", [1, 3])
-def test_nan_is_named_by_its_step(tiny: ModuleType, log_every) -> None:
+def test_nan_is_named_by_its_step(log_every) -> None:
     trainer, state = tiny.start(log_every=log_every, optimizer=slow_descent)
     with pytest.raises(DivergedError, match=r"at step 4 of 10 .*learning rate 0\.00025") as caught:
         poisoned(trainer, state, 3)
@@ -100,21 +100,21 @@ def slow_descent(groups, lr=2.5e-4):
     return torch.optim.SGD(groups, lr=lr)
 
 
-def test_nan_never_reaches_an_evaluation(tiny: ModuleType) -> None:
+def test_nan_never_reaches_an_evaluation() -> None:
     trainer, state = tiny.start(log_every=1000, epochs=4)
     with pytest.raises(DivergedError, match=r"at step 6 of 20 "):
         poisoned(trainer, state, 5)
     assert state.evaluated_step == 5
 
 
-def test_a_gradient_that_is_not_finite_is_found_though_the_loss_is(tiny: ModuleType) -> None:
+def test_a_gradient_that_is_not_finite_is_found_though_the_loss_is() -> None:
     trainer, state = tiny.start()
     state.model.qa_outputs.weight.register_hook(lambda gradient: gradient * math.inf)
     with pytest.raises(DivergedError, match="at step 1 of 10"):
         tiny.train(trainer, state)
 
 
-def test_nan_in_one_micro_batch_of_a_step_is_found(tiny: ModuleType) -> None:
+def test_nan_in_one_micro_batch_of_a_step_is_found() -> None:
     """Accumulation cannot hide it."""
     trainer, state = tiny.start(plan=tiny.fixed_plan(2), gradient_accumulation_steps=4, log_every=100)
     calls = iter(range(100))
@@ -128,7 +128,7 @@ def spoil(output):
     return output
 
 
-def test_a_rate_that_is_far_too_high_is_named(tiny: ModuleType) -> None:
+def test_a_rate_that_is_far_too_high_is_named() -> None:
     trainer, state = tiny.start(optimizer=wild_descent, max_grad_norm=None)
     with pytest.raises(DivergedError, match=r"learning rate 1e\+30; lower optimizer\.lr"):
         tiny.train(trainer, state)

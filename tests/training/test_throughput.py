@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
 import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from qaexp.training.throughput import flops_per_token, gemm_rate, peak_memory_mib
+from tests.fixtures import tiny_training as tiny
 
 
-def test_flops_are_those_that_torch_counts(tiny: ModuleType) -> None:
+def test_flops_are_those_that_torch_counts() -> None:
     """Forward and backward of one feature; the counter sees matrix products, as the formula does."""
     model = tiny.make_model().model
     model.set_attn_implementation("eager")
@@ -24,7 +23,7 @@ def test_flops_are_those_that_torch_counts(tiny: ModuleType) -> None:
     assert flops_per_token(model, np.array([length])) * length == pytest.approx(expected, rel=1e-3)
 
 
-def test_attention_costs_by_the_square_of_each_length(tiny: ModuleType) -> None:
+def test_attention_costs_by_the_square_of_each_length() -> None:
     model = tiny.make_model().model
     weights = 6 * sum(p.numel() for name, p in model.named_parameters() if "embeddings" not in name and p.ndim > 1)
     expected = (12 * 2 * 32 * (100**2 + 20**2) + weights * 120) / 120

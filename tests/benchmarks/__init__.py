@@ -1,0 +1,1 @@
+"""Measurements against other implementations; tests hold qaexp against the same references."""
