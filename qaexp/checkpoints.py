@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from types import TracebackType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from qaexp.config.schema import ExperimentConfig
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError, DivergedError, Stopped
 from qaexp.results import Recorder
@@ -33,18 +29,35 @@ class Checkpoints:
 
     def __init__(
         self,
-        config: ExperimentConfig,
         run: Run,
         state: TrainState,
         selection: Selection,
         recorder: Recorder,
         clock: Clock,
+        examples: Sequence[Example],
     ) -> None:
-        """Take all that changes while a run trains, and the run that holds the checkpoints."""
-        self._keeps_best = config.trainer.keep == "best"
+        """Take all that changes while a run trains, the run that holds the checkpoints, and the training examples."""
         self._run, self._state, self._selection = run, state, selection
-        self._recorder, self._clock = recorder, clock
-        run.set_progress(total_steps=state.setup.total_steps)
+        self._recorder, self._clock, self._examples = recorder, clock, examples
+
+    def __enter__(self) -> Checkpoints:
+        """Go back to where the run's checkpoint stands.
+
+        Raises:
+            ConfigError: It does not fit the model or the optimizer (after `trainer.allow_drift`).
+        """
+        self._run.set_progress(total_steps=self._state.setup.total_steps)
+        self._restore()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Store the training when a signal stopped it; note what a step had read that was not finite."""
+        if isinstance(error, Stopped):
+            self.store()
+        if isinstance(error, DivergedError) and error.step is not None:
+            self._run.write_json(DIVERGED, self._batch(error))
 
     def store(self) -> None:
         """Commit a checkpoint of the training as it stands, unless this step has one.
@@ -57,7 +70,7 @@ class Checkpoints:
         if state.stored_step == state.step:
             return
         with deferred():
-            self._run.store(state.step, self._contents(), best_step=self._best_step())
+            self._run.store(state.step, self._contents(), best_step=self._selection.best_step)
             state.stored_step = state.step
 
     def _contents(self) -> dict[str, Content]:
@@ -81,15 +94,7 @@ class Checkpoints:
             **({BEST_FILE: tensor_file(best, {"format": "pt"})} if best is not None else {}),
         }
 
-    def _best_step(self) -> int | None:
-        return self._selection.best_step if self._keeps_best else None
-
-    def restore(self) -> None:
-        """Go back to where the run's checkpoint stands; do nothing where it has none.
-
-        Raises:
-            ConfigError: It does not fit the model or the optimizer (after `trainer.allow_drift`).
-        """
+    def _restore(self) -> None:
         checkpoint = self._run.checkpoint
         folder = agreed_object(checkpoint.path if checkpoint else None)
         if folder is None:
@@ -110,26 +115,12 @@ class Checkpoints:
         metrics = self._run.directory / METRICS
         self._recorder.resume(read_json_lines(metrics).rows if metrics.exists() else [], tree["history"])
 
-    @contextmanager
-    def guarded(self, examples: Sequence[Example], example_index: NDArray[np.integer[Any]]) -> Iterator[None]:
-        """Store the training when a signal stops the body; note what a step had read that was not finite.
-
-        Args:
-            examples: The training examples.
-            example_index: For each training feature, the place of its example.
-        """
-        try:
-            yield
-        except Stopped:
-            self.store()
-            raise
-        except DivergedError as error:
-            if error.step is not None:
-                ids = [examples[int(example_index[feature])].id for feature in error.features]
-                self._run.write_json(DIVERGED, _batch(error, ids))
-            raise
-
-
-def _batch(error: DivergedError, ids: Sequence[str]) -> Mapping[str, Any]:
-    """The content of diverged.json: what the step had read, so that it can be looked at and taken again."""
-    return {"step": error.step, "epoch": error.epoch, "example_ids": list(ids), "features": list(error.features)}
+    def _batch(self, error: DivergedError) -> Mapping[str, Any]:
+        """The content of diverged.json: what the step had read, so that it can be looked at and taken again."""
+        examples = self._state.setup.feed.features.example_index[list(error.features)]
+        return {
+            "step": error.step,
+            "epoch": error.epoch,
+            "example_ids": [self._examples[int(example)].id for example in examples],
+            "features": list(error.features),
+        }
