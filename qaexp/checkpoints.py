@@ -77,6 +77,9 @@ class Checkpoints:
         """The files of a checkpoint by name."""
         found = self._state.state_dict()
         weights = found.pop("model")
+        if self._state.is_finished or self._selection.is_over:
+            # Two thirds of the bytes, and nothing will be trained any more.
+            found["optimizer"] = None
         tensors, tree = split_tree(
             {
                 "training": found,
@@ -109,6 +112,11 @@ class Checkpoints:
             raise ConfigError(
                 f"{folder}: does not fit this model and optimizer ({problem}); take another name="
             ) from error
+        if tree["training"]["optimizer"] is None and not (self._state.is_finished or self._selection.is_over):
+            raise ConfigError(
+                f"{folder}: is that of a training that had ended, without the optimizer's state, so that no step can "
+                "follow; take another name= with model.checkpoint=<run>/model"
+            )
         self._run.go_back(tree["history"])
         self._clock.train_seconds, self._clock.eval_seconds = tree["seconds"]["train"], tree["seconds"]["eval"]
         self._run.add_elapsed(tree["elapsed_seconds"])
