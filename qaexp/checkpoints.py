@@ -65,10 +65,12 @@ class Checkpoints:
         Raises:
             StorageError: It cannot be written; the one before it still stands.
             ConfigError: The optimizer keeps something that cannot be stored.
+            DivergedError: The training is not finite; it is never stored.
         """
         state = self._state
         if state.stored_step == state.step:
             return
+        state.read_sums()
         with deferred():
             self._run.store(state.step, self._contents(), best_step=self._selection.best_step)
             state.stored_step = state.step

@@ -150,7 +150,6 @@ class Trainer:
                 yield self._pause(state)
                 state.evaluated()
             if self._is_checkpoint_due(state):
-                state.read_sums()
                 yield CheckpointDue(state.step)
                 state.stored_step = state.step
             if state.is_finished:
