@@ -16,6 +16,10 @@ COMMANDS = {
     "rescore": "decode a run's stored logits again, without the model",
     "answer": "answer questions with a run's model",
     "plot": "draw a run's plots and report again from its files",
+    "status": "where runs stand: state, progress, last error",
+    "resume": "go on with a run from its folder alone",
+    "verify": "is every byte of a run what was written?",
+    "reproduce": "run a run again, and name the first step that differs",
 }
 
 

@@ -144,6 +144,7 @@ def _train_composed(composed: Any, command_line: Sequence[str], swept: Sequence[
     from hydra.types import RunMode
     from omegaconf import OmegaConf
 
+    from qaexp.commands.shown import show_run
     from qaexp.config.compose import to_config
     from qaexp.experiment import run_experiment
 
@@ -168,7 +169,7 @@ def _train_composed(composed: Any, command_line: Sequence[str], swept: Sequence[
         # Hydra makes the folder beforehand; a run that was refused leaves none behind.
         with suppress(OSError):
             made_by_hydra.rmdir()
-    _show(directory, summary)
+    show_run(directory, summary)
 
 
 def _redact(file: Path, command_line: Sequence[str]) -> None:
@@ -189,21 +190,3 @@ def job_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
     """
     words = [word for word in overrides if word.partition("=")[0].lstrip("+") in swept]
     return re.sub(r"[^\w.,=+-]", "_", ",".join(words))[:_LONGEST_JOB_NAME] or "job"
-
-
-def _show(directory: Path, summary: dict[str, Any]) -> None:
-    """Print the table at the end of a run; of several processes only the main one does."""
-    from rich.text import Text
-
-    from qaexp.reporting.console import RunConsole
-    from qaexp.reporting.tables import summary_table
-    from qaexp.runs.collect import read_run
-    from qaexp.runs.directory import PROFILE_TABLE
-    from qaexp.training.processes import is_main_process
-
-    if is_main_process():
-        console = RunConsole()
-        console.print(summary_table(summary, read_run(directory).flags, directory))
-        profile = directory / PROFILE_TABLE
-        if profile.is_file():
-            console.print(Text(profile.read_text("utf-8")))

@@ -97,7 +97,7 @@ class RunFiles:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What was found under some paths: completed runs, and each folder that is none with its reason."""
+    """What was found under some paths: runs, and each folder that is none with its reason."""
 
     runs: list[RunFiles] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
@@ -123,9 +123,14 @@ def read_run(directory: Path) -> RunFiles:
     return RunFiles(directory, config, run, summary)
 
 
-def collect(*paths: Path | str) -> Collection:
-    """Look for completed runs in run directories, sweep directories and folders of them; never raises."""
-    found = [_collect_from(Path(path), MAX_DEPTH) for path in paths]
+def collect(*paths: Path | str, completed_only: bool = True) -> Collection:
+    """Look for runs in run directories, sweep directories and folders of them; never raises.
+
+    Args:
+        *paths: Where to look.
+        completed_only: Skip runs without summary.json, with their state as the reason.
+    """
+    found = [_collect_from(Path(path), MAX_DEPTH, completed_only) for path in paths]
     return _joined(found)
 
 
@@ -137,26 +142,26 @@ def load_run_files(*paths: Path | str) -> list[RunFiles]:
     return found.runs
 
 
-def _collect_from(path: Path, depth: int) -> Collection:
+def _collect_from(path: Path, depth: int, completed_only: bool) -> Collection:
     try:
         if _is_run(path):
-            return _collect_run(path)
+            return _collect_run(path, completed_only)
         children, links = _folders(path) if depth > 0 else ([], [])
     except OSError as error:
         return Collection(skipped=[(path, error.strerror or str(error))])
-    found = _joined([_collect_from(child, depth - 1) for child in children])
+    found = _joined([_collect_from(child, depth - 1, completed_only) for child in children])
     if all(reason == _NO_RUN for _, reason in found.skipped) and not found.runs:
         return Collection(skipped=[(path, _NO_RUN)])
     found.skipped.extend((link, "a link, which is not followed") for link in links)
     return found
 
 
-def _collect_run(path: Path) -> Collection:
+def _collect_run(path: Path, completed_only: bool) -> Collection:
     try:
         run = read_run(path)
     except QaexpError as error:
         return Collection(skipped=[(path, str(error))])
-    if run.summary is None:
+    if run.summary is None and completed_only:
         return Collection(skipped=[(path, f"not completed: its state is {run.run.get('state')!r}")])
     return Collection(runs=[run])
 

@@ -73,7 +73,7 @@ def check_heartbeat(directory: Path, record: Mapping[str, Any], now: datetime, *
     """
     if record.get("state") != "running" or _is_here(record) or steal:
         return
-    if _age_seconds(record.get("heartbeat"), now) < STALE_SECONDS:
+    if age_seconds(record.get("heartbeat"), now) < STALE_SECONDS:
         raise _busy(directory, record)
 
 
@@ -120,7 +120,7 @@ def _wait_for_owner(descriptor: int) -> dict[str, Any]:
     while True:
         with suppress(ValueError):
             owner = json.loads(os.pread(descriptor, 4096, 0))
-            if isinstance(owner, dict) and (not _is_here(owner) or _is_alive(owner.get("pid"))):
+            if isinstance(owner, dict) and (not _is_here(owner) or _is_process(owner.get("pid"))):
                 return owner
         if time.monotonic() > deadline:
             return {}
@@ -134,7 +134,7 @@ def _is_here(owner: Mapping[str, Any]) -> bool:
     return same_kernel or bool(owner.get("host") == here["host"])
 
 
-def _age_seconds(heartbeat: Any, now: datetime) -> float:
+def age_seconds(heartbeat: Any, now: datetime) -> float:
     """Return the distance from a time stamp in either direction, as clocks differ; what is none is infinitely old."""
     try:
         return abs((now - datetime.fromisoformat(heartbeat)).total_seconds())
@@ -142,7 +142,19 @@ def _age_seconds(heartbeat: Any, now: datetime) -> float:
         return math.inf
 
 
-def _is_alive(pid: Any) -> bool:
+def is_alive(record: Mapping[str, Any], now: datetime) -> bool:
+    """Say whether the process of a run.json still lives, as far as that can be told without its lock.
+
+    Args:
+        record: What run.json holds.
+        now: The time now, with its zone.
+    """
+    if _is_here(record):
+        return record.get("boot_id") == this_process()["boot_id"] and _is_process(record.get("pid"))
+    return age_seconds(record.get("heartbeat"), now) < STALE_SECONDS
+
+
+def _is_process(pid: Any) -> bool:
     try:
         os.kill(pid, 0)
     except PermissionError:

@@ -62,6 +62,7 @@ class RunRecord:
             "checkpoint_step": resumed_step,
             "total_steps": previous.get("total_steps"),
             "micro_batch_parts": 1,
+            "summary_sha256": None,
             "drift": [*previous.get("drift", []), *drift] if resumed_step is not None else [],
             "flags": [],
         }
@@ -86,9 +87,9 @@ class RunRecord:
         if name not in (flag["name"] for flag in flags):
             self.update(flags=[*flags, {"name": name, "step": step, "advice": advice}])
 
-    def end(self, state: str, error: dict[str, str] | None = None) -> None:
-        """Write the last state of this attempt."""
-        self.update(state=state, ended=timestamp(), error=error)
+    def end(self, state: str, error: dict[str, str] | None = None, summary_sha256: str | None = None) -> None:
+        """Write the last state of this attempt, and the sha256 of the summary.json that follows."""
+        self.update(state=state, ended=timestamp(), error=error, summary_sha256=summary_sha256)
 
 
 def timestamp() -> str:

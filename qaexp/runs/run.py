@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from qaexp.runs.files import (
     write_rows,
     write_text,
 )
+from qaexp.runs.formats import json_text
 from qaexp.runs.identity import Identity
 from qaexp.runs.lock import check_heartbeat, heartbeat, hold, utc_now
 from qaexp.runs.log import LOGGER, RunLogHandler, open_logs
@@ -243,9 +245,10 @@ class Run:
         if self._record is None:
             return ordered
         self.write_json(layout.MANIFEST, describe_files(self.directory))
-        self._record.end("completed")
         ordered["manifest_sha256"] = sha256_of(self.directory / layout.MANIFEST)
-        self.write_json(layout.SUMMARY, ordered)
+        text = json_text(ordered)
+        self._record.end("completed", summary_sha256=hashlib.sha256(text.encode()).hexdigest())
+        write_text(self.directory / layout.SUMMARY, text)
         self._is_complete = True
         if not keep_checkpoints:
             remove(self.directory / layout.CHECKPOINTS)

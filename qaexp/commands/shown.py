@@ -1,0 +1,24 @@
+"""What the terminal shows at the end of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def show_run(directory: Path, summary: dict[str, Any]) -> None:
+    """Print the table at the end of a run; of several processes only the main one does."""
+    from rich.text import Text
+
+    from qaexp.reporting.console import RunConsole
+    from qaexp.reporting.tables import summary_table
+    from qaexp.runs.collect import read_run
+    from qaexp.runs.directory import PROFILE_TABLE
+    from qaexp.training.processes import is_main_process
+
+    if is_main_process():
+        console = RunConsole()
+        console.print(summary_table(summary, read_run(directory).flags, directory))
+        profile = directory / PROFILE_TABLE
+        if profile.is_file():
+            console.print(Text(profile.read_text("utf-8")))

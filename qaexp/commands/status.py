@@ -1,0 +1,89 @@
+"""`qaexp status`: where runs stand, those that run elsewhere and those that were killed among them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from qaexp.commands.arguments import CommandParser
+from qaexp.runs.lock import utc_now
+from qaexp.runs.progress import Progress, is_resumable, progress_of
+
+_COLUMNS = ("run", "state", "stage", "step", "epoch", "loss", "f1", "checkpoint", "attempt", "note")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print a row a run; nothing is written.
+
+    Args:
+        argv: Run directories, sweep directories, or folders of them.
+
+    Returns:
+        0.
+    """
+    parser = CommandParser("status", "Show where runs stand: state, stage, progress, last error.")
+    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="runs, sweeps, or folders of them")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    arguments = parser.parse_args(list(argv))
+    runs, skipped = progress_of(arguments.paths, utc_now())
+    if arguments.json:
+        rows = [{**asdict(run), "path": str(run.path), "is_resumable": is_resumable(run)} for run in runs]
+        told = [{"path": str(path), "reason": reason} for path, reason in skipped]
+        print(json.dumps({"runs": rows, "skipped": told}, indent=1))
+    else:
+        _print_table(runs, skipped)
+    return 0
+
+
+def _print_table(runs: Sequence[Progress], skipped: Sequence[tuple[Path, str]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from qaexp.reporting.console import RunConsole
+    from qaexp.runs.formats import visible
+
+    console = RunConsole()
+    if not console.is_terminal:
+        # A pipe has no width: a table would be cut off.
+        console.width = 10_000
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for column in _COLUMNS:
+        table.add_column(
+            column, no_wrap=column != "note", justify="right" if column in ("step", "loss", "f1") else "left"
+        )
+    for run in runs:
+        table.add_row(*(Text(visible(cell)) for cell in _cells(run)))
+    if runs:
+        console.print(table)
+    for path, reason in skipped:
+        console.print(Text(visible(f"{path}: skipped: {reason}")))
+
+
+def _cells(run: Progress) -> tuple[str, ...]:
+    def shown(value: float | None, digits: int = 1) -> str:
+        return "-" if value is None else f"{value:.{digits}f}"
+
+    total = f"/{run.total_steps}" if run.total_steps else ""
+    return (
+        str(run.path),
+        run.state,
+        run.stage or "-",
+        f"{0 if run.step is None else run.step}{total}",
+        "-" if run.epoch is None else str(run.epoch),
+        shown(run.loss, 3),
+        shown(run.f1),
+        "-" if run.checkpoint_step is None else f"step {run.checkpoint_step}",
+        str(run.attempt or "-"),
+        _note(run),
+    )
+
+
+def _note(run: Progress) -> str:
+    if run.state == "running":
+        return f"last sign of life {run.age_seconds:.0f} s ago" if run.age_seconds is not None else ""
+    if is_resumable(run):
+        place = "starts over" if run.checkpoint_step is None else f"goes on after step {run.checkpoint_step}"
+        return f"qaexp resume {run.path} {place}" + (f"; {run.error}" if run.error else "")
+    return run.error or ""

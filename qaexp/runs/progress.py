@@ -1,0 +1,102 @@
+"""Where runs stand, read from their directories while they run, after they ended, or after they were killed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from qaexp.errors import QaexpError
+from qaexp.runs import directory as layout
+from qaexp.runs.checkpoint import find_checkpoints
+from qaexp.runs.collect import RunFiles, collect
+from qaexp.runs.lock import age_seconds, is_alive
+
+KILLED = "killed"
+"""The state that no process could write: run.json says `running`, and the process is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where one run stands.
+
+    Attributes:
+        path: The run directory.
+        state: That of run.json, or `killed`.
+        stage: The stage in progress, or the last one.
+        step: The last step recorded.
+        total_steps: Steps of the whole training; None before it is known.
+        epoch: The epoch of that step.
+        loss: Its loss.
+        f1: Dev f1 of the latest evaluation, in percent.
+        checkpoint_step: The step of the newest checkpoint; None without one.
+        attempt: 1 at the first start.
+        age_seconds: Since the last sign of life; None for a run that ended.
+        error: The first line of the last error.
+    """
+
+    path: Path
+    state: str
+    stage: str | None
+    step: int | None
+    total_steps: int | None
+    epoch: int | None
+    loss: float | None
+    f1: float | None
+    checkpoint_step: int | None
+    attempt: int | None
+    age_seconds: float | None
+    error: str | None
+
+
+def progress_of(paths: list[Path], now: datetime) -> tuple[list[Progress], list[tuple[Path, str]]]:
+    """Return where the runs under some paths stand, and what is no run, with its reason; never raises.
+
+    Args:
+        paths: Run directories, sweep directories, or folders of them.
+        now: The time now, with its zone.
+    """
+    found = collect(*paths, completed_only=False)
+    told: list[Progress] = []
+    skipped = list(found.skipped)
+    for run in found.runs:
+        try:
+            told.append(_progress(run, now))
+        except (QaexpError, OSError, TypeError, ValueError, AttributeError) as error:
+            skipped.append((run.path, str(error)))
+    return told, skipped
+
+
+def _progress(run: RunFiles, now: datetime) -> Progress:
+    record = run.run
+    steps, history = run.steps().rows, run.history()
+    last = steps[-1] if steps else {}
+    checkpoints = find_checkpoints(run.path)
+    state = str(record.get("state"))
+    error = record.get("error")
+    return Progress(
+        path=run.path,
+        state=KILLED if state == "running" and not is_alive(record, now) else state,
+        stage=record.get("stage"),
+        step=last.get("step"),
+        total_steps=record.get("total_steps"),
+        epoch=last.get("epoch"),
+        loss=last.get("loss"),
+        f1=history[-1].get("f1") if history else None,
+        checkpoint_step=int(checkpoints[0].name.removeprefix("step-")) if checkpoints else None,
+        attempt=record.get("attempt"),
+        age_seconds=age_seconds(record.get("heartbeat"), now) if state == "running" else None,
+        error=_first_line(error),
+    )
+
+
+def _first_line(error: Any) -> str | None:
+    if not isinstance(error, dict) or not error.get("message"):
+        return None
+    return str(error["message"]).splitlines()[0]
+
+
+def is_resumable(progress: Progress) -> bool:
+    """Will the same command go on with this run, rather than find it completed or at work?"""
+    return progress.state in (KILLED, *(state for state in layout.STATES if state not in ("running", "completed")))
