@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from qaexp.config.open_nodes import open_problems
-from qaexp.config.positions import checkpoint_folder, position_limit
+from qaexp.config.positions import checkpoint_folder, length_problem, position_limit
 from qaexp.config.ranges import number_problems
 from qaexp.config.schema import ExperimentConfig
 
@@ -114,12 +114,9 @@ def _feature_problems(config: ExperimentConfig) -> Iterator[str]:
             f"decoding.max_answer_length={config.decoding.max_answer_length} is more than "
             f"features.max_length={longest}; lower it to at most {longest}"
         )
-    limit = _checkpoint_limit(config.model.checkpoint)
-    if limit is not None and longest > limit:
-        yield (
-            f"features.max_length={longest} is more than the {limit} positions of "
-            f"model.checkpoint={config.model.checkpoint}; lower it to at most {limit}"
-        )
+    checkpoint = config.model.checkpoint
+    if (problem := length_problem(longest, _checkpoint_limit(checkpoint), checkpoint)) is not None:
+        yield problem
 
 
 def _batch_problems(config: ExperimentConfig) -> Iterator[str]:
