@@ -156,6 +156,9 @@ class Checkpoint:
         import torch
 
         path, name = self.folder.path, self.checkpoint
+        if self.folder.kind == "hub":
+            # What was said when the folder was looked for came before the run had a log.
+            LOG.info("%s: commit %s of the hub, read from %s", name, self.folder.commit, path)
         tokenizer, config = self.tokenizer(), open_config(path, name)
         set_dropout(config, hidden=self.hidden_dropout, attention=self.attention_dropout)
         weights_sha256 = self.weights_sha256
