@@ -6,7 +6,6 @@ import copy
 import gzip
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -324,35 +323,3 @@ def test_versions(files: Files) -> None:
     files.refused(document(plausible, question()), says=("is_impossible",))
     report = files.run(document({**question(), "is_impossible": True}, unanswerable()), "data.on_bad=skip")
     assert '"num_skipped": 1' in counts(report)
-
-
-@pytest.mark.fault("D13")
-def test_other_questions(files: Files) -> None:
-    qaexp = files.qaexp
-    files.run(document(question(), unanswerable(), question("q3")))
-    run = files.directory
-    predictions, logits = (run / "predictions.jsonl").read_bytes(), (run / "logits.safetensors").read_bytes()
-    lines = predictions.splitlines(keepends=True)
-
-    def spoil(name: str, data: bytes, check: Callable[[], None]) -> None:
-        whole = (run / name).read_bytes()
-        (run / name).write_bytes(data)
-        check()
-        (run / name).write_bytes(whole)
-
-    def refused() -> None:
-        done = qaexp.call("rescore", str(run))
-        assert done.code in (3, 6, 8), done.err
-        assert done.out == ""
-
-    extra = lines[0].replace(b'"q1"', b'"q9"')
-    for data in (b"".join(lines[1:]), b"".join([*lines, extra]), b"", b"".join([lines[0], *lines[:2]])):
-        spoil("predictions.jsonl", data, refused)
-    from safetensors.numpy import load, save
-
-    tensors = load(logits)
-    for name in ("start_logits", "end_logits"):
-        spoil("logits.safetensors", save({**tensors, name: np.full_like(tensors[name], np.nan)}), refused)
-        spoil("logits.safetensors", save({**tensors, name: tensors[name][:-1]}), refused)
-    spoil("logits.safetensors", logits[: len(logits) // 2], refused)
-    assert qaexp.call("rescore", str(run)).code == 0

@@ -96,6 +96,8 @@ def read_back(qaexp: Any, canary: Path) -> None:
         (run / name).write_text(json.dumps({**content, **hidden, "evil": hidden}))
     (run / ".hydra" / "config.yaml").write_text(f"_target_: pathlib.Path.touch\nself: {canary}\n")
     assert qaexp.tiny.call(qaexp.folder, "plot", str(run)).code == 0
+    qaexp.refused(8, "rescore", str(run), last=("config.json", "train again"))
+    qaexp.tiny.sign(run)
     assert qaexp.call("rescore", str(run)).code == 0
     answered = qaexp.call("answer", str(run), "-q", "Who?", "-c", "It was Anna.")
     assert answered.code == 0, answered.err
