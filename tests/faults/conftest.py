@@ -75,6 +75,12 @@ def tiny_run() -> ModuleType:
     return load("tiny_run")
 
 
+@pytest.fixture(scope="session")
+def own_tokenizers() -> ModuleType:
+    """The module of tokenizers of every family."""
+    return load("own_tokenizers")
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Refuse and note every connection that leaves the machine, and every look-up of a name."""
