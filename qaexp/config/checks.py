@@ -94,7 +94,7 @@ def _data_problems(config: ExperimentConfig) -> Iterator[str]:
                 yield f"data.{name}={files[name]} has no effect with data.source={data.source}; choose data=json"
     for number, probe in enumerate(config.probes):
         if not probe.question.strip():
-            yield f"probes[{number}].question is empty"
+            yield f"probes[{number}].question is empty; write a question, or leave the probe out"
 
 
 def _model_problems(config: ExperimentConfig) -> Iterator[str]:

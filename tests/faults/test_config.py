@@ -86,43 +86,63 @@ def one_edit(word: str, draw: random.Random) -> str:
 
 # --- C2 ---------------------------------------------------------------------------------------------------------------
 
+NO_NUMBERS = ["nan", "inf", "-inf", ".nan", "1e400", "abc", "''", "true", "[1,2]", "{a: 1}"]
+NO_COUNTS = ["1.5", "1e9", "10%", *NO_NUMBERS]
+NO_SEEDS = ["-1", str(2**32), str(2**64), str(10**30), "null", *NO_COUNTS]
+NO_SIZES = ["0", "-1", "-0.5", "1.7", "10%", "110%", "1.0000001", *NO_NUMBERS]
+NO_SHARES = ["2.0", "1.0001", "-0.1", "-1e-9", "10%", *NO_NUMBERS]
+NO_DROPOUTS = ["1", "1.0", "1.5", "-0.1", "10%", *NO_NUMBERS]
+
+# Every value that a key cannot have, for every key that such a value is given to.
 BAD_VALUES = {
-    "optimizer.lr": ["-1", "nan", "inf", ".nan", "abc", "null", "1e400", "true", "[1,2]", "{a: 1}", "''"],
-    "optimizer.weight_decay": ["-1", "nan", "abc"],
-    "optimizer.betas": ["[0.9,2.0]", "[0.9]", "abc", "null", "[a,b]", "[-0.1,0.9]"],
+    "optimizer.lr": ["-1", "null", "1e309", "101", "'1e-4x'", *NO_NUMBERS],
+    "optimizer.weight_decay": ["-1", "101", "null", *NO_NUMBERS],
+    "optimizer.betas": ["[0.9,2.0]", "[0.9]", "abc", "null", "[a,b]", "[-0.1,0.9]", "[nan,0.9]", "[0.9,1]"],
+    "optimizer.eps": ["-1", "2", *NO_NUMBERS[:6]],
     "optimizer.fused": ["maybe", "3"],
-    "trainer.epochs": ["-3", "1.5", "1e9", "1000000000", "null", "abc", "true"],
-    "trainer.max_steps": ["0", "-1", "1.5"],
-    "trainer.gradient_accumulation_steps": ["0", "-1", "2.5"],
-    "trainer.max_grad_norm": ["0", "-1", "nan"],
-    "trainer.layer_decay": ["0", "2", "nan"],
-    "trainer.log_every": ["0"],
-    "trainer.eval_every": ["0"],
-    "trainer.device": ["gpu", "cuda:x", "''", "cpu:1"],
-    "trainer.precision": ["fp8", "32"],
-    "trainer.keep": ["first", "true"],
+    "trainer.epochs": ["-3", "1000000000", str(10**30), "null", *NO_COUNTS],
+    "trainer.max_steps": ["0", "-1", *NO_COUNTS],
+    "trainer.gradient_accumulation_steps": ["0", "-1", "2.5", "null", *NO_COUNTS],
+    "trainer.max_grad_norm": ["0", "-1", *NO_NUMBERS],
+    "trainer.layer_decay": ["0", "2", "-0.1", "null", *NO_NUMBERS],
+    "trainer.log_every": ["0", "-1", "null", *NO_COUNTS],
+    "trainer.eval_every": ["0", "-1", *NO_COUNTS],
+    "trainer.early_stopping_patience": ["0", "-1", *NO_COUNTS],
+    "trainer.profile_steps": ["0", "-1", "1001", *NO_COUNTS],
+    "trainer.device": ["gpu", "cuda:x", "''", "cpu:1", "null"],
+    "trainer.precision": ["fp8", "32", "''"],
+    "trainer.keep": ["first", "true", "''"],
     "trainer.compile": ["maybe", "3"],
-    "batches.batch_size": ["0", "-1", "1.5"],
-    "batches.token_budget": ["0", "abc"],
-    "schedule.warmup_ratio": ["2.0", "-0.1", "nan", "abc"],
-    "schedule.total_epochs": ["0", "-1"],
-    "model.hidden_dropout": ["1.5", "-0.1", "nan", "1"],
-    "model.attention_dropout": ["1.0"],
-    "model.freeze_layers": ["-1"],
+    "batches.batch_size": ["0", "-1", *NO_COUNTS],
+    "batches.token_budget": ["0", "-1", *NO_COUNTS],
+    "schedule.warmup_ratio": NO_SHARES,
+    "schedule.warmup_steps": ["-1", "1.5", str(10**30), *NO_NUMBERS],
+    "schedule.total_epochs": ["0", "-1", "1e9", *NO_NUMBERS],
+    "model.hidden_dropout": NO_DROPOUTS,
+    "model.attention_dropout": NO_DROPOUTS,
+    "model.freeze_layers": ["-1", "null", *NO_COUNTS],
     "model.checkpoint": ["''", "null", "' '"],
-    "seed": ["-1", str(2**32), str(2**64), str(10**30), "1.5", "true", "null"],
-    "seeds.order": ["-2", "x"],
-    "threads": ["0", "100000"],
-    "data.train_size": ["0", "-1", "1.7", "10%", "110%", "true", "nan", "inf"],
-    "data.dev_size": ["0", "-0.5"],
-    "data.source": ["web"],
-    "data.on_bad": ["ignore"],
-    "features.max_length": ["4", "0", "384.0", "1e3", "null"],
-    "features.doc_stride": ["-1", "99999", "null"],
-    "decoding.n_best_size": ["0", "1001", "true"],
-    "decoding.max_answer_length": ["0", "99999"],
+    "seed": NO_SEEDS,
+    # Turned round: a seed that follows a bad `seed` is not named again.
+    **{f"seeds.{name}": NO_SEEDS[::-1] for name in ("subset", "init", "order", "dropout", "dev")},
+    "threads": ["0", "-1", "100000", *NO_COUNTS],
+    "data.train_size": NO_SIZES,
+    "data.dev_size": NO_SIZES,
+    "data.source": ["web", "null"],
+    "data.subset": ["randm", "10", "null"],
+    "data.on_bad": ["ignore", "true"],
+    "features.max_length": ["4", "0", "-1", "384.0", "1e3", str(10**30), "null", *NO_COUNTS],
+    "features.doc_stride": ["-1", "99999", str(10**30), "null", *NO_COUNTS],
+    "decoding.n_best_size": ["0", "1001", "-1", "null", *NO_COUNTS],
+    "decoding.max_answer_length": ["0", "99999", "-1", "null", *NO_COUNTS],
     "probes": ["abc", "null", "[{question: a}]", "[{question: a, context: b, c: d}]", "[{question: ' ', context: b}]"],
     "name": ["true"],
+}
+# Keys that not every optimizer has.
+OTHER_OPTIMIZERS = {
+    "sgd": {"optimizer.lr": NO_NUMBERS, "optimizer.momentum": ["-1", "1.1", "null", *NO_NUMBERS]},
+    "muon": {"optimizer.lr": NO_NUMBERS, "optimizer.ns_steps": ["0", "2.5", "101", *NO_NUMBERS]},
+    "adafactor": {"optimizer.lr": NO_NUMBERS, "optimizer.d": ["nan", "inf"], "optimizer.beta2_decay": ["nan", "-inf"]},
 }
 
 
@@ -135,23 +155,61 @@ def test_ranges_and_types(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         for stage in ("data.pipeline.DataPipeline._read", "model.checkpoint.Checkpoint.load"):
             patch.setattr(f"qaexp.{stage}", opened)
-        for number in range(max(map(len, BAD_VALUES.values()))):
-            values = {key: values[number % len(values)] for key, values in BAD_VALUES.items()}
-            done = qaexp.refused(2, "train", *(f"{key}={value}" for key, value in values.items()))
-            told = {word for line in done.err.splitlines() for word in re.split(r"[=: \[]", line)}
-            assert [key for key in values if key not in told] == [], done.err
-            for key, value in values.items() if THOROUGH else ():
-                qaexp.refused(2, "train", *qaexp.tiny.DEMO, f"{key}={value}", says=(f"qaexp train: {key}",))
+        check_bad_values(qaexp, BAD_VALUES)
+        for name, values in OTHER_OPTIMIZERS.items():
+            check_bad_values(qaexp, values, f"optimizer={name}")
         assert list(qaexp.folder.iterdir()) == []
-    words = ("data.train_size=1000000000", "data.dev_size=1000000000")
-    done = qaexp.refused(2, "train", "name=big", *qaexp.tiny.DEMO, *words)
-    sizes = [len(read_squad_file(demo_file(split)).examples) for split in ("train", "dev")]
-    for line, size in zip(done.err.splitlines(), sizes, strict=True):
-        assert f"take at most {size}" in line
-    run = qaexp.train("name=zero", *qaexp.tiny.DEMO, "trainer.epochs=0")
-    summary = qaexp.tiny.read_json(run / "summary.json")
-    assert summary["num_steps"] == 0
-    assert summary["f1"] is not None
+    check_sizes(qaexp)
+    check_meanings(qaexp)
+
+
+def check_bad_values(qaexp: Any, table: dict[str, list[str]], *choices: str) -> None:
+    """All at once: in each round every key has its next bad value; thoroughly each value alone as well."""
+    for number in range(max(map(len, table.values()))):
+        values = {key: values[number % len(values)] for key, values in table.items()}
+        done = qaexp.refused(2, "train", *choices, *(f"{key}={value}" for key, value in values.items()))
+        told = {word for line in done.err.splitlines() for word in re.split(r"[=: \[]", line)}
+        assert [f"{key}={value}" for key, value in values.items() if key not in told] == [], done.err
+    for key, values in table.items() if THOROUGH else ():
+        for value in values:
+            words = (*qaexp.tiny.DEMO, *choices, f"{key}={value}")
+            done = qaexp.refused(2, "train", *words, says=(f"qaexp train: {key}",))
+
+
+def check_sizes(qaexp: Any) -> None:
+    """More examples than there are: both splits are named, with how many there are."""
+    for number, size in enumerate(("1000000000", "1e9", str(10**30), "100000.0")):
+        words = (f"data.train_size={size}", f"data.dev_size={size}")
+        done = qaexp.refused(2, "train", f"name=big{number}", *qaexp.tiny.DEMO, *words)
+        sizes = [len(read_squad_file(demo_file(split)).examples) for split in ("train", "dev")]
+        keys = ("data.train_size", "data.dev_size")
+        for line, key, available in zip(done.err.splitlines(), keys, sizes, strict=True):
+            assert key in line
+            assert f"take at most {available}" in line
+    answerable = sum(not example.is_impossible for example in read_squad_file(demo_file("train")).examples)
+    words = ("data.subset=answerable", f"data.train_size={answerable + 1}")
+    parts = (f"data.train_size is {answerable + 1}", f"{answerable} answerable examples", f"take at most {answerable}")
+    qaexp.refused(2, "train", "name=answerable", *qaexp.tiny.DEMO, *words, last=parts)
+
+
+def check_meanings(qaexp: Any) -> None:
+    """Values at the border that are legal, and what they mean."""
+
+    def train(name: str, *words: str) -> tuple[Path, dict[str, Any]]:
+        run = qaexp.train(f"name={name}", *qaexp.tiny.DEMO, *words)
+        return run, qaexp.tiny.read_json(run / "summary.json")
+
+    run, zero = train("zero", "trainer.epochs=0", "data.train_size=0.5", "data.dev_size=1", "seed=4294967295")
+    assert (zero["num_steps"], zero["train_loss"], zero["kept_epoch"]) == (0, None, 0)
+    assert zero["f1"] is not None
+    assert (zero["num_train_examples"], zero["num_dev_examples"]) == (1545, 1)
+    assert not (run / "metrics.jsonl").exists()
+    assert len((run / "history.csv").read_text().splitlines()) == 2
+    run, still = train("still", "trainer.epochs=1", "optimizer.lr=0", "model.hidden_dropout=0", "data.train_size=24.0")
+    assert [flag["name"] for flag in qaexp.tiny.read_json(run / "run.json")["flags"]] == ["zero_learning_rate"]
+    assert still["num_train_examples"] == 24
+    _, short = train("short", "trainer.epochs=1", "trainer.gradient_accumulation_steps=1000000000")
+    assert short["num_steps"] == 1
 
 
 # --- C3 ---------------------------------------------------------------------------------------------------------------
