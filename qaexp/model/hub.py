@@ -101,8 +101,8 @@ def _download(repository: str, revision: str | None, *, with_weights: bool) -> P
     from huggingface_hub import snapshot_download
 
     LOG.info("fetching %s (%s) from the hub", repository, revision or "main")
-    # The library leaves no half of a file under a final name, but a snapshot without some of its files. Which files a
-    # tokenizer has is not known without the hub: so what every checkpoint has comes last, and says that all are there.
+    # The library leaves no half of a file under a final name, but a snapshot without some of its files, which versions
+    # that remember no listing take for whole: so what every checkpoint has comes last, and says that all are there.
     first, *others = _patterns(with_weights)
     try:
         commit = Path(snapshot_download(repository, revision=revision, allow_patterns=others)).name

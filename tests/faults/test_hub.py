@@ -18,7 +18,7 @@ import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from huggingface_hub import constants, file_download
+from huggingface_hub import _snapshot_download, constants, file_download
 
 import qaexp as package
 from qaexp import hub
@@ -219,6 +219,12 @@ def check_halves(asked: Asked, answering: type[Answering], monkeypatch: pytest.M
             with monkeypatch.context() as patch:
                 patch.setenv("HF_HUB_OFFLINE", "1")
                 asked.refused(f"rest{number}", "switched off by HF_HUB_OFFLINE", only=(kind,))
+                if kind == MODEL:  # a commit is looked up without the hub's word for what is its newest
+                    asked.fetch[MODEL] = f"`hf download {MODEL} --revision {COMMIT}`"
+                    # huggingface_hub before its listings were cached takes whatever is there for a whole snapshot.
+                    patch.setattr(_snapshot_download, "_raise_if_incomplete_snapshot", lambda **_: None, raising=False)
+                    asked.refused(f"pinned{number}", only=(MODEL,), more=(f"model.revision={COMMIT}",))
+                    asked.fetch[MODEL] = f"`hf download {MODEL}`"
     answering.cut = ""
 
 
