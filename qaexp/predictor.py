@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qaexp.config.positions import position_limit
 from qaexp.data.features import build_features
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError
@@ -60,7 +61,7 @@ class Predictor:
             device: Where to compute; None: a GPU when there is one.
 
         Raises:
-            ConfigError: The folder holds no model.
+            ConfigError: The folder holds no model, or one that was never trained to answer questions.
         """
         import torch
 
@@ -68,8 +69,22 @@ class Predictor:
         self.settings = model_settings(self.folder)
         self.null_threshold = self.settings["null_threshold"] if null_threshold is None else null_threshold
         chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self.loaded = Checkpoint(checkpoint=str(self.folder)).load(seed=0)
+        checkpoint = Checkpoint(checkpoint=str(self.folder))
+        self.loaded = checkpoint.load(seed=0)
+        if fresh := self.loaded.source["fresh_weights"]:
+            raise ConfigError(
+                f"{self.folder} has no weights for {', '.join(fresh)}, and answers would be drawn by chance; give a "
+                "model that was trained to answer questions, or train it first: qaexp train model.checkpoint=..."
+            )
+        self._fit_windows(position_limit(checkpoint.architecture()))
         torch.nn.Module.to(self.loaded.model, chosen)
+
+    def _fit_windows(self, limit: int | None) -> None:
+        """Shorten the standard windows for a model with fewer positions that qaexp did not make."""
+        if limit is None or (self.folder / SETTINGS).is_file():
+            return
+        longest = min(self.settings["max_length"], limit)
+        self.settings |= {"max_length": longest, "doc_stride": min(self.settings["doc_stride"], longest // 3)}
 
     def question_set(self, examples: Sequence[Example]) -> QuestionSet:
         """Make features with the stored windows."""

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from qaexp.config.positions import length_problem, position_limit
 from qaexp.config.schema import ExperimentConfig
 from qaexp.data.batches import BatchPlan
 from qaexp.data.cache import cached_features
 from qaexp.data.features import Features, build_features
 from qaexp.data.pipeline import Split, Splits
 from qaexp.data.squad import Example
+from qaexp.errors import ConfigError
 from qaexp.evaluation.data_report import audit_line, describe_data
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import LoadedModel
@@ -44,8 +46,16 @@ class Questions:
 
 
 def make_features(config: ExperimentConfig, parts: Parts, splits: Splits) -> dict[str, Features]:
-    """The features of each split by its name, from the cache where they are known."""
+    """The features of each split by its name, from the cache where they are known.
+
+    Raises:
+        ConfigError: The checkpoint has not so many positions; the check of the config could not know where it is one
+            of the hub, or its config.json leaves them to the architecture's default.
+    """
     tokenizer = parts.checkpoint.tokenizer()
+    limit = position_limit(parts.checkpoint.architecture())
+    if (problem := length_problem(config.features.max_length, limit, config.model.checkpoint)) is not None:
+        raise ConfigError(problem)
     windows = asdict(config.features)
     return {name: cached_features(part.examples, tokenizer, **windows)[0] for name, part in named(splits).items()}
 

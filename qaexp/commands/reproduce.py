@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError(f"--to {directory}: exists; give a folder that is not there yet")
 
     from qaexp.commands.resume import working_directory
-    from qaexp.config.stored import stored_config
+    from qaexp.commands.stored import stored_config
     from qaexp.experiment import run_experiment
 
     config = stored_config(original.path)

@@ -53,24 +53,31 @@ def rescore(
         The metrics by the names of summary.json, with num_dev_examples and num_dev_features.
 
     Raises:
-        IntegrityError: The directory is no run, or its files do not fit together.
+        IntegrityError: The directory is no run, or its files are not those that the run wrote.
         ConfigError: The run is not completed.
     """
     from qaexp.evaluation.evaluate import evaluate
     from qaexp.evaluation.outputs import read_logits, stored_examples
     from qaexp.runs.collect import read_run
-    from qaexp.runs.directory import LOGITS
+    from qaexp.runs.directory import CONFIG, CONTEXTS, LOGITS, PREDICTIONS
+    from qaexp.runs.manifest import check_files
 
     run = read_run(directory)
     if run.summary is None:
         raise ConfigError(
             f"{directory} is not completed (state {run.run.get('state')}); run the same command again first"
         )
+    # Lines that were taken out or put in another order would give a score over other questions.
+    check_files(directory, run.summary, (CONFIG, PREDICTIONS, CONTEXTS, LOGITS))
     try:
         examples = stored_examples(run.predictions().rows, run.contexts())
         features, logits = read_logits((directory / LOGITS).read_bytes())
     except (OSError, KeyError) as error:
         raise IntegrityError(f"{directory}: its predictions or logits are incomplete ({error}); train again") from error
+    if len(examples) != (wanted := run.summary["num_dev_examples"]):
+        raise IntegrityError(
+            f"{directory / PREDICTIONS} has {len(examples)} questions, and the run was scored on {wanted}; train again"
+        )
     decoding = {**run.config["decoding"]}
     changed = {"max_answer_length": max_answer_length, "n_best_size": n_best_size}
     decoding.update({name: value for name, value in changed.items() if value is not None})

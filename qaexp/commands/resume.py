@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
     stored = read_run(directory)
 
     from qaexp.commands.shown import show_run
-    from qaexp.config.stored import stored_config
+    from qaexp.commands.stored import stored_config
     from qaexp.experiment import run_experiment
 
     config = stored_config(directory, arguments.overrides)

@@ -46,7 +46,12 @@ def main(argv: Sequence[str]) -> int:
             from qaexp.training.processes import agreed
 
             lines.append(f"name={agreed(lambda: default_name(datetime.now()))}")
-    _through_hydra(arguments, lines)
+        _through_hydra(arguments, lines)
+    else:
+        from qaexp.config.interpolations import bounded
+
+        with bounded():  # `--cfg job --resolve` resolves what nothing has looked at before
+            _through_hydra(arguments, lines)
     return 0
 
 

@@ -10,7 +10,7 @@ from dataclasses import fields
 from operator import attrgetter
 
 from qaexp.config.open_nodes import open_problems
-from qaexp.config.positions import checkpoint_folder, position_limit
+from qaexp.config.positions import checkpoint_folder, length_problem, position_limit
 from qaexp.config.ranges import number_problems
 from qaexp.config.schema import ExperimentConfig, leaves
 
@@ -93,7 +93,7 @@ def _data_problems(config: ExperimentConfig) -> Iterator[str]:
                 yield f"data.{name}={files[name]} has no effect with data.source={data.source}; choose data=json"
     for number, probe in enumerate(config.probes):
         if not probe.question.strip():
-            yield f"probes[{number}].question is empty"
+            yield f"probes[{number}].question is empty; write a question, or leave the probe out"
 
 
 def _model_problems(config: ExperimentConfig) -> Iterator[str]:
@@ -113,12 +113,9 @@ def _feature_problems(config: ExperimentConfig) -> Iterator[str]:
             f"decoding.max_answer_length={config.decoding.max_answer_length} is more than "
             f"features.max_length={longest}; lower it to at most {longest}"
         )
-    limit = _checkpoint_limit(config.model.checkpoint)
-    if limit is not None and longest > limit:
-        yield (
-            f"features.max_length={longest} is more than the {limit} positions of "
-            f"model.checkpoint={config.model.checkpoint}; lower it to at most {limit}"
-        )
+    checkpoint = config.model.checkpoint
+    if (problem := length_problem(longest, _checkpoint_limit(checkpoint), checkpoint)) is not None:
+        yield problem
 
 
 def _batch_problems(config: ExperimentConfig) -> Iterator[str]:

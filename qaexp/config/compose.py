@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qaexp.config.checks import check_config
 from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
+from qaexp.config.interpolations import bounded, resolve_all
 from qaexp.config.overrides import check_overrides, parse_overrides
 from qaexp.config.schema import ExperimentConfig
 from qaexp.config.sources import register_source
@@ -44,7 +45,8 @@ def to_config(composed: DictConfig) -> ExperimentConfig:
         IntegrityError: It names an object that no config may name.
     """
     try:
-        config = OmegaConf.to_object(composed)
+        with bounded():
+            config = OmegaConf.to_object(composed)
     except OmegaConfBaseException as error:
         raise ConfigError(one_line(error)) from error
     except RecursionError as error:
@@ -71,10 +73,12 @@ def compose_config(
     register_schema()
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+        with bounded(), initialize_config_dir(str(conf_directory()), version_base="1.3"):
             if config_dir:
                 _search_also(config_dir)
             composed = compose(config_name, list(lines), return_hydra_config=True)
+            # Hydra resolves its own node later, where nothing is counted.
+            resolve_all(composed.hydra)
     except (HydraException, OmegaConfBaseException, OSError) as error:
         raise ConfigError(one_line(error)) from error
     except RecursionError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,11 +16,13 @@ _RANGES: dict[str, tuple[float, float]] = {
     "optimizer.weight_decay": (0.0, 100.0),
     "optimizer.eps": (0.0, 1.0),
     "optimizer.momentum": (0.0, 1.0),
+    "optimizer.ns_steps": (1, 100),
     "schedule.warmup_ratio": (0.0, 1.0),
     "schedule.warmup_steps": (0, 1e12),
     "schedule.total_epochs": (1e-9, 1e6),
 }
 _MAY_BE_NULL = ("schedule.warmup_ratio", "schedule.warmup_steps", "schedule.total_epochs", "optimizer.eps")
+_WHOLE = ("schedule.warmup_steps", "optimizer.ns_steps")
 # Adafactor has two of them.
 _MAY_BE_A_LIST = ("optimizer.eps",)
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
@@ -35,6 +38,10 @@ def open_problems(config: ExperimentConfig) -> Iterator[str]:
         values: Mapping[str, Any] = getattr(config, node)
         if leaf in values:
             yield from _value_problems(name, values[leaf], low, high)
+    for node in OPEN_NODES:
+        for name, value in _leaves(node, getattr(config, node)):
+            if name not in _RANGES and isinstance(value, float) and not math.isfinite(value):
+                yield f"{name}={value} is no finite number, and nothing else can be stored; give one"
     yield from _betas_problems(config.optimizer.get("betas", [0.9, 0.999]))
     if config.schedule.get("warmup_steps") is not None and config.schedule.get("warmup_ratio"):
         yield (
@@ -64,12 +71,26 @@ def kind_problem(key: str, given: object, value: object) -> str | None:
     return f"{key}={value} is {found}, it must be {known} (as in the YAML file that is chosen)"
 
 
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The dotted name and the value of everything inside a node that holds nothing more."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(f"{name}.{key}", inner)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _leaves(f"{name}.{number}", inner)
+    else:
+        yield name, value
+
+
 def _value_problems(name: str, value: Any, low: float, high: float) -> Iterator[str]:
     if (value is None and name in _MAY_BE_NULL) or (isinstance(value, list) and name in _MAY_BE_A_LIST):
         return
     if isinstance(value, bool) or not isinstance(value, int | float):
         shown = "null" if value is None else value
         yield f"{name}={shown} is no number from {low:g} to {high:.10g} (in YAML write 1.0e-5 with a dot, not 1e-5)"
+    elif name in _WHOLE and math.isfinite(value) and value != int(value):
+        yield f"{name}={value} is no whole number; take one from {low:g} to {high:.10g}"
     else:
         yield from number_problems(name, value, low, high)
 

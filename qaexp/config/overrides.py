@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
+from qaexp.config.interpolations import MAX_VALUES
 from qaexp.config.schema import OPEN_NODES
 from qaexp.config.suggest import did_you_mean
 from qaexp.config.values import find_node, shortened, value_problems
@@ -26,6 +27,13 @@ def parse_overrides(lines: Sequence[str]) -> tuple[list[Override], list[str]]:
     parser = OverridesParser.create()
     parsed, problems = [], []
     for line in lines:
+        if (count := line.count("${")) > MAX_VALUES:
+            # Looked at before the grammar: it takes a second for some thousand.
+            problems.append(
+                f"{shortened(line)!r} has {count} interpolations, and a value may have {MAX_VALUES}; write out what "
+                "is meant"
+            )
+            continue
         try:
             parsed.append(parser.parse_override(line))
         except (HydraException, RecursionError) as error:

@@ -7,6 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+# Model types whose first token has the position padding_idx + 1.
+_COUNT_FROM_PADDING = (
+    "roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "data2vec-text", "ibert", "lilt",
+    "longformer", "luke", "markuplm", "mpnet", "xmod",
+)  # fmt: skip
+
 
 def checkpoint_folder(checkpoint: str) -> Path | None:
     """The folder that a checkpoint names, or None for a hub id; packages are found, not imported.
@@ -38,12 +44,27 @@ def position_limit(config_json: Mapping[str, Any]) -> int | None:
     True
     """
     positions = config_json.get("max_position_embeddings")
-    if (
-        not isinstance(positions, int)
-        or isinstance(positions, bool)
-        or config_json.get("position_biased_input") is False
-    ):
+    # XLNet, which has none, says -1.
+    if not isinstance(positions, int) or isinstance(positions, bool) or positions < 1:
         return None
-    if config_json.get("model_type") in ("roberta", "xlm-roberta", "camembert", "longformer", "mpnet"):
+    if config_json.get("position_biased_input") is False:
+        return None
+    if config_json.get("model_type") in _COUNT_FROM_PADDING:
         return positions - int(config_json.get("pad_token_id", 1)) - 1
     return positions
+
+
+def length_problem(max_length: int, limit: int | None, checkpoint: str) -> str | None:
+    """Say why features of a length are too long for a checkpoint, if they are.
+
+    Args:
+        max_length: Tokens of a feature.
+        limit: What `position_limit` gives.
+        checkpoint: The checkpoint, for the sentence.
+    """
+    if limit is None or max_length <= limit:
+        return None
+    return (
+        f"features.max_length={max_length} is more than the {limit} positions of model.checkpoint={checkpoint}; "
+        f"lower it to at most {limit}"
+    )

@@ -83,7 +83,9 @@ class DataConfig:
 class FeaturesConfig:
     """How examples become features."""
 
-    max_length: int = key("tokens of a feature, question and special tokens included", unit="tokens", low=8)
+    max_length: int = key(
+        "tokens of a feature, question and special tokens included", unit="tokens", low=8, high=1_000_000
+    )
     doc_stride: int = key("overlap of neighbouring windows", unit="tokens", low=0)
 
 

@@ -15,7 +15,7 @@ from qaexp.errors import ConfigError
 
 MAX_BYTES = 256 * 1024
 MAX_NODES = 2_000
-"""Keys and values of a file once its aliases are written out: a few lines of them can stand for billions."""
+"""Keys, values and interpolations of a file once its aliases are written out: a few lines can stand for billions."""
 MAX_DEPTH = 50
 # libyaml where PyYAML has it: both parse without recursion, and this one 20 times faster.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -99,15 +99,18 @@ def _check_nodes(path: Path, text: str) -> None:
                 )
             total += sizes.get(event.anchor or "", 1)
         else:
+            # The parser of interpolations takes a millisecond for twenty.
+            size = 1 + event.value.count("${") if isinstance(event, yaml.ScalarEvent) else 1
             if isinstance(event, yaml.CollectionStartEvent):
                 open_nodes.append((event.anchor, total))
             elif event.anchor:
-                sizes[event.anchor] = 1
-            total += 1
+                sizes[event.anchor] = size
+            total += size
         if total > MAX_NODES or len(open_nodes) > MAX_DEPTH:
             what = f"more than {MAX_NODES} keys and values" if total > MAX_NODES else f"more than {MAX_DEPTH} levels"
             raise ConfigError(
-                f"{_place(path, event)}: the file has {what} (aliases counted as what they stand for); shorten it"
+                f"{_place(path, event)}: the file has {what} (aliases counted as what they stand for, interpolations "
+                "too); shorten it"
             )
 
 

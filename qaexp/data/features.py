@@ -174,8 +174,11 @@ def _labels(examples: Sequence[Example], windows: Windows, rows: Rows) -> tuple[
     )
     holders = asked[is_inside]
     start_position, end_position = rows.null_position.copy(), rows.null_position.copy()
-    start_position[holders] = rows.context_begin[holders] + start[is_inside]
-    end_position[holders] = rows.context_begin[holders] + end[is_inside]
+    # One character that is several byte-level tokens (an emoji, a rare script) would start at its last and end at its
+    # first token: a label that no decoding can answer with.
+    first, last = np.minimum(start, end)[is_inside], np.maximum(start, end)[is_inside]
+    start_position[holders] = rows.context_begin[holders] + first
+    end_position[holders] = rows.context_begin[holders] + last
     return start_position, end_position
 
 

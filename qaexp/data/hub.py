@@ -56,6 +56,7 @@ def hub_files(dataset: str, config_name: str, revision: str) -> dict[str, Path]:
             a cached file is damaged. The message has the command that fetches the data set beforehand.
     """
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import RevisionNotFoundError
 
     cached = _hub_cache(dataset, config_name, revision) or _datasets_cache(dataset, config_name, revision)
     if cached:
@@ -68,6 +69,11 @@ def hub_files(dataset: str, config_name: str, revision: str) -> dict[str, Path]:
         found = _hub_cache(dataset, config_name, revision, is_local=False)
     except DataError:
         raise
+    except RevisionNotFoundError as error:
+        raise DataError(
+            f"{dataset}: {hub.endpoint()} has no revision {revision} of it; correct data.revision, and fetch that one "
+            f"beforehand: {_command(dataset, config_name, 'COMMIT')}"
+        ) from error
     except Exception as error:  # every transport and server error of the library's changing HTTP stack
         reason = f"{hub.endpoint()} answered with an error ({type(error).__name__}: {hub.first_line(error)})"
         raise _unavailable(dataset, config_name, revision, reason) from error
@@ -127,12 +133,13 @@ def _check_content(path: Path) -> None:
         )
 
 
+def _command(dataset: str, config_name: str, revision: str) -> str:
+    load = f"load_dataset('{dataset}', '{config_name}', revision='{revision}')"
+    return f'python -c "from datasets import load_dataset; {load}"'
+
+
 def _unavailable(dataset: str, config_name: str, revision: str, reason: str) -> DataError:
-    command = (
-        f"python -c \"from datasets import load_dataset; load_dataset('{dataset}', '{config_name}', "
-        f"revision='{revision}')\""
-    )
     return DataError(
         f"{dataset} at revision {revision} is not in the cache and cannot be fetched: {reason}; fetch it "
-        f"where there is a network, and bring the cache (HF_HOME) here: {command}"
+        f"where there is a network, and bring the cache (HF_HOME) here: {_command(dataset, config_name, revision)}"
     )

@@ -82,7 +82,8 @@ def label_windows(
     `end_char`. The start is then the token before the first one that starts after `start_char`, the end the token after
     the last one that ends before `end_char`. That script lets the search for the start run on over the special tokens
     behind the context; here it stays inside. Nothing is assumed about the order of offsets. Several byte-level tokens
-    may share a character; an answer of one such character starts at a later token than it ends, as in that script.
+    may share a character; an answer of one such character starts at a later token than it ends, as in that script: the
+    caller puts the two in order.
 
     Args:
         offsets: `[num_tokens, 2]`, start_char and end_char (exclusive) of tokens.

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qaexp.data.squad import paragraph_id
-from qaexp.errors import ConfigError, DataError
+from qaexp.errors import ConfigError, DataError, IntegrityError
 from qaexp.evaluation.decoding import Prediction, decode
 from qaexp.evaluation.metrics import Golds, Metrics, summarize
 from qaexp.evaluation.threshold import best_thresholds, clusters, crossfit, tuned_threshold
@@ -63,7 +63,7 @@ def evaluate(
     Raises:
         ConfigError: `null_threshold` is not finite, or it would have no effect.
         DataError: `golds` are those of other examples.
-        IntegrityError: The logits do not belong to the features.
+        IntegrityError: The logits do not belong to the features, or not every example has its prediction.
         DivergedError: A logit is NaN or infinite.
     """
     _check_threshold(null_threshold, allow_no_answer)
@@ -78,6 +78,11 @@ def evaluate(
         max_answer_length=max_answer_length,
         allow_no_answer=allow_no_answer,
     )
+    if [found.id for found in predictions] != [example.id for example in examples]:
+        raise IntegrityError(
+            f"predictions: {len(predictions)} for {len(examples)} examples, or in another order, no score is given; "
+            "decode the logits of these examples"
+        )
     if null_threshold:
         predictions = [replace(found, text=found.text_at(null_threshold)) for found in predictions]
     raw_exact, raw_f1 = golds.raw_scores([found.span_text for found in predictions])

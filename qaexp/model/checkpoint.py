@@ -136,6 +136,12 @@ class Checkpoint:
         check_vocabulary(name, tokenizer, config)
         return tokenizer
 
+    def architecture(self) -> dict[str, Any]:
+        """The keys of config.json, with the architecture's defaults for those that the file leaves out."""
+        config = open_config(self.folder.path, self.checkpoint)
+        # Families that call it otherwise (GPT-2) answer to this name too.
+        return {**config.to_dict(), "max_position_embeddings": getattr(config, "max_position_embeddings", None)}
+
     def load(self, *, seed: int) -> LoadedModel:
         """Open the weights, in float32 on the CPU, and draw those that the checkpoint does not have.
 
@@ -150,6 +156,9 @@ class Checkpoint:
         import torch
 
         path, name = self.folder.path, self.checkpoint
+        if self.folder.kind == "hub":
+            # What was said when the folder was looked for came before the run had a log.
+            LOG.info("%s: commit %s of the hub, read from %s", name, self.folder.commit, path)
         tokenizer, config = self.tokenizer(), open_config(path, name)
         set_dropout(config, hidden=self.hidden_dropout, attention=self.attention_dropout)
         weights_sha256 = self.weights_sha256

@@ -10,6 +10,8 @@ from qaexp.errors import IntegrityError
 
 WEIGHTS = "model.safetensors"
 WEIGHTS_INDEX = "model.safetensors.index.json"
+# Each holds the words of a fast tokenizer.
+VOCABULARY_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spm.model", "spiece.model", "sentencepiece.bpe.model")
 # Every file that a fast tokenizer may be built from; together they are the tokenizer's identity.
 TOKENIZER_FILES = (
     "tokenizer.json",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qaexp import hub
 from qaexp.errors import DataError
-from qaexp.model.folder import TOKENIZER_FILES, WEIGHTS, WEIGHTS_INDEX, weight_files
+from qaexp.model.folder import TOKENIZER_FILES, VOCABULARY_FILES, WEIGHTS, WEIGHTS_INDEX, weight_files
 
 LOG = logging.getLogger(__name__)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -63,8 +63,13 @@ def _cached(repository: str, revision: str | None, *, with_weights: bool) -> Pat
         )
     except (LocalEntryNotFoundError, OSError, ValueError):
         return None
-    complete = (folder / "config.json").is_file() and (not with_weights or bool(weight_files(folder)))
-    return folder if complete else None
+    return folder if _is_complete(folder, with_weights=with_weights) else None
+
+
+def _is_complete(folder: Path, *, with_weights: bool) -> bool:
+    """Whether a snapshot has all its files, as far as they show it: config.json comes last, see `_download`."""
+    has_vocabulary = any((folder / name).is_file() for name in VOCABULARY_FILES)
+    return (folder / "config.json").is_file() and has_vocabulary and (not with_weights or bool(weight_files(folder)))
 
 
 def _refusal(repository: str, revision: str | None) -> tuple[str, str] | None:
@@ -79,9 +84,14 @@ def _refusal(repository: str, revision: str | None) -> tuple[str, str] | None:
     try:
         HfApi(endpoint=endpoint).model_info(repository, revision=revision, timeout=hub.ANSWER_SECONDS)
     except RevisionNotFoundError:
-        return f"{endpoint} has no revision {revision} of it", "choose another model.revision"
+        main = f"`{_command(repository, None)}` fetches the main branch beforehand"
+        return f"{endpoint} has no revision {revision} of it", f"choose another model.revision ({main})"
     except RepositoryNotFoundError:
-        return f"{endpoint} shows no such model", "check the spelling, or set HF_TOKEN if it is not public"
+        way_out = "check the spelling, or set HF_TOKEN if it is not public"
+        return (
+            f"{endpoint} shows no such model",
+            f"{way_out} (`{_command(repository, revision)}` fetches it beforehand)",
+        )
     except Exception as error:  # every transport and server error of the library's changing HTTP stack
         return f"{endpoint} answered with an error ({hub.first_line(error)})", fetch_before
     return None
@@ -91,9 +101,13 @@ def _download(repository: str, revision: str | None, *, with_weights: bool) -> P
     from huggingface_hub import snapshot_download
 
     LOG.info("fetching %s (%s) from the hub", repository, revision or "main")
+    # The library leaves no half of a file under a final name, but a snapshot without some of its files, which versions
+    # that remember no listing take for whole: so what every checkpoint has comes last, and says that all are there.
+    first, *others = _patterns(with_weights)
     try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=_patterns(with_weights)))
-    except Exception as error:  # as above: nothing half-downloaded is left under a final name by the library
+        commit = Path(snapshot_download(repository, revision=revision, allow_patterns=others)).name
+        return Path(snapshot_download(repository, revision=commit, allow_patterns=first))
+    except Exception as error:  # as above
         raise DataError(
             f"model.checkpoint={repository} could not be fetched ({hub.first_line(error)}); try again, or run "
             f"`{_command(repository, revision)}` beforehand"

@@ -28,6 +28,8 @@ def open_tokenizer(folder: Path, checkpoint: str) -> PreTrainedTokenizerFast:
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+    way_out = "choose a model with a tokenizer.json, for example model=minilm"
+
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
@@ -36,8 +38,13 @@ def open_tokenizer(folder: Path, checkpoint: str) -> PreTrainedTokenizerFast:
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ConfigError(
             f"model.checkpoint={checkpoint} has only a slow tokenizer ({type(tokenizer).__name__}), which knows no "
-            "character offsets; choose a model with a tokenizer.json, for example model=minilm"
+            f"character offsets; {way_out}"
         )
+    # Where there is no file at all, transformers gives one that knows nothing but special tokens.
+    files = ["tokenizer.json", *tokenizer.vocab_files_names.values()]
+    if not any((folder / name).is_file() for name in files):
+        names = ", ".join(dict.fromkeys(files))
+        raise ConfigError(f"model.checkpoint={checkpoint} has no file of a tokenizer ({names}); {way_out}")
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     return tokenizer
@@ -74,7 +81,7 @@ def check_vocabulary(checkpoint: str, tokenizer: PreTrainedTokenizerFast, config
     if size is not None and highest >= size:
         raise ConfigError(
             f"model.checkpoint={checkpoint}: its tokenizer has ids up to {highest}, but its embeddings only {size} "
-            "rows; use the tokenizer that was saved with these weights"
+            "rows; use the tokenizer that was saved with these weights, or another model, for example model=minilm"
         )
 
 

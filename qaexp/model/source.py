@@ -85,7 +85,7 @@ def _check_files(folder: Path, checkpoint: str, *, with_weights: bool) -> None:
     if not (folder / "config.json").is_file():
         raise ConfigError(
             f"model.checkpoint={checkpoint} has no config.json; give a folder that save_pretrained wrote, "
-            "for example another run's model/"
+            "for example another run's model/, or choose model=minilm"
         )
     if with_weights and not weight_files(folder):
         raise ConfigError(

@@ -11,7 +11,7 @@ from typing import Any
 
 from qaexp.runs.formats import dotted
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 """Rises when a change of the code can change results; it is part of every run's identity."""
 
 RUN_ID_LENGTH = 8

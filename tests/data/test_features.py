@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer
 from transformers import CanineTokenizer, PreTrainedTokenizerFast
 
 from qaexp.data.features import Features, build_features, check_tokenizer
@@ -27,121 +26,10 @@ from qaexp.data.windows import cut_windows, label_windows
 from qaexp.errors import ConfigError, DataError
 from tests.benchmarks.features import label
 from tests.fixtures.checkpoints import minilm_tokenizer
+from tests.fixtures.own_tokenizers import BERT, CORPUS, FAMILIES, WITH_TYPES, fast, template, trained, wordpiece
 
 IS_THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
 SETTINGS = ((384, 128), (512, 128), (128, 64), (64, 0), (100, 32))
-CORPUS = (
-    "Paris is the capital of France; the Normans came from Denmark in 911 (Rollo's men). "
-    "Who, what, where, when was it? Ελληνικά, русский язык, עברית, العربية, ภาษาไทย, 日本語 and 😀.",
-) * 4
-
-
-def train(model: Any, trainer: Any, pre_tokenizer: Any, normalizer: Any, corpus: tuple[str, ...]) -> str:
-    """Return the tokenizer as JSON, of which every family makes its own."""
-    tokenizer = Tokenizer(model)
-    tokenizer.pre_tokenizer = pre_tokenizer
-    if normalizer is not None:
-        tokenizer.normalizer = normalizer
-    tokenizer.train_from_iterator(corpus, trainer)
-    return tokenizer.to_str()
-
-
-@lru_cache
-def wordpiece(corpus: tuple[str, ...]) -> str:
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=2000, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"], show_progress=False
-    )
-    return train(
-        models.WordPiece(unk_token="[UNK]"),
-        trainer,
-        pre_tokenizers.BertPreTokenizer(),
-        normalizers.BertNormalizer(),
-        corpus,
-    )
-
-
-@lru_cache
-def byte_level(corpus: tuple[str, ...], add_prefix_space: bool = False) -> str:
-    trainer = trainers.BpeTrainer(
-        vocab_size=2000,
-        special_tokens=["<s>", "<pad>", "</s>", "<unk>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    return train(models.BPE(), trainer, pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space), None, corpus)
-
-
-@lru_cache
-def unigram(corpus: tuple[str, ...], prepend_scheme: Any = "always") -> str:
-    trainer = trainers.UnigramTrainer(
-        vocab_size=1000, special_tokens=["<s>", "<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False
-    )
-    normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace("``", '"')])
-    pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme=prepend_scheme)]
-    )
-    return train(models.Unigram(), trainer, pre_tokenizer, normalizer, corpus[::4])
-
-
-def template(trained: str, pair: str, cls: str, sep: str) -> Tokenizer:
-    backend = Tokenizer.from_str(trained)
-    backend.post_processor = processors.TemplateProcessing(
-        single=f"{cls} $A {sep}",
-        pair=pair,
-        special_tokens=[(token, backend.token_to_id(token)) for token in (cls, sep)],
-    )
-    return backend
-
-
-def roberta(trained: str, **options: bool) -> Tokenizer:
-    backend = Tokenizer.from_str(trained)
-    backend.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), **options)
-    return backend
-
-
-def fast(
-    backend: Tokenizer, cls: str = "<s>", sep: str = "</s>", pad: str = "<pad>", **options: Any
-) -> PreTrainedTokenizerFast:
-    return PreTrainedTokenizerFast(tokenizer_object=backend, cls_token=cls, sep_token=sep, pad_token=pad, **options)
-
-
-BERT = {"cls": "[CLS]", "sep": "[SEP]", "pad": "[PAD]"}
-BERT_PAIR = "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1"
-WITH_TYPES = {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}
-NO_TYPES = {"model_input_names": ["input_ids", "attention_mask"]}
-
-FAMILIES = {
-    "bert": lambda corpus: fast(template(wordpiece(corpus), BERT_PAIR, "[CLS]", "[SEP]"), **BERT, **WITH_TYPES),
-    "bert_left": lambda corpus: fast(
-        template(wordpiece(corpus), BERT_PAIR, "[CLS]", "[SEP]"), **BERT, **WITH_TYPES, padding_side="left"
-    ),
-    "bert_truncating_left": lambda corpus: fast(
-        template(wordpiece(corpus), BERT_PAIR, "[CLS]", "[SEP]"), **BERT, **WITH_TYPES, truncation_side="left"
-    ),
-    "distilbert": lambda corpus: fast(template(wordpiece(corpus), BERT_PAIR, "[CLS]", "[SEP]"), **BERT, **NO_TYPES),
-    "roberta": lambda corpus: fast(roberta(byte_level(corpus), trim_offsets=True, add_prefix_space=False), **NO_TYPES),
-    "roberta_prefixed": lambda corpus: fast(roberta(byte_level(corpus, True)), **NO_TYPES),
-    "roberta_left": lambda corpus: fast(
-        roberta(byte_level(corpus), trim_offsets=True, add_prefix_space=False), **NO_TYPES, padding_side="left"
-    ),
-    # ModernBERT: byte-level without trimmed offsets, types in the template that the model does not know.
-    "modernbert": lambda corpus: fast(
-        template(byte_level(corpus), "<s>:0 $A:0 </s>:0 $B:1 </s>:1", "<s>", "</s>"), **NO_TYPES
-    ),
-    "xlmr": lambda corpus: fast(template(unigram(corpus), "<s> $A </s> </s> $B </s>", "<s>", "</s>"), **NO_TYPES),
-    "deberta_v3": lambda corpus: fast(
-        template(unigram(corpus, "first"), "<s>:0 $A:0 </s>:0 $B:1 </s>:1", "<s>", "</s>"), **WITH_TYPES
-    ),
-    # XLNet: padding on the left, CLS at the end.
-    "xlnet": lambda corpus: fast(
-        template(unigram(corpus), "$A:0 </s>:0 $B:1 </s>:1 <s>:2", "<s>", "</s>"), **WITH_TYPES, padding_side="left"
-    ),
-}
-
-
-@lru_cache
-def trained(family: str, corpus: tuple[str, ...]) -> PreTrainedTokenizerFast:
-    return FAMILIES[family](corpus)
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +119,8 @@ def check_labels(
         if expected != (null, null) and expected[0] >= end:
             num_behind += 1
             expected = int(end) - 1, expected[1]
+        # Of an answer of one character that is several byte-level tokens, that script's start is behind its end.
+        expected = min(expected), max(expected)
         assert found == expected
     return num_behind
 
@@ -378,9 +268,11 @@ def check_cover(row: dict[str, Any], question: Example) -> None:
     assert answer.text in question.context[start_char:end_char]
     assert start_char <= answer.start_char
     assert end_char >= answer.end_char
-    starts, ends = zip(*row["offset_mapping"][row["context_begin"] : row["context_end"]], strict=True)
-    # Out of order: after a special token in the text, add_prefix_space adds a token that starts behind its next one.
-    if sorted(starts) == list(starts) and sorted(ends) == list(ends):
+    offsets = row["offset_mapping"][row["context_begin"] : row["context_end"]]
+    starts, ends = zip(*offsets, strict=True)
+    # Tokens overlap where a character is several of them (then they are alike), and where the mark of a word's begin
+    # stands on its first letter; after a special token in the text, add_prefix_space adds one that starts too late.
+    if all(one == other or one[1] <= other[0] for one, other in pairwise(offsets)):
         assert start_char == answer.start_char or answer.start_char not in starts
         assert end_char == answer.end_char or answer.end_char not in ends
 

@@ -281,7 +281,7 @@ def test_a_hub_that_refuses(home: Path, server: type[Hub], status: int, words: s
 
 
 def test_a_revision_that_the_hub_does_not_know(server: type[Hub]) -> None:
-    with pytest.raises(DataError, match="RevisionNotFoundError"):
+    with pytest.raises(DataError, match=rf"has no revision {OTHER}.*correct data.revision.*COMMIT"):
         load(OTHER)
 
 

@@ -1,21 +1,19 @@
-"""Checkpoints that cannot answer questions, and a hub that is away, silent or wrong."""
+"""Checkpoints that cannot answer questions."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import string
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import pytest
-from huggingface_hub import constants
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
+from transformers import AutoConfig, AutoModel, AutoModelForQuestionAnswering
 
-from qaexp import hub
 from tests.fixtures import tiny_run
 from tests.fixtures.checkpoints import TINY_FOLDER
 
@@ -43,12 +41,50 @@ def with_text(name: str, text: str) -> Callable[[Path], None]:
     return write
 
 
+def slow(tokenizer_class: str) -> Callable[[Path], None]:
+    """Leave only files from which transformers makes a tokenizer without offsets."""
+
+    def write(folder: Path) -> None:
+        without("tokenizer.json")(folder)
+        (folder / "vocab.txt").write_text("\n".join(["<cls>", "<pad>", "<eos>", "<unk>", *string.ascii_lowercase]))
+        (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": tokenizer_class}))
+
+    return write
+
+
+def without_tokenizer(folder: Path) -> None:
+    without("tokenizer.json")(folder)
+    without("tokenizer_config.json")(folder)
+
+
+def with_backend(change: Callable[[Tokenizer], object]) -> Callable[[Path], None]:
+    """Change the tokenizer itself, and let no class mend it."""
+
+    def write(folder: Path) -> None:
+        backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        change(backend)
+        backend.save(str(folder / "tokenizer.json"))
+        edited("tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")(folder)
+
+    return write
+
+
+def without_frame(backend: Tokenizer) -> None:
+    backend.post_processor = TemplateProcessing(single="$A", pair="$A $B", special_tokens=[])
+
+
 FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "no config": (without("config.json"), "has no config.json"),
     "config is no JSON": (with_text("config.json", "{"), "config.json is no config"),
     "config is a list": (with_text("config.json", "[]"), "config.json is no config"),
     "unknown architecture": (edited("config.json", model_type="nosuchmodel"), "config.json is no config"),
     "no question answering": (edited("config.json", model_type="vit"), "no question-answering head"),
+    "head of another task": (edited("config.json", model_type="vits"), "no question-answering head"),
+    "slow tokenizer": (slow("EsmTokenizer"), "slow tokenizer (EsmTokenizer), which knows no character offsets"),
+    "slow tokenizer without files": (slow("CanineTokenizer"), "slow tokenizer (CanineTokenizer)"),
+    "no tokenizer": (without_tokenizer, "no file of a tokenizer"),
+    "no frame": (with_backend(without_frame), "does not put its CLS token"),
+    "larger tokenizer": (with_backend(lambda backend: backend.add_tokens(["a new word"])), "ids up to"),
     "vocabulary": (edited("config.json", vocab_size=10), "ids up to"),
     "tokenizer is no JSON": (with_text("tokenizer.json", "{"), "its tokenizer cannot be opened"),
     "no pad": (edited("tokenizer_config.json", pad_token=None), "no padding token"),
@@ -63,147 +99,75 @@ def test_checkpoints(qaexp: Any, tmp_path: Path) -> None:
         shutil.copytree(TINY_FOLDER, folder)
         spoil(folder)
         words = ("train", f"name=c{number}", *tiny_run.DEMO, f"model.checkpoint={folder}")
-        qaexp.refused(2, *words, says=(expected,), last=("model.checkpoint",))
+        qaexp.refused(2, *words, says=(expected,), last=("model.checkpoint", "model=minilm"))
         assert not (qaexp.folder / "outputs" / f"c{number}" / "summary.json").exists(), case
     left = tmp_path / "left"
     shutil.copytree(TINY_FOLDER, left)
     edited("tokenizer_config.json", padding_side="left")(left)
     qaexp.train("name=left", *tiny_run.DEMO, "trainer.epochs=1", f"model.checkpoint={left}")
+    check_positions(qaexp, tmp_path)
+    check_head(qaexp, tmp_path)
 
 
-class Answering(BaseHTTPRequestHandler):
-    """A hub that answers every question alike, or breaks off in the middle of a file."""
-
-    status = 500
-    breaks_off = False
-
-    def do_GET(self) -> None:
-        if not self.breaks_off:
-            code = {"X-Error-Code": "RevisionNotFound"} if self.status == 404 else {}
-            return self.answer(self.status, b"{}", code)
-        if self.path.startswith("/api/") and "/tree/" in self.path:
-            files = [{"type": "file", "path": name, "size": 400, "oid": name} for name in ("config.json",)]
-            return self.answer(200, json.dumps(files).encode())
-        if self.path.startswith("/api/"):
-            return self.answer(200, json.dumps({"id": "owner/name", "sha": COMMIT, "siblings": []}).encode())
-        return self.answer(200, b"{" * 400, {"ETag": '"x"', "X-Repo-Commit": COMMIT}, sent=100)
-
-    do_HEAD = do_GET  # noqa: N815
-
-    def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None, sent: int | None = None) -> None:
-        self.send_response(status)
-        given = {"Content-Length": str(len(body)), "Content-Type": "application/json", **(headers or {})}
-        for name, value in given.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body[:sent])
-        self.close_connection = sent is not None
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty cache of the hub, with the network switched on."""
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_HOME", str(tmp_path))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_CACHE", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("no_proxy", "*")
-    yield tmp_path / "hub"
-    huggingface_hub.close_session()
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[type[Answering], Callable[[], None]]]:
-    """A hub on this machine, and what sends questions to it."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as running:
-        running.daemon_threads = True
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        address = f"http://127.0.0.1:{running.server_port}"
-
-        def take() -> None:
-            monkeypatch.setenv("HF_ENDPOINT", address)
-            monkeypatch.setattr(constants, "ENDPOINT", address)
-            template = address + "/{repo_id}/resolve/{revision}/{filename}"
-            monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-
-        monkeypatch.setattr(Answering, "status", 500)
-        monkeypatch.setattr(Answering, "breaks_off", False)
-        yield Answering, take
-        running.shutdown()
-        thread.join()
-
-
-@pytest.mark.fault("D10")
-def test_hub(
-    qaexp: Any,
-    cache: Path,
-    server: tuple[type[Answering], Callable[[], None]],
-    no_network: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    demo = (*tiny_run.DEMO, "trainer.epochs=0")
-    model = ("train", *demo, "model.checkpoint=owner/name")
-    data = ("train", *tiny_run.MODEL, "data=squad_v2")
-    fetch = {model: "hf download owner/name", data: "load_dataset('rajpurkar/squad_v2', 'squad_v2', revision="}
-
-    def refused(case: str, *parts: str) -> None:
-        for words, command in fetch.items():
-            qaexp.refused(3, *words, f"name={case}", last=(command, *parts))
-            assert qaexp.seconds < 10, case
-        assert not list(cache.glob("*/snapshots/*/*")), case
-
-    def fail(error: OSError) -> Callable[..., None]:
-        def connect(*_: Any, **__: Any) -> None:
-            raise error
-
-        return connect
-
-    with monkeypatch.context() as patch:
-        patch.setattr(socket, "create_connection", fail(OSError("Network is unreachable")))
-        refused("away", "Network is unreachable")
-        patch.setattr(socket, "create_connection", fail(socket.gaierror(-2, "Name or service not known")))
-        refused("name", "Name or service not known")
-        patch.setattr(hub, "PROBE_SECONDS", 0.3)
-        silence = threading.Event()
-
-        def wait(*_: Any, **__: Any) -> None:
-            silence.wait(30)
-            raise OSError("too late")
-
-        patch.setattr(socket, "create_connection", wait)
-        refused("silent", "no answer in 0.3 s")
-        silence.set()
-    with monkeypatch.context() as patch:
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        refused("offline", "switched off by HF_HUB_OFFLINE")
-    answering, take = server
-    take()
-    for status in (401, 403, 429, 500, 503):
-        monkeypatch.setattr(answering, "status", status)
-        for words in fetch:
-            qaexp.refused(
-                3, *words, f"name=s{status}", last=(("rajpurkar/squad_v2" if words is data else "owner/name"),)
+def check_positions(qaexp: Any, folder: Path) -> None:
+    """What config.json leaves out is the architecture's own limit; without any there is none."""
+    long = write_long(folder / "long.json")
+    words = ("train", *tiny_run.MODEL, "data=json", *tiny_run.files_of(long, long), "trainer.epochs=1")
+    kinds: dict[str, dict[str, Any]] = {
+        "default": {"max_position_embeddings": ...},
+        "roberta": {"model_type": "roberta", "max_position_embeddings": ..., "pad_token_id": 1},
+        "relative": {**RELATIVE, "max_position_embeddings": ...},
+    }
+    for kind, changes in kinds.items():
+        shutil.copytree(TINY_FOLDER, folder / kind)
+        edited("config.json", **changes)(folder / kind)
+        model = f"model.checkpoint={folder / kind}"
+        limit = {"default": 512, "roberta": 510, "relative": None}[kind]
+        if limit is not None:
+            expected = (
+                f"features.max_length={limit + 1}",
+                f"{limit} positions",
+                "model.checkpoint",
+                f"at most {limit}",
             )
-            assert qaexp.seconds < 10, status
-    monkeypatch.setattr(answering, "status", 404)
-    qaexp.refused(3, *model, "name=revision", "model.revision=nope", last=("no revision nope", "model.revision"))
-    monkeypatch.setattr(answering, "breaks_off", True)
-    qaexp.refused(3, *model, "name=half", last=("hf download owner/name",))
-    assert qaexp.seconds < 10
-    assert not list(cache.glob("*/snapshots/*/*"))
-    # What is cached is used, and said.
-    monkeypatch.setattr(answering, "breaks_off", False)
-    shutil.rmtree(cache, ignore_errors=True)
-    entry = cache / "models--owner--name"
-    shutil.copytree(TINY_FOLDER, entry / "snapshots" / COMMIT)
-    (entry / "refs").mkdir()
-    (entry / "refs" / "main").write_text(COMMIT)
-    run = qaexp.train("name=cached", *model[1:], "model.random_weights=true")
-    assert tiny_run.read_json(run / "summary.json")["num_steps"] == 0
-    assert no_network == []
+            qaexp.refused(2, *words, f"name={kind}", model, f"features.max_length={limit + 1}", last=expected)
+            assert not (qaexp.folder / "outputs" / kind / "summary.json").exists()
+        qaexp.train(f"name={kind}-fits", *words[1:], model, f"features.max_length={limit or 600}")
+
+
+RELATIVE = {
+    "model_type": "deberta-v2",
+    "relative_attention": True,
+    "position_buckets": 8,
+    "pos_att_type": ["p2c", "c2p"],
+    "norm_rel_ebd": "layer_norm",
+    "position_biased_input": False,
+    "type_vocab_size": 0,
+}
+
+
+def write_long(path: Path) -> Path:
+    """One question on a context of more tokens than any position limit here."""
+    item = {"id": "a", "question": "Which?", "is_impossible": True, "answers": []}
+    paragraph = {"context": "Paris and Rome. " * 400, "qas": [item]}
+    path.write_text(json.dumps({"data": [{"title": "T", "paragraphs": [paragraph]}]}))
+    return path
+
+
+def check_head(qaexp: Any, folder: Path) -> None:
+    """Weights that were never trained to answer give no score and no answer."""
+    encoder = folder / "encoder"
+    shutil.copytree(TINY_FOLDER, encoder)
+    config = AutoConfig.from_pretrained(encoder)
+    AutoModel.from_config(config).save_pretrained(encoder)
+    data = tiny_run.write_squad(folder / "some.json", 1, 1)
+    for words in (("evaluate", str(encoder), "--data", str(data)), ("answer", str(encoder), "-q", "Who?", "-c", "Me.")):
+        done = qaexp.refused(2, *words, last=("no weights for qa_outputs", "by chance", "qaexp train"))
+        assert done.out == ""
+    # A whole model with fewer positions than the standard windows is asked in windows that fit it.
+    edited("config.json", max_position_embeddings=64)(encoder)
+    config = AutoConfig.from_pretrained(encoder)
+    AutoModelForQuestionAnswering.from_config(config).save_pretrained(encoder)
+    done = qaexp.call("evaluate", str(encoder), "--data", str(write_long(folder / "other.json")), "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["num_dev_features"] > 20

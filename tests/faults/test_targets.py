@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-import qaexp as package
 from qaexp.config.build import build
 from qaexp.config.targets import refused_in_hydra
 from qaexp.errors import IntegrityError
+from tests import REPOSITORY
 from tests.fixtures import tiny_run
 from tests.fixtures.checkpoints import TINY_FOLDER
 
@@ -98,6 +98,8 @@ def read_back(qaexp: Any, canary: Path) -> None:
         (run / name).write_text(json.dumps({**content, **hidden, "evil": hidden}))
     (run / ".hydra" / "config.yaml").write_text(f"_target_: pathlib.Path.touch\nself: {canary}\n")
     assert tiny_run.call(qaexp.folder, "plot", str(run)).code == 0
+    qaexp.refused(8, "rescore", str(run), last=("config.json", "train again"))
+    tiny_run.sign(run)
     assert qaexp.call("rescore", str(run)).code == 0
     answered = qaexp.call("answer", str(run), "-q", "Who?", "-c", "It was Anna.")
     assert answered.code == 0, answered.err
@@ -127,7 +129,7 @@ def test_code_in_a_checkpoint(qaexp: Any, tmp_path: Path) -> None:
     assert not canary.exists()
     given = [
         ast.unparse(keyword.value)
-        for module in Path(package.__file__).parent.rglob("*.py")
+        for module in (REPOSITORY / "qaexp").rglob("*.py")
         for node in ast.walk(ast.parse(module.read_text("utf-8")))
         if isinstance(node, ast.Call)
         for keyword in node.keywords

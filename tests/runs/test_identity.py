@@ -20,7 +20,7 @@ CONFIG: dict[str, Any] = {
 NEUTRAL = {"name", "trainer.log_every", "trackers"}
 DATA = {"kind": "demo", "version": 1}
 WEIGHTS = {"sha256": "ab"}
-GOLDEN = "17488315599d91bec91acef53d75a4ed79478a8c2809f44e6c378b10c8665f20"
+GOLDEN = "15a7f2dd9209ca8f752723c40c2be01e45fda0dbaa1521f5d7b1bd939af5e5de"
 
 
 def test_golden_hash() -> None:

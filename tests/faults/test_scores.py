@@ -1,0 +1,158 @@
+"""A score is given over the questions that were asked, all of them, or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import torch as weights
+from safetensors.numpy import load, save
+
+from qaexp.evaluation import evaluate as evaluation
+from qaexp.evaluation import question_set
+from qaexp.evaluation.logits import Logits
+from tests.fixtures import tiny_run
+
+Change = Callable[[list[Any]], list[Any]]
+PLANTS: dict[str, Change] = {
+    "missing": lambda found: found[:-1],
+    "added": lambda found: [*found, found[0]],
+    "reordered": lambda found: found[::-1],
+    "none": lambda found: [],
+}
+
+
+@pytest.fixture
+def run(qaexp: Any, tmp_path: Path) -> Path:
+    """A run on four questions with an answer and two without."""
+    train, dev = (tiny_run.write_squad(tmp_path / f"{name}.json", 4, 2) for name in ("train", "dev"))
+    words = (*tiny_run.FILES, *tiny_run.files_of(train, dev), "trainer.epochs=1")
+    folder: Path = qaexp.train("name=run", *words)
+    return folder
+
+
+def refused(qaexp: Any, codes: Sequence[int], *words: str) -> Any:
+    """A command that gives no number."""
+    done = qaexp.call(*words)
+    assert done.code in codes, done.err
+    assert done.out == ""
+    return done
+
+
+@pytest.mark.fault("D13")
+def test_other_questions(qaexp: Any, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_rescore(qaexp, run)
+    check_evaluate(qaexp, run, tmp_path, monkeypatch)
+    check_training(qaexp, tmp_path, monkeypatch)
+
+
+def check_rescore(qaexp: Any, run: Path) -> None:
+    """Files that are not the run's are refused, and those that look like it must still belong together."""
+    predictions, logits = run / "predictions.jsonl", run / "logits.safetensors"
+    lines, tensors = predictions.read_bytes().splitlines(keepends=True), load(logits.read_bytes())
+    last = tensors["example_index"] == tensors["example_index"].max()
+    kept = ~np.repeat(last, np.bincount(tensors["feature_index"]))
+    fewer = {name: values[kept if len(values) == len(kept) else ~last] for name, values in tensors.items()}
+    nan = {**tensors, "start_logits": np.full_like(tensors["start_logits"], np.nan)}
+    extra = lines[0].replace(b'"dev-0"', b'"dev-9"')
+    assert extra != lines[0]
+
+    def spoil(signed: Sequence[int], changed: dict[Path, bytes]) -> None:
+        whole = {path: path.read_bytes() for path in (*changed, run / "MANIFEST.json", run / "summary.json")}
+        for path, data in changed.items():
+            path.write_bytes(data)
+        refused(qaexp, [8], "rescore", str(run))
+        tiny_run.sign(run)
+        refused(qaexp, signed, "rescore", str(run), "--json")
+        for path, data in whole.items():
+            path.write_bytes(data)
+
+    spoil([8], {predictions: b"".join(lines[:-1])})
+    spoil([8], {predictions: b"".join([*lines, extra])})
+    spoil([8], {predictions: b""})
+    spoil([8], {predictions: b"".join(lines[:-1]), logits: save(fewer)})
+    spoil([8], {logits: save({**tensors, "end_logits": tensors["end_logits"][:-1]})})
+    spoil([8], {logits: logits.read_bytes()[: logits.stat().st_size // 2]})
+    spoil([6], {logits: save(nan)})
+    whole = predictions.read_bytes()
+    predictions.write_bytes(b"".join(reversed(lines)))
+    refused(qaexp, [8], "rescore", str(run))
+    predictions.write_bytes(whole)
+    assert qaexp.call("rescore", str(run)).code == 0
+
+
+def check_evaluate(qaexp: Any, run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that gives NaN has no score, nor have predictions for other questions."""
+    out = qaexp.folder / "outputs" / "predictions.json"
+    words = ("evaluate", str(run), "--data", str(folder / "dev.json"), "--predictions-out", str(out))
+    for name, change in PLANTS.items():
+        with monkeypatch.context() as patch:
+            plant_predictions(patch, change)
+            done = refused(qaexp, [8], *words)
+        assert "no score is given" in done.last_line, name
+    model = run / "model" / "model.safetensors"
+    whole = model.read_bytes()
+    tensors = weights.load(whole)
+    tensors["qa_outputs.bias"] = torch.full_like(tensors["qa_outputs.bias"], torch.nan)
+    model.write_bytes(weights.save(tensors, {"format": "pt"}))
+    for more in ((), ("--json",)):
+        assert "NaN or Inf in 6 of 6" in refused(qaexp, [6], *words, *more).last_line
+    refused(qaexp, [6], "answer", str(run), "-q", "Who?", "-c", "It was Anna.")
+    assert not out.exists()
+    model.write_bytes(whole)
+    done = qaexp.call(*words, "--json")
+    assert json.loads(done.out)["num_dev_examples"] == len(tiny_run.read_json(out)) == 6
+
+
+def plant_predictions(patch: pytest.MonkeyPatch, change: Change) -> None:
+    decode = evaluation.decode
+    patch.setattr(evaluation, "decode", lambda *args, **keywords: change(decode(*args, **keywords)))
+
+
+def plant_nan(patch: pytest.MonkeyPatch, first: int, value: float) -> None:
+    """Make one logit of every evaluation from a number on NaN or infinite; the training never sees it."""
+    predict, calls = question_set.predict_logits, iter(range(1, 1000))
+
+    def broken(*args: Any, **keywords: Any) -> Logits:
+        found = predict(*args, **keywords)
+        if next(calls) >= first:
+            found.end[-1] = value
+        return found
+
+    patch.setattr(question_set, "predict_logits", broken)
+
+
+def check_training(qaexp: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose own evaluation goes wrong fails, and what was scored before is all that it tells."""
+    train, dev = folder / "train.json", folder / "dev.json"
+    files = (*tiny_run.files_of(train, dev), f"data.test_file={dev}")
+    words = ("train", *tiny_run.FILES, *files, "trainer.epochs=2")
+
+    def fails(name: str, code: int, num_scored: int, *more: str) -> None:
+        done = qaexp.refused(code, *words, f"name={name}", *more, says=("no score is given",))
+        directory = qaexp.folder / "outputs" / name
+        state = tiny_run.read_json(directory / "run.json")
+        assert (state["state"], state["error"]["kind"]) == ("failed", {6: "diverged", 8: "integrity"}[code])
+        history = directory / "history.csv"
+        assert len(history.read_text().splitlines()[1:] if history.exists() else []) == num_scored
+        assert done.out.count("dev exact") == num_scored
+        assert "nan" not in done.out.lower()
+        for missing in ("summary.json", "predictions.jsonl", "scores.csv", "model", "report.html"):
+            assert not (directory / missing).exists(), missing
+
+    # An evaluation asks the dev set and then the probe; the test file comes last.
+    for number, (first, num_scored, more) in enumerate(
+        [(1, 0, ()), (2, 0, ()), (3, 1, ()), (3, 1, ("trainer.keep=best",)), (5, 2, ())]
+    ):
+        with monkeypatch.context() as patch:
+            plant_nan(patch, first, (np.nan, np.inf)[number % 2])
+            fails(f"nan{number}", 6, num_scored, *more)
+    for name, change in PLANTS.items():
+        with monkeypatch.context() as patch:
+            plant_predictions(patch, change)
+            fails(name, 8, 0)
