@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from qaexp.data.squad import Example
-from qaexp.errors import ConfigError, DivergedError, Stopped
+from qaexp.errors import ConfigError, DivergedError, IntegrityError, Stopped
 from qaexp.results import Recorder
 from qaexp.runs.checkpoint import Content
 from qaexp.runs.directory import DIVERGED, METRICS
@@ -15,6 +15,7 @@ from qaexp.runs.reading import read_json, read_json_lines
 from qaexp.runs.run import Run
 from qaexp.runs.signals import deferred
 from qaexp.training.clock import Clock
+from qaexp.training.health import not_finite_advice
 from qaexp.training.processes import agreed_object
 from qaexp.training.selection import Selection
 from qaexp.training.state import TrainState
@@ -44,7 +45,8 @@ class Checkpoints:
         """Go back to where the run's checkpoint stands.
 
         Raises:
-            ConfigError: It does not fit the model or the optimizer (after `trainer.allow_drift`).
+            ConfigError: It does not fit the model or the optimizer, after `trainer.allow_drift`.
+            IntegrityError: It does not fit them, or is none of ours.
         """
         self._run.set_progress(total_steps=self._state.setup.total_steps)
         self._restore()
@@ -58,6 +60,7 @@ class Checkpoints:
             self.store()
         if isinstance(error, DivergedError) and error.step is not None:
             self._run.write_json(DIVERGED, self._batch(error))
+            self._run.raise_flag("not_finite", not_finite_advice(), error.step)
 
     def store(self) -> None:
         """Commit a checkpoint of the training as it stands, unless this step has one.
@@ -73,6 +76,7 @@ class Checkpoints:
         state.read_sums()
         with deferred():
             self._run.store(state.step, self._contents(), best_step=self._selection.best_step)
+            self._run.set_progress(checkpoint_step=state.step, micro_batch_parts=state.num_parts)
             state.stored_step = state.step
 
     def _contents(self) -> dict[str, Content]:
@@ -106,14 +110,14 @@ class Checkpoints:
             return
         tree = join_tree(read_tensors(folder / OPTIMIZER_FILE), read_json(folder / STATE_FILE))
         best = read_tensors(folder / BEST_FILE) if (folder / BEST_FILE).exists() else None
+        weights = read_tensors(folder / MODEL_FILE)
         try:
-            self._state.load_state_dict({**tree["training"], "model": read_tensors(folder / MODEL_FILE)})
+            self._state.load_state_dict({**tree["training"], "model": weights})
             self._selection.load_state_dict(tree["selection"], best, self._state)
         except (RuntimeError, ValueError, KeyError) as error:
             problem = str(error).splitlines()[0]
-            raise ConfigError(
-                f"{folder}: does not fit this model and optimizer ({problem}); take another name="
-            ) from error
+            kind = ConfigError if self._run.allows_drift else IntegrityError
+            raise kind(f"{folder}: does not fit this model and optimizer ({problem}); take another name=") from error
         if tree["training"]["optimizer"] is None and not (self._state.is_finished or self._selection.is_over):
             raise ConfigError(
                 f"{folder}: is that of a training that had ended, without the optimizer's state, so that no step can "

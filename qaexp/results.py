@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 
 from qaexp.config.schema import ExperimentConfig
 from qaexp.data.features import Features
+from qaexp.errors import StorageError
 from qaexp.evaluation.outputs import contexts_of, logits_bytes, prediction_records, score_rows
 from qaexp.evaluation.question_set import Scored
 from qaexp.model import LoadedModel
@@ -187,8 +189,14 @@ def write_results(
 
     def fill(folder: Path) -> None:
         with quiet():
-            loaded.model.save_pretrained(folder)
-            loaded.tokenizer.save_pretrained(folder)
+            try:
+                loaded.model.save_pretrained(folder)
+                loaded.tokenizer.save_pretrained(folder)
+            except SafetensorError as error:  # its own kind, for a full disk too
+                raise StorageError(
+                    f"{run.directory / layout.MODEL}: cannot be written: {error}; free space, then run the same "
+                    "command again"
+                ) from error
         write_text(folder / "qaexp.json", model_settings(config, identity, summary["null_threshold"]))
 
     run.write_directory(layout.MODEL, fill)

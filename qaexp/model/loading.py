@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 _NAMES_SHOWN = 5
+_OLDEST_TORCH = (2, 10)
 
 
 def open_tokenizer(folder: Path, checkpoint: str) -> PreTrainedTokenizerFast:
@@ -106,6 +107,7 @@ def open_weights(folder: Path, checkpoint: str, config: PreTrainedConfig) -> tup
     import torch
     from transformers import AutoModelForQuestionAnswering
 
+    check_torch_version(torch.__version__)
     try:
         model, info = AutoModelForQuestionAnswering.from_pretrained(
             str(folder),
@@ -129,6 +131,22 @@ def open_weights(folder: Path, checkpoint: str, config: PreTrainedConfig) -> tup
             "head may be fresh, so use weights of this architecture, or model.random_weights=true"
         )
     return model, missing
+
+
+def check_torch_version(version: str) -> None:
+    """Refuse a torch whose loading of foreign files is not safe enough, however it came here.
+
+    Raises:
+        ConfigError: It is older than pyproject.toml allows.
+
+    >>> check_torch_version("2.13.0+cpu")
+    """
+    major, minor = (int(part) for part in version.split(".")[:2])
+    if (major, minor) < _OLDEST_TORCH:
+        raise ConfigError(
+            f"torch {version} is installed, and qaexp needs {'.'.join(map(str, _OLDEST_TORCH))} or newer; "
+            "pip install -U torch"
+        )
 
 
 @contextmanager

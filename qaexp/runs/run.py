@@ -46,6 +46,7 @@ class Run:
     Attributes:
         directory: The run directory.
         is_main: This process writes.
+        allows_drift: `trainer.allow_drift` is set.
         checkpoint: What the training goes on from; None at the first start, and in processes that do not write.
     """
 
@@ -82,7 +83,7 @@ class Run:
         self.is_main = is_main
         self._config, self._identity, self._environment = config, identity, environment
         self._hydra_files = hydra_files or {}
-        self._threads, self._steal_lock, self._allow_drift = threads, steal_lock, allow_drift
+        self._threads, self._steal_lock, self.allows_drift = threads, steal_lock, allow_drift
         texts = [*self._hydra_files.values(), *environment.get("command_line", [])]
         self._redactor = Redactor(os.environ, texts, [config])
         self._stack = ExitStack()
@@ -203,7 +204,7 @@ class Run:
             self._records.add_epoch(row)
 
     def set_progress(self, **changes: int) -> None:
-        """Write numbers of run.json that tell how far the run is: `total_steps`, `micro_batch_parts`."""
+        """Write numbers of run.json: `total_steps`, `checkpoint_step`, `micro_batch_parts`."""
         if self._record is not None:
             self._record.update(**changes)
 
@@ -221,7 +222,6 @@ class Run:
             lengths = self._records.lengths()
             commit_checkpoint(self.directory, step, contents, identity=self._identity.sha256, records=lengths)
             prune(self.directory, best_step=best_step, spared=self._damaged)
-            self._record.update(checkpoint_step=step)
 
     def go_back(self, history: Sequence[Mapping[str, Any]]) -> None:
         """Cut the record files back to where `checkpoint` stands, whose rows of history.csv are given."""
@@ -256,10 +256,10 @@ class Run:
 
     def _open(self) -> None:
         # Before the lock's file is made: a folder that holds something else stays as it is.
-        check_same_run(self.directory, self._identity, allow_drift=self._allow_drift)
+        check_same_run(self.directory, self._identity, allow_drift=self.allows_drift)
         make_directory(self.directory)
         self._stack.enter_context(hold(self.directory, steal=self._steal_lock))
-        previous = check_same_run(self.directory, self._identity, allow_drift=self._allow_drift)
+        previous = check_same_run(self.directory, self._identity, allow_drift=self.allows_drift)
         check_heartbeat(self.directory, previous, utc_now(), steal=self._steal_lock)
         drift, problems = self._look_for_checkpoint(previous)
         clear(self.directory, resumed=self.checkpoint is not None)
@@ -287,7 +287,7 @@ class Run:
         """Find what the run can go on from; returns what changed since, and what is wrong with newer checkpoints."""
         if not previous or (self.directory / layout.SUMMARY).exists():
             return {}, []
-        identity = None if self._allow_drift else self._identity.sha256
+        identity = None if self.allows_drift else self._identity.sha256
         self.checkpoint, problems = newest_checkpoint(self.directory, identity)
         if self.checkpoint is None:
             return {}, []
@@ -297,7 +297,7 @@ class Run:
             **config_changes(self.directory, previous, self._identity),
             **environment_changes(self.directory, self._environment),
         }
-        if not self._allow_drift:
+        if not self.allows_drift:
             check_no_drift(self.directory, changes)
         return self._redactor.tree(changes), problems
 

@@ -10,12 +10,16 @@ import torch
 from numpy.typing import NDArray
 
 from qaexp.data.batches import BatchPlan, collate
+from qaexp.errors import DataError
 
 if TYPE_CHECKING:
     from qaexp.data.features import Features
     from qaexp.model import LoadedModel
 
 Indices = NDArray[np.int64]
+
+
+_BAD_ITEM = (IndexError, KeyError, TypeError, ValueError)
 
 
 class Feed:
@@ -53,18 +57,39 @@ class Feed:
         return -(-len(self.epoch(epoch)) // self.accumulation)
 
     def batch(self, indices: Indices, device: torch.device) -> dict[str, torch.Tensor]:
-        """Put features together as int64 tensors `[len(indices), longest]` on a device, labels as `[len(indices)]`."""
-        batch = collate(
+        """Put features together as int64 tensors `[len(indices), longest]` on a device, labels as `[len(indices)]`.
+
+        Raises:
+            DataError: A feature cannot be put into a batch; it is named.
+        """
+        try:
+            batch = self._collated(indices)
+        except _BAD_ITEM as error:
+            raise DataError(f"training: {self._culprit(indices)} cannot be put into a batch: {error}") from error
+        if device.type == "cuda":
+            # From pinned memory the copy runs beside the computation; from pageable memory it waits for it.
+            return {name: value.pin_memory().to(device, non_blocking=True) for name, value in batch.items()}
+        return {name: value.to(device) for name, value in batch.items()}
+
+
+    def _collated(self, indices: Indices) -> dict[str, torch.Tensor]:
+        return collate(
             self.features,
             indices,
             pad_token_id=self._pad_token_id,
             padding_side=self._padding_side,
             with_token_types=self._with_token_types,
         )
-        if device.type == "cuda":
-            # From pinned memory the copy runs beside the computation; from pageable memory it waits for it.
-            return {name: value.pin_memory().to(device, non_blocking=True) for name, value in batch.items()}
-        return {name: value.to(device) for name, value in batch.items()}
+
+    def _culprit(self, indices: Indices) -> str:
+        """Name the first feature that alone cannot be put into a batch."""
+        for index in indices:
+            try:
+                self._collated(np.array([index]))
+            except _BAD_ITEM:
+                example = int(self.features.example_index[index])
+                return f"feature {index} (example {example} of train_ids in data.json, counted from 0)"
+        return f"the features {', '.join(map(str, indices))} together"
 
 
 def share(indices: Indices, rank: int, num_ranks: int) -> Indices:

@@ -110,9 +110,14 @@ def _not_finite(steps: Sequence[Row], last_step: int, num_skipped: int) -> Flag 
             return Flag(
                 "not_finite",
                 int(row["step"]),
-                "The loss or its gradient is NaN or infinite: lower optimizer.lr, or set trainer.precision=fp32.",
+                not_finite_advice(),
             )
     return None
+
+
+def not_finite_advice() -> str:
+    """What helps against NaN and infinity."""
+    return "The loss or its gradient is NaN or infinite: lower optimizer.lr, or set trainer.precision=fp32."
 
 
 def _loss_not_falling(steps: Sequence[Row]) -> Flag | None:

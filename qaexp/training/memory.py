@@ -55,21 +55,25 @@ class MemoryWatch:
 
     state: TrainState
     shortage: Shortage | None = None
-    _versions: list[int] | None = None
-    _was_fresh: bool = False
+    _is_updating: bool = False
+    _weights_before: list[float] | None = None
 
     def enter_optimizer(self) -> None:
         """The weights will change from here on."""
-        self._was_fresh = not self.state.optimizer.state
-        self._versions = [parameter._version for parameter in self.state.model.parameters()]
+        self._is_updating = True
+        self._weights_before = None if self.state.optimizer.state else self._weights()
 
     def is_first_update(self) -> bool:
         """Has the optimizer made means, but changed no weight? That is where memory most often runs out."""
-        return self._was_fresh and self._versions == [p._version for p in self.state.model.parameters()]
+        return self._weights_before is not None and self._weights_before == self._weights()
 
     def is_half_updated(self) -> bool:
         """Has the optimizer changed anything that cannot be made anew?"""
-        return self._versions is not None and not self.is_first_update()
+        return self._is_updating and not self.is_first_update()
+
+    def _weights(self) -> list[float]:
+        """One number for each parameter; fused kernels do not raise torch's own counter of changes."""
+        return [float(parameter.detach().sum()) for parameter in self.state.model.parameters()]
 
 
 @contextmanager
