@@ -120,8 +120,10 @@ class Checkpoints:
         """
         try:
             yield
-        except Stopped:
-            self.store()
+        except Stopped as stop:
+            # Half a step must not be stored: a training that goes on from it would have other bytes.
+            if not stop.is_abrupt:
+                self.store()
             raise
         except DivergedError as error:
             if error.step is not None:
