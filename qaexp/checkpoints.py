@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from types import TracebackType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from qaexp.config.schema import ExperimentConfig
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError, DivergedError, Stopped
 from qaexp.results import Recorder
@@ -33,18 +29,36 @@ class Checkpoints:
 
     def __init__(
         self,
-        config: ExperimentConfig,
         run: Run,
         state: TrainState,
         selection: Selection,
         recorder: Recorder,
         clock: Clock,
+        examples: Sequence[Example],
     ) -> None:
-        """Take all that changes while a run trains, and the run that holds the checkpoints."""
-        self._keeps_best = config.trainer.keep == "best"
+        """Take all that changes while a run trains, the run that holds the checkpoints, and the training examples."""
         self._run, self._state, self._selection = run, state, selection
-        self._recorder, self._clock = recorder, clock
-        run.set_progress(total_steps=state.setup.total_steps)
+        self._recorder, self._clock, self._examples = recorder, clock, examples
+
+    def __enter__(self) -> Checkpoints:
+        """Go back to where the run's checkpoint stands.
+
+        Raises:
+            ConfigError: It does not fit the model or the optimizer (after `trainer.allow_drift`).
+        """
+        self._run.set_progress(total_steps=self._state.setup.total_steps)
+        self._restore()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Store the training when a signal stopped it; note what a step had read that was not finite."""
+        # Half a step must not be stored: a training that goes on from it would have other bytes.
+        if isinstance(error, Stopped) and not error.is_abrupt:
+            self.store()
+        if isinstance(error, DivergedError) and error.step is not None:
+            self._run.write_json(DIVERGED, self._batch(error))
 
     def store(self) -> None:
         """Commit a checkpoint of the training as it stands, unless this step has one.
@@ -52,18 +66,23 @@ class Checkpoints:
         Raises:
             StorageError: It cannot be written; the one before it still stands.
             ConfigError: The optimizer keeps something that cannot be stored.
+            DivergedError: The training is not finite; it is never stored.
         """
         state = self._state
         if state.stored_step == state.step:
             return
+        state.read_sums()
         with deferred():
-            self._run.store(state.step, self._contents(), best_step=self._best_step())
+            self._run.store(state.step, self._contents(), best_step=self._selection.best_step)
             state.stored_step = state.step
 
     def _contents(self) -> dict[str, Content]:
         """The files of a checkpoint by name."""
         found = self._state.state_dict()
         weights = found.pop("model")
+        if self._state.is_finished or self._selection.is_over:
+            # Two thirds of the bytes, and nothing will be trained any more.
+            found["optimizer"] = None
         tensors, tree = split_tree(
             {
                 "training": found,
@@ -81,15 +100,7 @@ class Checkpoints:
             **({BEST_FILE: tensor_file(best, {"format": "pt"})} if best is not None else {}),
         }
 
-    def _best_step(self) -> int | None:
-        return self._selection.best_step if self._keeps_best else None
-
-    def restore(self) -> None:
-        """Go back to where the run's checkpoint stands; do nothing where it has none.
-
-        Raises:
-            ConfigError: It does not fit the model or the optimizer (after `trainer.allow_drift`).
-        """
+    def _restore(self) -> None:
         checkpoint = self._run.checkpoint
         folder = agreed_object(checkpoint.path if checkpoint else None)
         if folder is None:
@@ -104,34 +115,23 @@ class Checkpoints:
             raise ConfigError(
                 f"{folder}: does not fit this model and optimizer ({problem}); take another name="
             ) from error
+        if tree["training"]["optimizer"] is None and not (self._state.is_finished or self._selection.is_over):
+            raise ConfigError(
+                f"{folder}: is that of a training that had ended, without the optimizer's state, so that no step can "
+                "follow; take another name= with model.checkpoint=<run>/model"
+            )
         self._run.go_back(tree["history"])
         self._clock.train_seconds, self._clock.eval_seconds = tree["seconds"]["train"], tree["seconds"]["eval"]
         self._run.add_elapsed(tree["elapsed_seconds"])
         metrics = self._run.directory / METRICS
         self._recorder.resume(read_json_lines(metrics).rows if metrics.exists() else [], tree["history"])
 
-    @contextmanager
-    def guarded(self, examples: Sequence[Example], example_index: NDArray[np.integer[Any]]) -> Iterator[None]:
-        """Store the training when a signal stops the body; note what a step had read that was not finite.
-
-        Args:
-            examples: The training examples.
-            example_index: For each training feature, the place of its example.
-        """
-        try:
-            yield
-        except Stopped as stop:
-            # Half a step must not be stored: a training that goes on from it would have other bytes.
-            if not stop.is_abrupt:
-                self.store()
-            raise
-        except DivergedError as error:
-            if error.step is not None:
-                ids = [examples[int(example_index[feature])].id for feature in error.features]
-                self._run.write_json(DIVERGED, _batch(error, ids))
-            raise
-
-
-def _batch(error: DivergedError, ids: Sequence[str]) -> Mapping[str, Any]:
-    """The content of diverged.json: what the step had read, so that it can be looked at and taken again."""
-    return {"step": error.step, "epoch": error.epoch, "example_ids": list(ids), "features": list(error.features)}
+    def _batch(self, error: DivergedError) -> Mapping[str, Any]:
+        """The content of diverged.json: what the step had read, so that it can be looked at and taken again."""
+        examples = self._state.setup.feed.features.example_index[list(error.features)]
+        return {
+            "step": error.step,
+            "epoch": error.epoch,
+            "example_ids": [self._examples[int(example)].id for example in examples],
+            "features": list(error.features),
+        }

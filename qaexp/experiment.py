@@ -58,23 +58,18 @@ def run_experiment(
             state = stages.prepare_training(config, parts, loaded, features["train"])
             questions = stages.question_sets(config, parts, splits, features, state)
             selection = Selection(config.trainer.keep, config.trainer.early_stopping_patience)
-            scored = None
         with run.stage("training"), stages.training_view(config, run, state) as view:
             recorder = results.Recorder(run, view, clock, trackers)
-            checkpoints = Checkpoints(config, run, state, selection, recorder, clock)
-            checkpoints.restore()
-            with checkpoints.guarded(splits.train.examples, features["train"].example_index):
+            with Checkpoints(run, state, selection, recorder, clock, splits.train.examples) as checkpoints:
                 for record in clock.training(stages.training_records(config, run, parts, state, selection)):
                     if isinstance(record, StepRecord):
                         recorder.step(record, state)
                         continue
                     if isinstance(record, EvaluationDue):
-                        scored = questions.dev.score(loaded)
-                        recorder.evaluation(record, state, selection, scored, questions.probe_answers(loaded))
+                        recorder.evaluation(record, state, selection, questions, loaded)
                     checkpoints.store()
         with run.stage("evaluation"):
-            if selection.restore(state) or scored is None:
-                scored = questions.dev.score(loaded)
+            scored = recorder.kept_score(state, selection, questions, loaded)
             summary = results.summarize(parts, features, questions, state, selection, scored, clock, recorder.history)
             summary |= results.test_metrics(questions, loaded)
             results.raise_flags(run, recorder, features, questions, scored, state)

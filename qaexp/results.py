@@ -49,6 +49,7 @@ class Recorder:
         self._run, self._view, self._clock, self._trackers = run, view, clock, trackers
         self.steps: list[dict[str, Any]] = []
         self.history: list[dict[str, Any]] = []
+        self._scored: Scored | None = None
 
     def resume(self, steps: Sequence[dict[str, Any]], history: Sequence[dict[str, Any]]) -> None:
         """Take over what was recorded before: the lines of metrics.jsonl, and the rows of history.csv."""
@@ -65,24 +66,27 @@ class Recorder:
         self._trackers.step({**timing, **self.steps[-1]})
 
     def evaluation(
-        self, due: EvaluationDue, state: TrainState, selection: Selection, scored: Scored, answers: Sequence[str]
-    ) -> bool:
-        """Write a row of history.csv.
-
-        Returns:
-            True when training should stop, since nothing gets better.
-        """
-        self._clock.eval_seconds += scored.eval_seconds
-        row = history_row(due, state, scored, answers)
+        self, due: EvaluationDue, state: TrainState, selection: Selection, questions: Questions, loaded: LoadedModel
+    ) -> None:
+        """Answer the dev questions and the probes, write a row of history.csv, and show it to the selection."""
+        scored = questions.dev.score(loaded)
+        row = history_row(due, state, scored, questions.probe_answers(loaded))
         with deferred():
+            self._scored = scored
+            self._clock.eval_seconds += scored.eval_seconds
             self.history.append(row)
             self._run.record_epoch(row)
-            is_over = selection.see(row["epoch"], agreed_object(row["f1"]), state)
+            selection.see(row["epoch"], agreed_object(row["f1"]), state)
             state.evaluated()
         self._time(state)
         self._view.evaluation(row)
         self._trackers.evaluation(row)
-        return is_over
+
+    def kept_score(self, state: TrainState, selection: Selection, questions: Questions, loaded: LoadedModel) -> Scored:
+        """Give the model the weights that are kept; the dev questions as it answers them."""
+        if selection.restore(state) or self._scored is None:
+            return questions.dev.score(loaded)
+        return self._scored
 
     def _time(self, state: TrainState) -> dict[str, Any]:
         """Write a line of timings.jsonl, and return it."""

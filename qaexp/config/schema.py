@@ -132,7 +132,10 @@ class TrainerConfig:
     compile: bool = key("torch.compile the model")
     deterministic: bool = key("promise the same bytes on CUDA too (slower)")
     checkpoint_every: int | None = key(
-        "steps between checkpoints; null: only after each evaluation", unit="steps", neutral=True, low=1
+        "steps between checkpoints; each epoch and each evaluation ends with one anyway",
+        unit="steps",
+        neutral=True,
+        low=1,
     )
     keep_checkpoints: bool = key("keep the checkpoints of a completed run", neutral=True)
     on_nan: str = key("what a step does that is NaN or infinite: fail, or skip:K for at most K of them")

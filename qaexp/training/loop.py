@@ -135,7 +135,7 @@ class Trainer:
         Yields:
             A record at every multiple of `log_every` and at the last step; `EvaluationDue` at each epoch's end (or
             each multiple of `eval_every`), and always once at the end, where nothing was trained too; `CheckpointDue`
-            at every multiple of `checkpoint_every`.
+            at every multiple of `checkpoint_every`, and at the ends of epochs that are not evaluated there.
 
         Raises:
             DivergedError: The loss or its gradient became NaN or infinite; always raised before an evaluation sees it.
@@ -150,7 +150,6 @@ class Trainer:
                 yield self._pause(state)
                 state.evaluated()
             if self._is_checkpoint_due(state):
-                state.read_sums()
                 yield CheckpointDue(state.step)
                 state.stored_step = state.step
             if state.is_finished:
@@ -175,8 +174,11 @@ class Trainer:
         return state.is_epoch_end if self.eval_every is None else state.step > 0 and state.step % self.eval_every == 0
 
     def _is_checkpoint_due(self, state: TrainState) -> bool:
-        every = self.checkpoint_every
-        return every is not None and state.step > 0 and state.step % every == 0 and state.stored_step != state.step
+        if state.stored_step == state.step or state.step == 0:
+            return False
+        # Where evaluations stand at epochs' ends, whoever evaluates stores as well.
+        at_epoch_end = self.eval_every is not None and state.is_epoch_end
+        return at_epoch_end or (self.checkpoint_every is not None and state.step % self.checkpoint_every == 0)
 
     def _record(self, state: TrainState) -> StepRecord:
         found, seen = state.read_sums(), state.record_features

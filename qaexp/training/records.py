@@ -51,7 +51,7 @@ class EvaluationDue:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointDue:
-    """A multiple of `checkpoint_every` is reached: whoever consumes the loop may store the state.
+    """A multiple of `checkpoint_every`, or an epoch's end, is reached: whoever consumes the loop may store the state.
 
     Attributes:
         step: Steps done.

@@ -139,8 +139,9 @@ class TrainState:
             self.record_features, self.recorded_step = 0, self.step
 
     def evaluated(self) -> None:
-        """Take note that the evaluation after this step was made."""
-        self.evaluated_step = self.step
+        """Take note that the evaluation after this step was made; a checkpoint from before it is out of date."""
+        if self.evaluated_step != self.step:
+            self.evaluated_step, self.stored_step = self.step, -1
 
     def read_sums(self) -> dict[str, float]:
         """Wait for the device and read all sums at once.
@@ -199,10 +200,14 @@ class TrainState:
             setattr(self, name, int(counters[name]))
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` gave in a training with the same config; tensors are copied."""
+        """Continue from what `state_dict` gave in a training with the same config; tensors are copied.
+
+        Without an optimizer's state (None), as where no step will follow, the optimizer stays as it is.
+        """
         self.model.load_state_dict(state["model"])
-        # Optimizers keep the tensors that they are given.
-        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        if state["optimizer"] is not None:
+            # Optimizers keep the tensors that they are given.
+            self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         for name in SUMS:
             self.sums[name].copy_(state["sums"][name])
         if self.setup.accelerator.scaler is not None:

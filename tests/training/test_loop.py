@@ -13,7 +13,7 @@ from transformers import get_linear_schedule_with_warmup
 from qaexp.data.batches import collate
 from qaexp.errors import DataError, OutOfMemoryError
 from qaexp.training.loss import span_loss
-from qaexp.training.records import EvaluationDue, StepRecord
+from qaexp.training.records import CheckpointDue, EvaluationDue, StepRecord
 from qaexp.training.schedules import linear
 from tests.fixtures import tiny_training as tiny
 
@@ -111,20 +111,24 @@ def test_what_the_consumer_does_between_steps_changes_nothing() -> None:
     ("settings", "expected"),
     [
         ({}, ["3", "5 E1", "6", "9", "10 E2."]),
-        ({"log_every": 4, "eval_every": 4}, ["4 e1", "8 e2", "10 E2."]),
+        ({"log_every": 4, "eval_every": 4}, ["4 e1", "5 c", "8 e2", "10 E2. c"]),
         ({"log_every": 5}, ["5 E1", "10 E2."]),
         ({"max_steps": 7}, ["3", "5 E1", "6", "7 e2."]),
-        ({"eval_every": 100}, ["3", "6", "9", "10 E2."]),
+        ({"eval_every": 100}, ["3", "5 c", "6", "9", "10 E2. c"]),
+        ({"checkpoint_every": 3}, ["3 c", "5 E1", "6 c", "9 c", "10 E2."]),
+        ({"checkpoint_every": 5}, ["3", "5 E1 c", "6", "9", "10 E2. c"]),
         ({"epochs": 0}, ["0 e0."]),
         ({"gradient_accumulation_steps": 2}, ["3 E1", "6 E2."]),
     ],
 )
 def test_records_come_when_they_are_due(settings, expected) -> None:
-    """`5 E1`: step 5 ends epoch 1 and is evaluated; a small e is inside the epoch; a dot is the last."""
+    """`5 E1`: step 5 ends epoch 1 and is evaluated; a small e is inside the epoch; a dot is the last; c: store."""
     trainer, state = tiny.start(**{"log_every": 3, **settings})
     told: dict[int, str] = {}
     for record in trainer.train(state):
         text = told.get(record.step, str(record.step))
+        if isinstance(record, CheckpointDue):
+            text += " c"
         if isinstance(record, EvaluationDue):
             text += f" {'E' if record.is_epoch_end else 'e'}{record.epoch}{'.' if record.is_last else ''}"
         told[record.step] = text
