@@ -59,10 +59,12 @@ def whole_folders(patch: Patch) -> None:
 def verified_checkpoints(patch: Patch) -> None:
     """Whatever lies in a checkpoint's folder is loaded."""
 
-    def verify(path: Path) -> checkpoint.Checkpoint:
+    def verify(path: Path, **_: Any) -> checkpoint.Checkpoint:
         manifest = path / "MANIFEST.json"
         about = read_json(manifest) if manifest.exists() else {}
-        return checkpoint.Checkpoint(path, int(path.name[5:]), about.get("identity", ""), about.get("records", {}))
+        return checkpoint.Checkpoint(
+            path, int(path.name.split("-")[-1]), about.get("identity", ""), about.get("records", {})
+        )
 
     everywhere(patch, checkpoint.verify_checkpoint, verify)
     patch(checkpoint, "_verify_start", nothing)

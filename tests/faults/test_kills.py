@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from qaexp.evaluation.question_set import QuestionSet
-from qaexp.runs.checkpoint import Content, commit_checkpoint, newest_checkpoint
+from qaexp.runs.checkpoint import Content, commit_checkpoint, newest_checkpoint, put_back
 from qaexp.runs.reuse import clear
 from qaexp.runs.run import Run
 from qaexp.training.state import TrainState
@@ -114,43 +114,50 @@ def content(text: str, *, dies: bool = False) -> Content:
     return Content(2 * len(text), chunks)
 
 
-def commit(directory: Path, step: int, *, dies: bool = False) -> None:
-    files = {"a": content(f"a{step}"), "b": content(f"b{step}", dies=dies)}
+def commit(directory: Path, step: int, text: str, *, dies: bool = False) -> None:
+    files = {"a": content(f"a-{text}"), "b": content(f"b-{text}", dies=dies)}
     commit_checkpoint(directory, step, files, identity="x", records={})
 
 
 def check_commit(directory: Path, code: int, place: object) -> None:
     """The old checkpoint stands or the new one, whole; and a start sweeps what else was left."""
+    put_back(directory)
     found, problems = newest_checkpoint(directory, "x")
     assert found is not None, place
     assert problems == [], place
-    assert found.step in ((1, 2) if code else (2,)), place
-    assert (found.path / "b").read_text() == f"b{found.step}" * 2, place
+    texts = [(found.path / name).read_text() for name in "ab"]
+    assert texts in [[f"{name}-{text}" * 2 for name in "ab"] for text in (["old", "new"] if code else ["new"])], place
     clear(directory, resumed=True)
     assert list(directory.rglob(".tmp-*")) == [], place
     assert newest_checkpoint(directory, "x")[0] == found, place
 
 
-@pytest.mark.fault("K2")
-def test_kills_at_every_call_that_changes_the_disk(attempts: Attempts, tmp_path: Path) -> None:
+def kill_at_every_call(folder: Path, step: int) -> int:
+    """End at each call of a commit that follows one of step 1; returns how many calls there are."""
     number, code = 0, drill.KILLED
     while code:
         number += 1
-        directory = tmp_path / str(number)
-        commit(directory, 1)
+        directory = folder / str(number)
+        commit(directory, 1, "old")
 
         def work(directory: Path = directory, number: int = number) -> int:
             drill.planted(drill.At(number, drill.die))
-            commit(directory, 2)
+            commit(directory, step, "new")
             return 0
 
         code = drill.in_child(work)
         assert code in (0, drill.KILLED)
-        check_commit(directory, code, number)
-    assert number > 20
+        check_commit(directory, code, (step, number))
+    return number
+
+
+@pytest.mark.fault("K2")
+def test_kills_at_every_call_that_changes_the_disk(attempts: Attempts, tmp_path: Path) -> None:
+    # A checkpoint that was made before the evaluation of its step is replaced after it, so both are one of step 1.
+    assert kill_at_every_call(tmp_path / "replaced", 1) > kill_at_every_call(tmp_path / "added", 2) > 20
     torn = tmp_path / "torn"
-    commit(torn, 1)
-    assert drill.in_child(lambda: int(commit(torn, 2, dies=True) or 0)) == drill.KILLED
+    commit(torn, 1, "old")
+    assert drill.in_child(lambda: int(commit(torn, 2, "new", dies=True) or 0)) == drill.KILLED
     check_commit(torn, drill.KILLED, "between two chunks")
 
     num_calls = count_calls(attempts)
