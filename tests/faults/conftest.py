@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from tests.faults import teeth
@@ -153,6 +154,8 @@ class Commands:
 @pytest.fixture(scope="session")
 def attempts(tmp_path_factory: pytest.TempPathFactory) -> Attempts:
     """Attempts at runs in one folder, and the undisturbed runs that they are held against."""
+    if torch.cuda.is_available():
+        pytest.skip("torch trains in no forked child of a process that sees a GPU: set CUDA_VISIBLE_DEVICES= to try it")
     return Attempts(tmp_path_factory.mktemp("attempts"))
 
 
