@@ -160,11 +160,9 @@ def attempts(tmp_path_factory: pytest.TempPathFactory) -> Attempts:
 
 
 @pytest.fixture(autouse=True)
-def protection(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away what the test's row stands for, where teeth.py asks for it."""
-    row = request.node.get_closest_marker("fault")
-    if row is not None and teeth.is_asked_for():
-        teeth.switch_off(row.args[0], monkeypatch.setattr)
+def protections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take those away that teeth.py wants to be gone."""
+    teeth.switch_off(monkeypatch.setattr)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from qaexp.evaluation.question_set import QuestionSet
-from qaexp.runs.checkpoint import Content, commit_checkpoint, newest_checkpoint, put_back
+from qaexp.runs import checkpoint
+from qaexp.runs.checkpoint import Content, commit_checkpoint, newest_checkpoint
 from qaexp.runs.reuse import clear
 from qaexp.runs.run import Run
 from qaexp.training.state import TrainState
@@ -64,7 +65,7 @@ def process(attempts: Attempts, name: str, **environment: str) -> subprocess.Pop
     """The command line in a process of its own."""
     ours = {"PYTHONPATH": str(REPOSITORY), "QAEXP_CACHE_DIR": str(attempts.folder / "cache")}
     return subprocess.Popen(
-        [sys.executable, *teeth.program("K1"), "train", f"name={name}", *WORDS],
+        [sys.executable, *teeth.program(), "train", f"name={name}", *WORDS],
         cwd=attempts.folder,
         env={**os.environ, **ours, **environment},
         stdout=subprocess.DEVNULL,
@@ -121,7 +122,7 @@ def commit(directory: Path, step: int, text: str, *, dies: bool = False) -> None
 
 def check_commit(directory: Path, code: int, place: object) -> None:
     """The old checkpoint stands or the new one, whole; and a start sweeps what else was left."""
-    put_back(directory)
+    checkpoint.put_back(directory)
     found, problems = newest_checkpoint(directory, "x")
     assert found is not None, place
     assert problems == [], place
