@@ -56,7 +56,8 @@ class Checkpoints:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Store the training when a signal stopped it; note what a step had read that was not finite."""
-        if isinstance(error, Stopped):
+        # Half a step must not be stored: a training that goes on from it would have other bytes.
+        if isinstance(error, Stopped) and not error.is_abrupt:
             self.store()
         if isinstance(error, DivergedError) and error.step is not None:
             self._run.write_json(DIVERGED, self._batch(error))

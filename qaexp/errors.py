@@ -85,12 +85,16 @@ class Stopped(BaseException):
     """A signal asked a run to stop: nothing is wrong, what was committed stays, and the same command goes on.
 
     No `Exception`, so that no library takes it for a fault of its own.
+
+    Attributes:
+        signal: Which one.
+        is_abrupt: It was raised wherever the run stood, inside a step too: what stands in memory may be half a step.
     """
 
-    def __init__(self, number: signal.Signals) -> None:
+    def __init__(self, number: signal.Signals, *, is_abrupt: bool = False) -> None:
         """Take the signal."""
         super().__init__(f"stopped by {'Ctrl-C' if number == signal.SIGINT else number.name}")
-        self.signal = number
+        self.signal, self.is_abrupt = number, is_abrupt
 
     @property
     def exit_code(self) -> int:

@@ -76,8 +76,6 @@ def open_run(
     """Take the directory for a run, and begin its trackers; of several processes only the main one has any."""
     is_main, deterministic = is_main_process(), config.trainer.deterministic
     threads = started_threads(directory) or torch.get_num_threads()
-    if config.threads not in (None, threads):
-        LOGGER.warning("threads=%s has no effect: the run was started with %s", config.threads, threads)
     torch.set_num_threads(threads)
     environment = describe_environment(
         command_line or sys.argv,
@@ -98,5 +96,7 @@ def open_run(
     )
     trackers = Trackers(parts.trackers if is_main else {})
     with requeued(is_main), watched(is_alone=num_processes() == 1), run, trackers:
+        if config.threads not in (None, threads):
+            LOGGER.warning("threads=%s has no effect: the run was started with %s", config.threads, threads)
         trackers.start(run.directory, run.shown_config, run.checkpoint.step if run.checkpoint else 0)
         yield run, trackers

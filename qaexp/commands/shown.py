@@ -17,8 +17,8 @@ def show_run(directory: Path, summary: dict[str, Any]) -> None:
     from qaexp.training.processes import is_main_process
 
     if is_main_process():
-        console = RunConsole()
-        console.print(summary_table(summary, read_run(directory).flags, directory))
+        console, found = RunConsole(), read_run(directory)
+        console.print(summary_table(summary, found.flags, directory, found.drift))
         profile = directory / PROFILE_TABLE
         if profile.is_file():
             console.print(Text(profile.read_text("utf-8")))

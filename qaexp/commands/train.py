@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from qaexp.commands.arguments import TrainArguments, parse_train_arguments
 from qaexp.errors import ConfigError, StorageError
+from qaexp.runs.naming import default_name
 
+RUNS, SWEEPS = "outputs", "multirun_outputs"
 _LONGEST_JOB_NAME = 120
 
 
@@ -42,17 +44,25 @@ def main(argv: Sequence[str]) -> int:
         config = check_command_line(lines, config_name=arguments.config_name, config_dir=arguments.config_dir)
         _check_name(config.name or "", lines)
         if config.name is None:
-            from qaexp.runs.directory import default_name
-            from qaexp.training.processes import agreed
-
-            lines.append(f"name={agreed(lambda: default_name(datetime.now()))}")
-        _through_hydra(arguments, lines)
+            _train_unnamed(arguments, argv)
+        else:
+            _through_hydra(arguments, lines)
     else:
         from qaexp.config.interpolations import bounded
 
         with bounded():  # `--cfg job --resolve` resolves what nothing has looked at before
             _through_hydra(arguments, lines)
     return 0
+
+
+def _train_unnamed(arguments: TrainArguments, argv: Sequence[str]) -> None:
+    """Train a run, or a sweep, whose command line gives no name."""
+    from qaexp.training.processes import agreed
+
+    parent = Path(SWEEPS if {"-m", "--multirun"} & set(arguments.flags) else RUNS)
+    name = agreed(lambda: default_name(argv, parent, environ=os.environ, now=datetime.now()))
+    with _without_empty(parent / name, parent):
+        _through_hydra(arguments, [*arguments.overrides, f"name={name}"])
 
 
 def run(*overrides: str) -> dict[str, Any]:
@@ -70,15 +80,27 @@ def run(*overrides: str) -> dict[str, Any]:
     from qaexp.config.compose import check_command_line
     from qaexp.config.overrides import swept_keys
     from qaexp.experiment import run_experiment
-    from qaexp.runs.directory import default_name
 
     if swept_keys(overrides):
         raise ConfigError(f"{', '.join(swept_keys(overrides))}: several values are a sweep; give run() one value each")
     config = check_command_line(overrides)
     _check_name(config.name or "", overrides)
-    config.name = config.name or default_name(datetime.now())
+    config.name = config.name or default_name(overrides, Path(RUNS), environ=os.environ, now=datetime.now())
+    directory = Path(RUNS, config.name).resolve()
     command = ["qaexp", "train", *overrides, f"name={config.name}"]
-    return run_experiment(config, Path("outputs", config.name).resolve(), command_line=command)[1]
+    with _without_empty(directory, directory.parent):
+        return run_experiment(config, directory, command_line=command)[1]
+
+
+@contextmanager
+def _without_empty(*folders: Path) -> Iterator[None]:
+    """Take folders away after the body when they are empty: a run that was refused leaves none behind."""
+    try:
+        yield
+    finally:
+        for folder in folders:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def _check_name(name: str, lines: Sequence[str]) -> None:
@@ -158,7 +180,7 @@ def _train_composed(composed: Any, command_line: Sequence[str], swept: Sequence[
     made_by_hydra = Path(settings.runtime.output_dir)
     if settings.mode == RunMode.MULTIRUN:
         _redact(Path(settings.sweep.dir, "multirun.yaml"), command_line)
-    try:
+    with _without_empty(made_by_hydra):
         directory, summary = run_experiment(
             to_config(composed),
             made_by_hydra,
@@ -170,10 +192,6 @@ def _train_composed(composed: Any, command_line: Sequence[str], swept: Sequence[
                 "overrides.yaml": OmegaConf.to_yaml(words),
             },
         )
-    finally:
-        # Hydra makes the folder beforehand; a run that was refused leaves none behind.
-        with suppress(OSError):
-            made_by_hydra.rmdir()
     show_run(directory, summary)
 
 

@@ -169,7 +169,10 @@ class ReporterConfig:
 class ExperimentConfig:
     """One run, completely."""
 
-    name: str | None = key("the run's name and folder; a given name is stable, null draws a time stamp", neutral=True)
+    name: str | None = key(
+        "the run's name and folder, stable; null draws a time stamp, or one name for all starts of a Slurm job",
+        neutral=True,
+    )
     seed: int = key("the seed that all others follow", low=0, high=2**32 - 1)
     seeds: SeedsConfig = field(default_factory=SeedsConfig)
     threads: int | None = key("CPU threads; null: torch's default", neutral=True, low=1, high=1024)

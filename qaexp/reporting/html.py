@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from qaexp.errors import IntegrityError
 from qaexp.reporting.explorer import explorer_data, script_json
 from qaexp.reporting.tables import facts, score_rows
-from qaexp.reporting.verdict import is_collapsed, number, seen
+from qaexp.reporting.verdict import drift_sentence, is_collapsed, number, seen
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted, visible
 
@@ -62,6 +62,7 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         collapsed=is_collapsed(summary, run.flags),
         flags=run.flags,
         look_at=seen(summary, run.flags),
+        drift=drift_sentence(run.drift),
         scores=score_rows(summary),
         facts=facts(summary),
         pictures=[(name, base64.b64encode(data).decode("ascii")) for name, data in pictures.items()],

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qaexp.reporting.verdict import is_collapsed, number, what_to_look_at
+from qaexp.reporting.verdict import drift_sentence, is_collapsed, number, what_to_look_at
 from qaexp.runs.formats import visible
 
 Numbers = Mapping[str, Any]
@@ -54,13 +54,16 @@ def facts(summary: Numbers) -> list[tuple[str, str]]:
     return [(name, value) for name, value in found if value is not None]
 
 
-def summary_table(summary: Numbers, flags: Sequence[Numbers], directory: Path) -> RenderableType:
+def summary_table(
+    summary: Numbers, flags: Sequence[Numbers], directory: Path, drift: Sequence[Numbers] = ()
+) -> RenderableType:
     """Return the end of a run as a terminal shows it; a collapsed run does not look like a success.
 
     Args:
         summary: The content of summary.json.
         flags: The raised health flags.
         directory: The run directory.
+        drift: What had changed when the training went on from a checkpoint.
     """
     collapsed = is_collapsed(summary, flags)
     title = "NULL COLLAPSE: the run answers nothing" if collapsed else "dev scores in percent"
@@ -80,6 +83,8 @@ def summary_table(summary: Numbers, flags: Sequence[Numbers], directory: Path) -
     lines = Table.grid(padding=(0, 2, 0, 0))
     for name, value in facts(summary):
         lines.add_row(Text(name, style="dim"), value)
+    if changes := drift_sentence(drift):
+        lines.add_row(Text("not bit-exact", style="bold yellow"), Text(visible(changes)))
     warning = "bold yellow" if flags or collapsed else ""
     for index, sentence in enumerate(what_to_look_at(summary, flags)):
         # A Text, not markup: what stands in brackets in a path or an advice is shown as it is.

@@ -30,6 +30,19 @@ def what_to_look_at(summary: Numbers, flags: Sequence[Numbers] = ()) -> list[str
     return found or ["crossfit_f1, the fair number to compare runs by, and the worst errors in report.html"]
 
 
+def drift_sentence(drift: Sequence[Numbers]) -> str | None:
+    """Return what keeps a run from having the bytes that the same command gives again; None where nothing does.
+
+    >>> drift_sentence([{"key": "versions.torch", "old": "2.12", "new": "2.13", "step": 40}])
+    "versions.torch was '2.12', from step 40 on '2.13'"
+    """
+    words = [
+        f"{entry.get('key')} was {entry.get('old')!r}, from step {entry.get('step')} on {entry.get('new')!r}"
+        for entry in drift
+    ]
+    return "; ".join(words) or None
+
+
 def seen(summary: Numbers, flags: Sequence[Numbers] = ()) -> list[str]:
     """Return a sentence for each thing that the numbers give away, beside the flags."""
     # Of a collapsed run nothing else is worth a sentence: its other numbers follow from the collapse.

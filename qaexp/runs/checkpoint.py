@@ -10,13 +10,22 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import CHECKPOINTS, MANIFEST, SCHEMA_VERSION
-from qaexp.runs.files import make_directory, new_directory, remove, write_chunks, write_text
+from qaexp.runs.files import (
+    TEMP_PREFIX,
+    commit_directory,
+    make_directory,
+    new_directory,
+    remove,
+    write_chunks,
+    write_text,
+)
 from qaexp.runs.formats import json_text
 from qaexp.runs.manifest import sha256_of
 from qaexp.runs.reading import read_bytes, read_json
@@ -99,8 +108,31 @@ def commit_checkpoint(
     return final
 
 
-def verify_checkpoint(path: Path) -> Checkpoint:
+def put_back(directory: Path) -> None:
+    """Give a checkpoint its name again where a run ended between the two renames that replace it by another one.
+
+    Both are whole then, under temporary names, and what has such a name is deleted at the next start.
+
+    Args:
+        directory: The run directory.
+
+    Raises:
+        StorageError: When the system refuses.
+    """
+    for temp in (directory / CHECKPOINTS).glob(f"{TEMP_PREFIX}step-*"):
+        final = temp.with_name(temp.name.removeprefix(TEMP_PREFIX).rpartition("-")[0])
+        if not final.exists():
+            with suppress(IntegrityError):
+                verify_checkpoint(temp, final=final)
+                commit_directory(temp, final)
+
+
+def verify_checkpoint(path: Path, *, final: Path | None = None) -> Checkpoint:
     """Read every byte of a checkpoint.
+
+    Args:
+        path: Its folder.
+        final: Where the folder belongs; None: it stands there.
 
     Raises:
         IntegrityError: Naming the file that is not what was written, is missing, or is one too many.
@@ -110,7 +142,7 @@ def verify_checkpoint(path: Path) -> Checkpoint:
     about = _manifest(path / MANIFEST)
     if about["schema_version"] > SCHEMA_VERSION:
         raise IntegrityError(f"{path}: made by a newer qaexp (schema_version {about['schema_version']}); upgrade qaexp")
-    if path != checkpoint_folder(path.parents[1], about["step"]):
+    if (final or path) != checkpoint_folder(path.parents[1], about["step"]):
         raise IntegrityError(f"{path}: holds the checkpoint of step {about['step']}")
     names = {found.name for found in path.iterdir()} - {MANIFEST}
     if odd := sorted(names ^ set(about["files"])):

@@ -45,8 +45,12 @@ class RunFiles:
     @property
     def flags(self) -> list[dict[str, Any]]:
         """The raised health flags."""
-        flags = self.run.get("flags", [])
-        return [flag for flag in flags if isinstance(flag, dict)] if isinstance(flags, list) else []
+        return self._entries("flags")
+
+    @property
+    def drift(self) -> list[dict[str, Any]]:
+        """What had changed when the training went on from a checkpoint: `key`, `old`, `new` and the `step`."""
+        return self._entries("drift")
 
     def steps(self) -> Records:
         """The records of metrics.jsonl, one per step; of a repeated step the last counts."""
@@ -75,6 +79,10 @@ class RunFiles:
     def data(self) -> dict[str, Any]:
         """The content of data.json."""
         return self._json(layout.DATA)
+
+    def _entries(self, name: str) -> list[dict[str, Any]]:
+        found = self.run.get(name)
+        return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
     def _json(self, name: str) -> dict[str, Any]:
         try:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 import unicodedata
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 from qaexp.errors import ConfigError
@@ -131,11 +129,6 @@ def check_name(name: str) -> None:
     """
     for problem in _name_problems(name):
         raise ConfigError(f"name: {_shortened(name)!r} {problem}; use a plain folder name, for example name=first-try")
-
-
-def default_name(now: datetime) -> str:
-    """Return a time stamp and four random hex digits, so that runs of the same second do not meet."""
-    return f"{now:%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}"
 
 
 def result_files(directory: Path) -> Iterator[Path]:

@@ -13,7 +13,15 @@ from typing import Any
 
 from qaexp.errors import StorageError
 from qaexp.runs import directory as layout
-from qaexp.runs.checkpoint import Checkpoint, Content, commit_checkpoint, find_checkpoints, newest_checkpoint, prune
+from qaexp.runs.checkpoint import (
+    Checkpoint,
+    Content,
+    commit_checkpoint,
+    find_checkpoints,
+    newest_checkpoint,
+    prune,
+    put_back,
+)
 from qaexp.runs.drift import Changes, config_changes, environment_changes, shown
 from qaexp.runs.files import (
     make_directory,
@@ -288,6 +296,7 @@ class Run:
         if not previous or (self.directory / layout.SUMMARY).exists():
             return {}, []
         identity = None if self.allows_drift else self._identity.sha256
+        put_back(self.directory)
         self.checkpoint, problems = newest_checkpoint(self.directory, identity)
         if self.checkpoint is None:
             return {}, []

@@ -102,7 +102,7 @@ def _note(number: int, _: FrameType | None) -> None:
             raise_stop()
     elif number == signal.SIGINT:
         _WATCH.is_raised = True
-        raise Stopped(signal.SIGINT)
+        raise Stopped(signal.SIGINT, is_abrupt=True)
 
 
 def _reset(depth: int = 0) -> None:

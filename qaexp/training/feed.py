@@ -71,7 +71,6 @@ class Feed:
             return {name: value.pin_memory().to(device, non_blocking=True) for name, value in batch.items()}
         return {name: value.to(device) for name, value in batch.items()}
 
-
     def _collated(self, indices: Indices) -> dict[str, torch.Tensor]:
         return collate(
             self.features,

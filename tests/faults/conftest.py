@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
+from tests.faults import teeth
 from tests.fixtures import tiny_run
+from tests.fixtures.attempts import Attempts
 
 HERE = Path(__file__).parent
 ROWS: dict[str, dict[str, Any]] = {row["id"]: row for row in yaml.safe_load((HERE / "rows.yaml").read_text("utf-8"))}
@@ -28,6 +31,17 @@ _outcomes: dict[str, tuple[str, float]] = {}
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fault(id): the row of rows.yaml that a test covers, cases and all")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fault", action="append", default=[], help="run only the tests of this row")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Where the whole suite is started, this file comes too late to add an option.
+    wanted = config.getoption("--fault", default=[])
+    if wanted:
+        items[:] = [item for item in items if (row := item.get_closest_marker("fault")) and row.args[0] in wanted]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -135,6 +149,20 @@ class Commands:
         assert done.code == 0, done.err
         name = next(word.removeprefix("name=") for word in words if word.startswith("name="))
         return self.folder / "outputs" / name
+
+
+@pytest.fixture(scope="session")
+def attempts(tmp_path_factory: pytest.TempPathFactory) -> Attempts:
+    """Attempts at runs in one folder, and the undisturbed runs that they are held against."""
+    if torch.cuda.is_available():
+        pytest.skip("torch trains in no forked child of a process that sees a GPU: set CUDA_VISIBLE_DEVICES= to try it")
+    return Attempts(tmp_path_factory.mktemp("attempts"))
+
+
+@pytest.fixture(autouse=True)
+def protections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take those away that teeth.py wants to be gone."""
+    teeth.switch_off(monkeypatch.setattr)
 
 
 @pytest.fixture

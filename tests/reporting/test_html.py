@@ -158,8 +158,8 @@ def test_hostile_text_stays_text_wherever_it_stands(fake_run: Path, tmp_path: Pa
     config = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps({**config, "name": text, text: text}))
     run = json.loads((directory / "run.json").read_text())
-    flag = {"name": text, "step": 1, "advice": text}
-    (directory / "run.json").write_text(json.dumps({**run, "flags": [flag], "started": text}))
+    flag, drift = {"name": text, "step": 1, "advice": text}, {"key": text, "old": text, "new": text, "step": text}
+    (directory / "run.json").write_text(json.dumps({**run, "flags": [flag], "drift": [drift], "started": text}))
     hostile = {
         "id": text,
         "title": text,
@@ -207,6 +207,15 @@ def test_flags_stand_at_the_top_each_with_its_advice(fake_run: Path, tmp_path: P
     text = " ".join(make_page(directory).text.split())
     assert "loss_spike (step 12): lower optimizer.lr overfit_gap: -" in text
     assert "No health flag" not in text
+
+
+def test_a_run_that_went_on_in_another_world_says_so(fake_run: Path, tmp_path: Path) -> None:
+    assert "bit-exact" not in make_page(fake_run).text
+    directory = Path(shutil.copytree(fake_run, tmp_path / "run"))
+    run = json.loads((directory / "run.json").read_text())
+    drift = [{"key": "optimizer.lr", "old": 0.001, "new": 0.002, "step": 40}, "no entry"]
+    (directory / "run.json").write_text(json.dumps({**run, "drift": drift}))
+    assert "Not bit-exact: optimizer.lr was 0.001, from step 40 on 0.002" in make_page(directory).text
 
 
 def test_damaged_scores_cost_the_question_words_alone(fake_run: Path, tmp_path: Path) -> None:

@@ -51,6 +51,19 @@ def test_scores_stand_under_their_rules() -> None:
     assert "look at" in text
 
 
+def test_a_run_that_went_on_in_another_world_says_so() -> None:
+    out = io.StringIO()
+    drift = [
+        {"key": "versions.torch", "old": "1.0", "new": "2.0", "step": 40},
+        {"key": "seed", "old": 1, "new": "[/b]\x1b", "step": 50},
+    ]
+    Console(file=out, width=200).print(summary_table(GOOD, [], Path("outputs/a"), drift))
+    (line,) = [line for line in out.getvalue().splitlines() if "not bit-exact" in line]
+    assert "versions.torch was '1.0', from step 40 on '2.0'; seed was 1, from step 50 on '[/b]" in line
+    assert "\x1b" not in line
+    assert "bit-exact" not in shown(GOOD, [])
+
+
 def test_run_that_must_answer_has_no_threshold_rules() -> None:
     text = shown({**GOOD, "null_threshold": None, "best_f1": None}, [])
     assert "oracle" not in text

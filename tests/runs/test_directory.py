@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from qaexp.errors import ConfigError
-from qaexp.runs.directory import check_name, default_name, result_files
+from qaexp.runs.directory import check_name, result_files
 
 
 @pytest.mark.parametrize(
@@ -40,14 +39,6 @@ def test_bad_names_are_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ["first-try", "a b", "seed=2,lr=1e-4", "ünï 🙂", "x" * 200, "a..b"])
 def test_good_names_pass(name: str) -> None:
     check_name(name)
-
-
-def test_default_names_of_one_second_differ_and_are_legal() -> None:
-    names = {default_name(datetime(2026, 1, 2, 3, 4, 5)) for _ in range(20)}
-    assert len(names) > 18
-    for name in names:
-        assert name.startswith("2026-01-02_03-04-05-")
-        check_name(name)
 
 
 def test_result_files_leave_out_what_can_be_rebuilt(tmp_path: Path) -> None:

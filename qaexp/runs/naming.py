@@ -1,0 +1,46 @@
+"""Names of runs that were given none: one that no other run has, or the same for every start of a Slurm job."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from qaexp.runs.slurm import job_id
+
+_NUM_DIGITS = 8
+
+
+def default_name(words: Sequence[str], parent: Path, *, environ: Mapping[str, str], now: datetime) -> str:
+    """Return a name for a run whose command line gives none.
+
+    Outside Slurm it is a time stamp with four random hex digits, and the empty folder of that name is made: of runs
+    that start at the same moment, or after the clock was set back, no two get the same one. A job of Slurm may be put
+    back into the queue and must find its run again, so there the name follows from the job and the command line.
+
+    Args:
+        words: The command line.
+        parent: Where the run directory will stand.
+        environ: The environment.
+        now: The time.
+    """
+    job = job_id(environ)
+    if job is not None:
+        return f"slurm-{job}-{hashlib.sha256(chr(0).join(words).encode()).hexdigest()[:_NUM_DIGITS]}"
+    while True:
+        name = f"{now:%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}"
+        if _is_ours(parent / name):
+            return name
+
+
+def _is_ours(folder: Path) -> bool:
+    """Make a folder, unless there is one; what cannot be made is told by whoever wants to write into it."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    except OSError:
+        return True
+    return True
