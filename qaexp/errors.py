@@ -81,6 +81,13 @@ class IntegrityError(QaexpError):
     kind = "integrity"
 
 
+class SweepError(QaexpError):
+    """Jobs of a sweep failed; the others have been run."""
+
+    exit_code = 10
+    kind = "sweep"
+
+
 class Stopped(BaseException):
     """A signal asked a run to stop: nothing is wrong, what was committed stays, and the same command goes on.
 

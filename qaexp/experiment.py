@@ -22,16 +22,14 @@ def run_experiment(
     directory: Path,
     *,
     command_line: Sequence[str] = (),
-    job_name: str | None = None,
     hydra_files: Mapping[str, str] | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Train and evaluate one config in one directory.
 
     Args:
         config: A checked config.
-        directory: The run directory; of a job of a sweep, the sweep's directory.
+        directory: The run directory.
         command_line: The words that started the run, for env.json.
-        job_name: Readable part of a job's folder name; None for a single run.
         hydra_files: Texts of the files of `.hydra/`.
 
     Returns:
@@ -42,7 +40,6 @@ def run_experiment(
     """
     parts = opening.build_parts(config)
     identity = opening.identify_run(config, parts)
-    directory = directory if job_name is None else directory / f"{job_name}-{identity.run_id}"
     if (done := completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)) is not None:
         return directory, done
 

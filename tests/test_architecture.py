@@ -22,6 +22,7 @@ FLOORS = {
     "config": 1,
     "data": 2,
     "reporting": 2,
+    "sweeps": 3,
     "evaluation": 3,
     "training": 3,
     "opening": 4,
@@ -35,7 +36,7 @@ FLOORS = {
 }
 # `__init__` and `__main__` of the package are doors, not rooms.
 DOORS = ("__init__", "__main__")
-HYDRA_ROOMS = ("config", "commands")
+HYDRA_ROOMS = ("config", "commands", "sweeps")
 LIGHT_MODULES = (
     "qaexp.cli",
     "qaexp.runs.collect",

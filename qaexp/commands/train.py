@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +15,6 @@ from qaexp.errors import ConfigError, StorageError
 from qaexp.runs.naming import default_name
 
 RUNS, SWEEPS = "outputs", "multirun_outputs"
-_LONGEST_JOB_NAME = 120
 
 
 def main(argv: Sequence[str]) -> int:
@@ -59,10 +57,19 @@ def _train_unnamed(arguments: TrainArguments, argv: Sequence[str]) -> None:
     """Train a run, or a sweep, whose command line gives no name."""
     from qaexp.training.processes import agreed
 
-    parent = Path(SWEEPS if {"-m", "--multirun"} & set(arguments.flags) else RUNS)
+    parent = Path(SWEEPS if _is_sweep(arguments) else RUNS)
     name = agreed(lambda: default_name(argv, parent, environ=os.environ, now=datetime.now()))
     with _without_empty(parent / name, parent):
         _through_hydra(arguments, [*arguments.overrides, f"name={name}"])
+
+
+def _is_sweep(arguments: TrainArguments) -> bool:
+    """Does -m ask for a sweep, or a preset, wherever it is chosen?"""
+    from qaexp.config.compose import is_sweep_by_itself
+
+    return bool({"-m", "--multirun"} & set(arguments.flags)) or is_sweep_by_itself(
+        arguments.overrides, config_name=arguments.config_name, config_dir=arguments.config_dir
+    )
 
 
 def run(*overrides: str) -> dict[str, Any]:
@@ -134,21 +141,16 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
 
     from qaexp.config.compose import one_line, register_schema
     from qaexp.config.conf import CONFIG_NAME, conf_directory
-    from qaexp.config.overrides import swept_keys
+    from qaexp.sweeps.sweeper import register_plugins
 
     register_schema()
-    command_line, swept = list(sys.argv), swept_keys(lines)
+    register_plugins()
+    task = _Task(list(sys.argv))
     # The script that installs completion registers the program's name; everywhere else it names the command.
     program = "qaexp" if {"-sc", "--shell-completion"} & set(arguments.flags) else "qaexp train"
     sys.argv = [program, *arguments.flags, *lines]
     # With this, Hydra hands errors on instead of printing their traceback and leaving with exit code 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-
-    def task(composed: Any) -> None:
-        try:
-            _train_composed(composed, command_line, swept)
-        except Exception as error:
-            raise _PastHydra(error) from error
 
     try:
         hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=CONFIG_NAME)(task)()
@@ -165,10 +167,29 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
         ) from error
 
 
-def _train_composed(composed: Any, command_line: Sequence[str], swept: Sequence[str]) -> None:
-    """Hydra's task: one run, and its end on the terminal."""
+class _Task:
+    """What Hydra calls for a single run. Of a sweep our sweeper calls the parts itself, each job in a child.
+
+    Attributes:
+        parts: What runs the jobs of a sweep.
+    """
+
+    def __init__(self, command_line: Sequence[str]) -> None:
+        from qaexp.commands import jobs
+        from qaexp.sweeps.task import SweepParts
+
+        self.parts = SweepParts(jobs.train, jobs.identify, jobs.PRELOAD, command_line)
+
+    def __call__(self, composed: Any) -> None:
+        try:
+            _train_composed(composed, self.parts.command_line)
+        except Exception as error:
+            raise _PastHydra(error) from error
+
+
+def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
+    """One run, and its end on the terminal."""
     from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
     from omegaconf import OmegaConf
 
     from qaexp.commands.shown import show_run
@@ -176,40 +197,16 @@ def _train_composed(composed: Any, command_line: Sequence[str], swept: Sequence[
     from qaexp.experiment import run_experiment
 
     settings = HydraConfig.get()
-    words = [str(word) for word in settings.overrides.task]
-    made_by_hydra = Path(settings.runtime.output_dir)
-    if settings.mode == RunMode.MULTIRUN:
-        _redact(Path(settings.sweep.dir, "multirun.yaml"), command_line)
-    with _without_empty(made_by_hydra):
+    directory = Path(settings.runtime.output_dir)
+    with _without_empty(directory):
         directory, summary = run_experiment(
             to_config(composed),
-            made_by_hydra,
+            directory,
             command_line=command_line,
-            job_name=job_name(words, swept) if settings.mode == RunMode.MULTIRUN else None,
             hydra_files={
                 "config.yaml": OmegaConf.to_yaml(composed),
                 "hydra.yaml": OmegaConf.to_yaml(OmegaConf.create({"hydra": settings})),
-                "overrides.yaml": OmegaConf.to_yaml(words),
+                "overrides.yaml": OmegaConf.to_yaml([str(word) for word in settings.overrides.task]),
             },
         )
     show_run(directory, summary)
-
-
-def _redact(file: Path, command_line: Sequence[str]) -> None:
-    """Take the secrets out of a file that Hydra wrote."""
-    from qaexp.runs.files import write_text
-    from qaexp.runs.redact import Redactor
-
-    if file.is_file():
-        text = file.read_text("utf-8")
-        write_text(file, Redactor(os.environ, [text, *command_line]).config_text(text))
-
-
-def job_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
-    """The readable part of a job's folder: what was swept, as a name that every file system takes.
-
-    >>> job_name(["name=a", "seed=1", "model.checkpoint=a/b"], ["seed", "model.checkpoint"])
-    'seed=1,model.checkpoint=a_b'
-    """
-    words = [word for word in overrides if word.partition("=")[0].lstrip("+") in swept]
-    return re.sub(r"[^\w.,=+-]", "_", ",".join(words))[:_LONGEST_JOB_NAME] or "job"

@@ -17,6 +17,7 @@ from qaexp.config.schema import ExperimentConfig, leaves
 _LEGAL_NAME = re.compile(r"\w[\w.,=+@-]*")
 _LONGEST_NAME = 200
 _ON_NAN = re.compile(r"fail|skip:[1-9]\d{0,5}")
+_ON_FAILURE = re.compile(r"continue|stop_after:[1-9]\d{0,5}")
 # Tokens of a feature that belong to neither question nor context, at most, for any known family.
 _SPECIAL_TOKENS = 4
 
@@ -40,6 +41,7 @@ def check_config(config: ExperimentConfig) -> list[str]:
         *_feature_problems(config),
         *_batch_problems(config),
         *_device_problems(config),
+        *_sweep_problems(config),
     ]
 
 
@@ -155,3 +157,11 @@ def _checkpoint_limit(checkpoint: str) -> int | None:
     except (OSError, ValueError, TypeError, RecursionError):
         # A folder without a readable config.json is named when the checkpoint is opened.
         return None
+
+
+def _sweep_problems(config: ExperimentConfig) -> Iterator[str]:
+    if not _ON_FAILURE.fullmatch(config.sweep.on_failure):
+        yield (
+            f"sweep.on_failure={config.sweep.on_failure} is neither continue nor stop_after:K (a number of failed jobs "
+            "from 1 on)"
+        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -70,25 +72,53 @@ def compose_config(
         ConfigError: When the YAML files or the overrides do not fit together.
         IntegrityError: Hydra's own node names an object that Hydra would build.
     """
+    composed = _composed(lines, config_name, config_dir)
+    with open_dict(composed):
+        del composed["hydra"]
+    return composed
+
+
+def is_sweep_by_itself(lines: Sequence[str], *, config_name: str = CONFIG_NAME, config_dir: Path | None = None) -> bool:
+    """Do the chosen files, for example those of the group `sweep`, make a sweep of the command line without -m?
+
+    Raises:
+        ConfigError: As `compose_config`.
+        IntegrityError: As `compose_config`.
+    """
+    plain = [str(one.input_line) for one in parse_overrides(lines)[0] if not one.is_sweep_override()]
+    return bool(_composed(plain, config_name, config_dir).hydra.mode == RunMode.MULTIRUN)
+
+
+def _composed(lines: Sequence[str], config_name: str, config_dir: Path | None) -> DictConfig:
+    """Compose with Hydra's own node."""
     register_schema()
     GlobalHydra.instance().clear()
+    with compose_errors(), initialize_config_dir(str(conf_directory()), version_base="1.3"):
+        if config_dir:
+            _search_also(config_dir)
+        composed = compose(config_name, list(lines), return_hydra_config=True)
+        # Hydra resolves its own node later, where nothing is counted.
+        resolve_all(composed.hydra)
+    refused = refused_in_hydra(_plain(composed.hydra))
+    if refused:
+        raise IntegrityError(*refused)
+    return composed
+
+
+@contextmanager
+def compose_errors() -> Iterator[None]:
+    """Count what is resolved in the body, and turn Hydra's and OmegaConf's errors into ours.
+
+    Raises:
+        ConfigError: With their sentence.
+    """
     try:
-        with bounded(), initialize_config_dir(str(conf_directory()), version_base="1.3"):
-            if config_dir:
-                _search_also(config_dir)
-            composed = compose(config_name, list(lines), return_hydra_config=True)
-            # Hydra resolves its own node later, where nothing is counted.
-            resolve_all(composed.hydra)
+        with bounded():
+            yield
     except (HydraException, OmegaConfBaseException, OSError) as error:
         raise ConfigError(one_line(error)) from error
     except RecursionError as error:
         raise ConfigError(_TOO_DEEP) from error
-    refused = refused_in_hydra(_plain(composed.hydra))
-    if refused:
-        raise IntegrityError(*refused)
-    with open_dict(composed):
-        del composed["hydra"]
-    return composed
 
 
 def _search_also(config_dir: Path) -> None:

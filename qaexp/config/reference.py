@@ -16,7 +16,7 @@ import yaml
 from qaexp.config.conf import choices, conf_directory
 from qaexp.config.schema import OPEN_NODES, leaves, neutral_keys
 
-_PRESETS = ("experiment", "debug")
+_PRESETS = ("experiment", "sweep", "debug")
 _COMMENTED = re.compile(r"^(?P<indent> *)(?P<key>\w+):(?P<value>[^#]*?)(?:\s+# (?P<meaning>.*))?$")
 _HEAD = """# Configuration
 
@@ -34,11 +34,11 @@ def reference() -> str:
     """Return the page as Markdown."""
     groups = choices([conf_directory()])
     parts = [_HEAD, "## Top level\n", _table(_rows("", _values("config.yaml")))]
-    parts.append(_table(_rows("seeds", _values("config.yaml")["seeds"])))
+    parts += [_table(_rows(node, _values("config.yaml")[node])) for node in ("seeds", "sweep")]
     for group, names in groups.items():
         parts.append(f"## {group}\n")
         parts.append("\n".join(f"- `{group}={name}`: {_first_comment(group, name)}" for name in names) + "\n")
-        if group in OPEN_NODES:
+        if group in OPEN_NODES or group.startswith("hydra/"):
             parts += [_open_table(group, name) for name in names]
         elif group not in _PRESETS:
             default = _values("config.yaml")["defaults"]
@@ -68,7 +68,7 @@ def _open_table(group: str, name: str) -> str:
     rows, outer = [], ""
     for match in found:
         if match["value"].strip():
-            path = f"{group}.{outer if match['indent'] else ''}{match['key']}"
+            path = f"{group.replace('/', '.')}.{outer if match['indent'] else ''}{match['key']}"
             rows.append(f"| `{path}` | {_cell(match['value'].strip())} | {_cell(match['meaning'] or '')} |")
         else:
             outer = f"{match['key']}."

@@ -166,6 +166,14 @@ class ReporterConfig:
 
 
 @dataclass
+class SweepConfig:
+    """What a sweep does; of no meaning for a single run."""
+
+    dry_run: bool = key("print the plan of a sweep and stop")
+    on_failure: str = key("what failed jobs mean for the rest: continue, or stop_after:K")
+
+
+@dataclass
 class ExperimentConfig:
     """One run, completely."""
 
@@ -188,6 +196,7 @@ class ExperimentConfig:
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     reporter: ReporterConfig = field(default_factory=ReporterConfig)
     trackers: dict[str, Any] = field(default_factory=dict)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
 
 
 OPEN_NODES = ("optimizer", "schedule", "trackers")
@@ -210,6 +219,6 @@ def leaves(schema: Any = ExperimentConfig, prefix: str = "") -> Iterator[tuple[s
 
 
 def neutral_keys() -> frozenset[str]:
-    """Dotted keys that are no part of a run's identity, whole groups (`reporter`, `trackers`) among them."""
+    """Dotted keys that are no part of a run's identity, whole groups (`reporter`, `trackers`, `sweep`) among them."""
     declared = (name for name, item, _ in leaves() if item.metadata.get("neutral"))
-    return frozenset({"reporter", "trackers", *_IDENTIFIED_BY_CONTENT, *declared})
+    return frozenset({"reporter", "trackers", "sweep", *_IDENTIFIED_BY_CONTENT, *declared})

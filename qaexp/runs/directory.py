@@ -47,6 +47,7 @@ DIVERGED = "diverged.json"
 PROFILE_TABLE = f"{PROFILE}/steps.txt"
 TRAIN_LOG = "train.log"
 DEBUG_LOG = "debug.log"
+OUTPUT_LOG = "output.log"
 SUMMARY = "summary.json"
 MANIFEST = "MANIFEST.json"
 

@@ -168,6 +168,17 @@ def truncate(path: Path, size: int) -> None:
             os.close(descriptor)
 
 
+def append_descriptor(path: Path) -> int:
+    """Open a file that only grows for a process's own output; returns the descriptor. A link is refused.
+
+    Raises:
+        StorageError: When the system refuses.
+    """
+    with storage_errors(path):
+        _point("open", path)
+        return os.open(path, _APPEND, 0o666)
+
+
 class Appender:
     """A file that only grows, one flushed line at a time; it opens on a fresh line after a torn one."""
 

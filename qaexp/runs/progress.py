@@ -10,7 +10,7 @@ from typing import Any
 from qaexp.errors import QaexpError
 from qaexp.runs import directory as layout
 from qaexp.runs.checkpoint import find_checkpoints
-from qaexp.runs.collect import RunFiles, collect
+from qaexp.runs.collect import RunFiles, collect, read_run
 from qaexp.runs.lock import age_seconds, is_alive
 
 KILLED = "killed"
@@ -34,6 +34,8 @@ class Progress:
         attempt: 1 at the first start.
         age_seconds: Since the last sign of life; None for a run that ended.
         error: The first line of the last error.
+        resumed_step: The step of the checkpoint that this attempt went on from.
+        num_evaluations: Rows of history.csv.
     """
 
     path: Path
@@ -48,6 +50,8 @@ class Progress:
     attempt: int | None
     age_seconds: float | None
     error: str | None
+    resumed_step: int | None = None
+    num_evaluations: int = 0
 
 
 def progress_of(paths: list[Path], now: datetime) -> tuple[list[Progress], list[tuple[Path, str]]]:
@@ -66,6 +70,14 @@ def progress_of(paths: list[Path], now: datetime) -> tuple[list[Progress], list[
         except (QaexpError, OSError, TypeError, ValueError, AttributeError) as error:
             skipped.append((run.path, str(error)))
     return told, skipped
+
+
+def progress_of_run(directory: Path, now: datetime) -> Progress | None:
+    """Return where one run stands; None while there is nothing that can be read."""
+    try:
+        return _progress(read_run(directory), now)
+    except (QaexpError, OSError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def _progress(run: RunFiles, now: datetime) -> Progress:
@@ -88,6 +100,8 @@ def _progress(run: RunFiles, now: datetime) -> Progress:
         attempt=record.get("attempt"),
         age_seconds=age_seconds(record.get("heartbeat"), now) if state == "running" else None,
         error=_first_line(error),
+        resumed_step=record.get("resumed_step"),
+        num_evaluations=len(history),
     )
 
 

@@ -12,6 +12,7 @@ from qaexp.runs.directory import (
     HISTORY,
     LOCK,
     METRICS,
+    OUTPUT_LOG,
     REBUILT,
     RUN,
     SCHEMA_VERSION,
@@ -131,7 +132,7 @@ def _check_no_strange_files(directory: Path) -> None:
     if not directory.is_dir():
         return
     names = sorted(path.name for path in directory.iterdir())
-    strange = [name for name in names if name != LOCK and not name.startswith(TEMP_PREFIX)]
+    strange = [name for name in names if name not in (LOCK, OUTPUT_LOG) and not name.startswith(TEMP_PREFIX)]
     # Another process of this run may have begun to write meanwhile, with run.json first of all.
     if strange and not (directory / RUN).exists():
         raise ConfigError(f"{directory}: holds {strange[0]!r} but no run; {_WAY_OUT}")

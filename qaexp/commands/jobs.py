@@ -1,0 +1,53 @@
+"""What a sweep's children do: name jobs by their content, and train one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qaexp.config.schema import ExperimentConfig
+from qaexp.sweeps.job import Job
+
+PRELOAD = (
+    "qaexp.commands.jobs",
+    "qaexp.experiment",
+    "qaexp.reporting.figures",
+    "qaexp.reporting.html",
+    "hydra.utils",
+    "transformers.models.bert.modeling_bert",  # and with it what the models of all families need
+)
+"""What children find imported: nothing of it runs a torch operation, after which they would hang."""
+
+
+def identify(configs: Sequence[ExperimentConfig]) -> dict[str, Any]:
+    """Name each config by its content.
+
+    Args:
+        configs: Checked configs.
+
+    Returns:
+        `jobs`: for each `{"sha256": ...}`, or `{"problems": [...], "exit_code": ...}`; `num_gpus`.
+    """
+    import torch
+
+    from qaexp.errors import QaexpError
+    from qaexp.opening import build_parts, identify_run
+
+    found: list[dict[str, Any]] = []
+    for config in configs:
+        try:
+            found.append({"sha256": identify_run(config, build_parts(config)).sha256})
+        except QaexpError as error:
+            found.append({"problems": list(error.problems), "exit_code": error.exit_code})
+    return {"jobs": found, "num_gpus": torch.cuda.device_count()}
+
+
+def train(job: Job) -> None:
+    """Train a job in its directory.
+
+    Raises:
+        QaexpError: Whatever went wrong; run.json says it too.
+    """
+    from qaexp.experiment import run_experiment
+
+    run_experiment(job.config, job.folder, command_line=job.command_line, hydra_files=job.hydra_files)

@@ -1,0 +1,49 @@
+"""After the process of a job is gone: the truth about its end, and no secret in what it printed."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from qaexp.errors import BusyError, IntegrityError, StorageError
+from qaexp.runs.directory import OUTPUT_LOG, RUN, SUMMARY
+from qaexp.runs.files import remove, write_json, write_text
+from qaexp.runs.lock import hold, utc_now
+from qaexp.runs.reading import read_json
+from qaexp.runs.redact import Redactor
+
+
+def end_job(directory: Path, pid: int | None, kind: str, message: str, *, state: str) -> None:
+    """Write how a job ended where it could not do so itself; what cannot be written is left as it is.
+
+    Args:
+        directory: Its run directory.
+        pid: The process that ran it.
+        kind: The kind of error.
+        message: What went wrong.
+        state: How it ended; `timeout` is `failed` in run.json.
+    """
+    with suppress(StorageError, OSError):
+        _tidy_output(directory / OUTPUT_LOG)
+    if state == "completed" or (directory / SUMMARY).exists() or not (directory / RUN).exists():
+        return
+    with suppress(StorageError, BusyError, IntegrityError, FileNotFoundError), hold(directory):
+        record = read_json(directory / RUN)
+        if record.get("pid") != pid or (record.get("state") != "running" and state != "timeout"):
+            return
+        now = utc_now().isoformat(timespec="seconds")
+        end = {"state": "preempted" if state == "preempted" else "failed", "updated": now, "ended": now}
+        write_json(directory / RUN, {**record, **end, "error": {"kind": kind, "message": message}})
+
+
+def _tidy_output(path: Path) -> None:
+    """Take the secrets out of what a job printed; delete it when it printed nothing."""
+    if not path.is_file():
+        return
+    text = path.read_text("utf-8", "replace")
+    redacted = Redactor(os.environ, [text]).text(text)
+    if not text:
+        remove(path)
+    elif redacted != text:
+        write_text(path, redacted)

@@ -1,0 +1,181 @@
+"""A call in a process of its own, forked from a server that has the slow imports done: it ends alone."""
+
+from __future__ import annotations
+
+import faulthandler
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from qaexp.runs.files import append_descriptor
+from qaexp.sweeps.outcome import told
+
+ORPHAN_SECONDS = 60.0
+"""So long a child whose parent is gone has to store what it did."""
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a child finds when it starts.
+
+    Attributes:
+        output: The file that gets its standard output and its standard error; None leaves them as they are.
+        environment: Variables that it has beside those of this process.
+    """
+
+    output: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Child:
+    """A call that is under way in another process."""
+
+    def __init__(self, function: Callable[..., Any], *args: Any, world: World | None = None) -> None:
+        """Start it.
+
+        Args:
+            function: A function that its module's name finds again.
+            *args: What it is called with; pickled.
+            world: What it finds.
+        """
+        world = world or World()
+        self._reader, writer = _CONTEXT.Pipe(duplex=False)
+        environment = {**os.environ, **world.environment}
+        self._process = _CONTEXT.Process(
+            target=_body, args=(writer, environment, world.output, function, args), daemon=False
+        )
+        self.started = time.monotonic()
+        self._process.start()
+        writer.close()
+        self._message: dict[str, Any] | None = None
+
+    @property
+    def sentinel(self) -> int:
+        """What `multiprocessing.connection.wait` can wait for: its end."""
+        return self._process.sentinel
+
+    @property
+    def pid(self) -> int | None:
+        """The process."""
+        return self._process.pid
+
+    @property
+    def seconds(self) -> float:
+        """Since it was started."""
+        return time.monotonic() - self.started
+
+    def is_over(self) -> bool:
+        """Has it ended? What it told is read meanwhile, however long it is."""
+        self._read()
+        return not self._process.is_alive()
+
+    def ended(self) -> tuple[dict[str, Any] | None, int | None]:
+        """Wait for the end; return what it told (None when it could not) and the exit code."""
+        while not self.is_over():
+            multiprocessing.connection.wait([self._process.sentinel, self._reader], timeout=1.0)
+        self._process.join()
+        self._read()
+        self._reader.close()
+        return self._message, self._process.exitcode
+
+    def stop(self) -> None:
+        """Ask it to store what it did and end."""
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once, and what it started."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        if self.pid is None:
+            return
+        try:
+            # Its whole session: the workers that it started must not outlive it.
+            (os.killpg if number == signal.SIGKILL else os.kill)(self.pid, number)
+        except ProcessLookupError:
+            if number == signal.SIGKILL:
+                self._process.kill()
+
+    def _read(self) -> None:
+        try:
+            while not self._reader.closed and self._message is None and self._reader.poll():
+                self._message = self._reader.recv()
+        except (EOFError, OSError):
+            pass
+
+
+def prepare(modules: Sequence[str]) -> None:
+    """Let the server of this process import modules before it forks; without effect once it runs.
+
+    Args:
+        modules: Their names; none may run a torch operation on import, or children hang.
+    """
+    _CONTEXT.set_forkserver_preload(list(modules))
+
+
+def call(function: Callable[..., Any], *args: Any) -> dict[str, Any]:
+    """Call a function in a child and wait; returns `{"value": ...}`, or what `told` makes of an error."""
+    message, exit_code = Child(function, *args).ended()
+    if message is None:
+        from qaexp.sweeps.outcome import how_it_died
+
+        return {"state": "failed", "kind": "killed", "message": how_it_died(exit_code)}
+    return message
+
+
+def _body(
+    writer: Connection,
+    environment: Mapping[str, str],
+    output: Path | None,
+    function: Callable[..., Any],
+    args: Sequence[Any],
+) -> None:
+    """What the child does. Ctrl-C on the terminal is for its parent, which tells it what to do."""
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(environment)
+    if output is not None:
+        _redirect(output)
+    threading.Thread(target=_stop_without_parent, name="qaexp-parent", daemon=True).start()
+    try:
+        message: dict[str, Any] = {"value": function(*args)}
+    except BaseException as error:  # SystemExit and the panics of Rust are no Exceptions
+        traceback.print_exc()
+        message = told(error)
+    sys.stdout.flush()
+    writer.send(message)
+    writer.close()
+
+
+def _redirect(output: Path) -> None:
+    descriptor = append_descriptor(output)
+    for number in (1, 2):
+        os.dup2(descriptor, number)
+    os.close(descriptor)
+    # Python's own objects may stand for something else, as in a server that was started by a test.
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    faulthandler.enable(file=2)
+
+
+def _stop_without_parent() -> None:
+    """End with a checkpoint when the parent is gone, whatever killed it."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    multiprocessing.connection.wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(ORPHAN_SECONDS)
+    os.killpg(0, signal.SIGKILL)

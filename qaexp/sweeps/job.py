@@ -1,0 +1,69 @@
+"""One job of a sweep: a checked config, what sets it apart from its siblings, and the directory it belongs into."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from qaexp.config.schema import ExperimentConfig
+from qaexp.runs.identity import RUN_ID_LENGTH
+
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run inside a sweep.
+
+    Attributes:
+        overrides: All override lines of the job.
+        changes: Those of the swept keys: what sets it apart.
+        config: Its checked config.
+        command_line: The words that started the sweep, for env.json.
+        hydra_files: Texts of the files of `.hydra/`.
+        sha256: Its identity in hex; empty before it is known.
+        directory: Its run directory; None before the identity is known.
+    """
+
+    overrides: tuple[str, ...]
+    changes: tuple[str, ...]
+    config: ExperimentConfig
+    command_line: tuple[str, ...] = ()
+    hydra_files: Mapping[str, str] = field(default_factory=dict)
+    sha256: str = ""
+    directory: Path | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The first eight hex digits of the identity."""
+        return self.sha256[:RUN_ID_LENGTH]
+
+    @property
+    def label(self) -> str:
+        """What sets the job apart, for people."""
+        return " ".join(self.changes) or "the config as it is"
+
+    @property
+    def folder(self) -> Path:
+        """The run directory of a job that is identified."""
+        assert self.directory is not None, "identified before it is used"
+        return self.directory
+
+    def identified(self, sha256: str, sweep: Path) -> Job:
+        """Return the job with its identity and its directory: the one that ends with its run id, if there is one."""
+        run_id = sha256[:RUN_ID_LENGTH]
+        name = f"{readable_name(self.changes)}-{run_id}"
+        existing = sorted(path for path in sweep.glob(f"*-{run_id}") if path.is_dir())
+        return replace(self, sha256=sha256, directory=existing[0] if existing else sweep / name)
+
+
+def readable_name(changes: Sequence[str]) -> str:
+    """The readable part of a job's folder: what was swept, as a name that every file system takes.
+
+    >>> readable_name(["seed=1", "model.checkpoint=a/b"])
+    'seed=1,model.checkpoint=a_b'
+    """
+    words = ",".join(word.lstrip("+") for word in changes)
+    return re.sub(r"[^\w.,=+-]", "_", words, flags=re.ASCII)[:_LONGEST_NAME].lstrip(".-") or "job"

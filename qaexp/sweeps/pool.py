@@ -1,0 +1,155 @@
+"""Jobs run side by side, each in a child; one that fails, hangs or dies costs none of the others."""
+
+from __future__ import annotations
+
+import multiprocessing.connection
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from qaexp.runs.directory import OUTPUT_LOG, SUMMARY
+from qaexp.runs.signals import stop_is_requested
+from qaexp.sweeps.ending import end_job
+from qaexp.sweeps.isolate import Child, World
+from qaexp.sweeps.job import Job
+from qaexp.sweeps.outcome import FAILED, PREEMPTED, TIMEOUT, Outcome, outcome_of
+from qaexp.sweeps.policy import FailurePolicy
+
+_POLL_SECONDS = 0.5
+
+Body = Callable[[Job], object]
+
+
+class Watcher(Protocol):
+    """Who is told how the jobs go."""
+
+    def started(self, job: Job) -> None:
+        """A job begins."""
+
+    def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        """A job has ended."""
+
+    def tick(self, running: Sequence[Job]) -> None:
+        """Some time has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """How jobs are run.
+
+    Attributes:
+        at_once: So many at a time.
+        timeout_seconds: A job that takes longer is stopped; None: never.
+        grace_seconds: After that it has so long to store what it did.
+        environments: Variables of the child in each of the `at_once` places, for example which GPU it sees.
+        policy: What failed jobs mean for the others.
+    """
+
+    at_once: int = 1
+    timeout_seconds: float | None = None
+    grace_seconds: float = 30.0
+    environments: Sequence[Mapping[str, str]] = ()
+    policy: FailurePolicy = field(default_factory=FailurePolicy)
+
+    def environment(self, place: int) -> Mapping[str, str]:
+        """The variables of the child in a place."""
+        return self.environments[place % len(self.environments)] if self.environments else {}
+
+
+@dataclass
+class _Running:
+    job: Job
+    child: Child
+    place: int
+    is_overtime: bool = False
+    is_stopped: bool = False
+
+
+def run_jobs(jobs: Sequence[Job], body: Body, settings: PoolSettings, watcher: Watcher) -> dict[str, Outcome]:
+    """Run jobs in children until all have ended, a signal came, or too many failed.
+
+    A signal is passed on once, and all children end with their checkpoints; the caller, who watches for signals, raises
+    it when this returns. An exception (a second Ctrl-C) kills them.
+
+    Args:
+        jobs: Identified jobs.
+        body: Runs one; a function that its module's name finds again.
+        settings: How.
+        watcher: Is told.
+
+    Returns:
+        The outcome of each job that was started, by its identity.
+    """
+    waiting, running = deque(jobs), list[_Running]()
+    outcomes: dict[str, Outcome] = {}
+    try:
+        while True:
+            num_failed = sum(outcome.state in (FAILED, TIMEOUT) for outcome in outcomes.values())
+            is_ending = stop_is_requested() or settings.policy.is_over(num_failed)
+            while waiting and len(running) < settings.at_once and not is_ending:
+                running.append(_start(waiting.popleft(), body, settings, {each.place for each in running}))
+                watcher.started(running[-1].job)
+            if not running:
+                return outcomes
+            multiprocessing.connection.wait([each.child.sentinel for each in running], _POLL_SECONDS)
+            for each in [each for each in running if each.child.is_over()]:
+                running.remove(each)
+                outcomes[each.job.sha256] = outcome = _outcome(each)
+                watcher.ended(each.job, outcome, each.child.seconds)
+            for each in running:
+                _look_after(each, settings)
+            watcher.tick([each.job for each in running])
+    finally:
+        for each in running:
+            each.child.kill()
+
+
+def run_alone(job: Job, body: Body) -> Outcome:
+    """Run one job in a child, and wait."""
+    return run_jobs([job], body, PoolSettings(), _Nobody())[job.sha256]
+
+
+class _Nobody:
+    """Is told, and says nothing."""
+
+    def started(self, job: Job) -> None:
+        pass
+
+    def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        pass
+
+    def tick(self, running: Sequence[Job]) -> None:
+        pass
+
+
+def _start(job: Job, body: Body, settings: PoolSettings, taken: set[int]) -> _Running:
+    place = min(set(range(settings.at_once)) - taken)
+    world = World(job.folder / OUTPUT_LOG, settings.environment(place))
+    return _Running(job, Child(body, job, world=world), place)
+
+
+def _look_after(running: _Running, settings: PoolSettings) -> None:
+    """Stop a job when the sweep is stopped, or when its time is over; kill it when it does not stop."""
+    limit = settings.timeout_seconds
+    if stop_is_requested() and not running.is_stopped:
+        running.is_stopped = True
+        running.child.stop()
+    elif limit is not None and running.child.seconds > limit and not running.is_overtime:
+        running.is_overtime = True
+        running.child.stop()
+    elif running.is_overtime and limit is not None and running.child.seconds > limit + settings.grace_seconds:
+        running.child.kill()
+
+
+def _outcome(running: _Running) -> Outcome:
+    message, exit_code = running.child.ended()
+    job = running.job
+    outcome = outcome_of(message, exit_code, is_done=(job.folder / SUMMARY).exists())
+    if outcome.state != "completed" and running.is_overtime:
+        outcome = Outcome(TIMEOUT, "timeout", f"took longer than {running.child.seconds:.0f} s and was stopped")
+    elif outcome.state == FAILED and outcome.kind == "killed" and running.is_stopped:
+        # It had not yet begun to watch for signals.
+        outcome = Outcome(PREEMPTED, "preempted", "stopped with the sweep")
+    end_job(job.folder, running.child.pid, outcome.kind, outcome.message, state=outcome.state)
+    return outcome

@@ -1,0 +1,119 @@
+"""What a sweep leaves in its directory: the plan to go on from, and sweep.json and sweep.csv of its runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from qaexp.config.schema import neutral_keys
+from qaexp.runs.collect import RunFiles, collect
+from qaexp.runs.directory import SUMMARY_KEYS
+from qaexp.runs.files import write_text
+from qaexp.runs.formats import csv_text, json_text
+from qaexp.runs.groups import Group, group_runs
+from qaexp.runs.redact import Redactor
+from qaexp.sweeps.job import Job
+from qaexp.sweeps.outcome import Outcome
+from qaexp.sweeps.plan import Plan
+
+SCHEMA_VERSION = 1
+PLAN, SWEEP, TABLE = "plan.json", "sweep.json", "sweep.csv"
+METRICS = ("crossfit_f1", "crossfit_exact", "f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1", "train_seconds")
+"""What groups have a mean and a standard deviation of."""
+
+
+def write_plan(sweep: Path, plan: Plan, command_line: Sequence[str], settings: Mapping[str, Any]) -> None:
+    """Commit plan.json: all that `qaexp resume` needs to go on with the sweep, as data and without secrets."""
+    trees = [asdict(planned.job.config) for planned in plan.jobs]
+    redactor = Redactor(os.environ, command_line, trees)
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "command_line": list(command_line),
+        "working_directory": str(Path.cwd()),
+        "settings": dict(settings),
+        "jobs": [
+            {
+                "run_id": planned.job.run_id,
+                "path": planned.job.folder.name,
+                "overrides": list(planned.job.overrides),
+                "changes": list(planned.job.changes),
+                "config": tree,
+            }
+            for planned, tree in zip(plan.jobs, trees, strict=True)
+        ],
+    }
+    _write_changed(sweep / PLAN, json_text(redactor.tree(content)))
+
+
+def write_results(
+    sweep: Path, jobs: Sequence[Job], outcomes: Mapping[str, Outcome]
+) -> tuple[list[dict[str, Any]], list[Group]]:
+    """Commit sweep.json and sweep.csv from the run directories; files that say the same already are not touched.
+
+    Args:
+        sweep: The sweep's directory.
+        jobs: The jobs of the plan.
+        outcomes: How those that were started ended, by identity.
+
+    Returns:
+        A row for each run in the directory and each job without one, and the groups over seeds.
+    """
+    runs = {run.path.name: run for run in collect(sweep, completed_only=False).runs}
+    rows = [_row(job.folder.name, job, runs.pop(job.folder.name, None), outcomes.get(job.sha256)) for job in jobs]
+    rows += [_row(name, None, run, None) for name, run in sorted(runs.items())]
+    groups = group_runs(collect(sweep).runs, METRICS, neutral_keys())
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "name": sweep.name,
+        "jobs": rows,
+        "groups": [asdict(group) for group in groups],
+    }
+    _write_changed(sweep / SWEEP, json_text(content))
+    _write_changed(sweep / TABLE, csv_text(_table(rows)))
+    return rows, groups
+
+
+def _row(name: str, job: Job | None, run: RunFiles | None, outcome: Outcome | None) -> dict[str, Any]:
+    """One job as sweep.json tells it; what its directory says counts."""
+    record = run.run if run else {}
+    error = record.get("error")
+    if run is None and outcome is not None and outcome.message:
+        error = {"kind": outcome.kind, "message": outcome.message}
+    state = "completed" if run and run.summary is not None else record.get("state")
+    if state in (None, "running"):
+        state = outcome.state if outcome else "planned" if run is None else "killed"
+    return {
+        "run_id": job.run_id if job else record.get("run_id"),
+        "path": name,
+        "is_planned": job is not None,
+        "changes": _changes(job.changes) if job else {},
+        "state": state,
+        "error": None if state == "completed" else error,
+        "summary": run.summary if run else None,
+    }
+
+
+def _changes(words: Sequence[str]) -> dict[str, str]:
+    return {word.partition("=")[0].lstrip("+"): word.partition("=")[2] for word in words}
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    keys = list(dict.fromkeys(key for row in rows for key in row["changes"]))
+    return [
+        {
+            "run_id": row["run_id"],
+            "path": row["path"],
+            "state": row["state"],
+            **{key: row["changes"].get(key) for key in keys},
+            **{name: (row["summary"] or {}).get(name) for name in SUMMARY_KEYS},
+        }
+        for row in rows
+    ]
+
+
+def _write_changed(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text("utf-8") != text:
+        write_text(path, text)

@@ -1,0 +1,53 @@
+"""What a sweep is given by the command that starts it, and the task that other launchers than ours call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from qaexp.runs.signals import watched
+from qaexp.sweeps import isolate
+from qaexp.sweeps.job import Job
+from qaexp.sweeps.outcome import Outcome
+from qaexp.sweeps.planning import Identify
+from qaexp.sweeps.pool import Body, run_alone
+
+
+@dataclass(frozen=True, slots=True)
+class SweepParts:
+    """What a sweep does not know by itself.
+
+    Attributes:
+        body: Trains a job; called in a child.
+        identify: Names configs by their content; called in a child.
+        preload: Modules that children find imported.
+        command_line: The words that started the sweep.
+    """
+
+    body: Body
+    identify: Identify
+    preload: Sequence[str]
+    command_line: Sequence[str]
+
+
+@dataclass
+class IsolatedTask:
+    """Hydra's task function of a job under any launcher: the job's body runs in a child of the process it is called in.
+
+    Attributes:
+        parts: What runs a job.
+        jobs: The planned jobs by their override lines.
+    """
+
+    parts: SweepParts
+    jobs: dict[tuple[str, ...], Job] = field(default_factory=dict)
+
+    def __call__(self, composed: DictConfig) -> Outcome:
+        """Run the job that Hydra composed; its outcome is returned, never raised."""
+        job = self.jobs[tuple(HydraConfig.get().overrides.task)]
+        isolate.prepare(self.parts.preload)
+        with watched(is_alone=False):
+            return run_alone(job, self.parts.body)

@@ -1,0 +1,213 @@
+"""What a terminal shows of a sweep: its plan, a live table of its jobs, and how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.console import Group as Stacked
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from qaexp.reporting.verdict import number
+from qaexp.runs.formats import visible
+from qaexp.runs.groups import Group
+from qaexp.runs.lock import utc_now
+from qaexp.runs.progress import Progress, progress_of_run
+from qaexp.sweeps.job import Job
+from qaexp.sweeps.outcome import COMPLETED, Outcome
+from qaexp.sweeps.plan import REUSE, Plan
+
+_REFRESH_SECONDS = 1.0
+_COLORS = {"completed": "green", "failed": "bold red", "timeout": "bold red", "running": "cyan", "preempted": "yellow"}
+
+
+def print_plan(console: Console, plan: Plan, at_once: int | None) -> None:
+    """Print what is going to be done, a line a job."""
+    table = _table("job", "what differs", "action", "note")
+    for number_, planned in enumerate(plan.jobs, 1):
+        table.add_row(
+            f"{number_}/{len(plan.jobs)}",
+            _text(planned.job.label),
+            Text(planned.action, style="dim" if planned.action == REUSE else ""),
+            _text(planned.note),
+        )
+    console.print(table)
+    for sentence in _remarks(plan, at_once):
+        console.print(_text(sentence))
+
+
+def _remarks(plan: Plan, at_once: int | None) -> list[str]:
+    found = []
+    if plan.num_duplicates:
+        found.append(f"{plan.num_duplicates} jobs left out: another one has the same config, data and weights")
+    if plan.others:
+        found.append(
+            f"{len(plan.others)} more runs stand here, of other values, data or weights; they are left as they are"
+        )
+    num_left = len(plan.to_run)
+    actions = [planned.action for planned in plan.jobs]
+    counted = ", ".join(f"{actions.count(action)} to {action}" for action in dict.fromkeys(actions))
+    if plan.seconds is not None and num_left:
+        rounds = -(-num_left // (at_once or 1))
+        counted += f"; about {_duration(plan.seconds * rounds)}, as a completed job took {_duration(plan.seconds)}"
+    return [*found, f"{len(plan.jobs)} jobs: {counted}"]
+
+
+class SweepView:
+    """Shows jobs while they run: a table where stdout is a terminal, else a line for each event and each epoch."""
+
+    def __init__(self, console: Console, plan: Plan) -> None:
+        """Take all jobs of the sweep."""
+        self._console, self._jobs = console, [planned.job for planned in plan.jobs]
+        self._places = {job.sha256: place for place, job in enumerate(self._jobs, 1)}
+        self._states = {planned.job.sha256: "reused" if planned.action == REUSE else "" for planned in plan.jobs}
+        self._began: dict[str, float] = {}
+        self._seen: dict[str, Progress] = {}
+        self._live = Live(console=console, auto_refresh=False, transient=False) if console.is_terminal else None
+        self._shown = 0.0
+
+    def __enter__(self) -> SweepView:
+        """Begin to show."""
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last table as it stands."""
+        if self._live is not None:
+            self._live.update(self._as_table(), refresh=True)
+            self._live.stop()
+
+    def started(self, job: Job) -> None:
+        """A job begins."""
+        self._states[job.sha256], self._began[job.sha256] = "running", time.monotonic()
+        self._line(job, "started")
+
+    def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        """A job has ended."""
+        self._look(job)
+        self._states[job.sha256] = outcome.state
+        self._line(
+            job, f"{outcome.state} after {_duration(seconds)}{f': {outcome.message}' if outcome.message else ''}"
+        )
+        self._refresh(time.monotonic())
+
+    def tick(self, running: Sequence[Job]) -> None:
+        """Some time has passed: look at the files of the jobs that run."""
+        now = time.monotonic()
+        if now - self._shown >= _REFRESH_SECONDS:
+            self._shown = now
+            for job in running:
+                self._look(job)
+            self._refresh(now)
+
+    def _look(self, job: Job) -> None:
+        found = progress_of_run(job.folder, utc_now())
+        if found is None:
+            return
+        before = self._seen.get(job.sha256)
+        self._seen[job.sha256] = found
+        if found.f1 is not None and (before is None or before.num_evaluations != found.num_evaluations):
+            self._line(
+                job, f"epoch {found.epoch}  step {_steps(found)}  loss {number(found.loss, 3)}  f1 {number(found.f1)}"
+            )
+
+    def _line(self, job: Job, words: str) -> None:
+        if self._live is None:
+            place = f"[{self._places[job.sha256]}/{len(self._jobs)}]"
+            self._console.print(_text(f"{place} {job.label}: {words}"), soft_wrap=True)
+
+    def _refresh(self, now: float) -> None:
+        if self._live is not None:
+            self._live.update(self._as_table(), refresh=True)
+
+    def _as_table(self) -> Table:
+        table = _table("job", "what differs", "state", "epoch", "step", "loss", "dev f1", "left")
+        for place, job in enumerate(self._jobs, 1):
+            state, seen = self._states[job.sha256], self._seen.get(job.sha256)
+            cells = (
+                (str(seen.epoch or "-"), _steps(seen), number(seen.loss, 3), number(seen.f1)) if seen else ("-",) * 4
+            )
+            left = self._left(job, seen) if state == "running" else "-"
+            state_text = Text(state or "waiting", style=_COLORS.get(state, "dim"))
+            table.add_row(str(place), _text(job.label), state_text, *cells, left)
+        return table
+
+    def _left(self, job: Job, seen: Progress | None) -> str:
+        if seen is None or not seen.step or not seen.total_steps:
+            return "-"
+        elapsed = time.monotonic() - self._began[job.sha256]
+        done = seen.step - (seen.resumed_step or 0)
+        return _duration(elapsed / done * (seen.total_steps - seen.step)) if done > 0 else "-"
+
+
+def print_results(console: Console, rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], sweep: Path) -> None:
+    """Print the groups over seeds, and what failed: one line for each distinct error."""
+    table = _table("group", "n", "crossfit_f1", "sd", "f1", "sd", "exact", "train s")
+    for group in groups:
+        numbers = group.metrics
+        table.add_row(
+            _text(group.name),
+            str(group.n),
+            *(
+                number(numbers[name][part])
+                for name, part in (
+                    ("crossfit_f1", "mean"),
+                    ("crossfit_f1", "sd"),
+                    ("f1", "mean"),
+                    ("f1", "sd"),
+                    ("exact", "mean"),
+                    ("train_seconds", "mean"),
+                )
+            ),
+        )
+    if groups:
+        console.print(Stacked(Text("means over seeds of the completed runs, in percent", style="bold"), table))
+    failures = grouped_failures(rows, sweep)
+    if failures:
+        table = _table("failed", "why", "which", "log")
+        for message, failed in failures.items():
+            which = " ".join(f"{key}={value}" for key, value in failed[0]["changes"].items())
+            more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+            table.add_row(str(len(failed)), _text(message), _text(which + more), _text(str(sweep / failed[0]["path"])))
+        console.print(table)
+    console.print(_text(f"sweep directory {sweep}"), soft_wrap=True)
+
+
+def grouped_failures(rows: Sequence[Mapping[str, Any]], sweep: Path) -> dict[str, list[Mapping[str, Any]]]:
+    """The planned jobs that failed, by their error without what differs from job to job."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["is_planned"] and row["state"] not in (COMPLETED, "planned", "preempted"):
+            message = str((row["error"] or {}).get("message", "no reason is known"))
+            found.setdefault(message.replace(str(sweep / row["path"]), "<run>"), []).append(row)
+    return found
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _text(words: str) -> Text:
+    return Text(visible(words))
+
+
+def _steps(seen: Progress) -> str:
+    return f"{seen.step or 0}{f'/{seen.total_steps}' if seen.total_steps else ''}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
