@@ -154,7 +154,7 @@ def _check_value(
     root, _, rest = key.partition(".")
     if find_node(composed, key) is None:
         if override.is_add() and root in OPEN_NODES and rest:
-            return [line]
+            return [f"+{_first(override)}" if override.is_sweep_override() else line]
         hint = did_you_mean(key, [*keys, *choices]) or "; qaexp train --help lists all keys, give one of them"
         problems.append(f"{key} is no key{hint}")
         return []

@@ -30,11 +30,12 @@ def end_job(directory: Path, pid: int | None, kind: str, message: str, *, state:
         return
     with suppress(StorageError, BusyError, IntegrityError, FileNotFoundError), hold(directory):
         record = read_json(directory / RUN)
-        if record.get("pid") != pid or (record.get("state") != "running" and state != "timeout"):
+        true_state = "preempted" if state == "preempted" else "failed"
+        if record.get("pid") != pid or (record.get("state") == true_state and state != "timeout"):
             return
         now = utc_now().isoformat(timespec="seconds")
-        end = {"state": "preempted" if state == "preempted" else "failed", "updated": now, "ended": now}
-        write_json(directory / RUN, {**record, **end, "error": {"kind": kind, "message": message}})
+        end = {"state": true_state, "updated": now, "ended": now, "error": {"kind": kind, "message": message}}
+        write_json(directory / RUN, {**record, **end})
 
 
 def _tidy_output(path: Path) -> None:

@@ -50,6 +50,9 @@ def run_sweep(
         SweepError: Jobs failed; the others have been run.
     """
     console = RunConsole()
+    if not console.is_terminal:
+        # A pipe has no width: a table would be cut off.
+        console.width = 10_000
     plan = make_plan(jobs, sweep)
     print_plan(console, plan, at_once)
     if dry_run:

@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -57,7 +58,8 @@ class Child:
             target=_body, args=(writer, environment, world.output, function, args), daemon=False
         )
         self.started = time.monotonic()
-        self._process.start()
+        with _known_start_method():
+            self._process.start()
         writer.close()
         self._message: dict[str, Any] | None = None
 
@@ -114,6 +116,20 @@ class Child:
                 self._message = self._reader.recv()
         except (EOFError, OSError):
             pass
+
+
+@contextmanager
+def _known_start_method() -> Iterator[None]:
+    """A child takes over the start method of its parent by name; that of joblib's workers is known only to them."""
+    method = multiprocessing.get_start_method()
+    if method in multiprocessing.get_all_start_methods():
+        yield
+        return
+    multiprocessing.set_start_method("forkserver", force=True)
+    try:
+        yield
+    finally:
+        multiprocessing.set_start_method(method, force=True)
 
 
 def prepare(modules: Sequence[str]) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from hydra.core.plugins import Plugins
@@ -30,7 +27,8 @@ from qaexp.sweeps.pool import Watcher
 from qaexp.sweeps.task import IsolatedTask, SweepParts
 
 PLUGINS = "hydra_plugins.qaexp"
-"""The module that Hydra believes our plugins to stand in: it takes plugins from modules of that package alone."""
+"""Where Hydra believes our plugins to stand: it takes none from elsewhere. The classes keep their own names, so that
+workers of other launchers can unpickle what knows them."""
 
 
 class GridSweeper(Sweeper):
@@ -119,18 +117,6 @@ class GridSweeper(Sweeper):
 
 
 def register_plugins() -> None:
-    """Make our sweeper and our launcher known to Hydra, which imports plugins by a name in `hydra_plugins`."""
-    if PLUGINS in sys.modules:
-        return
-    parent, _, name = PLUGINS.partition(".")
-    try:
-        package = importlib.import_module(parent)
-    except ImportError:
-        package = sys.modules[parent] = ModuleType(parent)
-        package.__path__ = []
-    module = sys.modules[PLUGINS] = ModuleType(PLUGINS)
-    setattr(package, name, module)
+    """Make our sweeper and our launcher known to Hydra, under names that it takes for those of plugins."""
     for plugin in (GridSweeper, LocalLauncher):
-        named = type(plugin.__name__, (plugin,), {"__module__": PLUGINS, "__doc__": plugin.__doc__})
-        setattr(module, plugin.__name__, named)
-        Plugins.instance().register(named)
+        Plugins.instance().class_name_to_class[f"{PLUGINS}.{plugin.__name__}"] = plugin

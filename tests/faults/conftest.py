@@ -118,8 +118,7 @@ class Commands:
         assert "Traceback" not in done.out, where
         foreign = [name for name in after if name not in before and not name.startswith(_OURS)]
         assert foreign == [], where
-        # A sweep's own list of what was asked for is written anew by the same command.
-        kept = [name for name in before if not name.endswith((".lock", "/multirun.yaml"))]
+        kept = [name for name in before if not name.endswith(".lock")]
         lost = [name for name in kept if after.get(name) != before[name]]
         assert lost == [], where
         return done

@@ -33,9 +33,7 @@ def test_every_preset_plans_what_it_names(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_runs_at_tiny_size(name: str, tmp_path: Path) -> None:
     fewer = {"data.train_size": "8,16", "optimizer.lr": "1e-3", "features.max_length": "32,48", "seed": "0,1"}
-    params = yaml.safe_load((conf_directory() / "sweep" / f"{name}.yaml").read_text("utf-8"))["hydra"]["sweeper"][
-        "params"
-    ]
+    params = params_of(name)
     swept = [f"{key}={values}" for key, values in fewer.items() if key in params]
     fixed = ["data.train_size=16"] if "data.train_size" not in params else []
     stride = ["features.doc_stride=8"] if "features.doc_stride" in params else []
