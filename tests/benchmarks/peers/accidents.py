@@ -37,7 +37,8 @@ class Plan:
         act: Ends the process, sends it a signal or takes something away.
         in_save: The save of the attempt (from 1) inside which the process is killed; 0: none.
         share: When: this part of the time that the save before it took.
-        pace: Seconds that every step takes longer.
+        pace: Seconds that every forward pass takes longer.
+        pause: Seconds that pass before every step, while its batch is fetched.
         draws: The global generator from which each item draws which of its tokens are masked: "torch" or "python".
         on_sigterm: SIGTERM shall store a checkpoint, where the framework must be told so.
         num_kept: Checkpoints that are kept, where the framework can be told so.
@@ -48,19 +49,24 @@ class Plan:
     in_save: int = 0
     share: float = 0.0
     pace: float = 0.0
+    pause: float = 0.0
     draws: str = ""
     on_sigterm: bool = False
     num_kept: int = 2
 
     def calm(self) -> Plan:
         """The same training with nothing that befalls it."""
-        return replace(self, at_step=-1, in_save=0, pace=0.0)
+        return replace(self, at_step=-1, in_save=0, pace=0.0, pause=0.0)
 
     def step(self, completed: int) -> None:
         """To be called in the forward pass of every step."""
         time.sleep(self.pace)
         if completed == self.at_step:
             self.act()
+
+    def fetch(self) -> None:
+        """To be called when the batch of a step is fetched."""
+        time.sleep(self.pause)
 
     def around_save(self, save: Callable[..., Any]) -> Callable[..., Any]:
         """The function that writes a checkpoint, in which this process may die."""

@@ -14,7 +14,10 @@ from transformers import BertConfig, BertForQuestionAnswering, Trainer, Training
 from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
-from qaexp.runs.checkpoint import find_checkpoints
+from qaexp.runs import run
+from qaexp.runs.checkpoint import commit_checkpoint, find_checkpoints
+from qaexp.training import step
+from qaexp.training.feed import Feed
 from tests.benchmarks.peers.accidents import BATCH_SIZE, NUM_EPOCHS, NUM_FEATURES, SAVE_EVERY, Plan
 from tests.faults.test_hostile import replaced
 from tests.fixtures import tiny_run
@@ -55,6 +58,10 @@ class PlannedTrainer(Trainer):
 
     plan: Plan
 
+    def get_batch_samples(self, *args: Any, **keywords: Any) -> Any:
+        self.plan.fetch()
+        return super().get_batch_samples(*args, **keywords)
+
     def training_step(self, *args: Any, **keywords: Any) -> Tensor:
         self.plan.step(self.state.global_step)
         return super().training_step(*args, **keywords)
@@ -65,7 +72,7 @@ class TrainerSide:
 
     name = "transformers Trainer"
     weights_file, optimizer_file, state_file = "model.safetensors", "optimizer.pt", "trainer_state.json"
-    pickled = ("optimizer.pt", "rng_state.pth")
+    pickled: tuple[str, ...] = ("optimizer.pt", "rng_state.pth")
 
     def train(self, folder: Path, plan: Plan) -> int:
         logging.set_verbosity_warning()
@@ -117,14 +124,10 @@ class QaexpSide:
 
     name = "qaexp"
     weights_file, optimizer_file, state_file = "model.safetensors", "optimizer.safetensors", "state.json"
-    pickled = ("optimizer.safetensors", "state.json")
+    pickled: tuple[str, ...] = ("optimizer.safetensors", "state.json")
 
     def train(self, folder: Path, plan: Plan) -> int:
-        from qaexp.runs import run
-        from qaexp.training import step
-        from qaexp.training.feed import Feed
-
-        forward, collated = step._forward, Feed._collated
+        forward, collated, fetched = step._forward, Feed._collated, Feed.step
 
         def planned(state: Any, *args: Any) -> Any:
             plan.step(state.step)
@@ -134,8 +137,17 @@ class QaexpSide:
             batch = collated(feed, *args)
             return {**batch, "input_ids": plan.mask(batch["input_ids"])}
 
-        step._forward, Feed._collated = planned, masked  # type: ignore[method-assign]
-        run.commit_checkpoint = plan.around_save(run.commit_checkpoint)
+        def paused(feed: Feed, *place: int) -> Any:
+            plan.fetch()
+            return fetched(feed, *place)
+
+        for owner, name, function in (
+            (step, "_forward", planned),
+            (Feed, "_collated", masked),
+            (Feed, "step", paused),
+            (run, "commit_checkpoint", plan.around_save(commit_checkpoint)),
+        ):
+            setattr(owner, name, function)
         done = tiny_run.call(folder, "train", "name=run", *_WORDS)
         print(done.out, done.err)
         return done.code

@@ -71,15 +71,18 @@ class Drill:
         return folder
 
 
-def killed(drill: Drill, draws: str) -> list[str]:
-    """SIGKILL in a random step after the first checkpoint."""
-    outcomes = []
+def _killed(drill: Drill, draws: str) -> Iterator[tuple[Path, str]]:
+    """SIGKILL in a random step after the first checkpoint, and what came of the same command."""
     for folder in drill.folders():
         plan = Plan(at_step=drill.draw.randrange(SAVE_EVERY + 1, NUM_STEPS), act=KILL, draws=draws)
         ended = attempt(drill.side, folder, plan)
         assert ended.code == -signal.SIGKILL, ended.said
-        outcomes.append(drill.again(folder, plan))
-    return outcomes
+        yield folder, drill.again(folder, plan)
+
+
+def killed(drill: Drill, draws: str) -> list[str]:
+    """SIGKILL in a random step."""
+    return [outcome for _, outcome in _killed(drill, draws)]
 
 
 def repeated(drill: Drill, draws: str) -> list[str]:
@@ -89,12 +92,8 @@ def repeated(drill: Drill, draws: str) -> list[str]:
 
 def recorded(drill: Drill) -> list[str]:
     """What the records tell after a SIGKILL."""
-    outcomes = []
-    expected = drill.side.records(drill.undisturbed())
-    for folder in drill.folders():
-        plan = Plan(at_step=drill.draw.randrange(SAVE_EVERY + 1, NUM_STEPS), act=KILL)
-        attempt(drill.side, folder, plan)
-        drill.again(folder)
+    expected, outcomes = drill.side.records(drill.undisturbed()), []
+    for folder, _ in _killed(drill, ""):
         found = drill.side.records(folder)
         once = [step for step, _ in found] == list(range(1, NUM_STEPS + 1))
         losses = "same losses" if found == expected else "other losses"
@@ -113,16 +112,16 @@ def killed_in_save(drill: Drill) -> list[str]:
     return outcomes
 
 
-def terminated(drill: Drill) -> list[str]:
-    """SIGTERM in a random step."""
+def terminated(drill: Drill, pace: float = 0.0, pause: float = 0.0) -> list[str]:
+    """SIGTERM in a random step; where the training is slow, there it is most likely to act on it."""
     outcomes = []
     for folder in drill.folders():
         step = drill.draw.randrange(SAVE_EVERY + 1, 2 * SAVE_EVERY)
-        plan = Plan(at_step=step, act=send(signal.SIGTERM), pace=0.25, on_sigterm=True)
+        plan = Plan(at_step=step, act=send(signal.SIGTERM), pace=pace, pause=pause, on_sigterm=True)
         ended = attempt(drill.side, folder, plan)
         newest = drill.side.checkpoints(folder)[0].name
         late = int(newest.rpartition("-")[2]) - step
-        stored = "stored after that step" if late <= 1 else f"stored {late * plan.pace:.0f} s later"
+        stored = "stored after that step" if late <= 1 else f"stored {late * (pace + pause):.0f} s later"
         outcomes.append(f"{ended}, {stored}; again: {drill.again(folder, plan)}")
     return outcomes
 
