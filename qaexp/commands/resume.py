@@ -1,4 +1,4 @@
-"""`qaexp resume`: go on with a run from its folder alone."""
+"""`qaexp resume`: go on with a run or a sweep from its folder alone."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from qaexp.errors import ConfigError
 
 
 def main(argv: Sequence[str]) -> int:
-    """Continue a run as the command that started it would.
+    """Continue a run or a sweep as the command that started it would.
 
     Args:
-        argv: The run directory, and overrides that cannot change results.
+        argv: The directory, and overrides that cannot change results.
 
     Returns:
         0; a run that is completed is shown and not touched.
@@ -23,16 +23,18 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         QaexpError: The directory is no run, or whatever stops the run.
     """
-    parser = CommandParser("resume", "Go on with a run from its folder alone.")
-    parser.add_argument("run", type=Path, metavar="DIR", help="a run directory")
+    parser = CommandParser("resume", "Go on with a run or a sweep from its folder alone.")
+    parser.add_argument("run", type=Path, metavar="DIR", help="a run directory, or that of a sweep")
     parser.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="for example steal_lock=true, trainer.allow_drift=true"
     )
     arguments = parser.parse_args(list(argv))
     from qaexp.runs.collect import read_run
-    from qaexp.runs.directory import RUN
+    from qaexp.runs.directory import RUN, SWEEP_PLAN
 
     directory = arguments.run.resolve()
+    if (directory / SWEEP_PLAN).exists():
+        return _resume_sweep(directory, arguments.overrides)
     if arguments.run.is_dir() and not (directory / RUN).exists():
         raise ConfigError(f"{arguments.run} is no run directory; qaexp status {arguments.run} lists the runs below it")
     stored = read_run(directory)
@@ -45,6 +47,37 @@ def main(argv: Sequence[str]) -> int:
     with chdir(working_directory(stored.path)):
         _, summary = run_experiment(config, directory, command_line=sys.argv)
     show_run(directory, summary)
+    return 0
+
+
+def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
+    """Run what is missing of a sweep, with the settings of its first start."""
+    from qaexp.commands import jobs as work
+    from qaexp.commands.stored import config_from
+    from qaexp.runs.directory import SWEEP_PLAN
+    from qaexp.sweeps import isolate
+    from qaexp.sweeps.execute import run_sweep
+    from qaexp.sweeps.launcher import LocalLauncher
+    from qaexp.sweeps.planning import identify_jobs
+    from qaexp.sweeps.policy import read_policy
+    from qaexp.sweeps.record import read_plan
+
+    isolate.prepare(work.PRELOAD)
+    plan = read_plan(directory, lambda tree: config_from(tree, directory / SWEEP_PLAN, overrides))
+    if plan.launcher is None:
+        raise ConfigError(f"{directory}: was started with another launcher; give the command that started it again")
+    try:
+        launcher, policy = LocalLauncher(**plan.launcher), read_policy(plan.on_failure)
+    except (TypeError, ValueError) as error:
+        raise IntegrityError(f"{directory / SWEEP_PLAN}: settings: {error}; give the command again") from error
+    with chdir(plan.working_directory if plan.working_directory.is_dir() else Path.cwd()):
+        jobs, num_gpus = identify_jobs(plan.jobs, work.identify, directory)
+        run_sweep(
+            directory,
+            jobs,
+            lambda to_run, watcher: launcher.run(to_run, work.train, watcher, policy=policy, num_gpus=num_gpus),
+            at_once=launcher.at_once(num_gpus),
+        )
     return 0
 
 

@@ -33,11 +33,21 @@ def stored_config(directory: Path, overrides: Sequence[str] = ()) -> ExperimentC
         ConfigError: A secret is missing from it, an override is refused, or a key is not what it must be.
         IntegrityError: It names a target that no config may name, or cannot be read.
     """
-    stored = read_json(directory / CONFIG)
+    return config_from(read_json(directory / CONFIG), directory / CONFIG, overrides)
+
+
+def config_from(stored: Mapping[str, Any], where: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
+    """Return the config that a stored tree describes; see `stored_config`.
+
+    Args:
+        stored: The tree.
+        where: The file that it stands in, for messages.
+        overrides: `key=value` for keys that cannot change results.
+    """
     hidden = [key for key, value in dotted(stored).items() if REDACTED in str(value)]
     if hidden:
         raise ConfigError(
-            f"{directory}: {', '.join(hidden)} was a secret, which no run directory holds; give the command that "
+            f"{where}: {', '.join(hidden)} was a secret, which no run directory holds; give the command that "
             "started the run again"
         )
     _check_overrides(overrides)
@@ -45,7 +55,7 @@ def stored_config(directory: Path, overrides: Sequence[str] = ()) -> ExperimentC
         schema = OmegaConf.structured(ExperimentConfig)
         merged = OmegaConf.merge(schema, _literal(stored), OmegaConf.from_dotlist(list(overrides)))
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{directory / CONFIG}: {one_line(error)}; made by another version of qaexp?") from error
+        raise ConfigError(f"{where}: {one_line(error)}; made by another version of qaexp?") from error
     assert isinstance(merged, DictConfig)
     return to_config(merged)
 

@@ -51,6 +51,11 @@ OUTPUT_LOG = "output.log"
 SUMMARY = "summary.json"
 MANIFEST = "MANIFEST.json"
 
+SWEEP_PLAN = "plan.json"
+SWEEP = "sweep.json"
+SWEEP_TABLE = "sweep.csv"
+"""What stands in the directory of a sweep beside its runs."""
+
 RESULTS = (CONFIG, ENVIRONMENT, DATA, METRICS, HISTORY, PREDICTIONS, CONTEXTS, SCORES, LOGITS, MODEL)
 """What the manifest covers; `MODEL` is a folder."""
 

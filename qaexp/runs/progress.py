@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,14 @@ from qaexp.runs import directory as layout
 from qaexp.runs.checkpoint import find_checkpoints
 from qaexp.runs.collect import RunFiles, collect, read_run
 from qaexp.runs.lock import age_seconds, is_alive
+from qaexp.runs.reading import MAX_TABLE_BYTES, read_json
 
 KILLED = "killed"
 """The state that no process could write: run.json says `running`, and the process is gone."""
+
+
+PLANNED = "planned"
+"""The state of a job of a sweep that has not been started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,7 @@ class Progress:
 
     Attributes:
         path: The run directory.
-        state: That of run.json, or `killed`.
+        state: That of run.json, `killed`, or `planned`.
         stage: The stage in progress, or the last one.
         step: The last step recorded.
         total_steps: Steps of the whole training; None before it is known.
@@ -69,7 +75,20 @@ def progress_of(paths: list[Path], now: datetime) -> tuple[list[Progress], list[
             told.append(_progress(run, now))
         except (QaexpError, OSError, TypeError, ValueError, AttributeError) as error:
             skipped.append((run.path, str(error)))
-    return told, skipped
+    return told + [job for path in paths for job in _planned(path)], skipped
+
+
+def _planned(path: Path) -> Iterator[Progress]:
+    """The jobs of sweeps, in a folder or right below it, that have no run yet."""
+    for plan in (path / layout.SWEEP_PLAN, *sorted(path.glob(f"*/{layout.SWEEP_PLAN}"))):
+        try:
+            names = [str(job["path"]) for job in read_json(plan, MAX_TABLE_BYTES)["jobs"]]
+        except (OSError, QaexpError, KeyError, TypeError):
+            continue
+        for name in names:
+            if name == Path(name).name and not (plan.parent / name / layout.RUN).exists():
+                nothing = dict.fromkeys(field.name for field in fields(Progress) if field.default is MISSING)
+                yield Progress(**{**nothing, "path": plan.parent / name, "state": PLANNED})  # type: ignore[arg-type]
 
 
 def progress_of_run(directory: Path, now: datetime) -> Progress | None:

@@ -39,7 +39,7 @@ def run_sweep(
         jobs: All jobs, identified.
         launch: Runs jobs.
         command_line: The words that started the sweep.
-        settings: Of the launcher, for `qaexp resume`.
+        settings: Of the launcher, for `qaexp resume`; None leaves the stored plan as it is.
         at_once: Jobs at a time, for the estimate; None when it is not known.
         dry_run: Stop after the plan; nothing is written.
 
@@ -63,7 +63,8 @@ def run_sweep(
         with hold(sweep), watched(is_alone=False):
             # Another process may have run some of them since.
             plan = make_plan(jobs, sweep)
-            write_plan(sweep, plan, command_line, settings or {})
+            if settings is not None:
+                write_plan(sweep, plan, command_line, settings)
             for job in plan.to_run:
                 make_directory(job.folder)
             with SweepView(console, plan) as view:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from qaexp.config.schema import neutral_keys
+from qaexp.config.schema import ExperimentConfig, neutral_keys
+from qaexp.errors import ConfigError, IntegrityError
 from qaexp.runs.collect import RunFiles, collect
-from qaexp.runs.directory import SUMMARY_KEYS
+from qaexp.runs.directory import SCHEMA_VERSION, SUMMARY_KEYS, SWEEP, SWEEP_PLAN, SWEEP_TABLE
 from qaexp.runs.files import write_text
 from qaexp.runs.formats import csv_text, json_text
 from qaexp.runs.groups import Group, group_runs
+from qaexp.runs.reading import read_json
 from qaexp.runs.redact import Redactor
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.plan import Plan
 
-SCHEMA_VERSION = 1
-PLAN, SWEEP, TABLE = "plan.json", "sweep.json", "sweep.csv"
 METRICS = ("crossfit_f1", "crossfit_exact", "f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1", "train_seconds")
 """What groups have a mean and a standard deviation of."""
 
@@ -45,7 +45,52 @@ def write_plan(sweep: Path, plan: Plan, command_line: Sequence[str], settings: M
             for planned, tree in zip(plan.jobs, trees, strict=True)
         ],
     }
-    _write_changed(sweep / PLAN, json_text(redactor.tree(content)))
+    _write_changed(sweep / SWEEP_PLAN, json_text(redactor.tree(content)))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    """What plan.json says.
+
+    Attributes:
+        jobs: The jobs, not identified.
+        launcher: The settings of the local launcher; None for any other.
+        on_failure: `sweep.on_failure`.
+        working_directory: Where the sweep was started.
+    """
+
+    jobs: Sequence[Job]
+    launcher: dict[str, Any] | None
+    on_failure: str
+    working_directory: Path
+
+
+def read_plan(sweep: Path, to_config: Callable[[Mapping[str, Any]], ExperimentConfig]) -> StoredPlan:
+    """Read plan.json.
+
+    Args:
+        sweep: The sweep's directory.
+        to_config: Makes a checked config of a stored tree.
+
+    Raises:
+        ConfigError: A newer qaexp made it, or a config is refused.
+        IntegrityError: It cannot be read.
+    """
+    stored = read_json(sweep / SWEEP_PLAN)
+    if stored.get("schema_version", 0) > SCHEMA_VERSION:
+        raise ConfigError(f"{sweep / SWEEP_PLAN}: made by a newer qaexp; upgrade qaexp")
+    try:
+        command_line = tuple(stored["command_line"])
+        jobs = [
+            Job(tuple(job["overrides"]), tuple(job["changes"]), to_config(job["config"]), command_line)
+            for job in stored["jobs"]
+        ]
+        settings, folder = stored["settings"], Path(stored["working_directory"])
+        return StoredPlan(jobs, settings.get("launcher"), settings.get("on_failure", "continue"), folder)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(
+            f"{sweep / SWEEP_PLAN}: is no plan of a sweep ({error}); give the command again"
+        ) from error
 
 
 def write_results(
@@ -72,7 +117,7 @@ def write_results(
         "groups": [asdict(group) for group in groups],
     }
     _write_changed(sweep / SWEEP, json_text(content))
-    _write_changed(sweep / TABLE, csv_text(_table(rows)))
+    _write_changed(sweep / SWEEP_TABLE, csv_text(_table(rows)))
     return rows, groups
 
 
