@@ -8,7 +8,7 @@ from contextlib import chdir
 from pathlib import Path
 
 from qaexp.commands.arguments import CommandParser
-from qaexp.errors import ConfigError
+from qaexp.errors import ConfigError, IntegrityError
 
 
 def main(argv: Sequence[str]) -> int:
