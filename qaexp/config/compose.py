@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -36,6 +37,8 @@ def register_schema() -> None:
     From then on Hydra reads YAML files through `qaexp.config.sources` too.
     """
     register_source()
+    # Our files of other launchers are whole; the plugins offer a schema of the same name.
+    warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema", UserWarning)
     ConfigStore.instance().store(name="schema", node=ExperimentConfig, provider="qaexp")
 
 

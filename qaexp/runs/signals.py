@@ -26,11 +26,13 @@ class _Watch:
         requested: The first signal that came.
         is_raised: It was raised; what still runs is on its way out.
         depth: How many `deferred` bodies are open.
+        is_active: A `watched` body runs.
     """
 
     requested: signal.Signals | None = None
     is_raised: bool = False
     depth: int = 0
+    is_active: bool = False
 
 
 _WATCH = _Watch()
@@ -48,6 +50,7 @@ def watched(*, is_alone: bool = True) -> Iterator[None]:
         yield
         return
     _reset(depth=0 if is_alone else 1)
+    _WATCH.is_active = True
     before = {number: signal.signal(number, _note) for number in SIGNALS}
     try:
         yield
@@ -74,6 +77,16 @@ def deferred() -> Iterator[None]:
         _WATCH.depth -= 1
     if _WATCH.requested is not None and _WATCH.depth == 0:
         raise_stop()
+
+
+def is_watching() -> bool:
+    """Does a `watched` body run?"""
+    return _WATCH.is_active
+
+
+def requested_signal() -> signal.Signals | None:
+    """The first signal that came while the `watched` body runs; None before any came."""
+    return _WATCH.requested
 
 
 def stop_is_requested() -> bool:
@@ -106,4 +119,4 @@ def _note(number: int, _: FrameType | None) -> None:
 
 
 def _reset(depth: int = 0) -> None:
-    _WATCH.requested, _WATCH.is_raised, _WATCH.depth = None, False, depth
+    _WATCH.requested, _WATCH.is_raised, _WATCH.depth, _WATCH.is_active = None, False, depth, False

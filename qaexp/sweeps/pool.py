@@ -106,8 +106,9 @@ def run_jobs(jobs: Sequence[Job], body: Body, settings: PoolSettings, watcher: W
 
 
 def run_alone(job: Job, body: Body) -> Outcome:
-    """Run one job in a child, and wait."""
-    return run_jobs([job], body, PoolSettings(), _Nobody())[job.sha256]
+    """Run one job in a child, and wait; after a signal none is started."""
+    not_started = Outcome(PREEMPTED, "preempted", "stopped before it began")
+    return run_jobs([job], body, PoolSettings(), _Nobody()).get(job.sha256, not_started)
 
 
 class _Nobody:

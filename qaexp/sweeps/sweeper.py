@@ -48,9 +48,15 @@ class GridSweeper(Sweeper):
         parts = getattr(task_function, "parts", None)
         assert isinstance(parts, SweepParts), "only `qaexp train` starts sweeps"
         self._task = IsolatedTask(parts)
-        self._launcher: Launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=self._task, config=config
-        )
+        try:
+            self._launcher: Launcher = Plugins.instance().instantiate_launcher(
+                hydra_context=hydra_context, task_function=self._task, config=config
+            )
+        except (ImportError, RuntimeError) as error:
+            name = config.hydra.runtime.choices.get("hydra/launcher")
+            raise ConfigError(
+                f"hydra/launcher={name} is not installed; pip install 'qaexp[launchers]', or take hydra/launcher=local"
+            ) from error
 
     def sweep(self, arguments: list[str]) -> None:
         """Plan the jobs of these override lines, and run what is missing.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from qaexp.runs.signals import watched
+from qaexp.runs.signals import SIGNALS, is_watching, requested_signal, watched
 from qaexp.sweeps import isolate
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
@@ -46,8 +47,20 @@ class IsolatedTask:
     jobs: dict[tuple[str, ...], Job] = field(default_factory=dict)
 
     def __call__(self, composed: DictConfig) -> Outcome:
-        """Run the job that Hydra composed; its outcome is returned, never raised."""
+        """Run the job that Hydra composed; its outcome is returned, never raised.
+
+        A signal stops the job with a checkpoint, and then gets to whom it would have got to: submitit puts the job
+        back into its queue.
+        """
         job = self.jobs[tuple(HydraConfig.get().overrides.task)]
-        isolate.prepare(self.parts.preload)
-        with watched(is_alone=False):
+        if is_watching():  # a launcher that calls its jobs in the sweep's own process
             return run_alone(job, self.parts.body)
+        isolate.prepare(self.parts.preload)
+        handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        with watched(is_alone=False):
+            outcome = run_alone(job, self.parts.body)
+            number = requested_signal()
+        handler = handlers.get(number) if number is not None else None
+        if number is not None and callable(handler):
+            handler(number, None)
+        return outcome

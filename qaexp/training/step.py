@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import random
 from contextlib import nullcontext
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -80,7 +82,7 @@ def _forward(state: TrainState, indices: Indices, number: int) -> tuple[Tensor, 
     own = share(indices, accelerator.process_index, accelerator.num_processes)
     weight = 1.0 if len(own) else 0.0
     place = (state.epoch, state.micro_step, accelerator.process_index)
-    torch.manual_seed(dropout_seed(setup.dropout_seed, *place, number))
+    _seed(dropout_seed(setup.dropout_seed, *place, number))
     # A process without a feature must still take part in the exchange of gradients: it computes one for nothing.
     with phase("batch"):
         batch = setup.feed.batch(own if len(own) else indices[:1], accelerator.device)
@@ -153,3 +155,10 @@ def _add(state: TrainState, step_sums: Tensor, norm: Tensor, is_bad: Tensor) -> 
     state.sums["grad_norm"].copy_(norm)
     first = state.sums["first_bad_step"]
     first.copy_(torch.where((first == 0) & is_bad, torch.full_like(first, state.step), first))
+
+
+def _seed(seed: int) -> None:
+    """Seed dropout, and what else people's own models and data may draw from, so that these resume exactly too."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (the global one is meant)
