@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -25,7 +26,7 @@ import torch
 from tests import SAMPLE
 from tests.fixtures import drill, tiny_run
 
-_TINY = (*tiny_run.DEMO, "trainer.epochs=3", "trainer.checkpoint_every=2", "trainer.keep=best", "threads=1")
+_TINY = (*tiny_run.DEMO, "trainer.epochs=60", "trainer.checkpoint_every=2", "trainer.keep=best", "threads=1")
 _MINILM = (
     "model=minilm",
     "data=json",
@@ -40,8 +41,6 @@ _MINILM = (
     "trainer.log_every=1",
     "reporter=none",
 )
-# Into the start-up of a process there is nothing to kill that a run would own.
-_START_SECONDS = 4.0
 
 
 def start(folder: Path, name: str, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
@@ -58,21 +57,31 @@ def finish(process: subprocess.Popen[bytes]) -> None:
 
 
 def killed_run(folder: Path, name: str, words: tuple[str, ...], kills: int, seconds: float, draw: random.Random) -> int:
-    """Kill a run so often at random moments of its whole time, then let it complete; how many kills hit it alive."""
-    hits = 0
-    for _ in range(kills):
+    """Kill a run so often at random moments of its work, then let it complete; how many kills hit it alive."""
+    hits, directory = 0, folder / "outputs" / name
+    for number in range(kills):
         process = start(folder, name, words)
+        wait_for_attempt(process, directory, number + 1)
         try:
-            # A moment of the whole run, as if it had not been stopped before: late ones find it completed.
-            process.wait(_START_SECONDS + draw.uniform(0, seconds))
+            # On the average the run gets on by one part of so many as it is killed.
+            process.wait(draw.uniform(0, 2 * seconds / kills))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         hits += process.wait() == -signal.SIGKILL
         process.stderr.close()  # type: ignore[union-attr]
-        if drill.completed(folder / "outputs" / name):
+        if drill.completed(directory):
             break
     finish(start(folder, name, words))
     return hits
+
+
+def wait_for_attempt(process: subprocess.Popen[bytes], directory: Path, number: int) -> None:
+    """Wait until the run's own work begins: before, there is nothing to kill that it would own."""
+    while process.poll() is None:
+        with suppress(OSError, ValueError):
+            if tiny_run.read_json(directory / "run.json")["attempt"] >= number:
+                return
+        time.sleep(0.01)
 
 
 def main() -> None:
@@ -89,8 +98,7 @@ def main() -> None:
         finish(start(folder, "warm", (*words, "trainer.epochs=0")))
         began = time.monotonic()
         finish(start(folder, "alone", words))
-        # With so many kills, a run must get on between two of them.
-        seconds = max(1.0, (time.monotonic() - began - _START_SECONDS) / 4)
+        seconds = tiny_run.read_json(folder / "outputs" / "alone" / "summary.json")["total_seconds"]
         expected = drill.fingerprints(folder / "outputs" / "alone")
         kills = differing = lost = attempts = 0
         for number in range(arguments.runs):
