@@ -1,0 +1,121 @@
+"""`qaexp resume`: a run goes on from its folder alone, and nothing that stands in the folder is believed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import REPOSITORY
+from tests.fixtures import drill, tiny_run
+
+WORDS = (
+    *tiny_run.MODEL,
+    "data.train_size=12",
+    "data.dev_size=8",
+    "trainer.epochs=2",
+    "trainer.checkpoint_every=1",
+    "threads=1",
+)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run that was killed in its second epoch, and one that was left alone."""
+    folder = tmp_path_factory.mktemp("resume")
+    tiny_run.train(folder, "alone", *WORDS)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY),
+        "QAEXP_CACHE_DIR": str(folder / "cache"),
+        "QAEXP_CRASH_AT": "renamed:step-0000003",
+    }
+    command = [sys.executable, "-m", "qaexp", "train", "name=killed", *WORDS]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
+    assert done.returncode == -9, done.stderr.decode()
+    return folder
+
+
+@pytest.fixture
+def killed(work: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(work / "outputs" / "killed", tmp_path / "outputs" / "killed"))
+
+
+def change_config(run: Path, **changes: Any) -> None:
+    (run / "config.json").write_text(json.dumps({**tiny_run.read_json(run / "config.json"), **changes}))
+
+
+def test_it_goes_on_from_anywhere(work: Path, killed: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = tiny_run.call(elsewhere, "resume", str(killed))
+    assert done.code == 0, done.err
+    assert drill.fingerprints(killed) == drill.fingerprints(work / "outputs" / "alone")
+    assert drill.steps_once(killed)
+    record = tiny_run.read_json(killed / "run.json")
+    assert (record["attempt"], record["resumed_step"] >= 2) == (2, True)
+    # Completed: shown, and not touched.
+    before = tiny_run.snapshot(killed)
+    again = tiny_run.call(elsewhere, "resume", str(killed))
+    assert again.code == 0
+    assert str(killed) in again.out.replace("\n", "")
+    assert tiny_run.snapshot(killed) == before
+
+
+def test_only_keys_that_cannot_change_results_may_be_given(killed: Path) -> None:
+    for word in ("optimizer.lr=1", "seed=3", "name=other", "trainer.log_every=${seed}", "data.train_file"):
+        done = tiny_run.call(killed, "resume", str(killed), word)
+        assert (done.code, word in done.err) == (2, True), done.err
+    typo = tiny_run.call(killed, "resume", str(killed), "steal_lok=true")
+    assert "steal_lock" in typo.last_line
+    done = tiny_run.call(killed, "resume", str(killed), "steal_lock=true", "trainer.allow_drift=true")
+    assert done.code == 0, done.err
+
+
+def test_what_is_no_run_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    done = tiny_run.call(tmp_path, "resume", ".")
+    assert (done.code, "qaexp status" in done.last_line) == (2, True)
+    missing = tiny_run.call(tmp_path, "resume", "missing")
+    assert (missing.code, "missing" in missing.last_line) == (2, True)
+
+
+def test_a_stored_interpolation_stays_literal(killed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANTED", "value-of-the-environment")
+    probe = {"question": "What is ${oc.env:PLANTED}?", "context": "It is ${hydra:runtime.cwd} and \\${seed}."}
+    change_config(killed, probes=[probe])
+    done = tiny_run.call(killed, "resume", str(killed), "trainer.allow_drift=true")
+    assert done.code == 0, done.err
+    assert tiny_run.read_json(killed / "config.json")["probes"] == [probe]
+    files = [path.read_bytes() for path in killed.rglob("*") if path.is_file()]
+    assert not any(b"value-of-the-environment" in content for content in files)
+    assert "value-of-the-environment" not in done.out + done.err
+
+
+def test_a_redacted_secret_must_be_given_again(killed: Path) -> None:
+    change_config(killed, trackers={"mine": {"_target_": "qaexp.mine", "api_key": "<redacted>"}})
+    done = tiny_run.call(killed, "resume", str(killed))
+    assert (done.code, "trackers.mine.api_key" in done.last_line) == (2, True)
+    assert "give the command" in done.last_line
+
+
+def test_a_stored_target_is_checked(killed: Path, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    change_config(
+        killed, optimizer={"_target_": "os.system", "_partial_": False, "command": f"touch {canary}", "lr": 1}
+    )
+    done = tiny_run.call(killed, "resume", str(killed))
+    assert (done.code, "os.system" in done.err) == (8, True)
+    assert not canary.exists()
+
+
+def test_a_run_of_a_newer_qaexp_is_refused(killed: Path) -> None:
+    record = tiny_run.read_json(killed / "run.json")
+    (killed / "run.json").write_text(json.dumps({**record, "schema_version": 99}))
+    done = tiny_run.call(killed, "resume", str(killed))
+    assert (done.code, "upgrade" in done.last_line) == (2, True)

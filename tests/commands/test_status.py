@@ -1,0 +1,111 @@
+"""`qaexp status`: where runs stand, told from their folders, which it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qaexp.runs.lock import this_process, utc_now
+from tests.fixtures import fake_run, tiny_run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Runs in every state, and a folder that is none."""
+    parent = tmp_path / "outputs"
+    for name in ("completed", "failed", "killed", "preempted", "running", "elsewhere"):
+        fake_run.build(parent / name, num_examples=8, num_steps=6, num_epochs=1)
+    error = {"kind": "data", "message": "dev.json: no JSON\nsecond line"}
+    change(parent / "failed", state="failed", error=error)
+    change(parent / "preempted", state="preempted", error={"kind": "preempted", "message": "stopped by SIGTERM"})
+    now = utc_now().isoformat(timespec="seconds")
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    change(parent / "killed", state="running", heartbeat=now, **{**this_process(), "pid": int(dead.stdout)})
+    change(parent / "running", state="running", heartbeat=now, **this_process())
+    other = {"host": "another-machine", "pid": os.getpid(), "boot_id": "x"}
+    change(parent / "elsewhere", state="running", heartbeat="2020-01-01T00:00:00+00:00", **other)
+    (parent / "foreign").mkdir()
+    (parent / "foreign" / "run.json").write_text("{")
+    return parent
+
+
+def change(run: Path, **changes: Any) -> None:
+    if changes.get("state") != "completed":
+        (run / "summary.json").unlink(missing_ok=True)
+    (run / "run.json").write_text(json.dumps({**tiny_run.read_json(run / "run.json"), **changes}))
+
+
+def told(folder: Path) -> dict[str, dict[str, Any]]:
+    done = tiny_run.call(folder, "status", str(folder), "--json")
+    assert done.code == 0, done.err
+    return {Path(run["path"]).name: run for run in json.loads(done.out)["runs"]}
+
+
+def test_every_state(folder: Path) -> None:
+    found = told(folder)
+    assert {name: run["state"] for name, run in found.items()} == {
+        "completed": "completed",
+        "elsewhere": "killed",
+        "failed": "failed",
+        "killed": "killed",
+        "preempted": "preempted",
+        "running": "running",
+    }
+    assert {name for name, run in found.items() if run["is_resumable"]} == {
+        "elsewhere",
+        "failed",
+        "killed",
+        "preempted",
+    }
+    assert found["failed"]["error"] == "dev.json: no JSON"
+    assert found["running"]["age_seconds"] < 60
+    assert found["completed"]["epoch"] == 1
+    assert found["completed"]["loss"] > 0
+
+
+def test_what_is_no_run_is_told_with_its_reason(folder: Path) -> None:
+    (skipped,) = json.loads(tiny_run.call(folder, "status", str(folder), "--json").out)["skipped"]
+    assert Path(skipped["path"]).name == "foreign"
+    assert "run.json" in skipped["reason"]
+    assert "foreign" in tiny_run.call(folder, "status", str(folder)).out
+
+
+def test_a_pipe_gets_whole_lines_and_nothing_is_written(folder: Path) -> None:
+    before = tiny_run.snapshot(folder)
+    done = subprocess.run(
+        [sys.executable, "-m", "qaexp", "status", str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environ(),
+    )
+    assert f"qaexp resume {folder / 'failed'} starts over; dev.json: no JSON" in done.stdout
+    assert all(str(folder / name) in done.stdout for name in ("completed", "killed", "running"))
+    assert tiny_run.snapshot(folder) == before
+
+
+def environ() -> dict[str, str]:
+    return {**os.environ, "COLUMNS": "40"}
+
+
+def test_names_that_would_steer_a_terminal_are_shown(folder: Path) -> None:
+    change(folder / "failed", error={"kind": "data", "message": "\x1b]0;title\x07 [bold]no[/bold]"})
+    out = tiny_run.call(folder, "status", str(folder)).out
+    assert "\x1b" not in out
+    assert "[bold]no[/bold]" in out
+
+
+@pytest.mark.parametrize("command", ["status", "verify"])
+def test_it_loads_no_heavy_library(folder: Path, command: str) -> None:
+    code = (
+        f"import sys; from qaexp.cli import main; main([{command!r}, {str(folder / 'completed')!r}]); "
+        "print([name for name in ('torch', 'transformers', 'datasets', 'hydra', 'omegaconf') if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout
+    assert out.strip().splitlines()[-1] == "[]"
