@@ -49,9 +49,9 @@ def test_conf_holds_the_promised_choices() -> None:
         "trackers": {"none", "tensorboard"},
         "experiment": {"notebook", "notebook_repaired", "squad_v2_full", "squad_v1_full"},
         "debug": {"one_step", "overfit", "cpu", "profile"},
-        "sweep": {"learning_rate", "subset_size", "seeds", "max_length"},
+        "sweep": {"learning_rate", "subset_size", "seeds", "max_length", "optuna"},
         "hydra/launcher": {"local", "joblib", "submitit_local", "submitit_slurm"},
-        "hydra/sweeper": {"grid"},
+        "hydra/sweeper": {"basic", "optuna"},
     }
     assert {group: missing for group, names in promised.items() if (missing := names - set(GROUPS[group]))} == {}
 

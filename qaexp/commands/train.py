@@ -141,7 +141,7 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
 
     from qaexp.config.compose import one_line, register_schema
     from qaexp.config.conf import CONFIG_NAME, conf_directory
-    from qaexp.sweeps.sweeper import register_plugins
+    from qaexp.sweeps.plugins import register_plugins
 
     register_schema()
     register_plugins()

@@ -37,8 +37,8 @@ def register_schema() -> None:
     From then on Hydra reads YAML files through `qaexp.config.sources` too.
     """
     register_source()
-    # Our files of other launchers are whole; the plugins offer a schema of the same name.
-    warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema", UserWarning)
+    # Our files of launchers and of the sweeper are whole; Hydra and its plugins offer schemas of the same names.
+    warnings.filterwarnings("ignore", r"\s*'hydra/\w+/\w+' is validated against ConfigStore schema", UserWarning)
     ConfigStore.instance().store(name="schema", node=ExperimentConfig, provider="qaexp")
 
 

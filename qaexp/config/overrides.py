@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
@@ -169,13 +169,17 @@ def _check_value(
 
 
 def _first(override: Override) -> str:
+    value = override.value()
+    if isinstance(value, IntervalSweep):  # it has no list of values, but a low end
+        return f"{override.key_or_group}={value.start}"
     return f"{override.key_or_group}={next(override.sweep_string_iterator())}"
 
 
 def _values(override: Override) -> list[object]:
-    """The values that an override gives: one, or all those of a sweep (of an open range of numbers none)."""
+    """The values that an override gives: one, or all those of a sweep (of an interval its ends)."""
+    value = override.value()
     if not override.is_sweep_override():
-        return [override.value()]
-    if not override.is_discrete_sweep():
-        return []
+        return [value]
+    if isinstance(value, IntervalSweep):
+        return [value.start, value.end]
     return list(override.sweep_iterator())

@@ -49,10 +49,7 @@ def run_sweep(
         Stopped: A signal came; the jobs have stored what they did.
         SweepError: Jobs failed; the others have been run.
     """
-    console = RunConsole()
-    if not console.is_terminal:
-        # A pipe has no width: a table would be cut off.
-        console.width = 10_000
+    console = sweep_console()
     plan = make_plan(jobs, sweep)
     print_plan(console, plan, at_once)
     if dry_run:
@@ -77,6 +74,14 @@ def run_sweep(
         rows, groups = write_results(sweep, [planned.job for planned in plan.jobs], outcomes)
         print_results(console, rows, groups, sweep)
     _check(rows, sweep)
+
+
+def sweep_console() -> RunConsole:
+    """A console for tables; a pipe has no width, and cuts none off."""
+    console = RunConsole()
+    if not console.is_terminal:
+        console.width = 10_000
+    return console
 
 
 def _check(rows: Sequence[Mapping[str, Any]], sweep: Path) -> None:

@@ -31,7 +31,7 @@ def job_lines(lines: Sequence[str]) -> list[tuple[tuple[str, ...], tuple[str, ..
     problems += [problem for override in last.values() for problem in _problems(override)]
     if problems:
         raise ConfigError(*problems)
-    choices = [_values(key, override) for key, override in last.items()]
+    choices = [values_of(key, override) for key, override in last.items()]
     swept = [override.is_sweep_override() for override in last.values()]
     return [
         (words, tuple(word for word, is_swept in zip(words, swept, strict=True) if is_swept))
@@ -50,7 +50,8 @@ def _problems(override: Override) -> list[str]:
     return []
 
 
-def _values(key: str, override: Override) -> list[str]:
+def values_of(key: str, override: Override) -> list[str]:
+    """The lines that an override stands for: one, or one for each value that it sweeps."""
     if override.is_sweep_override():
         return [f"{key}={value}" for value in override.sweep_string_iterator()]
     if override.is_delete():

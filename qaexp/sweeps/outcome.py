@@ -9,7 +9,7 @@ from typing import Any
 
 from qaexp.errors import QaexpError, Stopped
 
-COMPLETED, FAILED, PREEMPTED, TIMEOUT = "completed", "failed", "preempted", "timeout"
+COMPLETED, FAILED, PREEMPTED, TIMEOUT, PRUNED = "completed", "failed", "preempted", "timeout", "pruned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Outcome:
     """How a job ended.
 
     Attributes:
-        state: `completed`, `failed`, `preempted` (a signal stopped it; it can go on) or `timeout`.
+        state: `completed`, `failed`, `preempted` (a signal stopped it; it can go on), `timeout` or `pruned`.
         kind: The kind of error, as in run.json; empty when there was none.
         message: What went wrong, in one line.
         value: What the job's body returned.

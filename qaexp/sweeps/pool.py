@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing.connection
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,8 +30,8 @@ class Watcher(Protocol):
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         """A job has ended."""
 
-    def tick(self, running: Sequence[Job]) -> None:
-        """Some time has passed."""
+    def tick(self, running: Sequence[Job]) -> Collection[str]:
+        """Some time has passed; returns the identities of jobs that shall be stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,9 @@ def run_jobs(jobs: Sequence[Job], body: Body, settings: PoolSettings, watcher: W
                 running.remove(each)
                 outcomes[each.job.sha256] = outcome = _outcome(each)
                 watcher.ended(each.job, outcome, each.child.seconds)
+            unwanted = watcher.tick([each.job for each in running])
             for each in running:
-                _look_after(each, settings)
-            watcher.tick([each.job for each in running])
+                _look_after(each, settings, is_unwanted=each.job.sha256 in unwanted)
     finally:
         for each in running:
             each.child.kill()
@@ -120,8 +120,8 @@ class _Nobody:
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         pass
 
-    def tick(self, running: Sequence[Job]) -> None:
-        pass
+    def tick(self, running: Sequence[Job]) -> Collection[str]:
+        return ()
 
 
 def _start(job: Job, body: Body, settings: PoolSettings, taken: set[int]) -> _Running:
@@ -130,10 +130,10 @@ def _start(job: Job, body: Body, settings: PoolSettings, taken: set[int]) -> _Ru
     return _Running(job, Child(body, job, world=world), place)
 
 
-def _look_after(running: _Running, settings: PoolSettings) -> None:
+def _look_after(running: _Running, settings: PoolSettings, *, is_unwanted: bool) -> None:
     """Stop a job when the sweep is stopped, or when its time is over; kill it when it does not stop."""
     limit = settings.timeout_seconds
-    if stop_is_requested() and not running.is_stopped:
+    if (stop_is_requested() or is_unwanted) and not running.is_stopped:
         running.is_stopped = True
         running.child.stop()
     elif limit is not None and running.child.seconds > limit and not running.is_overtime:

@@ -94,7 +94,7 @@ def read_plan(sweep: Path, to_config: Callable[[Mapping[str, Any]], ExperimentCo
 
 
 def write_results(
-    sweep: Path, jobs: Sequence[Job], outcomes: Mapping[str, Outcome]
+    sweep: Path, jobs: Sequence[Job], outcomes: Mapping[str, Outcome], *, more: Mapping[str, Any] | None = None
 ) -> tuple[list[dict[str, Any]], list[Group]]:
     """Commit sweep.json and sweep.csv from the run directories; files that say the same already are not touched.
 
@@ -102,6 +102,7 @@ def write_results(
         sweep: The sweep's directory.
         jobs: The jobs of the plan.
         outcomes: How those that were started ended, by identity.
+        more: Further keys of sweep.json.
 
     Returns:
         A row for each run in the directory and each job without one, and the groups over seeds.
@@ -115,6 +116,7 @@ def write_results(
         "name": sweep.name,
         "jobs": rows,
         "groups": [asdict(group) for group in groups],
+        **(more or {}),
     }
     _write_changed(sweep / SWEEP, json_text(content))
     _write_changed(sweep / SWEEP_TABLE, csv_text(_table(rows)))

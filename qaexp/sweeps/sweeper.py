@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -26,25 +27,30 @@ from qaexp.sweeps.policy import read_policy
 from qaexp.sweeps.pool import Watcher
 from qaexp.sweeps.task import IsolatedTask, SweepParts
 
-PLUGINS = "hydra_plugins.qaexp"
-"""Where Hydra believes our plugins to stand: it takes none from elsewhere. The classes keep their own names, so that
-workers of other launchers can unpickle what knows them."""
-
 
 class GridSweeper(Sweeper):
     """Runs every combination of the values that a preset and the command line give."""
 
-    def __init__(self, params: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, params: Mapping[str, Any] | None = None, max_batch_size: int | None = None) -> None:
         """Take the keys of `hydra.sweeper`.
 
         Args:
             params: Key to its values, as an override gives them (`1e-4,3e-4`); the command line goes before.
+            max_batch_size: Hydra's; all jobs are planned together.
+
+        Raises:
+            ConfigError: A batch size is set.
         """
+        if max_batch_size is not None:
+            raise ConfigError(
+                f"hydra.sweeper.max_batch_size={max_batch_size} has no effect: all jobs are planned together; "
+                "hydra.launcher.jobs says how many run at a time"
+            )
         self._params = dict(params or {})
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take Hydra's context, the command's task, which knows how to run a job, and the sweep's config."""
-        self._loader, self._config = hydra_context.config_loader, config
+        self._loader, self._config, self._num_gpus = hydra_context.config_loader, config, 0
         parts = getattr(task_function, "parts", None)
         assert isinstance(parts, SweepParts), "only `qaexp train` starts sweeps"
         self._task = IsolatedTask(parts)
@@ -64,50 +70,71 @@ class GridSweeper(Sweeper):
         Raises:
             QaexpError: As `run_sweep`, or all that is wrong with the jobs.
         """
-        parts, launcher = self._task.parts, self._launcher
-        directory = Path(self._config.hydra.sweep.dir)
-        isolate.prepare(parts.preload)
-        lines = job_lines([*(f"{key}={value}" for key, value in self._params.items()), *arguments])
-        jobs = compose_jobs(lines, self._composed, parts.command_line)
-        jobs, num_gpus = identify_jobs(jobs, parts.identify, directory)
-        policy = read_policy(self._config.sweep.on_failure)
-        is_local = isinstance(launcher, LocalLauncher)
-        if policy.max_failures is not None and not is_local:
-            raise ConfigError("sweep.on_failure=stop_after:K needs hydra/launcher=local; leave it at continue")
-
-        def launch(to_run: Sequence[Job], watcher: Watcher) -> Mapping[str, Outcome]:
-            if isinstance(launcher, LocalLauncher):
-                return launcher.run(to_run, parts.body, watcher, policy=policy, num_gpus=num_gpus)
-            return self._launch(to_run)
-
+        lines = job_lines(self.lines(arguments))
+        jobs = self.identified(lines)
         run_sweep(
-            directory,
+            self.directory,
             jobs,
-            launch,
-            command_line=parts.command_line,
-            settings={
-                "launcher": launcher.settings if isinstance(launcher, LocalLauncher) else None,
-                "on_failure": self._config.sweep.on_failure,
-            },
-            at_once=launcher.at_once(num_gpus) if isinstance(launcher, LocalLauncher) else None,
+            self.launch,
+            command_line=self.parts.command_line,
+            settings=self.settings,
+            at_once=self.at_once,
             dry_run=self._config.sweep.dry_run,
         )
 
-    def _launch(self, jobs: Sequence[Job]) -> Mapping[str, Outcome]:
+    @property
+    def directory(self) -> Path:
+        """The sweep's directory."""
+        return Path(self._config.hydra.sweep.dir)
+
+    @property
+    def parts(self) -> SweepParts:
+        """What the command gave."""
+        return self._task.parts
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What plan.json keeps."""
+        local = self._launcher.settings if isinstance(self._launcher, LocalLauncher) else None
+        return {"launcher": local, "on_failure": self._config.sweep.on_failure}
+
+    @property
+    def at_once(self) -> int | None:
+        """Jobs at a time; None where another launcher decides."""
+        return self._launcher.at_once(self._num_gpus) if isinstance(self._launcher, LocalLauncher) else None
+
+    def lines(self, arguments: Sequence[str]) -> list[str]:
+        """The override lines of the preset and of the command line."""
+        return [*(f"{key}={value}" for key, value in self._params.items()), *arguments]
+
+    def identified(self, lines: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> list[Job]:
+        """Compose, check and identify jobs.
+
+        Raises:
+            QaexpError: With all that is wrong with them.
+        """
+        isolate.prepare(self.parts.preload)
+        jobs = compose_jobs(lines, self._composed, self.parts.command_line)
+        jobs, self._num_gpus = identify_jobs(jobs, self.parts.identify, self.directory)
+        return jobs
+
+    def launch(self, jobs: Sequence[Job], watcher: Watcher) -> Mapping[str, Outcome]:
+        """Run jobs by the launcher that was chosen."""
+        policy = read_policy(self._config.sweep.on_failure)
+        if isinstance(self._launcher, LocalLauncher):
+            return self._launcher.run(jobs, self.parts.body, watcher, policy=policy, num_gpus=self._num_gpus)
+        if policy.max_failures is not None:
+            raise ConfigError("sweep.on_failure=stop_after:K needs hydra/launcher=local; leave it at continue")
+        return self._launch_elsewhere(jobs)
+
+    def _launch_elsewhere(self, jobs: Sequence[Job]) -> Mapping[str, Outcome]:
         """Let another launcher run jobs; whatever happens to it, the run directories tell which are completed."""
         self._task.jobs = {job.overrides: job for job in jobs}
         try:
             returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
         except Exception as error:  # a launcher that lost a worker
-            return {job.sha256: Outcome(FAILED, "launcher", f"{type(error).__name__}: {error}") for job in jobs}
-        found = {}
-        for job, one in zip(jobs, returned, strict=False):
-            try:
-                outcome = one.return_value
-            except Exception as error:
-                outcome = Outcome(FAILED, "launcher", f"{type(error).__name__}: {error}")
-            found[job.sha256] = outcome if isinstance(outcome, Outcome) else Outcome(FAILED, "launcher", "no outcome")
-        return found
+            return {job.sha256: _lost(error) for job in jobs}
+        return {job.sha256: _outcome(one) for job, one in zip(jobs, returned, strict=False)}
 
     def _composed(self, words: Sequence[str]) -> tuple[ExperimentConfig, Mapping[str, str]]:
         with compose_errors():
@@ -122,7 +149,14 @@ class GridSweeper(Sweeper):
         }
 
 
-def register_plugins() -> None:
-    """Make our sweeper and our launcher known to Hydra, under names that it takes for those of plugins."""
-    for plugin in (GridSweeper, LocalLauncher):
-        Plugins.instance().class_name_to_class[f"{PLUGINS}.{plugin.__name__}"] = plugin
+def _outcome(returned: JobReturn) -> Outcome:
+    """What a launcher gave back for a job."""
+    try:
+        outcome = returned.return_value
+    except Exception as error:
+        return _lost(error)
+    return outcome if isinstance(outcome, Outcome) else Outcome(FAILED, "launcher", "gave no outcome")
+
+
+def _lost(error: Exception) -> Outcome:
+    return Outcome(FAILED, "launcher", f"{type(error).__name__}: {error}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,7 +20,7 @@ from qaexp.runs.groups import Group
 from qaexp.runs.lock import utc_now
 from qaexp.runs.progress import Progress, progress_of_run
 from qaexp.sweeps.job import Job
-from qaexp.sweeps.outcome import COMPLETED, Outcome
+from qaexp.sweeps.outcome import COMPLETED, PRUNED, Outcome
 from qaexp.sweeps.plan import REUSE, Plan
 
 _REFRESH_SECONDS = 1.0
@@ -100,14 +100,15 @@ class SweepView:
         )
         self._refresh(time.monotonic())
 
-    def tick(self, running: Sequence[Job]) -> None:
-        """Some time has passed: look at the files of the jobs that run."""
+    def tick(self, running: Sequence[Job]) -> Collection[str]:
+        """Some time has passed: look at the files of the jobs that run, and let them run."""
         now = time.monotonic()
         if now - self._shown >= _REFRESH_SECONDS:
             self._shown = now
             for job in running:
                 self._look(job)
             self._refresh(now)
+        return ()
 
     def _look(self, job: Job) -> None:
         found = progress_of_run(job.folder, utc_now())
@@ -186,7 +187,7 @@ def grouped_failures(rows: Sequence[Mapping[str, Any]], sweep: Path) -> dict[str
     """The planned jobs that failed, by their error without what differs from job to job."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        if row["is_planned"] and row["state"] not in (COMPLETED, "planned", "preempted"):
+        if row["is_planned"] and row["state"] not in (COMPLETED, PRUNED, "planned", "preempted"):
             message = str((row["error"] or {}).get("message", "no reason is known"))
             found.setdefault(message.replace(str(sweep / row["path"]), "<run>"), []).append(row)
     return found

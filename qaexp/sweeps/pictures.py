@@ -1,0 +1,71 @@
+"""Pictures of a search: how it went on, which keys mattered, and all trials side by side."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import optuna
+from optuna.importance import PedAnovaImportanceEvaluator
+from optuna.trial import FrozenTrial
+from optuna.visualization import matplotlib as pictures
+
+from qaexp.runs.log import LOGGER
+
+_DPI = 150
+
+
+def draw_study(study: optuna.Study, objectives: Sequence[str]) -> dict[str, bytes]:
+    """Draw a search.
+
+    Args:
+        study: The study; of few or equal trials some pictures say nothing and are left out.
+        objectives: The names of its objectives.
+
+    Returns:
+        File name to PNG.
+    """
+    found: dict[str, bytes] = {}
+    for index, name in enumerate(objectives):
+        for kind, draw in _ways(study, name, index).items():
+            picture = _drawn(draw, f"{kind} of {name}")
+            if picture is not None:
+                found[f"{kind}_{name}.png"] = picture
+    return found
+
+
+def _ways(study: optuna.Study, name: str, index: int) -> dict[str, Callable[[], Any]]:
+    """The pictures of one objective, by their kind."""
+
+    def target(trial: FrozenTrial) -> float:
+        return float(trial.values[index])
+
+    keywords: dict[str, Any] = {"target": target, "target_name": name}
+    return {
+        "history": lambda: pictures.plot_optimization_history(study, **keywords),
+        "importance": lambda: pictures.plot_param_importances(
+            study,
+            evaluator=PedAnovaImportanceEvaluator(),
+            **keywords,
+        ),
+        "parallel": lambda: pictures.plot_parallel_coordinate(study, **keywords),
+    }
+
+
+def _drawn(draw: Callable[[], Any], what: str) -> bytes | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna calls its pictures experimental
+        try:
+            figure = draw().figure
+            figure.set_size_inches(8, 4.5)
+            buffer = io.BytesIO()
+            figure.savefig(buffer, dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
+        except (ValueError, RuntimeError, ZeroDivisionError) as error:
+            LOGGER.info("no picture of the %s: %s", what, error)
+            return None
+        finally:
+            plt.close("all")
+    return buffer.getvalue()
