@@ -171,6 +171,9 @@ class SweepConfig:
 
     dry_run: bool = key("print the plan of a sweep and stop")
     on_failure: str = key("what failed jobs mean for the rest: continue, or stop_after:K")
+    max_checkpoint_mib: float | None = key(
+        "what the checkpoints of stopped jobs may take together; null: no limit", unit="MiB", low=0
+    )
 
 
 @dataclass

@@ -11,6 +11,7 @@ from qaexp.reporting.console import RunConsole
 from qaexp.runs.files import make_directory
 from qaexp.runs.lock import hold
 from qaexp.runs.signals import raise_stop, stop_is_requested, watched
+from qaexp.sweeps.budget import Budgeted
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.plan import make_plan
@@ -30,6 +31,7 @@ def run_sweep(
     command_line: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     at_once: int | None = 1,
+    max_checkpoint_mib: float | None = None,
     dry_run: bool = False,
 ) -> None:
     """Plan the jobs, run what is missing, and leave the results in the sweep's directory.
@@ -41,6 +43,7 @@ def run_sweep(
         command_line: The words that started the sweep.
         settings: Of the launcher, for `qaexp resume`; None leaves the stored plan as it is.
         at_once: Jobs at a time, for the estimate; None when it is not known.
+        max_checkpoint_mib: What the checkpoints of stopped jobs may take together; None: no limit.
         dry_run: Stop after the plan; nothing is written.
 
     Raises:
@@ -65,7 +68,7 @@ def run_sweep(
             for job in plan.to_run:
                 make_directory(job.folder)
             with SweepView(console, plan) as view:
-                outcomes = launch(plan.to_run, view)
+                outcomes = launch(plan.to_run, Budgeted(view, sweep, max_checkpoint_mib))
             rows, groups = write_results(sweep, [planned.job for planned in plan.jobs], outcomes)
             print_results(console, rows, groups, sweep)
             if stop_is_requested():

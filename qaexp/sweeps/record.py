@@ -56,12 +56,14 @@ class StoredPlan:
         jobs: The jobs, not identified.
         launcher: The settings of the local launcher; None for any other.
         on_failure: `sweep.on_failure`.
+        max_checkpoint_mib: `sweep.max_checkpoint_mib`.
         working_directory: Where the sweep was started.
     """
 
     jobs: Sequence[Job]
     launcher: dict[str, Any] | None
     on_failure: str
+    max_checkpoint_mib: float | None
     working_directory: Path
 
 
@@ -86,7 +88,8 @@ def read_plan(sweep: Path, to_config: Callable[[Mapping[str, Any]], ExperimentCo
             for job in stored["jobs"]
         ]
         settings, folder = stored["settings"], Path(stored["working_directory"])
-        return StoredPlan(jobs, settings.get("launcher"), settings.get("on_failure", "continue"), folder)
+        budget = settings.get("max_checkpoint_mib")
+        return StoredPlan(jobs, settings.get("launcher"), settings.get("on_failure", "continue"), budget, folder)
     except (KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(
             f"{sweep / SWEEP_PLAN}: is no plan of a sweep ({error}); give the command again"

@@ -16,6 +16,7 @@ from qaexp.runs.lock import hold, utc_now
 from qaexp.runs.progress import progress_of_run
 from qaexp.runs.reading import read_json
 from qaexp.runs.signals import raise_stop, stop_is_requested, watched
+from qaexp.sweeps.budget import Budgeted
 from qaexp.sweeps.execute import sweep_console
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import COMPLETED, PRUNED, Outcome
@@ -113,7 +114,8 @@ class SearchSweeper(GridSweeper):
                 make_directory(job.folder)
             with SweepView(console, plan) as view:
                 judge = _Judge(view, search, trial)
-                found = dict(self.launch(plan.to_run, judge)) if plan.to_run else {}
+                watcher = Budgeted(judge, self.directory, self._config.sweep.max_checkpoint_mib)
+                found = dict(self.launch(plan.to_run, watcher)) if plan.to_run else {}
             outcomes |= judge.marked(found)
             all_jobs |= {job.sha256: job for job in jobs}
             if stop_is_requested():

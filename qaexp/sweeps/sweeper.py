@@ -79,6 +79,7 @@ class GridSweeper(Sweeper):
             command_line=self.parts.command_line,
             settings=self.settings,
             at_once=self.at_once,
+            max_checkpoint_mib=self._config.sweep.max_checkpoint_mib,
             dry_run=self._config.sweep.dry_run,
         )
 
@@ -96,7 +97,7 @@ class GridSweeper(Sweeper):
     def settings(self) -> dict[str, Any]:
         """What plan.json keeps."""
         local = self._launcher.settings if isinstance(self._launcher, LocalLauncher) else None
-        return {"launcher": local, "on_failure": self._config.sweep.on_failure}
+        return {"launcher": local, **{key: self._config.sweep[key] for key in ("on_failure", "max_checkpoint_mib")}}
 
     @property
     def at_once(self) -> int | None:
@@ -123,8 +124,10 @@ class GridSweeper(Sweeper):
         policy = read_policy(self._config.sweep.on_failure)
         if isinstance(self._launcher, LocalLauncher):
             return self._launcher.run(jobs, self.parts.body, watcher, policy=policy, num_gpus=self._num_gpus)
-        if policy.max_failures is not None:
-            raise ConfigError("sweep.on_failure=stop_after:K needs hydra/launcher=local; leave it at continue")
+        if policy.max_failures is not None or self._config.sweep.max_checkpoint_mib is not None:
+            raise ConfigError(
+                "sweep.on_failure=stop_after:K and sweep.max_checkpoint_mib need hydra/launcher=local; leave them out"
+            )
         return self._launch_elsewhere(jobs)
 
     def _launch_elsewhere(self, jobs: Sequence[Job]) -> Mapping[str, Outcome]:

@@ -29,10 +29,6 @@ _OURS = ("outputs/", "multirun_outputs/", "cache/")
 _outcomes: dict[str, tuple[str, float]] = {}
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "fault(id): the row of rows.yaml that a test covers, cases and all")
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fault", action="append", default=[], help="run only the tests of this row")
 

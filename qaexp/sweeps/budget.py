@@ -1,0 +1,74 @@
+"""A disk budget for the checkpoints of a whole sweep: stopped jobs keep what there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from qaexp.runs.checkpoint import find_checkpoints
+from qaexp.runs.directory import CHECKPOINTS, SUMMARY
+from qaexp.runs.files import remove
+from qaexp.sweeps.job import Job
+from qaexp.sweeps.outcome import Outcome
+from qaexp.sweeps.pool import Watcher
+
+_MIB = 2**20
+
+
+class Budgeted:
+    """A watcher that keeps to the budget whenever a job ends, beside another watcher."""
+
+    def __init__(self, watcher: Watcher, sweep: Path, budget_mib: float | None) -> None:
+        """Take whom to tell, the sweep's directory, and the budget; None: no limit."""
+        self._watcher, self._sweep, self._budget_mib = watcher, sweep, budget_mib
+        self._running: set[str] = set()
+
+    def started(self, job: Job) -> None:
+        """A job begins."""
+        self._running.add(job.folder.name)
+        self._watcher.started(job)
+
+    def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        """A job has ended: what the stopped ones keep is held against the budget."""
+        self._running.discard(job.folder.name)
+        if self._budget_mib is not None:
+            keep_budget(self._sweep, self._budget_mib, spared=self._running)
+        self._watcher.ended(job, outcome, seconds)
+
+    def tick(self, running: Sequence[Job]) -> Collection[str]:
+        """Some time has passed."""
+        return self._watcher.tick(running)
+
+
+def keep_budget(sweep: Path, budget_mib: float, *, spared: Collection[str] = ()) -> list[Path]:
+    """Delete checkpoints of jobs that do not run, until the rest fits.
+
+    All but the newest of each job go first, those of the jobs that were stopped first before the others; then the
+    newest, in the same order. A job without a checkpoint starts over.
+
+    Args:
+        sweep: The sweep's directory.
+        budget_mib: What all checkpoints in it may take, MiB.
+        spared: Names of run directories that are left alone.
+
+    Returns:
+        What was deleted.
+    """
+    stopped = [path.parent for path in sweep.glob(f"*/{CHECKPOINTS}") if not (path.parent / SUMMARY).exists()]
+    stopped = sorted((run for run in stopped if run.name not in spared), key=lambda run: run.stat().st_mtime_ns)
+    found = {run: find_checkpoints(run) for run in stopped}
+    older = [path for run in stopped for path in reversed(found[run][1:])]
+    newest = [found[run][0] for run in stopped if found[run]]
+    total = sum(_size(path) for path in sweep.glob(f"*/{CHECKPOINTS}"))
+    deleted = []
+    for path in [*older, *newest]:
+        if total <= budget_mib * _MIB:
+            break
+        total -= _size(path)
+        remove(path)
+        deleted.append(path)
+    return deleted
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
