@@ -13,6 +13,7 @@ from qaexp.runs.identity import canonical_json, without_keys
 
 SEED_KEYS = ("seed", "seeds.subset", "seeds.init", "seeds.order", "seeds.dropout")
 """What repeats may differ in; `seeds.dev` chooses the questions, so that other ones are another measurement."""
+_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def group_runs(runs: Sequence[RunFiles], metrics: Sequence[str], neutral: frozen
         kept = without_keys(run.config, {*neutral, *SEED_KEYS})
         found.setdefault(canonical_json({"config": kept, "inputs": run.run.get("inputs", {})}), []).append(run)
     groups = list(found.values())
-    settings = [dotted(without_keys(group[0].config, {*neutral, *SEED_KEYS})) for group in groups]
+    settings = [_settings(group[0], neutral) for group in groups]
     differing = [
         key
         for key in dict.fromkeys(key for leaves in settings for key in leaves)
@@ -60,6 +61,15 @@ def group_runs(runs: Sequence[RunFiles], metrics: Sequence[str], neutral: frozen
         _group(group, {key: leaves.get(key) for key in differing}, metrics)
         for group, leaves in zip(groups, settings, strict=True)
     ]
+
+
+def _settings(run: RunFiles, neutral: frozenset[str]) -> dict[str, Any]:
+    """What may set a group apart, by dotted key; of the content of data and weights the first digits of its hash."""
+    inputs = {key: str(value)[:_DIGITS] for key, value in dotted(run.run.get("inputs", {})).items()}
+    return {
+        **dotted(without_keys(run.config, {*neutral, *SEED_KEYS})),
+        **{f"inputs.{key}": inputs[key] for key in inputs},
+    }
 
 
 def _group(runs: Sequence[RunFiles], changes: Mapping[str, Any], metrics: Sequence[str]) -> Group:

@@ -1,0 +1,37 @@
+"""A job's folder: a readable name that every file system takes, found again by its run id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qaexp.config.compose import check_command_line
+from qaexp.sweeps.job import Job, readable_name
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        (["seed=1", "optimizer.lr=0.001"], "seed=1,optimizer.lr=0.001"),
+        (["model.checkpoint=a/b c"], "model.checkpoint=a_b_c"),
+        (["+optimizer.how=x"], "optimizer.how=x"),
+        (["data.train_file=größe.json"], "data.train_file=gr__e.json"),
+        (["../../x"], "_.._x"),
+        ([], "job"),
+        (["key=" + "v" * 300], "key=" + "v" * 116),
+    ],
+)
+def test_readable_names(changes: list[str], name: str) -> None:
+    assert readable_name(changes) == name
+
+
+def test_a_folder_is_found_again_by_its_run_id(tmp_path: Path) -> None:
+    config = check_command_line(["model=tiny_random"])
+    job = Job(("seed=1",), ("seed=1",), config)
+    first = job.identified("ab" * 32, tmp_path)
+    assert first.folder == tmp_path / "seed=1-abababab"
+    assert first.run_id == "abababab"
+    (tmp_path / "other,name-abababab").mkdir()
+    assert job.identified("ab" * 32, tmp_path).folder == tmp_path / "other,name-abababab"
+    assert job.identified("cd" * 32, tmp_path).folder == tmp_path / "seed=1-cdcdcdcd"
