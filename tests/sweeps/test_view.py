@@ -1,0 +1,79 @@
+"""What a terminal and a pipe show of a sweep."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from qaexp.config.compose import check_command_line
+from qaexp.sweeps.job import Job
+from qaexp.sweeps.outcome import Outcome
+from qaexp.sweeps.plan import Plan, PlannedJob
+from qaexp.sweeps.view import SweepView, grouped_failures, print_plan
+from tests.fixtures import fake_run
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    config = check_command_line(["model=tiny_random"])
+    labels = ("seed=0", "seed=1", "name=[bold]\x1b]0;x\x07[/bold]")
+    jobs = [Job((label,), (label,), config).identified(f"{n}" * 64, tmp_path) for n, label in enumerate(labels)]
+    actions = ("reuse", "resume", "run")
+    return Plan([PlannedJob(job, action) for job, action in zip(jobs, actions, strict=True)], 2, [tmp_path], 90.0)
+
+
+def show(plan: Plan, *, is_terminal: bool) -> str:
+    out = StringIO()
+    console = Console(file=out, force_terminal=is_terminal, width=200, color_system=None)
+    print_plan(console, plan, 1)
+    with SweepView(console, plan) as view:
+        job = plan.jobs[1].job
+        view.started(job)
+        if not job.folder.exists():
+            fake_run.build(job.folder, num_examples=8, num_steps=6, num_epochs=1)
+        view.tick([job])
+        view.ended(job, Outcome("failed", "bug", "RuntimeError: no"), 61.0)
+        view.started(plan.jobs[2].job)
+    return out.getvalue()
+
+
+def test_the_plan_says_what_is_done_and_how_long_it_takes(plan: Plan) -> None:
+    shown = show(plan, is_terminal=False)
+    assert "3 jobs: 1 to reuse, 1 to resume, 1 to run; about 3 min 00 s, as a completed job took 1 min 30 s" in shown
+    assert "2 jobs left out" in shown
+    assert "1 more runs stand here" in shown
+
+
+def test_a_pipe_gets_a_line_for_each_event(plan: Plan) -> None:
+    shown = show(plan, is_terminal=False)
+    assert "[2/3] seed=1: started" in shown
+    assert "[2/3] seed=1: epoch 1" in shown
+    assert "[2/3] seed=1: failed after 1 min 01 s: RuntimeError: no" in shown
+
+
+def test_a_terminal_gets_a_table(plan: Plan) -> None:
+    shown = show(plan, is_terminal=True)
+    assert "started" not in shown
+    last = shown[shown.rindex("what differs") :]
+    assert all(word in last for word in ("reused", "failed", "running", "seed=1"))
+
+
+def test_labels_steer_no_terminal(plan: Plan) -> None:
+    for is_terminal in (False, True):
+        shown = show(plan, is_terminal=is_terminal)
+        assert "[bold]" in shown
+        assert "\x1b]0;" not in shown
+
+
+def test_failures_are_grouped_by_what_went_wrong(tmp_path: Path) -> None:
+    rows = [
+        {"is_planned": True, "state": "failed", "path": name, "error": {"message": f"{tmp_path / name}/x: full"}}
+        for name in ("a", "b")
+    ]
+    rows += [{"is_planned": True, "state": "completed", "path": "c", "error": None}]
+    assert {message: len(failed) for message, failed in grouped_failures(rows, tmp_path).items()} == {
+        "<run>/x: full": 2
+    }
