@@ -1,0 +1,43 @@
+"""A sweep that is asked to stop: its jobs store what they did, and the same command goes on."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.faults.test_sweeps import start, states, wait_until
+from tests.fixtures import drill, tiny_run
+
+WORDS = (
+    *tiny_run.MODEL,
+    "data.train_size=30",
+    "data.dev_size=8",
+    "trainer.epochs=20",
+    "trainer.checkpoint_every=1",
+    "seed=0,1",
+    "threads=1",
+)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)], ids=["Ctrl-C", "SIGTERM"])
+def test_a_signal_stops_the_jobs_with_their_checkpoints(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    process = start(tmp_path, "s", *WORDS)
+    sweep = tmp_path / "multirun_outputs" / "s"
+    wait_until(lambda: any(sweep.glob("seed=0-*/checkpoints/step-*")))
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == code, said
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
+    assert states(tmp_path, "s") == {"0": "preempted", "1": "planned"}
+    (first,) = sweep.glob("seed=0-*")
+    stopped_at = tiny_run.read_json(first / "run.json")["checkpoint_step"]
+    again = tiny_run.call(tmp_path, "train", "-m", "name=s", *WORDS)
+    assert again.code == 0, again.err
+    assert "1 to resume, 1 to run" in again.out
+    assert tiny_run.read_json(first / "run.json")["resumed_step"] == stopped_at
+    if number == signal.SIGINT:
+        alone = tiny_run.train(tmp_path, "alone", *WORDS[:-2], "threads=1")
+        assert drill.fingerprints(first) == drill.fingerprints(alone)
