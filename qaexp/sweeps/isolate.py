@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.process
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -24,6 +28,7 @@ from qaexp.sweeps.outcome import told
 ORPHAN_SECONDS = 60.0
 """So long a child whose parent is gone has to store what it did."""
 
+_LONGEST_TEMP = 60
 _CONTEXT = multiprocessing.get_context("forkserver")
 
 
@@ -139,6 +144,11 @@ def prepare(modules: Sequence[str]) -> None:
         modules: Their names; none may run a torch operation on import, or children hang.
     """
     _CONTEXT.set_forkserver_preload(list(modules))
+    config = multiprocessing.process.current_process()._config  # type: ignore[attr-defined]
+    if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_TEMP and "tempdir" not in config:
+        # The server listens on a socket in the temporary folder, and the path of a socket has 107 bytes at most.
+        config["tempdir"] = folder = tempfile.mkdtemp(prefix="qaexp-", dir="/tmp")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def call(function: Callable[..., Any], *args: Any) -> dict[str, Any]:
