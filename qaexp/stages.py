@@ -25,6 +25,7 @@ from qaexp.runs.directory import PROFILE, PROFILE_TABLE, PROFILE_TRACE
 from qaexp.runs.files import make_directory
 from qaexp.runs.identity import Identity
 from qaexp.runs.run import Run
+from qaexp.training.heap import settled_heap
 from qaexp.training.profiling import SKIPPED_STEPS, StepProfile
 from qaexp.training.records import CheckpointDue, EvaluationDue, StepRecord
 from qaexp.training.selection import Selection
@@ -122,7 +123,7 @@ def training_records(
     config: ExperimentConfig, run: Run, parts: Parts, state: TrainState, selection: Selection
 ) -> Iterator[StepRecord | EvaluationDue | CheckpointDue]:
     """Train until nothing gets better; with `trainer.profile_steps` some steps are profiled into the run directory."""
-    with _profile(config, run, state) as after_step:
+    with settled_heap(), _profile(config, run, state) as after_step:
         for record in () if selection.is_over else parts.trainer.train(state, after_step=after_step):
             yield record
             if selection.is_over:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +34,6 @@ KEPT = 2
 
 _NAME = re.compile(r"step-(\d{7,})")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_WRITERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +86,13 @@ def commit_checkpoint(
     """
     final = checkpoint_folder(directory, step)
     make_directory(final.parent)
-    with new_directory(final) as folder, ThreadPoolExecutor(_WRITERS) as writers:
-        # Hashing and writing wait for the processor and the disk in turns, and neither needs the interpreter.
-        hashes = writers.map(
-            lambda name: write_chunks(folder / name, contents[name].chunks(), contents[name].num_bytes), contents
-        )
+    with new_directory(final) as folder:
         files = {
-            name: {"sha256": digest, "size": contents[name].num_bytes}
-            for name, digest in zip(contents, hashes, strict=True)
+            name: {
+                "sha256": write_chunks(folder / name, content.chunks(), content.num_bytes),
+                "size": content.num_bytes,
+            }
+            for name, content in contents.items()
         }
         about = {
             "schema_version": SCHEMA_VERSION,

@@ -1,0 +1,22 @@
+"""Python's garbage collector while a model trains: what stands already is not looked through again and again."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def settled_heap() -> Iterator[None]:
+    """Leave all objects that stand now out of every garbage collection until the body ends.
+
+    torch and transformers bring half a million; a full collection looks at each, and took 0.17 s several times an
+    epoch, where all that is new since would take a thousandth of it.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
