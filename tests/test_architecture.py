@@ -23,6 +23,7 @@ FLOORS = {
     "data": 2,
     "reporting": 2,
     "sweeps": 3,
+    "comparison": 3,
     "evaluation": 3,
     "training": 3,
     "opening": 4,

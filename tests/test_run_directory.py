@@ -6,6 +6,7 @@ import csv
 import hashlib
 import math
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -179,14 +180,19 @@ def test_predictions_are_cut_out_of_the_contexts(directory: Path, predictions: l
     assert len({record["paragraph"] for record in predictions}) == len(contexts)
 
 
-def test_scores_repeat_the_predictions(directory: Path, predictions: list[dict[str, Any]]) -> None:
+def test_scores_repeat_the_predictions(
+    directory: Path, predictions: list[dict[str, Any]], summary: dict[str, Any]
+) -> None:
     rows = table(directory / "scores.csv")
     assert list(rows[0]) == ["id", "title", "paragraph", "exact", "f1", "null_score_diff", "question_word",
-                             "answer_words", "context_words", "num_windows"]  # fmt: skip
+                             "answer_words", "context_words", "num_windows", "crossfit_exact",
+                             "crossfit_f1"]  # fmt: skip
     for row, record in zip(rows, predictions, strict=True):
         assert all(row[name] == record[name] for name in ("id", "title", "paragraph"))
         assert all(float(row[name]) == record[name] for name in ("exact", "f1", "null_score_diff"))
     assert {row["question_word"] for row in rows} == {"where", "who"}
+    for name in ("crossfit_exact", "crossfit_f1"):
+        assert fmean(float(row[name]) for row in rows) == pytest.approx(summary[name], abs=1e-9)
 
 
 def test_official_values_recomputed_from_the_predictions(

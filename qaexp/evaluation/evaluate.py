@@ -13,8 +13,9 @@ import numpy.typing as npt
 from qaexp.data.squad import paragraph_id
 from qaexp.errors import ConfigError, DataError, IntegrityError
 from qaexp.evaluation.decoding import Prediction, decode
-from qaexp.evaluation.metrics import Golds, Metrics, summarize
-from qaexp.evaluation.threshold import best_thresholds, clusters, crossfit, tuned_threshold
+from qaexp.evaluation.metrics import Golds, Metrics, mean, summarize
+from qaexp.evaluation.threshold import best_thresholds, crossfit, tuned_threshold
+from qaexp.runs.clusters import clusters
 
 if TYPE_CHECKING:
     from qaexp.data.features import Features
@@ -32,13 +33,16 @@ THRESHOLD_METRICS = (
 class Evaluation:
     """The predictions for some examples and their scores, in percent.
 
-    `metrics` has summary.json's names. `exact`, `f1` [num_examples] are those of the predictions' texts.
+    `metrics` has summary.json's names. `exact`, `f1` [num_examples] are those of the predictions' texts;
+    `crossfit_exact`, `crossfit_f1` [num_examples] those at each fold's threshold, None where there is none.
     """
 
     metrics: Metrics
     predictions: list[Prediction]
     exact: Floats
     f1: Floats
+    crossfit_exact: Floats | None
+    crossfit_f1: Floats | None
 
 
 def evaluate(
@@ -90,30 +94,38 @@ def evaluate(
     exact = 100.0 * np.where(is_empty, golds.empty, raw_exact)
     f1 = 100.0 * np.where(is_empty, golds.empty, raw_f1)
     metrics = summarize(golds.has_ans, exact, f1)
-    if allow_no_answer:
-        metrics |= _threshold_metrics(examples, golds, predictions, raw_exact, raw_f1)
-    else:
+    if not allow_no_answer:
         metrics |= dict.fromkeys(THRESHOLD_METRICS)
         metrics |= {"crossfit_exact": metrics["exact"], "crossfit_f1": metrics["f1"]}
-    return Evaluation(metrics, predictions, exact, f1)
+        return Evaluation(metrics, predictions, exact, f1, exact, f1)
+    fitted = _crossfit(examples, golds, predictions, raw_exact, raw_f1)
+    metrics |= _threshold_metrics(golds, predictions, raw_exact, raw_f1)
+    metrics |= {f"crossfit_{name}": None if found is None else mean(found) for name, found in fitted.items()}
+    return Evaluation(metrics, predictions, exact, f1, fitted["exact"], fitted["f1"])
 
 
-def _threshold_metrics(
-    examples: Sequence[Example], golds: Golds, predictions: list[Prediction], raw_exact: Floats, raw_f1: Floats
-) -> Metrics:
+def _threshold_metrics(golds: Golds, predictions: list[Prediction], raw_exact: Floats, raw_f1: Floats) -> Metrics:
     """What other thresholds would give; the raw scores, from 0 to 1, are those of each example's best span."""
-    if not examples:
+    if not predictions:
         return dict.fromkeys(THRESHOLD_METRICS)
-    diffs = np.array([found.null_score_diff for found in predictions])
+    diffs = _diffs(predictions)
     answered = np.array([bool(found.n_best) for found in predictions])
-    titles = [example.title for example in examples]
-    labels, _ = clusters(titles, [paragraph_id(example.context) for example in examples])
-    empty = 100.0 * golds.empty
     return best_thresholds(golds.has_ans, answered, raw_exact, raw_f1, diffs) | {
-        "crossfit_exact": crossfit(diffs, 100.0 * raw_exact, empty, labels),
-        "crossfit_f1": crossfit(diffs, 100.0 * raw_f1, empty, labels),
-        "null_threshold": tuned_threshold(diffs, 100.0 * raw_f1, empty),
+        "null_threshold": tuned_threshold(diffs, 100.0 * raw_f1, 100.0 * golds.empty)
     }
+
+
+def _crossfit(
+    examples: Sequence[Example], golds: Golds, predictions: list[Prediction], raw_exact: Floats, raw_f1: Floats
+) -> dict[str, Floats | None]:
+    """The scores of each example at a threshold that was chosen on other ones."""
+    labels, _ = clusters([example.title for example in examples], [paragraph_id(one.context) for one in examples])
+    diffs, empty = _diffs(predictions), 100.0 * golds.empty
+    return {name: crossfit(diffs, 100.0 * raw, empty, labels) for name, raw in (("exact", raw_exact), ("f1", raw_f1))}
+
+
+def _diffs(predictions: Sequence[Prediction]) -> Floats:
+    return np.array([found.null_score_diff for found in predictions])
 
 
 def _check_threshold(null_threshold: float, allow_no_answer: bool) -> None:

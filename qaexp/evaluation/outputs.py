@@ -62,19 +62,19 @@ def contexts_of(examples: Sequence[Example]) -> dict[str, str]:
 def score_rows(examples: Sequence[Example], features: Features, scored: Evaluation) -> list[dict[str, Any]]:
     """One row per dev example, for scores.csv: what a comparison reads."""
     windows = np.bincount(features.example_index, minlength=len(examples))
+    fitted = {"crossfit_exact": scored.crossfit_exact, "crossfit_f1": scored.crossfit_f1}
     return [
         {
             "id": example.id,
             "title": example.title,
             "paragraph": paragraph_id(example.context),
-            "exact": float(exact),
-            "f1": float(f1),
-            "null_score_diff": prediction.null_score_diff,
-            **slice_keys(example, int(num_windows)),
+            "exact": float(scored.exact[index]),
+            "f1": float(scored.f1[index]),
+            "null_score_diff": scored.predictions[index].null_score_diff,
+            **slice_keys(example, int(windows[index])),
+            **{name: None if found is None else float(found[index]) for name, found in fitted.items()},
         }
-        for example, prediction, exact, f1, num_windows in zip(
-            examples, scored.predictions, scored.exact, scored.f1, windows, strict=True
-        )
+        for index, example in enumerate(examples)
     ]
 
 

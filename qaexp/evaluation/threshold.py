@@ -13,16 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from qaexp.evaluation.decoding import NO_SPAN_DIFF
-from qaexp.evaluation.metrics import Metrics, mean
+from qaexp.evaluation.metrics import Metrics
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 NUM_FOLDS = 5
-MIN_TITLES = 20
-"""With fewer articles, too few clusters would be left for any statement: the paragraph is the cluster then."""
-
 _MARGIN = 1.0
 _DECIMALS = 6
 """Sums in percent are compared to so many digits, so that a tie stays one in any order of the examples."""
@@ -95,20 +92,6 @@ def _cuts(diffs: Floats) -> tuple[Floats, Ints]:
     return thresholds, np.concatenate([[0], inner, [len(diffs)]])
 
 
-def clusters(titles: Sequence[str], paragraphs: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """What makes examples dependent on each other: the article where there are at least 20, else the paragraph.
-
-    Returns:
-        The cluster of each example, and what it is: `title` or `paragraph`.
-
-    >>> clusters(["Normans", "Normans"], ["p1", "p2"])
-    (('p1', 'p2'), 'paragraph')
-    """
-    if len(set(titles)) >= MIN_TITLES:
-        return tuple(titles), "title"
-    return tuple(paragraphs), "paragraph"
-
-
 def folds(labels: Sequence[str]) -> Ints:
     """The fold of each example, 0 to 4: whole clusters, of about equal size, without chance.
 
@@ -131,8 +114,8 @@ def _digest(label: str) -> bytes:
     return hashlib.sha256(label.encode("utf-8", "surrogatepass")).digest()
 
 
-def crossfit(diffs: Floats, span_scores: Floats, empty_scores: Floats, labels: Sequence[str]) -> float | None:
-    """The mean score in percent when the threshold of each fold is tuned on the other folds.
+def crossfit(diffs: Floats, span_scores: Floats, empty_scores: Floats, labels: Sequence[str]) -> Floats | None:
+    """The score in percent of each example when the threshold of each fold is tuned on the other folds.
 
     None where there are fewer than two clusters, as there is nothing else to tune on. Arguments as for
     `tuned_threshold`; `labels` is the cluster of each example.
@@ -145,4 +128,4 @@ def crossfit(diffs: Floats, span_scores: Floats, empty_scores: Floats, labels: S
         here, others = fold == number, fold != number
         threshold = tuned_threshold(diffs[others], span_scores[others], empty_scores[others])
         scores[here] = np.where(diffs > threshold, empty_scores, span_scores)[here]
-    return mean(scores)
+    return scores

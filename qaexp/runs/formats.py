@@ -68,7 +68,7 @@ def csv_rows(text: str) -> list[dict[str, str]]:
     for number, row in enumerate(rows, start=1):
         if len(row) != len(rows[0]):
             raise ValueError(f"row {number} has {len(row)} cells, the header has {len(rows[0])}")
-    return [dict(zip(rows[0], map(_unguarded, row), strict=True)) for row in rows[1:]]
+    return [dict(zip(rows[0], map(unguarded, row), strict=True)) for row in rows[1:]]
 
 
 def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -111,7 +111,8 @@ def _quoted(value: Any) -> str:
     return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text
 
 
-def _unguarded(cell: str) -> str:
+def unguarded(cell: str) -> str:
+    """Return a cell as it was before `csv_text` guarded it."""
     return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA_STARTS) else cell
 
 

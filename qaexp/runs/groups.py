@@ -14,6 +14,7 @@ from qaexp.runs.identity import canonical_json, without_keys
 SEED_KEYS = ("seed", "seeds.subset", "seeds.init", "seeds.order", "seeds.dropout")
 """What repeats may differ in; `seeds.dev` chooses the questions, so that other ones are another measurement."""
 _DIGITS = 8
+_TOLD_BY = {"inputs.weights.": "model.", "inputs.data.": "data."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +47,64 @@ def group_runs(runs: Sequence[RunFiles], metrics: Sequence[str], neutral: frozen
     Returns:
         The groups, in the order of their first runs.
     """
+    groups = gather(runs, neutral)
+    changes = differing([settings(group[0], neutral) for group in groups])
+    return [_group(group, changed, metrics) for group, changed in zip(groups, changes, strict=True)]
+
+
+def gather(runs: Sequence[RunFiles], neutral: frozenset[str]) -> list[list[RunFiles]]:
+    """Put runs together that are equal up to their seeds, in the order of their first runs.
+
+    Raises:
+        ValueError: A config holds a number that is not finite.
+    """
     found: dict[str, list[RunFiles]] = {}
     for run in runs:
         kept = without_keys(run.config, {*neutral, *SEED_KEYS})
         found.setdefault(canonical_json({"config": kept, "inputs": run.run.get("inputs", {})}), []).append(run)
-    groups = list(found.values())
-    settings = [_settings(group[0], neutral) for group in groups]
-    differing = [
-        key
-        for key in dict.fromkeys(key for leaves in settings for key in leaves)
-        if len({repr(leaves.get(key)) for leaves in settings}) > 1
-    ]
-    return [
-        _group(group, {key: leaves.get(key) for key in differing}, metrics)
-        for group, leaves in zip(groups, settings, strict=True)
-    ]
+    return list(found.values())
 
 
-def _settings(run: RunFiles, neutral: frozenset[str]) -> dict[str, Any]:
-    """What may set a group apart, by dotted key; of the content of data and weights the first digits of its hash."""
-    inputs = {key: str(value)[:_DIGITS] for key, value in dotted(run.run.get("inputs", {})).items()}
+def settings(run: RunFiles, neutral: frozenset[str], *, with_seeds: bool = False) -> dict[str, Any]:
+    """What may set a run apart, by dotted key; of the content of data and weights the first digits of its hash."""
+    inputs = {key: str(value)[:_DIGITS] for key, value in dotted(_inputs(run)).items()}
     return {
-        **dotted(without_keys(run.config, {*neutral, *SEED_KEYS})),
-        **{f"inputs.{key}": inputs[key] for key in inputs},
+        **dotted(without_keys(run.config, neutral if with_seeds else {*neutral, *SEED_KEYS})),
+        **{f"inputs.{key}": value for key, value in inputs.items()},
     }
+
+
+def differing(several: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of several settings, what each has under the keys that are not alike in all.
+
+    Hashes of data and weights are left out where a key of the config already says that they are others.
+
+    >>> differing([{"lr": 1, "seed": 0}, {"lr": 2, "seed": 0}])
+    [{'lr': 1}, {'lr': 2}]
+    """
+    keys = [
+        key
+        for key in dict.fromkeys(key for leaves in several for key in leaves)
+        if len({repr(leaves.get(key)) for leaves in several}) > 1
+    ]
+    told = {kind for kind, group in _TOLD_BY.items() if any(key.startswith(group) for key in keys)}
+    kept = [key for key in keys if not key.startswith(tuple(told))]
+    return [{key: leaves.get(key) for key in kept} for leaves in several]
+
+
+def named(changes: Mapping[str, Any]) -> str:
+    """What sets a group apart, in one line."""
+    return " ".join(f"{key}={value}" for key, value in changes.items()) or "all runs"
+
+
+def _inputs(run: RunFiles) -> Mapping[str, Any]:
+    inputs = run.run.get("inputs")
+    return inputs if isinstance(inputs, Mapping) else {}
 
 
 def _group(runs: Sequence[RunFiles], changes: Mapping[str, Any], metrics: Sequence[str]) -> Group:
     return Group(
-        name=" ".join(f"{key}={value}" for key, value in changes.items()) or "all runs",
+        name=named(changes),
         changes=changes,
         run_ids=[run.run_id for run in runs],
         n=len(runs),

@@ -1,0 +1,138 @@
+"""`qaexp compare`: which run is better, and is it really?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qaexp.commands.arguments import CommandParser
+from qaexp.errors import ConfigError, IntegrityError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from qaexp.comparison.compare import Comparison, Options
+
+MAX_ROWS = 50
+
+
+def main(argv: Sequence[str]) -> int:
+    """Compare runs; nothing but the files that are asked for is written.
+
+    Args:
+        argv: Paths and options.
+
+    Returns:
+        0.
+
+    Raises:
+        ConfigError: A path does not exist, or an option names what no run has.
+        IntegrityError: With --strict, when anything was passed over.
+    """
+    arguments = _parser().parse_args(list(argv))
+    from qaexp.comparison.compare import compare
+
+    comparison = compare(arguments.paths, _options(arguments))
+    _write_files(comparison, arguments)
+    _print(comparison, arguments)
+    passed_over = [
+        *(f"{path}: {reason}" for path, reason in comparison.skipped),
+        *(f"{path}: {reason}" for paths, reason in comparison.refused for path in paths),
+    ]
+    if arguments.strict and passed_over:
+        raise IntegrityError(*passed_over, f"--strict: {len(passed_over)} of what was given could not be compared")
+    return 0
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser(
+        "compare", "Compare runs: a table, paired tests, what flipped, and a report. Reads run directories alone."
+    )
+    add = parser.add_argument
+    add("paths", nargs="+", metavar="PATH", help="run directories, sweep directories, folders of them, or patterns")
+    add("--metric", default="crossfit_f1", help="a number of summary.json to rank by (crossfit_f1)")
+    add("--baseline", metavar="X", help="the group to compare with: its name, a part of it, or a run's id")
+    add("--by", metavar="KEY", help="group by one key of the config alone, for example optimizer.lr")
+    add(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COND",
+        help="keep runs such as 'optimizer.lr>=1e-4'; repeatable",
+    )
+    add("--sort", metavar="METRIC", help="order the table by another metric")
+    parser.add_number("--relevant", float, 2.0, "points from which on a difference matters (2)", 0)
+    parser.add_number("--flips", int, 0, "print so many questions whose answers changed", 0)
+    add("--flips-csv", type=Path, metavar="FILE", help="write all of them")
+    add("--csv", type=Path, metavar="FILE", help="write one row a group")
+    add("--html", type=Path, metavar="FILE", help="write the report: one page that needs no network")
+    add("--json", action="store_true", help="print one JSON document instead of the table")
+    add("--markdown", action="store_true", help="print a Markdown table instead")
+    add("--latex", action="store_true", help="print a LaTeX table instead")
+    add("--allow-mixed", action="store_true", help="show runs that were measured differently in one table")
+    add("--strict", action="store_true", help="exit with 8 when anything given is no completed, comparable run")
+    return parser
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    from qaexp.comparison.compare import Options
+    from qaexp.config.defaults import default_leaves
+    from qaexp.config.schema import neutral_keys
+
+    if sum((arguments.json, arguments.markdown, arguments.latex)) > 1:
+        raise ConfigError("--json, --markdown and --latex: stdout can be one of them only; give one")
+    return Options(
+        metric=arguments.metric,
+        baseline=arguments.baseline,
+        by=arguments.by,
+        where=tuple(arguments.where),
+        sort=arguments.sort,
+        allow_mixed=arguments.allow_mixed,
+        relevant=arguments.relevant,
+        neutral=neutral_keys(),
+        defaults=default_leaves(),
+    )
+
+
+def _write_files(comparison: Comparison, arguments: argparse.Namespace) -> None:
+    from qaexp.comparison import tables
+    from qaexp.runs.files import write_rows, write_text
+
+    if arguments.csv:
+        write_text(arguments.csv, tables.csv(comparison))
+    if arguments.flips_csv:
+        from qaexp.comparison.flips import flip_rows, main_flips
+
+        write_rows(arguments.flips_csv, flip_rows(main_flips(comparison)[2]))
+    if arguments.html:
+        from qaexp.comparison.report import write_report
+
+        write_report(comparison, arguments.html)
+
+
+def _print(comparison: Comparison, arguments: argparse.Namespace) -> None:
+    from qaexp.comparison import tables
+    from qaexp.comparison.document import document
+
+    if arguments.json:
+        print(json.dumps(document(comparison), indent=1, allow_nan=False))
+        return
+    if arguments.markdown or arguments.latex:
+        print(tables.markdown(comparison) if arguments.markdown else tables.latex(comparison), end="")
+        return
+    from qaexp.reporting.console import RunConsole
+
+    console = RunConsole()
+    if not console.is_terminal:
+        # A pipe has no width: a table would be cut off.
+        console.width = 10_000
+    if not comparison.tables:
+        console.print("no completed run to compare")
+    console.print(tables.terminal(comparison, limit=MAX_ROWS))
+    if arguments.flips:
+        from qaexp.comparison.flips import main_flips
+
+        a, b, found = main_flips(comparison)
+        console.print(tables.flips_table(found[: arguments.flips], a, b))

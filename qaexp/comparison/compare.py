@@ -1,0 +1,284 @@
+"""Run directories in, all that is to be said about them out: the function behind command and page."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qaexp.comparison.contrasts import RELEVANT_POINTS, Contrast, contrasts
+from qaexp.comparison.entries import Entry, Refused, examine
+from qaexp.comparison.groups import Group, chosen, form_groups, nearest, ranked
+from qaexp.comparison.guard import blocks
+from qaexp.comparison.scores import ScoreReader
+from qaexp.errors import ConfigError, QaexpError
+from qaexp.runs.collect import RunFiles, collect
+from qaexp.runs.directory import SUMMARY_KEYS
+from qaexp.runs.formats import dotted
+from qaexp.runs.groups import differing, named, settings
+
+DEFAULT_METRIC = "crossfit_f1"
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+    ">=": operator.ge, "<=": operator.le, "!=": operator.ne, "==": operator.eq, "=": operator.eq,
+    ">": operator.gt, "<": operator.lt,
+}  # fmt: skip
+_CONDITION = re.compile(r"\s*([\w.@/-]+?)\s*(>=|<=|!=|==|=|>|<)\s*(.*?)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user may ask for.
+
+    Attributes:
+        metric: What groups are ranked by: a number of summary.json.
+        baseline: A group to compare with; None: the one nearest to the default config.
+        by: Group by the value of this key alone.
+        where: Conditions such as `optimizer.lr>=1e-4` on the config or the summary.
+        sort: A metric to order the table by, instead of the ranking.
+        allow_mixed: Show runs that were measured differently in one table; they are still not tested together.
+        relevant: Points from which on a difference matters.
+        neutral: Dotted keys of the config that cannot change results.
+        defaults: The default config, by dotted key.
+    """
+
+    metric: str = DEFAULT_METRIC
+    baseline: str | None = None
+    by: str | None = None
+    where: Sequence[str] = ()
+    sort: str | None = None
+    allow_mixed: bool = False
+    relevant: float = RELEVANT_POINTS
+    neutral: frozenset[str] = frozenset()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Groups that were measured alike.
+
+    Attributes:
+        groups: The best first.
+        contrasts: Pairs of them.
+        baseline: The name of the group that others are compared with; None for a single group.
+        reason: Why they stand apart from the first table; None for the first.
+        ranks: The place of each group by its name, from 1; None for one that answers nothing.
+    """
+
+    groups: Sequence[Group]
+    contrasts: Sequence[Contrast]
+    baseline: str | None
+    reason: str | None
+    ranks: Mapping[str, int | None]
+
+    def group(self, name: str) -> Group:
+        """The group of a name."""
+        return next(group for group in self.groups if group.name == name)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """All that `qaexp compare` knows.
+
+    Attributes:
+        options: What was asked for.
+        tables: The largest set of runs that were measured alike first.
+        names: What sets each run apart, by its path.
+        refused: Runs that are not ranked with the first table, or at all: their paths, and the reason.
+        skipped: What is no completed run: path and reason.
+        reader: Reads the scores of any of the runs.
+        cluster_kind: What a cluster of questions is: `title` or `paragraph`; None without runs.
+        baseline_reason: Why that baseline.
+    """
+
+    options: Options
+    tables: Sequence[Table]
+    names: Mapping[Path, str]
+    refused: Sequence[tuple[Sequence[Path], str]]
+    skipped: Sequence[tuple[Path, str]]
+    reader: ScoreReader
+    cluster_kind: str | None
+    baseline_reason: str
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Every run of every table."""
+        return [entry for table in self.tables for group in table.groups for entry in group.entries]
+
+
+def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comparison:
+    """Compare the completed runs under some paths; nothing is written.
+
+    Args:
+        paths: Run directories, sweep directories, folders of them, or patterns such as `outputs/*`; their order does
+            not matter.
+        options: What is asked for.
+
+    Raises:
+        ConfigError: A path does not exist, or an option names what no run has.
+    """
+    options = options or Options()
+    runs, skipped = _collected(paths)
+    runs, filtered = _where(runs, options.where)
+    reader = ScoreReader()
+    entries, refused, damaged = _examined(runs, reader)
+    parts = blocks(entries)
+    if parts:
+        _check_metric(options.metric, entries)
+        _check_metric(options.sort or options.metric, entries)
+    tables = [_table(part.entries, part.reason, reader, options) for part in parts]
+    if options.baseline is not None and parts:
+        _check_baseline(tables, options.baseline)
+    refused += [(tuple(entry.run.path for entry in part.entries), part.reason) for part in parts[1:] if part.reason]
+    kind = reader.read(entries[0].run).questions.cluster_kind if entries else None
+    reason = "as asked for" if options.baseline else "the group nearest to the default config"
+    return Comparison(
+        options=options,
+        tables=tables,
+        names=_names(entries, options.neutral),
+        refused=refused,
+        skipped=sorted([*skipped, *filtered, *damaged], key=lambda row: (str(row[0]), row[1])),
+        reader=reader,
+        cluster_kind=kind,
+        baseline_reason=reason,
+    )
+
+
+def _collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
+    """The completed runs, each once, sorted; and what was passed over."""
+    expanded = [Path(found) for path in paths for found in _expanded(str(path))]
+    found = collect(*dict.fromkeys(expanded))
+    runs: dict[Path, RunFiles] = {}
+    for run in found.runs:
+        runs.setdefault(run.path.resolve(), run)
+    kept: dict[str, RunFiles] = {}
+    skipped = list(dict.fromkeys(found.skipped))
+    for run in sorted(runs.values(), key=lambda run: (str(run.path.resolve()), str(run.path))):
+        identity = str(run.run.get("identity") or run.path.resolve())
+        if identity in kept:
+            skipped.append((run.path, f"the same run as {kept[identity].path}"))
+        else:
+            kept[identity] = run
+    return list(kept.values()), skipped
+
+
+def _expanded(path: str) -> list[str]:
+    if Path(path).exists() or Path(path).is_symlink():
+        return [path]
+    pattern = Path(path)
+    root = Path(pattern.anchor or ".")
+    found = sorted(map(str, root.glob(str(pattern.relative_to(pattern.anchor))))) if pattern.parts else []
+    if not found:
+        raise ConfigError(f"{path}: nothing there; give run directories, sweep directories or patterns of them")
+    return found
+
+
+def _where(runs: Sequence[RunFiles], conditions: Sequence[str]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
+    """The runs for which all conditions hold; the others with the first one that does not."""
+    parsed = [_condition(text) for text in conditions]
+    kept, left_out = [], []
+    for run in runs:
+        values = {**dotted(run.config), **(run.summary or {})}
+        failed = next((text for text, key, test in parsed if not test(values.get(key))), None)
+        if failed is None:
+            kept.append(run)
+        else:
+            left_out.append((run.path, f"left out by --where {failed}"))
+    for text, key, _ in parsed:
+        if runs and not any(key in {**dotted(run.config), **(run.summary or {})} for run in runs):
+            raise ConfigError(
+                f"--where {text}: no run has the key {key}; keys are those of config.json and summary.json"
+            )
+    return kept, left_out
+
+
+def _condition(text: str) -> tuple[str, str, Callable[[Any], bool]]:
+    found = _CONDITION.fullmatch(text)
+    if not found:
+        raise ConfigError(
+            f"--where {text!r}: give a key, one of {' '.join(_OPERATORS)} and a value: optimizer.lr>=1e-4"
+        )
+    key, sign, wanted = found.groups()
+
+    def test(value: Any) -> bool:
+        try:
+            return _OPERATORS[sign](float(value), float(wanted))
+        except (TypeError, ValueError):
+            shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+            return sign in ("=", "==", "!=") and _OPERATORS[sign](shown, wanted)
+
+    return text, key, test
+
+
+def _examined(
+    runs: Sequence[RunFiles], reader: ScoreReader
+) -> tuple[list[Entry], list[tuple[Sequence[Path], str]], list[tuple[Path, str]]]:
+    entries: list[Entry] = []
+    refused: list[tuple[Sequence[Path], str]] = []
+    damaged: list[tuple[Path, str]] = []
+    for run in runs:
+        try:
+            entries.append(examine(run, reader))
+        except Refused as refusal:
+            refused.append(((run.path,), str(refusal)))
+        except (QaexpError, OSError) as error:
+            damaged.append((run.path, str(error)))
+    return entries, refused, damaged
+
+
+def _check_metric(metric: str, entries: Sequence[Entry]) -> None:
+    if any(metric in entry.metrics for entry in entries):
+        return
+    from qaexp.config.suggest import did_you_mean
+
+    known = dict.fromkeys(name for entry in entries for name in entry.metrics)
+    raise ConfigError(
+        f"--metric {metric}: no run has it{did_you_mean(metric, [*known, *SUMMARY_KEYS])}; it is a number of "
+        "summary.json"
+    )
+
+
+def _table(entries: Sequence[Entry], reason: str | None, reader: ScoreReader, options: Options) -> Table:
+    groups = ranked(form_groups(entries, reader, options.neutral, by=options.by), options.metric)
+    ranks = {group.name: None if group.is_collapsed else place for place, group in enumerate(groups, start=1)}
+    if len(groups) < 2:
+        return Table(groups, [], None, reason, ranks)
+    baseline = nearest(groups, options.defaults)
+    if options.baseline is not None:
+        # Every table needs one; that the words name a group of some table is checked for all of them.
+        with suppress(ConfigError):
+            baseline = chosen(groups, options.baseline)
+    found = contrasts(groups, reader, baseline, options.metric, relevant=options.relevant)
+    shown = ranked(groups, options.sort) if options.sort else groups
+    return Table(shown, found, baseline.name, reason, ranks)
+
+
+def _check_baseline(tables: Sequence[Table], words: str) -> None:
+    problem = None
+    for table in tables:
+        try:
+            chosen(table.groups, words)
+            return
+        except ConfigError as error:
+            problem = problem or error
+    if problem:
+        raise problem
+
+
+def _names(entries: Sequence[Entry], neutral: frozenset[str]) -> dict[Path, str]:
+    changes = differing([settings(entry.run, neutral, with_seeds=True) for entry in entries])
+    return {
+        entry.run.path: named({key: value for key, value in changed.items() if not _follows(key, value, changed)})
+        if changed
+        else str(entry.run.config.get("name") or entry.run.path.name)
+        for entry, changed in zip(entries, changes, strict=True)
+    }
+
+
+def _follows(key: str, value: Any, changed: Mapping[str, Any]) -> bool:
+    """Is this one of `seeds.*`, and says only what `seed` says?"""
+    return key.startswith("seeds.") and changed.get("seed") == value

@@ -1,0 +1,156 @@
+"""One run as a comparison sees it: what it scored, what it was measured on, and what else is to be known about it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from qaexp.comparison.scores import ScoreReader, Scores
+from qaexp.comparison.tests import cluster_t
+from qaexp.errors import IntegrityError
+from qaexp.reporting.verdict import is_collapsed
+from qaexp.runs.collect import RunFiles
+from qaexp.runs.directory import SUMMARY_KEYS
+from qaexp.runs.identity import canonical_json
+
+SEED_KINDS = ("subset", "init", "order", "dropout")
+_MAX_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a run was measured on and how: only runs with equal measures are ranked together.
+
+    Attributes:
+        questions: The digest of ids, paragraphs and which of them have an answer.
+        golds: What identifies the dev split's gold answers: the content of its file, or its revision.
+        decoding: The config's node `decoding`, canonical; the rule for answering nothing is a part of it.
+        version: The version of metrics and results in the code that made the run.
+        num_questions: How many.
+    """
+
+    questions: str
+    golds: str
+    decoding: str
+    version: str
+    num_questions: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A completed run.
+
+    Attributes:
+        run: Its files.
+        measure: See `Measure`.
+        metrics: The finite numbers of summary.json.
+        question_intervals: Score to (low, high), the 95 % interval from the questions alone.
+        seeds: The seeds of subset, init, order and dropout.
+        is_collapsed: It answers nothing.
+        flags: The names of its health flags.
+        notes: What a reader of its numbers must know.
+    """
+
+    run: RunFiles
+    measure: Measure
+    metrics: Mapping[str, float]
+    question_intervals: Mapping[str, tuple[float, float]]
+    seeds: tuple[Any, ...]
+    is_collapsed: bool
+    flags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+class Refused(Exception):
+    """A run that is completed, but must not be compared; the message is the reason."""
+
+
+def examine(run: RunFiles, reader: ScoreReader) -> Entry:
+    """Read what a comparison needs of a completed run.
+
+    Raises:
+        Refused: It does not have a score for every gold id.
+        IntegrityError: Its files are damaged.
+    """
+    scores = reader.read(run)
+    data = run.data()
+    _check_complete(run, scores, data)
+    try:
+        measure = _measure(run, scores, data)
+        canonical_json(run.config)
+    except ValueError as error:
+        raise IntegrityError(f"{run.path}: config.json: {error}") from error
+    metrics = {
+        name: float(value)
+        for name, value in (run.summary or {}).items()
+        if (name in SUMMARY_KEYS or name.startswith("test_")) and _is_number(value)
+    }
+    intervals = {name: cluster_t(values, scores.questions.clusters) for name, values in scores.values.items()}
+    seeds = run.config.get("seeds")
+    own = seeds if isinstance(seeds, Mapping) else {}
+    return Entry(
+        run=run,
+        measure=measure,
+        metrics=metrics,
+        question_intervals={name: (found.low, found.high) for name, found in intervals.items() if found.df > 0},
+        seeds=tuple(own.get(kind, run.config.get("seed")) for kind in SEED_KINDS),
+        is_collapsed=is_collapsed(run.summary or {}, run.flags),
+        flags=tuple(dict.fromkeys(str(flag.get("name")) for flag in run.flags)),
+        notes=tuple(_notes(run, scores, metrics)),
+    )
+
+
+def golds_digest(run: RunFiles) -> str | None:
+    """The sha256 of every question's gold answers, from predictions.jsonl; None where they cannot be read."""
+    try:
+        rows = run.predictions().rows
+        golds = sorted((str(row["id"]), sorted(map(str, row["golds"]))) for row in rows)
+    except (IntegrityError, KeyError, TypeError):
+        return None
+    return hashlib.sha256(repr(golds).encode("utf-8", "backslashreplace")).hexdigest() if golds else None
+
+
+def _check_complete(run: RunFiles, scores: Scores, data: Mapping[str, Any]) -> None:
+    gold_ids = data.get("dev_ids")
+    if isinstance(gold_ids, list):
+        missing = {str(one) for one in gold_ids} - set(scores.questions.ids)
+        if missing:
+            raise Refused(
+                f"scores {len(scores.questions)} of {len(gold_ids)} questions ({min(missing)!r} is missing): a score "
+                "over a part is no score"
+            )
+    stated = (run.summary or {}).get("num_dev_examples")
+    if _is_number(stated) and stated != len(scores.questions):
+        raise Refused(f"scores.csv has {len(scores.questions)} questions, summary.json says {stated:g}")
+
+
+def _measure(run: RunFiles, scores: Scores, data: Mapping[str, Any]) -> Measure:
+    hashes, inputs = data.get("sha256"), run.run.get("inputs")
+    inputs = inputs if isinstance(inputs, Mapping) else {}
+    dev = hashes.get("dev") if isinstance(hashes, Mapping) else None
+    return Measure(
+        questions=scores.questions.digest,
+        golds=str(dev or data.get("revision") or canonical_json(inputs.get("data"))),
+        decoding=canonical_json(run.config.get("decoding")),
+        version=str(inputs.get("results_version")),
+        num_questions=len(scores.questions),
+    )
+
+
+def _notes(run: RunFiles, scores: Scores, metrics: Mapping[str, float]) -> list[str]:
+    found = []
+    for name, values in scores.values.items():
+        stated = metrics.get(name)
+        if stated is not None and abs(stated - float(values.mean())) > _MAX_ROUNDING:
+            found.append(f"summary.json says {name} {stated:.2f}, scores.csv gives {float(values.mean()):.2f}")
+    if run.drift:
+        found.append("was continued after something had changed: its bytes cannot be had again")
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) != float("inf") and value == value
+    )

@@ -1,0 +1,97 @@
+"""Which runs may be ranked together: those that were measured on the same questions, in the same way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from qaexp.comparison.entries import Entry, Measure, golds_digest
+from qaexp.runs.formats import dotted
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Runs that were measured alike.
+
+    Attributes:
+        entries: The runs.
+        reason: Why they stand apart from the first block; None for the first.
+    """
+
+    entries: Sequence[Entry]
+    reason: str | None
+
+
+def blocks(entries: Sequence[Entry]) -> list[Block]:
+    """Part runs by what they were measured on; the largest block first, of equal ones that of the first run.
+
+    Args:
+        entries: Sorted, so that the order in which they were given changes nothing.
+    """
+    found: dict[Measure, list[Entry]] = {}
+    for entry in _with_like_golds(entries):
+        found.setdefault(entry.measure, []).append(entry)
+    ordered = sorted(found.values(), key=lambda block: -len(block))
+    return [
+        Block(block, None if block is ordered[0] else difference(ordered[0][0].measure, block[0].measure))
+        for block in ordered
+    ]
+
+
+def difference(main: Measure, other: Measure) -> str:
+    """What was measured differently, in words."""
+    found = []
+    if other.questions != main.questions:
+        found.append(f"other dev questions ({other.num_questions} against {main.num_questions})")
+    elif other.golds != main.golds:
+        found.append("other gold answers for the same questions")
+    if other.decoding != main.decoding:
+        one, two = (dotted(json.loads(measure.decoding) or {}) for measure in (main, other))
+        keys = [key for key in sorted({*one, *two}) if one.get(key) != two.get(key)]
+        found += [f"decoding.{key} is {two.get(key)} against {one.get(key)}" for key in keys]
+    if other.version != main.version:
+        found.append(f"another version of metrics and results ({other.version} against {main.version})")
+    return "; ".join(found)
+
+
+def _with_like_golds(entries: Sequence[Entry]) -> list[Entry]:
+    """Let files that differ, but hold the same questions with the same gold answers, count as the same."""
+    files: dict[str, dict[str, Entry]] = {}
+    for entry in entries:
+        files.setdefault(entry.measure.questions, {}).setdefault(entry.measure.golds, entry)
+    names: dict[tuple[str, str], str] = {}
+    for questions, by_file in files.items():
+        for golds, entry in by_file.items():
+            same = golds_digest(entry.run) if len(by_file) > 1 else None
+            names[questions, golds] = same or golds
+    return [
+        replace(entry, measure=replace(entry.measure, golds=names[entry.measure.questions, entry.measure.golds]))
+        for entry in entries
+    ]
+
+
+def changed_keys(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The settings in which two groups differ, with both values.
+
+    >>> changed_keys({"lr": 1, "epochs": 2}, {"lr": 3, "epochs": 2})
+    {'lr': (1, 3)}
+    """
+    keys = dict.fromkeys([*a, *b])
+    return {key: (a.get(key), b.get(key)) for key in keys if repr(a.get(key)) != repr(b.get(key))}
+
+
+def factors(changed: Mapping[str, tuple[Any, Any]], a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+    """The causes behind changed keys: keys that only one choice of a node has belong to that choice.
+
+    >>> a, b = {"optimizer._target_": "AdamW", "optimizer.eps": 1}, {"optimizer._target_": "SGD"}
+    >>> factors(changed_keys(a, b), a, b)
+    ['optimizer._target_']
+    """
+    chosen = {key.removesuffix("_target_") for key in changed if key.endswith("._target_")}
+    return [
+        key
+        for key in changed
+        if key.endswith("._target_") or (key in a and key in b) or not any(key.startswith(node) for node in chosen)
+    ]

@@ -1,0 +1,155 @@
+"""The scores of a run question by question, as arrays in the order of the question ids."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from qaexp.errors import IntegrityError
+from qaexp.runs.clusters import clusters
+from qaexp.runs.collect import RunFiles
+from qaexp.runs.directory import SCORES
+from qaexp.runs.formats import unguarded
+from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
+
+SCORE_COLUMNS = ("exact", "f1", "crossfit_exact", "crossfit_f1")
+SLICE_COLUMNS = ("question_word", "answer_words", "context_words", "num_windows")
+_TEXTS = ("id", "title", "paragraph", "question_word")
+_REQUIRED = ("id", "title", "paragraph", "exact", "f1")
+_NUM_CACHED = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Questions:
+    """What belongs to the questions, not to the answers; in the order of the ids.
+
+    Attributes:
+        ids: Sorted.
+        titles: The article of each.
+        paragraphs: The hash of the context of each.
+        slices: The columns of `SLICE_COLUMNS` that the file has.
+        clusters: The cluster of each question, counted from 0.
+        cluster_kind: What a cluster is: `title` (the article) or `paragraph`.
+        digest: Of all that must be alike for two runs to be paired: ids, paragraphs, and which have an answer.
+    """
+
+    ids: tuple[str, ...]
+    titles: tuple[str, ...]
+    paragraphs: tuple[str, ...]
+    slices: Mapping[str, tuple[str | int, ...]]
+    clusters: Codes
+    cluster_kind: str
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """One run's scores in percent: `values` by the names in `SCORE_COLUMNS`, each [questions]."""
+
+    questions: Questions
+    values: Mapping[str, Floats]
+
+
+class ScoreReader:
+    """Reads scores.csv; what belongs to the questions is worked out once for all runs that have the same ones."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, tuple[Questions, Codes]] = OrderedDict()
+
+    def read(self, run: RunFiles) -> Scores:
+        """Return the scores of a run.
+
+        Raises:
+            IntegrityError: The file is missing or damaged, an id stands there twice, or a score is not in 0 to 100.
+        """
+        path = run.path / SCORES
+        table = _table(run)
+        if missing := [name for name in _REQUIRED if name not in table.column_names]:
+            raise IntegrityError(f"{path}: has no column {', '.join(missing)}")
+        try:
+            questions, order = self._questions(table)
+        except (ValueError, TypeError) as error:
+            raise IntegrityError(f"{path}: {error}") from error
+        values = {}
+        for name in SCORE_COLUMNS:
+            if name in table.column_names and not table.column(name).null_count:
+                values[name] = table.column(name).to_numpy()[order]
+                if not np.all((values[name] >= 0) & (values[name] <= 100)):
+                    raise IntegrityError(f"{path}: {name} is not from 0 to 100 everywhere")
+        if missing := [name for name in ("exact", "f1") if name not in values]:
+            raise IntegrityError(f"{path}: {missing[0]} is missing for some questions")
+        return Scores(questions, values)
+
+    def _questions(self, table: Any) -> tuple[Questions, Codes]:
+        names = [name for name in (*_TEXTS[:3], *SLICE_COLUMNS) if name in table.column_names]
+        digest = hashlib.sha256(repr(names).encode())
+        for name in names:
+            for buffer in table.column(name).combine_chunks().buffers():
+                digest.update(buffer if buffer is not None else b"none")
+        key = digest.digest()
+        if key not in self._known:
+            self._known[key] = _questions({name: table.column(name).to_pylist() for name in names})
+            if len(self._known) > _NUM_CACHED:
+                self._known.popitem(last=False)
+        return self._known[key]
+
+
+def _table(run: RunFiles) -> Any:
+    """The columns of scores.csv as pyarrow reads them: a thousand runs in a second."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    path = run.path / SCORES
+    try:
+        data = read_bytes(path, MAX_TABLE_BYTES)
+    except FileNotFoundError:
+        raise IntegrityError(f"{path}: is missing") from None
+    types = {**dict.fromkeys(_TEXTS, pa.string()), **dict.fromkeys(SCORE_COLUMNS, pa.float64())}
+    try:
+        return csv.read_csv(
+            io.BytesIO(data.replace(b"\0", b"")),
+            read_options=csv.ReadOptions(use_threads=False),
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(column_types=types, strings_can_be_null=False),
+        )
+    except pa.ArrowException as error:
+        raise IntegrityError(f"{path}: {str(error).splitlines()[0]}") from error
+
+
+def _questions(columns: Mapping[str, list[Any]]) -> tuple[Questions, Codes]:
+    """Sort what belongs to the questions by id; also returns the order.
+
+    Raises:
+        ValueError: There are none, or an id stands there twice.
+    """
+    ids = [unguarded(cell) for cell in columns["id"]]
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    found = {
+        name: tuple(unguarded(cells[place]) if isinstance(cells[place], str) else cells[place] for place in order)
+        for name, cells in columns.items()
+    }
+    if not ids:
+        raise ValueError("holds no questions")
+    for one, other in zip(found["id"], found["id"][1:], strict=False):
+        if one == other:
+            raise ValueError(f"the question {one!r} stands there twice")
+    labels, kind = clusters(found["title"], found["paragraph"])
+    codes = np.unique(np.array(labels), return_inverse=True)[1].astype(np.intp)
+    alike = (found["id"], found["paragraph"], [words == 0 for words in found.get("answer_words", ())])
+    digest = hashlib.sha256(repr(alike).encode("utf-8", "backslashreplace")).hexdigest()
+    slices = {name: found[name] for name in SLICE_COLUMNS if name in found}
+    questions = Questions(found["id"], found["title"], found["paragraph"], slices, codes, kind, digest)
+    return questions, np.array(order, dtype=np.intp)

@@ -1,0 +1,127 @@
+"""Where two groups differ: by question word, lengths, windows, answerable or not, and article."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from qaexp.comparison.contrasts import ALPHA
+from qaexp.comparison.groups import Group
+from qaexp.comparison.scores import Questions, ScoreReader
+from qaexp.comparison.tests import Difference, cluster_t, holm, paired_groups, separate_groups
+
+MIN_QUESTIONS = 20
+"""Smaller slices say nothing."""
+
+MAX_ARTICLES = 40
+_BOUNDS = {
+    "answer_words": (("1 word", 1, 1), ("2 or 3 words", 2, 3), ("4 to 7 words", 4, 7), ("8 and more words", 8, None)),
+    "context_words": (
+        ("up to 75 words", 0, 75), ("76 to 125 words", 76, 125), ("126 to 200 words", 126, 200),
+        ("more than 200 words", 201, None),
+    ),
+    "num_windows": (("1 window", 1, 1), ("2 windows", 2, 2), ("3 and more windows", 3, None)),
+}  # fmt: skip
+_NAMES = {
+    "answer_words": "answer length",
+    "context_words": "context length",
+    "num_windows": "windows",
+    "question_word": "question word",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The difference of two groups on some questions.
+
+    Attributes:
+        dimension: What the questions are parted by.
+        name: Which part.
+        n: How many questions.
+        a: The mean f1 of a there.
+        b: That of b.
+        difference: b - a.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        p: Two-sided.
+        p_holm: Corrected for the number of slices.
+    """
+
+    dimension: str
+    name: str
+    n: int
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+
+    @property
+    def is_significant(self) -> bool:
+        """The groups differ here, also after the correction."""
+        return self.p_holm <= ALPHA
+
+
+def slice_differences(a: Group, b: Group, reader: ScoreReader, score: str = "f1") -> list[Slice]:
+    """Compare two groups on every slice of at least 20 questions."""
+    one, two = (np.stack([reader.read(entry.run).values[score] for entry in group.entries]) for group in (a, b))
+    questions = reader.read(a.entries[0].run).questions
+    is_paired = a.seeds == b.seeds
+    found = []
+    for dimension, name, chosen in _parts(questions):
+        if int(chosen.sum()) >= MIN_QUESTIONS:
+            difference = _difference(one[:, chosen], two[:, chosen], _recoded(questions.clusters[chosen]), is_paired)
+            if np.isfinite(difference.low):
+                found.append((dimension, name, chosen, difference))
+    corrected = holm([row[3].p for row in found])
+    return [
+        Slice(
+            dimension,
+            name,
+            int(chosen.sum()),
+            float(one[:, chosen].mean()),
+            float(two[:, chosen].mean()),
+            *(found.difference, found.low, found.high, found.p, p_holm),
+        )
+        for (dimension, name, chosen, found), p_holm in zip(found, corrected, strict=True)
+    ]
+
+
+def _difference(
+    one: npt.NDArray[np.float64], two: npt.NDArray[np.float64], clusters: npt.NDArray[np.intp], is_paired: bool
+) -> Difference:
+    if len(one) == 1 or len(two) == 1:
+        return cluster_t(two.mean(axis=0) - one.mean(axis=0), clusters)
+    return paired_groups(one, two, clusters) if is_paired else separate_groups(one, two, clusters)
+
+
+def _recoded(clusters: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    return np.unique(clusters, return_inverse=True)[1].astype(np.intp)
+
+
+def _parts(questions: Questions) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
+    slices = {name: np.array(values) for name, values in questions.slices.items()}
+    if "answer_words" in slices:
+        yield "answerable", "has_ans", slices["answer_words"] > 0
+        yield "answerable", "no_ans", slices["answer_words"] == 0
+    if "question_word" in slices:
+        yield from _values("question word", questions.slices["question_word"], slices["question_word"])
+    for key, bounds in _BOUNDS.items():
+        if key in slices:
+            for name, low, high in bounds:
+                yield _NAMES[key], name, (slices[key] >= low) & (slices[key] <= (np.inf if high is None else high))
+    titles = np.array(questions.titles)
+    if len(set(questions.titles)) <= MAX_ARTICLES:
+        yield from _values("article", questions.titles, titles)
+
+
+def _values(
+    dimension: str, values: Sequence[str | int], column: npt.NDArray[np.str_]
+) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
+    for value in sorted(set(map(str, values))):
+        yield dimension, value, column == value

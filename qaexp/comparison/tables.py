@@ -1,0 +1,343 @@
+"""A comparison as text: for a terminal, and as Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group as Lines
+from rich.console import RenderableType
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from qaexp.comparison.compare import Comparison, Table
+from qaexp.comparison.contrasts import ALPHA, KINDS, Contrast
+from qaexp.comparison.diff import config_differences, environment_differences
+from qaexp.comparison.document import flags, group_rows, verdict
+from qaexp.comparison.flips import Flip
+from qaexp.comparison.groups import Estimate, Group
+from qaexp.runs.formats import csv_text, visible
+
+MAX_CONTRASTS = 12
+"""So many are printed; --json and --html have all."""
+
+MAX_SKIPPED = 20
+MAX_DIFFERENCES = 12
+_SHOWN = ("f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1")
+_COSTS = (
+    ("best/kept epoch", None),
+    ("train s", "train_seconds"),
+    ("tokens/s", "tokens_per_second"),
+    ("MiB", "peak_memory_mib"),
+)
+
+
+def terminal(comparison: Comparison, *, limit: int | None = None) -> RenderableType:
+    """Return what the command prints: a table for each set of runs measured alike, verdicts, differences, the rest.
+
+    Args:
+        comparison: What was found.
+        limit: The most rows of a table; None: all.
+    """
+    parts: list[RenderableType] = []
+    tables = _shown_tables(comparison)
+    for table in tables:
+        if table.reason:
+            parts.append(
+                Text(visible(f"\nmeasured differently, not ranked with the above: {table.reason}"), style="bold")
+            )
+        parts.append(_leaderboard(table, comparison, limit))
+        parts += _verdicts(table, comparison)
+        parts += _differences(table)
+    parts += _rest(comparison)
+    return Lines(*parts)
+
+
+def csv(comparison: Comparison) -> str:
+    """Return one row a group; formulas are neutralised, numbers are in full."""
+    rows = [
+        {"table": number + 1, **row, "measured_apart": table.reason}
+        for number, table in enumerate(comparison.tables)
+        for row in group_rows(table, comparison.options.metric)
+    ]
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    return csv_text([{key: row.get(key) for key in keys} for row in rows])
+
+
+def markdown(comparison: Comparison) -> str:
+    """Return a Markdown table for each set of runs measured alike; bold: significantly better than the baseline."""
+    lines: list[str] = []
+    for table in comparison.tables:
+        header, rows = _paper_rows(table, comparison)
+        if table.reason:
+            lines += [f"Measured differently: {_markdown_text(table.reason)}", ""]
+        lines += ["| " + " | ".join(header) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
+        for is_bold, name, cells in rows:
+            shown = [f"**{cells[0]}**" if is_bold else cells[0], *cells[1:]]
+            lines.append("| " + " | ".join([_markdown_text(name), *shown]) + " |")
+        lines += ["", _footnote(table, comparison), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def latex(comparison: Comparison) -> str:
+    """Return a LaTeX tabular (booktabs) for each set of runs measured alike; bold as in `markdown`."""
+    lines: list[str] = []
+    for table in comparison.tables:
+        header, rows = _paper_rows(table, comparison)
+        lines += [r"\begin{tabular}{l" + "r" * (len(header) - 1) + "}", r"\toprule"]
+        lines += [" & ".join(map(_latex_text, header)) + r" \\", r"\midrule"]
+        for is_bold, name, cells in rows:
+            texts = [_latex_text(cell) for cell in cells]
+            texts[0] = rf"\textbf{{{texts[0]}}}" if is_bold else texts[0]
+            lines.append(" & ".join([_latex_text(name), *texts]) + r" \\")
+        lines += [
+            r"\bottomrule",
+            r"\end{tabular}",
+            rf"\par\smallskip\footnotesize {_latex_text(_footnote(table, comparison))}",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def flips_table(found: Sequence[Flip], a: str, b: str) -> RenderableType:
+    """Return some flips for a terminal."""
+    table = _plain_table(f"flips from {a} to {b}")
+    for name in ("flip", "question", "gold", "a", "b", "f1"):
+        table.add_column(name, overflow="fold")
+    for flip in found:
+        cells = (flip.kind, flip.question, " | ".join(flip.golds) or "(none)", flip.a or "(none)", flip.b or "(none)")
+        table.add_row(*(Text(visible(cell)) for cell in cells), f"{flip.a_f1:.0f} → {flip.b_f1:.0f}")
+    return table
+
+
+def interval(found: Estimate | None, digits: int = 1, *, is_score: bool = True) -> str:
+    """Return `mean [low, high]` as a table shows it."""
+    if found is None:
+        return "-"
+    text = f"{found.mean:.{digits}f}"
+    if found.low is not None and found.high is not None:
+        # Scores are percent: an interval of few seeds may reach beyond what is possible.
+        low, high = (max(found.low, 0.0), min(found.high, 100.0)) if is_score else (found.low, found.high)
+        text += f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return text + ("*" if found.over == "questions" else "")
+
+
+def epochs(group: Group) -> str:
+    """Return the best and the kept epoch of a group, their means."""
+    best, kept = (group.metrics.get(name) for name in ("best_epoch", "kept_epoch"))
+    return "/".join("-" if found is None else f"{found.mean:.3g}" for found in (best, kept))
+
+
+def _shown_tables(comparison: Comparison) -> list[Table]:
+    if not comparison.options.allow_mixed or len(comparison.tables) < 2:
+        return list(comparison.tables)
+    groups = [group for table in comparison.tables for group in table.groups]
+    metric = comparison.options.metric
+    groups.sort(key=lambda group: (-group.metrics[metric].mean if metric in group.metrics else 0.0, group.name))
+    contrasts = [contrast for table in comparison.tables for contrast in table.contrasts]
+    return [Table(groups, contrasts, comparison.tables[0].baseline, None, {group.name: None for group in groups})]
+
+
+def _leaderboard(table: Table, comparison: Comparison, limit: int | None) -> RenderableType:
+    metric = comparison.options.metric
+    names = [metric, *(name for name in _SHOWN if name != metric)]
+    board = _plain_table(None)
+    board.add_column("#", justify="right")
+    board.add_column("group", overflow="fold", min_width=12)
+    board.add_column("n", justify="right")
+    for name in names:
+        board.add_column(name, justify="right", no_wrap=True)
+    board.add_column("sd", justify="right")
+    for title, _ in _COSTS:
+        board.add_column(title, justify="right")
+    board.add_column("against the baseline")
+    board.add_column("flags", overflow="fold")
+    for group in table.groups[:limit]:
+        found = group.metrics.get(metric)
+        cells = [
+            interval(found, is_score=metric.endswith(("exact", "f1"))),
+            *(_mean(group, name) for name in names[1:]),
+        ]
+        costs = [epochs(group) if name is None else _mean(group, name, 0) for _, name in _COSTS]
+        place = table.ranks.get(group.name)
+        board.add_row(
+            "-" if place is None else str(place),
+            Text(visible(group.name)),
+            str(group.n),
+            *cells,
+            "-" if found is None or found.sd is None else f"{found.sd:.1f}",
+            *costs,
+            verdict(table, group),
+            Text(visible(flags(group))),
+            style="dim" if group.is_collapsed else "",
+        )
+    notes = list(_notes(table, comparison))
+    if limit is not None and len(table.groups) > limit:
+        notes.append(f"{len(table.groups) - limit} more groups: --csv, --json and --html have all")
+    return Lines(board, *(Text(visible(note), style="dim") for note in notes))
+
+
+def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
+    metric = comparison.options.metric
+    over = {group.metrics[metric].over for group in table.groups if metric in group.metrics}
+    if "seeds" in over:
+        yield "[low, high]: 95 % interval of the mean over seeds (t)"
+    if "questions" in over:
+        yield "* n < 3: the interval is over questions alone and says nothing about other seeds; its rank may be luck"
+    if any(group.is_collapsed for group in table.groups):
+        yield "null_collapse: answers nothing; its f1 is the share of questions without an answer, so it has no rank"
+    if comparison.options.allow_mixed and len(comparison.tables) > 1:
+        yield "WARNING: --allow-mixed: these runs were not measured on the same thing, their order means nothing"
+        for paths, reason in comparison.refused:
+            yield f"  {reason}: {', '.join(str(path) for path in paths[:3])}{' ...' if len(paths) > 3 else ''}"
+    for group in table.groups:
+        for entry in group.entries:
+            for note in entry.notes:
+                yield f"{entry.run.path}: {note}"
+
+
+def _verdicts(table: Table, comparison: Comparison) -> list[RenderableType]:
+    if not table.contrasts:
+        return []
+    kind = "articles" if comparison.cluster_kind == "title" else "paragraphs"
+    first = table.contrasts[0]
+    lines = [
+        Text(""),
+        Text(
+            visible(
+                f"differences in {first.metric}, b - a; clusters: {kind}; Holm over {len(table.contrasts)} contrasts; "
+                f"baseline: {table.baseline} ({comparison.baseline_reason})"
+            ),
+            style="bold",
+        ),
+    ]
+    for contrast in table.contrasts[:MAX_CONTRASTS]:
+        lines.append(Text(visible(f"{contrast.b} against {contrast.a}: {contrast.sentence}")))
+        lines.append(Text(visible(f"  {_factor(contrast)}"), style="dim"))
+    if len(table.contrasts) > MAX_CONTRASTS:
+        lines.append(Text(f"{len(table.contrasts) - MAX_CONTRASTS} more: --json and --html have all", style="dim"))
+    return list(lines)
+
+
+def _factor(contrast: Contrast) -> str:
+    if contrast.single_factor:
+        return f"single-factor: {contrast.factors[0]}"
+    return f"confounded: {', '.join(contrast.factors)}" if contrast.factors else "nothing in the config differs"
+
+
+def _differences(table: Table) -> list[RenderableType]:
+    groups = table.groups[:8]
+    rows = config_differences(groups)
+    if len(groups) < 2 or not rows or (len(rows) == 1 and len(table.groups[0].changes) == 1):
+        rows = {}
+    found: list[RenderableType] = []
+    environment = environment_differences(groups) if len(groups) > 1 else {}
+    for title, content in (("config: what differs", rows), ("machine, versions and code: what differs", environment)):
+        if content:
+            board = _plain_table(title)
+            board.add_column("key")
+            for number in range(len(groups)):
+                board.add_column(f"#{number + 1}", overflow="fold")
+            for key, values in list(content.items())[:MAX_DIFFERENCES]:
+                board.add_row(Text(visible(key)), *(Text(visible(str(value))) for value in values))
+            found += [Text(""), board]
+            if len(content) > MAX_DIFFERENCES:
+                found.append(Text(f"{len(content) - MAX_DIFFERENCES} more keys: --html has all", style="dim"))
+    return found
+
+
+def _rest(comparison: Comparison) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    rows = [
+        (", ".join(map(str, paths[:3])) + (" ..." if len(paths) > 3 else ""), f"refused: {reason}")
+        for paths, reason in comparison.refused
+    ]
+    rows += [(str(path), f"skipped: {reason}") for path, reason in comparison.skipped]
+    if rows:
+        lines.append(Text(""))
+    lines += [Text(visible(f"{path}: {reason}")) for path, reason in rows[:MAX_SKIPPED]]
+    if len(rows) > MAX_SKIPPED:
+        lines.append(Text(f"{len(rows) - MAX_SKIPPED} more: --json has all"))
+    return lines
+
+
+def _plain_table(title: str | None) -> RichTable:
+    return RichTable(
+        title=Text(visible(title), style="bold") if title else None,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        show_edge=False,
+        header_style="bold",
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _mean(group: Group, name: str, digits: int = 1) -> str:
+    found = group.metrics.get(name)
+    return "-" if found is None else f"{found.mean:.{digits}f}"
+
+
+def _paper_rows(table: Table, comparison: Comparison) -> tuple[list[str], list[tuple[bool, str, list[str]]]]:
+    metric = comparison.options.metric
+    names = [metric, *(name for name in ("exact", "f1", "has_ans_f1", "no_ans_f1") if name != metric)]
+    best = _bold(table, metric)
+    rows = [
+        (
+            group.name in best,
+            group.name,
+            [_spread(group.metrics.get(name)) for name in names] + [str(group.n)],
+        )
+        for group in table.groups
+    ]
+    return ["group", *names, "n"], rows
+
+
+def _bold(table: Table, metric: str) -> set[str]:
+    """The groups that are significantly better than the baseline in the very metric that is shown."""
+    return {
+        contrast.b
+        for contrast in table.contrasts
+        if contrast.a == table.baseline and contrast.verdict == "better" and contrast.metric == metric
+    }
+
+
+def _spread(found: Estimate | None) -> str:
+    if found is None:
+        return "-"
+    return f"{found.mean:.1f}" + (f" ± {found.sd:.1f}" if found.sd is not None else "")
+
+
+def _footnote(table: Table, comparison: Comparison) -> str:
+    if table.baseline is None:
+        return "One group: nothing to compare with."
+    kinds = sorted({KINDS[contrast.kind] for contrast in table.contrasts})
+    clusters = "articles" if comparison.cluster_kind == "title" else "paragraphs"
+    about = table.contrasts[0].metric if table.contrasts else comparison.options.metric
+    tests = "studentised bootstrap" if table.contrasts and table.contrasts[0].kind == "runs" else "t test over seeds"
+    return (
+        f"mean ± standard deviation over seeds. Bold: {about} better than that of {table.baseline} "
+        f"(p ≤ {ALPHA:g} after Holm over {len(table.contrasts)} contrasts; {tests} and clusters of questions, {clusters}; "
+        f"{'; '.join(kinds)})."
+    )
+
+
+_MARKDOWN: Mapping[str, str] = {character: f"\\{character}" for character in "\\`*_{}[]<>#|~"}
+_LATEX: Mapping[str, str] = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "≤": r"$\le$",
+    "<": r"$<$",
+    ">": r"$>$",
+}
+
+
+def _markdown_text(text: Any) -> str:
+    return "".join(_MARKDOWN.get(character, character) for character in visible(str(text)).replace("\n", " "))
+
+
+def _latex_text(text: Any) -> str:
+    return "".join(_LATEX.get(character, character) for character in visible(str(text)).replace("\n", " "))
