@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.comparison.contrasts import RELEVANT_POINTS, Contrast, contrasts
-from qaexp.comparison.entries import Entry, Refused, examine
+from qaexp.comparison.entries import Entry, NotComparableError, examine
 from qaexp.comparison.groups import Group, chosen, form_groups, nearest, ranked
 from qaexp.comparison.guard import blocks
 from qaexp.comparison.scores import ScoreReader
@@ -223,7 +223,7 @@ def _examined(
     for run in runs:
         try:
             entries.append(examine(run, reader))
-        except Refused as refusal:
+        except NotComparableError as refusal:
             refused.append(((run.path,), str(refusal)))
         except (QaexpError, OSError) as error:
             damaged.append((run.path, str(error)))

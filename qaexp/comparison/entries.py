@@ -63,7 +63,7 @@ class Entry:
     notes: tuple[str, ...] = field(default=())
 
 
-class Refused(Exception):
+class NotComparableError(Exception):
     """A run that is completed, but must not be compared; the message is the reason."""
 
 
@@ -71,7 +71,7 @@ def examine(run: RunFiles, reader: ScoreReader) -> Entry:
     """Read what a comparison needs of a completed run.
 
     Raises:
-        Refused: It does not have a score for every gold id.
+        NotComparableError: It does not have a score for every gold id.
         IntegrityError: Its files are damaged.
     """
     scores = reader.read(run)
@@ -117,13 +117,13 @@ def _check_complete(run: RunFiles, scores: Scores, data: Mapping[str, Any]) -> N
     if isinstance(gold_ids, list):
         missing = {str(one) for one in gold_ids} - set(scores.questions.ids)
         if missing:
-            raise Refused(
+            raise NotComparableError(
                 f"scores {len(scores.questions)} of {len(gold_ids)} questions ({min(missing)!r} is missing): a score "
                 "over a part is no score"
             )
     stated = (run.summary or {}).get("num_dev_examples")
     if _is_number(stated) and stated != len(scores.questions):
-        raise Refused(f"scores.csv has {len(scores.questions)} questions, summary.json says {stated:g}")
+        raise NotComparableError(f"scores.csv has {len(scores.questions)} questions, summary.json says {stated:g}")
 
 
 def _measure(run: RunFiles, scores: Scores, data: Mapping[str, Any]) -> Measure:

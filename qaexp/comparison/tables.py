@@ -213,13 +213,14 @@ def _verdicts(table: Table, comparison: Comparison) -> list[RenderableType]:
     ]
     for contrast in table.contrasts[:MAX_CONTRASTS]:
         lines.append(Text(visible(f"{contrast.b} against {contrast.a}: {contrast.sentence}")))
-        lines.append(Text(visible(f"  {_factor(contrast)}"), style="dim"))
+        lines.append(Text(visible(f"  {factor(contrast)}"), style="dim"))
     if len(table.contrasts) > MAX_CONTRASTS:
         lines.append(Text(f"{len(table.contrasts) - MAX_CONTRASTS} more: --json and --html have all", style="dim"))
     return list(lines)
 
 
-def _factor(contrast: Contrast) -> str:
+def factor(contrast: Contrast) -> str:
+    """Return what may have caused a difference."""
     if contrast.single_factor:
         return f"single-factor: {contrast.factors[0]}"
     return f"confounded: {', '.join(contrast.factors)}" if contrast.factors else "nothing in the config differs"
@@ -317,8 +318,8 @@ def _footnote(table: Table, comparison: Comparison) -> str:
     tests = "studentised bootstrap" if table.contrasts and table.contrasts[0].kind == "runs" else "t test over seeds"
     return (
         f"mean ± standard deviation over seeds. Bold: {about} better than that of {table.baseline} "
-        f"(p ≤ {ALPHA:g} after Holm over {len(table.contrasts)} contrasts; {tests} and clusters of questions, {clusters}; "
-        f"{'; '.join(kinds)})."
+        f"(p ≤ {ALPHA:g} after Holm over {len(table.contrasts)} contrasts; {tests} and clusters of questions, "
+        f"{clusters}; {'; '.join(kinds)})."
     )
 
 

@@ -128,7 +128,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """Return any value as text for people: no control characters, no endless lines."""
     text = "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
     return visible(text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…")
@@ -150,5 +150,5 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(shown=_shown, number=number, visible=visible)
+    environment.filters.update(shown=shown, number=number, visible=visible)
     return environment.get_template("page.html.jinja")

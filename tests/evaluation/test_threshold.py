@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from qaexp.evaluation import threshold
 from qaexp.evaluation.decoding import NO_SPAN_DIFF
-from qaexp.evaluation.threshold import best_thresholds, clusters, crossfit, folds, tuned_threshold
+from qaexp.evaluation.threshold import best_thresholds, crossfit, folds, tuned_threshold
+from qaexp.runs.clusters import clusters
 
 PERCENT = st.sampled_from([0.0, 50.0, 100.0, 200 / 3])
 ROWS = st.lists(

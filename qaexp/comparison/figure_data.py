@@ -1,0 +1,226 @@
+"""The numbers behind the report's figures, as plain JSON: curves, intervals, effects, questions that flipped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TypeGuard
+
+from qaexp.comparison.compare import Comparison, Table
+from qaexp.comparison.effects import learning_curve, main_effects, quality_and_cost, seed_shares
+from qaexp.comparison.entries import Entry
+from qaexp.comparison.flips import FLIPS, Flip, flips, stability
+from qaexp.comparison.groups import Group
+from qaexp.comparison.slices import slice_differences
+from qaexp.errors import IntegrityError
+
+MAX_CURVES = 12
+"""Groups whose curves are drawn: the best ones, and the baseline."""
+
+MAX_LOSSES = 120
+MAX_FLIPS = 1_000
+MAX_PARALLEL = 500
+MAX_CATEGORIES = 12
+Numbers = dict[str, Any]
+
+
+def figure_data(comparison: Comparison) -> Numbers:
+    """Return all figures of the first table; an empty part is not drawn."""
+    if not comparison.tables:
+        return {}
+    table, metric = comparison.tables[0], comparison.options.metric
+    drawn = _drawn(table)
+    pair = main_pair(table)
+    return {
+        "metric": metric,
+        "baseline": table.baseline,
+        "intervals": [_interval(group, metric) for group in table.groups if metric in group.metrics],
+        "contrasts": [
+            {
+                "name": contrast.b,
+                "y": found.difference.difference,
+                "low": _finite(found.difference.low),
+                "high": _finite(found.difference.high),
+                "verdict": contrast.verdict,
+                "score": contrast.metric,
+            }
+            for contrast in table.contrasts
+            if contrast.a == table.baseline and (found := contrast.tests[contrast.metric])
+        ],
+        "curves": [{"group": group.name, "runs": _histories(group, comparison)} for group in drawn],
+        "losses": [{"group": group.name, "runs": _losses(group, comparison)} for group in drawn],
+        "effects": [asdict(effect) for effect in main_effects(table.groups, metric)],
+        "seed_shares": seed_shares([entry for group in table.groups for entry in group.entries], metric),
+        "parallel": _parallel(table, metric, comparison),
+        "learning": [asdict(point) for point in learning_curve(table.groups, metric)],
+        "cost": [asdict(point) for point in quality_and_cost(table.groups, metric)],
+        "slices": [asdict(one) for one in slice_differences(*pair, comparison.reader)] if pair else [],
+        "stability": [
+            {"group": group.name, **counts} for group in drawn if (counts := stability(group, comparison.reader))
+        ],
+        "flips": _flips(*pair, comparison) if pair else None,
+    }
+
+
+def main_pair(table: Table) -> tuple[Group, Group] | None:
+    """The baseline and the best other group; None where there are no two."""
+    if table.baseline is None:
+        return None
+    others = [group for group in table.groups if group.name != table.baseline]
+    best = min(others, key=lambda group: (table.ranks[group.name] is None, table.ranks[group.name] or 0, group.name))
+    return table.group(table.baseline), best
+
+
+def _drawn(table: Table) -> list[Group]:
+    by_rank = sorted(table.groups, key=lambda group: (table.ranks[group.name] is None, table.ranks[group.name] or 0))
+    kept = {group.name for group in by_rank[:MAX_CURVES]} | {table.baseline}
+    return [group for group in by_rank if group.name in kept]
+
+
+def _interval(group: Group, metric: str) -> Numbers:
+    found = group.metrics[metric]
+    values = [entry.metrics[metric] for entry in group.entries if metric in entry.metrics]
+    return {
+        "name": group.name,
+        "n": group.n,
+        "y": found.mean,
+        "low": _finite(found.low),
+        "high": _finite(found.high),
+        "over": found.over,
+        "values": values,
+        "is_collapsed": group.is_collapsed,
+    }
+
+
+def _histories(group: Group, comparison: Comparison) -> list[Numbers]:
+    """Of each run the scores by epoch; a run without a readable history.csv has none."""
+    found = []
+    for entry in group.entries:
+        try:
+            rows = entry.run.history()
+        except IntegrityError:
+            rows = []
+        kept = [row for row in rows if _is_number(row.get("epoch")) and _is_number(row.get("f1"))]
+        found.append(
+            {
+                "name": comparison.names[entry.run.path],
+                "x": [row["epoch"] for row in kept],
+                "f1": [row["f1"] for row in kept],
+                "exact": [row.get("exact") if _is_number(row.get("exact")) else None for row in kept],
+            }
+        )
+    return found
+
+
+def _losses(group: Group, comparison: Comparison) -> list[Numbers]:
+    """Of each run the training loss by step, means of neighbours where there are many."""
+    found = []
+    for entry in group.entries:
+        try:
+            rows = entry.run.steps().rows
+        except IntegrityError:
+            rows = []
+        kept = [
+            (row["step"], row["loss"]) for row in rows if _is_number(row.get("step")) and _is_number(row.get("loss"))
+        ]
+        size = max(1, math.ceil(len(kept) / MAX_LOSSES))
+        parts = [kept[begin : begin + size] for begin in range(0, len(kept), size)]
+        found.append(
+            {
+                "name": comparison.names[entry.run.path],
+                "x": [part[-1][0] for part in parts],
+                "y": [round(sum(loss for _, loss in part) / len(part), 4) for part in parts],
+            }
+        )
+    return found
+
+
+def _parallel(table: Table, metric: str, comparison: Comparison) -> Numbers:
+    """Every run as a line through the keys that differ, its seed, and its metric."""
+    keys = list(dict.fromkeys(key for group in table.groups for key in group.changes))
+    rows: list[tuple[Group, Entry]] = [
+        (group, entry) for group in table.groups for entry in group.entries if metric in entry.metrics
+    ][:MAX_PARALLEL]
+    if not keys or len(rows) < 2:
+        return {}
+    columns = {key: [group.changes.get(key) for group, _ in rows] for key in keys}
+    dimensions = [{"name": key, **_scale(values)} for key, values in columns.items()]
+    return {
+        "dimensions": [*dimensions, {"name": metric, "categories": None}],
+        "rows": [
+            [
+                *(_cell(columns[key][place], dimensions[number]["categories"]) for number, key in enumerate(keys)),
+                entry.metrics[metric],
+            ]
+            for place, (_, entry) in enumerate(rows)
+        ],
+        "names": [comparison.names[entry.run.path] for _, entry in rows],
+    }
+
+
+def _scale(values: Sequence[Any]) -> Numbers:
+    """Numbers stand on a scale when there are many of them, else every value has a place of its own."""
+    numbers = sorted({value for value in values if _is_number(value)})
+    if len(numbers) > MAX_CATEGORIES and all(_is_number(value) for value in values):
+        return {"categories": None}
+    others = sorted({_label(value) for value in values if not _is_number(value)})
+    return {"categories": list(dict.fromkeys([*map(_label, numbers), *others]))}
+
+
+def _cell(value: Any, categories: Sequence[str] | None) -> Any:
+    return value if categories is None else categories.index(_label(value))
+
+
+def _label(value: Any) -> str:
+    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _flips(a: Group, b: Group, comparison: Comparison) -> Numbers | None:
+    try:
+        found = flips(a, b, comparison.reader)
+        contexts = {**b.entries[0].run.contexts(), **a.entries[0].run.contexts()}
+    except IntegrityError:
+        return None
+    shown = found[:MAX_FLIPS]
+    paragraphs = list(dict.fromkeys(flip.paragraph for flip in shown))
+    return {
+        "a": a.name,
+        "b": b.name,
+        "a_n": a.n,
+        "b_n": b.n,
+        "num_questions": len(comparison.reader.read(a.entries[0].run).questions),
+        "num_found": len(found),
+        "kinds": list(FLIPS),
+        "counts": [sum(flip.kind == kind for flip in found) for kind in FLIPS],
+        "contexts": [str(contexts.get(paragraph, "")) for paragraph in paragraphs],
+        "rows": [_flip_row(flip, paragraphs.index(flip.paragraph)) for flip in shown],
+    }
+
+
+def _flip_row(flip: Flip, context: int) -> Numbers:
+    return {
+        "id": flip.id,
+        "kind": FLIPS.index(flip.kind),
+        "question": flip.question,
+        "title": flip.title,
+        "context": context,
+        "golds": list(flip.golds),
+        "a": flip.a,
+        "b": flip.b,
+        "scores": [round(score, 1) for score in (flip.a_exact, flip.b_exact, flip.a_f1, flip.b_f1)],
+        "spans": [[_span(span) for span in spans] for spans in (flip.a_spans, flip.b_spans)],
+    }
+
+
+def _span(span: Mapping[str, Any]) -> list[Any]:
+    score = span.get("score")
+    return [span["text"], round(score, 2) if _is_number(score) else None]
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

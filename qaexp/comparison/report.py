@@ -1,0 +1,128 @@
+"""The report: one page that holds a comparison, opens without a network, and treats all data as text."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from qaexp.comparison.compare import Comparison, Table
+from qaexp.comparison.diff import config_differences, environment_differences
+from qaexp.comparison.document import flags, verdict
+from qaexp.comparison.figure_data import figure_data, main_pair
+from qaexp.comparison.figures import pictures
+from qaexp.comparison.tables import epochs, factor
+from qaexp.reporting.explorer import script_json
+from qaexp.reporting.html import content_policy, shown
+from qaexp.runs.files import make_directory, write_bytes, write_text
+
+MAX_GROUPS_IN_DIFF = 12
+COLUMNS = ("f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1")
+COSTS = ("train_seconds", "tokens_per_second", "peak_memory_mib")
+
+
+def write_report(comparison: Comparison, path: Path) -> list[Path]:
+    """Write the page, and PNGs of its main figures into a folder beside it; the same comparison gives the same bytes.
+
+    Args:
+        comparison: What was found.
+        path: The page; the pictures stand in `<name without suffix>_figures/`.
+
+    Returns:
+        The files.
+
+    Raises:
+        StorageError: When the system refuses.
+    """
+    data = figure_data(comparison)
+    folder = path.with_name(f"{path.stem}_figures")
+    make_directory(path.absolute().parent)
+    write_text(path, page(comparison, data))
+    found = [path]
+    drawn = pictures(data)
+    if drawn:
+        make_directory(folder)
+    for name, png in drawn.items():
+        write_bytes(folder / f"{name}.png", png)
+        found.append(folder / f"{name}.png")
+    return found
+
+
+def page(comparison: Comparison, data: dict[str, Any]) -> str:
+    """Return the page.
+
+    Args:
+        comparison: What was found.
+        data: Of `figure_data`.
+    """
+    style = _read("../reporting/page.css") + _read("report.css")
+    script = _read("vendor/echarts.min.js") + "\n" + _read("report.js")
+    entries = comparison.entries
+    return _template().render(
+        style=style,
+        script=script,
+        policy=content_policy(style, script),
+        data=script_json(data),
+        figures=data,
+        metric=comparison.options.metric,
+        tables=[_table(table, comparison) for table in comparison.tables],
+        columns=[name for name in COLUMNS if name != comparison.options.metric],
+        costs=COSTS,
+        num_runs=len(entries),
+        num_questions=entries[0].measure.num_questions if entries else 0,
+        clusters={"title": "articles", "paragraph": "paragraphs"}.get(str(comparison.cluster_kind), ""),
+        baseline_reason=comparison.baseline_reason,
+        relevant=comparison.options.relevant,
+        refused=[([found.name for found in paths], reason) for paths, reason in comparison.refused],
+        skipped=[(str(found), reason) for found, reason in comparison.skipped],
+    )
+
+
+def _table(table: Table, comparison: Comparison) -> dict[str, Any]:
+    groups = table.groups[:MAX_GROUPS_IN_DIFF]
+    pair = main_pair(table)
+    return {
+        "reason": table.reason,
+        "baseline": table.baseline,
+        "rows": [
+            {
+                "group": group,
+                "rank": table.ranks[group.name],
+                "verdict": verdict(table, group),
+                "flags": flags(group),
+                "epochs": epochs(group),
+                "notes": [note for entry in group.entries for note in entry.notes],
+                "runs": [(comparison.names[entry.run.path], entry.run.run_id) for entry in group.entries],
+            }
+            for group in table.groups
+        ],
+        "contrasts": [(contrast, contrast.tests[contrast.metric], factor(contrast)) for contrast in table.contrasts],
+        "config": config_differences(groups) if len(groups) > 1 else {},
+        "environment": environment_differences(groups) if len(groups) > 1 else {},
+        "compared": [group.name for group in groups],
+        "pair": [group.name for group in pair] if pair else None,
+    }
+
+
+def _read(name: str) -> str:
+    return _cached(str((Path(__file__).parent / name).resolve()))
+
+
+@cache
+def _cached(path: str) -> str:
+    return Path(path).read_text("utf-8")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(shown=shown)
+    return environment.get_template("report.html.jinja")
