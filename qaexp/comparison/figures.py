@@ -62,7 +62,12 @@ def intervals(rows: Sequence[Row], metric: str) -> Figure | None:
         axes.plot(row["values"], [place] * len(row["values"]), "o", color=GREY, markersize=4, alpha=0.7, zorder=3)
     axes.set_yticks(range(len(shown)), [label(f"{row['name']}  (n = {row['n']})") for row in shown])
     _points(axes, shown, [row["over"] == "seeds" for row in shown])
-    axes.set_xlabel(f"{metric} (%)" if metric.endswith(("f1", "exact")) else metric)
+    is_score = metric.endswith(("f1", "exact"))
+    axes.set_xlabel(f"{metric} (%)" if is_score else metric)
+    if is_score:
+        # Intervals of few seeds may reach beyond what is possible.
+        low, high = axes.get_xlim()
+        axes.set_xlim(max(low, -1.0), min(high, 101.0))
     return figure
 
 

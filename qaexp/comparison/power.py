@@ -45,12 +45,3 @@ def with_more_seeds(found: Difference, num_seeds: int, more: int) -> float | Non
         tuple(value * shrunk for value in variance.both),
     )
     return minimum_detectable(replace(found, standard_error=math.sqrt(larger.total), df=larger.df, variance=larger))
-
-
-def seeds_needed(found: Difference, num_seeds: int, points: float) -> int | None:
-    """The first of `MORE_SEEDS` with which `points` could be shown; None where none is enough."""
-    for more in MORE_SEEDS:
-        reached = with_more_seeds(found, num_seeds, more)
-        if reached is not None and reached <= points:
-            return more
-    return None

@@ -50,6 +50,8 @@ class Variance:
         the same time; the simulation in docs/statistics.md rejects up to 7 % with all of them, below 6 % with half.
         """
         parts = (*self.seeds, self.clusters)
+        if not np.isfinite(self.total):
+            return 0.0
         below = sum(value**2 / df for value, df in parts)
         found = self.total**2 / below if below > 0 else max(df for _, df in parts)
         return max(found / 2, sum(df for _, df in self.seeds)) if self.seeds else found
@@ -232,7 +234,7 @@ def _t_interval(mean: float, variance: Variance, level: float) -> Difference:
     from scipy.special import stdtr
 
     error, df = float(np.sqrt(variance.total)), variance.df
-    if not np.isfinite(error) or df <= 0:
+    if df <= 0:
         return Difference(mean, -np.inf, np.inf, 1.0, np.inf, 0.0, variance)
     if error == 0:
         # No spread at all: as after two runs with the same answers, or with a gap that is the same everywhere.

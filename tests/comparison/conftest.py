@@ -1,0 +1,36 @@
+"""A small sweep that all tests of a comparison only read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qaexp.comparison.compare import Options
+from qaexp.comparison.defaults import default_leaves
+from qaexp.config.schema import neutral_keys
+from tests.fixtures.browser import NAMES, Browser, executable
+from tests.fixtures.compared import write_grid
+
+
+@pytest.fixture(scope="session")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three learning rates, three seeds each: two alike, one far better."""
+    return write_grid(tmp_path_factory.mktemp("grid") / "sweep", levels={1e-4: 50, 3e-4: 51, 1e-3: 75})
+
+
+@pytest.fixture(scope="session")
+def options() -> Options:
+    return Options(neutral=neutral_keys(), defaults=default_leaves())
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return a running browser, which all tests share; they begin with `open`."""
+    path = executable()
+    if path is None:
+        pytest.skip(f"needs a browser: one of {', '.join(NAMES)}")
+    found = Browser(path)
+    yield found
+    found.close()

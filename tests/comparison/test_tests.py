@@ -1,0 +1,185 @@
+"""The tests against scipy, against cases computed by hand, and against what symmetry demands."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from qaexp.comparison.tests import (
+    Difference,
+    cluster_bootstrap,
+    cluster_t,
+    holm,
+    mcnemar,
+    paired_groups,
+    pooled_paired,
+    pooled_separate,
+    separate_groups,
+)
+
+GENERATOR = np.random.default_rng(1)
+
+
+def each_its_own(num: int) -> np.ndarray:
+    return np.arange(num, dtype=np.intp)
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 20))
+def test_mcnemar_is_the_binomial_test_of_scipy(only_a: int, only_b: int, both: int) -> None:
+    a = np.array([True] * only_a + [False] * only_b + [True] * both, dtype=bool)
+    b = np.array([False] * only_a + [True] * only_b + [True] * both, dtype=bool)
+    expected = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    assert mcnemar(a, b) == (only_a, only_b, pytest.approx(expected, rel=1e-9))
+
+
+def test_a_cluster_for_each_question_is_the_t_test_of_scipy() -> None:
+    values = np.random.default_rng(3).normal(1.0, 5.0, 40)
+    found, expected = cluster_t(values, each_its_own(40)), stats.ttest_1samp(values, 0.0)
+    low, high = expected.confidence_interval(0.95)
+    assert (found.low, found.high, found.p) == pytest.approx((low, high, expected.pvalue), rel=1e-9)
+    assert found.df == pytest.approx(39)
+
+
+def test_clusters_of_equal_size_are_the_t_test_of_their_means() -> None:
+    values = np.random.default_rng(4).normal(1.0, 5.0, (12, 6)) + np.random.default_rng(5).normal(0, 4, (12, 1))
+    found = cluster_t(values.reshape(-1), np.repeat(np.arange(12), 6))
+    expected = stats.ttest_1samp(values.mean(axis=1), 0.0)
+    assert (found.p, found.df) == (pytest.approx(expected.pvalue, rel=1e-9), pytest.approx(11))
+
+
+def test_large_clusters_leave_fewer_degrees_of_freedom() -> None:
+    sizes = [50] + [1] * 20
+    found = cluster_t(np.random.default_rng(0).normal(size=70), np.repeat(np.arange(21), sizes))
+    assert found.df < 2
+
+
+def test_one_cluster_allows_no_statement() -> None:
+    for found in (
+        cluster_t(np.arange(5.0), np.zeros(5, dtype=np.intp)),
+        cluster_bootstrap(np.arange(5.0), np.zeros(5, dtype=np.intp), np.random.default_rng(0)),
+    ):
+        assert (found.low, found.high, found.p) == (-math.inf, math.inf, 1.0)
+
+
+def test_same_answers_differ_by_nothing() -> None:
+    zeros = np.zeros(10)
+    for found in (cluster_t(zeros, each_its_own(10)), cluster_bootstrap(zeros, each_its_own(10), GENERATOR)):
+        assert (found.difference, found.p, found.low, found.high) == (0.0, 1.0, 0.0, 0.0)
+
+
+def test_bootstrap_agrees_with_the_t_interval_where_that_is_right() -> None:
+    values = np.random.default_rng(8).normal(2.0, 10.0, 300)
+    clusters = np.repeat(np.arange(100), 3)
+    expected = cluster_t(values, clusters)
+    found = cluster_bootstrap(values, clusters, np.random.default_rng(0))
+    assert found.p == pytest.approx(expected.p, abs=0.02)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.15)
+
+
+def test_bootstrap_beyond_all_resamples_goes_on_with_the_t_distribution() -> None:
+    values = np.random.default_rng(8).normal(10.0, 5.0, 400)
+    found = cluster_bootstrap(values, each_its_own(400), np.random.default_rng(0), num_resamples=500)
+    assert 0 < found.p < 1e-6
+    assert found.low < 10 < found.high
+
+
+def test_bootstrap_is_the_same_with_the_same_generator() -> None:
+    values = np.random.default_rng(8).normal(0.5, 5.0, 60)
+    found = [cluster_bootstrap(values, each_its_own(60), np.random.default_rng(2)) for _ in range(2)]
+    assert found[0] == found[1]
+
+
+def test_paired_groups_by_hand() -> None:
+    """Two seeds, three questions, a cluster each."""
+    a, b = np.zeros((2, 3)), np.array([[3.0, 0.0, 6.0], [1.0, 2.0, 0.0]])
+    found = paired_groups(a, b, each_its_own(3))
+    # Means of the seeds 3 and 1: variance 2, of their mean 1. Of the questions 2, 1, 3: variance 1, a third of it.
+    # Residuals: 0, -2, 2 and 0, 2, -2: their squares sum to 16; over 9 questions, 2 seeds, 1 degree, times 3/2: 4/3.
+    assert found.difference == 2.0
+    assert found.variance.seeds == ((pytest.approx(1.0), 1.0),)
+    assert found.variance.clusters == (pytest.approx(1 / 3), pytest.approx(2.0))
+    assert found.variance.both == (pytest.approx(4 / 3),)
+    # 1 + 1/3 - 4/3 is nothing: never less than the largest part.
+    assert found.standard_error == pytest.approx(1.0)
+    # Half of Satterthwaite's 1 / (1 + 1/18), and at least the seeds' 1.
+    assert found.df == pytest.approx(1.0)
+    half = stats.t.ppf(0.975, 1)
+    assert (found.low, found.high) == pytest.approx((2 - half, 2 + half))
+    assert found.p == pytest.approx(2 * stats.t.sf(2, 1))
+
+
+def test_separate_groups_by_hand() -> None:
+    a, b = np.array([[0.0, 0.0], [2.0, 2.0]]), np.array([[4.0, 4.0], [6.0, 6.0], [8.0, 8.0]])
+    found = separate_groups(a, b, each_its_own(2))
+    assert found.difference == 5.0
+    # Variances of the seeds' means 2 and 4, over 2 and 3 seeds; the questions are all alike.
+    assert found.variance.seeds == ((pytest.approx(1.0), 1.0), (pytest.approx(4 / 3), 2.0))
+    assert found.variance.clusters[0] == 0
+    assert found.standard_error == pytest.approx(math.sqrt(1 + 4 / 3))
+
+
+def test_seeds_alone_are_welchs_test_of_scipy_up_to_its_degrees_of_freedom() -> None:
+    """Where all questions answer alike only the seeds count."""
+    one, two = np.array([50.0, 52.0, 57.0]), np.array([60.0, 61.0, 59.0, 66.0])
+    found = separate_groups(*(np.repeat(means[:, None], 30, axis=1) for means in (one, two)), each_its_own(30))
+    expected = stats.ttest_ind(two, one, equal_var=False)
+    assert found.difference / found.standard_error == pytest.approx(expected.statistic)
+
+
+def test_pooled_seeds_count_where_a_pair_agrees_by_chance() -> None:
+    means = np.array([[50.0, 53.0, 47.0], [50.0, 53.0, 47.0], [40.0, 49.0, 58.0]])
+    pooled = pooled_paired(means)
+    # Residuals of a table of 3 groups and 3 seeds, by hand: sums of squares 96 over 4 degrees.
+    residuals = means - means.mean(axis=1, keepdims=True) - means.mean(axis=0) + means.mean()
+    assert pooled == (pytest.approx(2 * np.sum(residuals**2) / 4), 4.0)
+    tables = [np.repeat(row[:, None], 20, axis=1) for row in means]
+    clusters = each_its_own(20)
+    alone, corrected = (paired_groups(tables[0], tables[1], clusters, pooled=part) for part in (None, pooled))
+    assert alone.variance.seeds[0] == (0.0, 2.0)
+    assert corrected.variance.seeds[0] == (pytest.approx(pooled[0] / 3), 4.0)
+    assert pooled_separate(list(means)) == (pytest.approx((18 + 18 + 162) / 6), 6.0)
+
+
+def test_the_other_way_round_is_the_same_with_the_other_sign() -> None:
+    a, b = np.random.default_rng(2).uniform(0, 100, (2, 4, 60))
+    clusters = np.repeat(np.arange(20), 3)
+    pairs: list[tuple[Difference, Difference]] = [
+        (paired_groups(a, b, clusters), paired_groups(b, a, clusters)),
+        (separate_groups(a, b[:3], clusters), separate_groups(b[:3], a, clusters)),
+        (
+            cluster_bootstrap(b[0] - a[0], clusters, np.random.default_rng(0)),
+            cluster_bootstrap(a[0] - b[0], clusters, np.random.default_rng(0)),
+        ),
+    ]
+    for one, other in pairs:
+        assert (one.difference, one.low, one.high) == pytest.approx((-other.difference, -other.high, -other.low))
+        assert one.p == pytest.approx(other.p)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_rejects_step_by_step(p_values: list[float]) -> None:
+    corrected = holm(p_values)
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    for alpha in (0.01, 0.05, 0.2):
+        rejected: set[int] = set()
+        for rank, place in enumerate(order):
+            if p_values[place] * (len(p_values) - rank) > alpha:
+                break
+            rejected.add(place)
+        assert {place for place, p in enumerate(corrected) if p <= alpha} == rejected
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    """A short form of tests/benchmarks/statistics_simulation.py: 400 null comparisons of 3 and 3 runs."""
+    from tests.benchmarks.statistics_simulation import DESIGNS, rejections
+
+    for name, seeds, test in DESIGNS[1:2] + DESIGNS[3:4]:
+        rejected, _, covered = rejections(400, seeds, test, 0.0, 1)
+        # 5 % and four standard errors of so few comparisons.
+        assert rejected <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / 400), name
+        assert covered >= 0.95 - 4 * math.sqrt(0.05 * 0.95 / 400), name
