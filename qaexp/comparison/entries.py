@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qaexp.comparison.scores import ScoreReader, Scores
-from qaexp.comparison.tests import cluster_t
 from qaexp.errors import IntegrityError
 from qaexp.reporting.verdict import is_collapsed
 from qaexp.runs.collect import RunFiles
@@ -46,7 +45,6 @@ class Entry:
         run: Its files.
         measure: See `Measure`.
         metrics: The finite numbers of summary.json.
-        question_intervals: Score to (low, high), the 95 % interval from the questions alone.
         seeds: The seeds of subset, init, order and dropout.
         is_collapsed: It answers nothing.
         flags: The names of its health flags.
@@ -56,7 +54,6 @@ class Entry:
     run: RunFiles
     measure: Measure
     metrics: Mapping[str, float]
-    question_intervals: Mapping[str, tuple[float, float]]
     seeds: tuple[Any, ...]
     is_collapsed: bool
     flags: tuple[str, ...] = ()
@@ -87,14 +84,12 @@ def examine(run: RunFiles, reader: ScoreReader) -> Entry:
         for name, value in (run.summary or {}).items()
         if (name in SUMMARY_KEYS or name.startswith("test_")) and _is_number(value)
     }
-    intervals = {name: cluster_t(values, scores.questions.clusters) for name, values in scores.values.items()}
     seeds = run.config.get("seeds")
     own = seeds if isinstance(seeds, Mapping) else {}
     return Entry(
         run=run,
         measure=measure,
         metrics=metrics,
-        question_intervals={name: (found.low, found.high) for name, found in intervals.items() if found.df > 0},
         seeds=tuple(own.get(kind, run.config.get("seed")) for kind in SEED_KINDS),
         is_collapsed=is_collapsed(run.summary or {}, run.flags),
         flags=tuple(dict.fromkeys(str(flag.get("name")) for flag in run.flags)),

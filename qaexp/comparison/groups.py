@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from qaexp.comparison.entries import Entry
-from qaexp.comparison.scores import ScoreReader
+from qaexp.comparison.scores import SCORE_COLUMNS, ScoreReader
 from qaexp.comparison.tests import LEVEL, cluster_t, quantile
 from qaexp.errors import ConfigError
 from qaexp.runs.groups import differing, gather, named, settings
@@ -188,13 +188,13 @@ def _estimate(group: Sequence[Entry], name: str, reader: ScoreReader) -> Estimat
 
 def _question_interval(group: Sequence[Entry], name: str, reader: ScoreReader) -> tuple[float | None, float | None]:
     """The interval of a mean over the questions of one or two runs, which says nothing about other seeds."""
-    if any(name not in entry.question_intervals for entry in group):
+    if name not in SCORE_COLUMNS:
         return None, None
-    if len(group) == 1:
-        return group[0].question_intervals[name]
     scores = [reader.read(entry.run) for entry in group]
+    if any(name not in one.values for one in scores):
+        return None, None
     found = cluster_t(np.mean([one.values[name] for one in scores], axis=0), scores[0].questions.clusters)
-    return found.low, found.high
+    return (found.low, found.high) if math.isfinite(found.low) else (None, None)
 
 
 def _counted(group: Sequence[Entry]) -> dict[str, int]:

@@ -7,6 +7,7 @@ import io
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ SLICE_COLUMNS = ("question_word", "answer_words", "context_words", "num_windows"
 _TEXTS = ("id", "title", "paragraph", "question_word")
 _REQUIRED = ("id", "title", "paragraph", "exact", "f1")
 _NUM_CACHED = 64
+MAX_KEPT_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,10 +66,15 @@ class Scores:
 
 
 class ScoreReader:
-    """Reads scores.csv; what belongs to the questions is worked out once for all runs that have the same ones."""
+    """Reads scores.csv; what belongs to the questions is worked out once for all runs that have the same ones.
+
+    Scores are kept up to `MAX_KEPT_BYTES`, those of a thousand runs; of more, the last ones are read again when needed.
+    """
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, tuple[Questions, Codes]] = OrderedDict()
+        self._kept: dict[Path, Scores] = {}
+        self._num_bytes = 0
 
     def read(self, run: RunFiles) -> Scores:
         """Return the scores of a run.
@@ -75,6 +82,16 @@ class ScoreReader:
         Raises:
             IntegrityError: The file is missing or damaged, an id stands there twice, or a score is not in 0 to 100.
         """
+        if run.path not in self._kept:
+            scores = self._read(run)
+            size = sum(values.nbytes for values in scores.values.values())
+            if self._num_bytes + size > MAX_KEPT_BYTES:
+                return scores
+            self._kept[run.path] = scores
+            self._num_bytes += size
+        return self._kept[run.path]
+
+    def _read(self, run: RunFiles) -> Scores:
         path = run.path / SCORES
         table = _table(run)
         if missing := [name for name in _REQUIRED if name not in table.column_names]:
@@ -86,7 +103,7 @@ class ScoreReader:
         values = {}
         for name in SCORE_COLUMNS:
             if name in table.column_names and not table.column(name).null_count:
-                values[name] = table.column(name).to_numpy()[order]
+                values[name] = _floats(table.column(name))[order]
                 if not np.all((values[name] >= 0) & (values[name] <= 100)):
                     raise IntegrityError(f"{path}: {name} is not from 0 to 100 everywhere")
         if missing := [name for name in ("exact", "f1") if name not in values]:
@@ -105,6 +122,12 @@ class ScoreReader:
             if len(self._known) > _NUM_CACHED:
                 self._known.popitem(last=False)
         return self._known[key]
+
+
+def _floats(column: Any) -> Floats:
+    """A column of float64 without gaps as an array; pyarrow's own way imports pandas, which takes half a second."""
+    chunk = column.combine_chunks()
+    return np.frombuffer(chunk.buffers()[1], np.float64, count=len(chunk), offset=8 * chunk.offset)
 
 
 def _table(run: RunFiles) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -223,6 +224,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
+@cache
 def quantile(df: float, probability: float) -> float:
     """The quantile of Student's t distribution."""
     from scipy.special import stdtrit
