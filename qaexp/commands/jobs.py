@@ -1,8 +1,10 @@
-"""What a sweep's children do: name jobs by their content, and train one."""
+"""What a sweep's children do: name jobs by their content, and train one; and the report when all are done."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from qaexp.config.schema import ExperimentConfig
@@ -51,3 +53,31 @@ def train(job: Job) -> None:
     from qaexp.experiment import run_experiment
 
     run_experiment(job.config, job.folder, command_line=job.command_line, hydra_files=job.hydra_files)
+
+
+def report(sweep: Path, jobs: Sequence[Job]) -> Path | None:
+    """Compare the runs of a sweep in its directory: report.html and its figures.
+
+    A report that cannot be made is a warning: the runs are what counts, and `qaexp compare` says what is wrong.
+
+    Args:
+        sweep: The sweep's directory.
+        jobs: Its jobs; `reporter=none` in all of them wants no report.
+
+    Returns:
+        The page; None without one.
+    """
+    from qaexp.comparison.compare import Options, compare
+    from qaexp.comparison.defaults import default_leaves
+    from qaexp.comparison.report import write_report
+    from qaexp.config.schema import neutral_keys
+    from qaexp.runs.directory import REPORT
+
+    if not any(job.config.reporter.html for job in jobs):
+        return None
+    try:
+        comparison = compare([sweep], Options(neutral=neutral_keys(), defaults=default_leaves()))
+        return write_report(comparison, sweep / REPORT)[0] if comparison.entries else None
+    except Exception as error:
+        logging.getLogger("qaexp").warning("%s: no report: %s; qaexp compare %s tells more", sweep, error, sweep)
+        return None

@@ -78,6 +78,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
             lambda to_run, watcher: launcher.run(to_run, work.train, watcher, policy=policy, num_gpus=num_gpus),
             at_once=launcher.at_once(num_gpus),
             max_checkpoint_mib=plan.max_checkpoint_mib,
+            report=work.report,
         )
     return 0
 

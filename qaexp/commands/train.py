@@ -178,7 +178,7 @@ class _Task:
         from qaexp.commands import jobs
         from qaexp.sweeps.task import SweepParts
 
-        self.parts = SweepParts(jobs.train, jobs.identify, jobs.PRELOAD, command_line)
+        self.parts = SweepParts(jobs.train, jobs.identify, jobs.PRELOAD, command_line, jobs.report)
 
     def __call__(self, composed: Any) -> None:
         try:

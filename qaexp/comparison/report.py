@@ -16,7 +16,7 @@ from qaexp.comparison.figures import pictures
 from qaexp.comparison.tables import epochs, factor
 from qaexp.reporting.explorer import script_json
 from qaexp.reporting.html import content_policy, shown
-from qaexp.runs.files import make_directory, write_bytes, write_text
+from qaexp.runs.files import make_directory, write_bytes
 
 MAX_GROUPS_IN_DIFF = 12
 COLUMNS = ("f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1")
@@ -38,16 +38,16 @@ def write_report(comparison: Comparison, path: Path) -> list[Path]:
     """
     data = figure_data(comparison)
     folder = path.with_name(f"{path.stem}_figures")
-    make_directory(path.absolute().parent)
-    write_text(path, page(comparison, data))
-    found = [path]
     drawn = pictures(data)
-    if drawn:
-        make_directory(folder)
-    for name, png in drawn.items():
-        write_bytes(folder / f"{name}.png", png)
-        found.append(folder / f"{name}.png")
-    return found
+    files = {path: page(comparison, data).encode("utf-8", "backslashreplace")}
+    files |= {folder / f"{name}.png": png for name, png in drawn.items()}
+    for file in files:
+        make_directory(file.absolute().parent)
+    for file, content in files.items():
+        # What says the same already is not touched: a sweep that is complete stays as it is.
+        if not file.is_file() or file.read_bytes() != content:
+            write_bytes(file, content)
+    return list(files)
 
 
 def page(comparison: Comparison, data: dict[str, Any]) -> str:
@@ -76,7 +76,8 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         baseline_reason=comparison.baseline_reason,
         relevant=comparison.options.relevant,
         refused=[([found.name for found in paths], reason) for paths, reason in comparison.refused],
-        skipped=[(str(found), reason) for found, reason in comparison.skipped],
+        # The last two parts: the same page wherever the folders are.
+        skipped=[("/".join(found.parts[-2:]), reason) for found, reason in comparison.skipped],
     )
 
 

@@ -23,7 +23,7 @@ from qaexp.sweeps.outcome import COMPLETED, PRUNED, Outcome
 from qaexp.sweeps.plan import make_plan
 from qaexp.sweeps.record import write_results
 from qaexp.sweeps.sweeper import GridSweeper
-from qaexp.sweeps.view import SweepView, print_plan, print_results
+from qaexp.sweeps.view import SweepView, print_plan, print_report, print_results
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -130,6 +130,8 @@ class SearchSweeper(GridSweeper):
 
         rows, groups = write_results(self.directory, jobs, outcomes, more={"trials": search.rows()})
         print_results(console, rows, groups, self.directory)
+        if not stop_is_requested():
+            print_report(console, self.parts.report, self.directory, jobs)
         for name, data in draw_study(search.study, list(search.objectives)).items():
             make_directory(self.directory / PLOTS)
             write_bytes(self.directory / PLOTS / name, data)

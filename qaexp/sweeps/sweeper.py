@@ -81,6 +81,7 @@ class GridSweeper(Sweeper):
             at_once=self.at_once,
             max_checkpoint_mib=self._config.sweep.max_checkpoint_mib,
             dry_run=self._config.sweep.dry_run,
+            report=self.parts.report,
         )
 
     @property

@@ -15,6 +15,7 @@ from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.planning import Identify
 from qaexp.sweeps.pool import Body, run_alone
+from qaexp.sweeps.view import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,14 @@ class SweepParts:
         identify: Names configs by their content; called in a child.
         preload: Modules that children find imported.
         command_line: The words that started the sweep.
+        report: Compares the runs in the sweep's directory when all is done.
     """
 
     body: Body
     identify: Identify
     preload: Sequence[str]
     command_line: Sequence[str]
+    report: Report
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,6 +22,9 @@ from qaexp.runs.progress import Progress, progress_of_run
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import COMPLETED, PRUNED, Outcome
 from qaexp.sweeps.plan import REUSE, Plan
+
+Report = Callable[[Path, Sequence[Job]], Path | None]
+"""Compares the runs in a sweep's directory; returns the page, None without one."""
 
 _REFRESH_SECONDS = 1.0
 _COLORS = {"completed": "green", "failed": "bold red", "timeout": "bold red", "running": "cyan", "preempted": "yellow"}
@@ -212,3 +215,10 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def print_report(console: Console, report: Report | None, sweep: Path, jobs: Sequence[Job]) -> None:
+    """Have the runs compared, and say where the page is."""
+    page = report(sweep, jobs) if report else None
+    if page is not None:
+        console.print(_text(f"comparison {page}"), soft_wrap=True)
