@@ -10,6 +10,7 @@ import pytest
 from qaexp.comparison.compare import Options, compare
 from qaexp.comparison.report import write_report
 from tests.fixtures.browser import Browser
+from tests.fixtures.markup import write_markup
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +132,16 @@ def test_without_javascript_the_tables_are_there(browser: Browser, report: Path)
     text = browser.evaluate("document.body.innerText")
     for part in ("Leaderboard", "optimizer.lr=0.001", "better", "need JavaScript", "What differs"):
         assert part in text
+
+
+def test_hostile_text_stays_text(browser: Browser, options: Options, tmp_path: Path) -> None:
+    comparison = compare([write_markup(tmp_path / "runs")], options)
+    page = write_report(comparison, tmp_path / "page.html")[0]
+    browser.open(page)
+    browser.evaluate("document.querySelectorAll('.hit').forEach((box) => { box.open = true; })")
+    browser.evaluate("new Promise((done) => setTimeout(done, 100))")
+    assert browser.evaluate("document.scripts.length") == 2
+    assert browser.evaluate("document.querySelectorAll('img, iframe, svg, base, link').length") == 0
+    assert "<script>alert(1)</script>" in browser.evaluate("document.getElementById('hits').textContent")
+    assert browser.requests == [page.as_uri()]
+    assert browser.complaints == []
