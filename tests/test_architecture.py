@@ -44,6 +44,9 @@ LIGHT_MODULES = (
     "qaexp.runs.run",
     "qaexp.reporting.reporter",
     "qaexp.reporting.tables",
+    "qaexp.commands.compare",
+    "qaexp.comparison.compare",
+    "qaexp.comparison.report",
 )
 HEAVY = ("torch", "transformers", "datasets", "accelerate", "hydra")
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "misc", "base", "manager")
