@@ -1,4 +1,8 @@
-"""Make the pictures of README and docs from a run, in Chromium: python docs/pictures/make.py outputs/readme."""
+"""Make the pictures of README and docs in Chromium.
+
+python docs/pictures/make.py outputs/readme
+python docs/pictures/make.py report.html    # of qaexp compare
+"""
 
 from __future__ import annotations
 
@@ -33,5 +37,21 @@ def main(run: Path) -> None:
     browser.close()
 
 
+def show_comparison(page: Path) -> None:
+    """Take a view of the page of `qaexp compare`: its leaderboard, verdicts and first figures."""
+    path = executable()
+    assert path is not None, "needs Chromium"
+    browser = Browser(path)
+    size = {"width": WIDTH, "height": 1500}
+    browser.call("Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=1, mobile=False)
+    browser.open(page)
+    (HERE / "compare.png").write_bytes(browser.screenshot(whole=False))
+    browser.close()
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    given = Path(sys.argv[1]).resolve()
+    if given.is_dir():
+        main(given)
+    else:
+        show_comparison(given)

@@ -23,7 +23,7 @@ MAX_CONTRASTS = 12
 
 MAX_SKIPPED = 20
 MAX_DIFFERENCES = 12
-_SHOWN = ("f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1")
+_SHOWN = ("f1", "exact", "has_ans_f1", "no_ans_f1")
 _COSTS = (
     ("best/kept epoch", None),
     ("train s", "train_seconds"),
@@ -139,42 +139,43 @@ def _shown_tables(comparison: Comparison) -> list[Table]:
 
 
 def _leaderboard(table: Table, comparison: Comparison, limit: int | None) -> RenderableType:
+    """Two narrow tables fit a terminal where one wide one does not: scores, then costs and flags."""
     metric = comparison.options.metric
     names = [metric, *(name for name in _SHOWN if name != metric)]
-    board = _plain_table(None)
-    board.add_column("#", justify="right")
-    board.add_column("group", overflow="fold", min_width=12)
-    board.add_column("n", justify="right")
-    for name in names:
-        board.add_column(name, justify="right", no_wrap=True)
-    board.add_column("sd", justify="right")
+    scores, costs = _plain_table(None), _plain_table(None)
+    for board in (scores, costs):
+        board.add_column("#", justify="right")
+    scores.add_column("group", overflow="fold", min_width=20)
+    for name in ("n", *names, "sd"):
+        scores.add_column(name, justify="right", no_wrap=True)
+    scores.add_column("verdict", no_wrap=True)
     for title, _ in _COSTS:
-        board.add_column(title, justify="right")
-    board.add_column("against the baseline")
-    board.add_column("flags", overflow="fold")
+        costs.add_column(title, justify="right", no_wrap=True)
+    costs.add_column("flags", overflow="fold")
     for group in table.groups[:limit]:
         found = group.metrics.get(metric)
-        cells = [
-            interval(found, is_score=metric.endswith(("exact", "f1"))),
-            *(_mean(group, name) for name in names[1:]),
-        ]
-        costs = [epochs(group) if name is None else _mean(group, name, 0) for _, name in _COSTS]
-        place = table.ranks.get(group.name)
-        board.add_row(
-            "-" if place is None else str(place),
+        place, style = _place(table, group), "dim" if group.is_collapsed else ""
+        scores.add_row(
+            place,
             Text(visible(group.name)),
             str(group.n),
-            *cells,
+            interval(found, is_score=metric.endswith(("exact", "f1"))),
+            *(_mean(group, name) for name in names[1:]),
             "-" if found is None or found.sd is None else f"{found.sd:.1f}",
-            *costs,
             verdict(table, group),
-            Text(visible(flags(group))),
-            style="dim" if group.is_collapsed else "",
+            style=style,
         )
+        numbers = [epochs(group) if name is None else _mean(group, name, 0) for _, name in _COSTS]
+        costs.add_row(place, *numbers, Text(visible(flags(group))), style=style)
     notes = list(_notes(table, comparison))
     if limit is not None and len(table.groups) > limit:
         notes.append(f"{len(table.groups) - limit} more groups: --csv, --json and --html have all")
-    return Lines(board, *(Text(visible(note), style="dim") for note in notes))
+    return Lines(scores, *(Text(visible(note), style="dim") for note in notes), Text(""), costs)
+
+
+def _place(table: Table, group: Group) -> str:
+    place = table.ranks.get(group.name)
+    return "-" if place is None else str(place)
 
 
 def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
@@ -205,7 +206,7 @@ def _verdicts(table: Table, comparison: Comparison) -> list[RenderableType]:
         Text(""),
         Text(
             visible(
-                f"differences in {first.metric}, b - a; clusters: {kind}; Holm over {len(table.contrasts)} contrasts; "
+                f"differences in {first.metric}, b - a; clusters: {kind}; Holm over {_count(len(table.contrasts))}; "
                 f"baseline: {table.baseline} ({comparison.baseline_reason})"
             ),
             style="bold",
@@ -318,9 +319,13 @@ def _footnote(table: Table, comparison: Comparison) -> str:
     tests = "studentised bootstrap" if table.contrasts and table.contrasts[0].kind == "runs" else "t test over seeds"
     return (
         f"mean ± standard deviation over seeds. Bold: {about} better than that of {table.baseline} "
-        f"(p ≤ {ALPHA:g} after Holm over {len(table.contrasts)} contrasts; {tests} and clusters of questions, "
+        f"(p ≤ {ALPHA:g} after Holm over {_count(len(table.contrasts))}; {tests} and clusters of questions, "
         f"{clusters}; {'; '.join(kinds)})."
     )
+
+
+def _count(number: int) -> str:
+    return f"{number} contrast{'s' if number != 1 else ''}"
 
 
 _MARKDOWN: Mapping[str, str] = {character: f"\\{character}" for character in "\\`*_{}[]<>#|~"}

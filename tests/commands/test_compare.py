@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_table_names_groups_verdict_and_what_was_passed_over(folder: Path) -> None:
     done = tiny_run.call(folder, "compare", "sweep")
     assert done.code == 0
-    for part in ("optimizer.lr=0.001", "better", "single-factor: optimizer.lr", "Holm over 1 contrasts", "stopped"):
+    for part in ("optimizer.lr=0.001", "better", "single-factor: optimizer.lr", "Holm over 1 contrast;", "stopped"):
         assert part in done.out
     assert done.out.index("optimizer.lr=0.001") < done.out.index("optimizer.lr=0.0001 ")
 
