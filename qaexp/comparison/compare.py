@@ -158,11 +158,12 @@ def _collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[
     kept: dict[str, RunFiles] = {}
     skipped = list(dict.fromkeys(found.skipped))
     for run in sorted(runs.values(), key=lambda run: (str(run.path.resolve()), str(run.path))):
-        identity = str(run.run.get("identity") or run.path.resolve())
-        if identity in kept:
-            skipped.append((run.path, f"the same run as {kept[identity].path}"))
+        # A copy, not a repeat: what has other numbers is another run, whatever its identity says.
+        content = repr((run.run.get("identity") or run.path.resolve(), run.config, run.summary))
+        if content in kept:
+            skipped.append((run.path, f"the same run as {kept[content].path}"))
         else:
-            kept[identity] = run
+            kept[content] = run
     return list(kept.values()), skipped
 
 

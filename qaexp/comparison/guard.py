@@ -9,6 +9,7 @@ from typing import Any
 
 from qaexp.comparison.entries import Entry, Measure, golds_digest
 from qaexp.runs.formats import dotted
+from qaexp.runs.groups import differing
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ def changed_keys(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[
     >>> changed_keys({"lr": 1, "epochs": 2}, {"lr": 3, "epochs": 2})
     {'lr': (1, 3)}
     """
-    keys = dict.fromkeys([*a, *b])
-    return {key: (a.get(key), b.get(key)) for key in keys if repr(a.get(key)) != repr(b.get(key))}
+    one, other = differing([a, b])
+    return {key: (one[key], other[key]) for key in one}
 
 
 def factors(changed: Mapping[str, tuple[Any, Any]], a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,11 @@ from qaexp.runs.identity import canonical_json, without_keys
 SEED_KEYS = ("seed", "seeds.subset", "seeds.init", "seeds.order", "seeds.dropout")
 """What repeats may differ in; `seeds.dev` chooses the questions, so that other ones are another measurement."""
 _DIGITS = 8
-_TOLD_BY = {"inputs.weights.": "model.", "inputs.data.": "data."}
+_NAMED_BY = {
+    "inputs.weights.": ("model.checkpoint", "model.revision"),
+    "inputs.data.": ("data.train_file", "data.dev_file", "data.test_file", "data.revision"),
+}
+"""The keys that say where content comes from; the content itself is what counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,9 @@ def gather(runs: Sequence[RunFiles], neutral: frozenset[str]) -> list[list[RunFi
 def settings(run: RunFiles, neutral: frozenset[str], *, with_seeds: bool = False) -> dict[str, Any]:
     """What may set a run apart, by dotted key; of the content of data and weights the first digits of its hash."""
     inputs = {key: str(value)[:_DIGITS] for key, value in dotted(_inputs(run)).items()}
+    config = dotted(run.config)
     return {
+        **{key: config[key] for keys in _NAMED_BY.values() for key in keys if key in config},
         **dotted(without_keys(run.config, neutral if with_seeds else {*neutral, *SEED_KEYS})),
         **{f"inputs.{key}": value for key, value in inputs.items()},
     }
@@ -77,7 +83,7 @@ def settings(run: RunFiles, neutral: frozenset[str], *, with_seeds: bool = False
 def differing(several: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Of several settings, what each has under the keys that are not alike in all.
 
-    Hashes of data and weights are left out where a key of the config already says that they are others.
+    Weights and data are named by where they come from, and by their hash where that is the same.
 
     >>> differing([{"lr": 1, "seed": 0}, {"lr": 2, "seed": 0}])
     [{'lr': 1}, {'lr': 2}]
@@ -87,9 +93,12 @@ def differing(several: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for key in dict.fromkeys(key for leaves in several for key in leaves)
         if len({repr(leaves.get(key)) for leaves in several}) > 1
     ]
-    told = {kind for kind, group in _TOLD_BY.items() if any(key.startswith(group) for key in keys)}
-    kept = [key for key in keys if not key.startswith(tuple(told))]
-    return [{key: leaves.get(key) for key in kept} for leaves in several]
+    for content, names in _NAMED_BY.items():
+        # Another place is no other content; and other content is named by its place where that is another one.
+        has_changed = any(key.startswith(content) for key in keys)
+        told = [key for key in keys if key in names]
+        keys = [key for key in keys if (key not in names or has_changed) and not (told and key.startswith(content))]
+    return [{key: leaves.get(key) for key in keys} for leaves in several]
 
 
 def named(changes: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from qaexp.config.schema import neutral_keys
 from qaexp.runs.collect import RunFiles
-from qaexp.runs.groups import group_runs
+from qaexp.runs.groups import differing, group_runs
 
 
 def run(f1: float | None, seed: int = 0, **changes: Any) -> RunFiles:
@@ -60,3 +60,11 @@ def test_other_values_and_other_data_are_other_groups_and_neutral_keys_are_not()
         ("inputs.data.train=y", 1),
     ]
     assert groups(run(1.0), run(1.0, 1, threads=1, name="b")) == [("all runs", 2)]
+
+
+def test_weights_are_named_by_where_they_come_from_and_a_moved_file_is_no_other_one() -> None:
+    a = {"model.checkpoint": "bert", "inputs.weights.weights_sha256": "1", "data.dev_file": "x.json"}
+    b = {"model.checkpoint": "roberta", "inputs.weights.weights_sha256": "2", "data.dev_file": "moved/x.json"}
+    assert differing([a, b]) == [{"model.checkpoint": "bert"}, {"model.checkpoint": "roberta"}]
+    assert differing([a, {**a, "model.checkpoint": "copy"}]) == [{}, {}]
+    assert differing([a, {**a, "inputs.weights.weights_sha256": "2"}])[1] == {"inputs.weights.weights_sha256": "2"}
