@@ -149,7 +149,7 @@ def _leaderboard(table: Table, comparison: Comparison, limit: int | None) -> Ren
     for name in ("n", *names, "sd"):
         scores.add_column(name, justify="right", no_wrap=True)
     scores.add_column("verdict", no_wrap=True)
-    for title, _ in _COSTS:
+    for title in ("best_f1", "null_threshold", *(title for title, _ in _COSTS)):
         costs.add_column(title, justify="right", no_wrap=True)
     costs.add_column("flags", overflow="fold")
     for group in table.groups[:limit]:
@@ -165,8 +165,9 @@ def _leaderboard(table: Table, comparison: Comparison, limit: int | None) -> Ren
             verdict(table, group),
             style=style,
         )
+        thresholds = (_mean(group, "best_f1"), _mean(group, "null_threshold", 2))
         numbers = [epochs(group) if name is None else _mean(group, name, 0) for _, name in _COSTS]
-        costs.add_row(place, *numbers, Text(visible(flags(group))), style=style)
+        costs.add_row(place, *thresholds, *numbers, Text(visible(flags(group))), style=style)
     notes = list(_notes(table, comparison))
     if limit is not None and len(table.groups) > limit:
         notes.append(f"{len(table.groups) - limit} more groups: --csv, --json and --html have all")
