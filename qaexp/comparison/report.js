@@ -9,6 +9,7 @@ const LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9",
 const DARK = ["#56b4e9", "#ff9d5c", "#4fd0a8", "#e8a6cc", "#e6c454", "#9ad1f2", "#a9a9f0", "#d9a066"];
 const SYMBOLS = ["circle", "rect", "triangle", "diamond", "pin", "arrow", "roundRect", "circle"];
 const MAX_LABEL = 46;
+const MAX_ROWS = 60;
 const ROWS_PER_PAGE = 30;
 let look = null;
 let charts = [];
@@ -119,8 +120,9 @@ function limitsOf(metric) {
 
 /** Rows with a point and an interval each, from the top down; the first one given stands on top. */
 function forest(id, all, { name, zero = false, filled = () => true, tip, inner = () => [], limits = {} }) {
-  const rows = all.slice(0, 60);
+  const rows = all.slice(0, MAX_ROWS);
   if (!rows.length) return;
+  const told = all.length > rows.length ? ` · the first ${rows.length} of ${all.length}` : "";
   const names = labels(rows.map((row) => row.label || row.name), innerWidth < 600 ? 20 : 36);
   const left = 18 + 6.6 * Math.max(...names.map((text) => text.length));
   const withBars = rows.map((row, place) => ({ ...row, place })).filter((row) => row.low !== null);
@@ -132,7 +134,7 @@ function forest(id, all, { name, zero = false, filled = () => true, tip, inner =
   const dots = rows.flatMap((row, place) => inner(row).map((value) => [value, place]));
   draw(id, 70 + 30 * rows.length, {
     grid: { left, right: 18, top: 8, bottom: 44 },
-    xAxis: axis(short(name, innerWidth < 600 ? 34 : 60), { type: "value", ...limits }),
+    xAxis: axis(short(name + told, innerWidth < 600 ? 34 : 80), { type: "value", ...limits }),
     yAxis: axis("", { type: "category", data: names, inverse: true, splitLine: { show: false }, axisLabel: { color: look.ink } }),
     tooltip: { trigger: "item", formatter: (found) => (found.seriesName === "points" ? tip(rows[found.value[1]]) : "") },
     series: [
