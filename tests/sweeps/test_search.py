@@ -126,3 +126,31 @@ def test_a_failed_repeat_fails_the_trial(tmp_path: Path) -> None:
     study.tell(study.ask(), [{"crossfit_f1": 1.0}, None])
     assert [row["state"] for row in study.rows()] == ["fail"]
     assert study.num_left == 7
+
+
+def test_trials_are_given_up_at_an_epochs_end_and_the_search_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a pruner that gives up whatever it may: both trials are long, end early, and are told as pruned."""
+    import optuna
+
+    def hard(n_startup_trials: int) -> optuna.pruners.BasePruner:
+        assert n_startup_trials == 5
+        return optuna.pruners.ThresholdPruner(lower=1000.0)
+
+    monkeypatch.setattr(optuna.pruners, "MedianPruner", hard)
+    words = (RATE, "seed=0,1", "hydra.sweeper.num_trials=2", "trainer.epochs=100000", "hydra.launcher.jobs=2")
+    done = search(tmp_path, "p", *words)
+    assert done.code == 0, done.err
+    assert "Traceback" not in done.err
+    found = told(tmp_path, "p")
+    assert [trial["state"] for trial in found["trials"]] == ["pruned", "pruned"]
+    assert len(found["jobs"]) == 4
+    for job in found["jobs"]:
+        folder = tmp_path / "multirun_outputs" / "p" / job["path"]
+        assert not (folder / "summary.json").exists()
+        assert job["state"] != "completed"
+    # Pruned trials count: nothing is left to do.
+    again = search(tmp_path, "p", *words)
+    assert again.code == 0
+    assert len(told(tmp_path, "p")["trials"]) == 2
