@@ -81,8 +81,10 @@ def _restyle(figure: Figure) -> None:
         axes.tick_params(colors=INK)
         axes.xaxis.label.set_color(INK)
         axes.yaxis.label.set_color(INK)
-        for line in (*axes.get_xgridlines(), *axes.get_ygridlines(), *axes.spines.values()):
+        for line in (*axes.get_xgridlines(), *axes.get_ygridlines()):
             line.set_color(PALE)
+        for spine in axes.spines.values():
+            spine.set_color(PALE)
         if len(figure.axes) > 2:  # parallel coordinates: every axis has a scale of its own
             axes.grid(visible=False)
         for collection in axes.collections:
