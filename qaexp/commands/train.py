@@ -88,6 +88,8 @@ def run(*overrides: str) -> dict[str, Any]:
     from qaexp.config.overrides import swept_keys
     from qaexp.experiment import run_experiment
 
+    if not all(isinstance(line, str) for line in overrides):
+        raise ConfigError("run() takes override lines as texts, one argument each: run('seed=1', 'name=try')")
     if swept_keys(overrides):
         raise ConfigError(f"{', '.join(swept_keys(overrides))}: several values are a sweep; give run() one value each")
     config = check_command_line(overrides)

@@ -132,3 +132,8 @@ def test_help_lists_groups_and_keys(tmp_path: Path) -> None:
     text = tiny_run.call(tmp_path, "train", "--help").out
     for part in ("minilm", "tiny_random", "data.train_size", "trainer.early_stopping_patience", "-m"):
         assert part in text
+
+
+def test_a_list_in_place_of_words_is_named() -> None:
+    with pytest.raises(ConfigError, match="one argument each"):
+        qaexp.run(["seed=1"])  # type: ignore[arg-type]
