@@ -231,16 +231,13 @@ def _contrast(
     a: Group, b: Group, kind: str, tests: Mapping[str, tuple[Any, ...]], metric: str, relevant: float
 ) -> Contrast:
     changed = changed_keys(a.settings, b.settings)
-    causes = factors(changed, a.settings, b.settings)
-    told = {key for key in causes if key.startswith("inputs.")}
     found = {name: _tested(*parts, num_seeds=min(a.n, b.n)) for name, parts in tests.items()}
     verdict, sentence = judge(found[metric], kind, metric, relevant)
     return Contrast(
         a=a.name,
         b=b.name,
         changed=changed,
-        # The content of weights or data is no cause of its own where a key says that they are others.
-        factors=[key for key in causes if key not in told] or sorted({".".join(key.split(".")[:2]) for key in told}),
+        factors=factors(changed, a.settings, b.settings),
         kind=kind,
         tests=found,
         metric=metric,

@@ -86,13 +86,16 @@ def changed_keys(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[
 def factors(changed: Mapping[str, tuple[Any, Any]], a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     """The causes behind changed keys: keys that only one choice of a node has belong to that choice.
 
+    Several hashes of the same weights, or of the same data, are one cause.
+
     >>> a, b = {"optimizer._target_": "AdamW", "optimizer.eps": 1}, {"optimizer._target_": "SGD"}
     >>> factors(changed_keys(a, b), a, b)
     ['optimizer._target_']
     """
     chosen = {key.removesuffix("_target_") for key in changed if key.endswith("._target_")}
-    return [
+    causes = [
         key
         for key in changed
         if key.endswith("._target_") or (key in a and key in b) or not any(key.startswith(node) for node in chosen)
     ]
+    return list(dict.fromkeys(".".join(key.split(".")[:2]) if key.startswith("inputs.") else key for key in causes))

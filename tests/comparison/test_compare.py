@@ -168,6 +168,15 @@ def test_a_contrast_is_confounded_when_more_than_one_key_changed(tmp_path: Path,
     assert (contrast.single_factor, sorted(contrast.factors)) == (False, ["optimizer.lr", "trainer.epochs"])
 
 
+def test_content_that_changed_under_the_same_name_is_a_cause_too(tmp_path: Path, options: Options) -> None:
+    write_run(tmp_path / "s" / "a", scores(0, 50))
+    other = write_run(tmp_path / "s" / "b", scores(0, 60), changes={"optimizer.lr": 1e-3})
+    inputs = {"weights": {"weights_sha256": "v", "config_sha256": "c"}, "data": {"dev_sha256": "dev"}}
+    edit(other / "run.json", inputs={**inputs, "results_version": 2})
+    (contrast,) = compare([tmp_path], options).tables[0].contrasts
+    assert (contrast.single_factor, contrast.factors) == (False, ["optimizer.lr", "inputs.weights"])
+
+
 def test_where_keeps_and_lists(grid: Path, options: Options) -> None:
     comparison = compare([grid], replace(options, where=("optimizer.lr>=3e-4", "seed!=2")))
     assert len(comparison.entries) == 4
