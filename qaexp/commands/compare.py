@@ -97,11 +97,11 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 
 def _write_files(comparison: Comparison, arguments: argparse.Namespace) -> None:
-    from qaexp.comparison import tables
+    from qaexp.comparison import paper
     from qaexp.runs.files import write_rows, write_text
 
     if arguments.csv:
-        write_text(arguments.csv, tables.csv(comparison))
+        write_text(arguments.csv, paper.csv(comparison))
     if arguments.flips_csv:
         from qaexp.comparison.flips import flip_rows, main_flips
 
@@ -113,14 +113,14 @@ def _write_files(comparison: Comparison, arguments: argparse.Namespace) -> None:
 
 
 def _print(comparison: Comparison, arguments: argparse.Namespace) -> None:
-    from qaexp.comparison import tables
+    from qaexp.comparison import paper, tables
     from qaexp.comparison.document import document
 
     if arguments.json:
         print(json.dumps(document(comparison), indent=1, allow_nan=False))
         return
     if arguments.markdown or arguments.latex:
-        print(tables.markdown(comparison) if arguments.markdown else tables.latex(comparison), end="")
+        print(paper.markdown(comparison) if arguments.markdown else paper.latex(comparison), end="")
         return
     from qaexp.reporting.console import RunConsole
 

@@ -1,9 +1,8 @@
-"""A comparison as text: for a terminal, and as Markdown, LaTeX and CSV."""
+"""A comparison as a terminal shows it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group as Lines
 from rich.console import RenderableType
@@ -11,12 +10,12 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from qaexp.comparison.compare import Comparison, Table
-from qaexp.comparison.contrasts import ALPHA, KINDS, Contrast
+from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.diff import config_differences, environment_differences
-from qaexp.comparison.document import flags, group_rows, verdict
+from qaexp.comparison.document import flags, verdict
 from qaexp.comparison.flips import Flip
 from qaexp.comparison.groups import Estimate, Group
-from qaexp.runs.formats import csv_text, visible
+from qaexp.runs.formats import visible
 
 MAX_CONTRASTS = 12
 """So many are printed; --json and --html have all."""
@@ -51,52 +50,6 @@ def terminal(comparison: Comparison, *, limit: int | None = None) -> RenderableT
         parts += _differences(table)
     parts += _rest(comparison)
     return Lines(*parts)
-
-
-def csv(comparison: Comparison) -> str:
-    """Return one row a group; formulas are neutralised, numbers are in full."""
-    rows = [
-        {"table": number + 1, **row, "measured_apart": table.reason}
-        for number, table in enumerate(comparison.tables)
-        for row in group_rows(table, comparison.options.metric)
-    ]
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    return csv_text([{key: row.get(key) for key in keys} for row in rows])
-
-
-def markdown(comparison: Comparison) -> str:
-    """Return a Markdown table for each set of runs measured alike; bold: significantly better than the baseline."""
-    lines: list[str] = []
-    for table in comparison.tables:
-        header, rows = _paper_rows(table, comparison)
-        if table.reason:
-            lines += [f"Measured differently: {_markdown_text(table.reason)}", ""]
-        lines += ["| " + " | ".join(header) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
-        for is_bold, name, cells in rows:
-            shown = [f"**{cells[0]}**" if is_bold else cells[0], *cells[1:]]
-            lines.append("| " + " | ".join([_markdown_text(name), *shown]) + " |")
-        lines += ["", _footnote(table, comparison), ""]
-    return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def latex(comparison: Comparison) -> str:
-    """Return a LaTeX tabular (booktabs) for each set of runs measured alike; bold as in `markdown`."""
-    lines: list[str] = []
-    for table in comparison.tables:
-        header, rows = _paper_rows(table, comparison)
-        lines += [r"\begin{tabular}{l" + "r" * (len(header) - 1) + "}", r"\toprule"]
-        lines += [" & ".join(map(_latex_text, header)) + r" \\", r"\midrule"]
-        for is_bold, name, cells in rows:
-            texts = [_latex_text(cell) for cell in cells]
-            texts[0] = rf"\textbf{{{texts[0]}}}" if is_bold else texts[0]
-            lines.append(" & ".join([_latex_text(name), *texts]) + r" \\")
-        lines += [
-            r"\bottomrule",
-            r"\end{tabular}",
-            rf"\par\smallskip\footnotesize {_latex_text(_footnote(table, comparison))}",
-            "",
-        ]
-    return "\n".join(lines)
 
 
 def flips_table(found: Sequence[Flip], a: str, b: str) -> RenderableType:
@@ -207,7 +160,7 @@ def _verdicts(table: Table, comparison: Comparison) -> list[RenderableType]:
         Text(""),
         Text(
             visible(
-                f"differences in {first.metric}, b - a; clusters: {kind}; Holm over {_count(len(table.contrasts))}; "
+                f"differences in {first.metric}, b - a; clusters: {kind}; Holm over {counted(len(table.contrasts))}; "
                 f"baseline: {table.baseline} ({comparison.baseline_reason})"
             ),
             style="bold",
@@ -281,70 +234,6 @@ def _mean(group: Group, name: str, digits: int = 1) -> str:
     return "-" if found is None else f"{found.mean:.{digits}f}"
 
 
-def _paper_rows(table: Table, comparison: Comparison) -> tuple[list[str], list[tuple[bool, str, list[str]]]]:
-    metric = comparison.options.metric
-    names = [metric, *(name for name in ("exact", "f1", "has_ans_f1", "no_ans_f1") if name != metric)]
-    best = _bold(table, metric)
-    rows = [
-        (
-            group.name in best,
-            group.name,
-            [_spread(group.metrics.get(name)) for name in names] + [str(group.n)],
-        )
-        for group in table.groups
-    ]
-    return ["group", *names, "n"], rows
-
-
-def _bold(table: Table, metric: str) -> set[str]:
-    """The groups that are significantly better than the baseline in the very metric that is shown."""
-    return {
-        contrast.b
-        for contrast in table.contrasts
-        if contrast.a == table.baseline and contrast.verdict == "better" and contrast.metric == metric
-    }
-
-
-def _spread(found: Estimate | None) -> str:
-    if found is None:
-        return "-"
-    return f"{found.mean:.1f}" + (f" ± {found.sd:.1f}" if found.sd is not None else "")
-
-
-def _footnote(table: Table, comparison: Comparison) -> str:
-    if table.baseline is None:
-        return "One group: nothing to compare with."
-    kinds = sorted({KINDS[contrast.kind] for contrast in table.contrasts})
-    clusters = "articles" if comparison.cluster_kind == "title" else "paragraphs"
-    about = table.contrasts[0].metric if table.contrasts else comparison.options.metric
-    tests = "studentised bootstrap" if table.contrasts and table.contrasts[0].kind == "runs" else "t test over seeds"
-    return (
-        f"mean ± standard deviation over seeds. Bold: {about} better than that of {table.baseline} "
-        f"(p ≤ {ALPHA:g} after Holm over {_count(len(table.contrasts))}; {tests} and clusters of questions, "
-        f"{clusters}; {'; '.join(kinds)})."
-    )
-
-
-def _count(number: int) -> str:
+def counted(number: int) -> str:
+    """Return so many contrasts in words."""
     return f"{number} contrast{'s' if number != 1 else ''}"
-
-
-_MARKDOWN: Mapping[str, str] = {character: f"\\{character}" for character in "\\`*_{}[]<>#|~"}
-_LATEX: Mapping[str, str] = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "≤": r"$\le$",
-    "<": r"$<$",
-    ">": r"$>$",
-}
-
-
-def _markdown_text(text: Any) -> str:
-    return "".join(_MARKDOWN.get(character, character) for character in visible(str(text)).replace("\n", " "))
-
-
-def _latex_text(text: Any) -> str:
-    return "".join(_LATEX.get(character, character) for character in visible(str(text)).replace("\n", " "))

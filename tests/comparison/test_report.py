@@ -14,8 +14,8 @@ import qaexp
 from qaexp.comparison.compare import Comparison, Options, compare
 from qaexp.comparison.document import document
 from qaexp.comparison.figure_data import MAX_FLIPS, figure_data
+from qaexp.comparison.paper import csv, latex, markdown
 from qaexp.comparison.report import write_report
-from qaexp.comparison.tables import csv, latex, markdown
 from tests.fixtures.compared import rows_of, scores, write_grid, write_run
 
 
