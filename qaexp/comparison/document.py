@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from qaexp.comparison.compare import Comparison, Table
-from qaexp.comparison.contrasts import Contrast, Tested
+from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.groups import Group
+from qaexp.comparison.verdict import Tested
 from qaexp.runs.directory import SCHEMA_VERSION
 
 COLUMNS = ("crossfit_f1", "f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1", "null_threshold")

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from qaexp.comparison.compare import Comparison, Table
-from qaexp.comparison.contrasts import ALPHA, KINDS
 from qaexp.comparison.document import group_rows
 from qaexp.comparison.groups import Estimate
 from qaexp.comparison.tables import counted
+from qaexp.comparison.verdict import ALPHA, KINDS
 from qaexp.runs.formats import csv_text, visible
 
 _MARKDOWN: Mapping[str, str] = {character: f"\\{character}" for character in "\\`*_{}[]<>#|~"}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from qaexp.comparison.contrasts import ALPHA
 from qaexp.comparison.groups import Group
 from qaexp.comparison.scores import Questions, ScoreReader
 from qaexp.comparison.tests import Difference, cluster_t, holm, paired_groups, separate_groups
+from qaexp.comparison.verdict import ALPHA
 
 MIN_QUESTIONS = 20
 """Smaller slices say nothing."""

@@ -1,0 +1,86 @@
+"""Which runs are meant: paths and patterns to completed runs, each once, and conditions on them."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from qaexp.errors import ConfigError
+from qaexp.runs.collect import RunFiles, collect
+from qaexp.runs.formats import dotted
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+    ">=": operator.ge, "<=": operator.le, "!=": operator.ne, "==": operator.eq, "=": operator.eq,
+    ">": operator.gt, "<": operator.lt,
+}  # fmt: skip
+_CONDITION = re.compile(r"\s*([\w.@/-]+?)\s*(>=|<=|!=|==|=|>|<)\s*(.*?)\s*")
+
+
+def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
+    """The completed runs, each once, sorted; and what was passed over."""
+    expanded = [Path(found) for path in paths for found in _expanded(str(path))]
+    found = collect(*dict.fromkeys(expanded))
+    runs: dict[Path, RunFiles] = {}
+    for run in found.runs:
+        runs.setdefault(run.path.resolve(), run)
+    kept: dict[str, RunFiles] = {}
+    skipped = list(dict.fromkeys(found.skipped))
+    for run in sorted(runs.values(), key=lambda run: (str(run.path.resolve()), str(run.path))):
+        # A copy, not a repeat: what has other numbers is another run, whatever its identity says.
+        content = repr((run.run.get("identity") or run.path.resolve(), run.config, run.summary))
+        if content in kept:
+            skipped.append((run.path, f"the same run as {kept[content].path}"))
+        else:
+            kept[content] = run
+    return list(kept.values()), skipped
+
+
+def _expanded(path: str) -> list[str]:
+    if Path(path).exists() or Path(path).is_symlink():
+        return [path]
+    pattern = Path(path)
+    root = Path(pattern.anchor or ".")
+    found = sorted(map(str, root.glob(str(pattern.relative_to(pattern.anchor))))) if pattern.parts else []
+    if not found:
+        raise ConfigError(f"{path}: nothing there; give run directories, sweep directories or patterns of them")
+    return found
+
+
+def where(runs: Sequence[RunFiles], conditions: Sequence[str]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
+    """The runs for which all conditions hold; the others with the first one that does not."""
+    parsed = [_condition(text) for text in conditions]
+    kept, left_out = [], []
+    for run in runs:
+        values = {**dotted(run.config), **(run.summary or {})}
+        failed = next((text for text, key, test in parsed if not test(values.get(key))), None)
+        if failed is None:
+            kept.append(run)
+        else:
+            left_out.append((run.path, f"left out by --where {failed}"))
+    for text, key, _ in parsed:
+        if runs and not any(key in {**dotted(run.config), **(run.summary or {})} for run in runs):
+            raise ConfigError(
+                f"--where {text}: no run has the key {key}; keys are those of config.json and summary.json"
+            )
+    return kept, left_out
+
+
+def _condition(text: str) -> tuple[str, str, Callable[[Any], bool]]:
+    found = _CONDITION.fullmatch(text)
+    if not found:
+        raise ConfigError(
+            f"--where {text!r}: give a key, one of {' '.join(_OPERATORS)} and a value: optimizer.lr>=1e-4"
+        )
+    key, sign, wanted = found.groups()
+
+    def test(value: Any) -> bool:
+        try:
+            return _OPERATORS[sign](float(value), float(wanted))
+        except (TypeError, ValueError):
+            shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+            return sign in ("=", "==", "!=") and _OPERATORS[sign](shown, wanted)
+
+    return text, key, test
