@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from qaexp.errors import ConfigError
+from qaexp.runs.metrics import NUMBERS
 
 SCHEMA_VERSION = 1
 """Rises when a key changes meaning; readers accept every older version and refuse newer ones by name."""
@@ -35,6 +36,7 @@ HISTORY = "history.csv"
 PREDICTIONS = "predictions.jsonl"
 CONTEXTS = "contexts.json"
 SCORES = "scores.csv"
+TEST_SCORES = "test_scores.csv"
 LOGITS = "logits.safetensors"
 MODEL = "model"
 CHECKPOINTS = "checkpoints"
@@ -56,7 +58,7 @@ SWEEP = "sweep.json"
 SWEEP_TABLE = "sweep.csv"
 """What stands in the directory of a sweep beside its runs."""
 
-RESULTS = (CONFIG, ENVIRONMENT, DATA, METRICS, HISTORY, PREDICTIONS, CONTEXTS, SCORES, LOGITS, MODEL)
+RESULTS = (CONFIG, ENVIRONMENT, DATA, METRICS, HISTORY, PREDICTIONS, CONTEXTS, SCORES, TEST_SCORES, LOGITS, MODEL)
 """What the manifest covers; `MODEL` is a folder."""
 
 REBUILT = (
@@ -69,6 +71,7 @@ REBUILT = (
     PREDICTIONS,
     CONTEXTS,
     SCORES,
+    TEST_SCORES,
     LOGITS,
     MODEL,
     PLOTS,
@@ -82,39 +85,7 @@ REBUILT = (
 CONTINUED = (METRICS, TIMINGS, HISTORY, TENSORBOARD)
 """What an attempt that goes on from a checkpoint keeps of it, cut back to where the checkpoint stands."""
 
-SUMMARY_KEYS = (
-    "exact",
-    "f1",
-    "has_ans_exact",
-    "has_ans_f1",
-    "no_ans_exact",
-    "no_ans_f1",
-    "best_exact",
-    "best_exact_thresh",
-    "best_f1",
-    "best_f1_thresh",
-    "crossfit_exact",
-    "crossfit_f1",
-    "null_threshold",
-    "kept_epoch",
-    "best_epoch",
-    "best_epoch_f1",
-    "train_loss",
-    "train_accuracy",
-    "num_train_examples",
-    "num_train_features",
-    "num_dev_examples",
-    "num_dev_features",
-    "num_steps",
-    "train_seconds",
-    "eval_seconds",
-    "total_seconds",
-    "tokens_per_second",
-    "padding_share",
-    "mfu",
-    "peak_memory_mib",
-    "manifest_sha256",
-)
+SUMMARY_KEYS = (*NUMBERS, "manifest_sha256")
 """Every key of summary.json in its order; `test_` before the name of a metric is legal too."""
 
 MAX_NAME_BYTES = 200

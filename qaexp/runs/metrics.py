@@ -1,0 +1,139 @@
+"""The numbers of a run, one row each: unit, range, direction, rounding, and where it stands question by question.
+
+Terminal, page, paper, comparison, sweep record and search read this table; none of them knows a metric by its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+TEST = "test_"
+"""Before the name of a number: the same, of `data.test_file`."""
+
+HIGHER, LOWER = "higher", "lower"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number of summary.json.
+
+    Attributes:
+        name: Its key.
+        unit: `%`, `s`, `MiB`, `tokens/s`, `epochs`, or nothing for counts and scores of a model.
+        decimals: Digits behind the point, wherever people read it.
+        better: `higher` or `lower`; None for what is neither.
+        low: The least value that is possible; None: no bound.
+        high: The greatest one.
+        column: The column of `table` with its value for each question, whose mean it is; None where there is none.
+        questions: Over which questions that mean is: `has_ans`, `no_ans`, or None for all.
+        table: The file of that column: `scores.csv` or `test_scores.csv`.
+    """
+
+    name: str
+    unit: str
+    decimals: int
+    better: str | None
+    low: float | None = None
+    high: float | None = None
+    column: str | None = None
+    questions: str | None = None
+    table: str = "scores.csv"
+
+    def clipped(self, value: float) -> float:
+        """The nearest value that is possible: what an end of an interval beyond the range means.
+
+        >>> number_of("f1").clipped(104.2), number_of("tokens_per_second").clipped(104.2)
+        (100.0, 104.2)
+        """
+        low = value if self.low is None else max(value, self.low)
+        return low if self.high is None else min(low, self.high)
+
+    def shown(self, value: float | None) -> str:
+        """The value as people read it, without its unit; `-` where there is none.
+
+        >>> number_of("f1").shown(81.25), number_of("train_loss").shown(1.2), number_of("f1").shown(None)
+        ('81.2', '1.200', '-')
+        """
+        return "-" if value is None else f"{value:,.{self.decimals}f}"
+
+    @property
+    def title(self) -> str:
+        """The name with its unit, as an axis or a header has it.
+
+        >>> number_of("train_seconds").title, number_of("f1").title
+        ('train_seconds (s)', 'f1 (%)')
+        """
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+
+def _percent(
+    name: str, better: str | None = HIGHER, *, column: str | None = None, questions: str | None = None
+) -> Number:
+    return Number(name, "%", 1, better, 0.0, 100.0, column, questions)
+
+
+def _count(name: str) -> Number:
+    return Number(name, "", 0, None, 0.0)
+
+
+def _seconds(name: str) -> Number:
+    return Number(name, "s", 0, LOWER, 0.0)
+
+
+_ROWS = (
+    _percent("exact", column="exact"),
+    _percent("f1", column="f1"),
+    _percent("has_ans_exact", column="exact", questions="has_ans"),
+    _percent("has_ans_f1", column="f1", questions="has_ans"),
+    _percent("no_ans_exact", column="exact", questions="no_ans"),
+    _percent("no_ans_f1", column="f1", questions="no_ans"),
+    _percent("best_exact"),
+    Number("best_exact_thresh", "", 2, None),
+    _percent("best_f1"),
+    Number("best_f1_thresh", "", 2, None),
+    _percent("crossfit_exact", column="crossfit_exact"),
+    _percent("crossfit_f1", column="crossfit_f1"),
+    Number("null_threshold", "", 2, None),
+    Number("kept_epoch", "epochs", 4, None, 0.0),
+    Number("best_epoch", "epochs", 4, None, 0.0),
+    _percent("best_epoch_f1"),
+    Number("train_loss", "", 3, LOWER, 0.0),
+    _percent("train_accuracy"),
+    _count("num_train_examples"),
+    _count("num_train_features"),
+    _count("num_dev_examples"),
+    _count("num_dev_features"),
+    _count("num_steps"),
+    _seconds("train_seconds"),
+    _seconds("eval_seconds"),
+    _seconds("total_seconds"),
+    Number("tokens_per_second", "tokens/s", 0, HIGHER, 0.0),
+    _percent("padding_share", LOWER),
+    Number("mfu", "%", 1, HIGHER, 0.0),
+    Number("peak_memory_mib", "MiB", 0, LOWER, 0.0),
+)
+NUMBERS = {row.name: row for row in _ROWS}
+"""Name to row, in the order of summary.json."""
+
+
+def number_of(name: str) -> Number:
+    """The row of a number; one that nobody knows has no unit, range or direction, and two digits.
+
+    >>> number_of("test_f1").column, number_of("test_f1").table, number_of("loudness").better
+    ('f1', 'test_scores.csv', None)
+    """
+    if name in NUMBERS:
+        return NUMBERS[name]
+    known = NUMBERS.get(name.removeprefix(TEST)) if name.startswith(TEST) else None
+    if known is None:
+        return _count(name) if name == f"{TEST}num_examples" else Number(name, "", 2, None)
+    return replace(known, name=name, table="test_scores.csv")
+
+
+def is_number_of_a_run(name: str) -> bool:
+    """Whether summary.json may hold a number of this name.
+
+    >>> is_number_of_a_run("test_exact"), is_number_of_a_run("colour")
+    (True, False)
+    """
+    return name in NUMBERS or name.startswith(TEST)
