@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from qaexp.comparison.baseline import chosen, nearest
 from qaexp.comparison.contrasts import Contrast, contrasts
 from qaexp.comparison.entries import Entry, NotComparableError, examine
-from qaexp.comparison.groups import Group, chosen, form_groups, nearest, ranked
+from qaexp.comparison.groups import Group, form_groups, numbered, ranked
 from qaexp.comparison.guard import blocks
+from qaexp.comparison.looks import EarlierLooks
+from qaexp.comparison.machines import Machines
+from qaexp.comparison.ranks import Rank, ranks
 from qaexp.comparison.scores import ScoreReader
-from qaexp.comparison.selection import collected, where
+from qaexp.comparison.selection import collected, observed, where
 from qaexp.comparison.verdict import RELEVANT_POINTS
 from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.collect import RunFiles
-from qaexp.runs.directory import SUMMARY_KEYS
 from qaexp.runs.groups import differing, named, settings
+from qaexp.runs.metrics import NUMBERS
 
 DEFAULT_METRIC = "crossfit_f1"
 
@@ -30,7 +34,7 @@ class Options:
     Attributes:
         metric: What groups are ranked by: a number of summary.json.
         baseline: A group to compare with; None: the one nearest to the default config.
-        by: Group by the value of this key alone.
+        by: Group by the value of this key alone, a seed or another one; other settings are averaged.
         where: Conditions such as `optimizer.lr>=1e-4` on the config or the summary.
         sort: A metric to order the table by, instead of the ranking.
         allow_mixed: Show runs that were measured differently in one table; they are still not tested together.
@@ -55,22 +59,46 @@ class Table:
     """Groups that were measured alike.
 
     Attributes:
-        groups: The best first.
+        groups: In the order in which they are shown.
         contrasts: Pairs of them.
         baseline: The name of the group that others are compared with; None for a single group.
         reason: Why they stand apart from the first table; None for the first.
-        ranks: The place of each group by its name, from 1; None for one that answers nothing.
+        places: The rank of each group by its name; None for one that has none.
+        baseline_reason: Why that baseline.
     """
 
     groups: Sequence[Group]
     contrasts: Sequence[Contrast]
     baseline: str | None
     reason: str | None
-    ranks: Mapping[str, int | None]
+    places: Mapping[str, Rank | None]
+    baseline_reason: str = ""
+
+    @property
+    def ranks(self) -> dict[str, int | None]:
+        """The best rank that each group may have by its name; several may share it."""
+        return {name: None if rank is None else rank.best for name, rank in self.places.items()}
+
+    @property
+    def by_number(self) -> list[Group]:
+        """The groups by their numbers: the best first, whatever the table is sorted by."""
+        return sorted(self.groups, key=lambda group: group.number)
+
+    @property
+    def tested_metric(self) -> str | None:
+        """What the verdicts are about; None without contrasts."""
+        return self.contrasts[0].metric if self.contrasts else None
 
     def group(self, name: str) -> Group:
         """The group of a name."""
         return next(group for group in self.groups if group.name == name)
+
+    def main_pair(self) -> tuple[Group, Group] | None:
+        """The baseline and the best other group; None where there are no two."""
+        if self.baseline is None:
+            return None
+        others = [group for group in self.by_number if group.name != self.baseline]
+        return self.group(self.baseline), min(others, key=lambda group: (group.is_collapsed, group.number))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +113,8 @@ class Comparison:
         skipped: What is no completed run: path and reason.
         reader: Reads the scores of any of the runs.
         cluster_kind: What a cluster of questions is: `title` or `paragraph`; None without runs.
-        baseline_reason: Why that baseline.
+        machines: Reads what any of the runs was computed with.
+        notes: What a reader must know of all tables.
     """
 
     options: Options
@@ -95,7 +124,8 @@ class Comparison:
     skipped: Sequence[tuple[Path, str]]
     reader: ScoreReader
     cluster_kind: str | None
-    baseline_reason: str
+    machines: Machines
+    notes: Sequence[str] = ()
 
     @property
     def entries(self) -> list[Entry]:
@@ -117,27 +147,29 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
     options = options or Options()
     runs, skipped = collected(paths)
     runs, filtered = where(runs, options.where)
+    runs, repeats = observed(runs, options.neutral)
     reader = ScoreReader()
     entries, refused, damaged = _examined(runs, reader)
-    parts = blocks(entries)
-    if parts:
-        _check_metric(options.metric, entries)
-        _check_metric(options.sort or options.metric, entries)
-    tables = [_table(part.entries, part.reason, reader, options) for part in parts]
+    options, notes = _with_metric(options, entries)
+    kind = reader.read(entries[0].run).questions.cluster_kind if entries else None
+    machines = Machines()
+    parts, tables, start = blocks(entries), list[Table](), 1
+    for part in parts:
+        tables.append(_table(part.entries, part.reason, reader, machines, options, start=start))
+        start += len(tables[-1].groups)
     if options.baseline is not None and parts:
         _check_baseline(tables, options.baseline)
     refused += [(tuple(entry.run.path for entry in part.entries), part.reason) for part in parts[1:] if part.reason]
-    kind = reader.read(entries[0].run).questions.cluster_kind if entries else None
-    reason = "as asked for" if options.baseline else "the group nearest to the default config"
     return Comparison(
         options=options,
         tables=tables,
         names=_names(entries, options.neutral),
         refused=refused,
-        skipped=sorted([*skipped, *filtered, *damaged], key=lambda row: (str(row[0]), row[1])),
+        skipped=sorted([*skipped, *filtered, *repeats, *damaged], key=lambda row: (str(row[0]), row[1])),
         reader=reader,
         cluster_kind=kind,
-        baseline_reason=reason,
+        machines=machines,
+        notes=notes,
     )
 
 
@@ -157,31 +189,76 @@ def _examined(
     return entries, refused, damaged
 
 
-def _check_metric(metric: str, entries: Sequence[Entry]) -> None:
+def _with_metric(options: Options, entries: Sequence[Entry]) -> tuple[Options, list[str]]:
+    """The options with a metric that runs have; where the default cannot apply, f1 takes its place and is told."""
+    notes: list[str] = []
+    if not entries:
+        return options, notes
+    has_default = any(DEFAULT_METRIC in entry.metrics for entry in entries)
+    if options.metric == DEFAULT_METRIC and not has_default and any("f1" in entry.metrics for entry in entries):
+        notes.append(
+            f"{DEFAULT_METRIC} is null in all runs (it needs two articles or paragraphs of dev questions): f1 is "
+            "compared"
+        )
+        options = replace(options, metric="f1")
+    _check_metric("--metric", options.metric, entries)
+    if options.sort is not None:
+        _check_metric("--sort", options.sort, entries)
+    return options, notes
+
+
+def _check_metric(option: str, metric: str, entries: Sequence[Entry]) -> None:
     if any(metric in entry.metrics for entry in entries):
         return
+    if metric in NUMBERS:
+        raise ConfigError(f"{option} {metric}: it is null in all runs; give another number of summary.json, such as f1")
     from qaexp.config.suggest import did_you_mean
 
     known = dict.fromkeys(name for entry in entries for name in entry.metrics)
     raise ConfigError(
-        f"--metric {metric}: no run has it{did_you_mean(metric, [*known, *SUMMARY_KEYS])}; it is a number of "
-        "summary.json"
+        f"{option} {metric}: no run has it{did_you_mean(metric, [*known, *NUMBERS])}; it is a number of summary.json"
     )
 
 
-def _table(entries: Sequence[Entry], reason: str | None, reader: ScoreReader, options: Options) -> Table:
-    groups = ranked(form_groups(entries, reader, options.neutral, by=options.by), options.metric)
-    ranks = {group.name: None if group.is_collapsed else place for place, group in enumerate(groups, start=1)}
+def _table(
+    entries: Sequence[Entry],
+    reason: str | None,
+    reader: ScoreReader,
+    machines: Machines,
+    options: Options,
+    *,
+    start: int,
+) -> Table:
+    formed = form_groups(entries, reader, options.neutral, by=options.by)
+    groups = numbered(ranked(formed, options.metric), start=start)
     if len(groups) < 2:
-        return Table(groups, [], None, reason, ranks)
-    baseline = nearest(groups, options.defaults)
+        return Table(groups, [], None, reason, ranks(groups, [], options.metric))
+    baseline, why = nearest(groups, options.defaults)
     if options.baseline is not None:
         # Every table needs one; that the words name a group of some table is checked for all of them.
         with suppress(ConfigError):
-            baseline = chosen(groups, options.baseline)
-    found = contrasts(groups, reader, baseline, options.metric, relevant=options.relevant)
+            baseline, why = chosen(groups, options.baseline), "as asked for"
+    found = contrasts(
+        groups,
+        reader,
+        baseline,
+        options.metric,
+        relevant=options.relevant,
+        unit=units(reader.read(entries[0].run).questions.cluster_kind),
+        machines=machines,
+        looks=EarlierLooks(entries).of,
+    )
     shown = ranked(groups, options.sort) if options.sort else groups
-    return Table(shown, found, baseline.name, reason, ranks)
+    return Table(shown, found, baseline.name, reason, ranks(groups, found, options.metric), why)
+
+
+def units(kind: str | None) -> str:
+    """What clusters of questions are, in the plural.
+
+    >>> units("title")
+    'articles'
+    """
+    return "articles" if kind == "title" else "paragraphs"
 
 
 def _check_baseline(tables: Sequence[Table], words: str) -> None:

@@ -1,39 +1,30 @@
-"""Every pair of groups that is compared: tests, and the correction for their number."""
+"""Every pair of groups that is compared: tests, the correction for their number, and verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from qaexp.comparison.difference import Difference, Floats
+from qaexp.comparison.family import Family, Outcome
 from qaexp.comparison.groups import Group
 from qaexp.comparison.guard import changed_keys, factors
-from qaexp.comparison.power import MORE_SEEDS, minimum_detectable, with_more_seeds
-from qaexp.comparison.scores import SCORE_COLUMNS, ScoreReader
-from qaexp.comparison.tests import (
-    Difference,
-    Part,
-    cluster_bootstrap,
-    cluster_t,
-    holm,
-    mcnemar,
-    paired_groups,
-    pooled_paired,
-    pooled_separate,
-    separate_groups,
-)
-from qaexp.comparison.verdict import RELEVANT_POINTS, Tested, judge
-
-Floats = npt.NDArray[np.float64]
+from qaexp.comparison.machines import Machines
+from qaexp.comparison.observations import Design
+from qaexp.comparison.scores import SCORE_COLUMNS, Measured, ScoreReader
+from qaexp.comparison.sides import ONE_SEED, RUNS, SAME_SEEDS, Found, PooledSeeds, Side, compared, kind_of, unknown
+from qaexp.comparison.tests import mcnemar
+from qaexp.comparison.verdict import RELEVANT_POINTS, Circumstances, Tested, judge
+from qaexp.runs.metrics import number_of
 
 MAX_PAIRS_OF = 10
 """Above so many groups each is compared with the baseline only."""
 
-SEED = 20_260_501
-"""Of the bootstrap's generator: the same inputs give the same numbers."""
+Looks = Callable[[Group, Group], Sequence[tuple[int, int]]]
+"""How many seeds two groups had whenever they were compared before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +36,35 @@ class Contrast:
         b: That of the other.
         changed: Key to its two values.
         factors: The causes behind them; one of them makes a single-factor contrast.
-        kind: A key of `verdict.KINDS`.
+        machines: What else can have made a difference: versions, device, code.
+        kind: `runs`, `same seeds`, `other seeds` or `one seed`.
+        how: What the test takes as observations, in words.
         tests: Score to `Tested`.
         metric: The score that the verdict is about.
         verdict: One of `verdict.WORDS`: what b is, compared with a.
         sentence: The verdict with its numbers, and what it would take where it cannot tell.
+        num_contrasts: How many contrasts the correction is for.
+        looks: How many seeds the two groups had whenever they were compared before.
     """
 
     a: str
     b: str
     changed: Mapping[str, tuple[Any, Any]]
     factors: Sequence[str]
+    machines: Sequence[str]
     kind: str
+    how: str
     tests: Mapping[str, Tested]
     metric: str
     verdict: str
     sentence: str
+    num_contrasts: int
+    looks: Sequence[tuple[int, int]] = ()
 
     @property
     def single_factor(self) -> bool:
         """One cause only can explain the difference."""
-        return len(self.factors) == 1
+        return len(self.factors) == 1 and not self.machines
 
 
 def contrasts(
@@ -75,6 +74,9 @@ def contrasts(
     metric: str,
     *,
     relevant: float = RELEVANT_POINTS,
+    unit: str = "paragraphs",
+    machines: Machines | None = None,
+    looks: Looks | None = None,
 ) -> list[Contrast]:
     """Compare every pair of up to ten groups, and of more each with the baseline.
 
@@ -84,69 +86,128 @@ def contrasts(
         baseline: One of them.
         metric: What they are ranked by; the verdict is about it where it is a score of each question, else about f1.
         relevant: Points from which on a difference matters.
+        unit: What a cluster of questions is, in the plural.
+        machines: Reads what runs were computed with.
+        looks: Tells earlier comparisons.
     """
-    measured = {group.name: _Side(group) for group in groups}
+    names = tuple(dict.fromkeys((*SCORE_COLUMNS, *([metric] if number_of(metric).column else ()))))
+    scored = _Scored(reader, names, baseline, unit)
+    pooled = PooledSeeds([(group.design, _means(group, names)) for group in groups])
     pairs = _pairs(groups, baseline)
-    pooled = _Pooled(list(measured.values()))
-    found = [(a, b, *_differences(measured[a.name], measured[b.name], reader, pooled)) for a, b in pairs]
-    names = [name for name in SCORE_COLUMNS if found and all(name in row[3] for row in found)]
-    corrected: dict[str, list[tuple[float, float]]] = {}
-    for name in names:
-        reported = [row[3][name][1] for row in found]
-        corrected[name] = list(zip(holm(reported), holm([row[3][name][0].p for row in found]), strict=True))
-    about = metric if metric in names else "f1"
-    return [
-        _contrast(a, b, kind, {name: (*tests[name], *corrected[name][place]) for name in names}, about, relevant)
-        for place, (a, b, kind, tests) in enumerate(found)
-    ]
-
-
-class _Side:
-    """A group whose scores are read when they are needed; only those of the baseline stay."""
-
-    def __init__(self, group: Group) -> None:
-        self.group = group
-        self.seeds = group.seeds
-        self._scores: dict[str, Floats] | None = None
-
-    @property
-    def n(self) -> int:
-        return self.group.n
-
-    def scores(self, reader: ScoreReader) -> dict[str, Floats]:
-        """Scores by name [runs, questions], the runs by their seeds."""
-        if self._scores is None:
-            read = [reader.read(entry.run).values for entry in self.group.entries]
-            names = [name for name in SCORE_COLUMNS if all(name in values for values in read)]
-            self._scores = {name: np.stack([values[name] for values in read]) for name in names}
-        return self._scores
-
-    def forget(self) -> None:
-        self._scores = None
-
-    def means(self, name: str) -> Floats | None:
-        """The mean of each run, as summary.json says it."""
-        values = [entry.metrics.get(name) for entry in self.group.entries]
-        return None if None in values else np.array(values, dtype=np.float64)
-
-
-class _Pooled:
-    """What seeds do, from all groups together; only of three and more groups, else it is the pair's own."""
-
-    def __init__(self, sides: Sequence[_Side]) -> None:
-        self._sides = [side for side in sides if side.n > 1]
-        self._known: dict[tuple[str, Any], Part | None] = {}
-
-    def of(self, name: str, seeds: Any) -> Part | None:
-        """For groups with these seeds, or, with None, for groups whose seeds differ."""
-        if (name, seeds) not in self._known:
-            sides = [side for side in self._sides if seeds is None or side.seeds == seeds]
-            means = [found for side in sides if (found := side.means(name)) is not None]
-            enough = len(means) >= 3
-            self._known[name, seeds] = (
-                None if not enough else pooled_separate(means) if seeds is None else pooled_paired(np.stack(means))
+    outcomes = [scored.outcomes(a, b, pooled) for a, b in pairs]
+    tested = Family(outcomes).corrected()
+    about = metric if tested and all(metric in one for one in tested) else "f1"
+    found = []
+    for (a, b), of_pair, tests in zip(pairs, outcomes, tested, strict=True):
+        before = looks(a, b) if looks else ()
+        case = Circumstances(
+            metric=about,
+            relevant=relevant,
+            how=how(of_pair[about].kind, a.design, b.design),
+            obstacle=_obstacle(of_pair[about]),
+            collapse=_collapse(a, b),
+            looks=before,
+        )
+        verdict, sentence = judge(tests[about], case)
+        changed = changed_keys(a.settings, b.settings)
+        found.append(
+            Contrast(
+                a=a.name,
+                b=b.name,
+                changed=changed,
+                factors=factors(changed, a.settings, b.settings),
+                machines=machines.causes(a.entries, b.entries) if machines else (),
+                kind=of_pair[about].kind,
+                how=case.how,
+                tests=tests,
+                metric=about,
+                verdict=verdict,
+                sentence=sentence,
+                num_contrasts=sum(one[about].is_tested for one in outcomes),
+                looks=before,
             )
-        return self._known[name, seeds]
+        )
+    return found
+
+
+def how(kind: str, a: Design, b: Design) -> str:
+    """What a test takes as observations, in words.
+
+    >>> from qaexp.comparison.observations import design
+    >>> three = design([(0,) * 4, (1,) * 4, (2,) * 4])
+    >>> how("same seeds", three, three)
+    'paired by seed'
+    """
+    settings = f"; each the mean of {a.num_settings} other settings" if a.num_settings > 1 else ""
+    if kind == RUNS:
+        return f"two runs: about these two, not about other seeds{settings}"
+    if kind == ONE_SEED:
+        return f"one side has a single seed: questions only, not about other seeds{settings}"
+    fixed = [name for name in a.fixed if name in b.fixed]
+    told = f"; nothing about other values of {', '.join(fixed)}" if fixed else ""
+    if kind == SAME_SEEDS:
+        return f"paired by {a.words if a.is_crossed else ' and '.join(a.kinds)}{settings}{told}"
+    crossed = f" ({a.words} against {b.words})" if a.is_crossed or b.is_crossed else ""
+    return f"seeds differ{crossed}{settings}{told}"
+
+
+class _Scored:
+    """The scores of groups, read when they are needed; only those of the baseline stay."""
+
+    def __init__(self, reader: ScoreReader, names: Sequence[str], baseline: Group, unit: str) -> None:
+        self._reader, self._names, self._unit = reader, names, unit
+        self._baseline = baseline
+        self._known: dict[str, dict[str, tuple[Floats, Measured]]] = {}
+
+    def outcomes(self, a: Group, b: Group, pooled: PooledSeeds) -> dict[str, Outcome]:
+        """By score what its test gives; scores that both groups have for the same questions."""
+        one, two = self._of(a), self._of(b)
+        found = {}
+        for name in self._names:
+            if name in one and name in two and one[name][1].digest == two[name][1].digest:
+                sides = Side(one[name][0], a.design), Side(two[name][0], b.design)
+                found[name] = self._outcome(a, b, name, sides, one[name][1], pooled)
+        return found
+
+    def _outcome(
+        self, a: Group, b: Group, name: str, sides: tuple[Side, Side], measured: Measured, pooled: PooledSeeds
+    ) -> Outcome:
+        counts = None
+        if reason := _no_test(a, b):
+            found = Found(kind_of(a.design, b.design), _unknown(*sides), reason)
+        else:
+            found = compared(*sides, measured.clusters, pooled, score=name, unit=self._unit)
+            if found.kind == RUNS and a.n == b.n == 1 and name.endswith("exact") and found.reason is None:
+                counts = mcnemar(sides[0].scores[0] == 100, sides[1].scores[0] == 100)
+        seeds = (a.design.n,) if found.kind == SAME_SEEDS else (a.design.n, b.design.n)
+        return Outcome(found, counts, seeds, len(measured.values), number_of(name))
+
+    def _of(self, group: Group) -> Mapping[str, tuple[Floats, Measured]]:
+        """By score [runs, questions], and which questions; only where all runs have the same ones."""
+        if group.name not in self._known:
+            kept = {self._baseline.name} & self._known.keys()
+            self._known = {name: self._known[name] for name in kept}
+            self._known[group.name] = self._read(group)
+        return self._known[group.name]
+
+    def _read(self, group: Group) -> dict[str, tuple[Floats, Measured]]:
+        found = {}
+        for name in self._names:
+            measured = [self._reader.measured(entry.run, name) for entry in group.entries]
+            kept = [one for one in measured if one is not None]
+            if len(kept) == len(measured) and len({one.digest for one in kept}) == 1:
+                found[name] = np.stack([one.values for one in kept]), kept[0]
+        return found
+
+
+def _means(group: Group, names: Sequence[str]) -> dict[str, Floats]:
+    """The mean of each run by score, as summary.json says it, where all have it."""
+    found = {}
+    for name in names:
+        values = [entry.metrics.get(name) for entry in group.entries]
+        if None not in values:
+            found[name] = np.array(values, dtype=np.float64)
+    return found
 
 
 def _pairs(groups: Sequence[Group], baseline: Group) -> list[tuple[Group, Group]]:
@@ -158,75 +219,32 @@ def _pairs(groups: Sequence[Group], baseline: Group) -> list[tuple[Group, Group]
     return pairs
 
 
-def _differences(
-    a: _Side, b: _Side, reader: ScoreReader, pooled: _Pooled
-) -> tuple[str, dict[str, tuple[Difference, float, tuple[int, int] | None]]]:
-    """The kind of a pair, and by score its difference, the p-value to report, and McNemar's counts."""
-    clusters = reader.read(a.group.entries[0].run).questions.clusters
-    one, two = a.scores(reader), b.scores(reader)
-    kind = _kind(a, b)
-    found: dict[str, tuple[Difference, float, tuple[int, int] | None]] = {}
-    for name in (name for name in one if name in two):
-        counts, p = None, None
-        if kind == "runs":
-            generator = np.random.default_rng(SEED)
-            difference = cluster_bootstrap(two[name][0] - one[name][0], clusters, generator)
-            if name.endswith("exact"):
-                *counts, p = mcnemar(one[name][0] == 100, two[name][0] == 100)
-        elif kind == "same seeds":
-            difference = paired_groups(one[name], two[name], clusters, pooled=pooled.of(name, a.seeds))
-        elif kind == "other seeds":
-            difference = separate_groups(one[name], two[name], clusters, pooled=pooled.of(name, None))
-        else:
-            difference = cluster_t(two[name].mean(axis=0) - one[name].mean(axis=0), clusters)
-        found[name] = difference, difference.p if p is None else p, (counts[0], counts[1]) if counts else None
-    b.forget()
-    return kind, found
+def _no_test(a: Group, b: Group) -> str | None:
+    """Why two groups are not tested, whatever their scores."""
+    if collapse := _collapse(a, b):
+        return collapse
+    if a.averaged == b.averaged:
+        return None
+    changed = [key for key in changed_keys(a.settings, b.settings) if key not in a.changes]
+    told = f" ({', '.join(changed)})" if changed else ""
+    return f"the other settings are not the same{told}, so neither is what is averaged"
 
 
-def _kind(a: _Side, b: _Side) -> str:
-    if a.n == 1 and b.n == 1:
-        return "runs"
-    if 1 in (a.n, b.n):
-        return "one seed"
-    return "same seeds" if a.seeds == b.seeds and len(set(a.seeds)) == a.n else "other seeds"
+def _collapse(a: Group, b: Group) -> str | None:
+    for group in (a, b):
+        if group.is_collapsed:
+            where = next(entry.collapse for entry in group.entries if entry.collapse)
+            who = f"{group.num_collapsed} of {group.n} runs of {group.name}" if group.n > 1 else group.name
+            return f"{who} {where}"
+    return None
 
 
-def _contrast(
-    a: Group, b: Group, kind: str, tests: Mapping[str, tuple[Any, ...]], metric: str, relevant: float
-) -> Contrast:
-    changed = changed_keys(a.settings, b.settings)
-    found = {name: _tested(*parts, num_seeds=min(a.n, b.n)) for name, parts in tests.items()}
-    verdict, sentence = judge(found[metric], kind, metric, relevant)
-    return Contrast(
-        a=a.name,
-        b=b.name,
-        changed=changed,
-        factors=factors(changed, a.settings, b.settings),
-        kind=kind,
-        tests=found,
-        metric=metric,
-        verdict=verdict,
-        sentence=sentence,
-    )
+def _unknown(a: Side, b: Side) -> Difference:
+    return unknown(float(b.observations.mean() - a.observations.mean()))
 
 
-def _tested(
-    difference: Difference,
-    p: float,
-    counts: tuple[int, int] | None,
-    p_holm: float,
-    p_verdict: float,
-    *,
-    num_seeds: int,
-) -> Tested:
-    more = {number: with_more_seeds(difference, num_seeds, number) for number in MORE_SEEDS}
-    return Tested(
-        difference=difference,
-        p=p,
-        p_holm=p_holm,
-        p_verdict=p_verdict,
-        mcnemar=counts,
-        minimum_detectable=minimum_detectable(difference),
-        more_seeds={number: points for number, points in more.items() if points is not None},
-    )
+def _obstacle(outcome: Outcome) -> str | None:
+    reason = outcome.found.reason
+    if outcome.found.kind == ONE_SEED and reason and reason.startswith("one side"):
+        return "over these questions; one side has a single seed: run more seeds of it"
+    return reason

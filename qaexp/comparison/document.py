@@ -9,7 +9,7 @@ from typing import Any
 from qaexp.comparison.compare import Comparison, Table
 from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.groups import Group
-from qaexp.comparison.verdict import Tested
+from qaexp.comparison.verdict import COLLAPSED, Tested
 from qaexp.runs.directory import SCHEMA_VERSION
 
 COLUMNS = ("crossfit_f1", "f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1", "null_threshold")
@@ -23,7 +23,9 @@ def document(comparison: Comparison) -> Row:
         "schema_version": SCHEMA_VERSION,
         "metric": comparison.options.metric,
         "baseline": comparison.tables[0].baseline if comparison.tables else None,
+        "baseline_reason": comparison.tables[0].baseline_reason if comparison.tables else None,
         "clusters": comparison.cluster_kind,
+        "notes": list(comparison.notes),
         "runs": [
             {
                 "run_id": entry.run.run_id,
@@ -38,7 +40,7 @@ def document(comparison: Comparison) -> Row:
             for entry in comparison.entries
         ],
         "groups": [_group(group, table) for table in comparison.tables for group in table.groups],
-        "contrasts": [_contrast(contrast) for table in comparison.tables for contrast in table.contrasts],
+        "contrasts": [_contrast(contrast, table) for table in comparison.tables for contrast in table.contrasts],
         "refused": [{"paths": [str(path) for path in paths], "reason": reason} for paths, reason in comparison.refused],
         "skipped": [{"path": str(path), "reason": reason} for path, reason in comparison.skipped],
     }
@@ -48,29 +50,40 @@ def group_rows(table: Table, metric: str) -> list[Row]:
     """One row a group with plain numbers: what the CSV holds."""
     rows = []
     for group in table.groups:
-        row: Row = {"rank": table.ranks[group.name], "group": group.name, "n": group.n}
+        rank = table.places[group.name]
+        row: Row = {
+            "number": group.number,
+            "rank": rank.best if rank else None,
+            "rank_worst": rank.worst if rank else None,
+            "group": group.name,
+            "n": group.n,
+        }
         for name in dict.fromkeys((metric, *COLUMNS, *COSTS)):
             found = group.metrics.get(name)
             row[name] = found.mean if found else None
             if name == metric or name in COLUMNS:
                 row |= {
                     f"{name}_sd": found.sd if found else None,
-                    f"{name}_low": _finite(found.low) if found else None,
-                    f"{name}_high": _finite(found.high) if found else None,
+                    f"{name}_low": found.low if found else None,
+                    f"{name}_high": found.high if found else None,
                 }
         row["interval_over"] = group.metrics[metric].over if metric in group.metrics else None
+        row["design"] = group.design.words
         row["flags"] = flags(group)
-        row["verdict"] = verdict(table, group)
+        row["verdict"] = verdict(table, group, metric)
         row["run_ids"] = " ".join(entry.run.run_id for entry in group.entries)
         rows.append(row)
     return rows
 
 
-def verdict(table: Table, group: Group) -> str:
-    """What a group is, compared with the baseline."""
+def verdict(table: Table, group: Group, metric: str) -> str:
+    """What a group is in a metric, compared with the baseline; nothing where another score was tested."""
     if group.name == table.baseline:
-        return "baseline"
-    return next((one.verdict for one in table.contrasts if (one.a, one.b) == (table.baseline, group.name)), "")
+        return f"baseline, {COLLAPSED}" if group.is_collapsed else "baseline"
+    if group.is_collapsed:
+        return COLLAPSED
+    found = (one for one in table.contrasts if (one.a, one.b) == (table.baseline, group.name))
+    return next((one.verdict for one in found if one.metric == metric), "")
 
 
 def flags(group: Group) -> str:
@@ -79,11 +92,15 @@ def flags(group: Group) -> str:
 
 
 def _group(group: Group, table: Table) -> Row:
+    rank = table.places[group.name]
     return {
+        "number": group.number,
         "name": group.name,
         "run_ids": [entry.run.run_id for entry in group.entries],
         "n": group.n,
-        "rank": table.ranks[group.name],
+        "design": group.design.words,
+        "rank": rank.best if rank else None,
+        "rank_worst": rank.worst if rank else None,
         "changes": _plain(dict(group.changes)),
         "flags": dict(group.flags),
         "is_collapsed": group.is_collapsed,
@@ -92,27 +109,35 @@ def _group(group: Group, table: Table) -> Row:
             name: {
                 "mean": found.mean,
                 "sd": found.sd,
-                "low": _finite(found.low),
-                "high": _finite(found.high),
+                "low": found.low,
+                "high": found.high,
                 "n": found.n,
                 "interval_over": found.over,
+                "no_interval": found.problem,
             }
             for name, found in group.metrics.items()
         },
     }
 
 
-def _contrast(contrast: Contrast) -> Row:
+def _contrast(contrast: Contrast, table: Table) -> Row:
     return {
         "a": contrast.a,
         "b": contrast.b,
+        "a_number": table.group(contrast.a).number,
+        "b_number": table.group(contrast.b).number,
         "difference_is": "b - a",
         "single_factor": contrast.single_factor,
         "changed": list(contrast.changed),
         "factors": list(contrast.factors),
+        "machines": list(contrast.machines),
         "kind": contrast.kind,
+        "observations": contrast.how,
         **{name: _tested(found, name) for name, found in contrast.tests.items()},
         "metric": contrast.metric,
+        "p_verdict": contrast.tests[contrast.metric].p_verdict,
+        "num_contrasts": contrast.num_contrasts,
+        "earlier_looks": [list(look) for look in contrast.looks],
         "verdict": contrast.verdict,
         "sentence": contrast.sentence,
     }
@@ -121,16 +146,19 @@ def _contrast(contrast: Contrast) -> Row:
 def _tested(found: Tested, name: str) -> Row:
     row: Row = {
         "difference": found.difference.difference,
-        "low": _finite(found.difference.low),
-        "high": _finite(found.difference.high),
+        "low": found.low,
+        "high": found.high,
+        "level": found.level,
         "p": found.p,
         "p_holm": found.p_holm,
         "minimum_detectable": _finite(found.minimum_detectable),
         "minimum_detectable_with_more_seeds": {str(number): points for number, points in found.more_seeds.items()},
     }
     if name.endswith("exact"):
+        # `p` and `p_holm` are McNemar's between two runs; the interval and the verdict go by clusters of questions.
         row["mcnemar_b"], row["mcnemar_c"] = found.mcnemar or (None, None)
-        row["p_clusters"] = found.difference.p
+        row["p_clusters"] = None if found.p is None else found.difference.p
+        row["p_clusters_holm"] = found.p_verdict
     return row
 
 

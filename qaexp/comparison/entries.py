@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from qaexp.comparison.collapse import where_silent
 from qaexp.comparison.scores import ScoreReader, Scores
 from qaexp.errors import IntegrityError
-from qaexp.reporting.verdict import is_collapsed
 from qaexp.runs.collect import RunFiles
-from qaexp.runs.directory import SUMMARY_KEYS
+from qaexp.runs.groups import seeds_of
 from qaexp.runs.identity import canonical_json
+from qaexp.runs.metrics import is_number_of_a_run
 
-SEED_KINDS = ("subset", "init", "order", "dropout")
 _MAX_ROUNDING = 1e-6
 
 
@@ -46,18 +46,25 @@ class Entry:
         measure: See `Measure`.
         metrics: The finite numbers of summary.json.
         seeds: The seeds of subset, init, order and dropout.
-        is_collapsed: It answers nothing.
+        collapse: Where it answers nothing, in words; None where it answers.
         flags: The names of its health flags.
         notes: What a reader of its numbers must know.
+        test_golds: The content of its test file; None where data.json does not tell.
     """
 
     run: RunFiles
     measure: Measure
     metrics: Mapping[str, float]
     seeds: tuple[Any, ...]
-    is_collapsed: bool
+    collapse: str | None
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    test_golds: str | None = None
+
+    @property
+    def is_collapsed(self) -> bool:
+        """It answers nothing."""
+        return self.collapse is not None
 
 
 class NotComparableError(Exception):
@@ -82,18 +89,17 @@ def examine(run: RunFiles, reader: ScoreReader) -> Entry:
     metrics = {
         name: float(value)
         for name, value in (run.summary or {}).items()
-        if (name in SUMMARY_KEYS or name.startswith("test_")) and _is_number(value)
+        if is_number_of_a_run(name) and _is_number(value)
     }
-    seeds = run.config.get("seeds")
-    own = seeds if isinstance(seeds, Mapping) else {}
     return Entry(
         run=run,
         measure=measure,
         metrics=metrics,
-        seeds=tuple(own.get(kind, run.config.get("seed")) for kind in SEED_KINDS),
-        is_collapsed=is_collapsed(run.summary or {}, run.flags),
+        seeds=seeds_of(run),
+        collapse=where_silent(run, scores),
         flags=tuple(dict.fromkeys(str(flag.get("name")) for flag in run.flags)),
         notes=tuple(_notes(run, scores, metrics)),
+        test_golds=_hash_of(data, "test"),
     )
 
 
@@ -122,9 +128,9 @@ def _check_complete(run: RunFiles, scores: Scores, data: Mapping[str, Any]) -> N
 
 
 def _measure(run: RunFiles, scores: Scores, data: Mapping[str, Any]) -> Measure:
-    hashes, inputs = data.get("sha256"), run.run.get("inputs")
+    inputs = run.run.get("inputs")
     inputs = inputs if isinstance(inputs, Mapping) else {}
-    dev = hashes.get("dev") if isinstance(hashes, Mapping) else None
+    dev = _hash_of(data, "dev")
     return Measure(
         questions=scores.questions.digest,
         golds=str(dev or data.get("revision") or canonical_json(inputs.get("data"))),
@@ -132,6 +138,12 @@ def _measure(run: RunFiles, scores: Scores, data: Mapping[str, Any]) -> Measure:
         version=str(inputs.get("results_version")),
         num_questions=len(scores.questions),
     )
+
+
+def _hash_of(data: Mapping[str, Any], split: str) -> str | None:
+    hashes = data.get("sha256")
+    found = hashes.get(split) if isinstance(hashes, Mapping) else None
+    return None if found is None else str(found)
 
 
 def _notes(run: RunFiles, scores: Scores, metrics: Mapping[str, float]) -> list[str]:

@@ -8,12 +8,14 @@ from dataclasses import asdict
 from typing import Any, TypeGuard
 
 from qaexp.comparison.compare import Comparison, Table
-from qaexp.comparison.effects import learning_curve, main_effects, quality_and_cost, seed_shares
+from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.flips import FLIPS, Flip, flips, stability
 from qaexp.comparison.groups import Group
+from qaexp.comparison.main_effects import main_effects
 from qaexp.comparison.slices import slice_differences
 from qaexp.errors import IntegrityError
+from qaexp.runs.metrics import number_of
 
 MAX_CURVES = 12
 """Groups whose curves are drawn: the best ones, and the baseline."""
@@ -31,17 +33,21 @@ def figure_data(comparison: Comparison) -> Numbers:
         return {}
     table, metric = comparison.tables[0], comparison.options.metric
     drawn = _drawn(table)
-    pair = main_pair(table)
+    pair = table.main_pair()
+    row, effects = number_of(metric), main_effects(table.groups, metric)
     return {
         "metric": metric,
+        "title": row.title,
+        "decimals": row.decimals,
+        "limits": [row.low, row.high],
         "baseline": table.baseline,
         "intervals": [_interval(group, metric) for group in table.groups if metric in group.metrics],
         "contrasts": [
             {
                 "name": contrast.b,
                 "y": found.difference.difference,
-                "low": _finite(found.difference.low),
-                "high": _finite(found.difference.high),
+                "low": found.low,
+                "high": found.high,
                 "verdict": contrast.verdict,
                 "score": contrast.metric,
             }
@@ -50,8 +56,9 @@ def figure_data(comparison: Comparison) -> Numbers:
         ],
         "curves": [{"group": group.name, "runs": _histories(group, comparison)} for group in drawn],
         "losses": [{"group": group.name, "runs": _losses(group, comparison)} for group in drawn],
-        "effects": [asdict(effect) for effect in main_effects(table.groups, metric)],
-        "seed_shares": seed_shares([entry for group in table.groups for entry in group.entries], metric),
+        "effects": [asdict(effect) for effect in effects.rows],
+        "aliased": list(effects.aliased),
+        "seed_shares": seed_shares(table.groups, metric),
         "parallel": _parallel(table, metric, comparison),
         "learning": [asdict(point) for point in learning_curve(table.groups, metric)],
         "cost": [asdict(point) for point in quality_and_cost(table.groups, metric)],
@@ -63,17 +70,8 @@ def figure_data(comparison: Comparison) -> Numbers:
     }
 
 
-def main_pair(table: Table) -> tuple[Group, Group] | None:
-    """The baseline and the best other group; None where there are no two."""
-    if table.baseline is None:
-        return None
-    others = [group for group in table.groups if group.name != table.baseline]
-    best = min(others, key=lambda group: (table.ranks[group.name] is None, table.ranks[group.name] or 0, group.name))
-    return table.group(table.baseline), best
-
-
 def _drawn(table: Table) -> list[Group]:
-    by_rank = sorted(table.groups, key=lambda group: (table.ranks[group.name] is None, table.ranks[group.name] or 0))
+    by_rank = table.by_number
     kept = {group.name for group in by_rank[:MAX_CURVES]} | {table.baseline}
     return [group for group in by_rank if group.name in kept]
 
@@ -85,8 +83,8 @@ def _interval(group: Group, metric: str) -> Numbers:
         "name": group.name,
         "n": group.n,
         "y": found.mean,
-        "low": _finite(found.low),
-        "high": _finite(found.high),
+        "low": found.low,
+        "high": found.high,
         "over": found.over,
         "values": values,
         "is_collapsed": group.is_collapsed,
@@ -208,7 +206,7 @@ def _flip_row(flip: Flip, context: int) -> Numbers:
         "golds": list(flip.golds),
         "a": flip.a,
         "b": flip.b,
-        "scores": [round(score, 1) for score in (flip.a_exact, flip.b_exact, flip.a_f1, flip.b_f1)],
+        "scores": [round(score, 4) for score in (flip.a_exact, flip.b_exact, flip.a_f1, flip.b_f1)],
         "spans": [[_span(span) for span in spans] for spans in (flip.a_spans, flip.b_spans)],
     }
 
@@ -220,7 +218,3 @@ def _span(span: Mapping[str, Any]) -> list[Any]:
 
 def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

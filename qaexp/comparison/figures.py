@@ -41,7 +41,7 @@ def pictures(data: Mapping[str, Any]) -> dict[str, bytes]:
         return {}
     with look():
         drawn = {
-            "intervals": intervals(data["intervals"], data["metric"]),
+            "intervals": intervals(data["intervals"], data["metric"], data["title"], data["limits"]),
             "contrasts": contrasts(data["contrasts"], str(data["baseline"])),
             "curves": curves(data["curves"]),
             "effects": effects(data["effects"], data["metric"]),
@@ -51,23 +51,30 @@ def pictures(data: Mapping[str, Any]) -> dict[str, bytes]:
         return {name: png(figure) for name, figure in drawn.items() if figure is not None}
 
 
-def intervals(rows: Sequence[Row], metric: str) -> Figure | None:
-    """Draw each group's mean, its interval and its runs; None without groups."""
+def intervals(rows: Sequence[Row], metric: str, title: str, limits: Sequence[float | None]) -> Figure | None:
+    """Draw each group's mean, its interval and its runs; None without groups.
+
+    Args:
+        rows: A row a group.
+        metric: What is drawn.
+        title: The same with its unit.
+        limits: The least and the greatest value that is possible; None: no bound.
+    """
     if not rows:
         return None
     figure, axes, shown = _forest(
-        rows, f"{metric} of each group", "95 % intervals over seeds; hollow: n < 3, over questions alone"
+        rows, f"{metric} of each group", "95 % intervals over seeds; hollow: too few seeds, over questions alone"
     )
     for place, row in enumerate(shown):
         axes.plot(row["values"], [place] * len(row["values"]), "o", color=GREY, markersize=4, alpha=0.7, zorder=3)
     axes.set_yticks(range(len(shown)), [label(f"{row['name']}  (n = {row['n']})") for row in shown])
     _points(axes, shown, [row["over"] == "seeds" for row in shown])
-    is_score = metric.endswith(("f1", "exact"))
-    axes.set_xlabel(f"{metric} (%)" if is_score else metric)
-    if is_score:
-        # Intervals of few seeds may reach beyond what is possible.
-        low, high = axes.get_xlim()
-        axes.set_xlim(max(low, -1.0), min(high, 101.0))
+    axes.set_xlabel(title)
+    low, high = axes.get_xlim()
+    # A little room beyond what is possible, so that a point there is not cut.
+    least, most = limits
+    room = 0.01 * (high - low)
+    axes.set_xlim(low if least is None else max(low, least - room), high if most is None else min(high, most + room))
     return figure
 
 
@@ -75,7 +82,7 @@ def contrasts(rows: Sequence[Row], baseline: str) -> Figure | None:
     """Draw what each group is above or below the baseline; None without contrasts."""
     if not rows:
         return None
-    subtitle = "95 % intervals over seeds and clusters of questions; filled: better or worse after Holm"
+    subtitle = "intervals at the level of Holm's correction; filled: better or worse"
     figure, axes, shown = _forest(rows, f"Difference from {label(baseline, 50)}", subtitle)
     axes.axvline(0, color=INK, linestyle="--", linewidth=1)
     axes.set_yticks(range(len(shown)), [label(str(row["name"])) for row in shown])

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from qaexp.comparison.compare import Comparison
+from qaexp.comparison.difference import Floats
+from qaexp.comparison.entries import Entry
 from qaexp.comparison.groups import Group
 from qaexp.comparison.scores import ScoreReader
 from qaexp.errors import ConfigError, IntegrityError
@@ -25,26 +27,26 @@ class Flip:
     Attributes:
         id: The question's.
         kind: One of `FLIPS`; an answer that becomes right or wrong is `fixed` or `broken`, whatever the texts.
-        was_null: a answers nothing.
-        is_null: b answers nothing.
+        was_null: Most of a's runs answer nothing; None where as many do as do not.
+        is_null: Most of b's do.
         question: Its text.
         title: Its article.
         paragraph: The key of its context.
         golds: Its gold answers, each once.
-        a: What a answers, with the first seed.
-        b: What b answers, with the first seed.
+        a: The most frequent answer of those of a's runs that are right, or wrong, as most of them are.
+        b: That of b's.
         a_exact: The share of a's runs that are right, in percent.
         b_exact: That of b's.
         a_f1: The mean f1 of a's runs.
         b_f1: That of b's.
-        a_spans: The best spans of a.
-        b_spans: Those of b.
+        a_spans: The best spans of the run of a that gives this answer.
+        b_spans: Those of the run of b.
     """
 
     id: str
     kind: str
-    was_null: bool
-    is_null: bool
+    was_null: bool | None
+    is_null: bool | None
     question: str
     title: str
     paragraph: str
@@ -66,49 +68,72 @@ def main_flips(comparison: Comparison) -> tuple[str, str, list[Flip]]:
         ConfigError: There are no two groups that were measured alike.
         IntegrityError: The predictions of one cannot be read.
     """
-    table = next((table for table in comparison.tables if table.baseline is not None), None)
-    if table is None or table.baseline is None:
+    pair = next((found for table in comparison.tables if (found := table.main_pair())), None)
+    if pair is None:
         raise ConfigError("flips: there are no two groups that were measured alike; give runs of two configs")
-    best = min(
-        (group for group in table.groups if group.name != table.baseline),
-        key=lambda group: (table.ranks[group.name] is None, table.ranks[group.name] or 0, group.name),
-    )
-    return table.baseline, best.name, flips(table.group(table.baseline), best, comparison.reader)
+    a, b = pair
+    return a.name, b.name, flips(a, b, comparison.reader)
 
 
 def flips(a: Group, b: Group, reader: ScoreReader) -> list[Flip]:
     """The questions that two groups answer differently, the largest gain and loss of f1 first.
 
-    The texts are those of each group's first run; right or wrong is decided by most of a group's runs.
+    Right or wrong, and answered or not, goes by more than half of a group's runs; where half of them are right a
+    question is neither fixed nor broken. The texts are those of runs that agree with it. Threshold 0 throughout.
 
     Raises:
-        IntegrityError: The predictions of one cannot be read.
+        IntegrityError: The predictions of a run cannot be read.
     """
-    first, second = _predictions(a), _predictions(b)
-    exact_a, f1_a = _means(a, reader)
-    exact_b, f1_b = _means(b, reader)
+    one, two = _answers(a, reader), _answers(b, reader)
     found = []
-    for id in sorted(first.keys() & second.keys() & exact_a.keys() & exact_b.keys()):
-        kind = flip_kind(
-            str(first[id]["prediction_text"]), str(second[id]["prediction_text"]), exact_a[id], exact_b[id]
-        )
+    for id in sorted(one.keys() & two.keys()):
+        kind = _kind(one[id], two[id])
         if kind is not None:
-            scores = (exact_a[id], exact_b[id], f1_a[id], f1_b[id])
-            found.append(_flip(id, kind, first[id], second[id], scores))
+            found.append(_flip(id, kind, one[id], two[id]))
     return sorted(found, key=lambda flip: (-abs(flip.b_f1 - flip.a_f1), FLIPS.index(flip.kind), flip.id))
 
 
 def flip_kind(a: str, b: str, a_exact: float, b_exact: float) -> str | None:
-    """What happened to a question from a to b; None where the answers are the same and equally right.
+    """What happened to a question from answer a to answer b, with the share of runs that are right in percent.
+
+    None where the answers are the same and equally right, or where a side has no majority.
 
     >>> flip_kind("Paris", "", 100, 0), flip_kind("", "Lyon", 0, 0), flip_kind("Paris", "in Paris", 0, 0)
     ('broken', 'null to span', 'changed but equal')
+    >>> flip_kind("Paris", "Lyon", 100, 50) is None
+    True
     """
-    if (a_exact >= 50) != (b_exact >= 50):
-        return "fixed" if b_exact >= 50 else "broken"
+    was_right, is_right = _most(a_exact), _most(b_exact)
+    if was_right is None or is_right is None:
+        return None
+    if was_right != is_right:
+        return "fixed" if is_right else "broken"
     if bool(a) != bool(b):
         return "null to span" if b else "span to null"
     return "changed but equal" if a != b else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a group answers to a question: its row of predictions.jsonl, and what its runs have in common."""
+
+    row: Mapping[str, Any]
+    text: str
+    is_null: bool | None
+    exact: float
+    f1: float
+
+
+def _kind(a: _Answer, b: _Answer) -> str | None:
+    kind = flip_kind(a.text, b.text, a.exact, b.exact)
+    if kind in ("null to span", "span to null") and (a.is_null is None or b.is_null is None):
+        return "changed but equal"
+    return kind
+
+
+def _most(share: float) -> bool | None:
+    """Whether most do, of a share in percent; None where half do."""
+    return None if share == 50 else share > 50
 
 
 def stability(group: Group, reader: ScoreReader) -> dict[str, int] | None:
@@ -141,43 +166,56 @@ def flip_rows(found: Sequence[Flip]) -> list[dict[str, Any]]:
     ]
 
 
-def _predictions(group: Group) -> dict[str, dict[str, Any]]:
-    run = group.entries[0].run
-    rows = run.predictions().rows
+def _answers(group: Group, reader: ScoreReader) -> dict[str, _Answer]:
+    """By question; only those that every run's predictions have."""
+    rows = [_predictions(entry) for entry in group.entries]
+    scores = [reader.read(entry.run) for entry in group.entries]
+    exact, f1 = (np.stack([one.values[name] for one in scores]) for name in ("exact", "f1"))
+    found = {}
+    for place, id in enumerate(scores[0].questions.ids):
+        if all(id in one for one in rows):
+            found[id] = _answer([one[id] for one in rows], exact[:, place], f1[:, place])
+    return found
+
+
+def _answer(rows: Sequence[Mapping[str, Any]], exact: Floats, f1: Floats) -> _Answer:
+    right = exact == 100
+    share = 100 * float(np.mean(right))
+    agreeing = [row for row, is_right in zip(rows, right, strict=True) if _most(share) in (None, bool(is_right))]
+    texts = [str(row["prediction_text"]) for row in agreeing]
+    is_null = _most(100 * texts.count("") / len(texts))
+    kept = [text for text in texts if is_null is None or (not text) == is_null]
+    # The first of equally frequent ones: runs stand by their seeds, so that no folder's name decides.
+    text = max(kept, key=kept.count)
+    return _Answer(agreeing[texts.index(text)], text, is_null, share, float(f1.mean()))
+
+
+def _predictions(entry: Entry) -> dict[str, dict[str, Any]]:
+    rows = entry.run.predictions().rows
     if not rows:
-        raise IntegrityError(f"{run.path}: has no predictions.jsonl, so that no answers can be shown")
+        raise IntegrityError(f"{entry.run.path}: has no predictions.jsonl, so that no answers can be shown")
     needed = {"id", "question", "title", "paragraph", "golds", "prediction_text"}
     return {str(row["id"]): row for row in rows if needed <= row.keys()}
 
 
-def _means(group: Group, reader: ScoreReader) -> tuple[dict[str, float], dict[str, float]]:
-    read = [reader.read(entry.run) for entry in group.entries]
-    exact, f1 = (np.mean([one.values[name] for one in read], axis=0).tolist() for name in ("exact", "f1"))
-    ids = read[0].questions.ids
-    return dict(zip(ids, exact, strict=True)), dict(zip(ids, f1, strict=True))
-
-
-def _flip(
-    id: str, kind: str, one: Mapping[str, Any], other: Mapping[str, Any], scores: tuple[float, float, float, float]
-) -> Flip:
-    texts = str(one["prediction_text"]), str(other["prediction_text"])
+def _flip(id: str, kind: str, a: _Answer, b: _Answer) -> Flip:
     return Flip(
         id=id,
         kind=kind,
-        was_null=not texts[0],
-        is_null=not texts[1],
-        question=str(one["question"]),
-        title=str(one["title"]),
-        paragraph=str(one["paragraph"]),
-        golds=tuple(dict.fromkeys(map(str, one["golds"]))),
-        a=texts[0],
-        b=texts[1],
-        a_exact=scores[0],
-        b_exact=scores[1],
-        a_f1=scores[2],
-        b_f1=scores[3],
-        a_spans=_spans(one),
-        b_spans=_spans(other),
+        was_null=a.is_null,
+        is_null=b.is_null,
+        question=str(a.row["question"]),
+        title=str(a.row["title"]),
+        paragraph=str(a.row["paragraph"]),
+        golds=tuple(dict.fromkeys(map(str, a.row["golds"]))),
+        a=a.text,
+        b=b.text,
+        a_exact=a.exact,
+        b_exact=b.exact,
+        a_f1=a.f1,
+        b_f1=b.f1,
+        a_spans=_spans(a.row),
+        b_spans=_spans(b.row),
     )
 
 

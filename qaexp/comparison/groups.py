@@ -1,65 +1,46 @@
-"""Repeats of one config as one row: their mean, their spread, an interval that says what it is, and their rank."""
+"""Repeats of one config as one row: which runs they are, what sets them apart, and their place among others."""
 
 from __future__ import annotations
 
 import math
-import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from qaexp.comparison.entries import Entry
-from qaexp.comparison.scores import SCORE_COLUMNS, ScoreReader
-from qaexp.comparison.tests import LEVEL, cluster_t, quantile
+from qaexp.comparison.estimates import Estimate, estimates
+from qaexp.comparison.observations import Design, design
+from qaexp.comparison.scores import ScoreReader
 from qaexp.errors import ConfigError
-from qaexp.runs.groups import differing, gather, named, settings
-
-MIN_SEEDS = 3
-"""From so many runs on, the interval of a group is that over its seeds."""
-
-LOWER_IS_BETTER = ("train_loss", "train_seconds", "eval_seconds", "total_seconds", "peak_memory_mib", "padding_share")
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A metric of a group.
-
-    Attributes:
-        mean: Over the runs that have it.
-        sd: Between them; None for one.
-        low: Lower end of the 95 % interval; None where there is none.
-        high: Upper end.
-        n: How many runs have it.
-        over: What the interval speaks about: `seeds` (t, n >= 3), or `questions` of these very runs only.
-    """
-
-    mean: float
-    sd: float | None
-    low: float | None
-    high: float | None
-    n: int
-    over: str | None
+from qaexp.runs.formats import dotted
+from qaexp.runs.groups import SEED_KEYS, differing, gather, named, settings
+from qaexp.runs.metrics import LOWER, number_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """Runs that are equal up to their seeds.
+    """Runs that are equal up to their seeds, or with `--by` in one key.
 
     Attributes:
-        name: What sets it apart from the other groups.
+        number: Which group this is in all outputs, from 1; by the metric, whatever the table is sorted by.
+        name: What sets it apart from the other groups; no two groups of a table share one.
         changes: The same, by dotted key.
-        settings: All its keys but the seeds.
+        settings: All its keys but the seeds; of a key that varies inside the group all its values.
         entries: Its runs, by their seeds.
+        design: Which of them are observations.
+        averaged: What else than the seeds differs between them, with `--by`: each of the settings, as text.
         metrics: Name to `Estimate`.
         flags: Health flag to how many runs raised it.
     """
 
+    number: int
     name: str
     changes: Mapping[str, Any]
     settings: Mapping[str, Any]
     entries: Sequence[Entry]
+    design: Design
+    averaged: frozenset[str]
     metrics: Mapping[str, Estimate]
     flags: Mapping[str, int]
 
@@ -69,9 +50,14 @@ class Group:
         return len(self.entries)
 
     @property
+    def num_collapsed(self) -> int:
+        """How many of its runs answer nothing."""
+        return sum(entry.is_collapsed for entry in self.entries)
+
+    @property
     def is_collapsed(self) -> bool:
-        """One of its runs answers nothing."""
-        return any(entry.is_collapsed for entry in self.entries)
+        """One of its runs answers nothing: what it scores is no skill, and the group has no rank and no verdict."""
+        return self.num_collapsed > 0
 
     @property
     def seeds(self) -> tuple[tuple[Any, ...], ...]:
@@ -85,7 +71,7 @@ def form_groups(
     """Group runs over their seeds, or by the value of one key alone.
 
     Args:
-        entries: Runs that were measured alike.
+        entries: Runs that were measured alike, none of them a repeat of another one's settings and seeds.
         reader: Reads the scores of small groups again, for their interval.
         neutral: Dotted keys that cannot change results.
         by: A dotted key of the config; runs with the same value of it are one group, whatever else differs.
@@ -95,21 +81,19 @@ def form_groups(
     """
     of_run = {id(entry.run): entry for entry in entries}
     gathered = [[of_run[id(run)] for run in runs] for runs in _gathered([entry.run for entry in entries], neutral, by)]
-    all_settings = [settings(group[0].run, neutral) for group in gathered]
-    if by is not None:
-        all_settings = [{by: leaves.get(by)} for leaves in all_settings]
-    changes = differing(all_settings)
+    gathered = [sorted(group, key=lambda entry: (repr(entry.seeds), entry.run.run_id)) for group in gathered]
+    told = [{by: _value(group[0], by)} if by else settings(group[0].run, neutral) for group in gathered]
+    changes = differing(told)
+    names = _unique([named(changed) for changed in changes])
     return [
-        Group(
-            name=named(changed),
-            changes=changed,
-            settings=leaves,
-            entries=tuple(sorted(group, key=lambda entry: (repr(entry.seeds), entry.run.run_id))),
-            metrics=_estimates(group, reader),
-            flags=_counted(group),
-        )
-        for group, leaves, changed in zip(gathered, all_settings, changes, strict=True)
+        _group(name, changed, group, reader, neutral, by)
+        for name, changed, group in zip(names, changes, gathered, strict=True)
     ]
+
+
+def numbered(groups: Sequence[Group], *, start: int) -> list[Group]:
+    """The groups with their numbers, from `start`, in the order in which they are given."""
+    return [replace(group, number=number) for number, group in enumerate(groups, start=start)]
 
 
 def ranked(groups: Sequence[Group], metric: str) -> list[Group]:
@@ -117,7 +101,7 @@ def ranked(groups: Sequence[Group], metric: str) -> list[Group]:
 
     Ties, and everything else about the order, follow from the names alone.
     """
-    sign = 1.0 if metric in LOWER_IS_BETTER else -1.0
+    sign = 1.0 if number_of(metric).better == LOWER else -1.0
 
     def place(group: Group) -> tuple[bool, bool, float, str]:
         found = group.metrics.get(metric)
@@ -128,34 +112,54 @@ def ranked(groups: Sequence[Group], metric: str) -> list[Group]:
     return sorted(groups, key=place)
 
 
-def nearest(groups: Sequence[Group], defaults: Mapping[str, Any]) -> Group:
-    """The group with the fewest keys that differ from some defaults; of several the first by name."""
+def _group(
+    name: str,
+    changes: Mapping[str, Any],
+    group: Sequence[Entry],
+    reader: ScoreReader,
+    neutral: frozenset[str],
+    by: str | None,
+) -> Group:
+    each = [settings(entry.run, neutral) for entry in group]
+    varying = differing(each) if by else [{} for _ in group]
+    if by:
+        varying = [{key: value for key, value in one.items() if not _belongs(key, by)} for one in varying]
+    others = [repr(sorted(one.items(), key=repr)) for one in varying]
+    seeds = [entry.seeds for entry in group]
+    found = design(seeds, others if by else None, tuple(varying[0]))
+    return Group(
+        number=0,
+        name=name,
+        changes=changes,
+        settings=_common(each) | ({by: _value(group[0], by)} if by else {}),
+        entries=tuple(group),
+        design=found,
+        averaged=frozenset(others),
+        metrics=estimates(group, found, reader),
+        flags=_counted(group),
+    )
 
-    def distance(group: Group) -> int:
-        return sum(key in group.settings and repr(group.settings[key]) != repr(defaults[key]) for key in defaults)
 
-    return min(groups, key=lambda group: (distance(group), group.name))
+def _belongs(key: str, by: str) -> bool:
+    """Whether a key says nothing that `by` does not: keys of the node that a `_target_` chooses."""
+    return key == by or (by.endswith("_target_") and key.startswith(by.removesuffix("_target_")))
 
 
-def chosen(groups: Sequence[Group], words: str) -> Group:
-    """The group that a user means: its name, a part of it that no other has, or a run's id, folder name or path.
+def _common(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The settings of several runs: one value where they agree, else all of them."""
+    keys = dict.fromkeys(key for one in each for key in one)
+    found = {}
+    for key in keys:
+        values = {repr(one.get(key)): one.get(key) for one in each}
+        found[key] = (
+            next(iter(values.values())) if len(values) == 1 else ", ".join(str(values[text]) for text in sorted(values))
+        )
+    return found
 
-    Raises:
-        ConfigError: None is meant, or several are.
-    """
-    exact = [group for group in groups if group.name == words]
-    of_run = [
-        group
-        for group in groups
-        if any(words.rstrip("/") in (e.run.run_id, e.run.path.name, str(e.run.path)) for e in group.entries)
-    ]
-    part = [group for group in groups if words and words in group.name]
-    for found in (exact, of_run, part):
-        if len(found) == 1:
-            return found[0]
-    names = ", ".join(repr(group.name) for group in groups[:10])
-    count = "no" if not part else f"{len(part)}"
-    raise ConfigError(f"--baseline {words!r} names {count} group{'s' if len(part) > 1 else ''}; give one of {names}")
+
+def _value(entry: Entry, key: str) -> Any:
+    """What a run has under a key of its config, a seed included."""
+    return dotted(entry.run.config).get(key)
 
 
 def _gathered(runs: Sequence[Any], neutral: frozenset[str], by: str | None) -> list[list[Any]]:
@@ -163,38 +167,25 @@ def _gathered(runs: Sequence[Any], neutral: frozenset[str], by: str | None) -> l
         return gather(runs, neutral)
     found: dict[str, list[Any]] = {}
     for run in runs:
-        found.setdefault(repr(settings(run, neutral, with_seeds=True).get(by)), []).append(run)
+        found.setdefault(repr(dotted(run.config).get(by)), []).append(run)
     if list(found) == ["None"]:
-        raise ConfigError(f"--by {by}: no run has this key, or only null; give a dotted key such as optimizer.lr")
+        from qaexp.config.suggest import did_you_mean
+
+        known = dict.fromkeys(key for run in runs for key in dotted(run.config))
+        raise ConfigError(
+            f"--by {by}: no run has this key, or only null{did_you_mean(by, [*known, *SEED_KEYS])}; give a dotted key "
+            "such as optimizer.lr"
+        )
     return list(found.values())
 
 
-def _estimates(group: Sequence[Entry], reader: ScoreReader) -> dict[str, Estimate]:
-    names = dict.fromkeys(name for entry in group for name in entry.metrics)
-    return {name: _estimate(group, name, reader) for name in names}
-
-
-def _estimate(group: Sequence[Entry], name: str, reader: ScoreReader) -> Estimate:
-    values = [entry.metrics[name] for entry in group if name in entry.metrics]
-    # fsum: the same bits in any order.
-    mean = math.fsum(values) / len(values)
-    sd = statistics.stdev(sorted(values)) if len(values) > 1 else None
-    if sd is not None and len(values) >= MIN_SEEDS:
-        half = quantile(len(values) - 1, (1 + LEVEL) / 2) * sd / math.sqrt(len(values))
-        return Estimate(mean, sd, mean - half, mean + half, len(values), "seeds")
-    low, high = _question_interval(group, name, reader)
-    return Estimate(mean, sd, low, high, len(values), None if low is None else "questions")
-
-
-def _question_interval(group: Sequence[Entry], name: str, reader: ScoreReader) -> tuple[float | None, float | None]:
-    """The interval of a mean over the questions of one or two runs, which says nothing about other seeds."""
-    if name not in SCORE_COLUMNS:
-        return None, None
-    scores = [reader.read(entry.run) for entry in group]
-    if any(name not in one.values for one in scores):
-        return None, None
-    found = cluster_t(np.mean([one.values[name] for one in scores], axis=0), scores[0].questions.clusters)
-    return (found.low, found.high) if math.isfinite(found.low) else (None, None)
+def _unique(names: Sequence[str]) -> list[str]:
+    """The names, those that stand there more than once with a count: different values may read the same."""
+    counts, seen, found = Counter(names), Counter[str](), []
+    for name in names:
+        seen[name] += 1
+        found.append(name if counts[name] == 1 else f"{name} ({seen[name]})")
+    return found
 
 
 def _counted(group: Sequence[Entry]) -> dict[str, int]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qaexp.comparison.compare import Comparison, Table
+from qaexp.comparison.compare import Comparison, Table, units
 from qaexp.comparison.document import group_rows
-from qaexp.comparison.groups import Estimate
+from qaexp.comparison.estimates import Estimate
+from qaexp.comparison.sides import RUNS
 from qaexp.comparison.tables import counted
-from qaexp.comparison.verdict import ALPHA, KINDS
+from qaexp.comparison.verdict import ALPHA, BETTER
 from qaexp.runs.formats import csv_text, visible
+from qaexp.runs.metrics import Number, number_of
 
 _MARKDOWN: Mapping[str, str] = {character: f"\\{character}" for character in "\\`*_{}[]<>#|~"}
 _LATEX: Mapping[str, str] = {
@@ -37,7 +39,7 @@ def csv(comparison: Comparison) -> str:
 
 
 def markdown(comparison: Comparison) -> str:
-    """Return a Markdown table for each set of runs measured alike; bold: significantly better than the baseline."""
+    """Return a Markdown table for each set of runs measured alike; bold: better than the baseline in that metric."""
     lines: list[str] = []
     for table in comparison.tables:
         header, rows = _paper_rows(table, comparison)
@@ -47,7 +49,7 @@ def markdown(comparison: Comparison) -> str:
         for is_bold, name, cells in rows:
             shown = [f"**{cells[0]}**" if is_bold else cells[0], *cells[1:]]
             lines.append("| " + " | ".join([_markdown_text(name), *shown]) + " |")
-        lines += ["", _footnote(table, comparison), ""]
+        lines += ["", _markdown_text(_footnote(table, comparison)), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -78,8 +80,8 @@ def _paper_rows(table: Table, comparison: Comparison) -> tuple[list[str], list[t
     rows = [
         (
             group.name in best,
-            group.name,
-            [_spread(group.metrics.get(name)) for name in names] + [str(group.n)],
+            group.name + (" (collapsed)" if group.is_collapsed else ""),
+            [_spread(group.metrics.get(name), number_of(name)) for name in names] + [str(group.n)],
         )
         for group in table.groups
     ]
@@ -91,28 +93,33 @@ def _bold(table: Table, metric: str) -> set[str]:
     return {
         contrast.b
         for contrast in table.contrasts
-        if contrast.a == table.baseline and contrast.verdict == "better" and contrast.metric == metric
+        if contrast.a == table.baseline and contrast.verdict == BETTER and contrast.metric == metric
     }
 
 
-def _spread(found: Estimate | None) -> str:
+def _spread(found: Estimate | None, row: Number) -> str:
     if found is None:
         return "-"
-    return f"{found.mean:.1f}" + (f" ± {found.sd:.1f}" if found.sd is not None else "")
+    return row.shown(found.mean) + (f" ± {row.shown(found.sd)}" if found.sd is not None else "")
 
 
 def _footnote(table: Table, comparison: Comparison) -> str:
     if table.baseline is None:
         return "One group: nothing to compare with."
-    kinds = sorted({KINDS[contrast.kind] for contrast in table.contrasts})
-    clusters = "articles" if comparison.cluster_kind == "title" else "paragraphs"
-    about = table.contrasts[0].metric if table.contrasts else comparison.options.metric
-    tests = "studentised bootstrap" if table.contrasts and table.contrasts[0].kind == "runs" else "t test over seeds"
-    return (
-        f"mean ± standard deviation over seeds. Bold: {about} better than that of {table.baseline} "
-        f"(p ≤ {ALPHA:g} after Holm over {counted(len(table.contrasts))}; {tests} and clusters of questions, "
-        f"{clusters}; {'; '.join(kinds)})."
-    )
+    told = ["mean ± standard deviation over seeds"]
+    if any(group.is_collapsed for group in table.groups):
+        told.append("collapsed: a run answers nothing, so that its score is no skill and nothing is concluded from it")
+    bold = _bold(table, comparison.options.metric)
+    tested = [one for one in table.contrasts if one.b in bold and one.a == table.baseline]
+    if tested:
+        clusters = units(comparison.cluster_kind)
+        tests = "studentised bootstrap over" if tested[0].kind == RUNS else "t test over seeds and"
+        hows = "; ".join(dict.fromkeys(one.how for one in tested))
+        told.append(
+            f"Bold: {tested[0].metric} better than that of {table.baseline} (p ≤ {ALPHA:g} after Holm over "
+            f"{counted(tested[0].num_contrasts)}; {tests} clusters of questions, {clusters}; {hows})"
+        )
+    return ". ".join(told) + "."
 
 
 def _markdown_text(text: Any) -> str:

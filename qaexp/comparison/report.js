@@ -83,8 +83,8 @@ function number(value, digits = 1) {
   return value === null || value === undefined ? "-" : Number(value).toFixed(digits);
 }
 
-function range(row) {
-  return row.low === null ? "no interval" : `[${number(row.low)}, ${number(row.high)}]`;
+function range(row, digits = 1) {
+  return row.low === null ? "no interval" : `[${number(row.low, digits)}, ${number(row.high, digits)}]`;
 }
 
 /** A bar from low to high with caps, across (forest) or upright; `encode` says where the numbers stand. */
@@ -112,10 +112,13 @@ function bars(rows, isAcross, at) {
   };
 }
 
-/** Scores are percent: intervals of few seeds may reach beyond what is possible. */
-function limitsOf(metric) {
-  return /(exact|f1)$/.test(metric)
-    ? { min: (value) => Math.max(0, Math.floor(value.min)), max: (value) => Math.min(100, Math.ceil(value.max)) } : {};
+/** An axis ends where the metric's range does. */
+function limitsOfMetric() {
+  const [least, most] = data.limits;
+  return {
+    ...(least === null ? {} : { min: (value) => Math.max(least, Math.floor(value.min)) }),
+    ...(most === null ? {} : { max: (value) => Math.min(most, Math.ceil(value.max)) }),
+  };
 }
 
 /** Rows with a point and an interval each, from the top down; the first one given stands on top. */
@@ -201,10 +204,10 @@ function points(id, rows, xName, yName, isLine) {
   draw(id, 320, {
     grid: { left: 52, right: 24, top: 24, bottom: 44 },
     xAxis: axis(xName, { type: "value", boundaryGap: ["8%", "8%"] }),
-    yAxis: axis(yName, { type: "value", nameGap: 34, ...limitsOf(yName) }),
+    yAxis: axis(yName, { type: "value", nameGap: 34, ...limitsOfMetric() }),
     tooltip: { trigger: "item", formatter: (found) => {
       const row = rows[found.dataIndex];
-      return `${short(row.name, 80)}\n${yName} ${number(row.y)} ${range(row)}, n = ${row.n}\n${xName} ${number(row.x, 0)}`;
+      return `${short(row.name, 80)}\n${yName} ${number(row.y, data.decimals)} ${range(row, data.decimals)}, n = ${row.n}\n${xName} ${number(row.x, 0)}`;
     } },
     series: [
       { ...bars(withBars, false, (row) => row.x), itemStyle: { color: color(0) } },
@@ -250,8 +253,8 @@ function drawAll(isPaper = false) {
   const metric = data.metric;
   forest("intervals", data.intervals, {
     name: metric, inner: (row) => row.values, filled: (row) => !row.is_collapsed,
-    limits: limitsOf(metric),
-    tip: (row) => `${short(row.name, 80)}\n${metric} ${number(row.y)} ${range(row)} over ${row.over || "-"}, n = ${row.n}`,
+    limits: limitsOfMetric(),
+    tip: (row) => `${short(row.name, 80)}\n${metric} ${number(row.y, data.decimals)} ${range(row, data.decimals)} over ${row.over || "-"}, n = ${row.n}`,
   });
   forest("contrasts", data.contrasts, {
     name: `points of ${data.contrasts.length ? data.contrasts[0].score : ""} against ${short(data.baseline || "", 40)}`, zero: true,
@@ -396,7 +399,7 @@ function explorer(found) {
   document.getElementById("flip-summary").textContent = visible(
     `From a (${found.a}) to b (${found.b}), ${found.num_found} of ${found.num_questions} questions are answered differently: `
     + found.kinds.map((kind, place) => `${found.counts[place]} ${kind}`).join(", ")
-    + `. Right or wrong goes by most of a group's runs, the texts are those of its first seed.${told}`);
+    + `. Right or wrong goes by more than half of a group's runs, and the texts are the most frequent ones of these.${told}`);
   document.getElementById("flip-explorer").hidden = false;
   update();
 }

@@ -8,15 +8,17 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from qaexp.comparison.compare import Comparison, Table
+from qaexp.comparison.compare import Comparison, Table, units
 from qaexp.comparison.diff import config_differences, environment_differences
 from qaexp.comparison.document import flags, verdict
-from qaexp.comparison.figure_data import figure_data, main_pair
+from qaexp.comparison.figure_data import figure_data
 from qaexp.comparison.figures import pictures
+from qaexp.comparison.groups import Group
 from qaexp.comparison.tables import epochs, factor
 from qaexp.reporting.explorer import script_json
 from qaexp.reporting.html import content_policy, shown
 from qaexp.runs.files import make_directory, write_bytes
+from qaexp.runs.metrics import number_of
 
 MAX_GROUPS_IN_DIFF = 12
 COLUMNS = ("f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1")
@@ -67,13 +69,14 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         data=script_json(data),
         figures=data,
         metric=comparison.options.metric,
+        number_of=number_of,
         tables=[_table(table, comparison) for table in comparison.tables],
         columns=[name for name in COLUMNS if name != comparison.options.metric],
         costs=COSTS,
         num_runs=len(entries),
         num_questions=entries[0].measure.num_questions if entries else 0,
-        clusters={"title": "articles", "paragraph": "paragraphs"}.get(str(comparison.cluster_kind), ""),
-        baseline_reason=comparison.baseline_reason,
+        clusters=units(comparison.cluster_kind),
+        notes=comparison.notes,
         relevant=comparison.options.relevant,
         refused=[([found.name for found in paths], reason) for paths, reason in comparison.refused],
         # The last two parts: the same page wherever the folders are.
@@ -82,29 +85,38 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
 
 
 def _table(table: Table, comparison: Comparison) -> dict[str, Any]:
-    groups = table.groups[:MAX_GROUPS_IN_DIFF]
-    pair = main_pair(table)
+    groups = table.by_number[:MAX_GROUPS_IN_DIFF]
+    metric = comparison.options.metric
     return {
         "reason": table.reason,
         "baseline": table.baseline,
+        "baseline_reason": table.baseline_reason,
+        "is_tested": table.tested_metric == metric,
         "rows": [
             {
                 "group": group,
-                "rank": table.ranks[group.name],
-                "verdict": verdict(table, group),
+                "rank": table.places[group.name],
+                "verdict": verdict(table, group, metric),
                 "flags": flags(group),
                 "epochs": epochs(group),
-                "notes": [note for entry in group.entries for note in entry.notes],
+                "notes": _notes(group, metric),
                 "runs": [(comparison.names[entry.run.path], entry.run.run_id) for entry in group.entries],
             }
             for group in table.groups
         ],
         "contrasts": [(contrast, contrast.tests[contrast.metric], factor(contrast)) for contrast in table.contrasts],
         "config": config_differences(groups) if len(groups) > 1 else {},
-        "environment": environment_differences(groups) if len(groups) > 1 else {},
-        "compared": [group.name for group in groups],
-        "pair": [group.name for group in pair] if pair else None,
+        "environment": environment_differences(groups, comparison.machines),
+        "compared": [f"#{group.number} {group.name}" for group in groups],
     }
+
+
+def _notes(group: Group, metric: str) -> list[str]:
+    """What a reader of a group's row must know."""
+    found = [f"{group.num_collapsed} of {group.n}: {entry.collapse}" for entry in group.entries if entry.collapse][:1]
+    problem = group.metrics[metric].problem if metric in group.metrics else None
+    found += [f"no interval: {problem}"] if problem else []
+    return found + [note for entry in group.entries for note in entry.notes]
 
 
 def _read(name: str) -> str:

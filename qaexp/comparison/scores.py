@@ -16,14 +16,16 @@ import numpy.typing as npt
 from qaexp.errors import IntegrityError
 from qaexp.runs.clusters import clusters
 from qaexp.runs.collect import RunFiles
-from qaexp.runs.directory import SCORES
+from qaexp.runs.directory import SCORES, TEST_SCORES
 from qaexp.runs.formats import unguarded
+from qaexp.runs.metrics import Number, number_of
 from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 
 SCORE_COLUMNS = ("exact", "f1", "crossfit_exact", "crossfit_f1")
+DIFFS = "null_score_diff"
 SLICE_COLUMNS = ("question_word", "answer_words", "context_words", "num_windows")
 _TEXTS = ("id", "title", "paragraph", "question_word")
 _REQUIRED = ("id", "title", "paragraph", "exact", "f1")
@@ -42,6 +44,7 @@ class Questions:
         slices: The columns of `SLICE_COLUMNS` that the file has.
         clusters: The cluster of each question, counted from 0.
         cluster_kind: What a cluster is: `title` (the article) or `paragraph`.
+        has_ans: Which questions have an answer; None where the file does not tell.
         digest: Of all that must be alike for two runs to be paired: ids, paragraphs, and which have an answer.
     """
 
@@ -51,18 +54,42 @@ class Questions:
     slices: Mapping[str, tuple[str | int, ...]]
     clusters: Codes
     cluster_kind: str
+    has_ans: npt.NDArray[np.bool_] | None
     digest: str
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    def part(self, questions: str | None) -> npt.NDArray[np.bool_] | None:
+        """Which questions a metric is over: `has_ans`, `no_ans`, or None for all; None where the file does not tell."""
+        if questions is None:
+            return np.ones(len(self), dtype=np.bool_)
+        if self.has_ans is None:
+            return None
+        return self.has_ans if questions == "has_ans" else ~self.has_ans
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """One run's scores in percent: `values` by the names in `SCORE_COLUMNS`, each [questions]."""
+    """One run's scores [questions] by name: those of `SCORE_COLUMNS` in percent, and `DIFFS` in logits."""
 
     questions: Questions
     values: Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """A metric question by question.
+
+    Attributes:
+        values: In percent [questions], of the questions that the metric is over.
+        clusters: The cluster of each, counted from 0.
+        digest: Equal where two runs were measured on the same questions.
+    """
+
+    values: Floats
+    clusters: Codes
+    digest: str
 
 
 class ScoreReader:
@@ -73,41 +100,59 @@ class ScoreReader:
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, tuple[Questions, Codes]] = OrderedDict()
-        self._kept: dict[Path, Scores] = {}
+        self._kept: dict[tuple[Path, str], Scores] = {}
         self._num_bytes = 0
 
-    def read(self, run: RunFiles) -> Scores:
-        """Return the scores of a run.
+    def read(self, run: RunFiles, name: str = SCORES) -> Scores:
+        """Return the scores of a run on the dev set, or those of `test_scores.csv`.
 
         Raises:
             IntegrityError: The file is missing or damaged, an id stands there twice, or a score is not in 0 to 100.
         """
-        if run.path not in self._kept:
-            scores = self._read(run)
+        if (run.path, name) not in self._kept:
+            scores = self._read(run, name)
             size = sum(values.nbytes for values in scores.values.values())
             if self._num_bytes + size > MAX_KEPT_BYTES:
                 return scores
-            self._kept[run.path] = scores
+            self._kept[run.path, name] = scores
             self._num_bytes += size
-        return self._kept[run.path]
+        return self._kept[run.path, name]
 
-    def _read(self, run: RunFiles) -> Scores:
-        path = run.path / SCORES
-        table = _table(run)
-        if missing := [name for name in _REQUIRED if name not in table.column_names]:
+    def measured(self, run: RunFiles, metric: str) -> Measured | None:
+        """Return a metric question by question; None where its run does not hold it so, as older ones of a test file.
+
+        Raises:
+            IntegrityError: As for `read`, where the file is there.
+        """
+        row = number_of(metric)
+        if row.column is None or (row.table == TEST_SCORES and not (run.path / TEST_SCORES).is_file()):
+            return None
+        scores = self.read(run, row.table)
+        chosen = scores.questions.part(row.questions)
+        values = scores.values.get(row.column)
+        if values is None or chosen is None or not chosen.any():
+            return None
+        return _measured(values, scores.questions, chosen, row)
+
+    def _read(self, run: RunFiles, name: str) -> Scores:
+        path = run.path / name
+        table = _table(path)
+        if missing := [column for column in _REQUIRED if column not in table.column_names]:
             raise IntegrityError(f"{path}: has no column {', '.join(missing)}")
         try:
             questions, order = self._questions(table)
         except (ValueError, TypeError) as error:
             raise IntegrityError(f"{path}: {error}") from error
         values = {}
-        for name in SCORE_COLUMNS:
-            if name in table.column_names and not table.column(name).null_count:
-                values[name] = _floats(table.column(name))[order]
-                if not np.all((values[name] >= 0) & (values[name] <= 100)):
-                    raise IntegrityError(f"{path}: {name} is not from 0 to 100 everywhere")
-        if missing := [name for name in ("exact", "f1") if name not in values]:
+        for column in SCORE_COLUMNS:
+            if column in table.column_names and not table.column(column).null_count:
+                values[column] = _floats(table.column(column))[order]
+                if not np.all((values[column] >= 0) & (values[column] <= 100)):
+                    raise IntegrityError(f"{path}: {column} is not from 0 to 100 everywhere")
+        if missing := [column for column in ("exact", "f1") if column not in values]:
             raise IntegrityError(f"{path}: {missing[0]} is missing for some questions")
+        if DIFFS in table.column_names and not table.column(DIFFS).null_count:
+            values[DIFFS] = _floats(table.column(DIFFS))[order]
         return Scores(questions, values)
 
     def _questions(self, table: Any) -> tuple[Questions, Codes]:
@@ -130,17 +175,23 @@ def _floats(column: Any) -> Floats:
     return np.frombuffer(chunk.buffers()[1], np.float64, count=len(chunk), offset=8 * chunk.offset)
 
 
-def _table(run: RunFiles) -> Any:
-    """The columns of scores.csv as pyarrow reads them: a thousand runs in a second."""
+def _measured(values: Floats, questions: Questions, chosen: npt.NDArray[np.bool_], row: Number) -> Measured:
+    if chosen.all():
+        return Measured(values, questions.clusters, questions.digest)
+    codes = np.unique(questions.clusters[chosen], return_inverse=True)[1].astype(np.intp)
+    return Measured(values[chosen], codes, f"{questions.digest} {row.questions}")
+
+
+def _table(path: Path) -> Any:
+    """The columns of a table of scores as pyarrow reads them: a thousand runs in a second."""
     import pyarrow as pa
     from pyarrow import csv
 
-    path = run.path / SCORES
     try:
         data = read_bytes(path, MAX_TABLE_BYTES)
     except FileNotFoundError:
         raise IntegrityError(f"{path}: is missing") from None
-    types = {**dict.fromkeys(_TEXTS, pa.string()), **dict.fromkeys(SCORE_COLUMNS, pa.float64())}
+    types = {**dict.fromkeys(_TEXTS, pa.string()), **dict.fromkeys((*SCORE_COLUMNS, DIFFS), pa.float64())}
     try:
         return csv.read_csv(
             io.BytesIO(data.replace(b"\0", b"")),
@@ -174,5 +225,7 @@ def _questions(columns: Mapping[str, list[Any]]) -> tuple[Questions, Codes]:
     alike = (found["id"], found["paragraph"], [words == 0 for words in found.get("answer_words", ())])
     digest = hashlib.sha256(repr(alike).encode("utf-8", "backslashreplace")).hexdigest()
     slices = {name: found[name] for name in SLICE_COLUMNS if name in found}
-    questions = Questions(found["id"], found["title"], found["paragraph"], slices, codes, kind, digest)
+    words = found.get("answer_words")
+    has_ans = None if words is None else np.array([count != 0 for count in words], dtype=np.bool_)
+    questions = Questions(found["id"], found["title"], found["paragraph"], slices, codes, kind, has_ans, digest)
     return questions, np.array(order, dtype=np.intp)

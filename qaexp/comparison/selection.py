@@ -11,6 +11,8 @@ from typing import Any
 from qaexp.errors import ConfigError
 from qaexp.runs.collect import RunFiles, collect
 from qaexp.runs.formats import dotted
+from qaexp.runs.groups import distinct, seeds_of
+from qaexp.runs.metrics import NUMBERS
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge, "<=": operator.le, "!=": operator.ne, "==": operator.eq, "=": operator.eq,
@@ -36,6 +38,21 @@ def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[P
         else:
             kept[content] = run
     return list(kept.values()), skipped
+
+
+def observed(runs: Sequence[RunFiles], neutral: frozenset[str]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
+    """The runs of which each is an observation of its own; repeats of the same settings and seeds with the reason."""
+    kept, repeats = distinct(runs, neutral)
+    return kept, [(run.path, _repeated(run, first)) for run, first in repeats]
+
+
+def _repeated(run: RunFiles, first: RunFiles) -> str:
+    seeds = dict.fromkeys(map(repr, seeds_of(run)))
+    told = f"seed {next(iter(seeds))}" if len(seeds) == 1 else f"seeds {', '.join(map(repr, seeds_of(run)))}"
+    one, other = run.summary or {}, first.summary or {}
+    differing = [name for name in NUMBERS if NUMBERS[name].column and one.get(name) != other.get(name)]
+    numbers = f"with another {differing[0]}" if differing else "with the same scores"
+    return f"a repeat of {first.path}: the same settings and {told}, {numbers}; one observation"
 
 
 def _expanded(path: str) -> list[str]:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from qaexp.comparison.groups import Group
 from qaexp.comparison.scores import Questions, ScoreReader
-from qaexp.comparison.tests import Difference, cluster_t, holm, paired_groups, separate_groups
+from qaexp.comparison.sides import ONE_SEED, Found, Side, compared
+from qaexp.comparison.tests import holm
 from qaexp.comparison.verdict import ALPHA
 
 MIN_QUESTIONS = 20
@@ -44,9 +45,10 @@ class Slice:
         a: The mean f1 of a there.
         b: That of b.
         difference: b - a.
-        low: Lower end of its 95 % interval.
+        low: Lower end of its interval, which is as wide as the number of slices asks for: it leaves out 0 exactly where
+            `p_holm` is at most 0.05. None against a single seed, or where all scores are equal.
         high: Upper end.
-        p: Two-sided.
+        p: Two-sided; None against a single seed.
         p_holm: Corrected for the number of slices.
     """
 
@@ -56,48 +58,58 @@ class Slice:
     a: float
     b: float
     difference: float
-    low: float
-    high: float
-    p: float
-    p_holm: float
+    low: float | None
+    high: float | None
+    p: float | None
+    p_holm: float | None
 
     @property
     def is_significant(self) -> bool:
         """The groups differ here, also after the correction."""
-        return self.p_holm <= ALPHA
+        return self.p_holm is not None and self.p_holm <= ALPHA
 
 
 def slice_differences(a: Group, b: Group, reader: ScoreReader, score: str = "f1") -> list[Slice]:
-    """Compare two groups on every slice of at least 20 questions."""
+    """Compare two groups on every slice of at least 20 questions; none where one answers nothing.
+
+    The test is the one of the whole: seeds and clusters as there, and nothing about slices of too few clusters.
+    """
+    if a.is_collapsed or b.is_collapsed or a.averaged != b.averaged:
+        return []
     one, two = (np.stack([reader.read(entry.run).values[score] for entry in group.entries]) for group in (a, b))
     questions = reader.read(a.entries[0].run).questions
-    is_paired = a.seeds == b.seeds
     found = []
     for dimension, name, chosen in _parts(questions):
         if int(chosen.sum()) >= MIN_QUESTIONS:
-            difference = _difference(one[:, chosen], two[:, chosen], _recoded(questions.clusters[chosen]), is_paired)
-            if np.isfinite(difference.low):
-                found.append((dimension, name, chosen, difference))
-    corrected = holm([row[3].p for row in found])
+            sides = Side(one[:, chosen], a.design), Side(two[:, chosen], b.design)
+            result = compared(*sides, _recoded(questions.clusters[chosen]))
+            if result.reason is None or result.kind == ONE_SEED:
+                found.append((dimension, name, int(chosen.sum()), sides, result))
+    tested = [result.difference.p for *_, result in found if result.reason is None]
+    corrected = iter(holm(tested))
     return [
-        Slice(
-            dimension,
-            name,
-            int(chosen.sum()),
-            float(one[:, chosen].mean()),
-            float(two[:, chosen].mean()),
-            *(found.difference, found.low, found.high, found.p, p_holm),
-        )
-        for (dimension, name, chosen, found), p_holm in zip(found, corrected, strict=True)
+        _slice(dimension, name, n, sides, result, None if result.reason else next(corrected), len(tested))
+        for dimension, name, n, sides, result in found
     ]
 
 
-def _difference(
-    one: npt.NDArray[np.float64], two: npt.NDArray[np.float64], clusters: npt.NDArray[np.intp], is_paired: bool
-) -> Difference:
-    if len(one) == 1 or len(two) == 1:
-        return cluster_t(two.mean(axis=0) - one.mean(axis=0), clusters)
-    return paired_groups(one, two, clusters) if is_paired else separate_groups(one, two, clusters)
+def _slice(
+    dimension: str,
+    name: str,
+    n: int,
+    sides: tuple[Side, Side],
+    result: Found,
+    p_holm: float | None,
+    num_tested: int,
+) -> Slice:
+    difference = result.difference
+    low, high = None, None
+    if p_holm is not None and difference.standard_error > 0:
+        alpha = ALPHA * difference.p / p_holm if p_holm > 0 else ALPHA / num_tested
+        low, high = (float(np.clip(end, -100, 100)) for end in difference.interval(alpha))
+    a, b = (float(side.observations.mean()) for side in sides)
+    p = None if p_holm is None else difference.p
+    return Slice(dimension, name, n, a, b, difference.difference, low, high, p, p_holm)
 
 
 def _recoded(clusters: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

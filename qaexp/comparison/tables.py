@@ -9,13 +9,15 @@ from rich.console import RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from qaexp.comparison.compare import Comparison, Table
+from qaexp.comparison.compare import Comparison, Table, units
 from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.diff import config_differences, environment_differences
 from qaexp.comparison.document import flags, verdict
+from qaexp.comparison.estimates import QUESTIONS, SEEDS, Estimate
 from qaexp.comparison.flips import Flip
-from qaexp.comparison.groups import Estimate, Group
+from qaexp.comparison.groups import Group, ranked
 from qaexp.runs.formats import visible
+from qaexp.runs.metrics import Number, number_of
 
 MAX_CONTRASTS = 12
 """So many are printed; --json and --html have all."""
@@ -40,6 +42,7 @@ def terminal(comparison: Comparison, *, limit: int | None = None) -> RenderableT
     """
     parts: list[RenderableType] = []
     tables = _shown_tables(comparison)
+    parts += [Text(visible(note), style="bold") for note in comparison.notes]
     for table in tables:
         if table.reason:
             parts.append(
@@ -47,7 +50,7 @@ def terminal(comparison: Comparison, *, limit: int | None = None) -> RenderableT
             )
         parts.append(_leaderboard(table, comparison, limit))
         parts += _verdicts(table, comparison)
-        parts += _differences(table)
+        parts += _differences(table, comparison)
     parts += _rest(comparison)
     return Lines(*parts)
 
@@ -63,84 +66,97 @@ def flips_table(found: Sequence[Flip], a: str, b: str) -> RenderableType:
     return table
 
 
-def interval(found: Estimate | None, digits: int = 1, *, is_score: bool = True) -> str:
-    """Return `mean [low, high]` as a table shows it."""
+def interval(found: Estimate | None, row: Number) -> str:
+    """Return `mean [low, high]` as a table shows it; `*` where it is over questions alone."""
     if found is None:
         return "-"
-    text = f"{found.mean:.{digits}f}"
+    text = row.shown(found.mean)
     if found.low is not None and found.high is not None:
-        # Scores are percent: an interval of few seeds may reach beyond what is possible.
-        low, high = (max(found.low, 0.0), min(found.high, 100.0)) if is_score else (found.low, found.high)
-        text += f" [{low:.{digits}f}, {high:.{digits}f}]"
-    return text + ("*" if found.over == "questions" else "")
+        text += f" [{row.shown(found.low)}, {row.shown(found.high)}]"
+    return text + ("*" if found.over == QUESTIONS else "")
 
 
 def epochs(group: Group) -> str:
-    """Return the best and the kept epoch of a group, their means."""
+    """Return the best and the kept epoch of a group, their means over its runs."""
     best, kept = (group.metrics.get(name) for name in ("best_epoch", "kept_epoch"))
-    return "/".join("-" if found is None else f"{found.mean:.3g}" for found in (best, kept))
+    return "/".join("-" if found is None else f"{found.mean:.4g}" for found in (best, kept))
 
 
 def _shown_tables(comparison: Comparison) -> list[Table]:
     if not comparison.options.allow_mixed or len(comparison.tables) < 2:
         return list(comparison.tables)
     groups = [group for table in comparison.tables for group in table.groups]
-    metric = comparison.options.metric
-    groups.sort(key=lambda group: (-group.metrics[metric].mean if metric in group.metrics else 0.0, group.name))
+    groups = ranked(groups, comparison.options.sort or comparison.options.metric)
     contrasts = [contrast for table in comparison.tables for contrast in table.contrasts]
-    return [Table(groups, contrasts, comparison.tables[0].baseline, None, {group.name: None for group in groups})]
+    first, no_ranks = comparison.tables[0], dict.fromkeys(group.name for group in groups)
+    return [Table(groups, contrasts, first.baseline, None, no_ranks, first.baseline_reason)]
 
 
 def _leaderboard(table: Table, comparison: Comparison, limit: int | None) -> RenderableType:
     """Two narrow tables fit a terminal where one wide one does not: scores, then costs and flags."""
     metric = comparison.options.metric
-    names = [metric, *(name for name in _SHOWN if name != metric)]
+    names = [name for name in _SHOWN if name != metric]
+    is_tested = table.tested_metric == metric
     scores, costs = _plain_table(None), _plain_table(None)
     for board in (scores, costs):
         board.add_column("#", justify="right")
     scores.add_column("group", overflow="fold", min_width=20)
-    for name in ("n", *names, "sd"):
+    scores.add_column("n", justify="right", no_wrap=True)
+    scores.add_column(metric, justify="right", no_wrap=True)
+    if is_tested:
+        scores.add_column("rank", no_wrap=True)
+        scores.add_column("verdict", no_wrap=True)
+    for name in ("sd", *names):
         scores.add_column(name, justify="right", no_wrap=True)
-    scores.add_column("verdict", no_wrap=True)
     for title in ("best_f1", "null_threshold", *(title for title, _ in _COSTS)):
         costs.add_column(title, justify="right", no_wrap=True)
     costs.add_column("flags", overflow="fold")
+    row = number_of(metric)
     for group in table.groups[:limit]:
         found = group.metrics.get(metric)
-        place, style = _place(table, group), "dim" if group.is_collapsed else ""
+        number, style = str(group.number), "dim" if group.is_collapsed else ""
+        judged = [str(table.places[group.name] or "-"), verdict(table, group, metric)] if is_tested else []
         scores.add_row(
-            place,
+            number,
             Text(visible(group.name)),
             str(group.n),
-            interval(found, is_score=metric.endswith(("exact", "f1"))),
-            *(_mean(group, name) for name in names[1:]),
-            "-" if found is None or found.sd is None else f"{found.sd:.1f}",
-            verdict(table, group),
+            interval(found, row),
+            *judged,
+            row.shown(found.sd if found else None),
+            *(_mean(group, name) for name in names),
             style=style,
         )
-        thresholds = (_mean(group, "best_f1"), _mean(group, "null_threshold", 2))
-        numbers = [epochs(group) if name is None else _mean(group, name, 0) for _, name in _COSTS]
-        costs.add_row(place, *thresholds, *numbers, Text(visible(flags(group))), style=style)
+        numbers = [epochs(group) if name is None else _mean(group, name) for _, name in _COSTS]
+        thresholds = (_mean(group, "best_f1"), _mean(group, "null_threshold"))
+        costs.add_row(number, *thresholds, *numbers, Text(visible(flags(group))), style=style)
     notes = list(_notes(table, comparison))
     if limit is not None and len(table.groups) > limit:
         notes.append(f"{len(table.groups) - limit} more groups: --csv, --json and --html have all")
     return Lines(scores, *(Text(visible(note), style="dim") for note in notes), Text(""), costs)
 
 
-def _place(table: Table, group: Group) -> str:
-    place = table.ranks.get(group.name)
-    return "-" if place is None else str(place)
-
-
 def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
     metric = comparison.options.metric
-    over = {group.metrics[metric].over for group in table.groups if metric in group.metrics}
-    if "seeds" in over:
-        yield "[low, high]: 95 % interval of the mean over seeds (t)"
-    if "questions" in over:
-        yield "* n < 3: the interval is over questions alone and says nothing about other seeds; its rank may be luck"
-    if any(group.is_collapsed for group in table.groups):
-        yield "null_collapse: answers nothing; its f1 is the share of questions without an answer, so it has no rank"
+    found = [(group, group.metrics[metric]) for group in table.groups if metric in group.metrics]
+    over = {one.over for _, one in found}
+    if SEEDS in over:
+        designs = dict.fromkeys(group.design.words for group, one in found if one.over == SEEDS)
+        yield f"[low, high]: 95 % interval of the mean over seeds (t; {'; '.join(designs)})"
+    if QUESTIONS in over:
+        yield "* too few seeds: the interval is over questions alone and says nothing about other seeds"
+    for problem in dict.fromkeys(one.problem for _, one in found if one.problem):
+        numbers = ", ".join(f"#{group.number}" for group, one in found if one.problem == problem)
+        yield f"{numbers}: no interval: {problem}"
+    if table.contrasts and table.tested_metric != metric:
+        yield f"{metric} is not tested: the groups stand in the order of its means, without ranks"
+    for group in table.groups:
+        if group.is_collapsed:
+            where = dict.fromkeys(entry.collapse for entry in group.entries if entry.collapse)
+            yield (
+                f"#{group.number} collapsed: {group.num_collapsed} of {group.n} "
+                f"{'run' if group.n == 1 else 'runs'} {' or '.join(map(str, where))}; its f1 is the share of questions "
+                "without an answer, so it has no rank and no verdict"
+            )
     if comparison.options.allow_mixed and len(comparison.tables) > 1:
         yield "WARNING: --allow-mixed: these runs were not measured on the same thing, their order means nothing"
         for paths, reason in comparison.refused:
@@ -154,14 +170,13 @@ def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
 def _verdicts(table: Table, comparison: Comparison) -> list[RenderableType]:
     if not table.contrasts:
         return []
-    kind = "articles" if comparison.cluster_kind == "title" else "paragraphs"
     first = table.contrasts[0]
     lines = [
         Text(""),
         Text(
             visible(
-                f"differences in {first.metric}, b - a; clusters: {kind}; Holm over {counted(len(table.contrasts))}; "
-                f"baseline: {table.baseline} ({comparison.baseline_reason})"
+                f"differences in {first.metric}, b - a; clusters: {units(comparison.cluster_kind)}; "
+                f"Holm over {counted(first.num_contrasts)}; baseline: {table.baseline} ({table.baseline_reason})"
             ),
             style="bold",
         ),
@@ -176,24 +191,25 @@ def _verdicts(table: Table, comparison: Comparison) -> list[RenderableType]:
 
 def factor(contrast: Contrast) -> str:
     """Return what may have caused a difference."""
+    causes = [*contrast.factors, *contrast.machines]
     if contrast.single_factor:
         return f"single-factor: {contrast.factors[0]}"
-    return f"confounded: {', '.join(contrast.factors)}" if contrast.factors else "nothing in the config differs"
+    return f"confounded: {', '.join(causes)}" if causes else "nothing in the config differs"
 
 
-def _differences(table: Table) -> list[RenderableType]:
-    groups = table.groups[:8]
+def _differences(table: Table, comparison: Comparison) -> list[RenderableType]:
+    groups = table.by_number[:8]
     rows = config_differences(groups)
-    if len(groups) < 2 or not rows or (len(rows) == 1 and len(table.groups[0].changes) == 1):
+    if len(groups) < 2 or not rows or (len(rows) == 1 and len(groups[0].changes) == 1):
         rows = {}
     found: list[RenderableType] = []
-    environment = environment_differences(groups) if len(groups) > 1 else {}
+    environment = environment_differences(groups, comparison.machines)
     for title, content in (("config: what differs", rows), ("machine, versions and code: what differs", environment)):
         if content:
             board = _plain_table(title)
             board.add_column("key")
-            for number in range(len(groups)):
-                board.add_column(f"#{number + 1}", overflow="fold")
+            for group in groups:
+                board.add_column(f"#{group.number}", overflow="fold")
             for key, values in list(content.items())[:MAX_DIFFERENCES]:
                 board.add_row(Text(visible(key)), *(Text(visible(str(value))) for value in values))
             found += [Text(""), board]
@@ -229,9 +245,9 @@ def _plain_table(title: str | None) -> RichTable:
     )
 
 
-def _mean(group: Group, name: str, digits: int = 1) -> str:
+def _mean(group: Group, name: str) -> str:
     found = group.metrics.get(name)
-    return "-" if found is None else f"{found.mean:.{digits}f}"
+    return number_of(name).shown(found.mean if found else None)
 
 
 def counted(number: int) -> str:

@@ -2,83 +2,33 @@
 
 Questions about the same text are no independent witnesses: every test but McNemar's takes whole clusters of them
 (articles, or paragraphs). Between groups, seeds vary too: both enter the interval. Differences are b - a, in points.
+What one difference has is a `Difference`; whether anything may be said from it is decided in `contrasts`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from qaexp.comparison.difference import (
+    LEVEL,
+    Codes,
+    Difference,
+    Factor,
+    Floats,
+    Part,
+    Variance,
+    quantile,
+)
+
 Bools = npt.NDArray[np.bool_]
-Codes = npt.NDArray[np.intp]
-Part = tuple[float, float]
-"""A variance, and its degrees of freedom."""
+Seeds = tuple[Factor, ...]
+"""The kinds of seeds of a group that were swept apart; without any, each run has a seed of its own."""
 
-LEVEL = 0.95
 NUM_RESAMPLES = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Variance:
-    """Where the uncertainty of a difference comes from, in squared points.
-
-    Attributes:
-        seeds: The part of each group's, or of the pairs', seeds: (variance of the mean, degrees of freedom) each.
-        clusters: The part of the clusters of questions, and its degrees of freedom.
-        both: What `seeds` and `clusters` both count, by the same keys as `seeds`.
-    """
-
-    seeds: tuple[Part, ...]
-    clusters: Part
-    both: tuple[float, ...] = ()
-
-    @property
-    def total(self) -> float:
-        """The variance of the difference; never less than its largest part."""
-        parts = [value for value, _ in (*self.seeds, self.clusters)]
-        return max(sum(parts) - sum(self.both), *parts)
-
-    @property
-    def df(self) -> float:
-        """Degrees of freedom of `total`: Satterthwaite's without seeds, half as many with them, at least the seeds'.
-
-        Three seeds that happen to agree make the variance too small and Satterthwaite's degrees of freedom too many at
-        the same time; the simulation in docs/statistics.md rejects up to 7 % with all of them, below 6 % with half.
-        """
-        parts = (*self.seeds, self.clusters)
-        if not np.isfinite(self.total):
-            return 0.0
-        below = sum(value**2 / df for value, df in parts)
-        found = self.total**2 / below if below > 0 else max(df for _, df in parts)
-        return max(found / 2, sum(df for _, df in self.seeds)) if self.seeds else found
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A difference b - a with its uncertainty, in points (percent).
-
-    Attributes:
-        difference: The mean over questions and seeds.
-        low: Lower end of the 95 % interval.
-        high: Upper end.
-        p: Two-sided p-value of "no difference".
-        standard_error: Of `difference`.
-        df: Degrees of freedom of its t distribution.
-        variance: Its parts.
-    """
-
-    difference: float
-    low: float
-    high: float
-    p: float
-    standard_error: float
-    df: float
-    variance: Variance
 
 
 def mcnemar(a_right: Bools, b_right: Bools) -> tuple[int, int, float]:
@@ -145,13 +95,13 @@ def cluster_bootstrap(
     errors = np.sqrt(np.maximum(squares, 0) * num_clusters / (num_clusters - 1)) / num
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(np.where(errors > 0, (means - found.difference) / errors, np.inf * (means != found.difference)))
-    t = np.where(np.isnan(t), 0.0, t)
+    t = np.sort(np.where(np.isnan(t), 0.0, t))[::-1]
     observed = abs(found.difference) / found.standard_error
     reached = int(np.sum(t >= observed))
     p = (1 + reached) / (num_resamples + 1) if reached else min(found.p, 1 / (num_resamples + 1))
-    half = float(np.quantile(t, level, method="higher")) * found.standard_error
-    mean = found.difference
-    return Difference(mean, mean - half, mean + half, p, found.standard_error, found.df, found.variance)
+    tested = replace(found, p=p, resamples=t)
+    low, high = tested.interval(1 - level)
+    return replace(tested, low=low, high=high)
 
 
 def pooled_paired(means: Floats) -> Part:
@@ -175,38 +125,53 @@ def pooled_separate(means: Sequence[Floats]) -> Part:
 
 
 def paired_groups(
-    a: Floats, b: Floats, clusters: Codes, *, pooled: Part | None = None, level: float = LEVEL
+    a: Floats,
+    b: Floats,
+    clusters: Codes,
+    *,
+    pooled: Part | None = None,
+    factors: Seeds = (),
+    level: float = LEVEL,
 ) -> Difference:
     """Two groups with the same seeds: a t interval over seeds and clusters, both drawn at random.
 
     The variance of a mean over a crossed table of seeds and clusters: that between seeds, plus that between clusters,
-    minus what both count (Cameron, Gelbach and Miller 2011; Satterthwaite 1946 for the degrees of freedom).
+    minus what both count (Cameron, Gelbach and Miller 2011; Satterthwaite 1946 for the degrees of freedom). Kinds of
+    seeds that were swept apart have a part each, by the number of their own values: ten runs with two subsets are two
+    observations of a subset. What kinds do together is then counted in each of them, which errs to the careful side.
 
     Args:
-        a: Scores of the first group in percent [seeds, questions].
-        b: Of the second one; row s has the same seed.
+        a: Scores of the first group in percent [runs, questions].
+        b: Of the second one; row s has the same seeds.
         clusters: The cluster of each question, counted from 0.
-        pooled: Of `pooled_paired`, where these are two of several groups. It counts where two groups' own seeds happen
-            to agree more: among many pairs some do, and would look certain.
+        pooled: That of the runs' own seeds, where there are no `factors`: of `pooled_paired`.
+        factors: The kinds of seeds that were swept apart, each with its own pooled part.
         level: Of the interval.
     """
     table = b - a
-    seeds, both = _seed_part(table, clusters, pooled)
-    return _t_interval(
-        float(table.mean()), Variance((seeds,), _cluster_part(table.mean(axis=0), clusters), (both,)), level
-    )
+    parts, both = _seed_parts(table, clusters, factors or _own_seeds(table, pooled))
+    variance = Variance(parts, _cluster_part(table.mean(axis=0), clusters), both, len(parts) > 1)
+    return _t_interval(float(table.mean()), variance, level)
 
 
 def separate_groups(
-    a: Floats, b: Floats, clusters: Codes, *, pooled: Part | None = None, level: float = LEVEL
+    a: Floats,
+    b: Floats,
+    clusters: Codes,
+    *,
+    pooled: Part | None = None,
+    factors: tuple[Seeds, Seeds] = ((), ()),
+    level: float = LEVEL,
 ) -> Difference:
     """Two groups whose seeds differ: as `paired_groups`, with a seed part of each group of its own (Welch 1947).
 
-    `pooled` is that of `pooled_separate`.
+    `pooled` is that of `pooled_separate`; `factors` are those of a, and those of b.
     """
-    (of_a, both_a), (of_b, both_b) = _seed_part(a, clusters, pooled), _seed_part(b, clusters, pooled)
+    of_a, both_a = _seed_parts(a, clusters, factors[0] or _own_seeds(a, pooled))
+    of_b, both_b = _seed_parts(b, clusters, factors[1] or _own_seeds(b, pooled))
     per_question = b.mean(axis=0) - a.mean(axis=0)
-    variance = Variance((of_a, of_b), _cluster_part(per_question, clusters), (both_a, both_b))
+    is_crossed = max(len(of_a), len(of_b)) > 1
+    variance = Variance((*of_a, *of_b), _cluster_part(per_question, clusters), (*both_a, *both_b), is_crossed)
     return _t_interval(float(per_question.mean()), variance, level)
 
 
@@ -224,14 +189,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-@cache
-def quantile(df: float, probability: float) -> float:
-    """The quantile of Student's t distribution."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(df, probability))
-
-
 def _t_interval(mean: float, variance: Variance, level: float) -> Difference:
     from scipy.special import stdtr
 
@@ -239,8 +196,10 @@ def _t_interval(mean: float, variance: Variance, level: float) -> Difference:
     if df <= 0:
         return Difference(mean, -np.inf, np.inf, 1.0, np.inf, 0.0, variance)
     if error == 0:
-        # No spread at all: as after two runs with the same answers, or with a gap that is the same everywhere.
-        return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0, 0.0, df, variance)
+        # No spread at all. After the same answers there is nothing to test; of a gap that is the same in all of n
+        # clusters no more is known than that all n have one sign (Fisher's sign flips): p = 2 / 2^n.
+        p = 1.0 if mean == 0 else min(1.0, 2.0 ** -variance.clusters[1])
+        return Difference(mean, mean, mean, p, 0.0, df, variance)
     half = quantile(df, (1 + level) / 2) * error
     return Difference(mean, mean - half, mean + half, 2 * float(stdtr(df, -abs(mean) / error)), error, df, variance)
 
@@ -256,6 +215,25 @@ def _cluster_part(values: Floats, clusters: Codes) -> Part:
     squares = (sizes / sizes.sum()) ** 2
     df = min(float(squares.sum() ** 2 / (squares**2).sum()) - 1, num - 1.0)
     return float(np.sum(gaps**2)) / len(values) ** 2 * num / (num - 1), max(df, 1.0)
+
+
+def level_means(values: Floats, codes: Codes) -> Floats:
+    """The mean over the runs of each level of a factor: [runs, ...] to [levels, ...].
+
+    >>> level_means(np.array([1.0, 3.0, 8.0]), np.array([0, 0, 1])).tolist()
+    [2.0, 8.0]
+    """
+    return np.stack([values[codes == level].mean(axis=0) for level in range(int(codes.max()) + 1)])
+
+
+def _own_seeds(table: Floats, pooled: Part | None) -> Seeds:
+    return (Factor(np.arange(len(table), dtype=np.intp), pooled),)
+
+
+def _seed_parts(table: Floats, clusters: Codes, factors: Seeds) -> tuple[tuple[Part, ...], tuple[float, ...]]:
+    """The part of each kind of seed, and what each shares with the clusters."""
+    found = [_seed_part(level_means(table, factor.codes), clusters, factor.pooled) for factor in factors]
+    return tuple(part for part, _ in found), tuple(both for _, both in found)
 
 
 def _seed_part(table: Floats, clusters: Codes, pooled: Part | None) -> tuple[Part, float]:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from qaexp.comparison.tests import Difference
+from qaexp.comparison.difference import Difference
 
 ALPHA = 0.05
 RELEVANT_POINTS = 2.0
 """Differences from here on matter, unless a user says otherwise: a comparison that would have shown one, and did not,
 is a finding."""
 
-KINDS = {
-    "runs": "two runs: about these two, not about other seeds",
-    "same seeds": "paired by seed",
-    "other seeds": "seeds differ",
-    "one seed": "one side has a single seed: questions only, not about other seeds",
-}
-WORDS = ("better", "worse", "no difference shown", "cannot tell")
+BETTER, WORSE, NOT_SHOWN, CANNOT_TELL = "better", "worse", "no difference shown", "cannot tell"
+COLLAPSED = "collapsed"
+WORDS = (BETTER, WORSE, NOT_SHOWN, CANNOT_TELL, COLLAPSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,54 +22,116 @@ class Tested:
     """The difference b - a of one score.
 
     Attributes:
-        difference: With its interval; its p-value takes clusters of questions, and seeds, into account.
+        difference: The test's result, before any correction for the number of contrasts.
+        low: Lower end of an interval that leaves out 0 exactly where `p_verdict` is at most 0.05; it covers the truth
+            in at least 95 % of all cases. None where nothing may be said.
+        high: Upper end.
+        level: Of this interval: 0.95 for a single contrast, more where several were corrected for.
         p: The p-value that is reported: McNemar's for `exact` of two runs, else that of `difference`.
         p_holm: The same, corrected for the number of contrasts.
         p_verdict: That of `difference`, corrected: what the verdict goes by.
         mcnemar: Questions that only a, and only b, has right; None between groups.
-        minimum_detectable: Points that would have been found with a probability of 80 %.
+        minimum_detectable: Points that the corrected test finds with a probability of 80 %.
         more_seeds: The same with so many more seeds in each group.
+        num_questions: Over how many questions.
     """
 
     difference: Difference
-    p: float
-    p_holm: float
-    p_verdict: float
+    low: float | None
+    high: float | None
+    level: float | None
+    p: float | None
+    p_holm: float | None
+    p_verdict: float | None
     mcnemar: tuple[int, int] | None
     minimum_detectable: float | None
     more_seeds: Mapping[int, float]
+    num_questions: int
 
 
-def judge(tested: Tested, kind: str, metric: str, relevant: float) -> tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a verdict depends on beside the numbers.
+
+    Attributes:
+        metric: The score that it is about.
+        relevant: Points from which on a difference matters.
+        how: What the test takes as observations, in words.
+        obstacle: Why nothing may be said; None where something may.
+        collapse: What answers nothing, in words; None where both sides answer.
+        looks: How many seeds the two groups had whenever they were compared before.
+    """
+
+    metric: str
+    relevant: float
+    how: str
+    obstacle: str | None = None
+    collapse: str | None = None
+    looks: Sequence[tuple[int, int]] = ()
+
+
+def judge(tested: Tested, case: Circumstances) -> tuple[str, str]:
     """The verdict about b compared with a, and a sentence with the numbers behind it."""
-    found = tested.difference
-    numbers = f"{found.difference:+.1f} {metric} [{found.low:+.1f}, {found.high:+.1f}]"
+    points = f"{tested.difference.difference:+.1f} {case.metric}"
+    if case.collapse:
+        return COLLAPSED, f"no verdict: {case.collapse}; a score of it is the share of questions without an answer"
+    if case.obstacle:
+        return CANNOT_TELL, f"{_numbers(tested, points)}; {case.obstacle}"
+    if not tested.difference.standard_error and not tested.difference.difference:
+        return CANNOT_TELL, f"the same {case.metric} on all {tested.num_questions:,} questions: nothing to test"
+    word, sentence = _tested(tested, case, _numbers(tested, points))
+    return word, sentence + looked_before(case.looks)
+
+
+def looked_before(looks: Sequence[tuple[int, int]]) -> str:
+    """What earlier looks with fewer seeds do to a verdict's promise; nothing where there were none.
+
+    >>> looked_before([(2, 2), (3, 3)])
+    '; compared before with 2 and 3 seeds: with 3 looks the risk of a false verdict is up to 15 %, not 5 %'
+    """
+    if not looks:
+        return ""
+    counts = [f"{a}" if a == b else f"{a} and {b}" for a, b in looks]
+    told = " and ".join(counts) if len(counts) < 3 else ", ".join(counts)
+    risk = min(100.0, 100 * ALPHA * (len(looks) + 1))
+    return (
+        f"; compared before with {told} seeds: with {len(looks) + 1} looks the risk of a false verdict is up to "
+        f"{risk:.0f} %, not {100 * ALPHA:.0f} %"
+    )
+
+
+def _numbers(tested: Tested, points: str) -> str:
+    return points if tested.low is None else f"{points} [{tested.low:+.1f}, {tested.high:+.1f}]"
+
+
+def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str]:
+    p_value = 1.0 if tested.p_verdict is None else tested.p_verdict
+    p = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+    if p_value <= ALPHA and tested.difference.difference:
+        word = BETTER if tested.difference.difference > 0 else WORSE
+        return word, f"{word}: {numbers}, {p}; {case.how}"
     reach = tested.minimum_detectable
-    if kind == "one seed":
-        return "cannot tell", f"{numbers} over these questions; one side has a single seed: run more seeds of it"
-    p = "p < 0.001" if tested.p_verdict < 0.001 else f"p = {tested.p_verdict:.3f}"
-    if tested.p_verdict <= ALPHA and found.difference:
-        word = "better" if found.difference > 0 else "worse"
-        return word, f"{word}: {numbers}, {p}; {KINDS[kind]}"
     if reach is None:
-        return "cannot tell", f"{found.difference:+.1f} {metric}; all questions are of one cluster: no interval"
-    if reach <= relevant:
-        return "no difference shown", f"{numbers}, {p}; {reach:.1f} points would have been found (80 %)"
+        return CANNOT_TELL, f"{numbers}, {p}; the same difference everywhere: too few clusters to call it one"
+    able = f"{numbers}, {p}; it can detect {reach:.1f} points"
+    if reach <= case.relevant:
+        return NOT_SHOWN, f"{able} (80 % power)"
+    return CANNOT_TELL, f"{able} or more (80 % power); {_way_out(tested, case.relevant)}"
+
+
+def _way_out(tested: Tested, relevant: float) -> str:
+    """What it would take; seeds that are added until something shows are no way, so their number comes first."""
+    if not tested.more_seeds:
+        return "several seeds of each, or more dev questions, would detect less"
     enough = next((number for number, points in tested.more_seeds.items() if points <= relevant), None)
     if enough:
-        way = f"with {enough} more seeds each: {tested.more_seeds[enough]:.1f}"
-    elif tested.more_seeds:
-        way = _hopeless(tested)
-    else:
-        way = "run several seeds of each, or use more dev questions"
-    return "cannot tell", f"{numbers}, {p}; only {reach:.1f} points would have been found (80 %), {way}"
-
-
-def _hopeless(tested: Tested) -> str:
-    """What stands in the way where no number of seeds that anybody runs is enough."""
+        reach = tested.more_seeds[enough]
+        return f"with {enough} more seeds each, a number fixed before the next look: {reach:.1f} points"
     number, points = list(tested.more_seeds.items())[-1]
     seeds = sum(value for value, _ in tested.difference.variance.seeds)
     cause = (
-        "seeds differ too much" if seeds > tested.difference.variance.clusters[0] else "more dev questions are needed"
+        "the spread between seeds is too large"
+        if seeds > tested.difference.variance.clusters[0]
+        else "more dev questions are needed"
     )
     return f"with {number} more seeds each still {points:.1f}: {cause}"

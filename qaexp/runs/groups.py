@@ -11,7 +11,8 @@ from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted
 from qaexp.runs.identity import canonical_json, without_keys
 
-SEED_KEYS = ("seed", "seeds.subset", "seeds.init", "seeds.order", "seeds.dropout")
+SEED_KINDS = ("subset", "init", "order", "dropout")
+SEED_KEYS = ("seed", *(f"seeds.{kind}" for kind in SEED_KINDS))
 """What repeats may differ in; `seeds.dev` chooses the questions, so that other ones are another measurement."""
 _DIGITS = 8
 _NAMED_BY = {
@@ -64,9 +65,43 @@ def gather(runs: Sequence[RunFiles], neutral: frozenset[str]) -> list[list[RunFi
     """
     found: dict[str, list[RunFiles]] = {}
     for run in runs:
-        kept = without_keys(run.config, {*neutral, *SEED_KEYS})
-        found.setdefault(canonical_json({"config": kept, "inputs": run.run.get("inputs", {})}), []).append(run)
+        found.setdefault(_settings_key(run, neutral), []).append(run)
     return list(found.values())
+
+
+def seeds_of(run: RunFiles) -> tuple[Any, ...]:
+    """The seeds of subset, init, order and dropout, those that are not set apart being `seed`."""
+    own = run.config.get("seeds")
+    own = own if isinstance(own, Mapping) else {}
+    return tuple(own.get(kind, run.config.get("seed")) for kind in SEED_KINDS)
+
+
+def distinct(
+    runs: Sequence[RunFiles], neutral: frozenset[str]
+) -> tuple[list[RunFiles], list[tuple[RunFiles, RunFiles]]]:
+    """Runs of which no two have the same settings and seeds: whoever runs a seed again observes nothing new.
+
+    Of several, the one that was started first counts, whatever they are called and wherever they lie.
+
+    Args:
+        runs: Completed runs.
+        neutral: Dotted keys that cannot change results.
+
+    Returns:
+        The runs that count, in their order, and each repeat with the run that counts in its place.
+    """
+    found: dict[str, list[RunFiles]] = {}
+    for run in runs:
+        try:
+            key = _settings_key(run, neutral) + repr(seeds_of(run))
+        except ValueError:
+            # A number that is not finite: no other run is known to have the same.
+            key = str(run.path)
+        found.setdefault(key, []).append(run)
+    first = {key: min(several, key=_age) for key, several in found.items()}
+    kept = {id(run) for run in first.values()}
+    repeats = [(run, first[key]) for key, several in found.items() for run in several if run is not first[key]]
+    return [run for run in runs if id(run) in kept], repeats
 
 
 def settings(run: RunFiles, neutral: frozenset[str], *, with_seeds: bool = False) -> dict[str, Any]:
@@ -104,6 +139,16 @@ def differing(several: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def named(changes: Mapping[str, Any]) -> str:
     """What sets a group apart, in one line."""
     return " ".join(f"{key}={value}" for key, value in changes.items()) or "all runs"
+
+
+def _settings_key(run: RunFiles, neutral: frozenset[str]) -> str:
+    kept = without_keys(run.config, {*neutral, *SEED_KEYS})
+    return canonical_json({"config": kept, "inputs": run.run.get("inputs", {})})
+
+
+def _age(run: RunFiles) -> tuple[str, str, str]:
+    """Sorts the run that was started first to the front; equal ones by what they hold, the same wherever they lie."""
+    return str(run.run.get("started") or ""), repr(run.summary), str(run.path)
 
 
 def _inputs(run: RunFiles) -> Mapping[str, Any]:

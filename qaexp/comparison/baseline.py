@@ -1,0 +1,85 @@
+"""The group that others are compared with: the one a user names, or the one nearest to the default config."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qaexp.comparison.groups import Group
+from qaexp.errors import ConfigError
+
+
+def nearest(groups: Sequence[Group], defaults: Mapping[str, Any]) -> tuple[Group, str]:
+    """The group nearest to some defaults, and the words for what decided.
+
+    The fewest keys that differ decide; among groups that differ in the same keys, whose values are numbers, the
+    smallest sum of their ratios to the default. A collapsed group is none to compare with, unless all are.
+    """
+    able = [group for group in groups if not group.is_collapsed] or list(groups)
+    told = "" if len(able) == len(groups) else ", of those that answer"
+    keys = {id(group): _differing(group, defaults) for group in able}
+    fewest = min(len(found) for found in keys.values())
+    able = [group for group in able if len(keys[id(group)]) == fewest]
+    if len(able) == 1:
+        return able[0], f"the group nearest to the default config{told}"
+    if len({tuple(keys[id(group)]) for group in able}) == 1:
+        distances = {id(group): _distance(group, keys[id(group)], defaults) for group in able}
+        least = min(distances.values())
+        closest = [group for group in able if distances[id(group)] <= least * (1 + 1e-12)]
+        if len(closest) == 1 and math.isfinite(least):
+            return closest[0], f"the group nearest to the default config{told}"
+        able = closest
+    first = min(able, key=lambda group: _natural(group.name))
+    return first, f"none is nearer to the default config{told}: the first by name"
+
+
+def chosen(groups: Sequence[Group], words: str) -> Group:
+    """The group that a user means: its name, a part of it that no other has, or a run's id, folder name or path.
+
+    Raises:
+        ConfigError: None is meant, or several are.
+    """
+    exact = [group for group in groups if group.name == words]
+    of_run = [
+        group
+        for group in groups
+        if any(words.rstrip("/") in (e.run.run_id, e.run.path.name, str(e.run.path)) for e in group.entries)
+    ]
+    part = [group for group in groups if words and words in group.name]
+    for found in (exact, of_run, part):
+        if len(found) == 1:
+            return found[0]
+    names = ", ".join(repr(group.name) for group in groups[:10])
+    count = "no" if not part else f"{len(part)}"
+    raise ConfigError(f"--baseline {words!r} names {count} group{'s' if len(part) > 1 else ''}; give one of {names}")
+
+
+def _differing(group: Group, defaults: Mapping[str, Any]) -> list[str]:
+    return [key for key in defaults if key in group.settings and repr(group.settings[key]) != repr(defaults[key])]
+
+
+def _distance(group: Group, keys: Sequence[str], defaults: Mapping[str, Any]) -> float:
+    """The sum over keys of how many times a number is larger or smaller; infinite where one is no number above 0."""
+    return math.fsum(_ratio(group.settings[key], defaults[key]) for key in keys)
+
+
+def _ratio(value: Any, default: Any) -> float:
+    numbers = [one for one in (value, default) if isinstance(one, int | float) and not isinstance(one, bool)]
+    if len(numbers) < 2:
+        return math.inf
+    if min(numbers) <= 0:
+        # No ratio: a change from 0 counts by its size.
+        return abs(numbers[0] - numbers[1])
+    return abs(math.log(numbers[0] / numbers[1]))
+
+
+def _natural(text: str) -> list[tuple[int, float, str]]:
+    """A key that sorts numbers inside of a text as numbers.
+
+    >>> sorted(["lr=0.001", "lr=0.00029", "lr=2e-5"], key=_natural)
+    ['lr=2e-5', 'lr=0.00029', 'lr=0.001']
+    """
+    parts = re.split(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", text)
+    return [(0, float(part), "") if place % 2 else (1, 0.0, part) for place, part in enumerate(parts)]

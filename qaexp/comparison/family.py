@@ -1,0 +1,121 @@
+"""The correction for the number of contrasts: one family a score, of the contrasts that are tested."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from qaexp.comparison.power import MORE_SEEDS, minimum_detectable, with_more_seeds
+from qaexp.comparison.sides import Found
+from qaexp.comparison.tests import holm
+from qaexp.comparison.verdict import ALPHA, Tested
+from qaexp.runs.metrics import Number
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the test of one score of one contrast gave.
+
+    Attributes:
+        found: The test's result.
+        mcnemar: Questions that only a, and only b, has right, and McNemar's p-value; None between groups.
+        num_seeds: Of each pair, or of each of the two groups.
+        num_questions: Over how many questions.
+        number: The score's row.
+    """
+
+    found: Found
+    mcnemar: tuple[int, int, float] | None
+    num_seeds: tuple[int, ...]
+    num_questions: int
+    number: Number
+
+    @property
+    def kind(self) -> str:
+        """What kind of comparison it is."""
+        return self.found.kind
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether it has a p-value."""
+        return self.found.reason is None
+
+
+class Family:
+    """All contrasts of a table."""
+
+    def __init__(self, outcomes: Sequence[Mapping[str, Outcome]]) -> None:
+        """Take the outcomes of each contrast, by score."""
+        self._outcomes = outcomes
+
+    def corrected(self) -> list[dict[str, Tested]]:
+        """Of each contrast, by score, what may be said about it."""
+        names = dict.fromkeys(name for one in self._outcomes for name in one)
+        found: list[dict[str, Tested]] = [{} for _ in self._outcomes]
+        for name in names:
+            places = [place for place, one in enumerate(self._outcomes) if name in one]
+            for place, tested in zip(places, _corrected([self._outcomes[p][name] for p in places]), strict=True):
+                found[place][name] = tested
+        return found
+
+
+def _corrected(outcomes: Sequence[Outcome]) -> list[Tested]:
+    tested = [one for one in outcomes if one.is_tested]
+    reported = [one.found.difference.p if one.mcnemar is None else one.mcnemar[2] for one in tested]
+    p_holm, p_verdict = holm(reported), holm([one.found.difference.p for one in tested])
+    rows = iter(zip(reported, p_holm, p_verdict, strict=True))
+    return [
+        _with_p(one, *next(rows), num_contrasts=len(tested)) if one.is_tested else _without_p(one) for one in outcomes
+    ]
+
+
+def _with_p(one: Outcome, p: float, p_holm: float, p_verdict: float, *, num_contrasts: int) -> Tested:
+    difference = one.found.difference
+    # The interval at the level that this p-value was held against: it leaves out 0 exactly where p_verdict <= ALPHA.
+    alpha = ALPHA * difference.p / p_verdict if p_verdict > 0 else ALPHA / num_contrasts
+    first_step = 1 - ALPHA / num_contrasts
+    more = {number: with_more_seeds(difference, one.num_seeds, number, level=first_step) for number in MORE_SEEDS}
+    low, high = _ends(one, alpha) if difference.standard_error > 0 else (None, None)
+    return Tested(
+        difference=difference,
+        low=low,
+        high=high,
+        level=None if low is None else 1 - alpha,
+        p=p,
+        p_holm=p_holm,
+        p_verdict=p_verdict,
+        mcnemar=one.mcnemar[:2] if one.mcnemar else None,
+        minimum_detectable=minimum_detectable(difference, level=first_step),
+        more_seeds={number: points for number, points in more.items() if points is not None},
+        num_questions=one.num_questions,
+    )
+
+
+def _without_p(one: Outcome) -> Tested:
+    """A difference that is not tested; against a single seed it keeps its interval over questions."""
+    low, high = _ends(one, ALPHA)
+    return Tested(
+        difference=one.found.difference,
+        low=low,
+        high=high,
+        level=None if low is None else 1 - ALPHA,
+        p=None,
+        p_holm=None,
+        p_verdict=None,
+        mcnemar=None,
+        minimum_detectable=None,
+        more_seeds={},
+        num_questions=one.num_questions,
+    )
+
+
+def _ends(one: Outcome, alpha: float) -> tuple[float | None, float | None]:
+    """The interval inside what is possible; None where it has no end."""
+    low, high = one.found.difference.interval(alpha)
+    if not math.isfinite(low) or one.found.difference.standard_error == 0:
+        return None, None
+    if one.number.low is not None and one.number.high is not None:
+        width = one.number.high - one.number.low
+        low, high = max(low, -width), min(high, width)
+    return low, high

@@ -1,0 +1,83 @@
+"""Machines, versions and code of runs: which of them can have made a difference beside the config."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from qaexp.comparison.entries import Entry
+from qaexp.errors import IntegrityError
+from qaexp.runs.directory import ENVIRONMENT
+from qaexp.runs.formats import dotted
+from qaexp.runs.reading import read_json
+
+_SHOWN = ("versions.", "device.", "git.code.", "threads", "determinism.", "machine.")
+"""Of env.json; the command line and the working directory differ in every run."""
+
+_COMPUTING = ("python", "qaexp", "torch", "transformers", "tokenizers", "accelerate", "numpy")
+CODE = "code_hash"
+CAUSES = (*(f"versions.{name}" for name in _COMPUTING), "device.device", "device.type", "device.name")
+CAUSES += ("device.precision", CODE)
+"""What can change results for all seeds alike. The number of threads changes last bits only, as another seed does."""
+
+NOT_SAID = "-"
+
+
+class Machines:
+    """Reads env.json, each once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, Mapping[str, str]] = {}
+
+    def of(self, entry: Entry) -> Mapping[str, str]:
+        """What one run was computed with, as texts by dotted key; empty where it cannot be read."""
+        path = entry.run.path
+        if path not in self._known:
+            self._known[path] = _read(entry)
+        return self._known[path]
+
+    def differences(self, groups: Sequence[Sequence[Entry]]) -> dict[str, list[str]]:
+        """What is not alike in all runs, one cell a group: the value, or each with how many of its runs have it."""
+        found = [[self.of(entry) for entry in group] for group in groups]
+        keys = dict.fromkeys(key for group in found for one in group for key in one)
+        columns = {key: [[one.get(key, NOT_SAID) for one in group] for group in found] for key in keys}
+        return {
+            key: [_cell(values) for values in column]
+            for key, column in columns.items()
+            if len({value for values in column for value in values}) > 1
+        }
+
+    def causes(self, a: Sequence[Entry], b: Sequence[Entry]) -> list[str]:
+        """What can have made a difference between two groups.
+
+        A key whose values are shared out alike is none: with the same seeds each pair is computed alike, else each
+        value has the same share of both groups.
+        """
+        is_paired = {entry.seeds for entry in a} == {entry.seeds for entry in b} and len(a) == len(b)
+        one, other = (self._shares(group, is_paired) for group in (a, b))
+        return [key for key in CAUSES if one.get(key) != other.get(key)]
+
+    def _shares(self, group: Sequence[Entry], is_paired: bool) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key in CAUSES:
+            values = [(entry.seeds if is_paired else None, self.of(entry).get(key, NOT_SAID)) for entry in group]
+            found[key] = {value: count / len(group) for value, count in Counter(map(repr, values)).items()}
+        return found
+
+
+def _cell(values: Sequence[str]) -> str:
+    counts = Counter(values)
+    if len(counts) == 1:
+        return values[0]
+    return ", ".join(f"{value} ({count} of {len(values)})" for value, count in sorted(counts.items()))
+
+
+def _read(entry: Entry) -> Mapping[str, str]:
+    try:
+        stored = dotted(read_json(entry.run.path / ENVIRONMENT))
+    except (IntegrityError, FileNotFoundError):
+        stored = {}
+    kept = {key: str(value) for key, value in stored.items() if key.startswith(_SHOWN)}
+    return {**kept, CODE: str(entry.run.run.get(CODE) or NOT_SAID)[:12]}

@@ -1,0 +1,144 @@
+"""One test of two groups: what kind of comparison their runs allow, and what it gives; or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qaexp.comparison.difference import Codes, Difference, Factor, Floats, Part, Variance
+from qaexp.comparison.observations import Design
+from qaexp.comparison.tests import (
+    cluster_bootstrap,
+    cluster_t,
+    level_means,
+    paired_groups,
+    pooled_paired,
+    pooled_separate,
+    separate_groups,
+)
+
+MIN_CLUSTERS = 4
+"""With fewer clusters of questions nothing is said: the simulation in docs/statistics.md begins here."""
+
+SEED = 20_260_501
+"""Of the bootstrap's generator: the same inputs give the same numbers."""
+
+RUNS, SAME_SEEDS, OTHER_SEEDS, ONE_SEED = "runs", "same seeds", "other seeds", "one seed"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """A group as a test takes it.
+
+    Attributes:
+        scores: In percent [runs, questions].
+        design: Which of the runs are observations.
+    """
+
+    scores: Floats
+    design: Design
+
+    @property
+    def observations(self) -> Floats:
+        """[observations, questions]."""
+        return self.design.observations(self.scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What a test gave.
+
+    Attributes:
+        kind: `runs`, `same seeds`, `other seeds` or `one seed`.
+        difference: With infinite uncertainty where nothing may be said.
+        reason: Why nothing may be said; None where something may.
+    """
+
+    kind: str
+    difference: Difference
+    reason: str | None = None
+
+
+def kind_of(a: Design, b: Design) -> str:
+    """What two groups allow: one run each, paired or separate seeds, or one side with a single seed."""
+    if len(a.rows) == 1 and len(b.rows) == 1:
+        return RUNS
+    if 1 in (len(a.rows), len(b.rows)):
+        return ONE_SEED
+    return SAME_SEEDS if set(a.seeds) == set(b.seeds) else OTHER_SEEDS
+
+
+def compared(
+    a: Side, b: Side, clusters: Codes, pooled: PooledSeeds | None = None, *, score: str = "", unit: str = "paragraphs"
+) -> Found:
+    """Test b against a.
+
+    Args:
+        a: One group.
+        b: The other.
+        clusters: The cluster of each question, counted from 0.
+        pooled: What seeds do in all groups of the family.
+        score: The score's name, by which `pooled` knows it.
+        unit: What a cluster is, in the plural, for the reason.
+    """
+    kind = kind_of(a.design, b.design)
+    if reason := _obstacle(a.design, b.design, clusters, unit):
+        return Found(kind, unknown(float(b.observations.mean() - a.observations.mean())), reason)
+    one, two = a.observations, b.observations
+    if kind == RUNS:
+        return Found(kind, cluster_bootstrap(two[0] - one[0], clusters, np.random.default_rng(SEED)))
+    if kind == ONE_SEED:
+        return Found(kind, cluster_t(two.mean(axis=0) - one.mean(axis=0), clusters), "one side has a single seed")
+    if kind == SAME_SEEDS:
+        two = two[[b.design.seeds.index(seeds) for seeds in a.design.seeds]]
+        return Found(kind, paired_groups(one, two, clusters, factors=_factors(a.design, score, pooled, is_paired=True)))
+    factors = tuple(_factors(side.design, score, pooled, is_paired=False) for side in (a, b))
+    return Found(kind, separate_groups(one, two, clusters, factors=(factors[0], factors[1])))
+
+
+def unknown(points: float) -> Difference:
+    """A difference about which nothing but its size is known."""
+    return Difference(points, -np.inf, np.inf, 1.0, np.inf, 0.0, Variance((), (np.inf, 0.0)))
+
+
+def _obstacle(a: Design, b: Design, clusters: Codes, unit: str) -> str | None:
+    num = int(clusters.max()) + 1
+    if num < MIN_CLUSTERS:
+        return f"{num} {unit[:-1] if num == 1 else unit}: nothing can be said with fewer than {MIN_CLUSTERS}"
+    return a.problem or b.problem
+
+
+def _factors(design: Design, score: str, pooled: PooledSeeds | None, *, is_paired: bool) -> tuple[Factor, ...]:
+    found = []
+    for place, codes in enumerate(design.factors):
+        part = pooled.of(score, design, place, is_paired=is_paired) if pooled else None
+        found.append(Factor(codes, part))
+    return tuple(found)
+
+
+class PooledSeeds:
+    """What seeds do, from all groups of a family together; only of three and more groups, else it is the pair's own."""
+
+    def __init__(self, groups: Sequence[tuple[Design, dict[str, Floats]]]) -> None:
+        """Take the design of each group, and by score the mean of each of its runs."""
+        self._groups = [group for group in groups if group[0].factors]
+        self._known: dict[tuple[object, ...], Part | None] = {}
+
+    def of(self, score: str, design: Design, place: int, *, is_paired: bool) -> Part | None:
+        """The variance that a kind of seed, by its place in the design, gives to a run, or to a pair of runs."""
+        key = (score, design.kinds, place, design.seeds if is_paired else None)
+        if key not in self._known:
+            self._known[key] = self._pooled(score, design, place, is_paired)
+        return self._known[key]
+
+    def _pooled(self, score: str, wanted: Design, place: int, is_paired: bool) -> Part | None:
+        means = [
+            level_means(design.observations(values[score]), design.factors[place])
+            for design, values in self._groups
+            if score in values and design.kinds == wanted.kinds and (not is_paired or design.seeds == wanted.seeds)
+        ]
+        if len(means) < 3:
+            return None
+        return pooled_paired(np.stack(means)) if is_paired else pooled_separate(means)
