@@ -25,7 +25,8 @@ def nearest(groups: Sequence[Group], defaults: Mapping[str, Any]) -> tuple[Group
     if len(able) == 1:
         return able[0], f"the group nearest to the default config{told}"
     if len({tuple(keys[id(group)]) for group in able}) == 1:
-        distances = {id(group): _distance(group, keys[id(group)], defaults) for group in able}
+        told_apart = [key for key in keys[id(able[0])] if len({repr(group.settings[key]) for group in able}) > 1]
+        distances = {id(group): _distance(group, told_apart, defaults) for group in able}
         least = min(distances.values())
         closest = [group for group in able if distances[id(group)] <= least * (1 + 1e-12)]
         if len(closest) == 1 and math.isfinite(least):

@@ -107,6 +107,7 @@ def contrasts(
             obstacle=_obstacle(of_pair[about]),
             collapse=_collapse(a, b),
             looks=before,
+            **_way_out(a.design, b.design),
         )
         verdict, sentence = judge(tests[about], case)
         changed = changed_keys(a.settings, b.settings)
@@ -139,8 +140,10 @@ def how(kind: str, a: Design, b: Design) -> str:
     'paired by seed'
     """
     settings = f"; each the mean of {a.num_settings} other settings" if a.num_settings > 1 else ""
+    if kind == RUNS and settings:
+        return f"one seed each: about these seeds, not about other ones{settings}"
     if kind == RUNS:
-        return f"two runs: about these two, not about other seeds{settings}"
+        return "two runs: about these two, not about other seeds"
     if kind == ONE_SEED:
         return f"one side has a single seed: questions only, not about other seeds{settings}"
     fixed = [name for name in a.fixed if name in b.fixed]
@@ -149,6 +152,15 @@ def how(kind: str, a: Design, b: Design) -> str:
         return f"paired by {a.words if a.is_crossed else ' and '.join(a.kinds)}{settings}{told}"
     crossed = f" ({a.words} against {b.words})" if a.is_crossed or b.is_crossed else ""
     return f"seeds differ{crossed}{settings}{told}"
+
+
+def _way_out(a: Design, b: Design) -> dict[str, str]:
+    """What would help where kinds of seeds were swept apart: values of the kind that has the fewest."""
+    crossed = min((one for one in (a, b) if one.is_crossed), key=lambda one: one.n, default=None)
+    if crossed is None:
+        return {}
+    kind = crossed.kinds[crossed.levels.index(crossed.n)]
+    return {"way_out": f"each kind of seed counts by its values, and there are {crossed.n} of {kind}"}
 
 
 class _Scored:

@@ -151,8 +151,8 @@ class ScoreReader:
                     raise IntegrityError(f"{path}: {column} is not from 0 to 100 everywhere")
         if missing := [column for column in ("exact", "f1") if column not in values]:
             raise IntegrityError(f"{path}: {missing[0]} is missing for some questions")
-        if DIFFS in table.column_names and not table.column(DIFFS).null_count:
-            values[DIFFS] = _floats(table.column(DIFFS))[order]
+        if (diffs := _numbers(table, DIFFS)) is not None:
+            values[DIFFS] = diffs[order]
         return Scores(questions, values)
 
     def _questions(self, table: Any) -> tuple[Questions, Codes]:
@@ -175,6 +175,18 @@ def _floats(column: Any) -> Floats:
     return np.frombuffer(chunk.buffers()[1], np.float64, count=len(chunk), offset=8 * chunk.offset)
 
 
+def _numbers(table: Any, name: str) -> Floats | None:
+    """A column that must not be there; None where it is not, or holds something else than numbers."""
+    import pyarrow as pa
+
+    if name not in table.column_names or table.column(name).null_count:
+        return None
+    column = table.column(name)
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        return None
+    return _floats(column.cast(pa.float64()))
+
+
 def _measured(values: Floats, questions: Questions, chosen: npt.NDArray[np.bool_], row: Number) -> Measured:
     if chosen.all():
         return Measured(values, questions.clusters, questions.digest)
@@ -191,7 +203,7 @@ def _table(path: Path) -> Any:
         data = read_bytes(path, MAX_TABLE_BYTES)
     except FileNotFoundError:
         raise IntegrityError(f"{path}: is missing") from None
-    types = {**dict.fromkeys(_TEXTS, pa.string()), **dict.fromkeys((*SCORE_COLUMNS, DIFFS), pa.float64())}
+    types = {**dict.fromkeys(_TEXTS, pa.string()), **dict.fromkeys(SCORE_COLUMNS, pa.float64())}
     try:
         return csv.read_csv(
             io.BytesIO(data.replace(b"\0", b"")),

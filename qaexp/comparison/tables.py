@@ -176,7 +176,7 @@ def _verdicts(table: Table, comparison: Comparison) -> list[RenderableType]:
         Text(
             visible(
                 f"differences in {first.metric}, b - a; clusters: {units(comparison.cluster_kind)}; "
-                f"Holm over {counted(first.num_contrasts)}; baseline: {table.baseline} ({table.baseline_reason})"
+                f"{_correction(first.num_contrasts)}; baseline: {table.baseline} ({table.baseline_reason})"
             ),
             style="bold",
         ),
@@ -187,6 +187,10 @@ def _verdicts(table: Table, comparison: Comparison) -> list[RenderableType]:
     if len(table.contrasts) > MAX_CONTRASTS:
         lines.append(Text(f"{len(table.contrasts) - MAX_CONTRASTS} more: --json and --html have all", style="dim"))
     return list(lines)
+
+
+def _correction(num_contrasts: int) -> str:
+    return f"Holm over {counted(num_contrasts)}" if num_contrasts else "none is tested"
 
 
 def factor(contrast: Contrast) -> str:

@@ -60,11 +60,13 @@ class Circumstances:
         obstacle: Why nothing may be said; None where something may.
         collapse: What answers nothing, in words; None where both sides answer.
         looks: How many seeds the two groups had whenever they were compared before.
+        way_out: What would detect smaller differences, where seeds cannot simply be added.
     """
 
     metric: str
     relevant: float
     how: str
+    way_out: str = "several seeds of each, or more dev questions, would detect smaller ones"
     obstacle: str | None = None
     collapse: str | None = None
     looks: Sequence[tuple[int, int]] = ()
@@ -113,21 +115,23 @@ def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str
     reach = tested.minimum_detectable
     if reach is None:
         return CANNOT_TELL, f"{numbers}, {p}; the same difference everywhere: too few clusters to call it one"
-    able = f"{numbers}, {p}; it can detect {reach:.1f} points"
     if reach <= case.relevant:
-        return NOT_SHOWN, f"{able} (80 % power)"
-    return CANNOT_TELL, f"{able} or more (80 % power); {_way_out(tested, case.relevant)}"
+        return NOT_SHOWN, f"{numbers}, {p}; it can detect {reach:.1f} points (80 % power)"
+    able = f"it can detect {reach:.1f} points or more (80 % power)" if reach <= 100 else "it can detect no difference"
+    return CANNOT_TELL, f"{numbers}, {p}; {able}; {_way_out(tested, case)}"
 
 
-def _way_out(tested: Tested, relevant: float) -> str:
+def _way_out(tested: Tested, case: Circumstances) -> str:
     """What it would take; seeds that are added until something shows are no way, so their number comes first."""
     if not tested.more_seeds:
-        return "several seeds of each, or more dev questions, would detect less"
-    enough = next((number for number, points in tested.more_seeds.items() if points <= relevant), None)
+        return case.way_out
+    enough = next((number for number, points in tested.more_seeds.items() if points <= case.relevant), None)
     if enough:
         reach = tested.more_seeds[enough]
         return f"with {enough} more seeds each, a number fixed before the next look: {reach:.1f} points"
     number, points = list(tested.more_seeds.items())[-1]
+    if points > 100:
+        return f"nor with {number} more seeds each"
     seeds = sum(value for value, _ in tested.difference.variance.seeds)
     cause = (
         "the spread between seeds is too large"
