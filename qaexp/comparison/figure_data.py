@@ -14,6 +14,7 @@ from qaexp.comparison.flips import FLIPS, Flip, flips, stability
 from qaexp.comparison.groups import Group
 from qaexp.comparison.main_effects import main_effects
 from qaexp.comparison.slices import slice_differences
+from qaexp.comparison.verdict import COLLAPSED
 from qaexp.errors import IntegrityError
 from qaexp.runs.metrics import number_of
 
@@ -52,7 +53,7 @@ def figure_data(comparison: Comparison) -> Numbers:
                 "score": contrast.metric,
             }
             for contrast in table.contrasts
-            if contrast.a == table.baseline and (found := contrast.tests[contrast.metric])
+            if contrast.a == table.baseline and contrast.verdict != COLLAPSED and (found := contrast.tests[contrast.metric])
         ],
         "curves": [{"group": group.name, "runs": _histories(group, comparison)} for group in drawn],
         "losses": [{"group": group.name, "runs": _losses(group, comparison)} for group in drawn],
