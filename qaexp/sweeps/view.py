@@ -166,7 +166,7 @@ class SweepView:
 def print_results(console: Console, rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], sweep: Path) -> None:
     """Print the groups over seeds, and what failed: one line for each distinct error."""
     if groups:
-        console.print(groups_table(rows, groups))
+        console.print(groups_table(rows, groups, console.width))
     failures = grouped_failures(rows, sweep)
     if failures:
         table = _table("failed", "why", "which", "log")
