@@ -55,7 +55,7 @@ def groups_table(rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], wid
         groups: Its groups.
         width: Of the terminal; where it is short of room, columns go before a name or a number is cut.
     """
-    flags = {row["run_id"]: row["flags"] for row in rows if row.get("flags") and row["state"] == "completed"}
+    flags = {row["run_id"]: row.get("flags", ()) for row in reversed(rows) if row["state"] == "completed"}
     counts = [Counter(flag for run_id in group.run_ids for flag in flags.get(run_id, ())) for group in groups]
     names, told = (
         [visible(group.name) for group in groups],

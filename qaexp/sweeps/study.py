@@ -155,7 +155,8 @@ class Search:
             {
                 "number": trial.number,
                 "state": trial.state.name.lower(),
-                "values": trial.values,
+                # Optuna gives a trial that is given up its last reported value: that of a stand-in, and of one seed.
+                "values": trial.values if trial.state == TrialState.COMPLETE else None,
                 "params": _as_given(trial.params),
                 "run_ids": trial.user_attrs.get(_RUNS, []),
                 "why": trial.user_attrs.get(_WHY),

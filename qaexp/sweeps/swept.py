@@ -25,6 +25,7 @@ SWEPT = "swept"
 """The key of sweep.json: all keys that any command for this sweep swept, in the order of their first time."""
 
 _INPUTS = "inputs."
+_MISSING = object()
 
 Row = dict[str, Any]
 
@@ -105,7 +106,8 @@ def differing_keys(runs: Sequence[RunFiles], neutral: frozenset[str]) -> list[st
     keys = [
         key
         for key in dict.fromkeys(key for one in leaves for key in one)
-        if len({_canonical(one[key]) if key in one else None for one in leaves}) > 1
+        if len({repr(one.get(key, _MISSING)) for one in leaves}) > 1  # cheap, and true of most keys
+        and len({_canonical(one[key]) if key in one else None for one in leaves}) > 1
     ]
     follows = {
         key for key in SEED_KEYS[1:] if all(key not in one or one[key] == one.get(SEED_KEYS[0]) for one in leaves)

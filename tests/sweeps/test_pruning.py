@@ -81,7 +81,8 @@ def test_the_worse_trial_of_the_objective_is_given_up(
     assert f"({name}: {way}" in why
     assert ("stands for it" in why) == (name == "crossfit_f1")
     search.tell(other, [None], is_pruned=True, why=why)
-    assert (search.rows()[-1]["state"], search.rows()[-1]["why"]) == ("pruned", why)
+    row = search.rows()[-1]
+    assert (row["state"], row["why"], row["values"]) == ("pruned", why, None)
 
 
 def test_what_has_no_value_per_epoch_or_several_objectives_is_never_given_up(tmp_path: Path) -> None:

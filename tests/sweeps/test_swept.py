@@ -151,6 +151,26 @@ def test_every_number_is_that_of_the_summary_to_the_last_digit(tmp_path: Path) -
     assert group.metrics["f1"]["mean"] == pytest.approx(sum(values) / 3, abs=1e-12)
 
 
+def test_the_groups_are_those_that_compare_finds(tmp_path: Path) -> None:
+    sweep = tmp_path / "s"
+    for number in range(6):
+        run(sweep, number, seed=number % 3, optimizer__lr=(1e-3, 3e-3)[number // 3])
+    _, groups = write_results(sweep, [], {})
+    done = tiny_run.call(tmp_path, "compare", str(sweep), "--csv", str(tmp_path / "c.csv"))
+    assert done.code == 0, done.err
+    compared = {row["group"]: row for row in rows_of(tmp_path / "c.csv")}
+    assert set(compared) == {group.name for group in groups} == {"optimizer.lr=0.001", "optimizer.lr=0.003"}
+    for group in groups:
+        row = compared[group.name]
+        for name, found in group.metrics.items():
+            if row.get(name):
+                assert float(row[name]) == pytest.approx(found["mean"], abs=1e-9)
+            if row.get(f"{name}_sd"):
+                assert float(row[f"{name}_sd"]) == pytest.approx(found["sd"], abs=1e-9)
+        assert {"crossfit_f1", "crossfit_f1_sd", "train_seconds"} <= set(row)
+        assert int(compared[group.name]["n"]) == group.n == 3
+
+
 def test_a_look_is_noted_whenever_other_runs_are_completed(tmp_path: Path) -> None:
     def runs_seen() -> list[list[str]]:
         return [look["run_ids"] for look in json.loads((tmp_path / "sweep.json").read_text())["looks"]]
