@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import optuna
 from matplotlib.figure import Figure
 from optuna.importance import PedAnovaImportanceEvaluator
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.visualization import matplotlib as pictures
 
@@ -45,13 +46,16 @@ def _ways(study: optuna.Study, name: str, index: int) -> dict[str, Callable[[], 
     def target(trial: FrozenTrial) -> float:
         return float(trial.values[index])
 
+    # Optuna asks which keys lead to low values of a target, whatever the direction of the study.
+    sign = 1.0 if study.directions[index] == StudyDirection.MINIMIZE else -1.0
     keywords: dict[str, Any] = {"target": target, "target_name": name}
     return {
         "history": lambda: pictures.plot_optimization_history(study, **keywords),
         "importance": lambda: pictures.plot_param_importances(
             study,
             evaluator=PedAnovaImportanceEvaluator(),
-            **keywords,
+            target=lambda trial: sign * target(trial),
+            target_name=name,
         ),
         "parallel": lambda: pictures.plot_parallel_coordinate(study, **keywords),
     }

@@ -15,11 +15,16 @@ from qaexp.runs.directory import SCHEMA_VERSION, SUMMARY_KEYS, SWEEP, SWEEP_PLAN
 from qaexp.runs.files import write_text
 from qaexp.runs.formats import csv_text, json_text
 from qaexp.runs.groups import Group, group_runs
+from qaexp.runs.lock import utc_now
+from qaexp.runs.looks import LOOKS, with_look
+from qaexp.runs.metrics import TEST
 from qaexp.runs.reading import read_json
 from qaexp.runs.redact import Redactor
+from qaexp.sweeps.health import flag_names
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.plan import Plan
+from qaexp.sweeps.swept import SWEPT, Earlier, as_run, differing_keys, job_words, read_earlier, value_of, words_of
 
 METRICS = ("crossfit_f1", "crossfit_exact", "f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1", "train_seconds")
 """What groups have a mean and a standard deviation of."""
@@ -97,7 +102,12 @@ def read_plan(sweep: Path, to_config: Callable[[Mapping[str, Any]], ExperimentCo
 
 
 def write_results(
-    sweep: Path, jobs: Sequence[Job], outcomes: Mapping[str, Outcome], *, more: Mapping[str, Any] | None = None
+    sweep: Path,
+    jobs: Sequence[Job],
+    outcomes: Mapping[str, Outcome],
+    *,
+    planned: Sequence[str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> tuple[list[dict[str, Any]], list[Group]]:
     """Commit sweep.json and sweep.csv from the run directories; files that say the same already are not touched.
 
@@ -105,25 +115,68 @@ def write_results(
         sweep: The sweep's directory.
         jobs: The jobs of the plan.
         outcomes: How those that were started ended, by identity.
+        planned: The run ids that belong to the plan, in their order, where they are more than those of `jobs`.
         more: Further keys of sweep.json.
 
     Returns:
         A row for each run in the directory and each job without one, and the groups over seeds.
     """
-    runs = {run.path.name: run for run in collect(sweep, completed_only=False).runs}
-    rows = [_row(job.folder.name, job, runs.pop(job.folder.name, None), outcomes.get(job.sha256)) for job in jobs]
-    rows += [_row(name, None, run, None) for name, run in sorted(runs.items())]
-    groups = group_runs(collect(sweep).runs, METRICS, neutral_keys())
+    runs = {run.path.relative_to(sweep).as_posix(): run for run in collect(sweep, completed_only=False).runs}
+    before, own = read_earlier(sweep), {job.folder.name: job for job in jobs}
+    rows = [_row(name, job, runs.get(name), outcomes.get(job.sha256)) for name, job in own.items()]
+    rows += [_row(name, None, run, None) for name, run in sorted(runs.items()) if name not in own]
+    if planned is not None:
+        rows = _ordered(rows, planned, before)
+    swept = list(dict.fromkeys([*before.swept, *(key for job in jobs for key in words_of(job.changes))]))
+    begun = {**{name: as_run(job) for name, job in own.items() if name not in runs}, **runs}
+    _tell_values(rows, swept, begun, own, before)
+    completed = [run for run in runs.values() if run.summary is not None]
+    groups = group_runs(completed, METRICS, neutral_keys())
+    looks = with_look(before.looks, utc_now().isoformat(timespec="seconds"), {run.run_id for run in completed})
     content = {
         "schema_version": SCHEMA_VERSION,
         "name": sweep.name,
+        SWEPT: swept,
         "jobs": rows,
         "groups": [asdict(group) for group in groups],
+        LOOKS: [asdict(look) for look in looks],
         **(more or {}),
     }
     _write_changed(sweep / SWEEP, json_text(content))
     _write_changed(sweep / SWEEP_TABLE, csv_text(_table(rows)))
     return rows, groups
+
+
+def _ordered(rows: Sequence[dict[str, Any]], planned: Sequence[str], before: Earlier) -> list[dict[str, Any]]:
+    """The rows of a plan of which this command had a part, those of the plan first."""
+    places = {run_id: place for place, run_id in enumerate(planned)}
+    found = {row["run_id"]: row for row in rows if row["is_planned"]}
+    for row in rows:
+        if row["run_id"] in places and row["path"].endswith(f"-{row['run_id']}") and "/" not in row["path"]:
+            found.setdefault(row["run_id"], row)["is_planned"] = True
+    # A job that was ended before it left anything is known from the command that planned it alone.
+    lost = [row for row in before.without_runs() if row["run_id"] in places and row["run_id"] not in found]
+    return sorted(
+        [*rows, *lost], key=lambda row: places.get(row["run_id"], len(places)) if row["is_planned"] else len(places)
+    )
+
+
+def _tell_values(
+    rows: Sequence[dict[str, Any]],
+    swept: Sequence[str],
+    runs: Mapping[str, RunFiles],
+    jobs: Mapping[str, Job],
+    before: Earlier,
+) -> None:
+    """Give every row the value that its run has of each key that was ever swept, or in which the runs differ."""
+    keys = list(dict.fromkeys([*swept, *differing_keys(list(runs.values()), neutral_keys())]))
+    for row in rows:
+        path = row["path"]
+        earlier = before.words(path, row["run_id"])
+        words = job_words(jobs[path]) if path in jobs else {}
+        row["changes"] = {
+            key: value_of(key, runs[path], words, earlier) if path in runs else earlier.get(key) for key in keys
+        }
 
 
 def _row(name: str, job: Job | None, run: RunFiles | None, outcome: Outcome | None) -> dict[str, Any]:
@@ -139,26 +192,24 @@ def _row(name: str, job: Job | None, run: RunFiles | None, outcome: Outcome | No
         "run_id": job.run_id if job else record.get("run_id"),
         "path": name,
         "is_planned": job is not None,
-        "changes": _changes(job.changes) if job else {},
+        "changes": {},
         "state": state,
+        "flags": flag_names(run) if run else [],
         "error": None if state == "completed" else error,
         "summary": run.summary if run else None,
     }
 
 
-def _changes(words: Sequence[str]) -> dict[str, str]:
-    return {word.partition("=")[0].lstrip("+"): word.partition("=")[2] for word in words}
-
-
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    keys = list(dict.fromkeys(key for row in rows for key in row["changes"]))
+    of_test_file = dict.fromkeys(name for row in rows for name in row["summary"] or {} if name.startswith(TEST))
     return [
         {
             "run_id": row["run_id"],
             "path": row["path"],
             "state": row["state"],
-            **{key: row["changes"].get(key) for key in keys},
-            **{name: (row["summary"] or {}).get(name) for name in SUMMARY_KEYS},
+            "flags": " ".join(row["flags"]) or None,
+            **row["changes"],
+            **{name: (row["summary"] or {}).get(name) for name in (*SUMMARY_KEYS, *of_test_file)},
         }
         for row in rows
     ]

@@ -32,7 +32,7 @@ class Space:
 
     def jobs(self, values: Mapping[str, Any]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
         """The override lines of the jobs of a trial, and those of them that set it apart."""
-        drawn = tuple(f"{key}={_written(value)}" for key, value in values.items())
+        drawn = tuple(f"{key}={value}" for key, value in drawn_words(values).items())
         return [((*self.fixed, *drawn, *repeat), (*drawn, *repeat)) for repeat in self.repeats]
 
     def corners(self) -> list[dict[str, Any]]:
@@ -102,6 +102,10 @@ def _ends(distribution: BaseDistribution) -> list[Any]:
     return [distribution.low, distribution.high]
 
 
-def _written(value: Any) -> str:
-    """Four digits: what is drawn is written into names, and more of them say nothing."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def drawn_words(values: Mapping[str, Any]) -> dict[str, str]:
+    """What was drawn as jobs are given it, in four digits: it is written into names, and more of them say nothing.
+
+    >>> drawn_words({"optimizer.lr": 0.000123456, "batches": "short"})
+    {'optimizer.lr': '0.0001235', 'batches': 'short'}
+    """
+    return {key: f"{value:.4g}" if isinstance(value, float) else str(value) for key, value in values.items()}

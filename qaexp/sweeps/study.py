@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,19 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from qaexp.errors import ConfigError, IntegrityError
-from qaexp.runs.files import truncate, write_bytes
-from qaexp.runs.log import LOGGER
+from qaexp.errors import ConfigError
+from qaexp.sweeps.journal import JOURNAL, check_journal
+from qaexp.sweeps.pruning import MINIMIZE, given_up, watched_number
+from qaexp.sweeps.space import drawn_words
+from qaexp.sweeps.winners import Found
 
-JOURNAL = "optuna.journal"
 MAX_RETRIES = 2
 """So often a trial whose process was killed is tried again."""
 
-_RETRIES = "retries"
+_RETRIES, _RUNS, _WHY = "retries", "run_ids", "why"
+_OBJECTIVES, _WATCHED = "objectives", "watched"
+_ONCE_WATCHED = "f1"
+"""What was reported at each epoch's end, whatever the objective, before a study noted what it is."""
 _DIRECTIONS = {"maximize": StudyDirection.MAXIMIZE, "minimize": StudyDirection.MINIMIZE}
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -48,7 +52,7 @@ class Search:
             objectives: Name of a number in summary.json to `maximize` or `minimize`.
             num_trials: Trials in all, those of earlier starts counted.
             seed: Of the sampler; trial n draws the same values however often the search was stopped.
-            is_pruning: End trials that do worse than the median at the same epoch.
+            is_pruning: End trials that do worse than the median at the same epoch, where anything tells that.
 
         Raises:
             ConfigError: The study there has other objectives.
@@ -58,20 +62,19 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._distributions, self._seed, self.num_trials = dict(distributions), seed, num_trials
         self.objectives = dict(objectives)
-        self.is_pruning = is_pruning and len(objectives) == 1
-        pruner = optuna.pruners.MedianPruner(n_startup_trials=5) if self.is_pruning else optuna.pruners.NopPruner()
-        ways = [_DIRECTIONS[way] for way in objectives.values()]
+        self.watched, self.why_off = watched_number(objectives)
+        is_pruning = is_pruning and self.watched is not None
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=5) if is_pruning else optuna.pruners.NopPruner()
         self.study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(sweep / JOURNAL))),
             study_name="qaexp",
-            directions=ways,
+            directions=[_DIRECTIONS[way] for way in objectives.values()],
             pruner=pruner,
             load_if_exists=True,
         )
-        names = self.study.user_attrs.get("objectives", list(objectives))
-        if self.study.directions != ways or names != list(objectives):
-            raise ConfigError(f"{sweep}: searches {', '.join(names)} so far; take another name= for other objectives")
-        self.study.set_user_attr("objectives", list(objectives))
+        self._check_objectives(sweep)
+        self._check_watched()
+        self.is_pruning = is_pruning and self.watched is not None
         self._take_up_stale_trials()
 
     @property
@@ -86,29 +89,116 @@ class Search:
         self.study.sampler = optuna.samplers.TPESampler(seed=self._seed * 1_000_003 + number)
         return self.study.ask(self._distributions)
 
-    def tell(self, trial: Trial, summaries: Sequence[Mapping[str, Any] | None], *, is_pruned: bool = False) -> None:
+    def begun(self, trial: Trial, run_ids: Sequence[str]) -> None:
+        """Note which runs a trial has."""
+        trial.set_user_attr(_RUNS, list(run_ids))
+
+    def report(self, trial: Trial, epoch: int, value: float, *, of: str = "") -> str | None:
+        """Say what a trial has at an epoch's end.
+
+        Args:
+            trial: The trial.
+            epoch: Counted from 1; none twice.
+            value: Of `watched.metric`.
+            of: The seeds of the run that it is of, where the trial has others.
+
+        Returns:
+            Why the trial is given up; None when it is not.
+        """
+        trial.report(value, epoch)
+        if self.watched is None or not self.is_pruning or not trial.should_prune():
+            return None
+        trials = self.study.get_trials(deepcopy=False)
+        best = (min if self.watched.way == MINIMIZE else max)(trials[trial.number].intermediate_values.values())
+        done = [one.intermediate_values for one in trials if one.state == TrialState.COMPLETE]
+        return given_up(self.watched, epoch, best, [values[epoch] for values in done if epoch in values], of=of)
+
+    def tell(
+        self,
+        trial: Trial,
+        summaries: Sequence[Mapping[str, Any] | None],
+        *,
+        is_pruned: bool = False,
+        why: str | None = None,
+    ) -> str | None:
         """Say what came of a trial.
 
         Args:
             trial: The trial.
             summaries: The summary of each of its repeats; None for one that failed, which fails the trial.
-            is_pruned: It was ended early.
+            is_pruned: It was ended early; a trial whose repeats were all done by then is complete all the same.
+            why: Why it was ended early.
+
+        Returns:
+            Why the trial failed; None when it did not.
         """
-        values = [_mean([summary.get(name) for summary in summaries if summary]) for name in self.objectives]
-        if is_pruned:
+        missing = [name for name in self.objectives if _mean(summaries, name) is None]
+        failure = None
+        if None in summaries:
+            failure = f"{summaries.count(None)} of {len(summaries)} jobs are not completed"
+        elif missing:
+            failure = f"{', '.join(missing)} has no value in every one of its {len(summaries)} runs"
+        if is_pruned and None in summaries:
+            trial.set_user_attr(_WHY, why)
             self.study.tell(trial, state=TrialState.PRUNED)
-        elif None in summaries or None in values:
+            return None
+        if failure:
+            trial.set_user_attr(_WHY, failure)
             self.study.tell(trial, state=TrialState.FAIL)
-        else:
-            self.study.tell(trial, [value for value in values if value is not None])
+            return failure
+        self.study.tell(trial, [value for name in self.objectives if (value := _mean(summaries, name)) is not None])
+        return None
 
     def rows(self) -> list[dict[str, Any]]:
-        """The trials as sweep.json lists them."""
+        """The trials as sweep.json lists them; the values drawn as their jobs were given them."""
         return [
-            {"number": trial.number, "state": trial.state.name.lower(), "values": trial.values, "params": trial.params}
+            {
+                "number": trial.number,
+                "state": trial.state.name.lower(),
+                # Optuna gives a trial that is given up its last reported value: that of a stand-in, and of one seed.
+                "values": trial.values if trial.state == TrialState.COMPLETE else None,
+                "params": _as_given(trial.params),
+                "run_ids": trial.user_attrs.get(_RUNS, []),
+                "why": trial.user_attrs.get(_WHY),
+            }
             for trial in self.study.get_trials(deepcopy=False)
             if trial.state in _ENDED
         ]
+
+    def run_ids(self) -> list[str]:
+        """The runs of all trials that were begun, in their order."""
+        trials = self.study.get_trials(deepcopy=False)
+        return list(dict.fromkeys(run_id for trial in trials for run_id in trial.user_attrs.get(_RUNS, [])))
+
+    def best(self) -> list[Found]:
+        """The completed trials; with several objectives those that no other one beats in all of them."""
+        done = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        chosen = done if len(self.objectives) == 1 else self.study.best_trials
+        return [Found(one.values, drawn_words(one.params), one.user_attrs.get(_RUNS, [])) for one in chosen]
+
+    def _check_objectives(self, sweep: Path) -> None:
+        """Refuse to go on with a study that searches for something else."""
+        names = self.study.user_attrs.get(_OBJECTIVES, list(self.objectives))
+        ways = {direction: way for way, direction in _DIRECTIONS.items()}
+        stored = dict(zip(names, (ways.get(one, "?") for one in self.study.directions), strict=False))
+        if list(stored.items()) != list(self.objectives.items()):
+            told = ", ".join(f"{name} ({way})" for name, way in stored.items())
+            raise ConfigError(f"{sweep}: searches {told} so far; take another name= for other objectives")
+        if _OBJECTIVES not in self.study.user_attrs:
+            self.study.set_user_attr(_OBJECTIVES, list(self.objectives))
+
+    def _check_watched(self) -> None:
+        """Trials of which something else was reported have no median that this one could be held against."""
+        if self.watched is None:
+            return
+        trials = self.study.get_trials(deepcopy=False)
+        usual = _ONCE_WATCHED if any(trial.intermediate_values for trial in trials) else self.watched.metric
+        stored = self.study.user_attrs.get(_WATCHED, usual)
+        if stored != self.watched.metric:
+            self.why_off = f"the trials of earlier starts were watched by {stored}, not by {self.watched.metric}"
+            self.watched = None
+        elif _WATCHED not in self.study.user_attrs:
+            self.study.set_user_attr(_WATCHED, stored)
 
     def _counted(self) -> list[FrozenTrial]:
         """Ended trials, less those that another one repeats."""
@@ -127,33 +217,13 @@ class Search:
                 self.study.enqueue_trial(trial.params, user_attrs={_RETRIES: retries + 1})
 
 
-def check_journal(path: Path) -> None:
-    """Cut a torn last line off a journal; a journal that is damaged elsewhere is refused, and copied.
-
-    Raises:
-        IntegrityError: Naming the line and the copy.
-    """
-    if not path.exists():
-        return
-    data = path.read_bytes()
-    lines = data.split(b"\n")
-    if lines[-1]:
-        LOGGER.warning("%s: a torn last line was dropped", path)
-        truncate(path, len(data) - len(lines[-1]))
-    for number, line in enumerate(lines[:-1], 1):
-        try:
-            is_record = isinstance(json.loads(line), dict)
-        except ValueError:
-            is_record = False
-        if not is_record:
-            copy = path.with_name(f"{path.name}.damaged")
-            write_bytes(copy, data)
-            raise IntegrityError(
-                f"{path}: line {number} is damaged; a copy is in {copy}; move the journal away to begin the search "
-                "anew: its runs stay, and are used again where the same values are drawn"
-            )
+def _as_given(params: Mapping[str, Any]) -> dict[str, Any]:
+    words = drawn_words(params)
+    return {key: float(words[key]) if isinstance(value, float) else value for key, value in params.items()}
 
 
-def _mean(values: Sequence[Any]) -> float | None:
-    numbers = [float(value) for value in values if isinstance(value, int | float)]
-    return sum(numbers) / len(numbers) if numbers else None
+def _mean(summaries: Sequence[Mapping[str, Any] | None], name: str) -> float | None:
+    """The mean of a number over all repeats; None where one has none: a mean over other seeds is another number."""
+    values = [summary.get(name) if summary else None for summary in summaries]
+    numbers = [float(value) for value in values if isinstance(value, int | float) and math.isfinite(value)]
+    return sum(numbers) / len(numbers) if numbers and len(numbers) == len(values) else None

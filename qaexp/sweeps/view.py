@@ -9,16 +9,19 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.console import Group as Stacked
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from qaexp.errors import QaexpError
 from qaexp.reporting.verdict import number
+from qaexp.runs.collect import read_run
 from qaexp.runs.formats import visible
 from qaexp.runs.groups import Group
 from qaexp.runs.lock import utc_now
 from qaexp.runs.progress import Progress, progress_of_run
+from qaexp.sweeps.closing import groups_table
+from qaexp.sweeps.health import COLLAPSE, flag_names
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import COMPLETED, PRUNED, Outcome
 from qaexp.sweeps.plan import REUSE, Plan
@@ -72,6 +75,7 @@ class SweepView:
         self._states = {planned.job.sha256: "reused" if planned.action == REUSE else "" for planned in plan.jobs}
         self._began: dict[str, float] = {}
         self._seen: dict[str, Progress] = {}
+        self._flags: dict[str, list[str]] = {}
         self._live = Live(console=console, auto_refresh=False, transient=False) if console.is_terminal else None
         self._shown = 0.0
 
@@ -98,8 +102,11 @@ class SweepView:
         """A job has ended."""
         self._look(job)
         self._states[job.sha256] = outcome.state
+        words = [outcome.message] if outcome.message else []
+        if outcome.state == COMPLETED:
+            self._flags[job.sha256] = words = _flags(job)
         self._line(
-            job, f"{outcome.state} after {_duration(seconds)}{f': {outcome.message}' if outcome.message else ''}"
+            job, ": ".join([f"{outcome.state} after {_duration(seconds)}", *([" ".join(words)] if words else [])])
         )
         self._refresh(time.monotonic())
 
@@ -142,7 +149,10 @@ class SweepView:
             )
             left = self._left(job, seen) if state == "running" else "-"
             state_text = Text(state or "waiting", style=_COLORS.get(state, "dim"))
-            table.add_row(str(place), _text(job.label), state_text, *cells, left)
+            is_silent = COLLAPSE in self._flags.get(job.sha256, ())
+            if is_silent:
+                state_text = Text(f"{state}, {COLLAPSE}", style="bold yellow")
+            table.add_row(str(place), _text(job.label), state_text, *cells, left, style="dim" if is_silent else "")
         return table
 
     def _left(self, job: Job, seen: Progress | None) -> str:
@@ -155,31 +165,14 @@ class SweepView:
 
 def print_results(console: Console, rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], sweep: Path) -> None:
     """Print the groups over seeds, and what failed: one line for each distinct error."""
-    table = _table("group", "n", "crossfit_f1", "sd", "f1", "sd", "exact", "train s")
-    for group in groups:
-        numbers = group.metrics
-        table.add_row(
-            _text(group.name),
-            str(group.n),
-            *(
-                number(numbers[name][part])
-                for name, part in (
-                    ("crossfit_f1", "mean"),
-                    ("crossfit_f1", "sd"),
-                    ("f1", "mean"),
-                    ("f1", "sd"),
-                    ("exact", "mean"),
-                    ("train_seconds", "mean"),
-                )
-            ),
-        )
     if groups:
-        console.print(Stacked(Text("means over seeds of the completed runs, in percent", style="bold"), table))
+        console.print(groups_table(rows, groups, console.width))
     failures = grouped_failures(rows, sweep)
     if failures:
         table = _table("failed", "why", "which", "log")
         for message, failed in failures.items():
-            which = " ".join(f"{key}={value}" for key, value in failed[0]["changes"].items())
+            changes = failed[0]["changes"].items()
+            which = " ".join(f"{key}={value}" for key, value in changes if value is not None)
             more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
             table.add_row(str(len(failed)), _text(message), _text(which + more), _text(str(sweep / failed[0]["path"])))
         console.print(table)
@@ -194,6 +187,13 @@ def grouped_failures(rows: Sequence[Mapping[str, Any]], sweep: Path) -> dict[str
             message = str((row["error"] or {}).get("message", "no reason is known"))
             found.setdefault(message.replace(str(sweep / row["path"]), "<run>"), []).append(row)
     return found
+
+
+def _flags(job: Job) -> list[str]:
+    try:
+        return flag_names(read_run(job.folder))
+    except (QaexpError, OSError):
+        return []
 
 
 def _table(*columns: str) -> Table:
