@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from qaexp.errors import IntegrityError
@@ -21,6 +21,24 @@ def describe_files(directory: Path) -> dict[str, Any]:
         for path in result_files(directory)
     }
     return {"schema_version": SCHEMA_VERSION, "files": files}
+
+
+def read_manifest(directory: Path) -> dict[str, dict[str, Any]]:
+    """Return the files that the manifest of a run names: `sha256` and `size` by name.
+
+    Raises:
+        FileNotFoundError: There is no manifest.
+        IntegrityError: It cannot be read, or names files elsewhere.
+    """
+    path = directory / MANIFEST
+    files = read_json(path).get("files")
+    if not isinstance(files, dict) or not all(_is_entry(entry) for entry in files.values()):
+        raise IntegrityError(f"{path}: is not a manifest of a run: it has no sha256 and size for each file")
+    for name in files:
+        parts = PurePosixPath(name).parts
+        if not parts or name.startswith("/") or ".." in parts or "\\" in name:
+            raise IntegrityError(f"{path}: names {name!r}, which is not a file of this run; refused")
+    return files
 
 
 def check_files(directory: Path, summary: Mapping[str, Any], names: Sequence[str]) -> None:
@@ -54,6 +72,10 @@ def check_files(directory: Path, summary: Mapping[str, Any], names: Sequence[str
             problems.append(f"{directory / name} is not what the run wrote: its sha256 is {found}; {way_out}")
     if problems:
         raise IntegrityError(*problems)
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("size"), int)
 
 
 def _sha256(data: bytes) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 
 from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.errors import ConfigError, IntegrityError
-from qaexp.runs.collect import RunFiles, collect
+from qaexp.runs.collect import collect, find, is_run
 from qaexp.runs.directory import SCHEMA_VERSION, SUMMARY_KEYS, SWEEP, SWEEP_PLAN, SWEEP_TABLE
 from qaexp.runs.files import write_text
+from qaexp.runs.folder import DAMAGED, KILLED, NEWER, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, look
 from qaexp.runs.formats import csv_text, json_text
 from qaexp.runs.groups import Group, group_runs
 from qaexp.runs.reading import read_json
@@ -110,9 +111,9 @@ def write_results(
     Returns:
         A row for each run in the directory and each job without one, and the groups over seeds.
     """
-    runs = {run.path.name: run for run in collect(sweep, completed_only=False).runs}
-    rows = [_row(job.folder.name, job, runs.pop(job.folder.name, None), outcomes.get(job.sha256)) for job in jobs]
-    rows += [_row(name, None, run, None) for name, run in sorted(runs.items())]
+    runs = {folder.path.name: folder for folder in find(sweep).folders if is_run(folder)}
+    rows = [_row(runs.pop(job.folder.name, look(job.folder)), job, outcomes.get(job.sha256)) for job in jobs]
+    rows += [_row(folder, None, None) for _, folder in sorted(runs.items())]
     groups = group_runs(collect(sweep).runs, METRICS, neutral_keys())
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -126,23 +127,25 @@ def write_results(
     return rows, groups
 
 
-def _row(name: str, job: Job | None, run: RunFiles | None, outcome: Outcome | None) -> dict[str, Any]:
+def _row(folder: Folder, job: Job | None, outcome: Outcome | None) -> dict[str, Any]:
     """One job as sweep.json tells it; what its directory says counts."""
-    record = run.run if run else {}
+    record = folder.record or {}
     error = record.get("error")
-    if run is None and outcome is not None and outcome.message:
+    if not record and outcome is not None and outcome.message:
         error = {"kind": outcome.kind, "message": outcome.message}
-    state = "completed" if run and run.summary is not None else record.get("state")
-    if state in (None, "running"):
-        state = outcome.state if outcome else "planned" if run is None else "killed"
+    state = folder.state
+    if state in (NOT_A_RUN, RUNNING, KILLED):
+        state = outcome.state if outcome else "planned" if state == NOT_A_RUN else state
+    elif state in (DAMAGED, NEWER, UNFINISHED_END) and not error:
+        error = {"kind": "integrity", "message": folder.sentence}
     return {
         "run_id": job.run_id if job else record.get("run_id"),
-        "path": name,
+        "path": folder.path.name,
         "is_planned": job is not None,
         "changes": _changes(job.changes) if job else {},
         "state": state,
         "error": None if state == "completed" else error,
-        "summary": run.summary if run else None,
+        "summary": folder.summary,
     }
 
 

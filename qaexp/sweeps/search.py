@@ -12,9 +12,9 @@ from qaexp.errors import ConfigError, SweepError
 from qaexp.reporting.console import RunConsole
 from qaexp.runs.directory import PLOTS, SUMMARY_KEYS
 from qaexp.runs.files import make_directory, write_bytes
+from qaexp.runs.folder import look
 from qaexp.runs.lock import hold, utc_now
 from qaexp.runs.progress import progress_of_run
-from qaexp.runs.reading import read_json
 from qaexp.runs.signals import raise_stop, stop_is_requested, watched
 from qaexp.sweeps.budget import Budgeted
 from qaexp.sweeps.execute import sweep_console
@@ -170,9 +170,9 @@ class _Judge:
         self._view.tick(running)
         for job in running if self._can_prune and not self.is_pruned else ():
             found = progress_of_run(job.folder, utc_now())
-            if found is not None and found.f1 is not None and found.num_evaluations > self._seen:
+            if found is not None and found.latest_f1 is not None and found.num_evaluations > self._seen:
                 self._seen = found.num_evaluations
-                self._trial.report(found.f1, self._seen)
+                self._trial.report(found.latest_f1, self._seen)
                 self.is_pruned = self._trial.should_prune()
         return {job.sha256 for job in running} if self.is_pruned else ()
 
@@ -186,7 +186,4 @@ class _Judge:
 
 
 def _summary(job: Job) -> dict[str, Any] | None:
-    try:
-        return read_json(job.folder / "summary.json")
-    except FileNotFoundError:
-        return None
+    return look(job.folder).summary
