@@ -33,5 +33,5 @@ def main(argv: Sequence[str]) -> int:
         for file in Reporter(plots=True, html=True).report(folder.path):
             print(file)
         if folder.state != COMPLETED:
-            print(f"qaexp plot: {folder.path}: {folder.sentence}; drawn from what there is", file=sys.stderr)
+            print(f"qaexp plot: {folder.path}: drawn from what there is: {folder.sentence}", file=sys.stderr)
     return 0

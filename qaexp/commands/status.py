@@ -83,7 +83,7 @@ def _cells(run: Progress) -> tuple[str, ...]:
 
 def _note(run: Progress) -> str:
     if run.state == RUNNING:
-        return f"last sign of life {run.age_seconds:.0f} s ago" if run.age_seconds is not None else ""
+        return run.about + (f", last sign of life {run.age_seconds:.0f} s ago" if run.age_seconds is not None else "")
     notes = [run.about]
     if run.state == COMPLETED and run.step and run.total_steps and run.step < run.total_steps:
         notes.insert(0, f"ended before step {run.total_steps}")

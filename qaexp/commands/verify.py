@@ -53,7 +53,8 @@ def main(argv: Sequence[str]) -> int:
 def _line(run: Verified) -> str:
     if run.problems:
         named = f"{len(run.problems)} problem{'s' if len(run.problems) > 1 else ''}"
-        return f"{run.path}: {run.state}; {run.num_files} files held against what was written: {named}"
+        checked = f"{run.num_files} held against what was written" if run.num_files else "nothing could be checked"
+        return f"{run.path}: {run.state}; files: {checked}, {named}"
     if run.is_complete:
         return f"{run.path}: all {run.num_files} files are what was written"
     if not run.num_files:

@@ -35,7 +35,7 @@ RESUMABLE = (FAILED, PREEMPTED, KILLED, UNFINISHED_END)
 
 _WAY_OUT = "take another name=, or move the folder away"
 _BACK = "bring the run's own file back, or move the folder away and train again"
-_RESULTS_BESIDE_CONFIG = (layout.SUMMARY, layout.MANIFEST, layout.DATA, layout.METRICS, layout.HISTORY)
+_TRACES = (layout.SUMMARY, layout.MANIFEST, layout.ENVIRONMENT, layout.DATA, layout.METRICS, layout.HISTORY)
 _MAX_NAMES_SHOWN = 4
 
 
@@ -142,10 +142,9 @@ def check_schema_version(directory: Path, record: Mapping[str, Any]) -> None:
 
 
 def _without_record(directory: Path) -> Folder:
-    config, config_problem = read_small(directory / layout.CONFIG)
-    has_results = any(os.path.lexists(directory / name) for name in _RESULTS_BESIDE_CONFIG)
-    # A folder with a config.json alone is a model of transformers, or anything.
-    if has_results and (config is not None or config_problem is not None):
+    # One of these names alone may be anybody's: config.json stands in models of transformers too.
+    if sum(os.path.lexists(directory / name) for name in _TRACES) >= 2:
+        config, _ = read_small(directory / layout.CONFIG)
         summary, problem = read_small(directory / layout.SUMMARY)
         problems = [f"{directory / layout.RUN}: is missing", *([problem] if problem else [])]
         if summary is not None:

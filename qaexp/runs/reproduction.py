@@ -30,7 +30,7 @@ class Files:
     Attributes:
         num_compared: Files that stand in both.
         different: A sentence about each that is not the same in both, or not what the original's manifest names.
-        not_compared: A sentence about each that stands in one alone.
+        not_compared: A sentence about each that stands in one alone though both runs wrote it, as far as is known.
     """
 
     num_compared: int
@@ -79,21 +79,22 @@ def compare_files(original: Path, again: Path, *, has_step: bool = False) -> Fil
     if has_step:
         for files in (mine, theirs):
             files.pop(METRICS, None)
-    names = dict.fromkeys((*mine, *theirs))
-    both = [name for name in names if name in mine and name in theirs]
-    different = [f"{name}: its bytes differ" for name in both if not _is_same(mine[name], theirs[name])]
-    not_compared = [f"{name}: stands only in {original}" for name in mine if name not in theirs]
+    both = [name for name in mine if name in theirs]
+    differing = [name for name in both if not _is_same(mine[name], theirs[name])]
+    found = Files(len(both), [f"{name}: its bytes differ" for name in differing], [])
     written = _written(original)
-    for name in names:
-        if name in mine:
-            continue
+    for name in (name for name in mine if name not in theirs):
+        (found.different if name in written else found.not_compared).append(f"{name}: stands only in {original}")
+    for name in (name for name in theirs if name not in mine):
         told = written.get(name, {}).get("sha256")
-        if told is not None and told != sha256_of(theirs[name]):
-            different.append(f"{name}: is not there any more, and its sha256 was another one")
+        if told is not None and told == sha256_of(theirs[name]):
+            lost = f"{name}: is not in {original} any more; the new one has the sha256 that the manifest names"
+            found.not_compared.append(lost)
+        elif told is not None:
+            found.different.append(f"{name}: the new one has another sha256 than the manifest names; it is lost")
         else:
-            known = "" if told is None else "; the new one has the sha256 that the manifest names"
-            not_compared.append(f"{name}: stands only in {again}{known}")
-    return Files(len(both), different, not_compared)
+            (found.different if written else found.not_compared).append(f"{name}: stands only in {again}")
+    return found
 
 
 def differing_world(one: RunFiles, other: RunFiles) -> Iterator[str]:
