@@ -72,7 +72,7 @@ def _cells(run: Progress) -> tuple[str, ...]:
         run.state,
         run.stage or "-",
         f"{0 if run.step is None else run.step}{total}",
-        "-" if run.epoch is None else str(run.epoch),
+        "-" if run.epoch is None else f"{run.epoch}{' (kept)' if run.state == COMPLETED else ''}",
         shown(run.loss, 3),
         shown(run.f1),
         "-" if run.checkpoint_step is None else f"step {run.checkpoint_step}",

@@ -72,5 +72,8 @@ def _is_manifest_of(path: Path, sha256: Any) -> tuple[bool | None, str | None]:
 
 
 def _sha256_of_file(path: Path) -> str | None:
-    """The sha256 of a regular file; None where there is none."""
-    return sha256_of(path) if path.is_file() and not path.is_symlink() else None
+    """The sha256 of a regular file; None where there is none, or it may not be read."""
+    try:
+        return sha256_of(path) if path.is_file() and not path.is_symlink() else None
+    except OSError:
+        return None

@@ -106,22 +106,10 @@ def look(directory: Path, now: datetime | None = None) -> Folder:
         directory: Any path.
         now: The time now, with its zone; None: the clock's.
     """
-    if not directory.is_dir():
-        about = "it is not a folder" if os.path.lexists(directory) else "there is nothing"
-        return Folder(directory, NOT_A_RUN, about)
     try:
-        record = read_json(directory / layout.RUN)
-        check_schema_version(directory, record)
-    except FileNotFoundError:
-        return _without_record(directory)
-    except ConfigError as error:
-        return Folder(directory, NEWER, str(error).removeprefix(f"{directory}: "))
-    except IntegrityError as error:
-        return _damaged(directory, [str(error)])
-    try:
-        return _with_record(directory, record, now or utc_now())
+        return _look(directory, now or utc_now())
     except OSError as error:
-        return _damaged(directory, [f"{error.filename or directory}: cannot be read: {error.strerror}"], record=record)
+        return _damaged(directory, [f"{error.filename or directory}: cannot be read: {error.strerror or error}"])
 
 
 def check_schema_version(directory: Path, record: Mapping[str, Any]) -> None:
@@ -139,6 +127,22 @@ def check_schema_version(directory: Path, record: Mapping[str, Any]) -> None:
             f"{directory}: made by a newer qaexp (schema_version {version}, this one knows "
             f"{layout.SCHEMA_VERSION}); upgrade qaexp"
         )
+
+
+def _look(directory: Path, now: datetime) -> Folder:
+    if not directory.is_dir():
+        about = "it is not a folder" if os.path.lexists(directory) else "there is nothing"
+        return Folder(directory, NOT_A_RUN, about)
+    try:
+        record = read_json(directory / layout.RUN)
+        check_schema_version(directory, record)
+    except FileNotFoundError:
+        return _without_record(directory)
+    except ConfigError as error:
+        return Folder(directory, NEWER, str(error).removeprefix(f"{directory}: "))
+    except IntegrityError as error:
+        return _damaged(directory, [str(error)])
+    return _with_record(directory, record, now)
 
 
 def _without_record(directory: Path) -> Folder:

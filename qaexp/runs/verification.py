@@ -136,6 +136,8 @@ def _checkpoint_problem(path: Path) -> list[str]:
         return list(error.problems)
     except FileNotFoundError as error:
         return [f"{error.filename}: is missing"]
+    except OSError as error:
+        return [f"{error.filename}: cannot be read: {error.strerror or error}"]
     return []
 
 

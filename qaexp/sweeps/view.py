@@ -211,7 +211,7 @@ def _is_news(found: Progress, before: Progress | None) -> bool:
     if before is None or before.num_evaluations != found.num_evaluations:
         return True
     is_end = found.state == COMPLETED != before.state
-    return is_end and (found.step, found.f1) != (before.step, before.f1)
+    return is_end and (found.step, found.epoch, found.f1) != (before.step, before.epoch, before.f1)
 
 
 def _steps(seen: Progress) -> str:
