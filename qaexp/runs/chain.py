@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,56 +26,79 @@ def read_small(path: Path) -> tuple[dict[str, Any] | None, str | None]:
         return None, str(error)
 
 
-def summary_problems(directory: Path, record: Mapping[str, Any], summary: Mapping[str, Any]) -> tuple[list[str], bool]:
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What the files that speak of a summary.json say.
+
+    Attributes:
+        problems: What is wrong with run.json, summary.json and MANIFEST.json, a sentence each.
+        is_own: The summary is this run's: run.json or the manifest says so. Where neither speaks of it (another tool
+            made them), it is as long as run.json says that the run completed.
+        names: The files that the manifest names; none when it cannot be read.
+    """
+
+    problems: Sequence[str]
+    is_own: bool
+    names: Sequence[str]
+
+
+def follow_chain(directory: Path, record: Mapping[str, Any] | None, summary: Mapping[str, Any]) -> Chain:
     """Hold summary.json against the files that speak of it.
 
     Args:
         directory: The run directory.
-        record: Its run.json.
+        record: Its run.json; None when it is lost.
         summary: Its summary.json.
-
-    Returns:
-        What is wrong with run.json, summary.json and MANIFEST.json, a sentence each; and whether the summary is this
-        run's. It is when run.json or the manifest says so. Where neither speaks of it (another tool made them), it is
-        as long as run.json says that the run completed.
     """
-    problems: list[str] = []
-    path, told = directory / SUMMARY, record.get("summary_sha256")
-    by_record = None if told is None else sha256_of(path) == told
+    told, state = (None, _COMPLETED) if record is None else (record.get("summary_sha256"), record.get("state"))
+    names, problem = _names(directory)
+    by_record = None if told is None else sha256_of(directory / SUMMARY) == told
+    by_manifest = _is_manifest_of(directory / MANIFEST, summary.get("manifest_sha256"))
+    problems = []
     if by_record is False:
-        problems.append(f"{path}: its bytes are not what was written (sha256 differs from {RUN}'s)")
-    elif record.get("state") != _COMPLETED:
-        problems.append(f"{path}: stands, though {RUN} says {record.get('state')!r}")
-    by_manifest, problem = _is_manifest_of(directory / MANIFEST, summary.get("manifest_sha256"))
-    problems += [problem] if problem else []
-    if by_record is None and by_manifest is None:
-        return problems, record.get("state") == _COMPLETED
-    return problems, bool(by_record or by_manifest)
+        problems.append(f"{directory / SUMMARY}: its bytes are not what was written (sha256 differs from {RUN}'s)")
+    elif state != _COMPLETED:
+        problems.append(f"{directory / SUMMARY}: stands, though {RUN} says {state!r}")
+    elif record is not None and by_record is None and by_manifest is not None:
+        problems.append(f"{directory / SUMMARY}: {RUN} does not say its sha256")
+    problems += _manifest_problems(directory, summary, by_manifest, problem)
+    is_unknown = by_record is None and by_manifest is None
+    return Chain(problems, state == _COMPLETED if is_unknown else bool(by_record or by_manifest), names)
+
+
+def _manifest_problems(
+    directory: Path, summary: Mapping[str, Any], by_manifest: bool | None, problem: str | None
+) -> list[str]:
+    is_named, stands = summary.get("manifest_sha256") is not None, os.path.lexists(directory / MANIFEST)
+    if problem is not None:
+        # A summary that names no manifest was written without one.
+        return [problem] if is_named or stands else []
+    if not is_named:
+        return [f"{directory / SUMMARY}: does not say the sha256 of {MANIFEST}"]
+    if by_manifest is False:
+        return [f"{directory / MANIFEST}: its bytes are not what was written (sha256 differs from {SUMMARY}'s)"]
+    return []
+
+
+def _names(directory: Path) -> tuple[list[str], str | None]:
+    try:
+        return list(read_manifest(directory)), None
+    except FileNotFoundError:
+        return [], missing(directory / MANIFEST)
+    except IntegrityError as error:
+        return [], str(error)
+
+
+def _is_manifest_of(path: Path, sha256: Any) -> bool | None:
+    """Is this manifest the one that a summary names? None: there is none, or the summary names none."""
+    if sha256 is None or not os.path.lexists(path):
+        return None
+    try:
+        return path.is_file() and not path.is_symlink() and sha256_of(path) == sha256
+    except OSError:
+        return False
 
 
 def missing(manifest: Path) -> str:
     """What it means that a manifest is missing."""
     return f"{manifest}: is missing, and without it no file can be checked"
-
-
-def _is_manifest_of(path: Path, sha256: Any) -> tuple[bool | None, str | None]:
-    """Whether a manifest is the one that a summary names (None: it cannot be told), and what is wrong with it."""
-    try:
-        read_manifest(path.parent)
-    except FileNotFoundError:
-        return None, None if sha256 is None else missing(path)
-    except IntegrityError as error:
-        return None if sha256 is None else _sha256_of_file(path) == sha256, str(error)
-    if sha256 is None:
-        return None, f"{path}: {SUMMARY} does not say which one it belongs to"
-    if sha256_of(path) != sha256:
-        return False, f"{path}: its bytes are not what was written (sha256 differs from {SUMMARY}'s)"
-    return True, None
-
-
-def _sha256_of_file(path: Path) -> str | None:
-    """The sha256 of a regular file; None where there is none, or it may not be read."""
-    try:
-        return sha256_of(path) if path.is_file() and not path.is_symlink() else None
-    except OSError:
-        return None

@@ -15,10 +15,9 @@ from typing import Any
 
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.runs import directory as layout
-from qaexp.runs.chain import read_small, summary_problems
+from qaexp.runs.chain import follow_chain, read_small
 from qaexp.runs.checkpoint import newest_step
 from qaexp.runs.lock import is_alive, utc_now
-from qaexp.runs.manifest import read_manifest
 from qaexp.runs.reading import read_json
 
 RUNNING, COMPLETED, FAILED, PREEMPTED = layout.STATES
@@ -152,7 +151,7 @@ def _without_record(directory: Path) -> Folder:
         summary, problem = read_small(directory / layout.SUMMARY)
         problems = [f"{directory / layout.RUN}: is missing", *([problem] if problem else [])]
         if summary is not None:
-            problems += summary_problems(directory, {"state": COMPLETED}, summary)[0]
+            problems += follow_chain(directory, None, summary).problems
         return _damaged(directory, problems, config=config)
     if any((directory / name).is_file() for name in (layout.SWEEP_PLAN, layout.SWEEP)):
         return Folder(directory, SWEEP, f"it is a sweep; qaexp status {directory} lists its runs")
@@ -189,22 +188,19 @@ def _ended(
         way_out = f"bring it back, or delete it, and {_way_forward(directory, has_config=config is not None)}"
         problem = problem or f"{directory / layout.SUMMARY}: is missing"
         return _damaged(directory, [problem], way_out, record=record, config=config)
-    problems, is_own = summary_problems(directory, record, summary)
-    if not is_own:
+    chain = follow_chain(directory, record, summary)
+    if not chain.is_own:
         known = f"neither {layout.RUN} nor {layout.MANIFEST} knows its bytes"
         sentence = f"{directory / layout.SUMMARY}: is not the one that this run wrote ({known})"
         return _damaged(directory, [sentence], record=record, config=config)
     if config is None:
         problem = config_problem or f"{directory / layout.CONFIG}: is missing"
-        return _damaged(directory, [problem, *problems], record=record)
-    try:
-        lacking = [name for name in read_manifest(directory) if not os.path.lexists(directory / name)]
-    except (FileNotFoundError, IntegrityError):
-        lacking = []
-    about = [_named(problem, directory) for problem in problems]
+        return _damaged(directory, [problem, *chain.problems], record=record)
+    lacking = [name for name in chain.names if not os.path.lexists(f"{directory}/{name}")]
+    about = [_named(problem, directory) for problem in chain.problems]
     about += [f"a copy without {_shown(lacking)}"] if lacking else []
     about += [f"qaexp verify {directory} tells more"] if about else []
-    return Folder(directory, COMPLETED, "; ".join(about), record, config, summary, lacking, problems)
+    return Folder(directory, COMPLETED, "; ".join(about), record, config, summary, lacking, chain.problems)
 
 
 def first_line(record: Mapping[str, Any]) -> str | None:

@@ -141,6 +141,9 @@ CASES: dict[str, Case] = {
     "run.json of an earlier moment": Case(
         change("run.json", state="running", summary_sha256=None), "completed", INTEGRITY, OK, OK, "run.json"
     ),
+    "run.json that does not know the summary": Case(
+        change("run.json", summary_sha256=None), "completed", INTEGRITY, OK, OK, "summary.json"
+    ),
     "run.json of no known state": Case(
         in_turn(lose("summary.json"), change("run.json", state="half")),
         "damaged", INTEGRITY, INTEGRITY, INTEGRITY, "'half'",
