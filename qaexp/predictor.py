@@ -15,6 +15,7 @@ from qaexp.errors import ConfigError
 from qaexp.evaluation.decoding import Prediction
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import Checkpoint
+from qaexp.runs.folder import COMPLETED, NOT_A_RUN, SWEEP, look
 
 SETTINGS = "qaexp.json"
 # What a model folder that qaexp did not make is read with: the windows and decoding of conf/features/standard.yaml.
@@ -122,11 +123,17 @@ def model_folder(folder: Path) -> Path:
     """The folder that holds the model: a run's `model/`, or the folder itself.
 
     Raises:
-        ConfigError: There is no model.
+        ConfigError: There is no model, or the run is not completed.
+        IntegrityError: The run is damaged.
     """
+    found = look(folder)
+    if found.state not in (NOT_A_RUN, SWEEP):
+        found.check_completed()
     for candidate in (folder / "model", folder):
         if (candidate / "config.json").is_file() and (candidate / "tokenizer_config.json").is_file():
             return candidate
+    if found.state == COMPLETED:
+        raise ConfigError(f"{folder}: {found.sentence}; qaexp reproduce {folder} trains its model again")
     raise ConfigError(f"{folder} holds no model; give the directory of a completed run, or a folder with config.json")
 
 

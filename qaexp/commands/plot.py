@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from qaexp.commands.arguments import CommandParser
 from qaexp.reporting.reporter import Reporter
+from qaexp.runs.folder import COMPLETED, look
 
 
 def main(argv: Sequence[str]) -> int:
@@ -19,11 +21,17 @@ def main(argv: Sequence[str]) -> int:
         0.
 
     Raises:
-        QaexpError: A directory is no run.
+        ConfigError: A directory is not a run; then nothing is drawn.
+        IntegrityError: A run is damaged.
     """
     parser = CommandParser("plot", "Draw plots/ and report.html of runs again, from their files.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
-    for run in parser.parse_args(list(argv)).runs:
-        for file in Reporter(plots=True, html=True).report(run):
+    folders = [look(run) for run in parser.parse_args(list(argv)).runs]
+    for folder in folders:
+        folder.check_readable()
+    for folder in folders:
+        for file in Reporter(plots=True, html=True).report(folder.path):
             print(file)
+        if folder.state != COMPLETED:
+            print(f"qaexp plot: {folder.path}: drawn from what there is: {folder.sentence}", file=sys.stderr)
     return 0

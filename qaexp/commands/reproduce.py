@@ -6,9 +6,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qaexp.commands.arguments import CommandParser
 from qaexp.errors import ConfigError, IntegrityError
+
+if TYPE_CHECKING:
+    from qaexp.runs.folder import Folder
 
 
 def main(argv: Sequence[str]) -> int:
@@ -18,22 +22,20 @@ def main(argv: Sequence[str]) -> int:
         argv: The run directory, and where to.
 
     Returns:
-        0 when all results are alike, 8 when something differs.
+        0 when all results are alike, 8 when something differs, or the original is not what the run wrote.
 
     Raises:
-        QaexpError: The run is not completed, the new folder is taken, or whatever stops the new run.
+        QaexpError: The run is not completed, its config was changed, the new folder is taken, or whatever stops the new
+            run.
     """
     parser = CommandParser("reproduce", "Run a completed run again; the same bytes, or the first step that differs.")
     parser.add_argument("run", type=Path, metavar="RUN", help="a completed run directory")
     parser.add_argument("--to", type=Path, metavar="DIR", help="the new folder (default: beside it, -reproduced-N)")
     arguments = parser.parse_args(list(argv))
-    from qaexp.runs.collect import read_run
+    from qaexp.runs.folder import look
 
-    original = read_run(arguments.run.resolve())
-    if original.summary is None:
-        raise ConfigError(
-            f"{arguments.run} is not completed (state {original.run.get('state')}); qaexp resume {arguments.run} first"
-        )
+    original = look(arguments.run.resolve())
+    original.check_completed()
     directory = (arguments.to or _beside(arguments.run)).resolve()
     if directory.exists():
         raise ConfigError(f"--to {directory}: exists; give a folder that is not there yet")
@@ -42,12 +44,14 @@ def main(argv: Sequence[str]) -> int:
     from qaexp.commands.stored import stored_config
     from qaexp.experiment import run_experiment
 
+    changed = _changes(original)
     config = stored_config(original.path)
-    config.name, config.threads = directory.name, original.run.get("threads")
+    config.name, config.threads = directory.name, (original.record or {}).get("threads")
     print(f"running {original.path} again, into {directory}")
     with chdir(working_directory(original.path)):
         run_experiment(config, directory, command_line=sys.argv)
-    return IntegrityError.exit_code if _told(original.path, directory) else 0
+    differs = _told(original.path, directory)
+    return IntegrityError.exit_code if differs or changed else 0
 
 
 def _beside(run: Path) -> Path:
@@ -57,31 +61,55 @@ def _beside(run: Path) -> Path:
     return path
 
 
+def _changes(original: Folder) -> list[str]:
+    """Print what was changed in a run since it was made; returns it.
+
+    Raises:
+        IntegrityError: Its config was changed: another run would be made.
+    """
+    from qaexp.runs.directory import CONFIG
+    from qaexp.runs.verification import verify_results
+
+    changed = verify_results(original)[0]
+    if told := [sentence for sentence in changed if sentence.startswith(f"{original.path / CONFIG}:")]:
+        raise IntegrityError(f"{told[0]}; another run would be made: bring the run's own file back")
+    print(f"changed since the run: {len(changed) or 'none'}")
+    _print_indented(changed)
+    return changed
+
+
 def _told(original: Path, again: Path) -> bool:
     """Print what differs between two runs; True when results do."""
     from qaexp.runs.collect import read_run
     from qaexp.runs.reproduction import (
         LOSS_TOLERANCE,
-        differing_files,
+        compare_files,
         differing_world,
         first_difference,
         promises_same_bytes,
     )
 
-    exact = promises_same_bytes(original)
+    exact = promises_same_bytes(original, again)
     step = first_difference(original, again, 0.0 if exact else LOSS_TOLERANCE)
-    files = list(differing_files(original, again))
+    files = compare_files(original, again, has_step=step is not None)
     print(f"first step that differs: {step or 'none'}")
-    print(f"files that differ: {len(files) or 'none'}")
-    for sentence in files:
-        print(f"  {sentence}")
+    none = f"none of {files.num_compared}" if not files.not_compared else f"0 of the {files.num_compared} compared"
+    print(f"files that differ: {len(files.different) or none}")
+    _print_indented(files.different)
+    if files.not_compared:
+        print(f"files that were not compared: {len(files.not_compared)}")
+        _print_indented(files.not_compared)
     world = list(differing_world(read_run(original), read_run(again)))
     print(f"differences of code, packages, device and machine: {len(world) or 'none'}")
-    for sentence in world:
-        print(f"  {sentence}")
+    _print_indented(world)
     if not exact:
         print(
             f"equal bytes are not promised for this device without trainer.deterministic=true; losses may differ by "
             f"{LOSS_TOLERANCE:.0%}, and files that differ do not count"
         )
-    return step is not None or (exact and bool(files))
+    return step is not None or (exact and bool(files.different))
+
+
+def _print_indented(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        print(f"  {sentence}")

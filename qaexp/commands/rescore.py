@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.commands.arguments import CommandParser, print_metrics
-from qaexp.errors import ConfigError, IntegrityError
+from qaexp.errors import IntegrityError
 
 
 def main(argv: Sequence[str]) -> int:
@@ -53,28 +53,25 @@ def rescore(
         The metrics by the names of summary.json, with num_dev_examples and num_dev_features.
 
     Raises:
-        IntegrityError: The directory is no run, or its files are not those that the run wrote.
-        ConfigError: The run is not completed.
+        IntegrityError: Its files are not those that the run wrote.
+        ConfigError: The directory is not a run, or the run is not completed.
     """
     from qaexp.evaluation.evaluate import evaluate
     from qaexp.evaluation.outputs import read_logits, stored_examples
-    from qaexp.runs.collect import read_run
+    from qaexp.runs.collect import read_completed_run
     from qaexp.runs.directory import CONFIG, CONTEXTS, LOGITS, PREDICTIONS
     from qaexp.runs.manifest import check_files
 
-    run = read_run(directory)
-    if run.summary is None:
-        raise ConfigError(
-            f"{directory} is not completed (state {run.run.get('state')}); run the same command again first"
-        )
+    run = read_completed_run(directory)
+    summary = run.summary or {}
     # Lines that were taken out or put in another order would give a score over other questions.
-    check_files(directory, run.summary, (CONFIG, PREDICTIONS, CONTEXTS, LOGITS))
+    check_files(directory, summary, (CONFIG, PREDICTIONS, CONTEXTS, LOGITS))
     try:
         examples = stored_examples(run.predictions().rows, run.contexts())
         features, logits = read_logits((directory / LOGITS).read_bytes())
     except (OSError, KeyError) as error:
         raise IntegrityError(f"{directory}: its predictions or logits are incomplete ({error}); train again") from error
-    if len(examples) != (wanted := run.summary["num_dev_examples"]):
+    if len(examples) != (wanted := summary["num_dev_examples"]):
         raise IntegrityError(
             f"{directory / PREDICTIONS} has {len(examples)} questions, and the run was scored on {wanted}; train again"
         )

@@ -21,7 +21,7 @@ def main(argv: Sequence[str]) -> int:
         0; a run that is completed is shown and not touched.
 
     Raises:
-        QaexpError: The directory is no run, or whatever stops the run.
+        QaexpError: The directory is not a run, or whatever stops the run.
     """
     parser = CommandParser("resume", "Go on with a run or a sweep from its folder alone.")
     parser.add_argument("run", type=Path, metavar="DIR", help="a run directory, or that of a sweep")
@@ -29,22 +29,23 @@ def main(argv: Sequence[str]) -> int:
         "overrides", nargs="*", metavar="KEY=VALUE", help="for example steal_lock=true, trainer.allow_drift=true"
     )
     arguments = parser.parse_args(list(argv))
-    from qaexp.runs.collect import read_run
     from qaexp.runs.directory import RUN, SWEEP_PLAN
+    from qaexp.runs.folder import look
 
     directory = arguments.run.resolve()
-    if (directory / SWEEP_PLAN).exists():
+    if (directory / SWEEP_PLAN).exists() and not (directory / RUN).exists():
         return _resume_sweep(directory, arguments.overrides)
-    if arguments.run.is_dir() and not (directory / RUN).exists():
-        raise ConfigError(f"{arguments.run} is no run directory; qaexp status {arguments.run} lists the runs below it")
-    stored = read_run(directory)
+    folder = look(directory)
+    folder.check_readable()
+    if folder.config is None and not folder.problems:
+        raise ConfigError(f"{arguments.run}: was stopped before its config was stored; {folder.about}")
 
     from qaexp.commands.shown import show_run
     from qaexp.commands.stored import stored_config
     from qaexp.experiment import run_experiment
 
     config = stored_config(directory, arguments.overrides)
-    with chdir(working_directory(stored.path)):
+    with chdir(working_directory(directory)):
         _, summary = run_experiment(config, directory, command_line=sys.argv)
     show_run(directory, summary)
     return 0

@@ -12,13 +12,18 @@ def show_run(directory: Path, summary: dict[str, Any]) -> None:
 
     from qaexp.reporting.console import RunConsole
     from qaexp.reporting.tables import summary_table
-    from qaexp.runs.collect import read_run
+    from qaexp.runs.collect import run_files
     from qaexp.runs.directory import PROFILE_TABLE
+    from qaexp.runs.folder import look
+    from qaexp.runs.formats import visible
     from qaexp.training.processes import is_main_process
 
     if is_main_process():
-        console, found = RunConsole(), read_run(directory)
+        console, folder = RunConsole(), look(directory)
+        found = run_files(folder)
         console.print(summary_table(summary, found.flags, directory, found.drift))
+        if folder.about:
+            console.print(Text(visible(f"{directory}: {folder.sentence}")), soft_wrap=True)
         profile = directory / PROFILE_TABLE
         if profile.is_file():
             console.print(Text(profile.read_text("utf-8")))

@@ -8,8 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from qaexp.commands.arguments import CommandParser
+from qaexp.runs.folder import COMPLETED, RUNNING
 from qaexp.runs.lock import utc_now
-from qaexp.runs.progress import Progress, is_resumable, progress_of
+from qaexp.runs.progress import Progress, Skipped, is_resumable, progress_of
 
 _COLUMNS = ("run", "state", "stage", "step", "epoch", "loss", "f1", "checkpoint", "attempt", "note")
 
@@ -30,14 +31,14 @@ def main(argv: Sequence[str]) -> int:
     runs, skipped = progress_of(arguments.paths, utc_now())
     if arguments.json:
         rows = [{**asdict(run), "path": str(run.path), "is_resumable": is_resumable(run)} for run in runs]
-        told = [{"path": str(path), "reason": reason} for path, reason in skipped]
+        told = [{"path": str(one.path), "state": one.state, "reason": one.reason} for one in skipped]
         print(json.dumps({"runs": rows, "skipped": told}, indent=1))
     else:
         _print_table(runs, skipped)
     return 0
 
 
-def _print_table(runs: Sequence[Progress], skipped: Sequence[tuple[Path, str]]) -> None:
+def _print_table(runs: Sequence[Progress], skipped: Sequence[Skipped]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -57,21 +58,21 @@ def _print_table(runs: Sequence[Progress], skipped: Sequence[tuple[Path, str]]) 
         table.add_row(*(Text(visible(cell)) for cell in _cells(run)))
     if runs:
         console.print(table)
-    for path, reason in skipped:
-        console.print(Text(visible(f"{path}: skipped: {reason}")))
+    for one in skipped:
+        console.print(Text(visible(f"{one.path}: skipped: {one.reason}")))
 
 
 def _cells(run: Progress) -> tuple[str, ...]:
     def shown(value: float | None, digits: int = 1) -> str:
         return "-" if value is None else f"{value:.{digits}f}"
 
-    total = f"/{run.total_steps}" if run.total_steps else ""
+    total = f"/{run.total_steps}" if run.total_steps and run.state != COMPLETED else ""
     return (
         str(run.path),
         run.state,
         run.stage or "-",
         f"{0 if run.step is None else run.step}{total}",
-        "-" if run.epoch is None else str(run.epoch),
+        "-" if run.epoch is None else f"{run.epoch}{' (kept)' if run.state == COMPLETED else ''}",
         shown(run.loss, 3),
         shown(run.f1),
         "-" if run.checkpoint_step is None else f"step {run.checkpoint_step}",
@@ -81,9 +82,9 @@ def _cells(run: Progress) -> tuple[str, ...]:
 
 
 def _note(run: Progress) -> str:
-    if run.state == "running":
-        return f"last sign of life {run.age_seconds:.0f} s ago" if run.age_seconds is not None else ""
-    if is_resumable(run):
-        place = "starts over" if run.checkpoint_step is None else f"goes on after step {run.checkpoint_step}"
-        return f"qaexp resume {run.path} {place}" + (f"; {run.error}" if run.error else "")
-    return run.error or ""
+    if run.state == RUNNING:
+        return run.about + (f", last sign of life {run.age_seconds:.0f} s ago" if run.age_seconds is not None else "")
+    notes = [run.about]
+    if run.state == COMPLETED and run.step and run.total_steps and run.step < run.total_steps:
+        notes.insert(0, f"ended before step {run.total_steps}")
+    return "; ".join(note for note in notes if note)

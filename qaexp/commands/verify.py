@@ -9,6 +9,7 @@ from pathlib import Path
 
 from qaexp.commands.arguments import CommandParser
 from qaexp.errors import IntegrityError
+from qaexp.runs.directory import MANIFEST
 from qaexp.runs.verification import Verified, verify_run
 
 
@@ -22,13 +23,13 @@ def main(argv: Sequence[str]) -> int:
         0 when all is as it was written, 8 when something differs.
 
     Raises:
-        ConfigError: A directory is no run.
+        ConfigError: A directory is not a run.
     """
     parser = CommandParser("verify", "Check every file of runs, and of their checkpoints, against the manifests.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args(list(argv))
-    found = [_verified(directory) for directory in arguments.runs]
+    found = [verify_run(directory) for directory in arguments.runs]
     if arguments.json:
         rows = [
             {
@@ -49,17 +50,14 @@ def main(argv: Sequence[str]) -> int:
     return IntegrityError.exit_code if any(run.problems for run in found) else 0
 
 
-def _verified(directory: Path) -> Verified:
-    """Check a run; one whose files cannot even be read is one with a problem."""
-    try:
-        return verify_run(directory)
-    except IntegrityError as error:
-        return Verified(directory, "unreadable", False, 0, list(error.problems))
-
-
 def _line(run: Verified) -> str:
     if run.problems:
-        return f"{run.path}: {len(run.problems)} of {run.num_files} files are not what was written"
+        named = f"{len(run.problems)} problem{'s' if len(run.problems) > 1 else ''}"
+        checked = f"{run.num_files} held against what was written" if run.num_files else "nothing could be checked"
+        return f"{run.path}: {run.state}; files: {checked}, {named}"
     if run.is_complete:
         return f"{run.path}: all {run.num_files} files are what was written"
-    return f"{run.path}: unfinished ({run.state}); the {run.num_files} files of its checkpoints are what was written"
+    if not run.num_files:
+        return f"{run.path}: unfinished ({run.state}); nothing was verified: it has no checkpoint, and no results yet"
+    where = "checkpoints and manifest" if (run.path / MANIFEST).exists() else "checkpoints"
+    return f"{run.path}: unfinished ({run.state}); the {run.num_files} files of its {where} are what was written"

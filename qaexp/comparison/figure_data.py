@@ -53,7 +53,9 @@ def figure_data(comparison: Comparison) -> Numbers:
                 "score": contrast.metric,
             }
             for contrast in table.contrasts
-            if contrast.a == table.baseline and contrast.verdict != COLLAPSED and (found := contrast.tests[contrast.metric])
+            if contrast.a == table.baseline
+            and contrast.verdict != COLLAPSED
+            and (found := contrast.tests[contrast.metric])
         ],
         "curves": [{"group": group.name, "runs": _histories(group, comparison)} for group in drawn],
         "losses": [{"group": group.name, "runs": _losses(group, comparison)} for group in drawn],

@@ -156,6 +156,12 @@ def find_checkpoints(directory: Path) -> list[Path]:
     return sorted(names, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
 
 
+def newest_step(directory: Path) -> int | None:
+    """The step of the newest checkpoint, good or not; None without one."""
+    found = find_checkpoints(directory)
+    return int(found[0].name.removeprefix("step-")) if found else None
+
+
 def newest_checkpoint(directory: Path, identity: str | None) -> tuple[Checkpoint | None, list[str]]:
     """Return the newest checkpoint that can be used, and a sentence about each newer one that cannot.
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs import directory as layout
+from qaexp.runs.folder import COMPLETED, DAMAGED, Folder, look
 from qaexp.runs.reading import MAX_TABLE_BYTES, Records, read_json, read_json_lines, read_table
-from qaexp.runs.reuse import check_schema_version
 
 MAX_DEPTH = 3
 """How deep below a given folder runs are looked for: outputs/run, multirun_outputs/sweep/run."""
 
 _TEXT_COLUMNS_OF_SCORES = ("id", "title", "paragraph", "question_word")
-_NO_RUN = "no run directory"
+NO_RUN = "not a run directory"
 _LOGGER = logging.getLogger("qaexp")
 
 
@@ -27,7 +27,7 @@ class RunFiles:
 
     Attributes:
         path: The run directory.
-        config: config.json; never resolved or built.
+        config: config.json, never resolved or built; empty when the run was stopped before it was stored.
         run: run.json.
         summary: summary.json; None when the run is not completed.
     """
@@ -105,30 +105,41 @@ class RunFiles:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What was found under some paths: runs, and each folder that is none with its reason."""
+    """What was found under some paths: runs, and each folder that is not one with its reason."""
 
     runs: list[RunFiles] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
 
 
-def read_run(directory: Path) -> RunFiles:
-    """Read one run directory, completed or not.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found under some paths: folders that may be runs, and what cannot be looked into, with its reason."""
+
+    folders: list[Folder] = field(default_factory=list)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def run_files(folder: Folder) -> RunFiles:
+    """The files of a folder that was looked at.
 
     Raises:
-        ConfigError: When it is no run directory, or a newer qaexp made it.
-        IntegrityError: When its files cannot be trusted.
+        ConfigError: When it is not a run directory, or a newer qaexp made it.
+        IntegrityError: When it is damaged.
     """
-    try:
-        run = read_json(directory / layout.RUN)
-        check_schema_version(directory, run)
-        config = read_json(directory / layout.CONFIG)
-    except FileNotFoundError as error:
-        raise ConfigError(f"{directory} is no run directory (no {Path(error.filename).name}); give one") from error
-    try:
-        summary = read_json(directory / layout.SUMMARY)
-    except FileNotFoundError:
-        summary = None
-    return RunFiles(directory, config, run, summary)
+    folder.check_readable()
+    return RunFiles(folder.path, folder.config or {}, folder.record or {}, folder.summary)
+
+
+def read_run(directory: Path) -> RunFiles:
+    """Read one run directory, completed or not; raises as `run_files` does."""
+    return run_files(look(directory))
+
+
+def read_completed_run(directory: Path) -> RunFiles:
+    """Read a completed run; raises as `run_files` does, and a ConfigError when it is not completed."""
+    folder = look(directory)
+    folder.check_completed()
+    return run_files(folder)
 
 
 def collect(*paths: Path | str, completed_only: bool = True) -> Collection:
@@ -136,10 +147,32 @@ def collect(*paths: Path | str, completed_only: bool = True) -> Collection:
 
     Args:
         *paths: Where to look.
-        completed_only: Skip runs without summary.json, with their state as the reason.
+        completed_only: Skip runs that are not completed, with what they are as the reason.
     """
-    found = [_collect_from(Path(path), MAX_DEPTH, completed_only) for path in paths]
-    return _joined(found)
+    found = find(*paths)
+    collection = Collection(skipped=found.skipped)
+    for folder in found.folders:
+        is_wanted = folder.state == COMPLETED if completed_only else is_run(folder) and folder.state != DAMAGED
+        if is_wanted:
+            collection.runs.append(run_files(folder))
+        else:
+            collection.skipped.append((folder.path, folder.sentence))
+    return collection
+
+
+def is_run(folder: Folder) -> bool:
+    """Is it a run whose run.json this qaexp can read?"""
+    return folder.record is not None
+
+
+def find(*paths: Path | str, now: datetime | None = None) -> Found:
+    """Look at every folder that may be a run, in folders of folders too; never raises.
+
+    Args:
+        *paths: Where to look.
+        now: The time now, with its zone; None: the clock's.
+    """
+    return _joined([_find_in(Path(path), MAX_DEPTH, now) for path in paths])
 
 
 def load_run_files(*paths: Path | str) -> list[RunFiles]:
@@ -150,37 +183,27 @@ def load_run_files(*paths: Path | str) -> list[RunFiles]:
     return found.runs
 
 
-def _collect_from(path: Path, depth: int, completed_only: bool) -> Collection:
+def _find_in(path: Path, depth: int, now: datetime | None) -> Found:
     try:
-        if _is_run(path):
-            return _collect_run(path, completed_only)
+        if _may_be_run(path):
+            return Found([look(path, now)])
         children, links = _folders(path) if depth > 0 else ([], [])
     except OSError as error:
-        return Collection(skipped=[(path, error.strerror or str(error))])
-    found = _joined([_collect_from(child, depth - 1, completed_only) for child in children])
-    if all(reason == _NO_RUN for _, reason in found.skipped) and not found.runs:
-        return Collection(skipped=[(path, _NO_RUN)])
+        return Found(skipped=[(path, error.strerror or str(error))])
+    found = _joined([_find_in(child, depth - 1, now) for child in children])
+    if all(reason == NO_RUN for _, reason in found.skipped) and not found.folders:
+        return Found(skipped=[(path, NO_RUN)])
     found.skipped.extend((link, "a link, which is not followed") for link in links)
     return found
 
 
-def _collect_run(path: Path, completed_only: bool) -> Collection:
-    try:
-        run = read_run(path)
-    except QaexpError as error:
-        return Collection(skipped=[(path, str(error))])
-    if run.summary is None and completed_only:
-        return Collection(skipped=[(path, f"not completed: its state is {run.run.get('state')!r}")])
-    return Collection(runs=[run])
-
-
-def _joined(collections: list[Collection]) -> Collection:
-    return Collection(
-        [run for found in collections for run in found.runs], [skip for found in collections for skip in found.skipped]
+def _joined(several: list[Found]) -> Found:
+    return Found(
+        [folder for found in several for folder in found.folders], [skip for found in several for skip in found.skipped]
     )
 
 
-def _is_run(path: Path) -> bool:
+def _may_be_run(path: Path) -> bool:
     return any(os.path.lexists(path / name) for name in (layout.RUN, layout.SUMMARY, layout.CONFIG))
 
 

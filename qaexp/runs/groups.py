@@ -42,7 +42,7 @@ class Group:
 
 
 def group_runs(runs: Sequence[RunFiles], metrics: Sequence[str], neutral: frozenset[str]) -> list[Group]:
-    """Group completed runs over their seeds.
+    """Group completed runs over their seeds; of those with the same settings and seeds the first one counts.
 
     Args:
         runs: Completed runs.
@@ -52,7 +52,7 @@ def group_runs(runs: Sequence[RunFiles], metrics: Sequence[str], neutral: frozen
     Returns:
         The groups, in the order of their first runs.
     """
-    groups = gather(runs, neutral)
+    groups = gather(distinct(runs, neutral)[0], neutral)
     changes = differing([settings(group[0], neutral) for group in groups])
     return [_group(group, changed, metrics) for group, changed in zip(groups, changes, strict=True)]
 

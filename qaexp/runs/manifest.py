@@ -23,6 +23,24 @@ def describe_files(directory: Path) -> dict[str, Any]:
     return {"schema_version": SCHEMA_VERSION, "files": files}
 
 
+def read_manifest(directory: Path) -> dict[str, dict[str, Any]]:
+    """Return the files that the manifest of a run names: `sha256` and `size` by name.
+
+    Raises:
+        FileNotFoundError: There is no manifest.
+        IntegrityError: It cannot be read, or names files elsewhere.
+    """
+    path = directory / MANIFEST
+    files = read_json(path).get("files")
+    if not isinstance(files, dict) or not all(_is_entry(entry) for entry in files.values()):
+        raise IntegrityError(f"{path}: is not a manifest of a run: it has no sha256 and size for each file")
+    for name in files:
+        # Whether each is one file below the run, without the price of a path object.
+        if name.startswith("/") or "\\" in name or not {"", ".", ".."}.isdisjoint(name.split("/")):
+            raise IntegrityError(f"{path}: names {name!r}, which is not a file of this run; refused")
+    return files
+
+
 def check_files(directory: Path, summary: Mapping[str, Any], names: Sequence[str]) -> None:
     """Hold files of a completed run against its manifest, and the manifest against its summary.
 
@@ -54,6 +72,10 @@ def check_files(directory: Path, summary: Mapping[str, Any], names: Sequence[str
             problems.append(f"{directory / name} is not what the run wrote: its sha256 is {found}; {way_out}")
     if problems:
         raise IntegrityError(*problems)
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("size"), int)
 
 
 def _sha256(data: bytes) -> str:

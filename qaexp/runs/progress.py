@@ -10,14 +10,11 @@ from typing import Any
 
 from qaexp.errors import QaexpError
 from qaexp.runs import directory as layout
-from qaexp.runs.checkpoint import find_checkpoints
-from qaexp.runs.collect import RunFiles, collect, read_run
-from qaexp.runs.lock import age_seconds, is_alive
+from qaexp.runs.checkpoint import newest_step
+from qaexp.runs.collect import RunFiles, find, is_run
+from qaexp.runs.folder import COMPLETED, NOT_A_RUN, RESUMABLE, RUNNING, Folder, first_line, look
+from qaexp.runs.lock import age_seconds
 from qaexp.runs.reading import MAX_TABLE_BYTES, read_json
-
-KILLED = "killed"
-"""The state that no process could write: run.json says `running`, and the process is gone."""
-
 
 PLANNED = "planned"
 """The state of a job of a sweep that has not been started."""
@@ -29,19 +26,21 @@ class Progress:
 
     Attributes:
         path: The run directory.
-        state: That of run.json, `killed`, or `planned`.
+        state: What the folder is, or `planned`.
         stage: The stage in progress, or the last one.
-        step: The last step recorded.
-        total_steps: Steps of the whole training; None before it is known.
-        epoch: The epoch of that step.
-        loss: Its loss.
-        f1: Dev f1 of the latest evaluation, in percent.
+        step: The last step recorded; of a completed run the number of its steps.
+        total_steps: Steps that the training was to have; None before it is known.
+        epoch: The epoch of that step; of a completed run the one that was kept.
+        loss: Its loss; of a completed run that of the kept epoch.
+        f1: Dev f1 of the latest evaluation, in percent; of a completed run that of the kept epoch.
         checkpoint_step: The step of the newest checkpoint; None without one.
         attempt: 1 at the first start.
         age_seconds: Since the last sign of life; None for a run that ended.
         error: The first line of the last error.
         resumed_step: The step of the checkpoint that this attempt went on from.
         num_evaluations: Rows of history.csv.
+        latest_f1: Dev f1 of the latest evaluation, whichever epoch was kept.
+        about: What there is to know beside the state: what is wrong, and what goes on from where.
     """
 
     path: Path
@@ -49,7 +48,7 @@ class Progress:
     stage: str | None
     step: int | None
     total_steps: int | None
-    epoch: int | None
+    epoch: float | None
     loss: float | None
     f1: float | None
     checkpoint_step: int | None
@@ -58,24 +57,46 @@ class Progress:
     error: str | None
     resumed_step: int | None = None
     num_evaluations: int = 0
+    latest_f1: float | None = None
+    about: str = ""
 
 
-def progress_of(paths: list[Path], now: datetime) -> tuple[list[Progress], list[tuple[Path, str]]]:
-    """Return where the runs under some paths stand, and what is no run, with its reason; never raises.
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A folder that is not a run, or one that cannot be read.
+
+    Attributes:
+        path: The folder.
+        state: What it is.
+        reason: The same as a sentence.
+    """
+
+    path: Path
+    state: str
+    reason: str
+
+
+def progress_of(paths: list[Path], now: datetime) -> tuple[list[Progress], list[Skipped]]:
+    """Return where the runs under some paths stand, and what is not a run, with its reason; never raises.
 
     Args:
         paths: Run directories, sweep directories, or folders of them.
         now: The time now, with its zone.
     """
-    found = collect(*paths, completed_only=False)
+    found = find(*paths, now=now)
     told: list[Progress] = []
-    skipped = list(found.skipped)
-    for run in found.runs:
+    planned = [job for path in paths for job in _planned(path)]
+    skipped = [Skipped(path, NOT_A_RUN, reason) for path, reason in found.skipped]
+    for folder in found.folders:
+        if not is_run(folder):
+            skipped.append(Skipped(folder.path, folder.state, folder.sentence))
+            continue
         try:
-            told.append(_progress(run, now))
+            told.append(_progress(folder, now))
         except (QaexpError, OSError, TypeError, ValueError, AttributeError) as error:
-            skipped.append((run.path, str(error)))
-    return told + [job for path in paths for job in _planned(path)], skipped
+            skipped.append(Skipped(folder.path, folder.state, str(error)))
+    waiting = {job.path for job in planned}
+    return told + planned, [one for one in skipped if one.path not in waiting]
 
 
 def _planned(path: Path) -> Iterator[Progress]:
@@ -86,50 +107,50 @@ def _planned(path: Path) -> Iterator[Progress]:
         except (OSError, QaexpError, KeyError, TypeError):
             continue
         for name in names:
-            if name == Path(name).name and not (plan.parent / name / layout.RUN).exists():
+            if name == Path(name).name and look(plan.parent / name).state == NOT_A_RUN:
                 nothing = dict.fromkeys(field.name for field in fields(Progress) if field.default is MISSING)
                 yield Progress(**{**nothing, "path": plan.parent / name, "state": PLANNED})  # type: ignore[arg-type]
 
 
 def progress_of_run(directory: Path, now: datetime) -> Progress | None:
     """Return where one run stands; None while there is nothing that can be read."""
+    folder = look(directory, now)
     try:
-        return _progress(read_run(directory), now)
+        return _progress(folder, now) if is_run(folder) else None
     except (QaexpError, OSError, TypeError, ValueError, AttributeError):
         return None
 
 
-def _progress(run: RunFiles, now: datetime) -> Progress:
-    record = run.run
+def _progress(folder: Folder, now: datetime) -> Progress:
+    record = folder.record or {}
+    run = RunFiles(folder.path, folder.config or {}, record, folder.summary)
     steps, history = run.steps().rows, run.history()
     last = steps[-1] if steps else {}
-    checkpoints = find_checkpoints(run.path)
-    state = str(record.get("state"))
-    error = record.get("error")
+    latest_f1 = history[-1].get("f1") if history else None
+    reached: dict[str, Any] = {name: last.get(name) for name in ("step", "epoch", "loss")} | {"f1": latest_f1}
     return Progress(
-        path=run.path,
-        state=KILLED if state == "running" and not is_alive(record, now) else state,
+        path=folder.path,
+        state=folder.state,
         stage=record.get("stage"),
-        step=last.get("step"),
         total_steps=record.get("total_steps"),
-        epoch=last.get("epoch"),
-        loss=last.get("loss"),
-        f1=history[-1].get("f1") if history else None,
-        checkpoint_step=int(checkpoints[0].name.removeprefix("step-")) if checkpoints else None,
+        **(reached if folder.summary is None else _kept(folder.summary)),
+        checkpoint_step=newest_step(folder.path),
         attempt=record.get("attempt"),
-        age_seconds=age_seconds(record.get("heartbeat"), now) if state == "running" else None,
-        error=_first_line(error),
+        age_seconds=age_seconds(record.get("heartbeat"), now) if folder.state == RUNNING else None,
+        error=None if folder.state == COMPLETED else first_line(record),
         resumed_step=record.get("resumed_step"),
         num_evaluations=len(history),
+        latest_f1=latest_f1,
+        about=folder.about,
     )
 
 
-def _first_line(error: Any) -> str | None:
-    if not isinstance(error, dict) or not error.get("message"):
-        return None
-    return str(error["message"]).splitlines()[0]
+def _kept(summary: dict[str, Any]) -> dict[str, Any]:
+    """What a completed run came to: the last record of its files may be of another epoch, or of an earlier step."""
+    names = {"step": "num_steps", "epoch": "kept_epoch", "loss": "train_loss", "f1": "f1"}
+    return {key: summary.get(name) for key, name in names.items()}
 
 
 def is_resumable(progress: Progress) -> bool:
     """Will the same command go on with this run, rather than find it completed or at work?"""
-    return progress.state in (KILLED, *(state for state in layout.STATES if state not in ("running", "completed")))
+    return progress.state in RESUMABLE

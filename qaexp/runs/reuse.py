@@ -15,11 +15,11 @@ from qaexp.runs.directory import (
     OUTPUT_LOG,
     REBUILT,
     RUN,
-    SCHEMA_VERSION,
     SUMMARY,
 )
 from qaexp.runs.drift import Changes, config_changes, shown
 from qaexp.runs.files import TEMP_PREFIX, remove, remove_temps
+from qaexp.runs.folder import COMPLETED, DAMAGED, check_schema_version, look
 from qaexp.runs.identity import Identity
 from qaexp.runs.reading import read_json
 
@@ -31,11 +31,13 @@ def completed_summary(directory: Path, identity: Identity, *, allow_drift: bool 
 
     Raises:
         ConfigError: When another run stands there, or no run; the message names what differs.
-        IntegrityError: When its files cannot be read.
+        IntegrityError: When it is damaged.
     """
-    is_complete = (directory / SUMMARY).exists()
-    check_same_run(directory, identity, allow_drift=allow_drift and not is_complete)
-    return read_json(directory / SUMMARY) if is_complete else None
+    folder = look(directory)
+    check_same_run(directory, identity, allow_drift=allow_drift and folder.state not in (COMPLETED, DAMAGED))
+    if folder.state == DAMAGED:
+        folder.check_readable()
+    return folder.summary
 
 
 def check_same_run(directory: Path, identity: Identity, *, allow_drift: bool = False) -> dict[str, Any]:
@@ -91,22 +93,6 @@ def _failed_before_training(directory: Path, record: dict[str, Any]) -> bool:
     return record.get("state") == "failed" and not (directory / METRICS).exists() and not (directory / HISTORY).exists()
 
 
-def check_schema_version(directory: Path, record: dict[str, Any]) -> None:
-    """Refuse a run directory of a newer qaexp.
-
-    Raises:
-        ConfigError: Naming both versions.
-    """
-    version = record.get("schema_version")
-    if not isinstance(version, int):
-        raise IntegrityError(f"{directory / RUN}: schema_version is {version!r}, not a number; {_WAY_OUT}")
-    if version > SCHEMA_VERSION:
-        raise ConfigError(
-            f"{directory}: made by a newer qaexp (schema_version {version}, this one knows "
-            f"{SCHEMA_VERSION}); upgrade qaexp"
-        )
-
-
 def clear(directory: Path, *, resumed: bool = False) -> None:
     """Take the results of an unfinished attempt away; logs and checkpoints stay.
 
@@ -133,6 +119,9 @@ def _check_no_strange_files(directory: Path) -> None:
         return
     names = sorted(path.name for path in directory.iterdir())
     strange = [name for name in names if name not in (LOCK, OUTPUT_LOG) and not name.startswith(TEMP_PREFIX)]
+    folder = look(directory)
     # Another process of this run may have begun to write meanwhile, with run.json first of all.
     if strange and not (directory / RUN).exists():
+        if folder.state == DAMAGED:
+            folder.check_readable()
         raise ConfigError(f"{directory}: holds {strange[0]!r} but no run; {_WAY_OUT}")

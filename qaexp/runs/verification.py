@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from qaexp.errors import IntegrityError
+from qaexp.runs.chain import missing
 from qaexp.runs.checkpoint import find_checkpoints, verify_checkpoint
-from qaexp.runs.collect import read_run
-from qaexp.runs.directory import MANIFEST, SUMMARY, result_files
-from qaexp.runs.manifest import sha256_of
-from qaexp.runs.reading import read_json
+from qaexp.runs.directory import CONFIG, MANIFEST, MODEL, SUMMARY, result_files
+from qaexp.runs.folder import COMPLETED, DAMAGED, RUNNING, UNFINISHED_END, Folder, look
+from qaexp.runs.manifest import read_manifest, sha256_of
+
+_MOMENT = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +25,8 @@ class Verified:
 
     Attributes:
         path: The run directory.
-        state: As run.json tells it.
-        is_complete: summary.json stands.
+        state: What it is, as every command tells it.
+        is_complete: summary.json stands, and is this run's.
         num_files: Files whose bytes were checked, those of checkpoints counted.
         problems: One sentence for each file that is not what was written.
     """
@@ -34,76 +39,119 @@ class Verified:
 
 
 def verify_run(directory: Path) -> Verified:
-    """Check a run directory; of an unfinished run, what there is.
+    """Check a run directory: all that its manifest names, and its checkpoints; of an unfinished run, what there is.
 
     Raises:
-        ConfigError: It is no run directory, or a newer qaexp made it.
-        IntegrityError: Its run.json, config.json or summary.json cannot be read at all.
+        ConfigError: It is not a run directory, or a newer qaexp made it.
     """
-    run = read_run(directory)
+    folder = look(directory)
+    if folder.state != DAMAGED:
+        folder.check_readable()
+    problems, num_files = verify_results(folder)
+    more, num_more = _checkpoint_problems(folder)
+    return Verified(directory, folder.state, folder.state == COMPLETED, num_files + num_more, problems + more)
+
+
+def verify_results(folder: Folder) -> tuple[list[str], int]:
+    """Hold what a run wrote against its manifest; of an unfinished run, what has one.
+
+    Returns:
+        A sentence for each file that is not what was written, and how many files were held against it.
+    """
+    has_ended = folder.state in (COMPLETED, UNFINISHED_END, DAMAGED)
+    if not has_ended and (folder.state == RUNNING or not os.path.lexists(folder.path / MANIFEST)):
+        return list(folder.problems), 0
+    changed, num_files = _changed_files(folder.path)
+    return _each_file_once(folder.path, list(folder.problems), changed), num_files
+
+
+def _changed_files(directory: Path) -> tuple[list[str], int]:
+    """Hold the files of a run against its manifest, whether or not it is the manifest that was written.
+
+    Args:
+        directory: The run directory.
+
+    Returns:
+        A sentence for each file that was changed, lost or added since the manifest was written; and how many files
+        were held against it, the manifest and summary.json counted. Without a manifest that can be read: what is wrong
+        with it.
+    """
+    try:
+        manifest = read_manifest(directory)
+    except FileNotFoundError:
+        return [missing(directory / MANIFEST)], int((directory / SUMMARY).is_file())
+    except IntegrityError as error:
+        return list(error.problems), int((directory / SUMMARY).is_file())
+    problems = [problem for name, stored in manifest.items() if (problem := _file_problem(directory, name, stored))]
+    for path in _results(directory):
+        if path.relative_to(directory).as_posix() not in manifest:
+            problems.append(f"{path}: does not belong here (the manifest does not name it)")
+    return problems, len(manifest) + sum((directory / name).is_file() for name in (MANIFEST, SUMMARY))
+
+
+def _each_file_once(directory: Path, problems: list[str], changed: list[str]) -> list[str]:
+    """Both lists; config.json and the manifest, of which both may speak, are told once."""
+    told = tuple(
+        path
+        for path in (f"{directory / CONFIG}:", f"{directory / MANIFEST}:")
+        if any(problem.startswith(path) for problem in problems)
+    )
+    return problems + [problem for problem in changed if not problem.startswith(told or ("\0",))]
+
+
+def _results(directory: Path) -> Iterator[Path]:
+    """The files that a manifest covers, and links in model/, which nothing wrote."""
+    yield from result_files(directory)
+    yield from (path for path in (directory / MODEL).rglob("*") if path.is_symlink() and not path.is_file())
+
+
+def _checkpoint_problems(folder: Folder) -> tuple[list[str], int]:
+    """What is wrong with the checkpoints, and how many files of theirs were looked at."""
     problems: list[str] = []
     num_files = 0
-    if run.summary is not None:
-        num_files, problems = _verify_results(directory, run.summary, run.run.get("summary_sha256"))
-        if run.run.get("state") != "completed":
-            problems.append(f"{directory / SUMMARY}: stands, though run.json says {run.run.get('state')!r}")
-    for path in find_checkpoints(directory):
-        try:
-            verify_checkpoint(path)
-        except IntegrityError as error:
-            problems += error.problems
-        num_files += len(list(path.iterdir())) if path.is_dir() else 1
-    return Verified(directory, str(run.run.get("state")), run.summary is not None, num_files, problems)
+    for path in find_checkpoints(folder.path):
+        found = _checkpoint_problem(path)
+        if any(problem.endswith("is missing") for problem in found) or (found and folder.state == RUNNING):
+            # A run deletes old checkpoints, and all of them when it is completed: it may be at it with this one.
+            time.sleep(_MOMENT)
+            if not os.path.lexists(path):
+                continue
+            found = _checkpoint_problem(path)
+        problems += found
+        num_files += _num_files(path)
+    return problems, num_files
 
 
-def _verify_results(directory: Path, summary: dict[str, Any], summary_sha256: Any) -> tuple[int, list[str]]:
-    """How many files were checked, and what is wrong with them."""
-    problems: list[str] = []
-    if sha256_of(directory / SUMMARY) != summary_sha256:
-        problems.append(f"{directory / SUMMARY}: its bytes are not what was written (sha256 differs from run.json's)")
+def _num_files(path: Path) -> int:
     try:
-        manifest = _manifest(directory, summary)
+        return len(list(path.iterdir()))
+    except OSError:
+        return 1
+
+
+def _checkpoint_problem(path: Path) -> list[str]:
+    try:
+        verify_checkpoint(path)
     except IntegrityError as error:
-        return 1, [*problems, *error.problems]
-    for name, stored in manifest.items():
-        problems += _file_problems(directory, name, stored)
-    for path in result_files(directory):
-        name = path.relative_to(directory).as_posix()
-        if name not in manifest:
-            problems.append(f"{path}: does not belong here (the manifest does not name it)")
-    return 2 + len(manifest), problems
+        return list(error.problems)
+    except FileNotFoundError as error:
+        return [f"{error.filename}: is missing"]
+    except OSError as error:
+        return [f"{error.filename}: cannot be read: {error.strerror or error}"]
+    return []
 
 
-def _manifest(directory: Path, summary: dict[str, Any]) -> dict[str, Any]:
-    """The files of the manifest, which is the one that the summary names.
-
-    Raises:
-        IntegrityError: It is missing, was changed, or names files elsewhere.
-    """
-    path = directory / MANIFEST
-    try:
-        files = read_json(path)["files"]
-    except (FileNotFoundError, KeyError):
-        raise IntegrityError(f"{path}: is missing, or names no files") from None
-    if sha256_of(path) != summary.get("manifest_sha256"):
-        raise IntegrityError(f"{path}: its bytes are not what was written (sha256 differs from summary.json's)")
-    for name in files:
-        parts = PurePosixPath(name).parts
-        if not parts or name.startswith("/") or ".." in parts or "\\" in name:
-            raise IntegrityError(f"{path}: names {name!r}, which is no file of this run; refused")
-    found: dict[str, Any] = files
-    return found
-
-
-def _file_problems(directory: Path, name: str, stored: dict[str, Any]) -> list[str]:
+def _file_problem(directory: Path, name: str, stored: dict[str, Any]) -> str | None:
     path = directory / name
     if any(part.is_symlink() for part in (path, *path.parents[: len(PurePosixPath(name).parts) - 1])):
-        return [f"{path}: is a link, which is not followed"]
+        return f"{path}: is a link, which is not followed"
     if not path.is_file():
-        return [f"{path}: is missing"]
+        return f"{path}: is not a regular file" if os.path.lexists(path) else f"{path}: is missing"
     size = path.stat().st_size
     if size != stored["size"]:
-        return [f"{path}: has {size} bytes instead of {stored['size']}"]
-    if sha256_of(path) != stored["sha256"]:
-        return [f"{path}: its bytes are not what was written (sha256 differs)"]
-    return []
+        return f"{path}: has {size} bytes instead of {stored['size']}"
+    try:
+        is_same = sha256_of(path) == stored["sha256"]
+    except OSError as error:
+        return f"{path}: cannot be read: {error.strerror or error}"
+    return None if is_same else f"{path}: its bytes are not what was written (sha256 differs)"

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from qaexp.errors import BusyError, QaexpError
-from qaexp.runs.checkpoint import find_checkpoints
-from qaexp.runs.collect import RunFiles, collect, read_run
+from qaexp.errors import BusyError
+from qaexp.runs.checkpoint import newest_step
+from qaexp.runs.collect import collect
+from qaexp.runs.folder import COMPLETED, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, first_line, look
 from qaexp.runs.identity import code_hash
-from qaexp.runs.lock import is_alive, utc_now
 from qaexp.sweeps.job import Job
 
 RUN, RESUME, REUSE, RETRY = "run", "resume", "reuse", "retry"
@@ -81,32 +80,24 @@ def make_plan(jobs: Sequence[Job], sweep: Path) -> Plan:
 
 
 def _planned(job: Job) -> PlannedJob:
-    try:
-        run = read_run(job.folder)
-    except QaexpError as error:
-        is_there = (job.folder / "run.json").exists()
-        return PlannedJob(job, RETRY if is_there else RUN, str(error) if is_there else "")
-    if run.run.get("state") == "running" and run.summary is None and is_alive(run.run, utc_now()):
-        raise BusyError(
-            f"{job.folder}: process {run.run.get('pid')} on {run.run.get('host')} works in it; wait until it has ended"
-        )
-    if run.summary is not None:
-        return PlannedJob(job, REUSE, _code_note(run))
-    checkpoints = find_checkpoints(job.folder)
-    if checkpoints:
-        step = int(checkpoints[0].name.removeprefix("step-"))
-        return PlannedJob(job, RESUME, _joined(f"after step {step}", _error(run.run), _code_note(run)))
-    return PlannedJob(job, RETRY, _error(run.run))
+    folder = look(job.folder)
+    if folder.state == NOT_A_RUN:
+        return PlannedJob(job, RUN)
+    if folder.state == RUNNING:
+        raise BusyError(f"{job.folder}: {folder.about}; wait until it has ended")
+    if folder.state == COMPLETED:
+        return PlannedJob(job, REUSE, _joined(folder.about, _code_note(folder)))
+    if not folder.is_resumable:
+        return PlannedJob(job, RETRY, folder.sentence)
+    error = "its end is missing" if folder.state == UNFINISHED_END else first_line(folder.record or {}) or ""
+    if (step := newest_step(job.folder)) is not None:
+        return PlannedJob(job, RESUME, _joined(f"after step {step}", error, _code_note(folder)))
+    return PlannedJob(job, RETRY, error)
 
 
-def _code_note(run: RunFiles) -> str:
-    return "" if run.run.get("code_hash") == code_hash() else "made by another version of qaexp's code"
-
-
-def _error(record: dict[str, Any]) -> str:
-    error = record.get("error")
-    message = str(error.get("message", "")) if isinstance(error, dict) else ""
-    return message.splitlines()[0] if message else ""
+def _code_note(folder: Folder) -> str:
+    is_same = (folder.record or {}).get("code_hash") == code_hash()
+    return "" if is_same else "made by another version of qaexp's code"
 
 
 def _joined(*notes: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from qaexp.runs.directory import OUTPUT_LOG, SUMMARY
+from qaexp.runs.folder import DAMAGED, look
 from qaexp.runs.signals import stop_is_requested
 from qaexp.sweeps.ending import end_job
 from qaexp.sweeps.isolate import Child, World
@@ -146,7 +147,9 @@ def _look_after(running: _Running, settings: PoolSettings, *, is_unwanted: bool)
 def _outcome(running: _Running) -> Outcome:
     message, exit_code = running.child.ended()
     job = running.job
-    outcome = outcome_of(message, exit_code, is_done=(job.folder / SUMMARY).exists())
+    # A summary.json that was spoilt before the job began is not a sign that the job made one.
+    is_done = (job.folder / SUMMARY).exists() and look(job.folder).state != DAMAGED
+    outcome = outcome_of(message, exit_code, is_done=is_done)
     if outcome.state != "completed" and running.is_overtime:
         outcome = Outcome(TIMEOUT, "timeout", f"took longer than {running.child.seconds:.0f} s and was stopped")
     elif outcome.state == FAILED and outcome.kind == "killed" and running.is_stopped:

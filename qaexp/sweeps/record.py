@@ -10,9 +10,10 @@ from typing import Any
 
 from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.errors import ConfigError, IntegrityError
-from qaexp.runs.collect import RunFiles, collect
+from qaexp.runs.collect import RunFiles, find, is_run
 from qaexp.runs.directory import SCHEMA_VERSION, SUMMARY_KEYS, SWEEP, SWEEP_PLAN, SWEEP_TABLE
 from qaexp.runs.files import write_text
+from qaexp.runs.folder import COMPLETED, DAMAGED, KILLED, NEWER, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, look
 from qaexp.runs.formats import csv_text, json_text
 from qaexp.runs.groups import Group, group_runs
 from qaexp.runs.lock import utc_now
@@ -121,16 +122,19 @@ def write_results(
     Returns:
         A row for each run in the directory and each job without one, and the groups over seeds.
     """
-    runs = {run.path.relative_to(sweep).as_posix(): run for run in collect(sweep, completed_only=False).runs}
+    folders = {f.path.relative_to(sweep).as_posix(): f for f in find(sweep).folders if is_run(f)}
     before, own = read_earlier(sweep), {job.folder.name: job for job in jobs}
-    rows = [_row(name, job, runs.get(name), outcomes.get(job.sha256)) for name, job in own.items()]
-    rows += [_row(name, None, run, None) for name, run in sorted(runs.items()) if name not in own]
+    rows = [
+        _row(name, folders.get(name) or look(job.folder), job, outcomes.get(job.sha256)) for name, job in own.items()
+    ]
+    rows += [_row(name, folder, None, None) for name, folder in sorted(folders.items()) if name not in own]
     if planned is not None:
         rows = _ordered(rows, planned, before)
     swept = list(dict.fromkeys([*before.swept, *(key for job in jobs for key in words_of(job.changes))]))
+    runs = {name: as_files(folder) for name, folder in folders.items()}
     begun = {**{name: as_run(job) for name, job in own.items() if name not in runs}, **runs}
     _tell_values(rows, swept, begun, own, before)
-    completed = [run for run in runs.values() if run.summary is not None]
+    completed = [run for name, run in runs.items() if folders[name].state == COMPLETED]
     groups = group_runs(completed, METRICS, neutral_keys())
     looks = with_look(before.looks, utc_now().isoformat(timespec="seconds"), {run.run_id for run in completed})
     content = {
@@ -139,12 +143,17 @@ def write_results(
         SWEPT: swept,
         "jobs": rows,
         "groups": [asdict(group) for group in groups],
-        LOOKS: [asdict(look) for look in looks],
+        LOOKS: [asdict(seen) for seen in looks],
         **(more or {}),
     }
     _write_changed(sweep / SWEEP, json_text(content))
     _write_changed(sweep / SWEEP_TABLE, csv_text(_table(rows)))
     return rows, groups
+
+
+def as_files(folder: Folder) -> RunFiles:
+    """What of a run's files can be read, whatever state it is in."""
+    return RunFiles(folder.path, folder.config or {}, folder.record or {}, folder.summary)
 
 
 def _ordered(rows: Sequence[dict[str, Any]], planned: Sequence[str], before: Earlier) -> list[dict[str, Any]]:
@@ -179,24 +188,26 @@ def _tell_values(
         }
 
 
-def _row(name: str, job: Job | None, run: RunFiles | None, outcome: Outcome | None) -> dict[str, Any]:
+def _row(name: str, folder: Folder, job: Job | None, outcome: Outcome | None) -> dict[str, Any]:
     """One job as sweep.json tells it; what its directory says counts."""
-    record = run.run if run else {}
+    record = folder.record or {}
     error = record.get("error")
-    if run is None and outcome is not None and outcome.message:
+    if not record and outcome is not None and outcome.message:
         error = {"kind": outcome.kind, "message": outcome.message}
-    state = "completed" if run and run.summary is not None else record.get("state")
-    if state in (None, "running"):
-        state = outcome.state if outcome else "planned" if run is None else "killed"
+    state = folder.state
+    if state in (NOT_A_RUN, RUNNING, KILLED):
+        state = outcome.state if outcome else "planned" if state == NOT_A_RUN else state
+    elif state in (DAMAGED, NEWER, UNFINISHED_END) and not error:
+        error = {"kind": "integrity", "message": folder.sentence}
     return {
         "run_id": job.run_id if job else record.get("run_id"),
         "path": name,
         "is_planned": job is not None,
         "changes": {},
         "state": state,
-        "flags": flag_names(run) if run else [],
+        "flags": flag_names(as_files(folder)) if record else [],
         "error": None if state == "completed" else error,
-        "summary": run.summary if run else None,
+        "summary": folder.summary,
     }
 
 

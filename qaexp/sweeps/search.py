@@ -13,9 +13,9 @@ from qaexp.reporting.console import RunConsole
 from qaexp.runs.collect import collect
 from qaexp.runs.directory import PLOTS
 from qaexp.runs.files import make_directory, write_bytes
+from qaexp.runs.folder import look
 from qaexp.runs.lock import hold
 from qaexp.runs.metrics import NUMBERS
-from qaexp.runs.reading import read_json
 from qaexp.runs.signals import raise_stop, stop_is_requested, watched
 from qaexp.sweeps.budget import Budgeted
 from qaexp.sweeps.execute import sweep_console
@@ -189,7 +189,4 @@ class SearchSweeper(GridSweeper):
 
 
 def _summary(job: Job) -> dict[str, Any] | None:
-    try:
-        return read_json(job.folder / "summary.json")
-    except FileNotFoundError:
-        return None
+    return look(job.folder).summary

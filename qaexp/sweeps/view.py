@@ -126,10 +126,9 @@ class SweepView:
             return
         before = self._seen.get(job.sha256)
         self._seen[job.sha256] = found
-        if found.f1 is not None and (before is None or before.num_evaluations != found.num_evaluations):
-            self._line(
-                job, f"epoch {found.epoch}  step {_steps(found)}  loss {number(found.loss, 3)}  f1 {number(found.f1)}"
-            )
+        if found.f1 is not None and _is_news(found, before):
+            epoch = f"{found.epoch} (kept)" if found.state == COMPLETED else found.epoch
+            self._line(job, f"epoch {epoch}  step {_steps(found)}  loss {number(found.loss, 3)}  f1 {number(found.f1)}")
 
     def _line(self, job: Job, words: str) -> None:
         if self._live is None:
@@ -207,8 +206,17 @@ def _text(words: str) -> Text:
     return Text(visible(words))
 
 
+def _is_news(found: Progress, before: Progress | None) -> bool:
+    """Was there another evaluation, or has the end of the run put other numbers in the place of the last ones?"""
+    if before is None or before.num_evaluations != found.num_evaluations:
+        return True
+    is_end = found.state == COMPLETED != before.state
+    return is_end and (found.step, found.epoch, found.f1) != (before.step, before.epoch, before.f1)
+
+
 def _steps(seen: Progress) -> str:
-    return f"{seen.step or 0}{f'/{seen.total_steps}' if seen.total_steps else ''}"
+    is_total = seen.total_steps and seen.state != COMPLETED
+    return f"{seen.step or 0}{f'/{seen.total_steps}' if is_total else ''}"
 
 
 def _duration(seconds: float) -> str:

@@ -22,5 +22,5 @@ def test_pictures_and_page_are_drawn_again(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     failed = tiny_run.call(tmp_path, "plot", "nowhere")
     assert failed.code == 2
-    assert "no run directory" in failed.last_line
+    assert "not a run directory" in failed.last_line
     assert list(tmp_path.iterdir()) == []

@@ -28,7 +28,9 @@ def test_the_same_run_gives_the_same_bytes(run: Path, tmp_path: Path) -> None:
     done = tiny_run.call(tmp_path, "reproduce", str(run))
     assert done.code == 0, done.err
     assert "first step that differs: none" in done.out
-    assert "files that differ: none" in done.out
+    assert "changed since the run: none" in done.out
+    assert "files that differ: none of 12\n" in done.out
+    assert "not compared" not in done.out
     assert "differences of code, packages, device and machine: none" in done.out
     again = tmp_path / "one-reproduced-1"
     assert tiny_run.read_json(again / "run.json")["state"] == "completed"
@@ -57,6 +59,72 @@ def test_a_file_that_differs_is_named(run: Path, tmp_path: Path) -> None:
     assert done.code == 8
     assert "first step that differs: none" in done.out
     assert "scores.csv: its bytes differ" in done.out
+
+
+@pytest.mark.parametrize("name", ["predictions.jsonl", "metrics.jsonl", "data.json", "model/qaexp.json"])
+def test_a_result_that_was_changed_since_the_run_is_named(run: Path, tmp_path: Path, name: str) -> None:
+    content = (run / name).read_bytes()
+    (run / name).write_bytes(content + b" " if name == "metrics.jsonl" else content.replace(b"0", b"1", 1))
+    done = tiny_run.call(tmp_path, "reproduce", str(run))
+    assert done.code == 8
+    assert "changed since the run: 1\n" in done.out
+    assert f"  {run / name}: " in done.out
+    assert "first step that differs: none" in done.out
+    assert f"files that differ: 1\n  {name}: its bytes differ" in done.out
+
+
+def test_a_summary_that_was_changed_since_the_run_is_named(run: Path, tmp_path: Path) -> None:
+    summary = tiny_run.read_json(run / "summary.json")
+    (run / "summary.json").write_text(json.dumps({**summary, "f1": 99.0}))
+    (run / "env.json").unlink()
+    done = tiny_run.call(tmp_path, "reproduce", str(run))
+    assert done.code == 8
+    assert "changed since the run: 2\n" in done.out
+    assert all(f"  {run / name}: " in done.out for name in ("summary.json", "env.json"))
+    assert "packages, device and machine are not compared" in done.out
+    assert "files that differ: none of 12\n" in done.out
+
+
+def test_files_that_are_not_there_are_not_counted_as_equal(run: Path, tmp_path: Path) -> None:
+    shutil.rmtree(run / "model")
+    done = tiny_run.call(tmp_path, "reproduce", str(run))
+    assert done.code == 8
+    assert "changed since the run: 5\n" in done.out
+    assert "files that differ: 0 of the 7 compared\nfiles that were not compared: 5\n" in done.out
+    assert "model/model.safetensors: is not in" in done.out
+    assert "the new one has the sha256 that the manifest names" in done.out
+
+
+def test_a_lost_file_that_was_another_one_differs(run: Path, tmp_path: Path) -> None:
+    (run / "scores.csv").write_text("id\n")
+    tiny_run.sign(run)
+    (run / "scores.csv").unlink()
+    done = tiny_run.call(tmp_path, "reproduce", str(run))
+    assert done.code == 8
+    assert "files that differ: 1\n  scores.csv: the new one has another sha256" in done.out
+
+
+def test_a_file_more_is_named(run: Path, tmp_path: Path) -> None:
+    (run / "test_scores.csv").write_text("id\n")
+    done = tiny_run.call(tmp_path, "reproduce", str(run))
+    assert done.code == 8
+    assert f"  {run / 'test_scores.csv'}: does not belong here" in done.out
+    assert "test_scores.csv: stands only in" in done.out
+
+
+def test_a_manifest_that_is_lost_vouches_for_nothing(run: Path, tmp_path: Path) -> None:
+    (run / "MANIFEST.json").unlink()
+    done = tiny_run.call(tmp_path, "reproduce", str(run))
+    assert done.code == 8
+    assert f"  {run / 'MANIFEST.json'}: is missing" in done.out
+
+
+def test_a_config_that_was_changed_is_not_run(run: Path, tmp_path: Path) -> None:
+    config = tiny_run.read_json(run / "config.json")
+    (run / "config.json").write_text(json.dumps({**config, "seed": 9}))
+    done = tiny_run.call(tmp_path, "reproduce", str(run))
+    assert (done.code, "another run would be made" in done.last_line) == (8, True)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == ["one"]
 
 
 def test_what_cannot_be_run_again_is_refused(run: Path, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_what_cannot_be_rescored(plan: tuple[Path, tuple[str, ...]], run: Path, 
         assert "Traceback" not in failed.err
         return failed.last_line
 
-    assert "no run directory" in fails(2, "missing")
+    assert "not a run directory" in fails(2, "missing")
     for flag, value in (("--n-best-size", "0"), ("--max-answer-length", "x"), ("--null-threshold", "nan")):
         assert flag in fails(2, str(run), flag, value)
     broken = tmp_path / "broken"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -71,7 +72,7 @@ def test_every_state(folder: Path) -> None:
 
 def test_what_is_no_run_is_told_with_its_reason(folder: Path) -> None:
     (skipped,) = json.loads(tiny_run.call(folder, "status", str(folder), "--json").out)["skipped"]
-    assert Path(skipped["path"]).name == "foreign"
+    assert (Path(skipped["path"]).name, skipped["state"]) == ("foreign", "damaged")
     assert "run.json" in skipped["reason"]
     assert "foreign" in tiny_run.call(folder, "status", str(folder)).out
 
@@ -88,6 +89,50 @@ def test_a_pipe_gets_whole_lines_and_nothing_is_written(folder: Path) -> None:
     assert f"qaexp resume {folder / 'failed'} starts over; dev.json: no JSON" in done.stdout
     assert all(str(folder / name) in done.stdout for name in ("completed", "killed", "running"))
     assert tiny_run.snapshot(folder) == before
+
+
+KEPT = {"step": "num_steps", "epoch": "kept_epoch", "loss": "train_loss", "f1": "f1"}
+
+
+def test_a_completed_run_tells_the_numbers_of_its_summary(folder: Path) -> None:
+    summary = tiny_run.read_json(folder / "completed" / "summary.json")
+    found = told(folder)
+    assert {key: found["completed"][key] for key in KEPT} == {key: summary[name] for key, name in KEPT.items()}
+    # One that runs has no summary: the last record counts.
+    last = tiny_run.read_lines(folder / "running" / "metrics.jsonl")[-1]
+    assert {key: found["running"][key] for key in ("step", "epoch", "loss")} == {
+        key: last[key] for key in ("step", "epoch", "loss")
+    }
+    with (folder / "running" / "history.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert found["running"]["f1"] == float(row["f1"]) != summary["f1"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("trainer.epochs=6", "trainer.early_stopping_patience=1", "trainer.keep=last"),
+        ("trainer.epochs=6", "trainer.early_stopping_patience=1", "trainer.keep=best"),
+        ("trainer.epochs=2", "trainer.eval_every=2", "trainer.keep=best"),
+        ("trainer.epochs=1", "trainer.max_steps=2"),
+        ("trainer.epochs=0",),
+    ],
+)
+def test_steps_and_scores_are_those_of_the_summary(tmp_path: Path, words: tuple[str, ...]) -> None:
+    # Records every fourth step: the last one is not the last step.
+    run = tiny_run.train(tmp_path, "one", *tiny_run.DEMO, "optimizer.lr=3e-3", *words, "trainer.log_every=4")
+    summary = tiny_run.read_json(run / "summary.json")
+    found = told(tmp_path / "outputs")["one"]
+    assert {key: found[key] for key in KEPT} == {key: summary[name] for key, name in KEPT.items()}
+    row = tiny_run.call(tmp_path, "status", "outputs").out.splitlines()[1]
+    assert ("ended before step" in row) == (summary["num_steps"] < (found["total_steps"] or 0))
+
+
+def test_a_job_that_waits_is_told_once(folder: Path) -> None:
+    (folder / "waiting").mkdir()
+    (folder / "plan.json").write_text(json.dumps({"jobs": [{"path": "waiting"}, {"path": "completed"}]}))
+    assert told(folder)["waiting"]["state"] == "planned"
+    assert "waiting: skipped" not in tiny_run.call(folder, "status", str(folder)).out
 
 
 def environ() -> dict[str, str]:

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from qaexp.errors import IntegrityError
+from qaexp.runs import verification
 from qaexp.runs.directory import CHECKPOINTS, result_files
+from qaexp.runs.lock import this_process
 from qaexp.runs.verification import verify_run
 from tests.fixtures import tiny_run
 
@@ -146,16 +148,56 @@ def test_a_manifest_names_no_file_elsewhere(run: Path, name: str) -> None:
     assert "refused" in done.err
 
 
+def stop(run: Path) -> None:
+    """Leave the run as a kill in its training leaves it."""
+    for name in ("summary.json", "MANIFEST.json"):
+        (run / name).unlink()
+    (run / "run.json").write_text(json.dumps({**tiny_run.read_json(run / "run.json"), "state": "failed"}))
+
+
 def test_an_unfinished_run_tells_of_its_checkpoints(run: Path) -> None:
-    (run / "summary.json").unlink()
+    stop(run)
+    num_files = sum(path.is_file() for path in (run / CHECKPOINTS).rglob("*"))
     done = tiny_run.call(run.parent, "verify", str(run))
     assert done.code == 0
-    assert "unfinished" in done.out
+    assert done.out == f"{run}: unfinished (failed); the {num_files} files of its checkpoints are what was written\n"
     path = next((run / CHECKPOINTS).glob("*/state.json"))
     path.write_text("{}")
     done = tiny_run.call(run.parent, "verify", str(run))
     assert done.code == 8
     assert path.parent.name in done.err
+
+
+def test_where_there_is_nothing_to_verify_nothing_is_said_to_be_verified(run: Path) -> None:
+    stop(run)
+    shutil.rmtree(run / CHECKPOINTS)
+    done = tiny_run.call(run.parent, "verify", str(run))
+    assert done.code == 0
+    assert "nothing was verified" in done.out
+    assert "0 files" not in done.out
+
+
+def test_a_lost_summary_is_named_and_the_files_are_checked_all_the_same(run: Path) -> None:
+    (run / "summary.json").unlink()
+    done = tiny_run.call(run.parent, "verify", str(run))
+    assert done.code == 8
+    assert done.err == f"qaexp verify: {run / 'summary.json'}: is missing, though run.json says completed\n"
+    flip(run / "predictions.jsonl", 200, 3)
+    (run / "scores.csv").unlink()
+    done = tiny_run.call(run.parent, "verify", str(run))
+    assert done.code == 8
+    assert all(f"{run / name}: " in done.err for name in ("summary.json", "predictions.jsonl", "scores.csv"))
+
+
+def test_checkpoints_that_a_run_deletes_meanwhile_are_not_missed(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run / "summary.json").unlink()
+    record = {**tiny_run.read_json(run / "run.json"), "state": "running", **this_process()}
+    (run / "run.json").write_text(json.dumps(record))
+    (doomed,) = (run / CHECKPOINTS).iterdir()
+    (doomed / "state.json").unlink()
+    monkeypatch.setattr(verification.time, "sleep", lambda seconds: shutil.rmtree(doomed))
+    found = verify_run(run)
+    assert (found.state, found.problems) == ("running", [])
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_good_run_is_found_among_hostile_folders(tmp_path: Path) -> None:
     folders = {path.name for path in tmp_path.iterdir() if path.is_dir() or path.is_symlink()} - {"good"}
     assert set(skipped) == folders | {"missing", "notes.txt"}
     assert len(skipped) == len(found.skipped)
-    assert "not completed: its state is 'running'" in skipped["running"]
+    assert "not completed (killed)" in skipped["running"]
     assert "newer qaexp" in skipped["newer"]
     assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
@@ -105,13 +105,13 @@ def test_runs_of_a_sweep_and_of_folders_of_sweeps(tmp_path: Path) -> None:
 def test_folder_without_any_run_is_one_line(tmp_path: Path) -> None:
     for name in ("a", "b/c"):
         (tmp_path / name).mkdir(parents=True)
-    assert collect(tmp_path).skipped == [(tmp_path, "no run directory")]
+    assert collect(tmp_path).skipped == [(tmp_path, "not a run directory")]
 
 
 def test_load_run_files_says_what_it_skips(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "qaexp"):
         assert load_run_files(tmp_path) == []
-    assert "skipped: no run directory" in caplog.text
+    assert "skipped: not a run directory" in caplog.text
 
 
 def test_config_is_data_and_never_resolved(tmp_path: Path) -> None:

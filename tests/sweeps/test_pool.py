@@ -50,6 +50,14 @@ def test_each_end_is_told_for_what_it_is(tmp_path: Path) -> None:
     assert told.over["2"].message
 
 
+def test_a_summary_that_was_spoilt_before_is_not_taken_for_the_job_s_own(tmp_path: Path) -> None:
+    failing = job(tmp_path, "raise", 0)
+    (failing.folder / "run.json").write_text('{"schema_version": 1, "state": "completed"}')
+    (failing.folder / "summary.json").write_text("{")
+    (outcome,) = run_jobs([failing], body, PoolSettings(), Told()).values()
+    assert (outcome.state, outcome.message) == (FAILED, "the data are bad; give others")
+
+
 def test_no_more_run_at_once_than_allowed_and_each_in_a_place_of_its_own(tmp_path: Path) -> None:
     jobs = [job(tmp_path, "short", number) for number in range(5)]
     places = [{"QAEXP_TEST_PLACE": "a"}, {"QAEXP_TEST_PLACE": "b"}]

@@ -13,7 +13,7 @@ from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.plan import Plan, PlannedJob
 from qaexp.sweeps.view import SweepView, grouped_failures, print_plan
-from tests.fixtures import fake_run
+from tests.fixtures import fake_run, tiny_run
 
 
 @pytest.fixture
@@ -52,6 +52,13 @@ def test_a_pipe_gets_a_line_for_each_event(plan: Plan) -> None:
     assert "[2/3] seed=1: started" in shown
     assert "[2/3] seed=1: epoch 1" in shown
     assert "[2/3] seed=1: failed after 1 min 01 s: RuntimeError: no" in shown
+
+
+def test_the_end_of_a_run_tells_the_numbers_of_its_summary(plan: Plan) -> None:
+    shown = show(plan, is_terminal=False)
+    summary = tiny_run.read_json(plan.jobs[1].job.folder / "summary.json")
+    numbers = f"epoch 1 (kept)  step {summary['num_steps']}  loss {summary['train_loss']:.3f}  f1 {summary['f1']:.1f}"
+    assert f"[2/3] seed=1: {numbers}" in shown
 
 
 def test_a_terminal_gets_a_table(plan: Plan) -> None:
