@@ -68,10 +68,11 @@ def run_experiment(
         with run.stage("evaluation"):
             scored = recorder.kept_score(state, selection, questions, loaded)
             summary = results.summarize(parts, features, questions, state, selection, scored, clock, recorder.history)
-            summary |= results.test_metrics(questions, loaded)
-            results.raise_flags(run, recorder, features, questions, scored, state)
+            tested = results.score_test(questions, loaded)
+            summary |= results.test_metrics(tested)
+            results.raise_flags(run, recorder, features, questions, scored, state, selection)
         with run.stage("report"):
-            results.write_results(run, config, identity, questions, scored, loaded, summary)
+            results.write_results(run, config, identity, questions, scored, tested, loaded, summary)
             summary["total_seconds"] = run.elapsed_seconds
             results.report(run, parts, summary)
         summary = run.complete(summary, keep_checkpoints=config.trainer.keep_checkpoints)

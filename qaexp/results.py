@@ -7,14 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors import SafetensorError
 
 from qaexp.config.schema import ExperimentConfig
 from qaexp.data.features import Features
 from qaexp.errors import StorageError
-from qaexp.evaluation.outputs import contexts_of, logits_bytes, prediction_records, score_rows
-from qaexp.evaluation.question_set import Scored
+from qaexp.evaluation.outputs import CROSSFIT_COLUMNS, contexts_of, logits_bytes, prediction_records, score_rows
+from qaexp.evaluation.question_set import QuestionSet, Scored
 from qaexp.model import LoadedModel
 from qaexp.model.loading import quiet
 from qaexp.opening import Parts
@@ -23,6 +22,7 @@ from qaexp.reporting.trackers import Trackers
 from qaexp.runs import directory as layout
 from qaexp.runs.files import write_text
 from qaexp.runs.identity import Identity
+from qaexp.runs.metrics import TEST
 from qaexp.runs.run import Run
 from qaexp.runs.signals import deferred
 from qaexp.stages import Questions, model_settings
@@ -162,13 +162,18 @@ def summarize(
     }
 
 
-def test_metrics(questions: Questions, loaded: LoadedModel) -> dict[str, Any]:
+def score_test(questions: Questions, loaded: LoadedModel) -> Scored | None:
+    """The test file, answered once, by the kept weights; None without one."""
+    return questions.test.score(loaded) if questions.test else None
+
+
+def test_metrics(tested: Scored | None) -> dict[str, Any]:
     """The test file's metrics under `test_*`, at threshold 0; nothing is chosen on it."""
-    if questions.test is None:
+    if tested is None:
         return {}
-    metrics = questions.test.score(loaded).evaluation.metrics
-    found: dict[str, Any] = {f"test_{name}": metrics[name] for name in _EPOCH_METRICS}
-    return {**found, "test_num_examples": len(questions.test.examples)}
+    metrics = tested.evaluation.metrics
+    found: dict[str, Any] = {f"{TEST}{name}": metrics[name] for name in _EPOCH_METRICS}
+    return {**found, f"{TEST}num_examples": len(tested.evaluation.predictions)}
 
 
 def write_results(
@@ -177,6 +182,7 @@ def write_results(
     identity: Identity,
     questions: Questions,
     scored: Scored,
+    tested: Scored | None,
     loaded: LoadedModel,
     summary: Mapping[str, Any],
 ) -> None:
@@ -185,6 +191,8 @@ def write_results(
     run.write_json_lines(layout.PREDICTIONS, prediction_records(dev.examples, evaluation))
     run.write_json(layout.CONTEXTS, contexts_of(dev.examples))
     run.write_rows(layout.SCORES, score_rows(dev.examples, dev.features, evaluation))
+    if questions.test is not None and tested is not None:
+        run.write_rows(layout.TEST_SCORES, test_score_rows(questions.test, tested))
     run.write_bytes(layout.LOGITS, logits_bytes(dev.features, scored.logits))
 
     def fill(folder: Path) -> None:
@@ -202,6 +210,12 @@ def write_results(
     run.write_directory(layout.MODEL, fill)
 
 
+def test_score_rows(test: QuestionSet, tested: Scored) -> list[dict[str, Any]]:
+    """One row per test example, for test_scores.csv: nothing is chosen on it, so nothing in it is cross-fitted."""
+    rows = score_rows(test.examples, test.features, tested.evaluation)
+    return [{name: value for name, value in row.items() if name not in CROSSFIT_COLUMNS} for row in rows]
+
+
 def report(run: Run, parts: Parts, summary: Mapping[str, Any]) -> None:
     """Draw the pictures and the page; of several processes only the main one does."""
     if run.is_main:
@@ -215,16 +229,35 @@ def raise_flags(
     questions: Questions,
     scored: Scored,
     state: TrainState,
+    selection: Selection,
 ) -> None:
-    """Look at the health of the training and mark what is wrong in run.json."""
-    predictions, examples = scored.evaluation.predictions, questions.dev.examples
+    """Look at the health of the training, and of the model that it leaves, and mark what is wrong in run.json."""
+    kept = next(row for row in reversed(recorder.history) if row["epoch"] == selection.kept_epoch)
     flags = find_flags(
         recorder.steps,
         recorder.history,
         num_train_features=len(features["train"]),
-        num_answered=int(np.sum([bool(prediction.text) for prediction in predictions])),
-        num_has_ans=sum(not example.is_impossible for example in examples),
         num_skipped=state.num_skipped,
+        kept_step=kept["step"],
+        keeps_best=selection.keep == "best",
+        **_answered(questions.dev, scored),
     )
     for flag in flags:
         run.raise_flag(flag["name"], flag["advice"], flag["step"])
+
+
+def _answered(dev: QuestionSet, scored: Scored) -> dict[str, Any]:
+    """How many dev questions the kept weights answer, as `find_flags` takes it: counted, never told from means."""
+    if not dev.decoding.allow_no_answer:
+        return {}
+    predictions = scored.evaluation.predictions
+    tuned = scored.evaluation.metrics["null_threshold"]
+    return {
+        "num_examples": len(dev.examples),
+        "num_has_ans": sum(not example.is_impossible for example in dev.examples),
+        "num_answered": sum(bool(prediction.text) for prediction in predictions),
+        "num_answered_tuned": None
+        if tuned is None
+        else sum(bool(prediction.text_at(tuned)) for prediction in predictions),
+        "null_threshold": tuned,
+    }

@@ -9,13 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from qaexp.reporting import risk as curves
-from qaexp.reporting.figures import Row, is_number
+from qaexp.reporting.figures import Row
 from qaexp.reporting.quantities import (
     NO_SPAN_DIFF,
     arms,
     calibration_error,
     confidence,
     confidence_bins,
+    is_number,
     threshold_curve,
     wilson_interval,
 )

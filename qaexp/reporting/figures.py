@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from qaexp.reporting.quantities import is_number
 from qaexp.reporting.style import (
     BLUE,
     GREEN,
@@ -152,11 +153,6 @@ def running_mean(points: Sequence[Point], window: int) -> list[Point]:
 def xy(points: Sequence[Point]) -> tuple[list[float], list[float]]:
     """Return the x and the y of some points."""
     return [x for x, _ in points], [y for _, y in points]
-
-
-def is_number(value: Any) -> bool:
-    """Say whether a stored value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _mark_epochs(axes: Axes, history: Sequence[Row]) -> None:

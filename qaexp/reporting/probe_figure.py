@@ -10,8 +10,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from qaexp.reporting.figures import Row, is_number
+from qaexp.reporting.figures import Row
 from qaexp.reporting.progress import NO_ANSWER
+from qaexp.reporting.quantities import is_number
 from qaexp.reporting.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, SKY, fitting, new_figure, sparse
 
 MAX_PROBES = 10

@@ -8,11 +8,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import Any, TypeGuard
 
 Row = Mapping[str, Any]
 NO_SPAN_DIFF = 1e6
 """predictions.jsonl stores this `null_score_diff` where an example has no legal span: it is answered by nothing."""
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Say whether a stored value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,12 @@ class ThresholdCurve:
 
     def at(self, threshold: float) -> tuple[float, float]:
         """Return exact and f1 under a threshold; one that equals a null_score_diff still answers."""
-        index = max(bisect.bisect_right(self.thresholds, threshold) - 1, 0)
+        index = self.place(threshold)
         return self.exact[index], self.f1[index]
+
+    def place(self, threshold: float) -> int:
+        """Return the place of a threshold's scores; place 0 answers nothing."""
+        return max(bisect.bisect_right(self.thresholds, threshold) - 1, 0)
 
 
 def threshold_curve(predictions: Sequence[Row]) -> ThresholdCurve | None:

@@ -8,9 +8,18 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from qaexp.reporting.figures import Row, is_number
+from qaexp.reporting.figures import Row
 from qaexp.reporting.outcomes import RIGHT_NOTHING, RIGHT_SPAN, outcome_shares
-from qaexp.reporting.quantities import Group, arms, fitting_bounds, group, in_range, range_labels, slice_means
+from qaexp.reporting.quantities import (
+    Group,
+    arms,
+    fitting_bounds,
+    group,
+    in_range,
+    is_number,
+    range_labels,
+    slice_means,
+)
 from qaexp.reporting.style import BLUE, GREEN, GREY, PALE, VERMILION, label, new_figure
 
 ANSWER_BOUNDS = (0, 1, 2, 3, 6, 11)
