@@ -28,6 +28,7 @@ from qaexp.runs.signals import deferred
 from qaexp.stages import Questions, model_settings
 from qaexp.training.clock import Clock
 from qaexp.training.health import find_flags
+from qaexp.training.peak import PeakMemory
 from qaexp.training.processes import agreed_object
 from qaexp.training.records import EvaluationDue, StepRecord
 from qaexp.training.selection import Selection
@@ -36,7 +37,6 @@ from qaexp.training.throughput import (
     flops_per_token,
     gemm_rate,
     model_flops_utilisation,
-    peak_memory_mib,
     tokens_per_second,
 )
 
@@ -46,8 +46,9 @@ _EPOCH_METRICS = ("exact", "f1", "has_ans_exact", "has_ans_f1", "no_ans_exact", 
 class Recorder:
     """Writes what a training yields: into the run directory, on the screen, and keeps it for the health check."""
 
-    def __init__(self, run: Run, view: TrainingView, clock: Clock, trackers: Trackers) -> None:
-        """Take where the records go, and the clock that times them."""
+    def __init__(self, run: Run, view: TrainingView, clock: Clock, memory: PeakMemory, trackers: Trackers) -> None:
+        """Take where the records go, and what measures the time and the memory that they took."""
+        self.memory = memory
         self._run, self._view, self._clock, self._trackers = run, view, clock, trackers
         self.steps: list[dict[str, Any]] = []
         self.history: list[dict[str, Any]] = []
@@ -92,8 +93,9 @@ class Recorder:
 
     def _time(self, state: TrainState) -> dict[str, Any]:
         """Write a line of timings.jsonl, and return it."""
-        memory = round(peak_memory_mib(state.setup.accelerator.device), 1)
-        row = {**self._clock.reading(state.step, state.num_tokens, state.num_features), "memory_mib": memory}
+        peak = self.memory.mib()
+        reading = self._clock.reading(state.step, state.num_tokens, state.num_features)
+        row = {**reading, "memory_mib": None if peak is None else round(peak, 1)}
         self._run.record_timing(row)
         return row
 
@@ -123,7 +125,7 @@ def summarize(
     selection: Selection,
     scored: Scored,
     clock: Clock,
-    history: Sequence[Mapping[str, Any]],
+    recorder: Recorder,
 ) -> dict[str, Any]:
     """The numbers of summary.json that are known before the report.
 
@@ -135,9 +137,9 @@ def summarize(
         selection: Which epoch was kept.
         scored: The dev set, answered by the kept weights.
         clock: Seconds so far.
-        history: The rows of history.csv.
+        recorder: For the rows of history.csv, and the memory so far.
     """
-    kept = next(row for row in reversed(history) if row["epoch"] == selection.kept_epoch)
+    kept, peak = _kept_row(recorder, selection), recorder.memory.mib()
     device, precision = state.setup.accelerator.device, parts.trainer.precision
     speed = tokens_per_second(state.num_tokens, clock.train_seconds)
     flops = flops_per_token(state.model, features["train"].lengths)
@@ -157,9 +159,15 @@ def summarize(
         "eval_seconds": clock.eval_seconds,
         "tokens_per_second": speed,
         "padding_share": state.padding_share,
+        # Measures the machine with large matrices: the run's peak was taken before.
         "mfu": model_flops_utilisation(speed, flops, gemm_rate(device, precision)) if state.step else None,
-        "peak_memory_mib": peak_memory_mib(device),
+        "peak_memory_mib": peak,
     }
+
+
+def _kept_row(recorder: Recorder, selection: Selection) -> dict[str, Any]:
+    """The row of history.csv of the weights that are kept."""
+    return next(row for row in reversed(recorder.history) if row["epoch"] == selection.kept_epoch)
 
 
 def score_test(questions: Questions, loaded: LoadedModel) -> Scored | None:
@@ -232,13 +240,12 @@ def raise_flags(
     selection: Selection,
 ) -> None:
     """Look at the health of the training, and of the model that it leaves, and mark what is wrong in run.json."""
-    kept = next(row for row in reversed(recorder.history) if row["epoch"] == selection.kept_epoch)
     flags = find_flags(
         recorder.steps,
         recorder.history,
         num_train_features=len(features["train"]),
         num_skipped=state.num_skipped,
-        kept_step=kept["step"],
+        kept_step=_kept_row(recorder, selection)["step"],
         keeps_best=selection.keep == "best",
         **_answered(questions.dev, scored),
     )
