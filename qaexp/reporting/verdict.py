@@ -15,6 +15,8 @@ THRESHOLD_GAIN = 1.0
 OVERFIT_GAP = 40.0
 """From so many points on, train accuracy above dev exact is worth a sentence."""
 
+_ROUNDING = 1e-6
+
 Numbers = Mapping[str, Any]
 
 
@@ -93,12 +95,7 @@ def _seen(summary: Numbers, answered: Answered | None) -> Iterator[str]:
             f"no answerable question is answered rightly (0 of {answered.num_has_ans}), though "
             f"{answered.at_default} of {answered.num_examples} questions are answered"
         )
-    if _gap(summary, "crossfit_f1", "f1") >= THRESHOLD_GAIN and (answered is None or answered.at_tuned != 0):
-        count = "" if answered is None else f" and answers {answered.at_tuned} of {answered.num_examples} questions"
-        yield (
-            f"the null threshold: cross-fitted it gives f1 {shown(summary, 'crossfit_f1')} instead of "
-            f"{shown(summary, 'f1')} (plots/threshold.png); qaexp answer uses the tuned one{count}"
-        )
+    yield from _threshold_gain(summary, answered)
     if _gap(summary, "train_accuracy", "exact") >= OVERFIT_GAP:
         yield (
             f"the gap between train accuracy {shown(summary, 'train_accuracy')} and dev exact "
@@ -108,6 +105,25 @@ def _seen(summary: Numbers, answered: Answered | None) -> Iterator[str]:
         yield (
             f"epoch {shown(summary, 'best_epoch')} was better (f1 {shown(summary, 'best_epoch_f1')}): "
             "trainer.keep=best keeps it"
+        )
+
+
+def _threshold_gain(summary: Numbers, answered: Answered | None) -> Iterator[str]:
+    """What another threshold is worth; one that gains by silence alone is not worth a word."""
+    fitted = summary.get("crossfit_f1")
+    if answered is not None and answered.at_tuned is not None and isinstance(fitted, int | float):
+        nothing = answered.share_no_ans
+        if 0 < nothing < 100 and fitted <= nothing + _ROUNDING:
+            yield (
+                f"cross-fitted f1 {shown(summary, 'crossfit_f1')}: no better than answering nothing at all, which "
+                f"gives {nothing:.1f}"
+            )
+            return
+    if _gap(summary, "crossfit_f1", "f1") >= THRESHOLD_GAIN and (answered is None or answered.at_tuned != 0):
+        count = "" if answered is None else f" and answers {answered.at_tuned} of {answered.num_examples} questions"
+        yield (
+            f"the null threshold: cross-fitted it gives f1 {shown(summary, 'crossfit_f1')} instead of "
+            f"{shown(summary, 'f1')} (plots/threshold.png); qaexp answer uses the tuned one{count}"
         )
 
 

@@ -126,6 +126,11 @@ def test_a_threshold_that_silences_is_not_praised_whatever_the_flags() -> None:
     assert "instead of 84.0" in shown(better, [])
     assert "answers 25 of 25 questions" in shown({**better, "null_threshold": 1.0}, [], rows=predictions(14, 11))
     assert "instead of 84.0" not in shown(better, [], rows=predictions(14, 11))
+    silence = {**GOOD, "f1": 4.3, "crossfit_f1": 44.0, "null_threshold": 1.0}
+    text = shown(silence, [], rows=predictions(14, 11))
+    assert "instead of" not in text
+    assert "cross-fitted f1 44.0: no better than answering nothing at all, which gives 44.0" in text
+    assert "instead of 4.3" in shown({**silence, "crossfit_f1": 44.1}, [], rows=predictions(14, 11))
 
 
 def test_an_oracle_that_answers_nothing_says_so_in_place_of_a_threshold() -> None:
