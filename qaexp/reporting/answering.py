@@ -39,6 +39,17 @@ class Answered:
         return 100.0 * (self.num_examples - self.num_has_ans) / self.num_examples
 
 
+def null_rule(config: Mapping[str, Any]) -> str:
+    """When the predictions of a run answer nothing, in words.
+
+    >>> null_rule({"decoding": {"allow_no_answer": False}}), null_rule({})
+    ('always answered', 'null threshold 0')
+    """
+    decoding = config.get("decoding")
+    must_answer = isinstance(decoding, Mapping) and decoding.get("allow_no_answer") is False
+    return "always answered" if must_answer else "null threshold 0"
+
+
 def count_answered(predictions: Sequence[Row], summary: Mapping[str, Any]) -> Answered | None:
     """Count the answers among the records of predictions.jsonl; None without any.
 

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from qaexp.errors import IntegrityError
-from qaexp.reporting.answering import count_answered
+from qaexp.reporting.answering import count_answered, null_rule
 from qaexp.reporting.explorer import explorer_data, script_json
 from qaexp.reporting.tables import facts, score_rows
 from qaexp.reporting.verdict import drift_sentence, is_collapsed, number, seen, where_silent
@@ -60,6 +60,7 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         policy=content_policy(style, script),
         predictions=script_json(explorer_data(predictions.rows, _scores(run), contexts)),
         name=run.config.get("name") or run.path.name,
+        rule=null_rule(run.config),
         run=run.run,
         collapsed=is_collapsed(summary, run.flags),
         where_silent=where_silent(summary, answered),

@@ -32,13 +32,15 @@ def score_rows(summary: Numbers, predictions: Sequence[Numbers] = ()) -> list[tu
     Returns:
         Name, then exact, f1, has_ans_f1, no_ans_f1 and the threshold that gives them again.
     """
-    default = number_of("null_threshold").shown(0.0)
-    rows = [("default", [*(shown(summary, name) for name in _SCORES), default])]
+    # A run that must answer has no threshold at all.
+    must_answer = summary.get("null_threshold", 0.0) is None
+    rule, default = ("always answered", _NONE) if must_answer else ("default", number_of("null_threshold").shown(0.0))
+    rows = [(rule, [*(shown(summary, name) for name in _SCORES), default])]
     if summary.get("null_threshold") is not None:
         fitted = [shown(summary, "crossfit_exact"), shown(summary, "crossfit_f1")]
         rows += [("cross-fitted", [*fitted, _NONE, _NONE, _NONE]), *_oracle_rows(summary, predictions)]
     if summary.get(f"{TEST}f1") is not None:
-        rows.append(("test file, default", [*(shown(summary, f"{TEST}{name}") for name in _SCORES), default]))
+        rows.append((f"test file, {rule}", [*(shown(summary, f"{TEST}{name}") for name in _SCORES), default]))
     return rows
 
 
