@@ -183,14 +183,14 @@ def _rules(curve: ThresholdCurve, predictions: Sequence[Row], summary: Mapping[s
     silent = ", answers nothing" if curve.place(tuned) == 0 else ""
     fitted = f", cross-fitted {shown(summary, 'crossfit_f1')}" if is_number(summary.get("crossfit_f1")) else ""
     found = [
-        _Rule("default 0", 0.0, curve.at(0.0)[1], INK, "o"),
+        _Rule("default 0.00", 0.0, curve.at(0.0)[1], INK, "o"),
         _Rule(f"tuned {shown(summary, 'null_threshold')}", tuned, curve.at(tuned)[1], GREEN, "D", f"{fitted}{silent}"),
     ]
     oracle = oracle_threshold(summary, "f1", predictions)
     if oracle is not None:
         place = None if oracle == ANSWER_NOTHING else float(summary["best_f1_thresh"])
-        words = oracle if isinstance(oracle, str) else shown(summary, "best_f1_thresh")
-        found.append(_Rule(f"oracle {words}", place, float(summary["best_f1"]), VERMILION, "*"))
+        words = f", {oracle}" if isinstance(oracle, str) else f" {shown(summary, 'best_f1_thresh')}"
+        found.append(_Rule(f"oracle{words}", place, float(summary["best_f1"]), VERMILION, "*"))
     return found
 
 

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from qaexp.errors import IntegrityError
 from qaexp.reporting.answering import count_answered, null_rule
 from qaexp.reporting.explorer import explorer_data, script_json
-from qaexp.reporting.tables import facts, score_rows
+from qaexp.reporting.tables import counted, facts, score_rows
 from qaexp.reporting.verdict import drift_sentence, is_collapsed, number, seen, where_silent
 from qaexp.reporting.verdict import shown as shown_number
 from qaexp.runs.collect import RunFiles
@@ -30,7 +30,7 @@ EXCERPT_CHARS = 240
 
 MAX_VALUE_CHARS = 400
 ALT_TEXTS = {
-    "loss": "training loss by step, with the mean of each epoch",
+    "loss": "training loss by step, with the mean over the epoch at each evaluation",
     "train_accuracy": "train accuracy and dev exact by epoch",
     "scores": "dev exact and f1 by epoch, over all examples, has_ans and no_ans",
     "learning_rate": "learning rate by step",
@@ -61,6 +61,7 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         predictions=script_json(explorer_data(predictions.rows, _scores(run), contexts)),
         name=run.config.get("name") or run.path.name,
         rule=null_rule(run.config),
+        threads=counted(run.run, "threads", "thread"),
         run=run.run,
         collapsed=is_collapsed(summary, run.flags),
         where_silent=where_silent(summary, answered),

@@ -65,11 +65,7 @@ def facts(summary: Numbers, answered: Answered | None = None) -> list[tuple[str,
         ("kept epoch", _kept_epoch(summary)),
         ("null threshold", _tuned(summary, answered)),
         ("training", _training(summary)),
-        (
-            "time",
-            f"{shown(summary, 'total_seconds')} s in all, {shown(summary, 'train_seconds')} s training "
-            f"({shown(summary, 'tokens_per_second')} tokens/s), {shown(summary, 'eval_seconds')} s evaluation",
-        ),
+        ("time", _time(summary)),
     ]
     return [(name, value) for name, value in found if value is not None]
 
@@ -102,9 +98,26 @@ def _training(summary: Numbers) -> str:
     if summary.get("num_steps") == 0:
         return "none: 0 steps, the model answers as it was loaded"
     return (
-        f"{shown(summary, 'num_train_examples')} examples, {shown(summary, 'num_steps')} steps, "
+        f"{counted(summary, 'num_train_examples', 'example')}, {counted(summary, 'num_steps', 'step')}, "
         f"loss {shown(summary, 'train_loss')}, train accuracy {shown(summary, 'train_accuracy')} %"
     )
+
+
+def _time(summary: Numbers) -> str:
+    speed = f" ({shown(summary, 'tokens_per_second')} tokens/s)" if summary.get("num_steps", True) else ""
+    return (
+        f"{shown(summary, 'total_seconds')} s in all, {shown(summary, 'train_seconds')} s training{speed}, "
+        f"{shown(summary, 'eval_seconds')} s evaluation"
+    )
+
+
+def counted(row: Numbers, name: str, word: str) -> str:
+    """Return a count with its word in the singular or plural.
+
+    >>> counted({"num_steps": 1}, "num_steps", "step"), counted({"threads": 2}, "threads", "thread")
+    ('1 step', '2 threads')
+    """
+    return f"{shown(row, name)} {word}{'' if row.get(name) == 1 else 's'}"
 
 
 def summary_table(

@@ -45,7 +45,8 @@ def where_silent(summary: Numbers, answered: Answered | None) -> str:
 def what_to_look_at(summary: Numbers, flags: Sequence[Numbers] = (), answered: Answered | None = None) -> list[str]:
     """Return sentences, the most important first; at least one."""
     found = [*_flagged(summary, flags, answered), *seen(summary, flags, answered)]
-    return found or ["crossfit_f1, the fair number to compare runs by, and the worst errors in report.html"]
+    fair = "f1" if summary.get("crossfit_f1") is None else "crossfit_f1, the fair number to compare runs by,"
+    return found or [f"{fair} and the worst errors in report.html"]
 
 
 def drift_sentence(drift: Sequence[Numbers]) -> str | None:

@@ -135,8 +135,8 @@ _ROWS = (
 NUMBERS = {row.name: row for row in _ROWS}
 """Name to row, in the order of summary.json."""
 
-_COLUMNS = {row.name: row for row in (_epoch("epoch"), _count("step"))}
-"""What history.csv counts beside numbers of summary.json."""
+_COLUMNS = {row.name: row for row in (_epoch("epoch"), _count("step"), _count("threads"))}
+"""What history.csv and run.json count beside numbers of summary.json."""
 
 
 def number_of(name: str) -> Number:
