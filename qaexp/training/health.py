@@ -193,7 +193,7 @@ def _loss_spike(steps: Sequence[Row]) -> Flag | None:
     return Flag(
         "loss_spike",
         step,
-        "The training loss jumped here: lower optimizer.lr, lengthen the warm-up, or set trainer.max_grad_norm=1.",
+        "The training loss jumped here: lower optimizer.lr or trainer.max_grad_norm, or lengthen the warm-up.",
     )
 
 
@@ -208,7 +208,7 @@ def _gradient_explosion(steps: Sequence[Row]) -> Flag | None:
     return Flag(
         "gradient_explosion",
         step,
-        "The gradient grew to more than ten times its usual norm: set trainer.max_grad_norm=1, or lower optimizer.lr.",
+        "The gradient grew to more than ten times its usual norm: lower trainer.max_grad_norm or optimizer.lr.",
     )
 
 
