@@ -37,6 +37,7 @@ from qaexp.reporting.style import (
     percent_axis,
 )
 from qaexp.reporting.verdict import shown
+from qaexp.runs.metrics import number_of
 
 
 def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: str) -> Figure | None:
@@ -66,7 +67,7 @@ def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: 
         # Left of every question nothing is answered, whatever the number: the middle of what is shown of that.
         place = (low + min(diffs)) / 2 if rule.threshold is None else rule.threshold
         look = {"marker": rule.marker, "color": rule.color, "linestyle": "none", "markersize": 7}
-        upper.plot([place], [rule.f1], label=f"{rule.name}: f1 {rule.f1:.1f}{rule.remark}", **look)
+        upper.plot([place], [rule.f1], label=f"{rule.name}: f1 {number_of('f1').shown(rule.f1)}{rule.remark}", **look)
     drawn = [*(score for value in steps for score in curve.at(value)), *(rule.f1 for rule in rules)]
     upper.set(ylabel="score (%)", ylim=(max(min(drawn) - 5, -2), min(max(drawn) + 5, 102)))
     _null_histogram(lower, predictions, low, high)
