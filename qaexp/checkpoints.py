@@ -94,6 +94,7 @@ class Checkpoints:
                 "history": self._recorder.history,
                 "seconds": {"train": self._clock.train_seconds, "eval": self._clock.eval_seconds},
                 "elapsed_seconds": self._run.elapsed_seconds,
+                "peak_memory_mib": self._recorder.memory.mib(),
             }
         )
         best = self._selection.best_weights(self._state)
@@ -127,6 +128,7 @@ class Checkpoints:
         self._run.go_back(tree["history"])
         self._clock.train_seconds, self._clock.eval_seconds = tree["seconds"]["train"], tree["seconds"]["eval"]
         self._run.add_elapsed(tree["elapsed_seconds"])
+        self._recorder.memory.take_over(tree.get("peak_memory_mib"))
         metrics = self._run.directory / METRICS
         self._recorder.resume(read_json_lines(metrics).rows if metrics.exists() else [], tree["history"])
 

@@ -12,6 +12,7 @@ from qaexp.config.schema import ExperimentConfig
 from qaexp.runs.directory import DATA
 from qaexp.runs.reuse import completed_summary
 from qaexp.training.clock import Clock
+from qaexp.training.peak import PeakMemory
 from qaexp.training.processes import part
 from qaexp.training.records import EvaluationDue, StepRecord
 from qaexp.training.selection import Selection
@@ -43,7 +44,7 @@ def run_experiment(
     if (done := completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)) is not None:
         return directory, done
 
-    clock = Clock()
+    clock, memory = Clock(), PeakMemory(parts.trainer.device)
     with opening.open_run(config, parts, identity, directory, command_line, hydra_files) as (run, trackers):
         with run.stage("data"):
             splits = parts.pipeline.load(subset_seed=config.seeds.subset, dev_seed=config.seeds.dev)
@@ -56,7 +57,7 @@ def run_experiment(
             questions = stages.question_sets(config, parts, splits, features, state)
             selection = Selection(config.trainer.keep, config.trainer.early_stopping_patience)
         with run.stage("training"), stages.training_view(config, run, state) as view:
-            recorder = results.Recorder(run, view, clock, trackers)
+            recorder = results.Recorder(run, view, clock, memory, trackers)
             with Checkpoints(run, state, selection, recorder, clock, splits.train.examples) as checkpoints:
                 for record in clock.training(stages.training_records(config, run, parts, state, selection)):
                     if isinstance(record, StepRecord):
@@ -67,11 +68,12 @@ def run_experiment(
                     checkpoints.store()
         with run.stage("evaluation"):
             scored = recorder.kept_score(state, selection, questions, loaded)
-            summary = results.summarize(parts, features, questions, state, selection, scored, clock, recorder.history)
-            summary |= results.test_metrics(questions, loaded)
-            results.raise_flags(run, recorder, features, questions, scored, state)
+            tested = results.score_test(questions, loaded)
+            summary = results.summarize(parts, features, questions, state, selection, scored, clock, recorder)
+            summary |= results.test_metrics(tested)
+            results.raise_flags(run, recorder, features, questions, scored, state, selection)
         with run.stage("report"):
-            results.write_results(run, config, identity, questions, scored, loaded, summary)
+            results.write_results(run, config, identity, questions, scored, tested, loaded, summary)
             summary["total_seconds"] = run.elapsed_seconds
             results.report(run, parts, summary)
         summary = run.complete(summary, keep_checkpoints=config.trainer.keep_checkpoints)

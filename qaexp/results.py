@@ -7,14 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors import SafetensorError
 
 from qaexp.config.schema import ExperimentConfig
 from qaexp.data.features import Features
 from qaexp.errors import StorageError
-from qaexp.evaluation.outputs import contexts_of, logits_bytes, prediction_records, score_rows
-from qaexp.evaluation.question_set import Scored
+from qaexp.evaluation.outputs import CROSSFIT_COLUMNS, contexts_of, logits_bytes, prediction_records, score_rows
+from qaexp.evaluation.question_set import QuestionSet, Scored
 from qaexp.model import LoadedModel
 from qaexp.model.loading import quiet
 from qaexp.opening import Parts
@@ -23,11 +22,13 @@ from qaexp.reporting.trackers import Trackers
 from qaexp.runs import directory as layout
 from qaexp.runs.files import write_text
 from qaexp.runs.identity import Identity
+from qaexp.runs.metrics import TEST
 from qaexp.runs.run import Run
 from qaexp.runs.signals import deferred
 from qaexp.stages import Questions, model_settings
 from qaexp.training.clock import Clock
 from qaexp.training.health import find_flags
+from qaexp.training.peak import PeakMemory
 from qaexp.training.processes import agreed_object
 from qaexp.training.records import EvaluationDue, StepRecord
 from qaexp.training.selection import Selection
@@ -36,7 +37,6 @@ from qaexp.training.throughput import (
     flops_per_token,
     gemm_rate,
     model_flops_utilisation,
-    peak_memory_mib,
     tokens_per_second,
 )
 
@@ -46,8 +46,9 @@ _EPOCH_METRICS = ("exact", "f1", "has_ans_exact", "has_ans_f1", "no_ans_exact", 
 class Recorder:
     """Writes what a training yields: into the run directory, on the screen, and keeps it for the health check."""
 
-    def __init__(self, run: Run, view: TrainingView, clock: Clock, trackers: Trackers) -> None:
-        """Take where the records go, and the clock that times them."""
+    def __init__(self, run: Run, view: TrainingView, clock: Clock, memory: PeakMemory, trackers: Trackers) -> None:
+        """Take where the records go, and what measures the time and the memory that they took."""
+        self.memory = memory
         self._run, self._view, self._clock, self._trackers = run, view, clock, trackers
         self.steps: list[dict[str, Any]] = []
         self.history: list[dict[str, Any]] = []
@@ -92,8 +93,9 @@ class Recorder:
 
     def _time(self, state: TrainState) -> dict[str, Any]:
         """Write a line of timings.jsonl, and return it."""
-        memory = round(peak_memory_mib(state.setup.accelerator.device), 1)
-        row = {**self._clock.reading(state.step, state.num_tokens, state.num_features), "memory_mib": memory}
+        peak = self.memory.mib()
+        reading = self._clock.reading(state.step, state.num_tokens, state.num_features)
+        row = {**reading, "memory_mib": None if peak is None else round(peak, 1)}
         self._run.record_timing(row)
         return row
 
@@ -123,7 +125,7 @@ def summarize(
     selection: Selection,
     scored: Scored,
     clock: Clock,
-    history: Sequence[Mapping[str, Any]],
+    recorder: Recorder,
 ) -> dict[str, Any]:
     """The numbers of summary.json that are known before the report.
 
@@ -135,9 +137,9 @@ def summarize(
         selection: Which epoch was kept.
         scored: The dev set, answered by the kept weights.
         clock: Seconds so far.
-        history: The rows of history.csv.
+        recorder: For the rows of history.csv, and the memory so far.
     """
-    kept = next(row for row in reversed(history) if row["epoch"] == selection.kept_epoch)
+    kept, peak = _kept_row(recorder, selection), recorder.memory.mib()
     device, precision = state.setup.accelerator.device, parts.trainer.precision
     speed = tokens_per_second(state.num_tokens, clock.train_seconds)
     flops = flops_per_token(state.model, features["train"].lengths)
@@ -157,18 +159,29 @@ def summarize(
         "eval_seconds": clock.eval_seconds,
         "tokens_per_second": speed,
         "padding_share": state.padding_share,
+        # Measures the machine with large matrices: the run's peak was taken before.
         "mfu": model_flops_utilisation(speed, flops, gemm_rate(device, precision)) if state.step else None,
-        "peak_memory_mib": peak_memory_mib(device),
+        "peak_memory_mib": peak,
     }
 
 
-def test_metrics(questions: Questions, loaded: LoadedModel) -> dict[str, Any]:
+def _kept_row(recorder: Recorder, selection: Selection) -> dict[str, Any]:
+    """The row of history.csv of the weights that are kept."""
+    return next(row for row in reversed(recorder.history) if row["epoch"] == selection.kept_epoch)
+
+
+def score_test(questions: Questions, loaded: LoadedModel) -> Scored | None:
+    """The test file, answered once, by the kept weights; None without one."""
+    return questions.test.score(loaded) if questions.test else None
+
+
+def test_metrics(tested: Scored | None) -> dict[str, Any]:
     """The test file's metrics under `test_*`, at threshold 0; nothing is chosen on it."""
-    if questions.test is None:
+    if tested is None:
         return {}
-    metrics = questions.test.score(loaded).evaluation.metrics
-    found: dict[str, Any] = {f"test_{name}": metrics[name] for name in _EPOCH_METRICS}
-    return {**found, "test_num_examples": len(questions.test.examples)}
+    metrics = tested.evaluation.metrics
+    found: dict[str, Any] = {f"{TEST}{name}": metrics[name] for name in _EPOCH_METRICS}
+    return {**found, f"{TEST}num_examples": len(tested.evaluation.predictions)}
 
 
 def write_results(
@@ -177,6 +190,7 @@ def write_results(
     identity: Identity,
     questions: Questions,
     scored: Scored,
+    tested: Scored | None,
     loaded: LoadedModel,
     summary: Mapping[str, Any],
 ) -> None:
@@ -185,6 +199,8 @@ def write_results(
     run.write_json_lines(layout.PREDICTIONS, prediction_records(dev.examples, evaluation))
     run.write_json(layout.CONTEXTS, contexts_of(dev.examples))
     run.write_rows(layout.SCORES, score_rows(dev.examples, dev.features, evaluation))
+    if questions.test is not None and tested is not None:
+        run.write_rows(layout.TEST_SCORES, test_score_rows(questions.test, tested))
     run.write_bytes(layout.LOGITS, logits_bytes(dev.features, scored.logits))
 
     def fill(folder: Path) -> None:
@@ -202,6 +218,12 @@ def write_results(
     run.write_directory(layout.MODEL, fill)
 
 
+def test_score_rows(test: QuestionSet, tested: Scored) -> list[dict[str, Any]]:
+    """One row per test example, for test_scores.csv: nothing is chosen on it, so nothing in it is cross-fitted."""
+    rows = score_rows(test.examples, test.features, tested.evaluation)
+    return [{name: value for name, value in row.items() if name not in CROSSFIT_COLUMNS} for row in rows]
+
+
 def report(run: Run, parts: Parts, summary: Mapping[str, Any]) -> None:
     """Draw the pictures and the page; of several processes only the main one does."""
     if run.is_main:
@@ -215,16 +237,34 @@ def raise_flags(
     questions: Questions,
     scored: Scored,
     state: TrainState,
+    selection: Selection,
 ) -> None:
-    """Look at the health of the training and mark what is wrong in run.json."""
-    predictions, examples = scored.evaluation.predictions, questions.dev.examples
+    """Look at the health of the training, and of the model that it leaves, and mark what is wrong in run.json."""
     flags = find_flags(
         recorder.steps,
         recorder.history,
         num_train_features=len(features["train"]),
-        num_answered=int(np.sum([bool(prediction.text) for prediction in predictions])),
-        num_has_ans=sum(not example.is_impossible for example in examples),
         num_skipped=state.num_skipped,
+        kept_step=_kept_row(recorder, selection)["step"],
+        keeps_best=selection.keep == "best",
+        **_answered(questions.dev, scored),
     )
     for flag in flags:
         run.raise_flag(flag["name"], flag["advice"], flag["step"])
+
+
+def _answered(dev: QuestionSet, scored: Scored) -> dict[str, Any]:
+    """How many dev questions the kept weights answer, as `find_flags` takes it: counted, never told from means."""
+    if not dev.decoding.allow_no_answer:
+        return {}
+    predictions = scored.evaluation.predictions
+    tuned = scored.evaluation.metrics["null_threshold"]
+    return {
+        "num_examples": len(dev.examples),
+        "num_has_ans": sum(not example.is_impossible for example in dev.examples),
+        "num_answered": sum(bool(prediction.text) for prediction in predictions),
+        "num_answered_tuned": None
+        if tuned is None
+        else sum(bool(prediction.text_at(tuned)) for prediction in predictions),
+        "null_threshold": tuned,
+    }

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from qaexp.training.peak import peak_memory_mib
 from tests.fixtures import tiny_run
 
 SAME_BYTES = ("model/model.safetensors", "metrics.jsonl", "history.csv", "predictions.jsonl", "scores.csv",
@@ -206,6 +207,70 @@ def test_a_run_that_answers_nothing_is_no_success(work: Path) -> None:
     assert "NULL COLLAPSE" in done.out
     assert "f1 37.5 is the share of questions without an answer" in done.out
     assert "null_collapse" in (run / "train.log").read_text()
+
+
+def collapse(run: Path) -> str | None:
+    """The advice of the flag null_collapse, where the run has it."""
+    flags = {flag["name"]: flag["advice"] for flag in tiny_run.read_json(run / "run.json")["flags"]}
+    return flags.get("null_collapse")
+
+
+def test_a_model_that_its_tuned_threshold_silences_has_collapsed(work: Path) -> None:
+    """It answers at threshold 0, but `qaexp answer` uses the tuned one, and so does the cross-fitted score."""
+    tiny_run.write_squad(work / "rarely.json", 1, 15)
+    done = tiny_run.call(work, "train", "name=silenced", *words(work, "mixed", "rarely", "trainer.epochs=0"))
+    assert done.code == 0, done.err
+    run = work / "outputs" / "silenced"
+    rows = tiny_run.read_lines(run / "predictions.jsonl")
+    tuned = summary(run)["null_threshold"]
+    assert sum(bool(row["prediction_text"]) for row in rows) > 0
+    assert all(row["null_score_diff"] > tuned for row in rows)
+    assert f"The model answers none of 16 questions at its tuned threshold {tuned:.2f}, so" in str(collapse(run))
+    assert f"NULL COLLAPSE: the run answers nothing at its tuned threshold {tuned:.2f}\n" in _lines(done.out)
+    assert "cross-fitted it gives" not in done.out
+    assert "it silences the model" in done.out
+    asked = ("-q", "Where was Anna born?", "-c", "Anna was born in Paris.")
+    assert tiny_run.call(work, "answer", str(run), *asked).out == "(no answer)\n"
+
+
+def _lines(text: str) -> str:
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def test_collapse_is_that_of_the_weights_that_are_kept(work: Path) -> None:
+    silenced = words(work, "none", "all", "optimizer.lr=3e-3", "trainer.epochs=6", "trainer.eval_every=1")
+    last = tiny_run.train(work, "kept_last", *silenced)
+    assert "none of 24 questions at threshold 0 (at its" not in str(collapse(last))
+    assert "none of 24 questions at threshold 0, so" in str(collapse(last))
+    best = tiny_run.train(work, "kept_best", *silenced, "trainer.keep=best")
+    assert [row["f1"] for row in history(best)][-1] == 0 < summary(best)["f1"]
+    assert collapse(best) is None
+
+
+def test_answering_nothing_is_right_where_nothing_can_be_answered(work: Path) -> None:
+    done = tiny_run.call(work, "train", "name=nothing", *words(work, "none", "none", "optimizer.lr=3e-3"))
+    assert summary(work / "outputs" / "nothing")["f1"] == 100
+    assert collapse(work / "outputs" / "nothing") is None
+    assert "COLLAPSE" not in done.out
+
+
+def test_a_run_that_must_answer_has_neither_threshold_nor_collapse(work: Path) -> None:
+    done = tiny_run.call(work, "train", "name=must", *words(work, "none", "mixed", "decoding=squad_v1"))
+    assert collapse(work / "outputs" / "must") is None
+    assert "always answered" in done.out
+    assert "16 of 16 questions\n" in _lines(done.out)
+    assert "tuned" not in done.out
+
+
+def test_what_the_process_used_before_is_not_memory_of_the_run(work: Path, one: Path) -> None:
+    used = bytearray(800 * 2**20)
+    used_mib = peak_memory_mib(torch.device("cpu"))
+    del used
+    run = tiny_run.train(work, "frugal", *tiny_run.DEMO, "trainer.epochs=1")
+    assert summary(run)["peak_memory_mib"] < used_mib - 300
+    seen = [row["memory_mib"] for row in tiny_run.read_lines(run / "timings.jsonl")]
+    assert seen == sorted(seen)
+    assert seen[-1] <= summary(run)["peak_memory_mib"] + 0.1
 
 
 def test_a_healthy_run_has_no_such_flag(one: Path) -> None:

@@ -16,7 +16,14 @@ from tests.fixtures import tiny_run
 
 RESULTS = (
     *("config.json", "env.json", "data.json", "metrics.jsonl", "history.csv", "predictions.jsonl", "contexts.json"),
-    *("scores.csv", "logits.safetensors", "model/config.json", "model/model.safetensors", "model/qaexp.json"),
+    *(
+        "scores.csv",
+        "test_scores.csv",
+        "logits.safetensors",
+        "model/config.json",
+        "model/model.safetensors",
+        "model/qaexp.json",
+    ),
     *("model/tokenizer.json", "model/tokenizer_config.json"),
 )
 PICTURES = (
@@ -193,6 +200,19 @@ def test_scores_repeat_the_predictions(
     assert {row["question_word"] for row in rows} == {"where", "who"}
     for name in ("crossfit_exact", "crossfit_f1"):
         assert fmean(float(row[name]) for row in rows) == pytest.approx(summary[name], abs=1e-9)
+
+
+def test_scores_of_the_test_file_have_a_row_a_question(folder: Path, directory: Path, summary: dict[str, Any]) -> None:
+    rows = table(directory / "test_scores.csv")
+    assert list(rows[0]) == ["id", "title", "paragraph", "exact", "f1", "null_score_diff", "question_word",
+                             "answer_words", "context_words", "num_windows"]  # fmt: skip
+    assert [row["id"] for row in rows] == tiny_run.read_json(directory / "data.json")["test_ids"]
+    for name in ("exact", "f1"):
+        assert fmean(float(row[name]) for row in rows) == pytest.approx(summary[f"test_{name}"], abs=1e-9)
+        parts = {"has_ans": rows[:3], "no_ans": rows[3:]}
+        for part, own in parts.items():
+            stated = summary[f"test_{part}_{name}"]
+            assert fmean(float(row[name]) for row in own) == pytest.approx(stated, abs=1e-9)
 
 
 def test_official_values_recomputed_from_the_predictions(

@@ -1,14 +1,13 @@
-"""The words after a command, and how its numbers are printed; those of `train` are Hydra's, in any order."""
+"""The words after a command; those of `train` are Hydra's, in any order."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from qaexp.config.conf import CONFIG_NAME
 from qaexp.errors import ConfigError
@@ -114,12 +113,3 @@ class CommandParser(argparse.ArgumentParser):
 
         read.__name__ = "number" if kind is float else "whole number"
         self.add_argument(flag, type=read, default=default, help=help, metavar="N")
-
-
-def print_metrics(metrics: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print metrics: one flat JSON document, or a line each."""
-    if as_json:
-        print(json.dumps(metrics, indent=1, allow_nan=False))
-        return
-    for name, value in metrics.items():
-        print(f"{name:<20}{'-' if value is None else f'{value:.4f}' if isinstance(value, float) else value}")

@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qaexp.commands.arguments import CommandParser, print_metrics
+from qaexp.commands.arguments import CommandParser
+from qaexp.commands.scored import print_scored
+
+if TYPE_CHECKING:
+    from qaexp.data.squad import Example
+    from qaexp.evaluation.evaluate import Evaluation
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,12 +28,12 @@ def main(argv: Sequence[str]) -> int:
         QaexpError: There is no such model or file, or the file is faulty.
     """
     arguments = _parser().parse_args(list(argv))
-    metrics, predictions = evaluate_file(arguments.run, arguments.data, null_threshold=arguments.null_threshold)
+    metrics, examples, evaluation = _evaluated(arguments.run, arguments.data, arguments.null_threshold, None)
     if arguments.predictions_out:
         from qaexp.runs.files import write_json
 
-        write_json(arguments.predictions_out, predictions)
-    print_metrics(metrics, as_json=arguments.json)
+        write_json(arguments.predictions_out, _texts(evaluation))
+    print_scored(metrics, examples, evaluation, as_json=arguments.json)
     return 0
 
 
@@ -46,6 +51,13 @@ def evaluate_file(
     Returns:
         The metrics by the names of summary.json, and the answers in the official format `{id: text}`.
     """
+    metrics, _, evaluation = _evaluated(folder, file, null_threshold, device)
+    return metrics, _texts(evaluation)
+
+
+def _evaluated(
+    folder: Path, file: Path, null_threshold: float, device: str | None
+) -> tuple[dict[str, Any], Sequence[Example], Evaluation]:
     from qaexp.data.squad import read_squad_file
     from qaexp.evaluation.evaluate import evaluate
     from qaexp.predictor import Predictor
@@ -58,7 +70,11 @@ def evaluate_file(
         questions.examples, questions.features, logits, null_threshold=null_threshold, **questions.decoding.keywords()
     )
     counts = {"num_dev_examples": len(examples), "num_dev_features": len(questions.features)}
-    return {**scored.metrics, **counts}, {prediction.id: prediction.text for prediction in scored.predictions}
+    return {**scored.metrics, **counts}, examples, scored
+
+
+def _texts(evaluation: Evaluation) -> dict[str, str]:
+    return {prediction.id: prediction.text for prediction in evaluation.predictions}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qaexp.commands.arguments import CommandParser, print_metrics
+from qaexp.commands.arguments import CommandParser
+from qaexp.commands.scored import print_scored
 from qaexp.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from qaexp.data.squad import Example
+    from qaexp.evaluation.evaluate import Evaluation
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,13 +29,10 @@ def main(argv: Sequence[str]) -> int:
         QaexpError: The directory holds no completed run, or a setting is out of range.
     """
     arguments = _parser().parse_args(list(argv))
-    metrics = rescore(
-        arguments.run,
-        null_threshold=arguments.null_threshold,
-        max_answer_length=arguments.max_answer_length,
-        n_best_size=arguments.n_best_size,
+    metrics, examples, evaluation = _rescored(
+        arguments.run, arguments.null_threshold, arguments.max_answer_length, arguments.n_best_size
     )
-    print_metrics(metrics, as_json=arguments.json)
+    print_scored(metrics, examples, evaluation, as_json=arguments.json)
     return 0
 
 
@@ -56,6 +58,12 @@ def rescore(
         IntegrityError: Its files are not those that the run wrote.
         ConfigError: The directory is not a run, or the run is not completed.
     """
+    return _rescored(directory, null_threshold, max_answer_length, n_best_size)[0]
+
+
+def _rescored(
+    directory: Path, null_threshold: float, max_answer_length: int | None, n_best_size: int | None
+) -> tuple[dict[str, Any], Sequence[Example], Evaluation]:
     from qaexp.evaluation.evaluate import evaluate
     from qaexp.evaluation.outputs import read_logits, stored_examples
     from qaexp.runs.collect import read_completed_run
@@ -79,7 +87,8 @@ def rescore(
     changed = {"max_answer_length": max_answer_length, "n_best_size": n_best_size}
     decoding.update({name: value for name, value in changed.items() if value is not None})
     scored = evaluate(examples, features, logits, null_threshold=null_threshold, **decoding)
-    return {**scored.metrics, "num_dev_examples": len(examples), "num_dev_features": len(features)}
+    counts = {"num_dev_examples": len(examples), "num_dev_features": len(features)}
+    return {**scored.metrics, **counts}, examples, scored
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from qaexp.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from qaexp.runs.collect import RunFiles
 
 
 def show_run(directory: Path, summary: dict[str, Any]) -> None:
@@ -21,9 +27,17 @@ def show_run(directory: Path, summary: dict[str, Any]) -> None:
     if is_main_process():
         console, folder = RunConsole(), look(directory)
         found = run_files(folder)
-        console.print(summary_table(summary, found.flags, directory, found.drift))
+        console.print(summary_table(summary, found.flags, directory, found.drift, _predictions(found)))
         if folder.about:
             console.print(Text(visible(f"{directory}: {folder.sentence}")), soft_wrap=True)
         profile = directory / PROFILE_TABLE
         if profile.is_file():
             console.print(Text(profile.read_text("utf-8")))
+
+
+def _predictions(run: RunFiles) -> Sequence[dict[str, Any]]:
+    """The run's predictions; none where they are damaged: the table says less then, and qaexp verify says why."""
+    try:
+        return run.predictions().rows
+    except IntegrityError:
+        return ()

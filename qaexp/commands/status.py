@@ -10,6 +10,7 @@ from pathlib import Path
 from qaexp.commands.arguments import CommandParser
 from qaexp.runs.folder import COMPLETED, RUNNING
 from qaexp.runs.lock import utc_now
+from qaexp.runs.metrics import number_of
 from qaexp.runs.progress import Progress, Skipped, is_resumable, progress_of
 
 _COLUMNS = ("run", "state", "stage", "step", "epoch", "loss", "f1", "checkpoint", "attempt", "note")
@@ -63,18 +64,15 @@ def _print_table(runs: Sequence[Progress], skipped: Sequence[Skipped]) -> None:
 
 
 def _cells(run: Progress) -> tuple[str, ...]:
-    def shown(value: float | None, digits: int = 1) -> str:
-        return "-" if value is None else f"{value:.{digits}f}"
-
     total = f"/{run.total_steps}" if run.total_steps and run.state != COMPLETED else ""
     return (
         str(run.path),
         run.state,
         run.stage or "-",
         f"{0 if run.step is None else run.step}{total}",
-        "-" if run.epoch is None else f"{run.epoch}{' (kept)' if run.state == COMPLETED else ''}",
-        shown(run.loss, 3),
-        shown(run.f1),
+        f"{number_of('epoch').shown(run.epoch)}{' (kept)' if run.state == COMPLETED and run.epoch is not None else ''}",
+        number_of("train_loss").shown(run.loss),
+        number_of("f1").shown(run.f1),
         "-" if run.checkpoint_step is None else f"step {run.checkpoint_step}",
         str(run.attempt or "-"),
         _note(run),

@@ -10,6 +10,7 @@ from qaexp.data.features import Features
 from qaexp.data.pipeline import Split
 from qaexp.data.squad import Example
 from qaexp.evaluation.ceiling import ceiling
+from qaexp.runs.metrics import number_of
 
 
 def describe_data(
@@ -57,14 +58,10 @@ def audit_line(name: str, found: dict[str, Any]) -> str:
         f"{name}: {found['num_examples']} examples, {found['num_features']} features, "
         f"{lost['by_window'] + lost['by_max_answer_length']} answers lost, "
         f"{found['offset_mismatches']['num']} labels differ from their gold text, "
-        f"ceiling exact {_percent(reach['exact'])} f1 {_percent(reach['f1'])}"
+        f"ceiling exact {number_of('exact').shown(reach['exact'])} f1 {number_of('f1').shown(reach['f1'])}"
     )
 
 
 def _audit(examples: Sequence[Example], features: Features, *, max_answer_length: int) -> dict[str, Any]:
     found = audit(examples, features, max_answer_length=max_answer_length)
     return {**found, "ceiling": ceiling(examples, features, max_answer_length=max_answer_length)}
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"

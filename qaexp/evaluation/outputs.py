@@ -19,6 +19,8 @@ from qaexp.evaluation.slices import slice_keys
 # What decoding needs beside the logits, so that `rescore` needs neither model nor tokenizer.
 _FEATURE_FIELDS = ("offset_mapping", "context_begin", "context_end", "null_position", "example_index")
 
+CROSSFIT_COLUMNS = ("crossfit_exact", "crossfit_f1")
+
 
 def prediction_records(examples: Sequence[Example], scored: Evaluation) -> list[dict[str, Any]]:
     """One record per dev example, for predictions.jsonl.
@@ -62,7 +64,7 @@ def contexts_of(examples: Sequence[Example]) -> dict[str, str]:
 def score_rows(examples: Sequence[Example], features: Features, scored: Evaluation) -> list[dict[str, Any]]:
     """One row per dev example, for scores.csv: what a comparison reads."""
     windows = np.bincount(features.example_index, minlength=len(examples))
-    fitted = {"crossfit_exact": scored.crossfit_exact, "crossfit_f1": scored.crossfit_f1}
+    fitted = dict(zip(CROSSFIT_COLUMNS, (scored.crossfit_exact, scored.crossfit_f1), strict=True))
     return [
         {
             "id": example.id,

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from qaexp.reporting import risk as curves
-from qaexp.reporting.figures import Row, is_number
+from qaexp.reporting.answering import ANSWER_NOTHING, oracle_threshold
+from qaexp.reporting.figures import Row
+from qaexp.reporting.intervals import ClusterSums, arms, dependence
 from qaexp.reporting.quantities import (
     NO_SPAN_DIFF,
-    arms,
+    ThresholdCurve,
     calibration_error,
     confidence,
     confidence_bins,
+    is_number,
     threshold_curve,
-    wilson_interval,
 )
 from qaexp.reporting.style import (
     BLUE,
@@ -32,6 +36,8 @@ from qaexp.reporting.style import (
     new_figure,
     percent_axis,
 )
+from qaexp.reporting.verdict import shown
+from qaexp.runs.metrics import number_of
 
 
 def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: str) -> Figure | None:
@@ -50,26 +56,20 @@ def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: 
         height=5.6,
     )
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    rules = _rules(summary)
-    low, high = _threshold_range(diffs, [value for _, value, _, _ in rules])
+    rules = _rules(curve, predictions, summary)
+    low, high = _threshold_range(diffs, rules)
     steps = [low, *(value for value in curve.thresholds if low < value < high), high]
     upper.step(steps, [curve.at(value)[1] for value in steps], where="post", color=BLUE, label="f1")
     upper.step(steps, [curve.at(value)[0] for value in steps], where="post", color=SKY, label="exact")
-    for name, value, color, marker in rules:
-        _, f1 = curve.at(value)
-        fair = f", cross-fitted {summary['crossfit_f1']:.1f}" if name == "tuned" and summary.get("crossfit_f1") else ""
-        upper.axvline(value, color=color, linewidth=1.2, linestyle="--")
-        upper.plot(
-            [value],
-            [f1],
-            marker=marker,
-            color=color,
-            linestyle="none",
-            markersize=7,
-            label=f"{name} {value:.2f}: f1 {f1:.1f}{fair}",
-        )
-    shown = [score for value in steps for score in curve.at(value)]
-    upper.set(ylabel="score (%)", ylim=(max(min(shown) - 5, -2), min(max(shown) + 5, 102)))
+    for rule in rules:
+        if rule.threshold is not None:
+            upper.axvline(rule.threshold, color=rule.color, linewidth=1.2, linestyle="--")
+        # Left of every question nothing is answered, whatever the number: the middle of what is shown of that.
+        place = (low + min(diffs)) / 2 if rule.threshold is None else rule.threshold
+        look = {"marker": rule.marker, "color": rule.color, "linestyle": "none", "markersize": 7}
+        upper.plot([place], [rule.f1], label=f"{rule.name}: f1 {number_of('f1').shown(rule.f1)}{rule.remark}", **look)
+    drawn = [*(score for value in steps for score in curve.at(value)), *(rule.f1 for rule in rules)]
+    upper.set(ylabel="score (%)", ylim=(max(min(drawn) - 5, -2), min(max(drawn) + 5, 102)))
     _null_histogram(lower, predictions, low, high)
     lower.set_xlim(low, high)
     legend_below(figure, upper, 3)
@@ -98,7 +98,7 @@ def calibration(predictions: Sequence[Row], run_name: str) -> Figure | None:
         marker="o",
         capsize=3,
         linewidth=1.4,
-        label="answers of like confidence, 95 % Wilson interval",
+        label=f"answers of like confidence, {dependence(predictions).words}",
     )
     percent_axis(upper, "exact")
     width = 10
@@ -121,7 +121,7 @@ def risk_coverage(predictions: Sequence[Row], run_name: str) -> Figure | None:
     """Draw the share of wrong answers among the surest ones, for every share of them; None without predictions."""
     if not predictions:
         return None
-    sure = [confidence(row) for row in predictions]
+    sure, depend = [confidence(row) for row in predictions], dependence(predictions)
     errors = [100.0 - row["exact"] for row in predictions]
     found, best = curves.risk_coverage(sure, errors), curves.oracle_risk_coverage(errors)
     chance = found.risk[-1]
@@ -131,15 +131,15 @@ def risk_coverage(predictions: Sequence[Row], run_name: str) -> Figure | None:
         height=4.8,
     )
     axes = figure.add_subplot()
-    low, high = interval_band(found.risk)
-    axes.fill_between(found.coverage, low, high, color=SKY, alpha=0.3, linewidth=0, label="95 % Wilson interval")
+    low, high = interval_band(curves.surest_first(sure, errors), depend.labels)
+    axes.fill_between(found.coverage, low, high, color=SKY, alpha=0.3, linewidth=0, label=depend.words)
     axes.axhline(chance, color=GREY, linestyle=":", linewidth=1.4, label=f"in any order: AURC {chance:.1f}")
     axes.plot(found.coverage, found.risk, color=BLUE, label=f"surest first: AURC {found.area:.1f}")
     axes.plot(
         best.coverage, best.risk, color=GREEN, linestyle="--", label=f"oracle, wrong ones last: AURC {best.area:.1f}"
     )
     # Among a handful of answers one wrong answer fills the scale: it is set by what a twentieth of them show.
-    settled = high[len(high) // 20 :]
+    settled = [end for end in high[len(high) // 20 :] if end == end] + found.risk[len(high) // 20 :]
     axes.set(
         xlabel="coverage: answers kept (%)",
         ylabel="risk: not exactly right (%)",
@@ -150,27 +150,59 @@ def risk_coverage(predictions: Sequence[Row], run_name: str) -> Figure | None:
     return figure
 
 
-def interval_band(risk: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Return the lower and upper ends of the Wilson interval of each risk over the first 1, 2, 3, ... answers."""
-    ends = [wilson_interval(value / 100, kept) for kept, value in enumerate(risk, start=1)]
-    return [100 * low for low, _ in ends], [100 * high for _, high in ends]
+def interval_band(answers: Sequence[tuple[int, float]], labels: Sequence[str]) -> tuple[list[float], list[float]]:
+    """Return the ends of the interval of the risk over the first 1, 2, 3, ... answers; NaN where there is none.
+
+    Args:
+        answers: The place and the error of each answer, the surest first.
+        labels: The cluster of each place.
+    """
+    gathered, low, high = ClusterSums(), [], []
+    for place, error in answers:
+        gathered.add(error, labels[place])
+        ends = gathered.interval() or (math.nan, math.nan)
+        low.append(ends[0])
+        high.append(ends[1])
+    return low, high
 
 
-def _rules(summary: Mapping[str, Any]) -> list[tuple[str, float, str, str]]:
-    """Return name, threshold, colour and marker of each rule that the run has."""
-    found = [("default", 0.0, INK, "o")]
-    rules = (("tuned", "null_threshold", GREEN, "D"), ("oracle", "best_f1_thresh", VERMILION, "*"))
-    for name, key, color, marker in rules:
-        if is_number(summary.get(key)):
-            found.append((name, summary[key], color, marker))
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A threshold that is marked, and the f1 under it; None is the threshold of answering nothing."""
+
+    name: str
+    threshold: float | None
+    f1: float
+    color: str
+    marker: str
+    remark: str = ""
+
+
+def _rules(curve: ThresholdCurve, predictions: Sequence[Row], summary: Mapping[str, Any]) -> list[_Rule]:
+    """Return the rules that the run has."""
+    tuned = float(summary["null_threshold"])
+    silent = ", answers nothing" if curve.place(tuned) == 0 else ""
+    fitted = f", cross-fitted {shown(summary, 'crossfit_f1')}" if is_number(summary.get("crossfit_f1")) else ""
+    found = [
+        _Rule("default 0.00", 0.0, curve.at(0.0)[1], INK, "o"),
+        _Rule(f"tuned {shown(summary, 'null_threshold')}", tuned, curve.at(tuned)[1], GREEN, "D", f"{fitted}{silent}"),
+    ]
+    oracle = oracle_threshold(summary, "f1", predictions)
+    if oracle is not None:
+        place = None if oracle == ANSWER_NOTHING else float(summary["best_f1_thresh"])
+        words = f", {oracle}" if isinstance(oracle, str) else f" {shown(summary, 'best_f1_thresh')}"
+        found.append(_Rule(f"oracle{words}", place, float(summary["best_f1"]), VERMILION, "*"))
     return found
 
 
-def _threshold_range(diffs: Sequence[float], rules: Sequence[float]) -> tuple[float, float]:
+def _threshold_range(diffs: Sequence[float], rules: Sequence[_Rule]) -> tuple[float, float]:
     """Return the range that holds all rules and all but the outermost hundredth of the diffs on either side."""
     ordered = sorted(diffs)
     cut = len(ordered) // 100
-    low, high = min(ordered[cut], *rules, 0.0), max(ordered[-1 - cut], *rules, 0.0)
+    # Nothing is answered only to the left of all of them.
+    first = ordered[0] if any(rule.threshold is None for rule in rules) else ordered[cut]
+    marked = [rule.threshold for rule in rules if rule.threshold is not None]
+    low, high = min(first, *marked, 0.0), max(ordered[-1 - cut], *marked, 0.0)
     margin = 0.04 * (high - low) or 1.0
     return low - margin, high + margin
 

@@ -47,8 +47,9 @@ def explorer_data(predictions: Sequence[Row], scores: Sequence[Row], contexts: M
             row["question"],
             list(dict.fromkeys(row["golds"])),
             row["prediction_text"],
-            round(row["exact"], 1),
-            round(row["f1"], 1),
+            # In full: the page takes means of them, which are those of the table above it.
+            row["exact"],
+            row["f1"],
             round(row["null_score_diff"], 2),
             [
                 [*map(places[paragraphs[row["paragraph"]]].at, _ends(span)), round(span["score"], 2)]

@@ -9,8 +9,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from qaexp.reporting.quantities import is_number
 from qaexp.reporting.style import (
     BLUE,
     GREEN,
@@ -26,9 +27,13 @@ from qaexp.reporting.style import (
     percent_axis,
     sparse,
 )
+from qaexp.runs.metrics import number_of
 
 Row = Mapping[str, Any]
 Point = tuple[float, float]
+DEFAULT_RULE = "null threshold 0"
+"""When a run answers nothing, in words; that of a run which must answer is another one."""
+
 MANY_STEPS = 60
 """From so many records on, the loss gets a smooth line too."""
 
@@ -47,24 +52,27 @@ def loss(steps: Sequence[Row], history: Sequence[Row], run_name: str) -> Figure 
         window = len(points) // 20
         axes.plot(*xy(running_mean(points, window)), color=BLUE, label=f"mean of {window} records")
     if means:
-        axes.plot(*xy(means), color=ORANGE, marker="o", linestyle="--", label="mean of the epoch, at its end")
+        words = "mean of the epoch, at its end" if _at_ends(history) else "mean of the epoch so far"
+        axes.plot(*xy(means), color=ORANGE, marker="o", linestyle="--", label=words)
     axes.set(xlabel="step", ylabel="loss (nats, mean of start and end)", xlim=(0, None), ylim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _mark_epochs(axes, history)
     legend_below(figure, axes, 3)
     return figure
 
 
-def train_accuracy(history: Sequence[Row], run_name: str) -> Figure | None:
+def train_accuracy(history: Sequence[Row], run_name: str, rule: str = DEFAULT_RULE) -> Figure | None:
     """Draw how often start and end are both right in training, beside the dev exact; None without epochs."""
     points = finite(history, "epoch", "train_accuracy")
     if not points:
         return None
-    figure = new_figure("Train accuracy", f"{run_name} · start and end both right, over each epoch's features")
+    so_far = "" if _at_ends(history) else " so far"
+    figure = new_figure("Train accuracy", f"{run_name} · start and end both right, over each epoch's features{so_far}")
     axes = figure.add_subplot()
     axes.plot(*xy(points), color=BLUE, marker="o", label="train accuracy (per feature, dropout on)")
     dev = finite(history, "epoch", "exact")
     if dev:
-        axes.plot(*xy(dev), color=ORANGE, marker="s", linestyle="--", label="dev exact (per example, null threshold 0)")
+        axes.plot(*xy(dev), color=ORANGE, marker="s", linestyle="--", label=f"dev exact (per example, {rule})")
     percent_axis(axes, "right")
     epoch_axis(axes, [epoch for epoch, _ in points])
     label_ends(axes, [(line[-1], color) for line, color in ((points, BLUE), (dev, ORANGE)) if line])
@@ -72,12 +80,18 @@ def train_accuracy(history: Sequence[Row], run_name: str) -> Figure | None:
     return figure
 
 
-def scores(history: Sequence[Row], run_name: str, num_examples: int | None, kept_epoch: float | None) -> Figure | None:
+def scores(
+    history: Sequence[Row],
+    run_name: str,
+    num_examples: int | None,
+    kept_epoch: float | None,
+    rule: str = DEFAULT_RULE,
+) -> Figure | None:
     """Draw dev exact and f1 of each epoch, over all examples and over those with and without an answer."""
     if not finite(history, "epoch", "f1"):
         return None
     counted = "" if num_examples is None else f" · {num_examples} dev examples"
-    figure = new_figure("Dev exact and f1", f"{run_name}{counted} · null threshold 0")
+    figure = new_figure("Dev exact and f1", f"{run_name}{counted} · {rule}")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, metric in zip(panels, ("exact", "f1"), strict=True):
         ends: list[tuple[Point, str]] = []
@@ -112,6 +126,7 @@ def learning_rate(steps: Sequence[Row], history: Sequence[Row], run_name: str) -
         axes.axvspan(zero[0], zero[-1], color=VERMILION, alpha=0.15, linewidth=0, label="0: nothing is learned here")
     axes.yaxis.set_major_formatter(FuncFormatter(_rate_format(highest)))
     axes.set(xlabel="step", ylabel="learning rate", xlim=(0, None), ylim=(0, highest * 1.08 or 1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _mark_epochs(axes, history)
     legend_below(figure, axes, 2)
     return figure
@@ -154,20 +169,20 @@ def xy(points: Sequence[Point]) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
 
 
-def is_number(value: Any) -> bool:
-    """Say whether a stored value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _at_ends(history: Sequence[Row]) -> bool:
+    """Does every evaluation stand at the end of an epoch?"""
+    return all(float(epoch).is_integer() for epoch, _ in finite(history, "epoch", "step"))
 
 
 def _mark_epochs(axes: Axes, history: Sequence[Row]) -> None:
     """Number the ends of the epochs above the picture, a line down from each."""
-    ends = {step: epoch for step, epoch in finite(history, "step", "epoch") if epoch == int(epoch)}
+    ends = {step: epoch for step, epoch in finite(history, "step", "epoch") if epoch and float(epoch).is_integer()}
     for step in ends:
         axes.axvline(step, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
     if ends:
         named = sparse(list(ends))
         above = axes.secondary_xaxis("top")
-        above.set_xticks(named, [f"{ends[step]:.0f}" for step in named])
+        above.set_xticks(named, [number_of("epoch").shown(ends[step]) for step in named])
         above.tick_params(length=2.5, labelsize=8.5, labelcolor=GREY)
         above.set_xlabel("end of epoch", fontsize=8.5, color=GREY)
         above.spines["top"].set_visible(False)

@@ -13,9 +13,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from qaexp.errors import IntegrityError
+from qaexp.reporting.answering import count_answered, null_rule
 from qaexp.reporting.explorer import explorer_data, script_json
-from qaexp.reporting.tables import facts, score_rows
-from qaexp.reporting.verdict import drift_sentence, is_collapsed, number, seen
+from qaexp.reporting.tables import counted, facts, score_rows
+from qaexp.reporting.verdict import drift_sentence, is_collapsed, number, seen, where_silent
+from qaexp.reporting.verdict import shown as shown_number
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted, visible
 
@@ -28,7 +30,7 @@ EXCERPT_CHARS = 240
 
 MAX_VALUE_CHARS = 400
 ALT_TEXTS = {
-    "loss": "training loss by step, with the mean of each epoch",
+    "loss": "training loss by step, with the mean over the epoch at each evaluation",
     "train_accuracy": "train accuracy and dev exact by epoch",
     "scores": "dev exact and f1 by epoch, over all examples, has_ans and no_ans",
     "learning_rate": "learning rate by step",
@@ -50,7 +52,7 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         pictures: PNG files by their name without suffix, in the order of the page.
     """
     predictions, contexts = run.predictions(), run.contexts()
-    history = run.history()
+    history, answered = run.history(), count_answered(predictions.rows, summary)
     style, script = _inlined("page.css"), _inlined("page.js")
     return _template().render(
         style=style,
@@ -58,13 +60,16 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         policy=content_policy(style, script),
         predictions=script_json(explorer_data(predictions.rows, _scores(run), contexts)),
         name=run.config.get("name") or run.path.name,
+        rule=null_rule(run.config),
+        threads=counted(run.run, "threads", "thread"),
         run=run.run,
         collapsed=is_collapsed(summary, run.flags),
+        where_silent=where_silent(summary, answered),
         flags=run.flags,
-        look_at=seen(summary, run.flags),
+        look_at=seen(summary, run.flags, answered),
         drift=drift_sentence(run.drift),
-        scores=score_rows(summary),
-        facts=facts(summary),
+        scores=score_rows(summary, predictions.rows),
+        facts=facts(summary, answered),
         pictures=[(name, base64.b64encode(data).decode("ascii")) for name, data in pictures.items()],
         alt=ALT_TEXTS,
         columns=list(history[0]) if history else [],
@@ -130,7 +135,7 @@ def _text(value: Any) -> str:
 
 def shown(value: Any) -> str:
     """Return any value as text for people: no control characters, no endless lines."""
-    text = "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    text = "-" if value is None else str(value)
     return visible(text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…")
 
 
@@ -150,5 +155,5 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(shown=shown, number=number, visible=visible)
+    environment.filters.update(shown=shown, shown_number=shown_number, number=number, visible=visible)
     return environment.get_template("page.html.jinja")

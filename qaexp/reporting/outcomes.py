@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qaexp.reporting.quantities import Group, group
+from qaexp.reporting.intervals import Group, dependence, group
 
 Row = Mapping[str, Any]
 
@@ -40,14 +40,15 @@ def outcome_shares(predictions: Sequence[Row]) -> dict[str, list[Group]]:
         `has_ans` and `no_ans`, each only where there are such examples. `num` of a group counts its outcome; mean and
         interval are over all examples of its kind.
     """
-    found = {}
+    found, labels = {}, dependence(predictions).labels
+    pairs = [*zip(map(outcome, predictions), labels, strict=True)]
     for name, outcomes in (("has_ans", HAS_ANS_OUTCOMES), ("no_ans", NO_ANS_OUTCOMES)):
-        kinds = [kind for kind in map(outcome, predictions) if kind in outcomes]
-        if kinds:
-            found[name] = [_share(kinds, kind) for kind in outcomes]
+        own = [pair for pair in pairs if pair[0] in outcomes]
+        if own:
+            found[name] = [_share(own, kind) for kind in outcomes]
     return found
 
 
-def _share(kinds: Sequence[str], kind: str) -> Group:
-    share = group(kind, [100.0 * (found == kind) for found in kinds])
-    return Group(kind, kinds.count(kind), share.mean, share.low, share.high)
+def _share(pairs: Sequence[tuple[str, str]], kind: str) -> Group:
+    share = group(kind, [100.0 * (found == kind) for found, _ in pairs], [label for _, label in pairs])
+    return Group(kind, sum(found == kind for found, _ in pairs), share.mean, share.low, share.high)

@@ -45,10 +45,15 @@ function matches(row, number, words) {
     && words.every((text) => searched[number].includes(text));
 }
 
+/** A score as the rest of the page rounds it: of two equally near tenths the even one, where toFixed takes the higher. */
+function percent(value) {
+  return (value * 4) % 4 === 1 ? `${Math.floor(value)}.2` : value.toFixed(1);
+}
+
 function update() {
   const words = form.elements.search.value.toLowerCase().split(/\s+/).filter(Boolean);
   hits = data.rows.filter((row, number) => matches(row, number, words)).sort(ORDERS[form.elements.order.value]);
-  const mean = (column) => (hits.reduce((sum, row) => sum + row[column], 0) / hits.length).toFixed(1);
+  const mean = (column) => percent(hits.reduce((sum, row) => sum + row[column], 0) / hits.length);
   const scores = hits.length ? ` · exact ${mean(EXACT)} · f1 ${mean(F1)}` : "";
   const count = (number) => number.toLocaleString("en");
   document.getElementById("count").textContent = `${count(hits.length)} of ${count(data.rows.length)}${scores}`;
@@ -77,7 +82,7 @@ function hit(row) {
     answer.append(" · right: ", element("span", "gold", golds.join(" / ")));
   }
   line.append(element("span", right ? "kind good" : "kind bad", data.outcomes[row[OUTCOME]]),
-    element("span", "asked", row[QUESTION]), element("span", "score", `f1 ${row[F1].toFixed(0)}`), answer);
+    element("span", "asked", row[QUESTION]), element("span", "score", `f1 ${percent(row[F1])}`), answer);
   box.append(line);
   box.addEventListener("toggle", () => box.childElementCount > 1 || box.append(...opened(row)), { once: true });
   return box;
@@ -88,8 +93,8 @@ function opened(row) {
   const parts = [];
   if (context) parts.push(marked(context, row));
   if (row[SPANS].length) parts.push(spans(row, context));
-  parts.push(element("p", "soft", `${data.titles[row[TITLE]]} · ${row[ID]} · exact ${row[EXACT].toFixed(0)}`
-    + ` · f1 ${row[F1].toFixed(1)} · null_score_diff ${row[DIFF]}`));
+  parts.push(element("p", "soft", `${data.titles[row[TITLE]]} · ${row[ID]} · exact ${percent(row[EXACT])}`
+    + ` · f1 ${percent(row[F1])} · null_score_diff ${row[DIFF]}`));
   return parts;
 }
 

@@ -10,9 +10,11 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from qaexp.reporting.figures import Row, is_number
+from qaexp.reporting.figures import DEFAULT_RULE, Row
 from qaexp.reporting.progress import NO_ANSWER
+from qaexp.reporting.quantities import is_number
 from qaexp.reporting.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, SKY, fitting, new_figure, sparse
+from qaexp.runs.metrics import number_of
 
 MAX_PROBES = 10
 """Beyond so many probes the picture shows the first ones; report.html shows all."""
@@ -32,13 +34,14 @@ class Block:
     num: int
 
 
-def probes(history: Sequence[Row], settings: Any, run_name: str) -> Figure | None:
+def probes(history: Sequence[Row], settings: Any, run_name: str, rule: str = DEFAULT_RULE) -> Figure | None:
     """Draw the answers to the probes after every epoch; None without probes.
 
     Args:
         history: The rows of history.csv; their columns `probe_0`, `probe_1`, ... hold the answers.
         settings: The config's list of probes, whatever it is: the questions are taken from it where it has them.
         run_name: The name of the run.
+        rule: When the run answers nothing, in words.
     """
     rows = [row for row in history if is_number(row.get("epoch"))]
     columns = list(
@@ -50,7 +53,7 @@ def probes(history: Sequence[Row], settings: Any, run_name: str) -> Figure | Non
     some = "" if len(shown) == len(columns) else f", the first {len(shown)} are shown"
     figure = new_figure(
         "Probe answers",
-        f"{run_name} · {len(columns)} probe question{'s' * (len(columns) != 1)}{some} · null threshold 0",
+        f"{run_name} · {len(columns)} probe question{'s' * (len(columns) != 1)}{some} · {rule}",
         height=1.2 + _BAND_INCHES * len(shown),
     )
     axes = figure.add_subplot()
@@ -125,7 +128,7 @@ def _draw_band(axes: Axes, found: Sequence[Block], band: int, num_epochs: int) -
 
 def _draw_epochs(axes: Axes, epochs: Sequence[float]) -> None:
     named = sparse(range(len(epochs)), 20)
-    axes.set_xticks([place + 0.5 for place in named], [f"{epochs[int(place)]:g}" for place in named])
+    axes.set_xticks([place + 0.5 for place in named], [number_of("epoch").shown(epochs[int(place)]) for place in named])
     axes.set(xlabel="epoch", xlim=(0, len(epochs)), yticks=[])
     axes.tick_params(length=0)
     axes.grid(visible=False)

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from qaexp.reporting.console import RunConsole
+from qaexp.reporting.verdict import shown
 
 NO_ANSWER = "(no answer)"
 
@@ -55,8 +56,9 @@ class TrainingView:
 
     def step(self, step: int, loss: float | None, tokens_per_second: float) -> None:
         """Move the bar to a step."""
-        shown = "-" if loss is None else f"{loss:.3f}"
-        self._progress.update(self._task, completed=step, loss=shown, speed=f"{tokens_per_second:,.0f}")
+        seen = {"train_loss": loss, "tokens_per_second": tokens_per_second}
+        words, speed = shown(seen, "train_loss"), shown(seen, "tokens_per_second")
+        self._progress.update(self._task, completed=step, loss=words, speed=speed)
 
     def evaluation(self, row: Mapping[str, Any]) -> None:
         """Print one line of metrics, and one line per probe.
@@ -65,19 +67,17 @@ class TrainingView:
             row: A row of history.csv.
         """
         parts = [
-            f"epoch {row['epoch']:g}",
+            f"epoch {shown(row, 'epoch')}",
             f"step {row['step']}",
-            f"train loss {_number(row['train_loss'], 3)}",
-            f"train accuracy {_number(row['train_accuracy'])} %",
-            f"dev exact {_number(row['exact'])}",
-            f"f1 {_number(row['f1'])}",
-            f"(has_ans {_number(row['has_ans_f1'])}, no_ans {_number(row['no_ans_f1'])})",
+            f"train loss {shown(row, 'train_loss')}",
+            f"train accuracy {shown(row, 'train_accuracy')} %",
+            f"dev exact {shown(row, 'exact')}",
+            f"f1 {shown(row, 'f1')}",
+            f"(has_ans {shown(row, 'has_ans_f1')}, no_ans {shown(row, 'no_ans_f1')})",
         ]
+        if not row["step"]:
+            parts[2:4] = ["nothing trained"]
         self._console.print("  ".join(parts), soft_wrap=True)
         for number, question in enumerate(self._probes):
             answer = str(row[f"probe_{number}"])
             self._console.print(f"  {escape(question)} [bold]{escape(answer)}[/bold]", soft_wrap=True)
-
-
-def _number(value: float | None, digits: int = 1) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,4 +1,4 @@
-"""The numbers behind the pictures of a run's predictions: threshold curve, confidence, intervals, slices."""
+"""The numbers behind the pictures of a run's predictions: threshold curve, confidence, slices."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
-from typing import Any
+from typing import Any, TypeGuard
+
+from qaexp.reporting.intervals import Group, dependence, group
 
 Row = Mapping[str, Any]
 NO_SPAN_DIFF = 1e6
 """predictions.jsonl stores this `null_score_diff` where an example has no legal span: it is answered by nothing."""
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Say whether a stored value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +31,12 @@ class ThresholdCurve:
 
     def at(self, threshold: float) -> tuple[float, float]:
         """Return exact and f1 under a threshold; one that equals a null_score_diff still answers."""
-        index = max(bisect.bisect_right(self.thresholds, threshold) - 1, 0)
+        index = self.place(threshold)
         return self.exact[index], self.f1[index]
+
+    def place(self, threshold: float) -> int:
+        """Return the place of a threshold's scores; place 0 answers nothing."""
+        return max(bisect.bisect_right(self.thresholds, threshold) - 1, 0)
 
 
 def threshold_curve(predictions: Sequence[Row]) -> ThresholdCurve | None:
@@ -74,46 +84,6 @@ def confidence(prediction: Row) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """The mean of some scores from 0 to 100, with its 95 % interval."""
-
-    label: str
-    num: int
-    mean: float
-    low: float
-    high: float
-
-
-def group(label: str, scores: Sequence[float]) -> Group:
-    """Return the mean of at least one score with its Wilson interval.
-
-    For a score between right and wrong, such as f1, the interval is on the safe side: with the same mean nothing
-    spreads more than right-or-wrong does. Unlike a t interval it never has the width 0.
-
-    >>> group("all", [100.0, 100.0, 0.0, 100.0])
-    Group(label='all', num=4, mean=75.0, low=30.064184, high=95.441274)
-    """
-    num, mean = len(scores), math.fsum(scores) / len(scores)
-    low, high = wilson_interval(mean / 100, num)
-    return Group(label, num, mean, round(100 * low, 6), round(100 * high, 6))
-
-
-def wilson_interval(share: float, num: int, level: float = 0.95) -> tuple[float, float]:
-    """Return the interval of Wilson (1927) for a share of `num` independent cases, both from 0 to 1."""
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    scale = 1 + z * z / num
-    center = (share + z * z / (2 * num)) / scale
-    half = z / scale * math.sqrt(max(share * (1 - share) / num + z * z / (4 * num * num), 0.0))
-    return max(center - half, 0.0), min(center + half, 1.0)
-
-
-def arms(groups: Sequence[Group]) -> list[list[float]]:
-    """Return how far the intervals reach below and above their means, as an error bar wants it."""
-    below = [max(found.mean - found.low, 0.0) for found in groups]
-    return [below, [max(found.high - found.mean, 0.0) for found in groups]]
-
-
-@dataclass(frozen=True, slots=True)
 class ConfidenceBin:
     """Answers of like confidence: their mean confidence in percent, and how many of them are exactly right."""
 
@@ -123,12 +93,15 @@ class ConfidenceBin:
 
 def confidence_bins(predictions: Sequence[Row], num_bins: int = 10) -> list[ConfidenceBin]:
     """Return the non-empty ones of `num_bins` equally wide bins of confidence."""
-    bins: list[list[tuple[float, float]]] = [[] for _ in range(num_bins)]
-    for row in predictions:
+    bins: list[list[tuple[float, float, str]]] = [[] for _ in range(num_bins)]
+    for row, cluster in zip(predictions, dependence(predictions).labels, strict=True):
         sure = confidence(row)
-        bins[min(int(sure * num_bins), num_bins - 1)].append((100 * sure, row["exact"]))
+        bins[min(int(sure * num_bins), num_bins - 1)].append((100 * sure, row["exact"], cluster))
     return [
-        ConfidenceBin(math.fsum(sure for sure, _ in found) / len(found), group("", [exact for _, exact in found]))
+        ConfidenceBin(
+            math.fsum(sure for sure, _, _ in found) / len(found),
+            group("", [exact for _, exact, _ in found], [cluster for _, _, cluster in found]),
+        )
         for found in bins
         if found
     ]
@@ -140,13 +113,26 @@ def calibration_error(bins: Sequence[ConfidenceBin]) -> float:
     return math.fsum(found.exact.num * abs(found.confidence - found.exact.mean) for found in bins) / num
 
 
-def slice_means(rows: Sequence[Row], key: Callable[[Row], str], order: Sequence[str] = ()) -> list[Group]:
-    """Return the mean f1 of the rows with each value of `key`: in the given order, then the largest group first."""
-    found: dict[str, list[float]] = {name: [] for name in order}
-    for row in rows:
-        found.setdefault(key(row), []).append(row["f1"])
+def slice_means(
+    rows: Sequence[Row], labels: Sequence[str], key: Callable[[Row], str], order: Sequence[str] = ()
+) -> list[Group]:
+    """Return the mean f1 of the rows with each value of `key`: in the given order, then the largest group first.
+
+    Args:
+        rows: With f1.
+        labels: The cluster of each row.
+        key: Takes a row to its slice.
+        order: The slices that come first.
+    """
+    found: dict[str, list[tuple[float, str]]] = {name: [] for name in order}
+    for row, cluster in zip(rows, labels, strict=True):
+        found.setdefault(key(row), []).append((row["f1"], cluster))
     rest = sorted((name for name in found if name not in order), key=lambda name: (-len(found[name]), name))
-    return [group(name, found[name]) for name in (*order, *rest) if found[name]]
+    return [
+        group(name, [f1 for f1, _ in found[name]], [cluster for _, cluster in found[name]])
+        for name in (*order, *rest)
+        if found[name]
+    ]
 
 
 def range_labels(bounds: Sequence[int]) -> list[str]:

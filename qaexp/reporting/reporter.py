@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from qaexp.reporting.answering import null_rule
 from qaexp.runs.collect import RunFiles, read_run
 from qaexp.runs.directory import PLOTS, REPORT
 from qaexp.runs.files import make_directory, write_bytes
@@ -103,16 +104,17 @@ def _figures(run: RunFiles, summary: Mapping[str, Any]) -> dict[str, Callable[[]
     """Return what draws each picture, in the order of the page."""
     from qaexp.reporting import answer_figures, figures, probe_figure, slice_figures
 
-    name = str(run.config.get("name") or run.path.name)
+    name, rule = str(run.config.get("name") or run.path.name), null_rule(run.config)
     history, steps, predictions = run.history(), run.steps().rows, run.predictions().rows
+    counted, kept = summary.get("num_dev_examples"), summary.get("kept_epoch")
     return {
         "loss": lambda: figures.loss(steps, history, name),
-        "train_accuracy": lambda: figures.train_accuracy(history, name),
-        "scores": lambda: figures.scores(history, name, summary.get("num_dev_examples"), summary.get("kept_epoch")),
+        "train_accuracy": lambda: figures.train_accuracy(history, name, rule),
+        "scores": lambda: figures.scores(history, name, counted, kept, rule),
         "learning_rate": lambda: figures.learning_rate(steps, history, name),
         "threshold": lambda: answer_figures.threshold(predictions, summary, name),
         "calibration": lambda: answer_figures.calibration(predictions, name),
         "risk_coverage": lambda: answer_figures.risk_coverage(predictions, name),
-        "probes": lambda: probe_figure.probes(history, run.config.get("probes"), name),
-        "slices": lambda: slice_figures.slices(run.scores(), predictions, name),
+        "probes": lambda: probe_figure.probes(history, run.config.get("probes"), name, rule),
+        "slices": lambda: slice_figures.slices(run.scores(), predictions, name, rule),
     }

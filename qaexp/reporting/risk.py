@@ -41,14 +41,25 @@ def risk_coverage(confidences: Sequence[float], errors: Sequence[float]) -> Risk
     """
     if not errors:
         raise ValueError("risk over no answers is not defined")
-    ordered = sorted(zip(confidences, errors, strict=True), key=lambda pair: -pair[0])
-    evened: list[float] = []
-    for _, ties in itertools.groupby(ordered, key=lambda pair: pair[0]):
-        values = [error for _, error in ties]
-        evened.extend([math.fsum(values) / len(values)] * len(values))
+    evened = [error for _, error in surest_first(confidences, errors)]
     num = len(errors)
     risk = [total / kept for kept, total in enumerate(itertools.accumulate(evened), start=1)]
     return RiskCoverage([100 * kept / num for kept in range(1, num + 1)], risk, math.fsum(risk) / num)
+
+
+def surest_first(confidences: Sequence[float], errors: Sequence[float]) -> list[tuple[int, float]]:
+    """Return the places of the answers, the surest first, each with the mean error of those that are equally sure.
+
+    >>> surest_first([0.5, 0.9, 0.5], [100.0, 0.0, 0.0])
+    [(1, 0.0), (0, 50.0), (2, 50.0)]
+    """
+    ordered = sorted(range(len(errors)), key=lambda place: -confidences[place])
+    found: list[tuple[int, float]] = []
+    for _, ties in itertools.groupby(ordered, key=lambda place: confidences[place]):
+        places = list(ties)
+        mean = math.fsum(errors[place] for place in places) / len(places)
+        found.extend((place, mean) for place in places)
+    return found
 
 
 def oracle_risk_coverage(errors: Sequence[float]) -> RiskCoverage:

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from qaexp.reporting.figures import Row, is_number
+from qaexp.reporting.figures import DEFAULT_RULE, Row
+from qaexp.reporting.intervals import Dependence, Group, arms, dependence, group
 from qaexp.reporting.outcomes import RIGHT_NOTHING, RIGHT_SPAN, outcome_shares
-from qaexp.reporting.quantities import Group, arms, fitting_bounds, group, in_range, range_labels, slice_means
+from qaexp.reporting.quantities import fitting_bounds, in_range, is_number, range_labels, slice_means
 from qaexp.reporting.style import BLUE, GREEN, GREY, PALE, VERMILION, label, new_figure
 
 ANSWER_BOUNDS = (0, 1, 2, 3, 6, 11)
@@ -24,13 +25,14 @@ _OUTCOME_INCHES = 2.6
 _ROW_INCHES, _PANEL_INCHES = 0.27, 0.85
 
 
-def slices(rows: Sequence[Row], predictions: Sequence[Row], run_name: str) -> Figure | None:
+def slices(rows: Sequence[Row], predictions: Sequence[Row], run_name: str, rule: str = DEFAULT_RULE) -> Figure | None:
     """Draw the outcomes, and f1 by question word, answer length, context length and number of windows.
 
     Args:
         rows: The rows of scores.csv.
         predictions: The records of predictions.jsonl; without them the outcomes are left out.
         run_name: The name of the run.
+        rule: When the run answers nothing, in words.
 
     Returns:
         The picture; None without scores.
@@ -38,13 +40,14 @@ def slices(rows: Sequence[Row], predictions: Sequence[Row], run_name: str) -> Fi
     scored = [row for row in rows if is_number(row.get("f1"))]
     if not scored:
         return None
-    overall = group("all", [row["f1"] for row in scored])
-    panels = _panels(scored)
+    depend = dependence(scored)
+    overall = group("all", [row["f1"] for row in scored], depend.labels)
+    panels = _panels(scored, depend)
     counts = [len(groups) for groups in panels.values()]
     heights = [_PANEL_INCHES + _ROW_INCHES * max(pair) for pair in (counts[:2], counts[2:])]
     figure = new_figure(
         "Where it fails",
-        f"{run_name} · {overall.num} dev examples · 95 % Wilson intervals · null threshold 0",
+        f"{run_name} · {overall.num} dev examples · {depend.words} · {rule}",
         height=0.62 + (_OUTCOME_INCHES if predictions else 0) + sum(heights),
         # Between the columns stand the counts of the left and the names of the right panels.
         column_gap=0.06,
@@ -62,24 +65,24 @@ def slices(rows: Sequence[Row], predictions: Sequence[Row], run_name: str) -> Fi
     return figure
 
 
-def _panels(rows: Sequence[Row]) -> dict[str, list[Group]]:
+def _panels(rows: Sequence[Row], depend: Dependence) -> dict[str, list[Group]]:
     lengths = [row["context_words"] for row in rows if is_number(row["context_words"])]
     context_bounds = fitting_bounds(lengths, CONTEXT_BOUNDS)
     shortest = {range_labels(context_bounds)[0]: f"up to {context_bounds[1] - 1}"}
+
+    def ranged(column: str, bounds: Sequence[int], names: Mapping[str, str]) -> list[Group]:
+        def key(row: Row) -> str:
+            found = in_range(row[column] if is_number(row[column]) else math.inf, bounds)
+            return names.get(found, found)
+
+        return slice_means(rows, depend.labels, key, [names.get(name, name) for name in range_labels(bounds)])
+
     return {
-        "question word": slice_means(rows, lambda row: str(row["question_word"]))[:MAX_GROUPS],
-        "words of the answer": _ranged(rows, "answer_words", ANSWER_BOUNDS, {"0": "none"}),
-        "words of the context": _ranged(rows, "context_words", context_bounds, shortest),
-        "number of windows": _ranged(rows, "num_windows", WINDOW_BOUNDS, {}),
+        "question word": slice_means(rows, depend.labels, lambda row: str(row["question_word"]))[:MAX_GROUPS],
+        "words of the answer": ranged("answer_words", ANSWER_BOUNDS, {"0": "none"}),
+        "words of the context": ranged("context_words", context_bounds, shortest),
+        "number of windows": ranged("num_windows", WINDOW_BOUNDS, {}),
     }
-
-
-def _ranged(rows: Sequence[Row], column: str, bounds: Sequence[int], names: Mapping[str, str]) -> list[Group]:
-    def key(row: Row) -> str:
-        found = in_range(row[column] if is_number(row[column]) else math.inf, bounds)
-        return names.get(found, found)
-
-    return slice_means(rows, key, [names.get(name, name) for name in range_labels(bounds)])
 
 
 def _draw_outcomes(axes: Axes, shares: Mapping[str, Sequence[Group]]) -> None:

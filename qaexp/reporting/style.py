@@ -18,6 +18,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from qaexp.runs.formats import visible
+from qaexp.runs.metrics import number_of
 
 DPI = 150
 # Okabe and Ito, "Color universal design" (2008).
@@ -127,10 +128,12 @@ def percent_axis(axes: Axes, name: str) -> None:
 
 
 def epoch_axis(axes: Axes, epochs: Sequence[float]) -> None:
-    """Let the x axis count epochs, whole numbers where there is room."""
+    """Let the x axis count epochs: whole numbers where there are two or more, else those that were evaluated."""
     first, last = min(epochs), max(epochs)
     margin = 0.04 * (last - first) or 0.5
-    axes.set_xticks(range(math.floor(first), math.ceil(last) + 1, max(1, math.ceil((last - first) / 12))))
+    whole = range(math.ceil(first), math.floor(last) + 1, max(1, math.ceil((last - first) / 12)))
+    ticks = list(whole) if len(whole) > 1 else sparse(sorted(set(epochs)))
+    axes.set_xticks(ticks, [number_of("epoch").shown(tick) for tick in ticks])
     axes.set_xlim(first - margin, last + margin)
     axes.set_xlabel("epoch")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,52 +10,122 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qaexp.reporting.verdict import drift_sentence, is_collapsed, number, what_to_look_at
+from qaexp.reporting.answering import Answered, count_answered, oracle_threshold
+from qaexp.reporting.verdict import drift_sentence, is_collapsed, shown, what_to_look_at, where_silent
 from qaexp.runs.formats import visible
+from qaexp.runs.metrics import TEST, number_of
 
 Numbers = Mapping[str, Any]
 
+_SCORES = ("exact", "f1", "has_ans_f1", "no_ans_f1")
+_NONE = "-"
+_DRAWN = ("plots/threshold.png", "plots/train_accuracy.png", "report.html")
 
-def score_rows(summary: Numbers) -> list[tuple[str, list[Any]]]:
-    """Return the scores under each threshold rule: name, then exact, f1, has_ans_f1, no_ans_f1 and threshold."""
-    get = summary.get
-    rows = [
-        ("default", [get("exact"), get("f1"), get("has_ans_f1"), get("no_ans_f1"), 0.0]),
-        ("cross-fitted", [get("crossfit_exact"), get("crossfit_f1"), None, None, None]),
-        ("oracle", [get("best_exact"), get("best_f1"), None, None, get("best_f1_thresh")]),
-    ]
-    if get("null_threshold") is None:
-        rows = rows[:1]
-    if get("test_f1") is not None:
-        rows.append(
-            ("test file, default", [get(f"test_{name}") for name in ("exact", "f1", "has_ans_f1", "no_ans_f1")] + [0.0])
-        )
+
+def score_rows(summary: Numbers, predictions: Sequence[Numbers] = ()) -> list[tuple[str, list[str]]]:
+    """Return the scores under each threshold rule, as people read them.
+
+    Args:
+        summary: The numbers of summary.json.
+        predictions: The records of predictions.jsonl, which tell what an oracle's threshold of 0 means.
+
+    Returns:
+        Name, then exact, f1, has_ans_f1, no_ans_f1 and the threshold that gives them again.
+    """
+    # A run that must answer has no threshold at all.
+    must_answer = summary.get("null_threshold", 0.0) is None
+    rule, default = ("always answered", _NONE) if must_answer else ("default", number_of("null_threshold").shown(0.0))
+    rows = [(rule, [*(shown(summary, name) for name in _SCORES), default])]
+    if summary.get("null_threshold") is not None:
+        fitted = [shown(summary, "crossfit_exact"), shown(summary, "crossfit_f1")]
+        rows += [("cross-fitted", [*fitted, _NONE, _NONE, _NONE]), *_oracle_rows(summary, predictions)]
+    if summary.get(f"{TEST}f1") is not None:
+        rows.append((f"test file, {rule}", [*(shown(summary, f"{TEST}{name}") for name in _SCORES), default]))
     return rows
 
 
-def facts(summary: Numbers) -> list[tuple[str, str]]:
+def _oracle_rows(summary: Numbers, predictions: Sequence[Numbers]) -> Iterator[tuple[str, list[str]]]:
+    """One row where the best exact and the best f1 have the same threshold, else one each."""
+    exact, f1 = (oracle_threshold(summary, metric, predictions) for metric in ("exact", "f1"))
+    together = exact is None or exact == f1
+    best_exact = shown(summary, "best_exact")
+    yield "oracle", [best_exact if together else _NONE, shown(summary, "best_f1"), _NONE, _NONE, _threshold(f1)]
+    if not together:
+        yield "oracle for exact", [best_exact, _NONE, _NONE, _NONE, _threshold(exact)]
+
+
+def _threshold(found: float | str | None) -> str:
+    return found if isinstance(found, str) else number_of("null_threshold").shown(found)
+
+
+def facts(summary: Numbers, answered: Answered | None = None) -> list[tuple[str, str]]:
     """Return what else is worth a line: name and value, only where there is one."""
-    get = summary.get
-    kept, best, threshold = get("kept_epoch"), get("best_epoch"), get("null_threshold")
     found = [
-        ("kept epoch", f"{kept:g} (best: {best:g}, f1 {number(get('best_epoch_f1'))})" if kept and best else None),
-        ("null threshold", f"{threshold:.2f}, stored with the model" if threshold is not None else None),
-        (
-            "training",
-            f"{number(get('num_train_examples'), 0)} examples, {number(get('num_steps'), 0)} steps, "
-            f"loss {number(get('train_loss'), 3)}, train accuracy {number(get('train_accuracy'))} %",
-        ),
-        (
-            "time",
-            f"{number(get('total_seconds'), 0)} s in all, {number(get('train_seconds'), 0)} s training "
-            f"({number(get('tokens_per_second'), 0)} tokens/s), {number(get('eval_seconds'), 0)} s evaluation",
-        ),
+        ("answers", _answers(summary, answered)),
+        ("kept epoch", _kept_epoch(summary)),
+        ("null threshold", _tuned(summary, answered)),
+        ("training", _training(summary)),
+        ("time", _time(summary)),
     ]
     return [(name, value) for name, value in found if value is not None]
 
 
+def _answers(summary: Numbers, answered: Answered | None) -> str | None:
+    if answered is None:
+        return None
+    words = f"{answered.at_default:,} of {answered.num_examples:,} questions"
+    if answered.at_tuned is None:
+        return words
+    return f"{words} at threshold 0, {answered.at_tuned:,} at the tuned {shown(summary, 'null_threshold')}"
+
+
+def _kept_epoch(summary: Numbers) -> str | None:
+    if summary.get("kept_epoch") is None or not summary.get("num_steps", True):
+        return None
+    best = f"best: {shown(summary, 'best_epoch')}, f1 {shown(summary, 'best_epoch_f1')}"
+    return f"{shown(summary, 'kept_epoch')} ({best})"
+
+
+def _tuned(summary: Numbers, answered: Answered | None) -> str | None:
+    if summary.get("null_threshold") is None:
+        return None
+    silent = answered is not None and answered.at_tuned == 0
+    meaning = ": it silences the model, qaexp answer answers nothing" if silent else ""
+    return f"{shown(summary, 'null_threshold')}, stored with the model{meaning}"
+
+
+def _training(summary: Numbers) -> str:
+    if summary.get("num_steps") == 0:
+        return "none: 0 steps, the model answers as it was loaded"
+    return (
+        f"{counted(summary, 'num_train_examples', 'example')}, {counted(summary, 'num_steps', 'step')}, "
+        f"loss {shown(summary, 'train_loss')}, train accuracy {shown(summary, 'train_accuracy')} %"
+    )
+
+
+def _time(summary: Numbers) -> str:
+    speed = f" ({shown(summary, 'tokens_per_second')} tokens/s)" if summary.get("num_steps", True) else ""
+    return (
+        f"{shown(summary, 'total_seconds')} s in all, {shown(summary, 'train_seconds')} s training{speed}, "
+        f"{shown(summary, 'eval_seconds')} s evaluation"
+    )
+
+
+def counted(row: Numbers, name: str, word: str) -> str:
+    """Return a count with its word in the singular or plural.
+
+    >>> counted({"num_steps": 1}, "num_steps", "step"), counted({"threads": 2}, "threads", "thread")
+    ('1 step', '2 threads')
+    """
+    return f"{shown(row, name)} {word}{'' if row.get(name) == 1 else 's'}"
+
+
 def summary_table(
-    summary: Numbers, flags: Sequence[Numbers], directory: Path, drift: Sequence[Numbers] = ()
+    summary: Numbers,
+    flags: Sequence[Numbers],
+    directory: Path,
+    drift: Sequence[Numbers] = (),
+    predictions: Sequence[Numbers] = (),
 ) -> RenderableType:
     """Return the end of a run as a terminal shows it; a collapsed run does not look like a success.
 
@@ -64,11 +134,27 @@ def summary_table(
         flags: The raised health flags.
         directory: The run directory.
         drift: What had changed when the training went on from a checkpoint.
+        predictions: The records of predictions.jsonl; without them nothing is said about how many are answers.
     """
-    collapsed = is_collapsed(summary, flags)
-    title = "NULL COLLAPSE: the run answers nothing" if collapsed else "dev scores in percent"
+    answered, collapsed = count_answered(predictions, summary), is_collapsed(summary, flags)
+    lines = Table.grid(padding=(0, 2, 0, 0))
+    for name, value in facts(summary, answered):
+        lines.add_row(Text(name, style="dim"), value)
+    if changes := drift_sentence(drift):
+        lines.add_row(Text("not bit-exact", style="bold yellow"), Text(visible(changes)))
+    warning = "bold yellow" if flags else ""
+    for index, sentence in enumerate(what_to_look_at(summary, flags, answered)):
+        # A Text, not markup: what stands in brackets in a path or an advice is shown as it is.
+        words = Text(visible(_with_way(sentence, directory)), style=warning)
+        lines.add_row(Text("look at" if index == 0 else "", style="dim"), words)
+    lines.add_row(Text("run directory", style="dim"), Text(visible(str(directory)), overflow="fold"))
+    title = f"NULL COLLAPSE: the run answers nothing{where_silent(summary, answered)}" if collapsed else None
+    return Group(_score_table(title, score_rows(summary, predictions)), Text(), lines)
+
+
+def _score_table(warning: str | None, rows: Sequence[tuple[str, list[str]]]) -> Table:
     table = Table(
-        title=Text(title, style="bold red" if collapsed else "bold"),
+        title=Text(warning or "dev scores in percent", style="bold red" if warning else "bold"),
         title_justify="left",
         box=None,
         header_style="dim",
@@ -78,16 +164,12 @@ def summary_table(
     table.add_column("null threshold rule")
     for name in ("exact", "f1", "has_ans f1", "no_ans f1", "threshold"):
         table.add_column(name, justify="right")
-    for name, (*scores, threshold) in score_rows(summary):
-        table.add_row(name, *map(number, scores), number(threshold, 2), style="dim" if collapsed else "")
-    lines = Table.grid(padding=(0, 2, 0, 0))
-    for name, value in facts(summary):
-        lines.add_row(Text(name, style="dim"), value)
-    if changes := drift_sentence(drift):
-        lines.add_row(Text("not bit-exact", style="bold yellow"), Text(visible(changes)))
-    warning = "bold yellow" if flags or collapsed else ""
-    for index, sentence in enumerate(what_to_look_at(summary, flags)):
-        # A Text, not markup: what stands in brackets in a path or an advice is shown as it is.
-        lines.add_row(Text("look at" if index == 0 else "", style="dim"), Text(visible(sentence), style=warning))
-    lines.add_row(Text("run directory", style="dim"), Text(visible(str(directory)), overflow="fold"))
-    return Group(table, Text(), lines)
+    for name, cells in rows:
+        table.add_row(name, *cells, style="dim" if warning else "")
+    return table
+
+
+def _with_way(sentence: str, directory: Path) -> str:
+    """The sentence, with the way to a picture or page that it names where the run has not drawn it."""
+    missing = [name for name in _DRAWN if name in sentence and not (directory / name).is_file()]
+    return f"{sentence}; qaexp plot draws {missing[0]}" if missing else sentence

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from qaexp.runs.directory import TENSORBOARD
 from qaexp.runs.formats import dotted
+from qaexp.runs.metrics import number_of
 
 _LOGGER = logging.getLogger("qaexp")
 _WAITING_EVENTS = 10_000
@@ -165,7 +166,7 @@ class TensorBoard:
             if name.startswith("probe_"):
                 self._writer.add_text(name, _verbatim(value), row["step"])
         self._scalars("epoch", {name: row.get(name) for name in ("train_loss", "train_accuracy")}, row["step"])
-        metrics = {name: value for name, value in row.items() if name.endswith(("exact", "f1"))}
+        metrics = {name: value for name, value in row.items() if number_of(name).column is not None}
         self._scalars("dev", metrics, row["step"])
 
     def finish(self, summary: Mapping[str, Any] | None) -> None:

@@ -5,29 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from qaexp.reporting.answering import Answered
+from qaexp.runs.directory import COLLAPSE
+from qaexp.runs.metrics import number_of
+
 THRESHOLD_GAIN = 1.0
 """From so many points of f1 on, a tuned null threshold is worth a sentence."""
 
 OVERFIT_GAP = 40.0
 """From so many points on, train accuracy above dev exact is worth a sentence."""
 
+_ROUNDING = 1e-6
+
 Numbers = Mapping[str, Any]
 
 
 def is_collapsed(summary: Numbers, flags: Sequence[Numbers] = ()) -> bool:
-    """Say whether a run answers nothing at all: its f1 is then the share of unanswerable questions.
+    """Say whether a run answers nothing, at threshold 0 or at its tuned one: it has counted, and raised the flag.
 
-    >>> is_collapsed({"has_ans_f1": 0.0, "no_ans_f1": 100.0})
-    True
+    The summary alone does not tell: a run may answer every answerable question wrongly, and nothing else.
+
+    >>> is_collapsed({"has_ans_f1": 0.0, "no_ans_f1": 100.0}), is_collapsed({}, [{"name": "null_collapse"}])
+    (False, True)
     """
-    flagged = any(flag.get("name") == "null_collapse" for flag in flags)
-    return flagged or (summary.get("has_ans_f1") == 0 and summary.get("no_ans_f1") == 100)
+    return any(flag.get("name") == COLLAPSE for flag in flags)
 
 
-def what_to_look_at(summary: Numbers, flags: Sequence[Numbers] = ()) -> list[str]:
+def where_silent(summary: Numbers, answered: Answered | None) -> str:
+    """Return the end of the sentence that a collapsed run answers nothing: where, unless its predictions are empty.
+
+    >>> where_silent({"null_threshold": -1.172}, Answered(40, 25, at_default=9, at_tuned=0))
+    ' at its tuned threshold -1.17'
+    """
+    if answered is None or answered.at_tuned != 0 or not answered.at_default:
+        return ""
+    return f" at its tuned threshold {shown(summary, 'null_threshold')}"
+
+
+def what_to_look_at(summary: Numbers, flags: Sequence[Numbers] = (), answered: Answered | None = None) -> list[str]:
     """Return sentences, the most important first; at least one."""
-    found = [*_flagged(summary, flags), *seen(summary, flags)]
-    return found or ["crossfit_f1, the fair number to compare runs by, and the worst errors in report.html"]
+    found = [*_flagged(summary, flags, answered), *seen(summary, flags, answered)]
+    fair = "f1" if summary.get("crossfit_f1") is None else "crossfit_f1, the fair number to compare runs by,"
+    return found or [f"{fair} and the worst errors in report.html"]
 
 
 def drift_sentence(drift: Sequence[Numbers]) -> str | None:
@@ -43,37 +62,69 @@ def drift_sentence(drift: Sequence[Numbers]) -> str | None:
     return "; ".join(words) or None
 
 
-def seen(summary: Numbers, flags: Sequence[Numbers] = ()) -> list[str]:
+def seen(summary: Numbers, flags: Sequence[Numbers] = (), answered: Answered | None = None) -> list[str]:
     """Return a sentence for each thing that the numbers give away, beside the flags."""
     # Of a collapsed run nothing else is worth a sentence: its other numbers follow from the collapse.
-    return [] if is_collapsed(summary, flags) else list(_seen(summary))
+    return [] if is_collapsed(summary, flags) else list(_seen(summary, answered))
 
 
-def _flagged(summary: Numbers, flags: Sequence[Numbers]) -> Iterator[str]:
+def _flagged(summary: Numbers, flags: Sequence[Numbers], answered: Answered | None) -> Iterator[str]:
     if is_collapsed(summary, flags):
-        yield (
-            f"every prediction is empty: f1 {number(summary.get('f1'))} is the share of questions without an "
-            "answer, no skill"
-        )
+        yield _no_skill(summary, answered)
     for flag in flags:
         yield f"{flag.get('name')}: {flag.get('advice')}"
 
 
-def _seen(summary: Numbers) -> Iterator[str]:
-    if _gap(summary, "crossfit_f1", "f1") >= THRESHOLD_GAIN:
-        yield (
-            f"the null threshold: cross-fitted it gives f1 {number(summary['crossfit_f1'])} instead of "
-            f"{number(summary['f1'])} (plots/threshold.png); qaexp answer uses the tuned one"
+def _no_skill(summary: Numbers, answered: Answered | None) -> str:
+    """What the scores of a collapsed run are worth."""
+    if answered is None:
+        return "the scores of answering nothing are the share of questions without an answer, no skill"
+    if not answered.at_default:
+        return (
+            f"every prediction is empty: f1 {shown(summary, 'f1')} is the share of questions without an answer, "
+            "no skill"
         )
+    return (
+        f"qaexp answer has nothing to say to all {answered.num_examples} questions: at its threshold f1 is the share "
+        f"of those without an answer, {answered.share_no_ans:.1f}, no skill"
+    )
+
+
+def _seen(summary: Numbers, answered: Answered | None) -> Iterator[str]:
+    if answered is not None and answered.num_has_ans and summary.get("has_ans_f1") == 0:
+        yield (
+            f"no answerable question is answered rightly (0 of {answered.num_has_ans}), though "
+            f"{answered.at_default} of {answered.num_examples} questions are answered"
+        )
+    yield from _threshold_gain(summary, answered)
     if _gap(summary, "train_accuracy", "exact") >= OVERFIT_GAP:
         yield (
-            f"the gap between train accuracy {number(summary['train_accuracy'])} and dev exact "
-            f"{number(summary['exact'])}: more examples or fewer epochs (plots/train_accuracy.png)"
+            f"the gap between train accuracy {shown(summary, 'train_accuracy')} and dev exact "
+            f"{shown(summary, 'exact')}: more examples or fewer epochs (plots/train_accuracy.png)"
         )
     if _gap(summary, "best_epoch_f1", "f1") >= THRESHOLD_GAIN:
         yield (
-            f"epoch {summary.get('best_epoch'):g} was better (f1 {number(summary['best_epoch_f1'])}): "
+            f"epoch {shown(summary, 'best_epoch')} was better (f1 {shown(summary, 'best_epoch_f1')}): "
             "trainer.keep=best keeps it"
+        )
+
+
+def _threshold_gain(summary: Numbers, answered: Answered | None) -> Iterator[str]:
+    """What another threshold is worth; one that gains by silence alone is not worth a word."""
+    fitted = summary.get("crossfit_f1")
+    if answered is not None and answered.at_tuned is not None and isinstance(fitted, int | float):
+        nothing = answered.share_no_ans
+        if 0 < nothing < 100 and fitted <= nothing + _ROUNDING:
+            yield (
+                f"cross-fitted f1 {shown(summary, 'crossfit_f1')}: no better than answering nothing at all, which "
+                f"gives {nothing:.1f}"
+            )
+            return
+    if _gap(summary, "crossfit_f1", "f1") >= THRESHOLD_GAIN and (answered is None or answered.at_tuned != 0):
+        count = "" if answered is None else f" and answers {answered.at_tuned} of {answered.num_examples} questions"
+        yield (
+            f"the null threshold: cross-fitted it gives f1 {shown(summary, 'crossfit_f1')} instead of "
+            f"{shown(summary, 'f1')} (plots/threshold.png); qaexp answer uses the tuned one{count}"
         )
 
 
@@ -84,6 +135,17 @@ def number(value: Any, digits: int = 1) -> str:
     ('81.2', '-')
     """
     return f"{value:,.{digits}f}" if isinstance(value, int | float) else "-"
+
+
+def shown(row: Numbers, name: str) -> str:
+    """Return a number of a summary, or of a row of history.csv, as people read it everywhere; `-` where there is none.
+
+    >>> shown({"epoch": 0.625}, "epoch"), shown({"train_loss": "x"}, "train_loss")
+    ('0.625', '-')
+    """
+    value = row.get(name)
+    is_value = isinstance(value, int | float) and not isinstance(value, bool)
+    return number_of(name).shown(value if is_value else None)
 
 
 def _gap(summary: Numbers, high: str, low: str) -> float:

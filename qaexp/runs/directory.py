@@ -14,8 +14,9 @@ SCHEMA_VERSION = 1
 
 STAGES = ("data", "features", "model", "training", "evaluation", "report")
 STATES = ("running", "completed", "failed", "preempted")
+COLLAPSE = "null_collapse"
 FLAGS = (
-    "null_collapse",
+    COLLAPSE,
     "zero_learning_rate",
     "loss_spike",
     "gradient_explosion",

@@ -27,6 +27,8 @@ class Number:
         column: The column of `table` with its value for each question, whose mean it is; None where there is none.
         questions: Over which questions that mean is: `has_ans`, `no_ans`, or None for all.
         table: The file of that column: `scores.csv` or `test_scores.csv`.
+        is_trimmed: A whole number is shown without digits behind the point: 1 and 0.625, not 1.0000.
+        significant: At least so many significant digits are shown: a threshold of 0.004 is not 0.00, the default.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Number:
     column: str | None = None
     questions: str | None = None
     table: str = "scores.csv"
+    is_trimmed: bool = False
+    significant: int = 0
 
     def clipped(self, value: float) -> float:
         """The nearest value that is possible: what an end of an interval beyond the range means.
@@ -53,8 +57,15 @@ class Number:
 
         >>> number_of("f1").shown(81.25), number_of("train_loss").shown(1.2), number_of("f1").shown(None)
         ('81.2', '1.200', '-')
+        >>> number_of("epoch").shown(1.0), number_of("epoch").shown(0.625), number_of("null_threshold").shown(0.0041)
+        ('1', '0.625', '0.0041')
         """
-        return "-" if value is None else f"{value:,.{self.decimals}f}"
+        if value is None:
+            return "-"
+        if self.significant and 0 < abs(value) < 10.0 ** (self.significant - 1 - self.decimals):
+            return f"{value:.{self.significant}g}"
+        text = f"{value:,.{self.decimals}f}"
+        return text.rstrip("0").rstrip(".") if self.is_trimmed and "." in text else text
 
     @property
     def title(self) -> str:
@@ -70,6 +81,15 @@ def _percent(
     name: str, better: str | None = HIGHER, *, column: str | None = None, questions: str | None = None
 ) -> Number:
     return Number(name, "%", 1, better, 0.0, 100.0, column, questions)
+
+
+def _threshold(name: str) -> Number:
+    return Number(name, "", 2, None, significant=2)
+
+
+def _epoch(name: str) -> Number:
+    """Epochs are whole numbers only where every evaluation stands at an epoch's end."""
+    return Number(name, "epochs", 4, None, 0.0, is_trimmed=True)
 
 
 def _count(name: str) -> Number:
@@ -88,14 +108,14 @@ _ROWS = (
     _percent("no_ans_exact", column="exact", questions="no_ans"),
     _percent("no_ans_f1", column="f1", questions="no_ans"),
     _percent("best_exact"),
-    Number("best_exact_thresh", "", 2, None),
+    _threshold("best_exact_thresh"),
     _percent("best_f1"),
-    Number("best_f1_thresh", "", 2, None),
+    _threshold("best_f1_thresh"),
     _percent("crossfit_exact", column="crossfit_exact"),
     _percent("crossfit_f1", column="crossfit_f1"),
-    Number("null_threshold", "", 2, None),
-    Number("kept_epoch", "epochs", 4, None, 0.0),
-    Number("best_epoch", "epochs", 4, None, 0.0),
+    _threshold("null_threshold"),
+    _epoch("kept_epoch"),
+    _epoch("best_epoch"),
     _percent("best_epoch_f1"),
     Number("train_loss", "", 3, LOWER, 0.0),
     _percent("train_accuracy"),
@@ -115,6 +135,9 @@ _ROWS = (
 NUMBERS = {row.name: row for row in _ROWS}
 """Name to row, in the order of summary.json."""
 
+_COLUMNS = {row.name: row for row in (_epoch("epoch"), _count("step"), _count("threads"))}
+"""What history.csv and run.json count beside numbers of summary.json."""
+
 
 def number_of(name: str) -> Number:
     """The row of a number; one that nobody knows has no unit, range or direction, and two digits.
@@ -124,6 +147,8 @@ def number_of(name: str) -> Number:
     """
     if name in NUMBERS:
         return NUMBERS[name]
+    if name in _COLUMNS:
+        return _COLUMNS[name]
     known = NUMBERS.get(name.removeprefix(TEST)) if name.startswith(TEST) else None
     if known is None:
         return _count(name) if name == f"{TEST}num_examples" else Number(name, "", 2, None)

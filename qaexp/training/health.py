@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, median
 from typing import Any
 
+from qaexp.runs.directory import COLLAPSE
+from qaexp.runs.metrics import number_of
+
 Row = Mapping[str, Any]
 
 # A record is held against the median of up to this many records before it, and of at least so few.
@@ -35,16 +38,26 @@ def find_flags(
     num_answered: int | None = None,
     num_has_ans: int | None = None,
     num_skipped: int = 0,
+    num_examples: int | None = None,
+    num_answered_tuned: int | None = None,
+    null_threshold: float | None = None,
+    kept_step: int | None = None,
+    keeps_best: bool = False,
 ) -> list[dict[str, Any]]:
-    """Look for signs of an ill training.
+    """Look for signs of an ill training, and of a model that came out of it ill.
 
     Args:
         steps: Rows of metrics.jsonl, in order.
         history: Rows of history.csv, in order, with step, train_loss and f1.
         num_train_features: Features of one epoch.
-        num_answered: Dev examples whose prediction is not empty; None when nothing was predicted.
+        num_answered: Dev examples that the kept weights answer at threshold 0; None where they must answer.
         num_has_ans: Dev examples that have an answer.
         num_skipped: Steps whose update was left out because it was not finite (`trainer.on_nan`).
+        num_examples: All dev examples.
+        num_answered_tuned: Those that the kept weights answer at the tuned threshold; None without one.
+        null_threshold: The tuned threshold.
+        kept_step: The step after which the weights are kept; None: the last one.
+        keeps_best: The weights of the best evaluation are kept.
 
     Returns:
         `{name, step, advice}` for each flag raised, in the order of the list in this module.
@@ -55,25 +68,44 @@ def find_flags(
     """
     last_step = max((int(row["step"]) for row in (*steps, *history)), default=0)
     flags = [
-        _null_collapse(last_step, num_answered, num_has_ans),
+        _null_collapse(
+            last_step if kept_step is None else kept_step,
+            silent_at(num_answered, num_answered_tuned, null_threshold) if num_has_ans else None,
+            num_examples,
+        ),
         _zero_learning_rate(steps, num_train_features),
         _not_finite(steps, last_step, num_skipped),
         _loss_not_falling(steps),
-        _overfit_gap(history),
+        _overfit_gap(history, keeps_best=keeps_best),
         _loss_spike(steps),
         _gradient_explosion(steps),
     ]
     return [asdict(flag) for flag in flags if flag is not None]
 
 
-def _null_collapse(last_step: int, num_answered: int | None, num_has_ans: int | None) -> Flag | None:
-    if num_answered != 0 or not num_has_ans:
+def silent_at(num_answered: int | None, num_tuned: int | None, tuned: float | None) -> str | None:
+    """The words for the thresholds at which nothing is answered: 0, the tuned one, or both; None where there is none.
+
+    >>> silent_at(9, 0, -1.172), silent_at(0, 0, -0.65), silent_at(0, 5, 0.9), silent_at(9, 5, 0.9)
+    ('at its tuned threshold -1.17', 'at its tuned threshold -0.65, nor at threshold 0', 'at threshold 0', None)
+    """
+    if num_tuned == 0 and tuned:
+        words = f"at its tuned threshold {number_of('null_threshold').shown(tuned)}"
+        return words if num_answered else f"{words}, nor at threshold 0"
+    return "at threshold 0" if num_answered == 0 else None
+
+
+def _null_collapse(step: int, where: str | None, num_examples: int | None) -> Flag | None:
+    """Where the model is used, at threshold 0 or at the tuned one, nothing is answered."""
+    if where is None:
         return None
+    questions = "its questions" if num_examples is None else f"{num_examples} questions"
     return Flag(
-        "null_collapse",
-        last_step,
-        "Every dev question is answered with nothing, so exact and f1 are just the share of unanswerable questions: "
-        "train on more examples or epochs, on answerable ones first (data.subset=answerable), or with another rate.",
+        COLLAPSE,
+        step,
+        f"The model answers none of {questions} {where}, so its scores there are just the share of unanswerable "
+        "questions: train on more examples or epochs, on answerable ones first (data.subset=answerable), or with "
+        "another rate.",
     )
 
 
@@ -133,7 +165,7 @@ def _loss_not_falling(steps: Sequence[Row]) -> Flag | None:
     )
 
 
-def _overfit_gap(history: Sequence[Row]) -> Flag | None:
+def _overfit_gap(history: Sequence[Row], *, keeps_best: bool) -> Flag | None:
     """Dev f1 ends well below its best while the training loss went on falling."""
     rows = [row for row in history if row.get("f1") is not None and row.get("train_loss") is not None]
     if len(rows) < 2:
@@ -144,8 +176,9 @@ def _overfit_gap(history: Sequence[Row]) -> Flag | None:
     return Flag(
         "overfit_gap",
         int(best["step"]),
-        "Dev f1 fell after this step while the training loss went on falling: set trainer.keep=best or "
-        "trainer.early_stopping_patience, train fewer epochs, or on more examples.",
+        "Dev f1 fell after this step while the training loss went on falling: "
+        + ("the weights of this step are kept, and" if keeps_best else "set trainer.keep=best,")
+        + " fewer epochs or more examples help.",
     )
 
 
@@ -160,7 +193,7 @@ def _loss_spike(steps: Sequence[Row]) -> Flag | None:
     return Flag(
         "loss_spike",
         step,
-        "The training loss jumped here: lower optimizer.lr, lengthen the warm-up, or set trainer.max_grad_norm=1.",
+        "The training loss jumped here: lower optimizer.lr or trainer.max_grad_norm, or lengthen the warm-up.",
     )
 
 
@@ -175,7 +208,7 @@ def _gradient_explosion(steps: Sequence[Row]) -> Flag | None:
     return Flag(
         "gradient_explosion",
         step,
-        "The gradient grew to more than ten times its usual norm: set trainer.max_grad_norm=1, or lower optimizer.lr.",
+        "The gradient grew to more than ten times its usual norm: lower trainer.max_grad_norm or optimizer.lr.",
     )
 
 

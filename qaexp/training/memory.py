@@ -12,8 +12,8 @@ import torch
 
 from qaexp.errors import OutOfMemoryError
 from qaexp.training.feed import Indices
+from qaexp.training.peak import peak_memory_mib
 from qaexp.training.state import TrainState
-from qaexp.training.throughput import peak_memory_mib
 
 _LOGGER = logging.getLogger("qaexp")
 _MESSAGES = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
@@ -107,7 +107,7 @@ def make_room(state: TrainState, shortage: Shortage) -> None:
     """
     accelerator = state.setup.accelerator
     place = f"training: step {state.step + 1} does not fit into the memory of {accelerator.device}"
-    numbers = f"{peak_memory_mib(accelerator.device):.0f} MiB were in use at the peak; {shortage.message}"
+    numbers = f"{peak_memory_mib(accelerator.device):.0f} MiB were in use at the process's peak; {shortage.message}"
     if shortage.is_half_updated:
         raise OutOfMemoryError(
             f"{place}: memory ran out while the optimizer changed the weights ({numbers}); lower "

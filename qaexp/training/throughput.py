@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,6 @@ from qaexp.model.layers import is_embedding
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-_MIB = 2**20
 _GEMM_SIZE = {"cpu": 1024, "cuda": 8192, "mps": 2048}
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -78,11 +75,3 @@ def model_flops_utilisation(num_tokens_per_second: float, flops_of_token: float,
     50.0
     """
     return 100.0 * num_tokens_per_second * flops_of_token / rate if rate > 0 else 0.0
-
-
-def peak_memory_mib(device: torch.device) -> float:
-    """The most memory used so far, in MiB: of the GPU on CUDA, else of this process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / _MIB
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / _MIB if sys.platform == "darwin" else used / 1024

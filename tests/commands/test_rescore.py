@@ -61,6 +61,35 @@ def test_another_threshold_changes_who_is_answered(run: Path) -> None:
     assert len(seen) == 3
 
 
+def test_a_threshold_that_is_printed_gives_the_score_beside_it_again(
+    plan: tuple[Path, tuple[str, ...]], run: Path
+) -> None:
+    """Where nothing beats answering nothing the official script says 0.0 too."""
+    words = [word for word in plan[1] if not word.startswith("data.dev_file=")]
+    dev = tiny_run.write_squad(plan[0] / "unanswerable.json", 1, 15)
+    silent = tiny_run.train(plan[0], "silent", *words, "trainer.epochs=0", f"data.dev_file={dev}")
+    seen = set()
+    for one, empty in ((run, 30.0), (silent, 100 * 15 / 16)):
+        printed = dict(line.split(maxsplit=1) for line in tiny_run.call(one, "rescore", str(one)).out.splitlines())
+        for metric in ("exact", "f1"):
+            best, threshold = float(printed[f"best_{metric}"]), printed[f"best_{metric}_thresh"]
+            seen.add(threshold == "answer nothing")
+            if threshold == "answer nothing":
+                assert best == empty
+                assert rescored(one)[f"best_{metric}_thresh"] == 0.0
+            else:
+                assert rescored(one, f"--null-threshold={threshold}")[metric] == pytest.approx(best, abs=1e-4)
+    assert seen == {True, False}
+
+
+def test_it_says_how_many_questions_are_answered(run: Path) -> None:
+    records = tiny_run.read_lines(run / "predictions.jsonl")
+    for threshold in (0, -1000, 0.5):
+        num = sum(record["null_score_diff"] <= threshold for record in records)
+        out = tiny_run.call(run, "rescore", str(run), f"--null-threshold={threshold}").out
+        assert out.splitlines()[-1].split() == ["num_answered", str(num)]
+
+
 def test_another_length_is_what_a_run_with_it_gives(plan: tuple[Path, tuple[str, ...]], run: Path) -> None:
     other = tiny_run.train(plan[0], "short", *plan[1], "decoding.max_answer_length=2")
     summary = tiny_run.read_json(other / "summary.json")

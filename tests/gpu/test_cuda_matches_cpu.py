@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from qaexp.training.throughput import gemm_rate, peak_memory_mib
+from qaexp.training.peak import peak_memory_mib
+from qaexp.training.throughput import gemm_rate
 from tests.fixtures import tiny_training as tiny
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

@@ -36,7 +36,7 @@ def test_texts_that_repeat_stand_there_once() -> None:
     assert data["titles"] == ["Crabs"]
     assert data["words"] == ["", "what"]
     assert [row[2] for row in data["rows"]] == [0, 1, 0]
-    assert data["rows"][0][5:11] == ["What?", ["crab"], "crab", 100.0, 66.7, -1.23]
+    assert data["rows"][0][5:11] == ["What?", ["crab"], "crab", 100.0, 66.6666, -1.23]
     assert len(data["rows"][0][11]) == NUM_SPANS
 
 

@@ -60,6 +60,102 @@ def test_scores_leave_out_a_metric_over_no_examples() -> None:
     assert lines(figure)["has_ans"] == [[1, 15.0], [2, 15.0]]
 
 
+def ticks(figure: Figure) -> list[str]:
+    return [label.get_text() for label in figure.axes[0].get_xticklabels()]
+
+
+def test_epochs_are_those_of_history_csv() -> None:
+    """With trainer.eval_every or max_steps they are no whole numbers."""
+    epochs = (0.625, 1.25, 1.625)
+    history = [{**HISTORY[0], "epoch": epoch, "step": int(8 * epoch)} for epoch in epochs]
+    drawn = [
+        figures.scores(history, "a run", 300, 1.625),
+        figures.train_accuracy(history, "a run"),
+        probe_figure.probes([{**row, "probe_0": "x"} for row in history], [], "a run"),
+    ]
+    for figure in drawn:
+        assert figure is not None
+        assert ticks(figure) == ["0.625", "1.25", "1.625"]
+    loss = figures.loss(STEPS, history, "a run")
+    assert loss is not None
+    assert "mean of the epoch so far" in lines(loss)
+    assert "end of epoch" not in texts(loss)
+    assert "so far" in texts(drawn[1])  # type: ignore[arg-type]
+    many = figures.train_accuracy([{**HISTORY[0], "epoch": number / 4} for number in range(1, 17)], "a run")
+    assert many is not None
+    assert ticks(many) == ["1", "2", "3", "4"]
+    whole = figures.loss(STEPS, HISTORY, "a run")
+    assert whole is not None
+    assert "end of epoch" in texts(whole)
+
+
+def answers(num_has_ans: int, num_no_ans: int) -> list[dict[str, Any]]:
+    """Wrong answers; the higher the diff, the more often the question has none."""
+    return [
+        {
+            "golds": ["a"] * (number < num_has_ans),
+            "null_score_diff": -0.4 + 0.01 * number,
+            "span_exact": 0.0,
+            "span_f1": 5.0 * (number < num_has_ans),
+        }
+        for number in range(num_has_ans + num_no_ans)
+    ]
+
+
+def marks(figure: Figure) -> dict[str, list[float]]:
+    """Name and place of each marked rule."""
+    return {name: points[0] for name, points in lines(figure).items() if len(points) == 1}
+
+
+def test_the_star_stands_where_best_f1_is() -> None:
+    rows = answers(0, 15)
+    silent = {"null_threshold": -1.4, "best_f1": 100.0, "best_f1_thresh": 0.0, "crossfit_f1": 0.0}
+    figure = answer_figures.threshold(rows, silent, "a run")
+    assert figure is not None
+    found = marks(figure)
+    assert found["oracle, answer nothing: f1 100.0"][1] == 100.0
+    assert found["oracle, answer nothing: f1 100.0"][0] < -0.4
+    assert found["tuned -1.40: f1 100.0, cross-fitted 0.0, answers nothing"] == [-1.4, 100.0]
+    assert found["default 0.00: f1 0.0"] == [0.0, 0.0]
+    best = 100 * (6 * 0.05 + 9) / 15
+    figure = answer_figures.threshold(
+        [*answers(6, 0), *({**row, "golds": [], "span_f1": 0.0} for row in answers(15, 0)[6:])],
+        {"null_threshold": -0.345, "best_f1": best, "best_f1_thresh": -0.35},
+        "a run",
+    )
+    assert figure is not None
+    assert marks(figure)[f"oracle -0.35: f1 {best:.1f}"] == [-0.35, pytest.approx(best)]
+
+
+def test_intervals_are_over_texts_and_only_where_there_are_five() -> None:
+    rows = [{**row, "paragraph": f"p{number // 2}"} for number, row in enumerate(PREDICTIONS)]
+    for given, words in ((rows, "95 % intervals over 5 paragraphs"), (PREDICTIONS, "no intervals: 1 paragraph")):
+        drawn = [
+            answer_figures.calibration(given, "a run"),
+            answer_figures.risk_coverage(given, "a run"),
+            slice_figures.slices(
+                [{**row, "f1": 1.0, "question_word": "who", "answer_words": 1, "context_words": 9, "num_windows": 1}
+                 for row in given],
+                given,
+                "a run",
+            ),
+        ]  # fmt: skip
+        for figure in drawn:
+            assert figure is not None
+            assert words in texts(figure)
+            assert png(figure)
+
+
+def test_a_run_that_must_answer_has_no_threshold() -> None:
+    for figure in (
+        figures.scores(HISTORY, "a run", 300, 2, "always answered"),
+        figures.train_accuracy(HISTORY, "a run", "always answered"),
+    ):
+        assert figure is not None
+        assert "always answered" in texts(figure)
+        assert "threshold" not in texts(figure)
+
+
 def test_learning_rate_of_zero_is_marked() -> None:
     figure = figures.learning_rate(STEPS, HISTORY, "a run")
     assert figure is not None

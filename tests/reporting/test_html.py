@@ -17,6 +17,7 @@ from qaexp.reporting import html
 from qaexp.reporting.html import EXCERPT_CHARS, excerpt, page, worst_errors
 from qaexp.reporting.reporter import Reporter
 from qaexp.runs.collect import read_run
+from qaexp.runs.files import write_rows
 from tests.fixtures.fake_run import build as build_run
 
 HOSTILE = [
@@ -190,6 +191,37 @@ def test_hostile_text_stays_text_wherever_it_stands(fake_run: Path, tmp_path: Pa
 def test_collapse_stands_at_the_top(tmp_path: Path) -> None:
     found = make_page(build_run(tmp_path / "a", num_examples=40, collapsed=True))
     assert found.text.index("Null collapse: this run answers nothing.") < found.text.index("null threshold rule")
+
+
+def test_epochs_and_scores_are_those_of_the_files(fake_run: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(fake_run, tmp_path / "run"))
+    history = read_run(directory).history()
+    for row, epoch in zip(history, (0.625, 1.25, 1.625, 2), strict=True):
+        row["epoch"] = epoch
+    write_rows(directory / "history.csv", history)
+    run = read_run(directory)
+    summary = {**(run.summary or {}), "f1": 10.0, "best_f1": 40.0, "best_f1_thresh": 0.0, "kept_epoch": 1.625}
+    source = page(run, summary, {})
+    cells = re.findall(r'<tr><td class="n">(.*?)</td><td class="n">(.*?)</td>', source[source.index('id="epochs"') :])
+    assert cells == [("0.625", "60"), ("1.25", "120"), ("1.625", "180"), ("2", "240")]
+    assert "1.625 (best: 4" in source
+    answered = sum(bool(row["prediction_text"]) for row in run.predictions().rows)
+    assert f"{answered} of 200 questions at threshold 0" in source
+
+
+def test_a_run_that_its_tuned_threshold_silences_says_so(fake_run: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(fake_run, tmp_path / "run"))
+    record = json.loads((directory / "run.json").read_text())
+    flag = {"name": "null_collapse", "step": 12, "advice": "The model answers none of 200 questions."}
+    (directory / "run.json").write_text(json.dumps({**record, "flags": [flag]}))
+    run = read_run(directory)
+    text = " ".join(Page(page(run, {**(run.summary or {}), "null_threshold": -99.0}, {})).text.split())
+    assert "Null collapse: this run answers nothing at its tuned threshold -99.00." in text
+    assert "-99.00, stored with the model: it silences the model" in text
+    assert "cross-fitted it gives" not in text
+    unflagged = {**(run.summary or {}), "has_ans_f1": 0.0, "no_ans_f1": 100.0}
+    (directory / "run.json").write_text(json.dumps({**record, "flags": []}))
+    assert "Null collapse" not in Page(page(read_run(directory), unflagged, {})).text
 
 
 def test_script_takes_no_text_for_markup_and_asks_for_nothing() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from qaexp.reporting.intervals import group
 from qaexp.reporting.outcomes import NO_ANS_OUTCOMES, OUTCOMES, outcome, outcome_shares
-from qaexp.reporting.quantities import wilson_interval
 
 
 def prediction(gold: str, answer: str, exact: float) -> dict[str, Any]:
@@ -40,7 +40,15 @@ def test_shares_are_of_the_examples_with_and_of_those_without_an_answer() -> Non
         ("wrong span", 1, pytest.approx(20.0)),
         ("answered nothing though answerable", 1, pytest.approx(20.0)),
     ]
-    low, high = wilson_interval(3 / 5, 5)
-    assert (shares["has_ans"][0].low, shares["has_ans"][0].high) == pytest.approx((100 * low, 100 * high), abs=1e-5)
+    assert (shares["has_ans"][0].low, shares["has_ans"][0].high) == (None, None)  # all on one paragraph
     assert [found.label for found in shares["no_ans"]] == list(NO_ANS_OUTCOMES)
     assert "no_ans" not in outcome_shares([right])
+
+
+def test_intervals_of_shares_are_over_paragraphs() -> None:
+    right, wrong, *_ = (given for given, _ in CASES)
+    rows = [{**(right if number % 3 else wrong), "paragraph": f"p{number // 2}"} for number in range(20)]
+    found = outcome_shares(rows)["has_ans"][0]
+    expected = group("", [100.0 * bool(number % 3) for number in range(20)], [row["paragraph"] for row in rows])
+    assert (found.mean, found.low, found.high) == (expected.mean, expected.low, expected.high)
+    assert found.low is not None

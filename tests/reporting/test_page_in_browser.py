@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -73,7 +74,8 @@ def shown(browser: Browser) -> list[str]:
 
 def test_all_rows_are_there_a_page_at_a_time(opened: Browser, report: Path) -> None:
     rows = rows_of(report)
-    assert count(opened).startswith(f"{len(rows)} of {len(rows)} · exact ")
+    exact, f1 = (f"{fmean(row[name] for row in rows):.1f}" for name in ("exact", "f1"))
+    assert count(opened) == f"{len(rows)} of {len(rows)} · exact {exact} · f1 {f1}"
     assert shown(opened) == [row["question"] for row in rows[:50]]
     for _ in range(4):
         opened.evaluate("document.getElementById('next').click()")

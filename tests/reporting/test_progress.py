@@ -30,6 +30,17 @@ def test_a_log_file_gets_lines_and_no_bar() -> None:
     ]
 
 
+def test_epochs_are_those_of_history_csv_and_nothing_trained_is_said() -> None:
+    out = StringIO()
+    view = TrainingView(10, console=Console(file=out, width=200, highlight=False))
+    for epoch in (0.625, 100.0625, 3):
+        view.evaluation({**ROW, "epoch": epoch})
+    view.evaluation({**ROW, "epoch": 0, "step": 0, "train_loss": None, "train_accuracy": None})
+    shown_epochs = [line.split("  ")[0] for line in out.getvalue().splitlines()]
+    assert shown_epochs == ["epoch 0.625", "epoch 100.0625", "epoch 3", "epoch 0"]
+    assert "nothing trained  dev exact" in out.getvalue().splitlines()[-1]
+
+
 def test_a_terminal_gets_loss_speed_and_time_left() -> None:
     text = shown(terminal=True)
     assert "loss 2.500" in text

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qaexp.reporting import intervals as iv
 from qaexp.reporting import quantities as q
 
 
@@ -57,13 +58,52 @@ def test_threshold_curve_needs_the_scores_of_the_spans() -> None:
 )
 def test_wilson_interval_equals_published_values(right: int, num: int, low: float, high: float) -> None:
     """Newcombe (1998), Two-sided confidence intervals for the single proportion, table I, method 3."""
-    assert q.wilson_interval(right / num, num) == pytest.approx((low, high), abs=5e-5)
+    assert iv.wilson_interval(right / num, num) == pytest.approx((low, high), abs=5e-5)
 
 
-def test_interval_of_one_case_is_wide_and_inside_the_scale() -> None:
-    found = q.group("", [100.0])
-    assert found.low < 25
+def test_interval_needs_five_clusters_and_takes_them_whole() -> None:
+    assert iv.group("", [100.0], ["a"]) == iv.Group("", 1, 100.0, None, None)
+    four = iv.group("", [0.0, 100.0] * 8, list("abcd") * 4)
+    assert (four.mean, four.low, four.high) == (50.0, None, None)
+    alone = iv.group("", [0.0, 100.0] * 20, [str(number) for number in range(40)])
+    doubled = iv.group("", [0.0, 0.0, 100.0, 100.0] * 10, [str(number // 2) for number in range(40)])
+    assert alone.low is not None
+    assert doubled.low is not None
+    # As many questions, but two of each on one text that have the same fate: worth half as many.
+    assert alone.low == pytest.approx(100 * iv.wilson_interval(0.5, 39 * (1.96 / 2.0227) ** 2)[0], abs=0.05)
+    assert doubled.low == pytest.approx(100 * iv.wilson_interval(0.5, 19 * (1.96 / 2.0930) ** 2)[0], abs=0.05)
+    assert iv.arms([four, doubled])[0][1] == pytest.approx(50 - doubled.low)
+    assert np.isnan([side[0] for side in iv.arms([four, doubled])]).all()
+
+
+def test_interval_of_equal_scores_counts_a_cluster_as_one() -> None:
+    found = iv.group("", [100.0] * 30, [str(number % 6) for number in range(30)])
     assert found.high == 100.0
+    assert found.low == pytest.approx(100 * iv.wilson_interval(1.0, 6)[0], abs=1e-5)
+    half = iv.group("", [50.0] * 30, [str(number % 6) for number in range(30)])
+    assert half.low == pytest.approx(100 * iv.wilson_interval(0.5, 30 * (1.96 / 2.5706) ** 2)[0], abs=0.05)
+
+
+@pytest.mark.parametrize(("num_clusters", "own"), [(8, 0.3), (40, 0.3), (40, 0.0)])
+def test_interval_covers_the_mean_of_other_texts(num_clusters: int, own: float) -> None:
+    """Texts are easier or harder by `own`; intervals that take questions for independent cover far less."""
+    generator = np.random.default_rng(3)
+    covered, trials = 0, 400
+    for _ in range(trials):
+        ease = np.repeat(np.clip(0.6 + own * generator.uniform(-1, 1, num_clusters), 0, 1), 12)
+        scores = 100.0 * (generator.random(len(ease)) < ease)
+        found = iv.group("", scores.tolist(), [str(number // 12) for number in range(len(ease))])
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= 60.0 <= found.high
+    assert 0.92 <= covered / trials <= 0.99
+
+
+def test_clusters_are_articles_where_there_are_enough() -> None:
+    rows = [{"title": f"t{number // 3}", "paragraph": f"p{number}"} for number in range(60)]
+    assert iv.dependence(rows).words == "95 % intervals over 20 articles"
+    assert iv.dependence(rows[:57]).words == "95 % intervals over 57 paragraphs"
+    assert iv.dependence(rows[:1]).words == "no intervals: 1 paragraph"
 
 
 def test_confidence_is_the_softmax_of_the_answer_given() -> None:
@@ -88,7 +128,7 @@ def test_calibration_error_of_a_perfect_and_of_a_boasting_run() -> None:
 def test_slices_come_in_the_order_of_ranges_or_of_size() -> None:
     rows = [{"f1": 100.0, "words": words} for words in (7, 0, 1, 1, 50)]
     bounds = (0, 1, 2, 5, 10)
-    groups = q.slice_means(rows, lambda row: q.in_range(row["words"], bounds), q.range_labels(bounds))
+    groups = q.slice_means(rows, "abcde", lambda row: q.in_range(row["words"], bounds), q.range_labels(bounds))
     assert [(found.label, found.num) for found in groups] == [("0", 1), ("1", 2), ("5–9", 1), ("10+", 1)]
-    by_size = q.slice_means([{"f1": 0.0, "w": word} for word in "abbac"], lambda row: row["w"])
+    by_size = q.slice_means([{"f1": 0.0, "w": word} for word in "abbac"], "abcde", lambda row: row["w"])
     assert [found.label for found in by_size] == ["a", "b", "c"]

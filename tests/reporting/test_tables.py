@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from qaexp.reporting.tables import summary_table
+from qaexp.reporting.tables import facts, score_rows, summary_table
 from qaexp.reporting.verdict import is_collapsed, what_to_look_at
 
 GOOD: dict[str, Any] = {
@@ -33,10 +33,12 @@ COLLAPSED = {**GOOD, "f1": 52.0, "has_ans_f1": 0.0, "no_ans_f1": 100.0}
 FLAG = {"name": "null_collapse", "step": 10, "advice": "train on answerable questions first [/b]"}
 
 
-def shown(summary: dict[str, Any], flags: list[dict[str, Any]], directory: str = "outputs/a", width: int = 160) -> str:
+def shown(
+    summary: dict[str, Any], flags: list[dict[str, Any]], directory: str = "outputs/a", rows: Any = (), width: int = 260
+) -> str:
     out = io.StringIO()
-    Console(file=out, width=width).print(summary_table(summary, flags, Path(directory)))
-    return out.getvalue()
+    Console(file=out, width=width).print(summary_table(summary, flags, Path(directory), predictions=rows))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
 def test_scores_stand_under_their_rules() -> None:
@@ -70,13 +72,106 @@ def test_run_that_must_answer_has_no_threshold_rules() -> None:
     assert "cross-fitted" not in text
 
 
-@pytest.mark.parametrize(("summary", "flags"), [(COLLAPSED, []), (GOOD, [FLAG])])
-def test_collapse_is_the_first_thing_said(summary: dict[str, Any], flags: list[dict[str, Any]]) -> None:
-    assert is_collapsed(summary, flags)
-    text = shown(summary, flags)
+def predictions(num_has_ans: int, num_no_ans: int, diff: float = -0.5) -> list[dict[str, Any]]:
+    """Answers that are all wrong, each given up below a threshold of `diff`."""
+    return [
+        {
+            "golds": ["a"] * (number < num_has_ans),
+            "prediction_text": "b" if diff <= 0 else "",
+            "null_score_diff": diff,
+            "span_exact": 0.0,
+            "span_f1": 0.0,
+        }
+        for number in range(num_has_ans + num_no_ans)
+    ]
+
+
+def test_collapse_is_the_first_thing_said() -> None:
+    text = shown(COLLAPSED, [FLAG])
     assert text.startswith("NULL COLLAPSE: the run answers nothing")
     assert "no skill" in text
-    assert all(flag["advice"] in text for flag in flags)
+    assert FLAG["advice"] in text
+
+
+@pytest.mark.parametrize(
+    ("diff", "tuned", "title", "answers"),
+    [
+        (0.7, -0.65, "the run answers nothing", "0 of 40 questions at threshold 0, 0 at the tuned -0.65"),
+        (-0.5, -1.5, "the run answers nothing at its tuned threshold -1.50", "40 of 40 questions at threshold 0, 0 at"),
+        (0.7, 1.5, "the run answers nothing", "0 of 40 questions at threshold 0, 40 at the tuned 1.50"),
+    ],
+)
+def test_a_collapse_names_the_threshold_that_silences(diff: float, tuned: float, title: str, answers: str) -> None:
+    summary = {**GOOD, "null_threshold": tuned, "f1": 20.0, "crossfit_f1": 37.5}
+    text = shown(summary, [FLAG], rows=predictions(25, 15, diff))
+    assert text.splitlines()[0].strip() == f"NULL COLLAPSE: {title}"
+    assert answers in text
+    assert ("silences the model" in text) == (tuned < diff)
+    assert "instead of" not in text
+    assert "no skill" in text
+
+
+def test_no_right_answer_is_not_no_answer() -> None:
+    summary = {**GOOD, "has_ans_f1": 0.0, "no_ans_f1": 100.0, "null_threshold": 0.0}
+    assert not is_collapsed(summary, [])
+    rows = [*predictions(14, 0), *predictions(0, 11, 0.5)]
+    text = shown(summary, [], rows=rows)
+    assert "COLLAPSE" not in text
+    assert "empty" not in text
+    assert "no answerable question is answered rightly (0 of 14), though 14 of 25 questions are answered" in text
+
+
+def test_a_threshold_that_silences_is_not_praised_whatever_the_flags() -> None:
+    better = {**GOOD, "crossfit_f1": 90.0, "null_threshold": -1.0}
+    assert "instead of 84.0" in shown(better, [])
+    assert "answers 25 of 25 questions" in shown({**better, "null_threshold": 1.0}, [], rows=predictions(14, 11))
+    assert "instead of 84.0" not in shown(better, [], rows=predictions(14, 11))
+    silence = {**GOOD, "f1": 4.3, "crossfit_f1": 44.0, "null_threshold": 1.0}
+    text = shown(silence, [], rows=predictions(14, 11))
+    assert "instead of" not in text
+    assert "cross-fitted f1 44.0: no better than answering nothing at all, which gives 44.0" in text
+    assert "instead of 4.3" in shown({**silence, "crossfit_f1": 44.1}, [], rows=predictions(14, 11))
+
+
+def test_an_oracle_that_answers_nothing_says_so_in_place_of_a_threshold() -> None:
+    silent = {**GOOD, "f1": 4.3, "best_exact": 37.5, "best_exact_thresh": 0.0, "best_f1": 37.5, "best_f1_thresh": 0.0}
+    rows = [{**row, "span_f1": 6.9} for row in predictions(25, 15)]
+    for given in ((), rows):
+        (line,) = [line for line in shown(silent, [], rows=given).splitlines() if line.startswith("oracle")]
+        assert line.split()[:3] == ["oracle", "37.5", "37.5"]
+        assert line.endswith("answer nothing")
+    real = [{**row, "null_score_diff": 0.0, "span_f1": 80.0, "span_exact": 80.0} for row in predictions(15, 0)]
+    found = score_rows(
+        {**GOOD, "best_exact": 80.0, "best_exact_thresh": 0.0, "best_f1": 80.0, "best_f1_thresh": 0.0}, real
+    )
+    assert dict(found)["oracle"] == ["80.0", "80.0", "-", "-", "0.00"]
+
+
+def test_a_best_exact_stands_beside_its_own_threshold() -> None:
+    rows = dict(score_rows({**GOOD, "best_exact_thresh": 0.004}))
+    assert rows["oracle"] == ["-", "85.0", "-", "-", "0.70"]
+    assert rows["oracle for exact"] == ["81.0", "-", "-", "-", "0.004"]
+
+
+def test_a_cut_within_a_tie_is_not_a_threshold() -> None:
+    """The official script counts one question after the other, also those that no threshold tells apart."""
+    rows = [*predictions(1, 0, 0.5), *predictions(0, 1, 0.5)]
+    rows[0] |= {"span_exact": 100.0, "span_f1": 100.0}
+    summary = {**GOOD, "best_exact": 100.0, "best_exact_thresh": 0.5, "best_f1": 100.0, "best_f1_thresh": 0.5}
+    assert dict(score_rows(summary, rows))["oracle"] == ["100.0", "100.0", "-", "-", "within a tie"]
+
+
+def test_facts_of_a_run_without_a_step() -> None:
+    found = dict(facts({**GOOD, "num_steps": 0, "kept_epoch": 0, "best_epoch": 0}))
+    assert "kept epoch" not in found
+    assert found["training"] == "none: 0 steps, the model answers as it was loaded"
+    assert dict(facts({**GOOD, "kept_epoch": 100.0625}))["kept epoch"] == "100.0625 (best: 3, f1 84.0)"
+
+
+def test_a_picture_that_was_not_drawn_is_not_just_named(tmp_path: Path) -> None:
+    assert "qaexp plot draws report.html" in shown(GOOD, [], str(tmp_path))
+    (tmp_path / "report.html").touch()
+    assert "qaexp plot" not in shown(GOOD, [], str(tmp_path))
 
 
 def test_what_to_look_at_follows_the_numbers() -> None:

@@ -42,6 +42,33 @@ def test_null_collapse_needs_questions_that_have_an_answer() -> None:
     assert raised(steps(FALLING), num_answered=1, num_has_ans=5) == {}
 
 
+def test_null_collapse_is_judged_where_the_model_is_used() -> None:
+    """At 0, or at the tuned threshold that is stored with the model; the advice says where."""
+
+    def advice(at_default, at_tuned, tuned):
+        keywords = {"num_examples": 658, "num_answered": at_default, "num_answered_tuned": at_tuned}
+        flags = find_flags(
+            steps(FALLING), [], num_train_features=40, num_has_ans=300, null_threshold=tuned, kept_step=30, **keywords
+        )
+        assert all(flag["step"] == 30 for flag in flags)
+        return flags[0]["advice"].partition(", so")[0] if flags else None
+
+    assert advice(120, 0, -1.168) == "The model answers none of 658 questions at its tuned threshold -1.17"
+    assert advice(0, 0, -0.65) == (
+        "The model answers none of 658 questions at its tuned threshold -0.65, nor at threshold 0"
+    )
+    assert advice(0, 9, 2.5) == "The model answers none of 658 questions at threshold 0"
+    assert advice(120, 9, -0.65) is None
+    assert advice(120, None, None) is None
+
+
+def test_overfit_gap_does_not_advise_what_is_done_already() -> None:
+    history = [{"step": 1, "train_loss": 2.0, "f1": 60.0}, {"step": 2, "train_loss": 1.0, "f1": 50.0}]
+    for keeps_best in (True, False):
+        (flag,) = find_flags([], history, num_train_features=4, keeps_best=keeps_best)
+        assert ("trainer.keep=best" in flag["advice"]) is not keeps_best
+
+
 def test_zero_learning_rate_for_an_epoch() -> None:
     """The notebook's case: the schedule ends, the training goes on. An epoch here is 4 records."""
     ends = [1e-4] * 12 + [0.0] * 4

@@ -1,0 +1,46 @@
+"""How `rescore` and `evaluate` print what they scored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qaexp.data.squad import Example
+    from qaexp.evaluation.evaluate import Evaluation
+
+
+def print_scored(
+    metrics: Mapping[str, Any], examples: Sequence[Example], evaluation: Evaluation, *, as_json: bool
+) -> None:
+    """Print metrics: one flat JSON document with the official numbers, or a line each for people.
+
+    Args:
+        metrics: By the names of summary.json.
+        examples: What was scored.
+        evaluation: How.
+        as_json: Print the document.
+    """
+    if as_json:
+        print(json.dumps(metrics, indent=1, allow_nan=False))
+        return
+    answered = sum(bool(prediction.text) for prediction in evaluation.predictions)
+    words = _thresholds(metrics, examples, evaluation)
+    for name, value in {**metrics, "num_answered": answered}.items():
+        print(f"{name:<20}{words[name] if name in words else _number(value)}")
+
+
+def _thresholds(metrics: Mapping[str, Any], examples: Sequence[Example], evaluation: Evaluation) -> dict[str, str]:
+    """Each threshold in full, so that `--null-threshold` takes it; in words where no threshold gives the score."""
+    from qaexp.evaluation.outputs import prediction_records
+    from qaexp.reporting.answering import oracle_threshold
+
+    records = prediction_records(examples, evaluation)
+    found = {f"best_{metric}_thresh": oracle_threshold(metrics, metric, records) for metric in ("exact", "f1")}
+    found["null_threshold"] = metrics["null_threshold"]
+    return {name: "-" if value is None else str(value) for name, value in found.items()}
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
