@@ -49,7 +49,9 @@ def run_experiment(
             splits = parts.pipeline.load(subset_seed=config.seeds.subset, dev_seed=config.seeds.dev)
         with run.stage("features"):
             features = stages.make_features(config, parts, splits)
-            run.write_json(DATA, stages.data_report(config, run, splits, features))
+            report = stages.data_report(config, run, splits, features)
+            run.write_json(DATA, report)
+            stages.tell_data(run, report)
         with run.stage("model"):
             loaded = parts.checkpoint.load(seed=config.seeds.init)
             state = stages.prepare_training(config, parts, loaded, features["train"])

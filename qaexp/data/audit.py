@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +47,7 @@ def audit(examples: Sequence[Example], features: Features, *, max_answer_length:
     return {
         "num_examples": len(examples),
         "num_features": len(features),
+        "num_answers": int(is_answerable.sum()),
         "windows_per_example": _windows(num_windows),
         "lost_answers": {"by_window": len(by_window), "by_max_answer_length": len(by_length), "ids": lost[:MAX_SHOWN]},
         "answers_without_tokens": sum(not _has_tokens(examples[index], features, index) for index in by_window),
@@ -62,6 +65,24 @@ def shared_contexts(train: Sequence[Example], dev: Sequence[Example]) -> int:
 def shared_ids(train: Sequence[Example], dev: Sequence[Example]) -> int:
     """Return how many example ids are in both splits."""
     return len({example.id for example in train} & {example.id for example in dev})
+
+
+def shared_questions(train: Sequence[Example], other: Sequence[Example]) -> int:
+    """Return how many examples of the other split are trained on: the same question on the same context.
+
+    Spaces, case and the normal form of Unicode do not tell two of them apart.
+    """
+    trained = {_question(example) for example in train}
+    return sum(_question(example) in trained for example in other)
+
+
+def _question(example: Example) -> tuple[str, str]:
+    return _plain(example.question), _plain(example.context)
+
+
+@functools.lru_cache(maxsize=65536)
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
 def _first_labelled_features(features: Features) -> NDArray[np.int64]:
