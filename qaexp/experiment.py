@@ -71,7 +71,7 @@ def run_experiment(
             scored = recorder.kept_score(state, selection, questions, loaded)
             summary = results.summarize(parts, features, questions, state, selection, scored, clock, recorder.history)
             summary |= results.test_metrics(questions, loaded)
-            results.raise_flags(run, recorder, features, questions, scored, state)
+            results.raise_flags(run, config, recorder, features, questions, scored, state)
         with run.stage("report"):
             results.write_results(run, config, identity, questions, scored, loaded, summary)
             summary["total_seconds"] = run.elapsed_seconds

@@ -210,6 +210,7 @@ def report(run: Run, parts: Parts, summary: Mapping[str, Any]) -> None:
 
 def raise_flags(
     run: Run,
+    config: ExperimentConfig,
     recorder: Recorder,
     features: Mapping[str, Features],
     questions: Questions,
@@ -225,6 +226,8 @@ def raise_flags(
         num_answered=int(np.sum([bool(prediction.text) for prediction in predictions])),
         num_has_ans=sum(not example.is_impossible for example in examples),
         num_skipped=state.num_skipped,
+        peak_rate=max(map(state.setup.factor, range(state.step)), default=None),
+        schedule=config.schedule,
     )
     for flag in flags:
         run.raise_flag(flag["name"], flag["advice"], flag["step"])

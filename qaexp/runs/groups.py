@@ -9,7 +9,7 @@ from typing import Any
 
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted
-from qaexp.runs.identity import canonical_json, without_keys
+from qaexp.runs.identity import canonical_json, sized, without_keys
 
 SEED_KEYS = ("seed", "seeds.subset", "seeds.init", "seeds.order", "seeds.dropout")
 """What repeats may differ in; `seeds.dev` chooses the questions, so that other ones are another measurement."""
@@ -64,7 +64,7 @@ def gather(runs: Sequence[RunFiles], neutral: frozenset[str]) -> list[list[RunFi
     """
     found: dict[str, list[RunFiles]] = {}
     for run in runs:
-        kept = without_keys(run.config, {*neutral, *SEED_KEYS})
+        kept = without_keys(sized(run.config), {*neutral, *SEED_KEYS})
         found.setdefault(canonical_json({"config": kept, "inputs": run.run.get("inputs", {})}), []).append(run)
     return list(found.values())
 

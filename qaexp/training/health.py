@@ -16,6 +16,9 @@ _SPIKE_RATIO = 2.0
 _SPIKE_HEIGHT = 1.0
 _EXPLOSION_RATIO = 10.0
 _OVERFIT_POINTS = 3.0
+LOW_RATE_SHARE = 0.5
+"""A run whose rate never came to this share of optimizer.lr is one of another rate: half of a rate is the step between
+those that people try (1e-4, 2e-4, 5e-4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ def find_flags(
     num_answered: int | None = None,
     num_has_ans: int | None = None,
     num_skipped: int = 0,
+    peak_rate: float | None = None,
+    schedule: Row | None = None,
 ) -> list[dict[str, Any]]:
     """Look for signs of an ill training.
 
@@ -45,6 +50,8 @@ def find_flags(
         num_answered: Dev examples whose prediction is not empty; None when nothing was predicted.
         num_has_ans: Dev examples that have an answer.
         num_skipped: Steps whose update was left out because it was not finite (`trainer.on_nan`).
+        peak_rate: The highest learning rate of the steps as a share of `optimizer.lr`; None where nothing was trained.
+        schedule: The config's node `schedule`, for the advice.
 
     Returns:
         `{name, step, advice}` for each flag raised, in the order of the list in this module.
@@ -56,7 +63,7 @@ def find_flags(
     last_step = max((int(row["step"]) for row in (*steps, *history)), default=0)
     flags = [
         _null_collapse(last_step, num_answered, num_has_ans),
-        _zero_learning_rate(steps, num_train_features),
+        _zero_learning_rate(steps, num_train_features) or _low_learning_rate(peak_rate, last_step, schedule or {}),
         _not_finite(steps, last_step, num_skipped),
         _loss_not_falling(steps),
         _overfit_gap(history),
@@ -92,6 +99,26 @@ def _zero_learning_rate(steps: Sequence[Row], num_train_features: int) -> Flag |
         begin,
         "The learning rate is 0 for an epoch or more, so that nothing was learned in it: set schedule.total_epochs to "
         "null or to trainer.epochs, or train fewer epochs.",
+    )
+
+
+def _low_learning_rate(peak: float | None, num_steps: int, schedule: Row) -> Flag | None:
+    """The learning rate never came near `optimizer.lr`, mostly because the run ends inside its warm-up."""
+    if peak is None or peak >= LOW_RATE_SHARE:
+        return None
+    given = [name for name in ("warmup_steps", "warmup_ratio", "total_epochs") if schedule.get(name)]
+    words = " with ".join(f"schedule.{name}={schedule[name]}" for name in given)
+    if words.startswith("schedule.warmup_steps"):
+        cause = f"{words} is more than the {num_steps} steps of the run"
+    elif words.startswith("schedule.warmup_ratio"):
+        cause = f"the warm-up ({words}) is longer than the {num_steps} steps of the run"
+    else:
+        cause = f"the schedule does not get there in the {num_steps} steps of the run"
+    return Flag(
+        "low_learning_rate",
+        num_steps,
+        f"The rate reached {100 * peak:.2g} % of optimizer.lr: {cause}, so that hardly anything was learned; shorten "
+        "the warm-up, or train longer.",
     )
 
 
