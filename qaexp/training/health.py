@@ -63,7 +63,7 @@ def find_flags(
     last_step = max((int(row["step"]) for row in (*steps, *history)), default=0)
     flags = [
         _null_collapse(last_step, num_answered, num_has_ans),
-        _zero_learning_rate(steps, num_train_features) or _low_learning_rate(peak_rate, last_step, schedule or {}),
+        _learning_rate(steps, num_train_features, peak_rate, last_step, schedule or {}),
         _not_finite(steps, last_step, num_skipped),
         _loss_not_falling(steps),
         _overfit_gap(history),
@@ -102,24 +102,29 @@ def _zero_learning_rate(steps: Sequence[Row], num_train_features: int) -> Flag |
     )
 
 
-def _low_learning_rate(peak: float | None, num_steps: int, schedule: Row) -> Flag | None:
-    """The learning rate never came near `optimizer.lr`, mostly because the run ends inside its warm-up."""
-    if peak is None or peak >= LOW_RATE_SHARE:
-        return None
+def _learning_rate(
+    steps: Sequence[Row], num_train_features: int, peak: float | None, num_steps: int, schedule: Row
+) -> Flag | None:
+    """The learning rate stays 0, or never came near `optimizer.lr`: mostly the run ends inside its warm-up."""
+    zero = _zero_learning_rate(steps, num_train_features)
+    if peak is None or peak >= LOW_RATE_SHARE or (zero is not None and peak > 0):
+        return zero
+    advice = (
+        f"The rate reached {100 * peak:.2g} % of optimizer.lr: {_why_low(num_steps, schedule)}, so that hardly "
+        "anything was learned; shorten the warm-up, or train longer."
+    )
+    return Flag("low_learning_rate", num_steps, advice) if zero is None else Flag(zero.name, zero.step, advice)
+
+
+def _why_low(num_steps: int, schedule: Row) -> str:
     given = [name for name in ("warmup_steps", "warmup_ratio", "total_epochs") if schedule.get(name)]
     words = " with ".join(f"schedule.{name}={schedule[name]}" for name in given)
-    if words.startswith("schedule.warmup_steps"):
-        cause = f"{words} is more than the {num_steps} steps of the run"
-    elif words.startswith("schedule.warmup_ratio"):
-        cause = f"the warm-up ({words}) is longer than the {num_steps} steps of the run"
-    else:
-        cause = f"the schedule does not get there in the {num_steps} steps of the run"
-    return Flag(
-        "low_learning_rate",
-        num_steps,
-        f"The rate reached {100 * peak:.2g} % of optimizer.lr: {cause}, so that hardly anything was learned; shorten "
-        "the warm-up, or train longer.",
-    )
+    steps = "1 step" if num_steps == 1 else f"{num_steps} steps"
+    if (schedule.get("warmup_steps") or 0) > num_steps:
+        return f"{words} is more than the {steps} of the run"
+    if words:
+        return f"the warm-up ({words}) is not over when the run ends, after {steps}"
+    return f"the schedule does not get there in the {steps} of the run"
 
 
 def _not_finite(steps: Sequence[Row], last_step: int, num_skipped: int) -> Flag | None:
