@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args
 
 import yaml
-from antlr4 import ParserRuleContext
+from antlr4 import CommonTokenStream, InputStream, ParserRuleContext
 from hydra.core.override_parser.overrides_visitor import HydraErrorListener
 from hydra.errors import HydraException
-from hydra.grammar.gen.OverrideLexer import CommonTokenStream, InputStream, OverrideLexer
+from hydra.grammar.gen.OverrideLexer import OverrideLexer
 from hydra.grammar.gen.OverrideParser import OverrideParser
 from omegaconf._utils import get_yaml_loader
 
 from qaexp.config.interpolations import MAX_VALUES
-from qaexp.config.schema import leaves
+from qaexp.config.schema import ExperimentConfig, leaves
 
+_PRESETS = ("experiment", "sweep", "debug")
 # Hydra's own keys that are texts and part of a path.
 _OF_HYDRA = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.name")
 # Functions of Hydra's grammar that pass their values on as they are; those of the others (range, int, ...) are numbers.
@@ -32,8 +34,8 @@ def keep_texts(lines: Sequence[str]) -> list[str]:
     """Quote the numbers that are given to keys and groups that are texts.
 
     Where they stand is found with Hydra's own grammar, of single values as well as of those of a sweep; null,
-    interpolations and what is quoted stay as they are. A truth value is refused later, with how to quote it: `name=true`
-    may mean either. What is not an override is left to whoever parses it.
+    interpolations and what is quoted stay as they are. A truth value is refused later, with how to quote it, since it
+    may be meant as one. What is not an override is left to whoever parses it.
 
     >>> keep_texts(["name=1e3", "seed=1", "data.revision=main,1_0", "name=null"])
     ["name='1e3'", 'seed=1', "data.revision=main,'1_0'", 'name=null']
@@ -69,17 +71,16 @@ def yaml_problems(path: Path, package: str, text: str) -> Iterator[str]:
 
 
 @cache
-def _schema() -> tuple[frozenset[str], frozenset[str]]:
-    """The keys that are texts, and all other keys."""
-    texts = {name for name, _, hint in leaves() if str in (get_args(hint) if isinstance(hint, UnionType) else (hint,))}
-    return frozenset(texts), frozenset({name for name, _, _ in leaves()} - texts)
+def _texts() -> frozenset[str]:
+    """The keys that are texts, and the groups, whose choices are."""
+    leaf_hints = [(name, get_args(hint) if isinstance(hint, UnionType) else (hint,)) for name, _, hint in leaves()]
+    texts = {name for name, hints in leaf_hints if str in hints}
+    groups = {item.name for item in fields(ExperimentConfig)} - {name for name, _ in leaf_hints}
+    return frozenset({*texts, *groups, *_PRESETS, *_OF_HYDRA})
 
 
 def _is_text(key: str) -> bool:
-    """Whether a key or a group takes texts alone; a word without a dot that is not a key is a group."""
-    texts, others = _schema()
-    is_group = "." not in key and key not in others
-    return _is_probe(key) or key in texts or key in _OF_HYDRA or is_group
+    return _is_probe(key) or key in _texts()
 
 
 def _is_probe(key: str) -> bool:
@@ -106,7 +107,8 @@ def _tree(line: str) -> Any:
     for part in (lexer, parser):
         part.removeErrorListeners()
         part.addErrorListener(listener)
-    return parser.override()
+    tree: Any = parser.override()  # type: ignore[no-untyped-call]
+    return tree
 
 
 def _bare(node: Any, kinds: Sequence[int]) -> Iterator[tuple[int, int]]:

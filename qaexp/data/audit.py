@@ -50,7 +50,9 @@ def audit(examples: Sequence[Example], features: Features, *, max_answer_length:
         "num_answers": int(is_answerable.sum()),
         "windows_per_example": _windows(num_windows),
         "lost_answers": {"by_window": len(by_window), "by_max_answer_length": len(by_length), "ids": lost[:MAX_SHOWN]},
-        "answers_without_tokens": sum(not _has_tokens(examples[index], features, index) for index in by_window),
+        "answers_without_tokens": sum(
+            not _has_tokens(examples[index], features, index) for index in by_window.tolist()
+        ),
         "offset_mismatches": {"num": len(mismatches), "examples": mismatches[:MAX_SHOWN]},
         "num_truncated_questions": int(features.num_truncated_questions),
         "tokens": _tokens(np.diff(features.indptr)),
@@ -105,7 +107,8 @@ def _mismatches(examples: Sequence[Example], features: Features, labelled: NDArr
     """Return id, gold and label of each example whose label's characters are not its gold answer's."""
     begins = features.indptr[labelled]
     start_chars = features.offset_mapping[begins + features.start_position[labelled], 0]
-    ends = ends_with_marks([example.context for example in examples], features)
+    contexts = [example.context for example in examples]
+    ends = ends_with_marks(contexts, features.example_index, features.indptr, features.offset_mapping)
     end_chars = ends[begins + features.end_position[labelled]]
     found = []
     for row, start_char, end_char in zip(labelled, start_chars, end_chars, strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,6 @@ from numpy.typing import NDArray
 from qaexp.data.squad import Answer
 from qaexp.data.tokenization import EncodedTexts, distinct
 from qaexp.data.windows import Ints
-
-if TYPE_CHECKING:
-    from qaexp.data.features import Features
 
 NOWHERE = (-1, -1)
 """The place of an answer that has no label."""
@@ -100,7 +96,9 @@ def narrowed(context: str, start_char: int, end_char: int, offsets: NDArray[np.i
     return min([first, *begin[own].tolist()]), max([last, *end[own].tolist()])
 
 
-def ends_with_marks(contexts: Sequence[str], features: Features) -> Ints:
+def ends_with_marks(
+    contexts: Sequence[str], example_index: NDArray[np.int32], indptr: Ints, offset_mapping: NDArray[np.int32]
+) -> Ints:
     """Move the ends of tokens past the marks behind them that no token covers.
 
     A tokenizer that drops accents ends the token of a decomposed é before its accent; an answer that is cut out of the
@@ -108,26 +106,29 @@ def ends_with_marks(contexts: Sequence[str], features: Features) -> Ints:
 
     Args:
         contexts: One for each example.
-        features: The features of the examples.
+        example_index: The example of each feature, `[num_features]`.
+        indptr: Where the tokens of each feature begin, `[num_features + 1]`.
+        offset_mapping: start_char and end_char (exclusive) of all tokens, `[num_tokens, 2]`.
 
     Returns:
         end_char (exclusive) of every token, int64 `[num_tokens]`.
     """
-    begin, end = features.offset_mapping.astype(np.int64).T
+    begin, end = offset_mapping.astype(np.int64).T
     texts, number = distinct(contexts)
     # A line end parts them: it is not a mark, so that none is taken from the next text.
     text = "".join(f"{one}\n" for one in texts)
     marks = [ord(character) for character in set(text) if is_mark(character)]
     if not marks:
-        return end
+        return np.asarray(end)
     base = np.cumsum([0, *(len(one) + 1 for one in texts)], dtype=np.int64)
-    head = np.repeat(base[number[features.example_index]], features.lengths)
+    head = np.repeat(base[number[example_index]], np.diff(indptr))
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     is_loose = np.isin(codes, marks) & ~_covered(len(text), head + begin, head + end)
     position = np.arange(len(text), dtype=np.int64)
     kept = np.where(is_loose, len(text), position)
     following = np.minimum.accumulate(kept[::-1])[::-1]
-    return np.where(begin < end, following[head + end] - head, end)
+    moved: Ints = np.where(begin < end, following[head + end] - head, end)
+    return moved
 
 
 def is_visible(character: str) -> bool:
@@ -157,4 +158,5 @@ def _covered(num_characters: int, begin: Ints, end: Ints) -> NDArray[np.bool_]:
     depth = np.zeros(num_characters + 1, np.int32)
     np.add.at(depth, begin, 1)
     np.add.at(depth, end, -1)
-    return np.cumsum(depth, out=depth)[:-1] > 0
+    is_covered: NDArray[np.bool_] = np.cumsum(depth, out=depth)[:-1] > 0
+    return is_covered

@@ -40,9 +40,7 @@ def size_lines(report: Report) -> Iterator[str]:
         if isinstance(size, float) and size <= 1:
             found = report["audit"][split]
             drawn_from = found["drawn_from"]
-            yield (
-                f"data.{split}_size={size}: {found['num_examples']:,} of {drawn_from['num']:,} {drawn_from['kind']}"
-            )
+            yield (f"data.{split}_size={size}: {found['num_examples']:,} of {drawn_from['num']:,} {drawn_from['kind']}")
 
 
 def finding_lines(report: Report) -> Iterator[str]:
@@ -78,8 +76,8 @@ def data_flags(report: Report) -> Iterator[tuple[str, str]]:
         if _share(shared["questions"], num) >= OVERLAP_SHARE:
             yield (
                 "train_dev_overlap",
-                f"{shared['questions']:,} of the {num:,} questions of {names[split]} were trained on, so its scores say "
-                "little about new questions: take them out of one of the files.",
+                f"{shared['questions']:,} of the {num:,} questions of {names[split]} were trained on, so its scores "
+                "say little about new questions: take them out of one of the files.",
             )
 
 
@@ -154,8 +152,8 @@ def _file_flags(name: str, source: Report) -> Iterator[tuple[str, str]]:
     if _share(source["num_fixed"], total) >= FIXED_SHARE:
         yield (
             "examples_fixed",
-            f"Answers of {source['num_fixed']:,} of the {total:,} questions of {name} did not stand where the file says "
-            "and were mended (data.on_bad=fix): look at what made the file (data.json names them).",
+            f"Answers of {source['num_fixed']:,} of the {total:,} questions of {name} did not stand where the file "
+            "says and were mended (data.on_bad=fix): look at what made the file (data.json names them).",
         )
 
 

@@ -33,9 +33,7 @@ def describe_data(
         other splits share with the training examples.
     """
     train, dev = splits["train"], splits["dev"]
-    audits = {
-        name: _audit(part, features[name], max_answer_length=max_answer_length) for name, part in splits.items()
-    }
+    audits = {name: _audit(part, features[name], max_answer_length=max_answer_length) for name, part in splits.items()}
     shared = {name: _shared(train.examples, part.examples) for name, part in splits.items() if part is not train}
     return {
         "source": {name: part.source for name, part in splits.items()},

@@ -67,7 +67,8 @@ def trimmed_offsets(contexts: Sequence[str], features: Features) -> TokenChars:
     next_solid, solid_end = _solid_bounds("".join(bases))
     base_of_example = np.array([bases[context] for context in contexts], dtype=np.int64)
     base = np.repeat(base_of_example[features.example_index], np.diff(features.indptr))
-    start_char, end_char = features.offset_mapping[:, 0], ends_with_marks(contexts, features)
+    start_char = features.offset_mapping[:, 0]
+    end_char = ends_with_marks(contexts, features.example_index, features.indptr, features.offset_mapping)
     return TokenChars(next_solid[base + start_char] - base, solid_end[base + end_char] - base)
 
 

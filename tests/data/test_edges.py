@@ -148,7 +148,7 @@ def test_a_predicted_word_takes_its_marks_along() -> None:
     context = "It was cafe\u0301 in e\u0301te\u0301."
     examples = [dataclasses.replace(example(context), id="q")]
     features = build_features(examples, tiny_tokenizer(), max_length=64, doc_stride=8)
-    ends = ends_with_marks([context], features)
+    ends = ends_with_marks([context], features.example_index, features.indptr, features.offset_mapping)
     begins = features.offset_mapping[:, 0]
     words = [context[begin:end] for begin, end in zip(begins, ends, strict=True) if end]
     assert words[-1] == "."
@@ -163,4 +163,5 @@ def test_a_predicted_word_takes_its_marks_along() -> None:
 def test_marks_of_the_next_text_are_not_taken() -> None:
     examples = [example("abc"), example("\u0301abc")]
     features = make_features([(0, [(0, 3)]), (1, [(1, 4)])])
-    assert ends_with_marks([one.context for one in examples], features).tolist() == [0, 3, 0, 0, 4, 0]
+    columns = features.example_index, features.indptr, features.offset_mapping
+    assert ends_with_marks([one.context for one in examples], *columns).tolist() == [0, 3, 0, 0, 4, 0]

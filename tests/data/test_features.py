@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from transformers import CanineTokenizer, PreTrainedTokenizerFast
 
-from qaexp.data.edges import is_mark, is_visible
 from qaexp.data.features import Features, build_features, check_tokenizer
 from qaexp.data.squad import Answer, Example, read_squad_file
 from qaexp.data.windows import cut_windows, label_windows
@@ -29,6 +28,7 @@ from qaexp.errors import ConfigError, DataError
 from tests.benchmarks.features import label
 from tests.fixtures.checkpoints import minilm_tokenizer
 from tests.fixtures.own_tokenizers import BERT, CORPUS, FAMILIES, WITH_TYPES, fast, template, trained, wordpiece
+from tests.fixtures.visible_core import visible_core
 
 IS_THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
 SETTINGS = ((384, 128), (512, 128), (128, 64), (64, 0), (100, 32))
@@ -68,21 +68,6 @@ def run_qa_label(encoding: Any, row: int, answer: Answer, context_id: int, null:
     if context_id not in sequence_ids:
         return null, null
     return label(offsets, sequence_ids, answer.start_char, answer.end_char, null, context_id)
-
-
-def core(question: Example, tokenizer: PreTrainedTokenizerFast) -> Answer | None:
-    """The answer without what no token stands for at its edges, found character by character."""
-    answer = question.answers[0]
-    offsets = tokenizer(question.context, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    start = answer.end_char - len(answer.text.lstrip())
-    end = answer.start_char + len(answer.text.rstrip())
-    held = [n for n in range(start, end) if is_visible(question.context[n]) and any(s <= n < e for s, e in offsets)]
-    bodies = [n for n in held if not is_mark(question.context[n])]
-    own = [place for s, e in offsets if start <= s < e <= end for place in (s, e)]
-    if not held:
-        return None
-    start, end = min([*own, *(bodies or held)]), max([*own, held[-1] + 1])
-    return Answer(question.context[start:end], start)
 
 
 def check_against_reference(
@@ -273,7 +258,7 @@ def is_encodable(text: str) -> bool:
 @example(question=Example("1", "t", "", "who?", ()), family="xlnet")
 def test_any_span_of_any_text_survives(question: Example, family: str) -> None:
     tokenizer = trained(family, CORPUS)
-    visible = core(question, tokenizer) if question.answers else None
+    visible = visible_core(question, tokenizer) if question.answers else None
     bare = dataclasses.replace(question, answers=(visible,) if visible else ())
     check_against_reference((bare,), tokenizer, 48, 3)
     for length, stride in ((48, 3), (4096, 0)):
