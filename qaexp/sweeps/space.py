@@ -103,5 +103,14 @@ def _ends(distribution: BaseDistribution) -> list[Any]:
 
 
 def _written(value: Any) -> str:
-    """Four digits: what is drawn is written into names, and more of them say nothing."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """Four digits: what is drawn is written into names, and more of them say nothing.
+
+    A fraction stays one: of `data.train_size` 1.0 is all, and 1 is one example.
+
+    >>> _written(0.12345), _written(1.0), _written(1e-5), _written(3)
+    ('0.1235', '1.0', '1e-05', '3')
+    """
+    if not isinstance(value, float):
+        return str(value)
+    text = f"{value:.4g}"
+    return text if set(text) & set(".enfa") else f"{text}.0"
