@@ -50,7 +50,9 @@ def run_experiment(
             splits = parts.pipeline.load(subset_seed=config.seeds.subset, dev_seed=config.seeds.dev)
         with run.stage("features"):
             features = stages.make_features(config, parts, splits)
-            run.write_json(DATA, stages.data_report(config, run, splits, features))
+            report = stages.data_report(config, run, splits, features)
+            run.write_json(DATA, report)
+            stages.tell_data(run, report)
         with run.stage("model"):
             loaded = parts.checkpoint.load(seed=config.seeds.init)
             state = stages.prepare_training(config, parts, loaded, features["train"])
@@ -71,7 +73,7 @@ def run_experiment(
             tested = results.score_test(questions, loaded)
             summary = results.summarize(parts, features, questions, state, selection, scored, clock, recorder)
             summary |= results.test_metrics(tested)
-            results.raise_flags(run, recorder, features, questions, scored, state, selection)
+            results.raise_flags(run, config, recorder, features, questions, scored, state, selection)
         with run.stage("report"):
             results.write_results(run, config, identity, questions, scored, tested, loaded, summary)
             summary["total_seconds"] = run.elapsed_seconds

@@ -232,6 +232,7 @@ def report(run: Run, parts: Parts, summary: Mapping[str, Any]) -> None:
 
 def raise_flags(
     run: Run,
+    config: ExperimentConfig,
     recorder: Recorder,
     features: Mapping[str, Features],
     questions: Questions,
@@ -248,6 +249,8 @@ def raise_flags(
         kept_step=_kept_row(recorder, selection)["step"],
         keeps_best=selection.keep == "best",
         **_answered(questions.dev, scored),
+        peak_rate=max(map(state.setup.factor, range(state.step)), default=None),
+        schedule=config.schedule,
     )
     for flag in flags:
         run.raise_flag(flag["name"], flag["advice"], flag["step"])

@@ -16,11 +16,12 @@ from qaexp.data.features import Features, build_features
 from qaexp.data.pipeline import Split, Splits
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError
+from qaexp.evaluation.data_findings import data_flags, finding_lines, size_lines
 from qaexp.evaluation.data_report import audit_line, describe_data
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import LoadedModel
 from qaexp.opening import Parts
-from qaexp.reporting.progress import NO_ANSWER, TrainingView
+from qaexp.reporting.progress import NO_ANSWER, TrainingView, show_lines
 from qaexp.runs.directory import PROFILE, PROFILE_TABLE, PROFILE_TRACE
 from qaexp.runs.files import make_directory
 from qaexp.runs.identity import Identity
@@ -84,6 +85,21 @@ def data_report(config: ExperimentConfig, run: Run, splits: Splits, features: Ma
     for name in features:
         run.log.info(audit_line(name, report["audit"][name]))
     return report
+
+
+def tell_data(run: Run, report: Mapping[str, Any]) -> None:
+    """Show what a user should know of the data before it is trained on, and raise the flags for it.
+
+    Args:
+        run: The run.
+        report: The content of data.json.
+    """
+    lines = [*size_lines(report), *finding_lines(report)]
+    for line in lines:
+        run.log.info(line)
+    show_lines([run.redacted(line) for line in lines], is_main=run.is_main)
+    for name, advice in data_flags(report):
+        run.raise_flag(name, advice, 0)
 
 
 def prepare_training(config: ExperimentConfig, parts: Parts, loaded: LoadedModel, features: Features) -> TrainState:

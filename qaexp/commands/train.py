@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,10 @@ def main(argv: Sequence[str]) -> int:
 
         print(train_help())
         return 0
-    lines = list(arguments.overrides)
+    from qaexp.config.texts import keep_texts
+
+    lines = keep_texts(arguments.overrides)
+    arguments = replace(arguments, overrides=tuple(lines))
     if arguments.runs:
         from qaexp.config.compose import check_command_line
 
@@ -86,10 +90,12 @@ def run(*overrides: str) -> dict[str, Any]:
     """
     from qaexp.config.compose import check_command_line
     from qaexp.config.overrides import swept_keys
+    from qaexp.config.texts import keep_texts
     from qaexp.experiment import run_experiment
 
     if not all(isinstance(line, str) for line in overrides):
         raise ConfigError("run() takes override lines as texts, one argument each: run('seed=1', 'name=try')")
+    overrides = tuple(keep_texts(overrides))
     if swept_keys(overrides):
         raise ConfigError(f"{', '.join(swept_keys(overrides))}: several values are a sweep; give run() one value each")
     config = check_command_line(overrides)

@@ -82,8 +82,12 @@ def _data_problems(config: ExperimentConfig) -> Iterator[str]:
     for name, size in (("data.train_size", data.train_size), ("data.dev_size", data.dev_size)):
         if size is None:
             continue
-        if isinstance(size, bool) or not math.isfinite(size) or size <= 0 or (size >= 1 and size != int(size)):
-            yield f"{name}={size} is neither a whole number of examples from 1 up, a fraction between 0 and 1, nor null"
+        is_number = not isinstance(size, bool | str) and math.isfinite(size)
+        if not is_number or size <= 0 or (size >= 1 and size != int(size)):
+            yield (
+                f"{name}={size} is neither a whole number of examples from 1 up, a fraction between 0 and 1 (1.0: "
+                "all), nor null"
+            )
     files = {"train_file": data.train_file, "dev_file": data.dev_file, "test_file": data.test_file}
     if data.source == "json":
         for name in ("train_file", "dev_file"):

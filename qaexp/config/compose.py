@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,8 @@ def to_config(composed: DictConfig) -> ExperimentConfig:
     except RecursionError as error:
         raise ConfigError(_TOO_DEEP) from error
     assert isinstance(config, ExperimentConfig)
+    for name in ("train_size", "dev_size"):
+        setattr(config.data, name, _number(getattr(config.data, name)))
     refused = refused_targets(asdict(config))
     if refused:
         raise IntegrityError(*refused)
@@ -64,6 +66,14 @@ def to_config(composed: DictConfig) -> ExperimentConfig:
     if problems:
         raise ConfigError(*problems)
     return config
+
+
+def _number(value: Any) -> Any:
+    """Read a text as the number that it spells: a union of numbers takes what `${oc.env:SIZE}` gives as it is."""
+    for kind in (int, float) if isinstance(value, str) else ():
+        with suppress(ValueError):
+            return kind(value)
+    return value
 
 
 def compose_config(

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from qaexp.config.interpolations import MAX_VALUES
 from qaexp.config.schema import OPEN_NODES
 from qaexp.config.suggest import did_you_mean
+from qaexp.config.texts import keep_texts
 from qaexp.config.values import find_node, shortened, value_problems
 
 # Groups whose file is optional: `experiment=null` chooses none.
@@ -126,7 +127,7 @@ def _check_choice(override: Override, choices: Mapping[str, Sequence[str]], prob
     if unknown:
         return []
     first = names[0] if not isinstance(names[0], list) else f"[{','.join(map(str, names[0]))}]"
-    return [f"{group}={'null' if first is None else first}"]
+    return keep_texts([f"{group}={'null' if first is None else first}"])
 
 
 def _legal_choice(name: object, group: str, legal: Sequence[str]) -> bool:
@@ -172,7 +173,7 @@ def _first(override: Override) -> str:
     value = override.value()
     if isinstance(value, IntervalSweep):  # it has no list of values, but a low end
         return f"{override.key_or_group}={value.start}"
-    return f"{override.key_or_group}={next(override.sweep_string_iterator())}"
+    return keep_texts([f"{override.key_or_group}={next(override.sweep_string_iterator())}"])[0]
 
 
 def _values(override: Override) -> list[object]:

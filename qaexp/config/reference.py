@@ -25,8 +25,10 @@ Every group, choice and key, made from the schema and `conf/`; a test holds this
     python -m qaexp.config.reference > docs/configuration.md
 
 Choose with `group=choice`, set with `key=value`, sweep with `key=a,b` and `-m`. `qaexp train --cfg job` prints what a
-command line composes. Keys marked *neutral* cannot change results and are no part of a run's identity. Your own files:
-[extending](extending.md).
+command line composes. A key of type text keeps the words as typed: `name=1e3` is `1e3`; `null` and `${...}` keep their
+meaning, and quotes make a text of them. In a YAML file YAML's own rules count: there `name: 3.10` is a number, and is
+refused with the way to quote it. Keys marked *neutral* cannot change results and are no part of a run's identity. Your
+own files: [extending](extending.md).
 """
 
 

@@ -70,9 +70,11 @@ class DataConfig:
     dev_file: str | None = key("as train_file, for the dev split", neutral=True)
     test_file: str | None = key("as train_file; scored once, at the end", neutral=True)
     train_size: int | float | None = key(
-        "training examples: a number, a fraction below 1, or null for all", unit="examples"
+        "training examples: a number (1: one), a fraction (1.0: all), or null for all", unit="examples"
     )
-    dev_size: int | float | None = key("dev examples: a number, a fraction below 1, or null for all", unit="examples")
+    dev_size: int | float | None = key(
+        "dev examples: a number (1: one), a fraction (1.0: all), or null for all", unit="examples"
+    )
     subset: str = key(
         "how training examples are drawn", choices=("random", "stratified", "first", "answerable", "python_sample")
     )

@@ -11,6 +11,7 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 
+from qaexp.config.texts import yaml_problems
 from qaexp.errors import ConfigError
 
 MAX_BYTES = 256 * 1024
@@ -35,9 +36,12 @@ class FileConfigSource(file_config_source.FileConfigSource):
             status = path.stat()
             check_yaml_file(path, status.st_mtime_ns, status.st_size)
         try:
-            return super().load_config(config_path)
+            found = super().load_config(config_path)
+            package = found.header.get("package") or config_path.rpartition("/")[0]
+            check_texts(path, _dotted(package), status.st_mtime_ns if path.is_file() else 0)
         except yaml.YAMLError as error:
             raise ConfigError(_sentence(path, error)) from error
+        return found
 
 
 def register_source() -> None:
@@ -75,6 +79,29 @@ def check_yaml_file(path: Path, changed_ns: int, size: int) -> None:
         _check_nodes(path, text)
     except yaml.YAMLError as error:
         raise ConfigError(_sentence(path, error)) from error
+
+
+@lru_cache
+def check_texts(path: Path, package: str, changed_ns: int) -> None:
+    """Refuse a file in which a text is a number for YAML that is written back in another spelling.
+
+    Args:
+        path: The file.
+        package: Where its content stands in the config, dotted; empty for the top.
+        changed_ns: When it was changed last, so that a file is looked at once.
+
+    Raises:
+        ConfigError: With all such texts.
+    """
+    problems = list(yaml_problems(path, package, path.read_text("utf-8-sig")))
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _dotted(package: str) -> str:
+    """Return the place of a package in the config: `_global_` is the top, a group the key of its name."""
+    parts = package.replace("/", ".").split(".")
+    return ".".join(part for part in parts if part not in ("_global_", ""))
 
 
 def _check_nodes(path: Path, text: str) -> None:

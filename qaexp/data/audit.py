@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qaexp.data.edges import NOWHERE, ends_with_marks, narrowed
 from qaexp.data.squad import Example
 
 if TYPE_CHECKING:
@@ -27,7 +30,8 @@ def audit(examples: Sequence[Example], features: Features, *, max_answer_length:
     Returns:
         A dictionary that can be written as JSON. `lost_answers` counts answerable examples: `by_window` where no
         window holds the whole answer, `by_max_answer_length` where it is longer than decoding may answer, `ids` up to
-        20 of both. `offset_mismatches` counts examples whose label, cut out of the context by the offsets, is not the
+        20 of both. `answers_without_tokens` counts those of the former of which no token stands for a visible
+        character. `offset_mismatches` counts examples whose label, cut out of the context by the offsets, is not the
         first gold answer apart from white space around it: an answer that ends inside a token, or a broken tokenizer.
     """
     num_windows = np.bincount(features.example_index, minlength=len(examples))
@@ -43,8 +47,12 @@ def audit(examples: Sequence[Example], features: Features, *, max_answer_length:
     return {
         "num_examples": len(examples),
         "num_features": len(features),
+        "num_answers": int(is_answerable.sum()),
         "windows_per_example": _windows(num_windows),
         "lost_answers": {"by_window": len(by_window), "by_max_answer_length": len(by_length), "ids": lost[:MAX_SHOWN]},
+        "answers_without_tokens": sum(
+            not _has_tokens(examples[index], features, index) for index in by_window.tolist()
+        ),
         "offset_mismatches": {"num": len(mismatches), "examples": mismatches[:MAX_SHOWN]},
         "num_truncated_questions": int(features.num_truncated_questions),
         "tokens": _tokens(np.diff(features.indptr)),
@@ -61,6 +69,24 @@ def shared_ids(train: Sequence[Example], dev: Sequence[Example]) -> int:
     return len({example.id for example in train} & {example.id for example in dev})
 
 
+def shared_questions(train: Sequence[Example], other: Sequence[Example]) -> int:
+    """Return how many examples of the other split are trained on: the same question on the same context.
+
+    Spaces, case and the normal form of Unicode do not tell two of them apart.
+    """
+    trained = {_question(example) for example in train}
+    return sum(_question(example) in trained for example in other)
+
+
+def _question(example: Example) -> tuple[str, str]:
+    return _plain(example.question), _plain(example.context)
+
+
+@functools.lru_cache(maxsize=65536)
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
 def _first_labelled_features(features: Features) -> NDArray[np.int64]:
     """Return, for each example with a label in some window, the first such feature."""
     is_null = (features.start_position == features.null_position) & (features.end_position == features.null_position)
@@ -69,11 +95,21 @@ def _first_labelled_features(features: Features) -> NDArray[np.int64]:
     return rows[first]
 
 
+def _has_tokens(example: Example, features: Features, index: int) -> bool:
+    """Whether a token of some window stands for a visible character of the first answer."""
+    first, last = np.searchsorted(features.example_index, (index, index + 1))
+    offsets = features.offset_mapping[features.indptr[first] : features.indptr[last]]
+    answer = example.answers[0]
+    return narrowed(example.context, answer.start_char, answer.end_char, offsets) != NOWHERE
+
+
 def _mismatches(examples: Sequence[Example], features: Features, labelled: NDArray[np.int64]) -> list[dict[str, str]]:
     """Return id, gold and label of each example whose label's characters are not its gold answer's."""
     begins = features.indptr[labelled]
     start_chars = features.offset_mapping[begins + features.start_position[labelled], 0]
-    end_chars = features.offset_mapping[begins + features.end_position[labelled], 1]
+    contexts = [example.context for example in examples]
+    ends = ends_with_marks(contexts, features.example_index, features.indptr, features.offset_mapping)
+    end_chars = ends[begins + features.end_position[labelled]]
     found = []
     for row, start_char, end_char in zip(labelled, start_chars, end_chars, strict=True):
         example = examples[features.example_index[row]]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("qaexp")
 # Raised when a change of the code gives other features, or another file, for the same input.
-_FORMAT = "qaexp features 2"
+_FORMAT = "qaexp features 4"
 
 
 def cached_features(

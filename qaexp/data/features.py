@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qaexp.data.edges import label_chars
 from qaexp.data.rows import Rows, lay_out
 from qaexp.data.squad import Example
 from qaexp.data.tokenization import check_tokenizer, distinct, encode_texts, pair_template, plain_backend
@@ -93,7 +94,8 @@ def build_features(
     """Make features, equal to the windows of the tokenizer's own overflow (`return_overflowing_tokens`).
 
     The pair is (question, context), or (context, question) for a tokenizer that pads on the left. White space before a
-    question is dropped. Labels come from the first answer. Each distinct text is tokenised once.
+    question is dropped. Labels come from the first answer: its tokens, without white space at its edges and what no
+    token stands for there. Each distinct text is tokenised once.
 
     Args:
         examples: In any order; features come in the same one.
@@ -130,7 +132,9 @@ def build_features(
         is_question_first=tokenizer.padding_side == "right",
         with_types="token_type_ids" in tokenizer.model_input_names,
     )
-    start_position, end_position = _labels(examples, windows, rows)
+    answers = [example.answers[0] if example.answers else None for example in examples]
+    chars = label_chars(answers, contexts, context_tokens, context_index)
+    start_position, end_position = _labels(chars, windows, rows)
     features = Features(
         rows.indptr,
         rows.input_ids,
@@ -158,11 +162,15 @@ def warn_truncated_questions(features: Features) -> None:
         )
 
 
-def _labels(examples: Sequence[Example], windows: Windows, rows: Rows) -> tuple[Ints, Ints]:
-    """Return start and end (inclusive) positions inside the rows; null_position without a whole answer."""
-    answers = [example.answers[0] if example.answers else None for example in examples]
-    start_char = np.array([answer.start_char if answer else -1 for answer in answers], np.int64)[windows.example_index]
-    end_char = np.array([answer.end_char if answer else -1 for answer in answers], np.int64)[windows.example_index]
+def _labels(chars: tuple[Ints, Ints], windows: Windows, rows: Rows) -> tuple[Ints, Ints]:
+    """Return start and end (inclusive) positions inside the rows; null_position without a whole answer.
+
+    Args:
+        chars: start_char and end_char (exclusive) of each example's label, -1 without one.
+        windows: The windows of the examples.
+        rows: Their tokens.
+    """
+    start_char, end_char = (column[windows.example_index] for column in chars)
     asked = np.flatnonzero((start_char >= 0) & (rows.context_begin < rows.context_end))
     heads = rows.indptr[:-1]
     start, end, is_inside = label_windows(

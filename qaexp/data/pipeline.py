@@ -12,7 +12,7 @@ from qaexp.data.demo import demo_file
 from qaexp.data.hub import check_pin, hub_files
 from qaexp.data.records import read_regular_file
 from qaexp.data.squad import Example, read_squad_file
-from qaexp.data.subsets import draw, draw_in_order
+from qaexp.data.subsets import draw, draw_in_order, drawable
 from qaexp.errors import ConfigError, DataError, collected
 
 SOURCES = ("demo", "hub", "json")
@@ -26,10 +26,12 @@ class Split:
 
     `source` can be written as JSON: kind, path or dataset and revision, sha256 of the file, squad_version,
     num_examples (in the file, before any draw), num_skipped, num_fixed, num_duplicates and up to 20 problems.
+    `drawn_from` says of how many examples of which kind the split was drawn; None where none were drawn.
     """
 
     examples: tuple[Example, ...]
     source: dict[str, Any]
+    drawn_from: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,11 @@ class DataPipeline:
             dev = draw_in_order(read["dev"].examples, self.dev_size, dev_seed, key="data.dev_size")
         if problems:
             raise ConfigError(*problems)
-        return Splits(Split(train, read["train"].source), Split(dev, read["dev"].source), read.get("test"))
+        return Splits(
+            Split(train, read["train"].source, drawable(read["train"].examples, self.subset)),
+            Split(dev, read["dev"].source, drawable(read["dev"].examples, "random")),
+            read.get("test"),
+        )
 
     def _check(self) -> None:
         """Refuse keys that are missing and keys that have no effect, all at once."""

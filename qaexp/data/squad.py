@@ -78,7 +78,8 @@ def read_squad_file(path: Path, on_bad: str = "fail") -> SquadFile:
     Args:
         path: The file.
         on_bad: What a faulty example does: `fail` refuses the file, `skip` leaves the example out and counts it, `fix`
-            moves an answer to the one place where its text stands and refuses the file for any other fault.
+            moves an answer to the one place where its text stands, in the context's spelling where that has another
+            normal form of Unicode, and refuses the file for any other fault.
 
     Raises:
         DataError: The file cannot be read, no question is left, or faults are refused (all of them, up to 20, are told
@@ -194,7 +195,8 @@ def _answer(item: Any, prefix: str, context: str, faults: Faults) -> tuple[Answe
     where = f"{prefix}answer_start"
     sentence = f"is {start}, where {describe(text)} does not stand ({fault})"
     if faults.on_bad == "fix" and fault.start_char is not None and fault.is_unique:
-        faults.problems.append(f"{faults.file}: {where} {sentence}; moved")
-        return Answer(text, fault.start_char), True
+        done = "moved" if fault.text is None else "spelled as there"
+        faults.problems.append(f"{faults.file}: {where} {sentence}; {done}")
+        return Answer(fault.text or text, fault.start_char), True
     faults.tell(where, sentence)
     return None, False

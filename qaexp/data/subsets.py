@@ -25,7 +25,8 @@ def draw(
     Args:
         examples: What to draw from; the draw depends on their order (but not on their content, apart from whether
             they have answers).
-        size: A whole number of examples, a fraction below 1 of those that the policy may draw, or None for all.
+        size: A whole number of examples, a fraction of those that the policy may draw (the float 1.0: all of them), or
+            None for all.
         policy: `random`: from one permutation. `stratified`: likewise, with the share of unanswerable questions kept
             to half an example at every size. `first`: in the order given. `answerable`: as random, from the
             answerable ones. `python_sample`: `random.seed(seed); random.sample(range(n), size)`, not nested.
@@ -38,9 +39,16 @@ def draw(
     if policy not in POLICIES:
         raise ConfigError(f"data.subset is {policy!r}, it must be one of {', '.join(POLICIES)}.")
     is_no_ans = np.array([example.is_impossible for example in examples], dtype=bool)
-    available = int((~is_no_ans).sum()) if policy == "answerable" else len(examples)
-    count = resolve_size(size, available, key=key, kind="answerable examples" if policy == "answerable" else "examples")
+    available, kind = drawable(examples, policy)
+    count = resolve_size(size, available, key=key, kind=kind)
     return tuple(examples[index] for index in _order(is_no_ans, policy, seed, count)[:count])
+
+
+def drawable(examples: Sequence[Example], policy: str) -> tuple[int, str]:
+    """Return how many examples a policy may draw, and what they are called."""
+    if policy == "answerable":
+        return sum(not example.is_impossible for example in examples), "answerable examples"
+    return len(examples), "examples"
 
 
 def draw_in_order(examples: Sequence[Example], size: float | None, seed: int, *, key: str) -> tuple[Example, ...]:
@@ -52,22 +60,26 @@ def draw_in_order(examples: Sequence[Example], size: float | None, seed: int, *,
 def resolve_size(size: float | None, available: int, *, key: str = "size", kind: str = "examples") -> int:
     """Return how many of the available examples a size means.
 
+    The float 1.0 follows 0.25 and 0.5 and means all; the whole number 1 means one example.
+
     >>> resolve_size(0.25, 10), resolve_size(4.0, 10), resolve_size(None, 10)
     (3, 4, 10)
+    >>> resolve_size(1.0, 10), resolve_size(1, 10)
+    (10, 1)
 
     Raises:
-        ConfigError: It is no whole number of at least 1 and no fraction between 0 and 1, there are fewer, or there are
-            none at all.
+        ConfigError: It is no whole number of at least 1 and no fraction up to 1.0, there are fewer, or there are none
+            at all.
     """
     if not available:
         raise ConfigError(f"{key} cannot be met: there are no {kind} to draw from; take another data.subset or data.")
-    if size is None:
+    if size is None or is_all(size):
         return available
     is_legal = not isinstance(size, bool) and math.isfinite(size) and size > 0 and (size < 1 or size == int(size))
     if not is_legal:
         raise ConfigError(
             f"{key} is {size}, it must be a whole number of examples from 1 to {available}, a fraction "
-            "between 0 and 1, or null for all."
+            "between 0 and 1 (1.0: all), or null for all."
         )
     if size > available:
         raise ConfigError(
@@ -75,6 +87,11 @@ def resolve_size(size: float | None, available: int, *, key: str = "size", kind:
             f"{available}, or null for all."
         )
     return max(1, math.floor(size * available + 0.5)) if size < 1 else int(size)
+
+
+def is_all(size: float | None) -> bool:
+    """Whether a size is the fraction 1.0, as against the whole number 1."""
+    return isinstance(size, float) and size == 1.0
 
 
 def _order(is_no_ans: NDArray[np.bool_], policy: str, seed: int, count: int) -> Sequence[int]:

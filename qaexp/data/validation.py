@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from qaexp.errors import ConfigError, DataError
@@ -45,15 +46,20 @@ class OffsetFault:
     """Why an answer does not stand at its answer_start.
 
     `kind` is `offset-by-<n>`, `utf16` (UTF-16 units were counted), `crlf` (line ends were counted with the other number
-    of characters) or `absent`; `start_char` is where the text stands, None when it is absent.
+    of characters), `normal-form` (the context spells it in another normal form of Unicode, for example é as e and an
+    accent) or `absent`; `start_char` is where the text stands, None when it is absent. `text` is the context's spelling
+    where it is another one.
     """
 
     kind: str
     start_char: int | None
     is_unique: bool
+    text: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         """Say it in words."""
+        if self.text is not None:
+            return f"{self.kind}: it stands at {self.start_char} in another normal form of Unicode"
         if self.start_char is None:
             return f"{self.kind}: the context does not contain it"
         return f"{self.kind}: it stands at {self.start_char}{'' if self.is_unique else ' and elsewhere'}"
@@ -67,7 +73,7 @@ def classify_offset(context: str, text: str, start: int) -> OffsetFault:
     """
     first = context.find(text)
     if first < 0:
-        return OffsetFault("absent", None, False)
+        return _respelled(context, text, start) or OffsetFault("absent", None, False)
     is_unique = context.find(text, first + 1) < 0
     for kind, candidate in _recounted(context, start):
         if context.startswith(text, candidate):
@@ -76,6 +82,18 @@ def classify_offset(context: str, text: str, start: int) -> OffsetFault:
     places = (context.rfind(text, 0, inside + len(text)), context.find(text, inside))
     nearest = min((place for place in places if place >= 0), key=lambda place: abs(place - start))
     return OffsetFault(f"offset-by-{abs(nearest - start)}", nearest, is_unique)
+
+
+def _respelled(context: str, text: str, start: int) -> OffsetFault | None:
+    """Look for a text in the other normal forms; its place is certain where `start` is right, or there is one only."""
+    for form in ("NFC", "NFD"):
+        spelled = unicodedata.normalize(form, text)
+        if spelled != text and spelled in context:
+            if start >= 0 and context.startswith(spelled, start):
+                return OffsetFault("normal-form", start, True, spelled)
+            found = classify_offset(context, spelled, start)
+            return OffsetFault("normal-form", found.start_char, found.is_unique, spelled)
+    return None
 
 
 def _recounted(context: str, start: int) -> Iterator[tuple[str, int]]:

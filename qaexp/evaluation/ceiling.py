@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qaexp.evaluation.metrics import Golds, Metrics, score_examples, summarize
+from qaexp.evaluation.spans import trimmed_offsets
 
 if TYPE_CHECKING:
     from qaexp.data.features import Features
@@ -37,9 +38,10 @@ def label_texts(examples: Sequence[Example], features: Features, *, max_answer_l
     texts: list[str | None] = [None] * len(examples)
     num_tokens = features.end_position - features.start_position + 1
     holds = (features.start_position != features.null_position) & (num_tokens <= max_answer_length)
+    chars = trimmed_offsets([example.context for example in examples], features)
     for feature in np.flatnonzero(holds)[::-1].tolist():  # the first window overwrites the later ones
         head, index = features.indptr[feature], int(features.example_index[feature])
-        start_char = int(features.offset_mapping[head + features.start_position[feature], 0])
-        end_char = int(features.offset_mapping[head + features.end_position[feature], 1])
-        texts[index] = examples[index].context[start_char:end_char].strip()
+        start_char = int(chars.start[head + features.start_position[feature]])
+        end_char = int(chars.end[head + features.end_position[feature]])
+        texts[index] = examples[index].context[start_char:end_char]
     return texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qaexp.data.audit import audit, shared_contexts, shared_ids
+from qaexp.data.audit import audit, shared_contexts, shared_ids, shared_questions
 from qaexp.data.features import Features
 from qaexp.data.pipeline import Split
 from qaexp.data.squad import Example
@@ -29,14 +29,13 @@ def describe_data(
         subset: How the examples were drawn: policy, sizes, seeds.
 
     Returns:
-        The content of data.json. `audit` has, per split, what `audit` counts and `ceiling`, the exact and f1 that the
-        labels themselves reach after tokenisation.
+        The content of data.json. `audit` has, per split, what `audit` counts, `ceiling`, the exact and f1 that the
+        labels themselves reach after tokenisation, and `drawn_from`, of how many examples it was drawn; and what the
+        other splits share with the training examples.
     """
     train, dev = splits["train"], splits["dev"]
-    audits = {
-        name: _audit(part.examples, features[name], max_answer_length=max_answer_length)
-        for name, part in splits.items()
-    }
+    audits = {name: _audit(part, features[name], max_answer_length=max_answer_length) for name, part in splits.items()}
+    shared = {name: _shared(train.examples, part.examples) for name, part in splits.items() if part is not train}
     return {
         "source": {name: part.source for name, part in splits.items()},
         "revision": train.source.get("revision"),
@@ -47,6 +46,7 @@ def describe_data(
             **audits,
             "shared_contexts": shared_contexts(train.examples, dev.examples),
             "shared_ids": shared_ids(train.examples, dev.examples),
+            "shared_with_train": shared,
         },
     }
 
@@ -62,6 +62,23 @@ def audit_line(name: str, found: dict[str, Any]) -> str:
     )
 
 
-def _audit(examples: Sequence[Example], features: Features, *, max_answer_length: int) -> dict[str, Any]:
-    found = audit(examples, features, max_answer_length=max_answer_length)
-    return {**found, "ceiling": ceiling(examples, features, max_answer_length=max_answer_length)}
+def _audit(part: Split, features: Features, *, max_answer_length: int) -> dict[str, Any]:
+    number, kind = part.drawn_from or (len(part.examples), "examples")
+    return {
+        **audit(part.examples, features, max_answer_length=max_answer_length),
+        "ceiling": ceiling(part.examples, features, max_answer_length=max_answer_length),
+        "drawn_from": {"num": number, "kind": kind},
+    }
+
+
+def _shared(train: Sequence[Example], other: Sequence[Example]) -> dict[str, int]:
+    return {
+        "questions": shared_questions(train, other),
+        "contexts": shared_contexts(train, other),
+        "num_contexts": len({example.context for example in other}),
+        "ids": shared_ids(train, other),
+    }
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

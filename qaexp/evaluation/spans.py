@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from qaexp.data.edges import ends_with_marks
+
 if TYPE_CHECKING:
     from qaexp.data.features import Features
     from qaexp.evaluation.logits import Logits
@@ -43,6 +45,8 @@ class FlatSpans(NamedTuple):
 class TokenChars(NamedTuple):
     """start_char and end_char of every token, moved past surrounding whitespace; int64 [num_tokens] each.
 
+    The end stands behind the marks (accents) of the last character, those that the tokenizer drops among them.
+
     A span from token i to token j is `context[start[i]:end[j]]`, stripped already, and empty where start[i] >= end[j].
     """
 
@@ -51,7 +55,7 @@ class TokenChars(NamedTuple):
 
 
 def trimmed_offsets(contexts: Sequence[str], features: Features) -> TokenChars:
-    """Move the offsets of all tokens past whitespace; `contexts` has one entry per example."""
+    """Move the offsets of all tokens past whitespace and dropped marks; `contexts` has one entry per example."""
     # All contexts are looked at as one long text: a position that leaves its own context found only whitespace on the
     # way, and makes an empty span.
     bases: dict[str, int] = {}
@@ -63,7 +67,8 @@ def trimmed_offsets(contexts: Sequence[str], features: Features) -> TokenChars:
     next_solid, solid_end = _solid_bounds("".join(bases))
     base_of_example = np.array([bases[context] for context in contexts], dtype=np.int64)
     base = np.repeat(base_of_example[features.example_index], np.diff(features.indptr))
-    start_char, end_char = features.offset_mapping.T
+    start_char = features.offset_mapping[:, 0]
+    end_char = ends_with_marks(contexts, features.example_index, features.indptr, features.offset_mapping)
     return TokenChars(next_solid[base + start_char] - base, solid_end[base + end_char] - base)
 
 

@@ -9,9 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from qaexp.reporting.console import RunConsole
 from qaexp.reporting.verdict import shown
+from qaexp.runs.formats import visible
 
 NO_ANSWER = "(no answer)"
 
@@ -81,3 +83,11 @@ class TrainingView:
         for number, question in enumerate(self._probes):
             answer = str(row[f"probe_{number}"])
             self._console.print(f"  {escape(question)} [bold]{escape(answer)}[/bold]", soft_wrap=True)
+
+
+def show_lines(lines: Sequence[str], *, is_main: bool = True, console: Console | None = None) -> None:
+    """Print plain lines before a training; a terminal breaks them between words, a log file keeps them whole."""
+    console = console or RunConsole(quiet=not is_main)
+    for line in lines:
+        # A Text, not markup: what stands in brackets in a text of the data is shown as it is.
+        console.print(Text(visible(line)), soft_wrap=not console.is_terminal)

@@ -23,6 +23,12 @@ FLAGS = (
     "overfit_gap",
     "loss_not_falling",
     "not_finite",
+    "low_learning_rate",
+    "examples_skipped",
+    "examples_fixed",
+    "answers_lost",
+    "labels_differ",
+    "train_dev_overlap",
 )
 
 HYDRA = ".hydra"

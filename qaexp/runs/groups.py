@@ -9,7 +9,7 @@ from typing import Any
 
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted
-from qaexp.runs.identity import canonical_json, without_keys
+from qaexp.runs.identity import canonical_json, sized, without_keys
 
 SEED_KINDS = ("subset", "init", "order", "dropout")
 SEED_KEYS = ("seed", *(f"seeds.{kind}" for kind in SEED_KINDS))
@@ -142,7 +142,7 @@ def named(changes: Mapping[str, Any]) -> str:
 
 
 def _settings_key(run: RunFiles, neutral: frozenset[str]) -> str:
-    kept = without_keys(run.config, {*neutral, *SEED_KEYS})
+    kept = without_keys(sized(run.config), {*neutral, *SEED_KEYS})
     return canonical_json({"config": kept, "inputs": run.run.get("inputs", {})})
 
 

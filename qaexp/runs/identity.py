@@ -16,6 +16,7 @@ RESULTS_VERSION = 2
 
 RUN_ID_LENGTH = 8
 _EXACT_INTEGERS = 2**53
+_SIZES = ("train_size", "dev_size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Identity:
     def changes(self, stored_config: Mapping[str, Any], stored_inputs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """Return `{dotted key: (stored value, value now)}` for all that differs from a stored run."""
         # Leaf by leaf: the config and the fingerprints both have a tree `data`.
-        stored = {**_leaves(without_keys(stored_config, self.neutral)), **_leaves(stored_inputs)}
+        stored = {**_leaves(without_keys(sized(stored_config), self.neutral)), **_leaves(stored_inputs)}
         now = {**_leaves(self.config), **_leaves(self.inputs)}
         keys = [*now, *(key for key in stored if key not in now)]
         return {key: (stored.get(key), now.get(key)) for key in keys if stored.get(key) != now.get(key)}
@@ -75,7 +76,22 @@ def identify(
     >>> one.run_id == identify({"seed": 2, "name": "b"}, {"name"}, {}, {}).run_id
     True
     """
-    return Identity(without_keys(config, neutral), data, weights, frozenset(neutral))
+    return Identity(without_keys(sized(config), neutral), data, weights, frozenset(neutral))
+
+
+def sized(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of a config in which a size of 1.0 is null: both take all examples.
+
+    The canonical text of a tree does not tell 1.0 from 1, which takes one example.
+
+    >>> sized({"seed": 1, "data": {"train_size": 1.0, "dev_size": 1}})
+    {'seed': 1, 'data': {'train_size': None, 'dev_size': 1}}
+    """
+    data = config.get("data")
+    if not isinstance(data, Mapping):
+        return dict(config)
+    all_of_it = {name: None for name in _SIZES if isinstance(data.get(name), float) and data[name] == 1.0}
+    return {**config, "data": {**data, **all_of_it}}
 
 
 def without_keys(config: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hydra.core.override_parser.types import Override
 
 from qaexp.config.overrides import parse_overrides
+from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
 
 # One value for the whole sweep: the folder's name, how jobs are started, what happens when one fails.
@@ -52,8 +53,9 @@ def _problems(override: Override) -> list[str]:
 
 def values_of(key: str, override: Override) -> list[str]:
     """The lines that an override stands for: one, or one for each value that it sweeps."""
-    if override.is_sweep_override():
-        return [f"{key}={value}" for value in override.sweep_string_iterator()]
     if override.is_delete():
         return [str(override.input_line)]
-    return [f"{key}={override.get_value_element_as_str()}"]
+    # The functions of the grammar take the quotes off.
+    is_swept = override.is_sweep_override()
+    values = override.sweep_string_iterator() if is_swept else [override.get_value_element_as_str()]
+    return keep_texts([f"{key}={value}" for value in values])

@@ -108,4 +108,18 @@ def drawn_words(values: Mapping[str, Any]) -> dict[str, str]:
     >>> drawn_words({"optimizer.lr": 0.000123456, "batches": "short"})
     {'optimizer.lr': '0.0001235', 'batches': 'short'}
     """
-    return {key: f"{value:.4g}" if isinstance(value, float) else str(value) for key, value in values.items()}
+    return {key: _written(value) for key, value in values.items()}
+
+
+def _written(value: Any) -> str:
+    """Four digits: what is drawn is written into names, and more of them say nothing.
+
+    A fraction stays one: of `data.train_size` 1.0 is all, and 1 is one example.
+
+    >>> _written(0.12345), _written(1.0), _written(1e-5), _written(3)
+    ('0.1235', '1.0', '1e-05', '3')
+    """
+    if not isinstance(value, float):
+        return str(value)
+    text = f"{value:.4g}"
+    return text if set(text) & set(".enfa") else f"{text}.0"

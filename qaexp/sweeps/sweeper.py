@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from qaexp.config.compose import compose_errors, to_config
 from qaexp.config.schema import ExperimentConfig
+from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
 from qaexp.sweeps import isolate
 from qaexp.sweeps.execute import run_sweep
@@ -107,7 +108,7 @@ class GridSweeper(Sweeper):
 
     def lines(self, arguments: Sequence[str]) -> list[str]:
         """The override lines of the preset and of the command line."""
-        return [*(f"{key}={value}" for key, value in self._params.items()), *arguments]
+        return keep_texts([*(f"{key}={value}" for key, value in self._params.items()), *arguments])
 
     def identified(self, lines: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> list[Job]:
         """Compose, check and identify jobs.

@@ -19,6 +19,9 @@ _SPIKE_RATIO = 2.0
 _SPIKE_HEIGHT = 1.0
 _EXPLOSION_RATIO = 10.0
 _OVERFIT_POINTS = 3.0
+LOW_RATE_SHARE = 0.5
+"""A run whose rate never came to this share of optimizer.lr is one of another rate: half of a rate is the step between
+those that people try (1e-4, 2e-4, 5e-4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ def find_flags(
     null_threshold: float | None = None,
     kept_step: int | None = None,
     keeps_best: bool = False,
+    peak_rate: float | None = None,
+    schedule: Row | None = None,
 ) -> list[dict[str, Any]]:
     """Look for signs of an ill training, and of a model that came out of it ill.
 
@@ -58,6 +63,8 @@ def find_flags(
         null_threshold: The tuned threshold.
         kept_step: The step after which the weights are kept; None: the last one.
         keeps_best: The weights of the best evaluation are kept.
+        peak_rate: The highest learning rate of the steps as a share of `optimizer.lr`; None where nothing was trained.
+        schedule: The config's node `schedule`, for the advice.
 
     Returns:
         `{name, step, advice}` for each flag raised, in the order of the list in this module.
@@ -73,7 +80,7 @@ def find_flags(
             silent_at(num_answered, num_answered_tuned, null_threshold) if num_has_ans else None,
             num_examples,
         ),
-        _zero_learning_rate(steps, num_train_features),
+        _learning_rate(steps, num_train_features, peak_rate, last_step, schedule or {}),
         _not_finite(steps, last_step, num_skipped),
         _loss_not_falling(steps),
         _overfit_gap(history, keeps_best=keeps_best),
@@ -125,6 +132,31 @@ def _zero_learning_rate(steps: Sequence[Row], num_train_features: int) -> Flag |
         "The learning rate is 0 for an epoch or more, so that nothing was learned in it: set schedule.total_epochs to "
         "null or to trainer.epochs, or train fewer epochs.",
     )
+
+
+def _learning_rate(
+    steps: Sequence[Row], num_train_features: int, peak: float | None, num_steps: int, schedule: Row
+) -> Flag | None:
+    """The learning rate stays 0, or never came near `optimizer.lr`: mostly the run ends inside its warm-up."""
+    zero = _zero_learning_rate(steps, num_train_features)
+    if peak is None or peak >= LOW_RATE_SHARE or (zero is not None and peak > 0):
+        return zero
+    advice = (
+        f"The rate reached {100 * peak:.2g} % of optimizer.lr: {_why_low(num_steps, schedule)}, so that hardly "
+        "anything was learned; shorten the warm-up, or train longer."
+    )
+    return Flag("low_learning_rate", num_steps, advice) if zero is None else Flag(zero.name, zero.step, advice)
+
+
+def _why_low(num_steps: int, schedule: Row) -> str:
+    given = [name for name in ("warmup_steps", "warmup_ratio", "total_epochs") if schedule.get(name)]
+    words = " with ".join(f"schedule.{name}={schedule[name]}" for name in given)
+    steps = "1 step" if num_steps == 1 else f"{num_steps} steps"
+    if (schedule.get("warmup_steps") or 0) > num_steps:
+        return f"{words} is more than the {steps} of the run"
+    if words:
+        return f"the warm-up ({words}) is not over when the run ends, after {steps}"
+    return f"the schedule does not get there in the {steps} of the run"
 
 
 def _not_finite(steps: Sequence[Row], last_step: int, num_skipped: int) -> Flag | None:

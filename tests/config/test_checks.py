@@ -15,7 +15,7 @@ BAD_VALUES = {
     "model.hidden_dropout": ["1.5"],
     "trainer.gradient_accumulation_steps": ["0"],
     "seed": ["-1", str(2**32), str(2**64), str(10**30), "x"],
-    "data.train_size": ["0", "-1", "1.7", "10%", "110%", ".nan"],
+    "data.train_size": ["0", "-1", "1.5", "1.7", "2.5", "10%", "110%", ".nan"],
     "data.subset": ["randm"],
     "trainer.device": ["gpu", "cuda:x"],
     "features.max_length": ["4", "513"],
@@ -48,6 +48,17 @@ def test_the_default_config_is_good() -> None:
 @pytest.mark.parametrize("value", ["1000", "0.5", "null"])
 def test_sizes_are_numbers_fractions_or_null(value: str) -> None:
     check_command_line([f"data.train_size={value}"])
+
+
+@pytest.mark.parametrize(("text", "size"), [("1", 1), ("1.0", 1.0), ("0.25", 0.25), ("20", 20)])
+def test_sizes_of_the_environment_are_the_numbers_that_they_spell(
+    text: str, size: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIZE", text)
+    found = check_command_line(["data.train_size=${oc.env:SIZE}"]).data.train_size
+    assert (found, type(found)) == (size, type(size))
+    monkeypatch.setenv("SIZE", "all")
+    assert problems_of("data.dev_size=${oc.env:SIZE}")[0].startswith("data.dev_size=all is neither a whole number")
 
 
 @pytest.mark.parametrize(

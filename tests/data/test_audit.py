@@ -11,7 +11,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from qaexp.data.audit import audit, shared_contexts, shared_ids
+from qaexp.data.audit import audit, shared_contexts, shared_ids, shared_questions
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import Answer, Example, read_squad_file
 
@@ -138,5 +138,7 @@ def test_the_sample_row_by_row(sample_dir: Path, tokenizer: PreTrainedTokenizerF
 def test_what_train_and_dev_share() -> None:
     train = [example("a", "w3"), example("b", "w4"), example("c", "w5", context="w5 w6")]
     dev = [example("c", "w9"), example("d", "w9"), example("e", "w7", context="w7")]
+    assert shared_questions(train, dev) == 2  # each has the one question on the one context
+    assert shared_questions(train, [dataclasses.replace(dev[0], question=" WHY\n"), dev[2]]) == 1
     assert shared_contexts(train, dev) == 1
     assert shared_ids(train, dev) == 1

@@ -192,7 +192,7 @@ def test_every_change_of_an_input_is_another_key(
         keys[f"settings: {max_length}/{doc_stride}"] = features_key(
             EXAMPLES, tokenizer, max_length=max_length, doc_stride=doc_stride
         )
-    monkeypatch.setattr(cache, "_FORMAT", "qaexp features 3")
+    monkeypatch.setattr(cache, "_FORMAT", "qaexp features 0")
     keys["version of the format"] = features_key(EXAMPLES, tokenizer, **SETTINGS)
     monkeypatch.undo()
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.0")

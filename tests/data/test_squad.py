@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -273,6 +274,28 @@ def test_wrong_offsets_are_classified_and_unique_ones_fixed(
     assert fixed.examples[0].answers == (Answer(text, place),)
     assert (fixed.num_fixed, fixed.num_skipped) == (1, 0)
     assert kind in fixed.problems[0]
+
+
+@pytest.mark.parametrize(("form", "other"), [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.parametrize("shift", [0, 1])
+def test_another_normal_form_is_named_and_fixed_to_the_spelling_of_the_context(
+    read: Callable[..., SquadFile], form: str, other: str, shift: int
+) -> None:
+    context, text = (normalize(form, "Das Café in Köln."), normalize(other, "Café"))
+    wrong = document(question("q", text, 4 + shift), unanswerable(), context=context)
+    error = refused(read, wrong)
+    assert "(normal-form: it stands at 4 in another normal form of Unicode)" in error.problems[0]
+    fixed = read(wrong, "fix")
+    assert fixed.examples[0].answers == (Answer(normalize(form, "Café"), 4),)
+    assert fixed.num_fixed == 1
+    assert fixed.problems[0].endswith("; spelled as there")
+    assert read(wrong, "skip").num_skipped == 1
+
+
+def test_another_normal_form_at_several_places_needs_a_right_start(read: Callable[..., SquadFile]) -> None:
+    twice = "é and é"
+    assert read(document(question("q", "e\u0301", 6), context=twice), "fix").examples[0].answers == (Answer("é", 6),)
+    refused(read, document(question("q", "e\u0301", 3), context=twice), "fix")
 
 
 def test_a_text_that_stands_twice_is_never_moved(read: Callable[..., SquadFile]) -> None:

@@ -40,7 +40,8 @@ def test_draws_hold_each_example_at_most_once_and_repeat(
     drawn = draw(examples, size, policy, seed)
     assert len(set(ids(drawn))) == len(drawn) == size
     assert set(drawn) <= set(examples)
-    assert draw(examples, float(size), policy, seed) == drawn
+    assert size == 1 or draw(examples, float(size), policy, seed) == drawn
+    assert draw(examples, 1.0, policy, seed) == draw(examples, None, policy, seed)
     assert len(draw(examples, None, policy, seed)) == available
 
 
@@ -133,13 +134,26 @@ def test_drawing_in_order_keeps_the_order(seed: int, size: int) -> None:
 
 @pytest.mark.parametrize(
     ("size", "count"),
-    [(None, 100), (1, 1), (1.0, 1), (100, 100), (0.1, 10), (0.015, 2), (1e-9, 1), (0.29, 29), (0.999999, 100)],
+    [
+        (None, 100),
+        (1, 1),
+        (1.0, 100),
+        (100, 100),
+        (2.0, 2),
+        (0.1, 10),
+        (0.015, 2),
+        (1e-9, 1),
+        (0.29, 29),
+        (0.999999, 100),
+    ],
 )
 def test_sizes(size: float | None, count: int) -> None:
     assert resolve_size(size, 100) == count
 
 
-@pytest.mark.parametrize("size", [0, -1, 1.7, -0.5, 101, 10**9, 1e300, float("nan"), float("inf"), True])
+@pytest.mark.parametrize(
+    "size", [0, -1, 1.7, 2.5, 1.0000001, -0.5, 101, 10**9, 1e300, float("nan"), float("inf"), True]
+)
 def test_illegal_sizes_are_refused_with_both_numbers(size: float) -> None:
     with pytest.raises(ConfigError, match="100") as caught:
         draw(HALF, size, "random", 0)

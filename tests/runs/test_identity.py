@@ -74,3 +74,12 @@ def test_code_hash_follows_names_and_contents(tmp_path: Path) -> None:
     second = code_hash(tmp_path)
     (tmp_path / "inner" / "a.py").rename(tmp_path / "inner" / "b.py")
     assert len({first, second, code_hash(tmp_path)}) == 3
+
+
+def test_all_of_it_is_null_and_not_one_example() -> None:
+    def run_id(size: float | None) -> str:
+        return identify({"data": {"train_size": size, "dev_size": size}}, set(), {}, {}).run_id
+
+    assert run_id(1.0) == run_id(None) != run_id(1)
+    now = identify({"data": {"train_size": 1}}, set(), {}, {})
+    assert now.changes({"data": {"train_size": 1.0}}, now.inputs) == {"data.train_size": (None, 1)}

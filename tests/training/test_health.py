@@ -78,6 +78,31 @@ def test_zero_learning_rate_for_an_epoch() -> None:
     assert raised(steps(FALLING, rates=[0.0] * 16)) == {"zero_learning_rate": 10}
 
 
+def advice(**keywords) -> dict[str, str]:
+    rows = steps(FALLING, rates=keywords.pop("rates", None))
+    return {flag["name"]: flag["advice"] for flag in find_flags(rows, [], num_train_features=40, **keywords)}
+
+
+def test_a_rate_that_never_came_near_what_was_asked_for() -> None:
+    assert raised(steps(FALLING), peak_rate=0.49, schedule={"warmup_ratio": 0.1}) == {"low_learning_rate": 160}
+    assert raised(steps(FALLING), peak_rate=0.5) == {}
+    assert raised(steps(FALLING), peak_rate=None) == {}
+    told = advice(peak_rate=0.002, schedule={"warmup_steps": 1000, "warmup_ratio": None})["low_learning_rate"]
+    assert told.startswith(
+        "The rate reached 0.2 % of optimizer.lr: schedule.warmup_steps=1000 is more than the 160 steps of the run"
+    )
+    told = advice(peak_rate=0.1, schedule={"warmup_ratio": 0.5, "total_epochs": 90})["low_learning_rate"]
+    assert "(schedule.warmup_ratio=0.5 with schedule.total_epochs=90) is not over when the run ends" in told
+    assert "the schedule does not get there" in advice(peak_rate=0.1, schedule={})["low_learning_rate"]
+
+
+def test_a_rate_of_zero_is_one_flag_that_names_the_warm_up() -> None:
+    told = advice(rates=[0.0] * 16, peak_rate=0.0, schedule={"warmup_steps": 1000})
+    assert list(told) == ["zero_learning_rate"]
+    assert "schedule.warmup_steps=1000 is more than" in told["zero_learning_rate"]
+    assert "total_epochs" in advice(rates=[1e-4] * 12 + [0.0] * 4, peak_rate=0.3)["zero_learning_rate"]
+
+
 def test_not_finite_names_the_step() -> None:
     assert raised(steps([*FALLING[:5], math.nan]))["not_finite"] == 60
     assert raised(steps(FALLING[:4], norms=[1.0, math.inf, 1.0, 1.0])) == {"not_finite": 20}

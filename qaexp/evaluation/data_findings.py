@@ -1,0 +1,177 @@
+"""What a user should know of the data before it is trained on: lines for the terminal and flags, from data.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+SKIPPED_SHARE = 0.01
+"""From this share of a file's questions on, leaving them out is a flag: it can move a score by a point, which is what
+most comparisons are about."""
+
+FIXED_SHARE = 0.1
+"""From this share on, moved or respelled answers are a flag: a tenth is a fault of the tool that made the file, and
+what it did to the rest is worth a look."""
+
+LOST_SHARE = 0.05
+"""From this share of a split's answers on, losing them is a flag: on SQuAD with the usual settings it is under 2 %, so
+that more comes from the settings or from the file."""
+
+DIFFERING_SHARE = 0.1
+"""From this share on, labels that are not their gold text are a flag: answers that end inside a token are some per
+cent, more is a tokenizer whose tokens do not fit the text."""
+
+OVERLAP_SHARE = 0.01
+"""From this share of a split's questions on, training on them is a flag: it can lift the split's score by a point."""
+
+Report = Mapping[str, Any]
+
+
+def size_lines(report: Report) -> Iterator[str]:
+    """Yield how many examples each fraction stands for.
+
+    >>> audit = {"train": {"num_examples": 775, "drawn_from": {"num": 3100, "kind": "examples"}}}
+    >>> list(size_lines({"subset": {"train_size": 0.25, "dev_size": None}, "audit": audit}))
+    ['data.train_size=0.25: 775 of 3,100 examples']
+    """
+    for split in ("train", "dev"):
+        size = report["subset"][f"{split}_size"]
+        if isinstance(size, float) and size <= 1:
+            found = report["audit"][split]
+            drawn_from = found["drawn_from"]
+            yield (f"data.{split}_size={size}: {found['num_examples']:,} of {drawn_from['num']:,} {drawn_from['kind']}")
+
+
+def finding_lines(report: Report) -> Iterator[str]:
+    """Yield one line for each thing that was left out, changed, lost or shared; none for data without such things.
+
+    Args:
+        report: The content of data.json.
+    """
+    names = _names(report)
+    told: set[str] = set()
+    for split, name in names.items():
+        source = report["source"][split]
+        if str(source.get("path", split)) not in told:  # a file that is two splits is told once
+            told.add(str(source.get("path", split)))
+            yield from _file_lines(name, source)
+        yield from _label_lines(name, report["audit"][split])
+    for split, shared in report["audit"]["shared_with_train"].items():
+        yield from _shared_lines(names[split], shared, report["audit"][split]["num_examples"])
+
+
+def data_flags(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield name and advice of each flag that the data of a run raises.
+
+    Args:
+        report: The content of data.json.
+    """
+    names = _names(report)
+    for split, name in names.items():
+        yield from _file_flags(name, report["source"][split])
+        yield from _label_flags(name, report["audit"][split])
+    for split, shared in report["audit"]["shared_with_train"].items():
+        num = report["audit"][split]["num_examples"]
+        if _share(shared["questions"], num) >= OVERLAP_SHARE:
+            yield (
+                "train_dev_overlap",
+                f"{shared['questions']:,} of the {num:,} questions of {names[split]} were trained on, so its scores "
+                "say little about new questions: take them out of one of the files.",
+            )
+
+
+def _names(report: Report) -> dict[str, str]:
+    """What each split is called: its file, where that is another one than those of the other splits."""
+    files = {split: Path(source["path"]).name for split, source in report["source"].items() if source.get("path")}
+    return {
+        split: files[split] if list(files.values()).count(files.get(split, "")) == 1 else split
+        for split in report["source"]
+    }
+
+
+def _num_questions(source: Report) -> int:
+    return int(source["num_examples"] + source["num_skipped"] + source["num_duplicates"])
+
+
+def _file_lines(name: str, source: Report) -> Iterator[str]:
+    total = _num_questions(source)
+    first = str(source["problems"][0]).removeprefix(f"{source.get('path')}: ") if source["problems"] else ""
+    for key, done in (("num_skipped", "left out"), ("num_fixed", "mended")):
+        if source[key]:
+            yield f"{name}: {source[key]:,} of {total:,} questions {done}, first: {first}"
+    if source["num_duplicates"]:
+        yield f"{name}: {source['num_duplicates']:,} of {total:,} questions repeat another one and are left out"
+
+
+def _label_lines(name: str, found: Report) -> Iterator[str]:
+    if found["num_truncated_questions"]:
+        yield f"{name}: {found['num_truncated_questions']:,} of {found['num_examples']:,} questions are cut to fit"
+    if num := _num_lost(found):
+        yield f"{name}: {num:,} of {found['num_answers']:,} answers lost: {_reasons(found)}"
+    differing = found["offset_mismatches"]
+    if differing["num"]:
+        one = differing["examples"][0]
+        yield (
+            f"{name}: {differing['num']:,} of {found['num_answers']:,} labels are not the answer's text, first: "
+            f"{one['label']!r} for {one['gold']!r}"
+        )
+
+
+def _num_lost(found: Report) -> int:
+    return int(found["lost_answers"]["by_window"] + found["lost_answers"]["by_max_answer_length"])
+
+
+def _reasons(found: Report) -> str:
+    lost, without = found["lost_answers"], found["answers_without_tokens"]
+    reasons = (
+        (lost["by_window"] - without, "whole in no window (features.max_length, features.doc_stride)"),
+        (without, "without a visible character that the tokenizer knows"),
+        (lost["by_max_answer_length"], "longer than decoding.max_answer_length"),
+    )
+    return ", ".join(f"{num:,} {words}" for num, words in reasons if num)
+
+
+def _shared_lines(name: str, shared: Report, num_examples: int) -> Iterator[str]:
+    if shared["questions"]:
+        yield f"{name}: {shared['questions']:,} of {num_examples:,} questions are training questions too"
+    if shared["contexts"]:
+        yield f"{name}: {shared['contexts']:,} of {shared['num_contexts']:,} paragraphs are training paragraphs too"
+    if shared["ids"] > shared["questions"]:
+        yield f"{name}: {shared['ids']:,} of {num_examples:,} ids are those of training questions too"
+
+
+def _file_flags(name: str, source: Report) -> Iterator[tuple[str, str]]:
+    total = _num_questions(source)
+    if _share(source["num_skipped"], total) >= SKIPPED_SHARE:
+        yield (
+            "examples_skipped",
+            f"{source['num_skipped']:,} of the {total:,} questions of {name} were left out as faulty "
+            "(data.on_bad=skip), so the run is not one on the whole file: correct the file (data.json names faults).",
+        )
+    if _share(source["num_fixed"], total) >= FIXED_SHARE:
+        yield (
+            "examples_fixed",
+            f"Answers of {source['num_fixed']:,} of the {total:,} questions of {name} did not stand where the file "
+            "says and were mended (data.on_bad=fix): look at what made the file (data.json names them).",
+        )
+
+
+def _label_flags(name: str, found: Report) -> Iterator[tuple[str, str]]:
+    num_answers = found["num_answers"]
+    if _share(_num_lost(found), num_answers) >= LOST_SHARE:
+        yield (
+            "answers_lost",
+            f"{_num_lost(found):,} of the {num_answers:,} answers of {name} can be given by no model "
+            f"({_reasons(found)}): raise these settings, or correct the file.",
+        )
+    if _share(found["offset_mismatches"]["num"], num_answers) >= DIFFERING_SHARE:
+        yield (
+            "labels_differ",
+            f"{found['offset_mismatches']['num']:,} of the {num_answers:,} labels of {name} are not the answer's text: "
+            "look at them in data.json, and try a tokenizer with smaller tokens.",
+        )
+
+
+def _share(count: int, total: int) -> float:
+    return count / total if total else 0.0
