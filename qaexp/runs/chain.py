@@ -32,8 +32,8 @@ class Chain:
 
     Attributes:
         problems: What is wrong with run.json, summary.json and MANIFEST.json, a sentence each.
-        is_own: The summary is this run's: run.json or the manifest says so. Where neither speaks of it (another tool
-            made them), it is as long as run.json says that the run completed.
+        is_own: The summary is this run's: run.json or the manifest says so, or run.json says that the run completed and
+            no manifest says that the summary is another's.
         names: The files that the manifest names; none when it cannot be read.
     """
 
@@ -62,8 +62,10 @@ def follow_chain(directory: Path, record: Mapping[str, Any] | None, summary: Map
     elif record is not None and by_record is None and by_manifest is not None:
         problems.append(f"{directory / SUMMARY}: {RUN} does not say its sha256")
     problems += _manifest_problems(directory, summary, by_manifest, problem)
-    is_unknown = by_record is None and by_manifest is None
-    return Chain(problems, state == _COMPLETED if is_unknown else bool(by_record or by_manifest), names)
+    # What was edited is still the run's, and readers say so; only a summary that a manifest disowns too is another's.
+    is_disowned = by_manifest is False and not by_record
+    is_own = bool(by_record or by_manifest) or (state == _COMPLETED and not is_disowned)
+    return Chain(problems, is_own, names)
 
 
 def _manifest_problems(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from qaexp.config.schema import ExperimentConfig
 from qaexp.runs.folder import look
 from qaexp.runs.lock import utc_now
 from qaexp.sweeps.job import Job
@@ -264,7 +265,7 @@ def test_what_goes_on_does_so(originals: Path, tmp_path: Path, name: str, comman
 def test_a_sweep_that_has_such_a_job_agrees(originals: Path, tmp_path: Path, name: str) -> None:
     case = CASES[name]
     run = harmed(originals, tmp_path, case)
-    job = Job((), ("seed=0",), None, sha256="0" * 64, directory=run)  # type: ignore[arg-type]
+    job = Job((), ("seed=0",), ExperimentConfig(), sha256="0" * 64, directory=run)
     if case.state != "running":
         action = make_plan([job], run.parent).jobs[0].action
         expected = {"completed": "reuse", "not a run": "run", "sweep": "retry"}
