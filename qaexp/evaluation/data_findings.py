@@ -19,8 +19,8 @@ LOST_SHARE = 0.05
 that more comes from the settings or from the file."""
 
 DIFFERING_SHARE = 0.1
-"""From this share on, labels that are not their gold text are a flag: answers that end inside a token are some per
-cent, more is a tokenizer whose tokens do not fit the text."""
+"""From this share on, labels that are not their gold text are a flag: answers that end inside a token are under 1 % of
+SQuAD's, more is a tokenizer whose tokens do not fit the text."""
 
 OVERLAP_SHARE = 0.01
 """From this share of a split's questions on, training on them is a flag: it can lift the split's score by a point."""
@@ -169,7 +169,7 @@ def _label_flags(name: str, found: Report) -> Iterator[tuple[str, str]]:
         yield (
             "labels_differ",
             f"{found['offset_mismatches']['num']:,} of the {num_answers:,} labels of {name} are not the answer's text: "
-            "look at them in data.json, and try a tokenizer with smaller tokens.",
+            "look at them in data.json for answers that end inside a token or hold what the tokenizer drops.",
         )
 
 
