@@ -95,7 +95,7 @@ def test_a_collapsed_group_is_never_first(tmp_path: Path, options: Options) -> N
         tmp_path / "s" / "worse",
         scores(1, 95),
         changes={"optimizer.lr": 1e-2},
-        summary={"has_ans_f1": 0.0, "no_ans_f1": 100.0},
+        flags=flag,
     )
     (table,) = compare([tmp_path], options).tables
     assert table.groups[0].name == "optimizer.lr=0.0001"
