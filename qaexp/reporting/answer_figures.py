@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from qaexp.reporting import risk as curves
 from qaexp.reporting.answering import ANSWER_NOTHING, oracle_threshold
@@ -113,6 +114,7 @@ def calibration(predictions: Sequence[Row], run_name: str) -> Figure | None:
         ylabel="answers",
         xlim=(-1, 101),
     )
+    lower.yaxis.set_major_locator(MaxNLocator(integer=True))
     legend_below(figure, upper, 2)
     return figure
 
@@ -222,4 +224,5 @@ def _null_histogram(axes: Axes, predictions: Sequence[Row], low: float, high: fl
     axes.set(xlabel="null threshold, null_score_diff (logits)", ylabel="examples")
     # Room above the bars, so that the legend hides none.
     axes.set_ylim(0, axes.get_ylim()[1] * 1.4)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="upper right", ncols=2, borderaxespad=0.1)
