@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from qaexp.reporting import risk as curves
 from qaexp.reporting.answering import ANSWER_NOTHING, oracle_threshold
@@ -72,7 +73,7 @@ def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: 
     upper.set(ylabel="score (%)", ylim=(max(min(drawn) - 5, -2), min(max(drawn) + 5, 102)))
     _null_histogram(lower, predictions, low, high)
     lower.set_xlim(low, high)
-    legend_below(figure, upper, 3)
+    legend_below(figure, upper, 2)
     return figure
 
 
@@ -113,6 +114,7 @@ def calibration(predictions: Sequence[Row], run_name: str) -> Figure | None:
         ylabel="answers",
         xlim=(-1, 101),
     )
+    lower.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
     legend_below(figure, upper, 2)
     return figure
 
@@ -222,4 +224,5 @@ def _null_histogram(axes: Axes, predictions: Sequence[Row], low: float, high: fl
     axes.set(xlabel="null threshold, null_score_diff (logits)", ylabel="examples")
     # Room above the bars, so that the legend hides none.
     axes.set_ylim(0, axes.get_ylim()[1] * 1.4)
+    axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
     axes.legend(loc="upper right", ncols=2, borderaxespad=0.1)

@@ -55,7 +55,7 @@ def loss(steps: Sequence[Row], history: Sequence[Row], run_name: str) -> Figure 
         words = "mean of the epoch, at its end" if _at_ends(history) else "mean of the epoch so far"
         axes.plot(*xy(means), color=ORANGE, marker="o", linestyle="--", label=words)
     axes.set(xlabel="step", ylabel="loss (nats, mean of start and end)", xlim=(0, None), ylim=(0, None))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     _mark_epochs(axes, history)
     legend_below(figure, axes, 3)
     return figure
@@ -126,7 +126,7 @@ def learning_rate(steps: Sequence[Row], history: Sequence[Row], run_name: str) -
         axes.axvspan(zero[0], zero[-1], color=VERMILION, alpha=0.15, linewidth=0, label="0: nothing is learned here")
     axes.yaxis.set_major_formatter(FuncFormatter(_rate_format(highest)))
     axes.set(xlabel="step", ylabel="learning rate", xlim=(0, None), ylim=(0, highest * 1.08 or 1))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     _mark_epochs(axes, history)
     legend_below(figure, axes, 2)
     return figure

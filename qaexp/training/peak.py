@@ -33,6 +33,7 @@ class PeakMemory:
         self._device = device
         self._of_before, self._earlier = 0.0, 0.0
         self._is_known = True
+        _give_back()
         if device.type == "cuda":
             # Before CUDA is used there is nothing to reset, and torch refuses to.
             if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
@@ -61,7 +62,6 @@ def peak_memory_mib(device: torch.device) -> float:
 
 def _reset_peak() -> bool:
     """Set the process's peak back to what it uses now, where the system can; says whether it did."""
-    _give_back()
     try:
         # Not a file but a switch of the kernel: nothing is stored.
         switch = os.open(_CLEAR, os.O_WRONLY)

@@ -146,6 +146,19 @@ def test_intervals_are_over_texts_and_only_where_there_are_five() -> None:
             assert png(figure)
 
 
+def test_counts_have_whole_ticks() -> None:
+    calibration = answer_figures.calibration([{**PREDICTIONS[0], "paragraph": "p"}], "a run")
+    threshold = answer_figures.threshold(answers(1, 1), {"null_threshold": 0.1}, "a run")
+    loss = figures.loss(STEPS[:2], [], "a run")
+    rate = figures.learning_rate(STEPS[:2], [], "a run")
+    assert calibration is not None
+    assert threshold is not None
+    assert loss is not None
+    assert rate is not None
+    for axis in (calibration.axes[1].yaxis, threshold.axes[1].yaxis, loss.axes[0].xaxis, rate.axes[0].xaxis):
+        assert all(float(tick).is_integer() for tick in axis.get_majorticklocs())
+
+
 def test_a_run_that_must_answer_has_no_threshold() -> None:
     for figure in (
         figures.scores(HISTORY, "a run", 300, 2, "always answered"),
