@@ -140,3 +140,10 @@ def test_articles_are_clusters_where_there_are_twenty(new_folder: NewFolder, num
         run = add(folder, f"{place}", answers(1, 50, config=place), {"optimizer.lr": RATES[place]})
         change_scores(run, {"title": [f"Article {number * num_titles // NUM}" for number in range(NUM)]})
     assert compared(folder).cluster_kind == kind
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)])
+def test_chance_alone_is_seldom_called_a_difference(new_folder: NewFolder, seeds: tuple[int, ...]) -> None:
+    plans_of_chance = [Plan(draw, (50, 50), (seeds, seeds)) for draw in range(12)]
+    verdicts = [only(compared(plan.write(new_folder()))).verdict for plan in plans_of_chance]
+    assert sum(verdict in ("better", "worse") for verdict in verdicts) <= 2
