@@ -140,3 +140,15 @@ def test_the_json_and_the_figures_have_the_numbers_of_every_contrast(study: Path
         if one.a == table.baseline:
             figure = drawn[one.b]
             assert (figure["y"], figure["low"], figure["high"], figure["verdict"]) == (*wanted[:3], one.verdict)
+
+
+def test_a_group_without_a_number_has_none_to_sort_by_on_the_page(new_folder: NewFolder) -> None:
+    folder = new_folder()
+    for place, summary in enumerate(({"null_threshold": -3.0}, {"null_threshold": None}, {"null_threshold": 2.0})):
+        f1 = answers(1, 50, config=place)
+        add(folder, f"{place}", f1, {"optimizer.lr": RATES[place]}, summary=summary)
+    comparison = compared(folder, metric="null_threshold")
+    text = page(comparison, figure_data(comparison))
+    cells = re.findall(r'<td class="n" data-sort="([^"]*)">(-|-?[\d.]+)</td>', text)
+    assert {sort for sort, shown in cells if shown == "-"} == {""}
+    assert all(float(sort) == pytest.approx(float(shown), abs=0.5) for sort, shown in cells if shown != "-")
