@@ -93,9 +93,7 @@ def contrasts(
     """
     names = tuple(dict.fromkeys((*SCORE_COLUMNS, *([metric] if number_of(metric).column else ()))))
     scored = _Scored(reader, names, baseline, unit)
-    # A group that answers nothing scores the same with every seed: that is nothing about what seeds do.
-    answering = [group for group in groups if not group.is_collapsed]
-    pooled = PooledSeeds([(group.design, _means(group, names)) for group in answering])
+    pooled = _pooled(groups, names)
     pairs = _pairs(groups, baseline)
     outcomes = [scored.outcomes(a, b, pooled) for a, b in pairs]
     tested = Family(outcomes).corrected()
@@ -201,6 +199,11 @@ class _Scored:
             if len(kept) == len(measured) and len({one.digest for one in kept}) == 1:
                 found[name] = np.stack([one.values for one in kept]), kept[0]
         return found
+
+
+def _pooled(groups: Sequence[Group], names: Sequence[str]) -> PooledSeeds:
+    # A group that answers nothing scores the same with every seed: that is nothing about what seeds do.
+    return PooledSeeds([(group.design, _means(group, names)) for group in groups if not group.is_collapsed])
 
 
 def _means(group: Group, names: Sequence[str]) -> dict[str, Floats]:
