@@ -12,7 +12,7 @@ from qaexp.comparison.verdict import COLLAPSED
 from tests.fixtures.compared import edit
 from tests.relations.outputs import FORMATS, rows_in
 from tests.relations.studies import COLLAPSED as FLAG
-from tests.relations.studies import NAMES, NUM, RATES, NewFolder, add, answers, change_scores, compared
+from tests.relations.studies import NAMES, NUM, RATES, NewFolder, add, answers, change_scores, compared, default_options
 
 HOW = ("flag", "silent at 0", "silent at its threshold")
 EMPTY = np.where(np.arange(NUM) % 2 == 0, 0.0, 100.0)
@@ -86,3 +86,13 @@ def test_a_collapsed_baseline_judges_nobody(new_folder: NewFolder) -> None:
     comparison = compared(study(new_folder(), "flag"), baseline=NAMES[2])
     verdicts = {row["verdict"] for row in rows_in("json", comparison).values()}
     assert verdicts == {COLLAPSED}
+
+
+def test_what_answers_nothing_is_no_baseline_while_others_answer(new_folder: NewFolder) -> None:
+    folder, nearest = new_folder(), default_options().defaults["optimizer.lr"]
+    for place, factor in enumerate((1.0, 3.0, 9.0)):
+        flags = FLAG if place == 0 else []
+        add(folder, f"{place}", answers(2, 50, config=place), {"optimizer.lr": nearest * factor}, flags=flags)
+    (table,) = compared(folder).tables
+    assert table.baseline == f"optimizer.lr={nearest * 3.0}"
+    assert "of those that answer" in table.baseline_reason

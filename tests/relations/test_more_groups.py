@@ -33,8 +33,13 @@ def test_a_third_group_leaves_two_runs_as_they_are_and_corrects_for_itself(
     folder = plan.write(new_folder())
     before = only(compared(folder))
     add(folder, "third", answers(plan.draw + 1, skill, config=9), {"optimizer.lr": RATES[2]})
-    after = pair_of(compared(folder, baseline=before.a), before.a, before.b)
+    comparison = compared(folder, baseline=before.a)
+    after = pair_of(comparison, before.a, before.b)
     assert after.num_contrasts == 3
+    for name in before.tests:
+        family = [one.tests[name] for one in comparison.tables[0].contrasts]
+        least = min(family, key=lambda one: one.difference.p)
+        assert least.p_verdict == pytest.approx(min(1.0, 3 * least.difference.p))
     for name, one in before.tests.items():
         found = after.tests[name]
         assert (found.p, found.difference.difference) == (one.p, one.difference.difference)
