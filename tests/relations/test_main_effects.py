@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from hypothesis import given
@@ -82,3 +83,16 @@ def test_a_group_that_answers_nothing_has_no_effect(new_folder: NewFolder) -> No
     before = effects(folder)
     add(folder, "silent", answers(2, 95), {"optimizer.lr": RATES[4], "seed": 0}, flags=COLLAPSED)
     assert rows(effects(folder), "optimizer.lr") == pytest.approx(rows(before, "optimizer.lr"))
+
+
+def test_effects_of_a_whole_grid_are_distances_of_its_means(new_folder: NewFolder) -> None:
+    runs = [(rate, epochs, 0) for rate in range(3) for epochs in range(2)]
+    comparison = compared(study(new_folder(), 3, runs, 2))
+    groups = comparison.tables[0].groups
+    whole = fmean(group.metrics["f1"].mean for group in groups)
+    found = main_effects(groups, "f1")
+    for row in found.rows:
+        having = [group.metrics["f1"].mean for group in groups if str(group.changes[row.key]) == row.value]
+        assert row.effect == pytest.approx(fmean(having) - whole)
+        assert row.low is not None
+        assert row.low < row.effect < (row.high or 0)
