@@ -15,11 +15,17 @@ def nearest(groups: Sequence[Group], defaults: Mapping[str, Any]) -> tuple[Group
     """The group nearest to some defaults, and the words for what decided.
 
     The fewest keys that differ decide; among groups that differ in the same keys, whose values are numbers, the
-    smallest sum of their ratios to the default. A collapsed group is none to compare with, unless all are.
+    smallest sum of their ratios to the default. What is the same in all groups decides nothing. A collapsed group is
+    none to compare with, unless all are.
     """
     able = [group for group in groups if not group.is_collapsed] or list(groups)
     told = "" if len(able) == len(groups) else ", of those that answer"
-    keys = {id(group): _differing(group, defaults) for group in able}
+    varying = {
+        key: default
+        for key, default in defaults.items()
+        if len({repr(group.settings.get(key)) for group in groups}) > 1
+    }
+    keys = {id(group): _differing(group, varying) for group in able}
     fewest = min(len(found) for found in keys.values())
     able = [group for group in able if len(keys[id(group)]) == fewest]
     if len(able) == 1:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from qaexp.comparison.difference import Difference, Floats
+from qaexp.comparison.entries import measured_of
 from qaexp.comparison.family import Family, Outcome
 from qaexp.comparison.groups import Group
 from qaexp.comparison.guard import changed_keys, factors
@@ -92,7 +93,7 @@ def contrasts(
     """
     names = tuple(dict.fromkeys((*SCORE_COLUMNS, *([metric] if number_of(metric).column else ()))))
     scored = _Scored(reader, names, baseline, unit)
-    pooled = PooledSeeds([(group.design, _means(group, names)) for group in groups])
+    pooled = _pooled(groups, names)
     pairs = _pairs(groups, baseline)
     outcomes = [scored.outcomes(a, b, pooled) for a, b in pairs]
     tested = Family(outcomes).corrected()
@@ -205,11 +206,16 @@ class _Scored:
     def _read(self, group: Group) -> dict[str, tuple[Floats, Measured]]:
         found = {}
         for name in self._names:
-            measured = [self._reader.measured(entry.run, name) for entry in group.entries]
+            measured = [measured_of(entry, name, self._reader) for entry in group.entries]
             kept = [one for one in measured if one is not None]
             if len(kept) == len(measured) and len({one.digest for one in kept}) == 1:
                 found[name] = np.stack([one.values for one in kept]), kept[0]
         return found
+
+
+def _pooled(groups: Sequence[Group], names: Sequence[str]) -> PooledSeeds:
+    # A group that answers nothing scores the same with every seed: that is nothing about what seeds do.
+    return PooledSeeds([(group.design, _means(group, names)) for group in groups if not group.is_collapsed])
 
 
 def _means(group: Group, names: Sequence[str]) -> dict[str, Floats]:
@@ -252,7 +258,7 @@ def _collapse(a: Group, b: Group) -> str | None:
 
 
 def _unknown(a: Side, b: Side) -> Difference:
-    return unknown(float(b.observations.mean() - a.observations.mean()))
+    return unknown(float(b.scores.mean() - a.scores.mean()))
 
 
 def _obstacle(outcome: Outcome) -> str | None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qaexp.comparison.collapse import where_silent
-from qaexp.comparison.scores import ScoreReader, Scores
+from qaexp.comparison.scores import Measured, ScoreReader, Scores
 from qaexp.errors import IntegrityError
 from qaexp.runs.collect import RunFiles
+from qaexp.runs.directory import TEST_SCORES
 from qaexp.runs.groups import seeds_of
 from qaexp.runs.identity import canonical_json
-from qaexp.runs.metrics import is_number_of_a_run
+from qaexp.runs.metrics import is_number_of_a_run, number_of
 
 _MAX_ROUNDING = 1e-6
 
@@ -101,6 +102,17 @@ def examine(run: RunFiles, reader: ScoreReader) -> Entry:
         notes=tuple(_notes(run, scores, metrics)),
         test_golds=_hash_of(data, "test"),
     )
+
+
+def measured_of(entry: Entry, metric: str, reader: ScoreReader) -> Measured | None:
+    """A metric of a run question by question, as `ScoreReader.measured`; its digest holds the test set's golds too.
+
+    Those of the dev set are alike in all runs of a table.
+    """
+    found = reader.measured(entry.run, metric)
+    if found is None or number_of(metric).table != TEST_SCORES:
+        return found
+    return replace(found, digest=f"{found.digest} {entry.test_golds}")
 
 
 def golds_digest(run: RunFiles) -> str | None:

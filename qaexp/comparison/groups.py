@@ -82,6 +82,8 @@ def form_groups(
     of_run = {id(entry.run): entry for entry in entries}
     gathered = [[of_run[id(run)] for run in runs] for runs in _gathered([entry.run for entry in entries], neutral, by)]
     gathered = [sorted(group, key=lambda entry: (repr(entry.seeds), entry.run.run_id)) for group in gathered]
+    # By what they hold: neither the order of keys in a name nor which of two like names is the first goes by folders.
+    gathered.sort(key=lambda group: _content(group, neutral, by))
     told = [{by: _value(group[0], by)} if by else settings(group[0].run, neutral) for group in gathered]
     changes = differing(told)
     names = _unique([named(changed) for changed in changes])
@@ -160,6 +162,10 @@ def _common(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _value(entry: Entry, key: str) -> Any:
     """What a run has under a key of its config, a seed included."""
     return dotted(entry.run.config).get(key)
+
+
+def _content(group: Sequence[Entry], neutral: frozenset[str], by: str | None) -> str:
+    return repr(_value(group[0], by) if by else sorted(settings(group[0].run, neutral).items(), key=repr))
 
 
 def _gathered(runs: Sequence[Any], neutral: frozenset[str], by: str | None) -> list[list[Any]]:

@@ -26,15 +26,14 @@ class Block:
 
 
 def blocks(entries: Sequence[Entry]) -> list[Block]:
-    """Part runs by what they were measured on; the largest block first, of equal ones that of the first run.
+    """Part runs by what they were measured on; the largest block first, of equal ones by what they were measured on.
 
-    Args:
-        entries: Sorted, so that the order in which they were given changes nothing.
+    Where runs lie and what they are called decides nothing.
     """
     found: dict[Measure, list[Entry]] = {}
     for entry in _with_like_golds(entries):
         found.setdefault(entry.measure, []).append(entry)
-    ordered = sorted(found.values(), key=lambda block: -len(block))
+    ordered = sorted(found.values(), key=lambda block: (-len(block), repr(block[0].measure)))
     return [
         Block(block, None if block is ordered[0] else difference(ordered[0][0].measure, block[0].measure))
         for block in ordered

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.groups import Group
 from qaexp.comparison.verdict import BETTER, WORSE
+from qaexp.runs.metrics import number_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def ranks(groups: Sequence[Group], contrasts: Sequence[Contrast], metric: str) -
         metric: What they are to be ranked by.
     """
     able = [group for group in groups if not group.is_collapsed and metric in group.metrics]
-    if contrasts and contrasts[0].metric != metric:
+    if number_of(metric).column is None or (contrasts and contrasts[0].metric != metric):
         able = []
     names = {group.name for group in able}
     above, below = dict.fromkeys(names, 0), dict.fromkeys(names, 0)

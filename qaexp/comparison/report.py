@@ -72,7 +72,7 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         number_of=number_of,
         tables=[_table(table, comparison) for table in comparison.tables],
         columns=[name for name in COLUMNS if name != comparison.options.metric],
-        costs=COSTS,
+        costs=[name for name in COSTS if name != comparison.options.metric],
         num_runs=len(entries),
         num_questions=entries[0].measure.num_questions if entries else 0,
         clusters=units(comparison.cluster_kind),

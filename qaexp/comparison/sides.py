@@ -85,7 +85,7 @@ def compared(
     """
     kind = kind_of(a.design, b.design)
     if reason := _obstacle(a.design, b.design, clusters, unit):
-        return Found(kind, unknown(float(b.observations.mean() - a.observations.mean())), reason)
+        return Found(kind, unknown(float(b.scores.mean() - a.scores.mean())), reason)
     one, two = a.observations, b.observations
     if kind == RUNS:
         return Found(kind, cluster_bootstrap(two[0] - one[0], clusters, np.random.default_rng(SEED)))
@@ -93,7 +93,9 @@ def compared(
         return Found(kind, cluster_t(two.mean(axis=0) - one.mean(axis=0), clusters), "one side has a single seed")
     if kind == SAME_SEEDS:
         two = two[[b.design.seeds.index(seeds) for seeds in a.design.seeds]]
-        return Found(kind, paired_groups(one, two, clusters, factors=_factors(a.design, score, pooled, is_paired=True)))
+        # Where both score the same everywhere, what seeds do to other groups says nothing about these two.
+        shared = None if np.array_equal(one, two) else pooled
+        return Found(kind, paired_groups(one, two, clusters, factors=_factors(a.design, score, shared, is_paired=True)))
     factors = tuple(_factors(side.design, score, pooled, is_paired=False) for side in (a, b))
     return Found(kind, separate_groups(one, two, clusters, factors=(factors[0], factors[1])))
 

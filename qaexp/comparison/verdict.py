@@ -80,7 +80,10 @@ def judge(tested: Tested, case: Circumstances) -> tuple[str, str]:
     if case.obstacle:
         return CANNOT_TELL, f"{_numbers(tested, points)}; {case.obstacle}"
     if not tested.difference.standard_error and not tested.difference.difference:
-        return CANNOT_TELL, f"the same {case.metric} on all {tested.num_questions:,} questions: nothing to test"
+        return (
+            CANNOT_TELL,
+            f"no difference in {case.metric} in any cluster of the {tested.num_questions:,} questions: nothing to test",
+        )
     word, sentence = _tested(tested, case, _numbers(tested, points))
     return word, sentence + looked_before(case.looks)
 
@@ -114,7 +117,8 @@ def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str
         return word, f"{word}: {numbers}, {p}; {case.how}"
     reach = tested.minimum_detectable
     if reach is None:
-        return CANNOT_TELL, f"{numbers}, {p}; the same difference everywhere: too few clusters to call it one"
+        why = "no difference would be certain" if tested.difference.standard_error else "the same difference everywhere"
+        return CANNOT_TELL, f"{numbers}, {p}; {why}: too few clusters to call it one"
     if reach <= case.relevant:
         return NOT_SHOWN, f"{numbers}, {p}; it can detect {reach:.1f} points (80 % power)"
     able = f"it can detect {reach:.1f} points or more (80 % power)" if reach <= 100 else "it can detect no difference"

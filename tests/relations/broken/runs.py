@@ -1,0 +1,139 @@
+"""Which runs are observations, what groups are called and in which order they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from qaexp.comparison import (
+    baseline,
+    compare,
+    contrasts,
+    document,
+    groups,
+    guard,
+    observations,
+    selection,
+)
+from qaexp.runs import groups as run_groups
+from tests.relations.broken.registry import Patch, answering, everywhere, noticed_by
+
+
+@noticed_by("folders_and_names", "seeds")
+def repeats_counted(patch: Patch) -> None:
+    patch(selection, "distinct", lambda runs, _: (list(runs), []))
+
+
+@noticed_by("folders_and_names")
+def kept_repeat_by_name(patch: Patch) -> None:
+    patch(run_groups, "_age", lambda run: str(run.path))
+
+
+@noticed_by("seeds")
+def kinds_of_seeds_unread(patch: Patch) -> None:
+    everywhere(patch, run_groups.seeds_of, lambda run: (run.config.get("seed"),) * 4)
+
+
+@noticed_by("seeds")
+def crossed_seeds_independent(patch: Patch) -> None:
+    def of_seeds(rows: Any, seeds: Any, num_settings: int, keys: Any) -> observations.Design:
+        codes = (np.arange(len(rows)),) if len(rows) > 1 else ()
+        kinds = ("seed",) if len(rows) > 1 else ()
+        return observations.Design(rows, seeds, kinds, codes, num_settings=num_settings, setting_keys=keys)
+
+    patch(observations, "_of_seeds", of_seeds)
+
+
+@noticed_by("seeds")
+def incomplete_crossing_accepted(patch: Patch) -> None:
+    original = observations._of_seeds
+
+    def of_seeds(rows: Any, seeds: Any, num_settings: int, keys: Any) -> observations.Design:
+        found = original(rows, seeds, num_settings, keys)
+        if not found.problem:
+            return found
+        return replace(found, problem=None, kinds=("seed",), factors=(np.arange(len(rows)),))
+
+    patch(observations, "_of_seeds", of_seeds)
+
+
+@noticed_by("seeds")
+def nested_seeds_independent(patch: Patch) -> None:
+    original = observations._determines
+    patch(observations, "_determines", lambda fine, coarse: original(coarse, fine))
+
+
+@noticed_by("seeds")
+def fixed_kinds_unsaid(patch: Patch) -> None:
+    original = observations._of_seeds
+    patch(observations, "_of_seeds", lambda *words: replace(original(*words), fixed=()))
+
+
+@noticed_by("splits")
+def settings_counted_as_seeds(patch: Patch) -> None:
+    def design(seeds: Sequence[Any], settings: Any = None, setting_keys: Any = ()) -> observations.Design:
+        rows, codes = tuple((place,) for place in range(len(seeds))), np.arange(len(seeds))
+        if settings is None or len(seeds) == 1:
+            return original(seeds)
+        return observations.Design(rows, tuple((place,) for place in range(len(seeds))), ("seed",), (codes,))
+
+    original = observations.design
+    patch(groups, "design", design)
+
+
+@noticed_by("splits")
+def other_settings_compared(patch: Patch) -> None:
+    patch(contrasts, "_no_test", lambda a, b: contrasts._collapse(a, b))
+
+
+@noticed_by("folders_and_names")
+def names_not_unique(patch: Patch) -> None:
+    patch(groups, "_unique", list)
+
+
+@noticed_by("folders_and_names")
+def order_of_groups_by_folders(patch: Patch) -> None:
+    patch(groups, "_content", lambda group, *_: min(str(entry.run.path) for entry in group))
+
+
+@noticed_by("folders_and_names")
+def first_table_by_folders(patch: Patch) -> None:
+    original = guard.blocks
+    everywhere(patch, original, lambda entries: _by_folders(original(entries)))
+
+
+def _by_folders(found: list[guard.Block]) -> list[guard.Block]:
+    ordered = sorted(found, key=lambda block: (-len(block.entries), str(block.entries[0].run.path)))
+    return [replace(block, reason="other" if place else None) for place, block in enumerate(ordered)]
+
+
+@noticed_by("baseline")
+def baseline_by_text(patch: Patch) -> None:
+    patch(baseline, "_distance", lambda *_: 1.0)
+
+
+@noticed_by("more_groups", "collapse")
+def baseline_may_collapse(patch: Patch) -> None:
+    original = baseline.nearest
+
+    def nearest(several: Sequence[groups.Group], defaults: Any) -> Any:
+        return original([replace(group, entries=answering(group)) for group in several], defaults)
+
+    patch(compare, "nearest", lambda several, defaults: _same(several, nearest(several, defaults)))
+
+
+def _same(several: Sequence[groups.Group], found: tuple[groups.Group, str]) -> tuple[groups.Group, str]:
+    return next(group for group in several if group.name == found[0].name), found[1]
+
+
+@noticed_by("formats")
+def numbers_by_sorting(patch: Patch) -> None:
+    original = document.group_rows
+
+    def group_rows(table: Any, metric: str) -> Any:
+        return [{**row, "number": place} for place, row in enumerate(original(table, metric), start=1)]
+
+    everywhere(patch, original, group_rows)
