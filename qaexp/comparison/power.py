@@ -36,7 +36,8 @@ def minimum_detectable(found: Difference, *, power: float = POWER, level: float 
     """The smallest true difference, in points, that the test at 1 - level finds with a probability of `power`.
 
     The critical value plus the t quantile, times the standard error (Bloom 1995). None where the test can say nothing:
-    the standard error is unknown, or all scores are equal, so that nothing is known of how they would vary.
+    the standard error is unknown, or all scores are equal, so that nothing is known of how they would vary; or no
+    difference is large enough, because of a few clusters too many resamples are the same one over and over.
 
     Args:
         found: What the test gave.
@@ -49,7 +50,8 @@ def minimum_detectable(found: Difference, *, power: float = POWER, level: float 
     """
     if not _can_tell(found):
         return None
-    return (found.critical(1 - level) + quantile(found.df, power)) * found.standard_error
+    points = (found.critical(1 - level) + quantile(found.df, power)) * found.standard_error
+    return points if math.isfinite(points) else None
 
 
 def with_more_seeds(

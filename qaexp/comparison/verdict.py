@@ -31,7 +31,7 @@ class Tested:
         p_holm: The same, corrected for the number of contrasts.
         p_verdict: That of `difference`, corrected: what the verdict goes by.
         mcnemar: Questions that only a, and only b, has right; None between groups.
-        minimum_detectable: Points that the corrected test finds with a probability of 80 %.
+        minimum_detectable: Points that the corrected test finds with a probability of 80 %; None where it finds none.
         more_seeds: The same with so many more seeds in each group.
         num_questions: Over how many questions.
     """
@@ -112,7 +112,8 @@ def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str
         return word, f"{word}: {numbers}, {p}; {case.how}"
     reach = tested.minimum_detectable
     if reach is None:
-        return CANNOT_TELL, f"{numbers}, {p}; the same difference everywhere: too few clusters to call it one"
+        cause = "" if tested.difference.standard_error else "the same difference everywhere: "
+        return CANNOT_TELL, f"{numbers}, {p}; {cause}too few clusters to call it one"
     able = f"{numbers}, {p}; it can detect {reach:.1f} points"
     if reach <= case.relevant:
         return NOT_SHOWN, f"{able} (80 % power)"
