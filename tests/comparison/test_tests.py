@@ -91,6 +91,15 @@ def test_bootstrap_beyond_all_resamples_goes_on_with_the_t_distribution() -> Non
     assert found.low < 10 < found.high
 
 
+def test_resamples_without_any_spread_are_beyond_every_bound() -> None:
+    """Of four clusters one in 64 resamples is one cluster four times; rounding must not make it a large number."""
+    values = np.random.default_rng(8).uniform(-100, 100, 200)
+    found = cluster_bootstrap(values, np.arange(200) % 4, np.random.default_rng(0))
+    assert found.resamples is not None
+    assert np.sum(np.isinf(found.resamples)) == pytest.approx(10_000 / 64, rel=0.3)
+    assert found.resamples[np.isfinite(found.resamples)].max() < 1e6
+
+
 def test_bootstrap_is_the_same_with_the_same_generator() -> None:
     values = np.random.default_rng(8).normal(0.5, 5.0, 60)
     found = [cluster_bootstrap(values, each_its_own(60), np.random.default_rng(2)) for _ in range(2)]
