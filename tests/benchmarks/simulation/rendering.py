@@ -153,14 +153,15 @@ def _summary(cells: Results, results: Results) -> str:
     low = min((lowest(one, COVERED) or 1, key) for key, one in cells.items() if "covered at 0" in one)
     own = min((lowest(one, OWN) or 1, key) for key, one in cells.items() if one["repetitions"] > 100)
     band = [one["found at reach"] for one in cells.values() if "found at reach" in one]
+    minutes = sum(one["seconds"] for one in cells.values()) / 60
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
     return (
         f"- Equals called different: at most {percent(worst[0])} % ({_named(worst[1])}).\n"
         f"- The interval of a difference covers it in at least {percent(low[0])} % ({_named(low[1])}).\n"
         f"- A group's own interval covers what it speaks about in at least {percent(own[0])} % ({_named(own[1])}).\n"
         f"- A true difference of the size that is called detectable is found in {percent(min(band))} to "
-        f"{percent(max(band))} %.\n\n`{results['command']}`, {sum(one['seconds'] for one in cells.values()):,.0f} seconds"
-        f" on {results['machine']}; {versions}. The numbers: tests/benchmarks/statistics.json."
+        f"{percent(max(band))} %.\n\n`{results['command']}`, {minutes:.0f} minutes on one shared core"
+        f" ({results['machine']}); {versions}. The numbers: tests/benchmarks/statistics.json."
     )
 
 
