@@ -61,7 +61,10 @@ def save(cell: Cell, found: dict[str, Any]) -> None:
         "versions": {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__},
         "cells": {key: cells[key] for key in order},
     }
-    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    # Replaced as a whole: a run that is stopped here keeps what it has.
+    written = RESULTS.with_suffix(".json.part")
+    written.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    written.replace(RESULTS)
 
 
 def render() -> None:
