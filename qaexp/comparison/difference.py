@@ -26,7 +26,7 @@ class Variance:
             degrees of freedom) each.
         clusters: The part of the clusters of questions, and its degrees of freedom.
         both: What `seeds` and `clusters` both count, by the same keys as `seeds`.
-        is_crossed: Several kinds of seeds were crossed in one group, so that their degrees of freedom do not add up.
+        is_crossed: Several kinds of seeds were crossed in one group.
     """
 
     seeds: tuple[Part, ...]
@@ -44,19 +44,18 @@ class Variance:
     def df(self) -> float:
         """Degrees of freedom of `total`.
 
-        Without seeds those of the clusters. With them half of Satterthwaite's, and at least those of the seeds (never
-        more than the clusters'): three seeds that happen to agree make the variance too small and Satterthwaite's
-        degrees of freedom too many at the same time, and the simulation in docs/statistics.md rejects up to 7 % with
-        all of them. Of crossed kinds the kind with the fewest values decides: with two subsets it would reject 10 %.
+        Without seeds those of the clusters. With them half of Satterthwaite's, and at least those of the part with the
+        fewest: three seeds that happen to agree make the variance too small and Satterthwaite's degrees of freedom too
+        many at the same time, and the simulation in docs/statistics.md rejects up to 8 % with all of them. A part with
+        one degree of freedom, of two seeds or two values of a crossed kind, decides alone: it agrees by chance so often
+        that with more the same simulation rejects up to 9 %, whatever the other parts are.
         """
         if not np.isfinite(self.total):
             return 0.0
         if not self.seeds:
             return self.clusters[1]
-        if self.is_crossed:
-            return min(df for _, df in (*self.seeds, self.clusters))
-        of_seeds = sum(df for _, df in self.seeds)
-        return max(satterthwaite((*self.seeds, self.clusters), self.total) / 2, min(of_seeds, self.clusters[1]))
+        fewest = min(df for _, df in (*self.seeds, self.clusters))
+        return fewest if fewest < 2 else max(satterthwaite((*self.seeds, self.clusters), self.total) / 2, fewest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -91,8 +91,11 @@ def cluster_bootstrap(
     weights = counts.astype(np.float64)
     num = weights @ sizes
     means = weights @ sums / num
-    squares = weights @ sums**2 - 2 * means * (weights @ (sums * sizes)) + means**2 * (weights @ sizes**2)
-    errors = np.sqrt(np.maximum(squares, 0) * num_clusters / (num_clusters - 1)) / num
+    of_sums, of_sizes = weights @ sums**2, means**2 * (weights @ sizes**2)
+    squares = of_sums - 2 * means * (weights @ (sums * sizes)) + of_sizes
+    # A resample of one cluster over and over has no spread: what rounding leaves of it is none either.
+    squares[squares <= 1e-12 * (of_sums + of_sizes)] = 0.0
+    errors = np.sqrt(squares * num_clusters / (num_clusters - 1)) / num
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(np.where(errors > 0, (means - found.difference) / errors, np.inf * (means != found.difference)))
     t = np.sort(np.where(np.isnan(t), 0.0, t))[::-1]

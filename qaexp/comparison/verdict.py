@@ -31,7 +31,7 @@ class Tested:
         p_holm: The same, corrected for the number of contrasts.
         p_verdict: That of `difference`, corrected: what the verdict goes by.
         mcnemar: Questions that only a, and only b, has right; None between groups.
-        minimum_detectable: Points that the corrected test finds with a probability of 80 %.
+        minimum_detectable: Points that the corrected test finds with a probability of 80 %; None where it finds none.
         more_seeds: The same with so many more seeds in each group.
         num_questions: Over how many questions.
     """

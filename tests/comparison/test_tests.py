@@ -10,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from qaexp.comparison.difference import Factor
+from qaexp.comparison.observations import design
+from qaexp.comparison.sides import Side, compared
 from qaexp.comparison.tests import (
     Difference,
     cluster_bootstrap,
@@ -86,6 +89,15 @@ def test_bootstrap_beyond_all_resamples_goes_on_with_the_t_distribution() -> Non
     found = cluster_bootstrap(values, each_its_own(400), np.random.default_rng(0), num_resamples=500)
     assert 0 < found.p < 1e-6
     assert found.low < 10 < found.high
+
+
+def test_resamples_without_any_spread_are_beyond_every_bound() -> None:
+    """Of four clusters one in 64 resamples is one cluster four times; rounding must not make it a large number."""
+    values = np.random.default_rng(8).uniform(-100, 100, 200)
+    found = cluster_bootstrap(values, np.arange(200) % 4, np.random.default_rng(0))
+    assert found.resamples is not None
+    assert np.sum(np.isinf(found.resamples)) == pytest.approx(10_000 / 64, rel=0.3)
+    assert found.resamples[np.isfinite(found.resamples)].max() < 1e6
 
 
 def test_bootstrap_is_the_same_with_the_same_generator() -> None:
@@ -174,12 +186,74 @@ def test_holm_rejects_step_by_step(p_values: list[float]) -> None:
         assert {place for place, p in enumerate(corrected) if p <= alpha} == rejected
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
-    """A short form of tests/benchmarks/statistics_simulation.py: 400 null comparisons of 3 and 3 runs."""
-    from tests.benchmarks.statistics_simulation import DESIGNS, rejections
+def constant(values: list[float], num_questions: int = 12) -> np.ndarray:
+    """Runs whose questions all differ by the same: only seeds vary."""
+    return np.repeat(np.array(values)[:, None], num_questions, axis=1)
 
-    for name, seeds, test in DESIGNS[1:2] + DESIGNS[3:4]:
-        rejected, _, covered = rejections(400, seeds, test, 0.0, 1)
-        # 5 % and four standard errors of so few comparisons.
-        assert rejected <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / 400), name
-        assert covered >= 0.95 - 4 * math.sqrt(0.05 * 0.95 / 400), name
+
+def test_crossed_kinds_by_hand() -> None:
+    """Three subsets bring 0, 3 and 6 points, three inits 0, 1 and 2: what each kind does adds up."""
+    pairs = [(subset, init) for subset in range(3) for init in range(3)]
+    b = constant([3.0 * subset + init for subset, init in pairs])
+    factors = tuple(Factor(np.array(codes, dtype=np.intp)) for codes in zip(*pairs, strict=True))
+    found = paired_groups(np.zeros_like(b), b, each_its_own(12), factors=factors)
+    # Means of the subsets 1, 4, 7: variance 9, of their mean 3. Of the inits 3, 4, 5: variance 1, of their mean 1/3.
+    assert found.difference == 4.0
+    assert found.variance.seeds == ((pytest.approx(3.0), 2.0), (pytest.approx(1 / 3), 2.0))
+    assert found.standard_error == pytest.approx(math.sqrt(10 / 3))
+    # Satterthwaite: (10/3)^2 / (9/2 + 1/18) is 2.4, and half of it less than the 2 of three values.
+    assert found.df == 2.0
+    assert found.p == pytest.approx(2 * stats.t.sf(4 / math.sqrt(10 / 3), 2))
+
+
+def test_two_values_of_a_crossed_kind_have_one_degree_of_freedom_however_many_runs_there_are() -> None:
+    generator = np.random.default_rng(3)
+    a, b = generator.uniform(0, 100, (2, 20, 40))
+    factors = (Factor(np.repeat([0, 1], 10).astype(np.intp)), Factor(np.tile(np.arange(10), 2).astype(np.intp)))
+    assert paired_groups(a, b, each_its_own(40), factors=factors).df == 1.0
+
+
+def test_the_group_with_the_fewest_seeds_sets_the_floor_of_the_degrees_of_freedom() -> None:
+    """Three seeds that spread much against ten that agree: two degrees of freedom, not eleven."""
+    wide, narrow = constant([40.0, 50.0, 60.0]), constant([50.0 + 0.01 * seed for seed in range(10)])
+    assert separate_groups(wide, narrow, each_its_own(12)).df == pytest.approx(2.0)
+    assert separate_groups(narrow, wide, each_its_own(12)).df == pytest.approx(2.0)
+    assert separate_groups(narrow, wide[:2], each_its_own(12)).df == 1.0
+
+
+def test_nested_runs_are_no_more_observations_than_the_values_they_lie_in() -> None:
+    generator = np.random.default_rng(5)
+    a, b = generator.uniform(0, 100, (2, 6, 40))
+    nested = design([(run // 2, run, 0, 0) for run in range(6)])
+    three = design([(seed,) * 4 for seed in range(3)])
+    of_runs = compared(Side(a, nested), Side(b, nested), each_its_own(40))
+    means = [Side(scores.reshape(3, 2, 40).mean(axis=1), three) for scores in (a, b)]
+    of_means = compared(*means, each_its_own(40))
+    assert of_runs.kind == of_means.kind == "same seeds"
+    assert of_runs.difference.p == pytest.approx(of_means.difference.p)
+    assert of_runs.difference.df == pytest.approx(of_means.difference.df)
+
+
+@pytest.mark.parametrize("num_seeds", [1, 3])
+def test_nothing_is_said_of_fewer_than_four_clusters(num_seeds: int) -> None:
+    generator = np.random.default_rng(6)
+    of_seeds = design([(seed,) * 4 for seed in range(num_seeds)])
+    sides = [Side(scores, of_seeds) for scores in generator.uniform(0, 100, (2, num_seeds, 40))]
+    for num in (1, 2, 3):
+        found = compared(*sides, np.arange(40, dtype=np.intp) % num, unit="articles")
+        assert found.reason == f"{num} article{'s' * (num > 1)}: nothing can be said with fewer than 4"
+        assert (found.difference.low, found.difference.high, found.difference.p) == (-math.inf, math.inf, 1.0)
+    assert compared(*sides, np.arange(40, dtype=np.intp) % 4).reason is None
+
+
+def test_the_same_gap_everywhere_is_worth_a_sign_for_each_cluster() -> None:
+    """Without spread a t test would be certain; of twelve clusters with one sign no more is known than 2 / 2^12."""
+    for found in (
+        cluster_t(np.full(12, 3.0), each_its_own(12)),
+        cluster_bootstrap(np.full(12, 3.0), each_its_own(12), np.random.default_rng(0)),
+        paired_groups(constant([50.0] * 3), constant([53.0] * 3), each_its_own(12)),
+    ):
+        assert (found.difference, found.standard_error) == (3.0, 0.0)
+        assert found.p == pytest.approx(2 / 2**12)
+    same = paired_groups(constant([50.0] * 3), constant([50.0] * 3), each_its_own(12))
+    assert (same.difference, same.p) == (0.0, 1.0)
