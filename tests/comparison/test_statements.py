@@ -92,7 +92,8 @@ def test_equal_scores_are_nothing_to_test(tmp_path: Path, options: Options) -> N
     (contrast,) = table.contrasts
     tested = contrast.tests["crossfit_f1"]
     assert contrast.verdict == "cannot tell"
-    assert contrast.sentence == "the same crossfit_f1 on all 240 questions: nothing to test"
+    assert contrast.sentence.endswith("nothing to test")
+    assert "240 questions" in contrast.sentence
     assert (tested.minimum_detectable, tested.low, tested.p, tested.more_seeds) == (None, None, 1.0, {})
     assert [str(rank) for rank in table.places.values()] == ["1-2", "1-2"]
 

@@ -137,7 +137,7 @@ def test_the_json_and_the_figures_have_the_numbers_of_every_contrast(study: Path
         wanted = (found.difference.difference, found.low, found.high, found.p, found.p_holm, found.minimum_detectable)
         keys = ("difference", "low", "high", "p", "p_holm", "minimum_detectable")
         assert tuple(said["f1"][key] for key in keys) == wanted
-        if one.a == table.baseline:
+        if one.a == table.baseline and one.verdict != "collapsed":
             figure = drawn[one.b]
             assert (figure["y"], figure["low"], figure["high"], figure["verdict"]) == (*wanted[:3], one.verdict)
 

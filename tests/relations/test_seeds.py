@@ -124,7 +124,10 @@ def test_crossed_seeds_are_as_many_as_the_kind_with_the_fewest(new_folder: NewFo
                 low, high = stats.t.interval(0.95, len(means) - 1, np.mean(means), stats.sem(means))
                 assert (found.high or 0) - (found.low or 0) >= min(high, 100) - max(low, 0) - 1e-9
     (contrast,) = comparison.tables[0].contrasts
-    assert contrast.tests["f1"].difference.df <= min(subsets, inits) - 1
+    variance = contrast.tests["f1"].difference.variance
+    assert [df for _, df in variance.seeds] == [subsets - 1, inits - 1]
+    if min(subsets, inits) == 2:
+        assert variance.df == 1
     assert "seeds.order" in contrast.how
     assert not contrast.tests["f1"].more_seeds
 
