@@ -74,7 +74,8 @@ def mcnemar_judges(patch: Patch) -> None:
     original = family._with_p
 
     def with_p(one: Any, p: float, p_holm: float, p_verdict: float, **more: Any) -> Any:
-        return original(one, p, p_holm, p_holm if one.mcnemar else p_verdict, **more)
+        found = original(one, p, p_holm, p_verdict, **more)
+        return replace(found, p_verdict=p_holm) if one.mcnemar else found
 
     patch(family, "_with_p", with_p)
 
