@@ -2,7 +2,7 @@
 
 `python -m tests.relations.teeth` breaks what `tests.relations.broken` lists, runs the relations that stand for it,
 prints which of them notice each fault and which relations notice none, and ends with 1 when fewer than 90 % of the
-faults are noticed; `python -m tests.relations.teeth holm_dropped` tries this one alone. Five minutes.
+faults are noticed; `python -m tests.relations.teeth holm_dropped` tries this one alone. Ten minutes.
 
 QAEXP_TEST_BROKEN names the fault that a run of pytest goes with; qaexp itself knows nothing of it.
 """

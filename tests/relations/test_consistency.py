@@ -12,7 +12,7 @@ from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.slices import slice_differences
 from qaexp.comparison.verdict import ALPHA, BETTER, CANNOT_TELL, NOT_SHOWN, WORSE
 from qaexp.runs.metrics import number_of
-from tests.relations.studies import PER_PARAGRAPH, RATES, NewFolder, Plan, add, compared, examples, plans
+from tests.relations.studies import PER_PARAGRAPH, RATES, NewFolder, Plan, add, answers, compared, examples, plans
 
 
 @examples(30)
@@ -67,6 +67,8 @@ def test_what_could_have_been_shown_and_was_not_is_a_finding(new_folder: NewFold
 def test_no_estimate_leaves_the_range_of_its_number(new_folder: NewFolder, plan: Plan) -> None:
     summary = {"tokens_per_second": 100.0 + plan.draw, "no_ans_f1": 99.0, "null_threshold": -3.5}
     folder = plan.write(new_folder(), summary=summary)
+    for seed in range(3):
+        add(folder, f"high{seed}", answers(plan.draw, 105, seed), {"optimizer.lr": RATES[4], "seed": seed})
     for group in compared(folder).tables[0].groups:
         # The fixture makes up the numbers of the parts.
         for name, found in group.metrics.items():

@@ -74,12 +74,12 @@ def test_a_flip_shows_the_answers_that_it_is_about(new_folder: NewFolder, draw: 
 
 @pytest.mark.parametrize(("right", "of"), [(1, 2), (2, 4)])
 @pytest.mark.parametrize("side", [0, 1])
-def test_half_of_the_runs_are_no_majority(new_folder: NewFolder, right: int, of: int, side: int) -> None:
+@pytest.mark.parametrize("others", [0.0, 100.0])
+def test_half_of_the_runs_are_no_majority(new_folder: NewFolder, right: int, of: int, side: int, others: float) -> None:
     folder = new_folder()
     for place in (0, 1):
         for seed in range(of):
-            is_right = place != side or seed < right
-            f1 = np.full(24, 100.0 if is_right else 0.0)
+            f1 = np.full(24, others if place != side else 100.0 if seed < right else 0.0)
             add(folder, f"{place}-{seed}", f1, {"optimizer.lr": RATES[place], "seed": seed})
     assert both_ways(compared(folder)) == ({}, {})
 

@@ -89,3 +89,36 @@ def slices_uncorrected(patch: Patch) -> None:
 @noticed_by("reproducible")
 def looks_forgotten(patch: Patch) -> None:
     patch(compare.EarlierLooks, "of", lambda *_: [])
+
+
+@noticed_by("machines")
+def mixed_is_a_cause(patch: Patch) -> None:
+    def causes(self: machines.Machines, a: Any, b: Any) -> list[str]:
+        return [key for key in machines.CAUSES if len({self.of(entry).get(key) for entry in (*a, *b)}) > 1]
+
+    patch(machines.Machines, "causes", causes)
+
+
+@noticed_by("main_effects")
+def effects_shared_by_columns(patch: Patch) -> None:
+    original = main_effects._Fit.effect
+
+    def effect(self: Any, *words: int) -> Any:
+        found, low, high = original(self, *words)
+        return found / len(self._beta), low, high
+
+    patch(main_effects._Fit, "effect", effect)
+
+
+@noticed_by("main_effects")
+def keys_never_joined(patch: Patch) -> None:
+    def separate(several: Any) -> Any:
+        keys = main_effects._own_keys(several)
+        return {key: {id(group): str(group.changes.get(key)) for group in several} for key in keys}
+
+    patch(main_effects, "_separate_keys", separate)
+
+
+@noticed_by("main_effects")
+def effects_never_determined(patch: Patch) -> None:
+    patch(main_effects, "_is_determined", lambda *_: False)

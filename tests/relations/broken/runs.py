@@ -137,3 +137,62 @@ def numbers_by_sorting(patch: Patch) -> None:
         return [{**row, "number": place} for place, row in enumerate(original(table, metric), start=1)]
 
     everywhere(patch, original, group_rows)
+
+
+@noticed_by("folders_and_names")
+def given_order_kept(patch: Patch) -> None:
+    original = compare.collected
+
+    def collected(paths: Any) -> Any:
+        places = [str(path) for path in paths]
+        runs, skipped = original(places)
+        return sorted(runs, key=lambda run: places.index(str(run.path)) if str(run.path) in places else 0), skipped
+
+    patch(compare, "collected", collected)
+    patch(groups, "_content", lambda *_: "")
+    patch(compare, "ranked", lambda several, _: list(several))
+
+
+@noticed_by("folders_and_names")
+def ranked_by_folders(patch: Patch) -> None:
+    def ranked(several: Sequence[groups.Group], _: str) -> list[groups.Group]:
+        return sorted(several, key=lambda group: str(group.entries[0].run.path))
+
+    patch(compare, "ranked", ranked)
+
+
+@noticed_by("folders_and_names")
+def runs_named_by_paths(patch: Patch) -> None:
+    patch(compare, "_names", lambda entries, _: {entry.run.path: str(entry.run.path) for entry in entries})
+
+
+@noticed_by("nothing_to_learn", "folders_and_names")
+def neutral_keys_count(patch: Patch) -> None:
+    original = run_groups._settings_key
+    patch(run_groups, "_settings_key", lambda run, _: original(run, frozenset()))
+
+
+@noticed_by("splits", "seeds")
+def last_run_lost(patch: Patch) -> None:
+    original = groups._gathered
+    patch(groups, "_gathered", lambda *words: [group[:-1] or group for group in original(*words)])
+
+
+@noticed_by("splits")
+def first_setting_stands_for_all(patch: Patch) -> None:
+    patch(observations.Design, "observations", lambda self, values: values[[places[0] for places in self.rows]])
+
+
+@noticed_by("baseline")
+def baseline_by_first_key(patch: Patch) -> None:
+    original = baseline._differing
+    patch(baseline, "_differing", lambda group, defaults: original(group, defaults)[:1])
+
+
+@noticed_by("seeds")
+def one_run_a_group(patch: Patch) -> None:
+    def distinct(runs: Any, neutral: Any) -> Any:
+        firsts = [group[0] for group in run_groups.gather(runs, neutral)]
+        return firsts, []
+
+    patch(selection, "distinct", distinct)

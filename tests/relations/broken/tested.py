@@ -1,4 +1,4 @@
-"""Tests, their power and their intervals."""
+"""Tests and verdicts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ from qaexp.comparison import (
     contrasts,
     estimates,
     family,
-    power,
     scores,
     sides,
     tests,
     verdict,
 )
-from qaexp.comparison.difference import Variance
-from qaexp.runs.metrics import Number
 from tests.relations.broken.registry import Patch, everywhere, noticed_by
 
 
@@ -77,7 +74,8 @@ def mcnemar_judges(patch: Patch) -> None:
     original = family._with_p
 
     def with_p(one: Any, p: float, p_holm: float, p_verdict: float, **more: Any) -> Any:
-        return original(one, p, p_holm, p_holm if one.mcnemar else p_verdict, **more)
+        found = original(one, p, p_holm, p_verdict, **more)
+        return replace(found, p_verdict=p_holm) if one.mcnemar else found
 
     patch(family, "_with_p", with_p)
 
@@ -127,71 +125,30 @@ def direction_lost(patch: Patch) -> None:
     patch(contrasts, "judge", judge)
 
 
-@noticed_by("more_groups")
-def detectable_without_correction(patch: Patch) -> None:
-    patch(family, "minimum_detectable", lambda found, **_: power.minimum_detectable(found))
-
-
-@noticed_by("consistency")
-def detectable_halved(patch: Patch) -> None:
-    original = power.minimum_detectable
-    everywhere(patch, original, lambda *words, **more: (original(*words, **more) or 0) / 2 or None)
-
-
-@noticed_by("nothing_to_learn")
-def detectable_without_spread(patch: Patch) -> None:
-    patch(power, "_can_tell", lambda found: True)
-
-
-@noticed_by("nothing_to_learn", "consistency")
-def no_difference_without_power(patch: Patch) -> None:
-    original = verdict._tested
-
-    def tested(*words: Any) -> tuple[str, str]:
-        word, sentence = original(*words)
-        return (verdict.NOT_SHOWN if word == verdict.CANNOT_TELL else word), sentence
-
-    patch(verdict, "_tested", tested)
-
-
-@noticed_by("consistency")
-def interval_uncorrected(patch: Patch) -> None:
-    original = family._ends
-    patch(family, "_ends", lambda one, alpha: original(one, 0.05))
-
-
-@noticed_by("consistency")
-def difference_not_cut(patch: Patch) -> None:
-    patch(family, "_ends", lambda one, alpha: one.found.difference.interval(alpha))
-
-
-@noticed_by("consistency")
-def estimate_not_cut(patch: Patch) -> None:
-    patch(Number, "clipped", lambda self, value: value)
-
-
-@noticed_by("consistency")
-def estimate_cut_everywhere(patch: Patch) -> None:
-    patch(Number, "clipped", lambda self, value: min(max(value, 0.0), 100.0))
-
-
 @noticed_by("seeds")
-def two_seeds_as_three(patch: Patch) -> None:
-    patch(estimates, "MIN_SEEDS", 2)
+def never_paired_by_seed(patch: Patch) -> None:
+    original = sides.kind_of
+    words = {sides.SAME_SEEDS: sides.OTHER_SEEDS}
+    everywhere(patch, original, lambda a, b: words.get(original(a, b), original(a, b)))
 
 
-@noticed_by("seeds")
-def crossed_estimate_by_runs(patch: Patch) -> None:
-    def half(values: Any, found: Any) -> tuple[float | None, str | None]:
-        if not found.is_crossed:
-            return original(values, found)
-        return estimates.quantile(len(values) - 1, 0.975) * float(np.std(values, ddof=1)) / len(values) ** 0.5, None
+@noticed_by("questions_and_clusters")
+def spread_grows_with_scores(patch: Patch) -> None:
+    original = tests._cluster_part
 
-    original = estimates._half_width
-    patch(estimates, "_half_width", half)
+    def part(values: Any, clusters: Any) -> Any:
+        variance, df = original(values, clusters)
+        return variance * (1 + float(values.mean()) ** 2 / 100), df
+
+    patch(tests, "_cluster_part", part)
 
 
-@noticed_by("seeds")
-def crossed_df_added(patch: Patch) -> None:
-    original = Variance.__init__
-    patch(Variance, "__init__", lambda self, seeds, clusters, both=(), _=False: original(self, seeds, clusters, both))
+@noticed_by("swapped_sides", "nothing_to_learn")
+def ties_judged(patch: Patch) -> None:
+    original = verdict.judge
+
+    def judge(tested: Any, case: Any) -> tuple[str, str]:
+        word, sentence = original(tested, case)
+        return ("better", sentence) if abs(tested.difference.difference) < 1e-9 else (word, sentence)
+
+    patch(contrasts, "judge", judge)

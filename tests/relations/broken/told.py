@@ -125,3 +125,30 @@ def golds_of_test_set_ignored(patch: Patch) -> None:
 def mean_of_unlike_runs(patch: Patch) -> None:
     original = sides.unknown
     everywhere(patch, original, lambda points: original(points + 1.0))
+
+
+@noticed_by("formats")
+def missing_sorts_as_minus_one(patch: Patch) -> None:
+    original = report.page
+    everywhere(patch, original, lambda *words: original(*words).replace('data-sort=""', 'data-sort="-1"'))
+
+
+@noticed_by("untested_metrics")
+def single_group_ranked(patch: Patch) -> None:
+    original = compare.ranks
+
+    def of(several: Any, *words: Any) -> Any:
+        return {several[0].name: ranks.Rank(1, 1)} if len(several) == 1 else original(several, *words)
+
+    patch(compare, "ranks", of)
+
+
+@noticed_by("formats")
+def contrasts_numbered_by_rows(patch: Patch) -> None:
+    original = document._contrast
+
+    def row(one: Any, table: Any) -> Any:
+        names = [group.name for group in table.groups]
+        return {**original(one, table), "a_number": names.index(one.a) + 1, "b_number": names.index(one.b) + 1}
+
+    patch(document, "_contrast", row)
