@@ -57,7 +57,7 @@ def _families() -> list[Cell]:
             is_slow = shape == "run"
             found.append(Cell("family", shape, world, groups=5, repetitions=200 if is_slow else 1000))
             if shape in ("run", "same 3", "other 3"):
-                found.append(Cell("family", shape, world, groups=10, repetitions=60 if is_slow else 200))
+                found.append(Cell("family", shape, world, groups=10, repetitions=60 if is_slow else 500))
     return found
 
 
