@@ -122,9 +122,15 @@ def pooled_paired(means: Floats) -> Part:
 
 
 def pooled_separate(means: Sequence[Floats]) -> Part:
-    """What the seed does to a run's mean score, from groups of two and more: its variance and degrees of freedom."""
-    df = float(sum(len(group) - 1 for group in means))
-    return sum(float(np.sum((group - group.mean()) ** 2)) for group in means) / df, df
+    """What the seed does to a run's mean score, from groups of two and more: its variance and degrees of freedom.
+
+    Each group counts alike, however many seeds it has: else large groups whose seeds spread little would vouch for
+    small ones whose seeds spread much. The degrees of freedom are fewer where the groups' variances differ.
+    """
+    parts = [(float(group.var(ddof=1)), len(group) - 1.0) for group in means]
+    total = sum(value for value, _ in parts)
+    below = sum(value**2 / df for value, df in parts)
+    return total / len(parts), total**2 / below if below > 0 else sum(df for _, df in parts)
 
 
 def paired_groups(

@@ -19,7 +19,7 @@ from tests.benchmarks.simulation.trials import draw, kept_resamples, said
 from tests.benchmarks.simulation.worlds import WORLDS, clusters_of
 from tests.benchmarks.statistics_simulation import PAGE, RESULTS
 
-TIMES = 200
+TIMES = 150
 SHORT = (
     Cell("pair", "run", clusters="8"),
     Cell("pair", "same 3", "seeds"),

@@ -154,7 +154,15 @@ def test_pooled_seeds_count_where_a_pair_agrees_by_chance() -> None:
     alone, corrected = (paired_groups(tables[0], tables[1], clusters, pooled=part) for part in (None, pooled))
     assert alone.variance.seeds[0] == (0.0, 2.0)
     assert corrected.variance.seeds[0] == (pytest.approx(pooled[0] / 3), 4.0)
-    assert pooled_separate(list(means)) == (pytest.approx((18 + 18 + 162) / 6), 6.0)
+
+
+def test_each_group_vouches_alike_for_what_seeds_do_where_they_differ() -> None:
+    # Variances 9, 9 and 81: their mean, and Satterthwaite's degrees of freedom.
+    means = [np.array([50.0, 53.0, 47.0]), np.array([50.0, 53.0, 47.0]), np.array([40.0, 49.0, 58.0])]
+    assert pooled_separate(means) == (pytest.approx(33.0), pytest.approx(99**2 / (9**2 / 2 + 9**2 / 2 + 81**2 / 2)))
+    # Ten seeds that agree do not outvote two that do not.
+    variance, df = pooled_separate([np.array([40.0, 60.0]), np.linspace(50, 50.001, 10)])
+    assert (variance, df) == (pytest.approx(100.0), pytest.approx(1.0))
 
 
 def test_the_other_way_round_is_the_same_with_the_other_sign() -> None:

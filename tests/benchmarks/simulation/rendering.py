@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+import textwrap
+from collections.abc import Callable
 
 from tests.benchmarks.simulation.cells import LOOKS, Cell
 from tests.benchmarks.simulation.plan import FEW, FEW_SHAPES, MORE, PAIRS, plan
 from tests.benchmarks.simulation.shapes import SHAPES
 from tests.benchmarks.simulation.worlds import WORLDS, clusters_of
+from tests.benchmarks.simulation.writing import Results, lowest, percent, table, times
 
-Results = dict[str, Any]
 OWN = ("own over seeds", "own over questions")
 COVERED = ("covered at 0", "covered at 2", "covered at 4", "covered at -4")
 
@@ -25,26 +25,6 @@ def rendered(page: str, results: Results) -> str:
     return re.sub(r"(<!-- generated: (\w+) -->).*?(<!-- end of generated -->)", anew, page, flags=re.DOTALL)
 
 
-def percent(rate: float | None) -> str:
-    """A rate in percent, with a digit.
-
-    >>> percent(0.0525), percent(None)
-    ('5.2', '-')
-    """
-    return "-" if rate is None else f"{100 * rate:.1f}"
-
-
-def lowest(found: Results | None, names: Iterable[str]) -> float | None:
-    """The lowest of the rates that a cell has."""
-    return min((found[name] for name in names if name in found), default=None) if found else None
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose columns but the first stand to the right."""
-    lines = [" | ".join(head), " | ".join(["---", *["---:"] * (len(head) - 1)]), *(" | ".join(row) for row in rows)]
-    return "\n".join(f"| {line} |" for line in lines)
-
-
 def _each_world(cells: Results, shape: str, value: Callable[[Results], float | None]) -> str:
     found = [cells.get(Cell("pair", shape, world).key) for world in WORLDS]
     return " / ".join("-" if one is None else percent(value(one)) for one in found)
@@ -52,7 +32,7 @@ def _each_world(cells: Results, shape: str, value: Callable[[Results], float | N
 
 def _errors(cells: Results, _: Results) -> str:
     head = ["comparison", "called different", "difference's interval covers", "group's own interval covers"]
-    return _times(cells, "pair", "sample") + table(
+    return times(cells, "pair", "sample") + table(
         head,
         [
             [
@@ -76,7 +56,7 @@ def _power(cells: Results, _: Results) -> str:
         truth = _each_world(cells, shape, lambda found: found.get("found at reach"))
         rows.append([SHAPES[shape].name, *each, f"{one.get('reach', 0):.1f}", truth])
     head = ["comparison", "2 points found (foretold)", "4 points found (foretold)", "detectable", "found where true"]
-    return _times(cells, "pair", "sample") + table(head, rows)
+    return times(cells, "pair", "sample") + table(head, rows)
 
 
 def _few(cells: Results, _: Results) -> str:
@@ -94,7 +74,7 @@ def _few(cells: Results, _: Results) -> str:
     rows = [[name, *(value(shape, name) for shape in FEW_SHAPES)] for name in map(str, FEW)]
     full = f"35 articles, {len(clusters_of('full dev')):,} questions"
     rows.append([full, *(value(shape, "full dev") for shape in FEW_SHAPES)])
-    return _times(cells, "pair", *map(str, FEW[2:]), "full dev") + table(head, rows)
+    return times(cells, "pair", *map(str, FEW[2:]), "full dev") + table(head, rows)
 
 
 def _exact(cells: Results, _: Results) -> str:
@@ -103,14 +83,16 @@ def _exact(cells: Results, _: Results) -> str:
         [SHAPES[cell.shape].name, percent(one["rejected"]), percent(one.get("mcnemar")), percent(lowest(one, COVERED))]
         for cell, one in found
     ]
-    return table(["comparison", "called different", "McNemar's p at most 0.05", "interval covers"], rows)
+    return times(cells, "pair", "sample", score="exact") + table(
+        ["comparison", "called different", "McNemar's p at most 0.05", "interval covers"], rows
+    )
 
 
 def _families(cells: Results, _: Results) -> str:
     found = [(cell, cells[cell.key]) for cell in plan() if cell.kind == "family" and cell.key in cells]
     rows = [
         [
-            f"{SHAPES[cell.shape].name}{'' if cell.world == 'plain' else f' ({cell.world})'}",
+            f"{SHAPES[cell.shape].name}{'' if cell.world == 'plain' else f', world {cell.world}'}",
             f"{cell.groups}",
             f"{one['repetitions']:,}",
             percent(one["rejected"]),
@@ -122,7 +104,7 @@ def _families(cells: Results, _: Results) -> str:
         ]
         for cell, one in found
     ]
-    head = ["comparison", "groups", "experiments", "any called different", "any of equals", "intervals cover"]
+    head = ["comparison", "groups", "experiments", "any different", "any of equals", "intervals cover"]
     return table([*head, "4 points found", "detectable", "found where true"], rows)
 
 
@@ -136,7 +118,9 @@ def _more(cells: Results, _: Results) -> str:
                 rows.append(
                     [f"{SHAPES[shape].name}, {number} more", f"{told:.1f}", f"{true:.1f}", f"{told / true:.2f}"]
                 )
-    return table(["seeds", "foretold (median)", "with so many seeds (median)", "ratio"], rows)
+    return times(cells, "reach", "sample") + table(
+        ["seeds", "foretold (median)", "with so many seeds (median)", "ratio"], rows
+    )
 
 
 def _looks(cells: Results, _: Results) -> str:
@@ -145,7 +129,9 @@ def _looks(cells: Results, _: Results) -> str:
         [f"{count}", f"{number}", f"{5 * number} %", *(percent(one.get(f"rejected by look {number}")) for one in found)]
         for number, count in enumerate(LOOKS, start=1)
     ]
-    return table(["seeds by then", "looks", "bound", "same seeds", "other seeds"], rows)
+    return times(cells, "looks", "sample") + table(
+        ["seeds by then", "looks", "bound", "same seeds", "other seeds"], rows
+    )
 
 
 def _summary(cells: Results, results: Results) -> str:
@@ -155,30 +141,25 @@ def _summary(cells: Results, results: Results) -> str:
     band = [one["found at reach"] for one in cells.values() if "found at reach" in one]
     minutes = sum(one["seconds"] for one in cells.values()) / 60
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
-    return (
-        f"- Equals called different: at most {percent(worst[0])} % ({_named(worst[1])}).\n"
-        f"- The interval of a difference covers it in at least {percent(low[0])} % ({_named(low[1])}).\n"
-        f"- A group's own interval covers what it speaks about in at least {percent(own[0])} % ({_named(own[1])}).\n"
+    told = [
+        f"- Equals called different: at most {percent(worst[0])} % ({_named(worst[1], cells)}).",
+        f"- The interval of a difference covers it in at least {percent(low[0])} % ({_named(low[1], cells)}).",
+        f"- A group's own interval covers what it speaks about in at least {percent(own[0])} % "
+        f"({_named(own[1], cells)}).",
         f"- A true difference of the size that is called detectable is found in {percent(min(band))} to "
-        f"{percent(max(band))} %.\n\n`{results['command']}`, {minutes:.0f} minutes on one shared core"
-        f" ({results['machine']}); {versions}. The numbers: tests/benchmarks/statistics.json."
-    )
+        f"{percent(max(band))} %.",
+        "",
+        f"`{results['command']}`, {minutes:.0f} minutes on one shared core ({results['machine']}); {versions}. "
+        "The numbers: tests/benchmarks/statistics.json.",
+    ]
+    return "\n".join(textwrap.fill(line, 120, subsequent_indent="  " * line.startswith("-")) for line in told)
 
 
-def _named(key: str) -> str:
+def _named(key: str, cells: Results) -> str:
     kind, shape, world, clusters, score, groups = key.split("; ")
     told = clusters if clusters in ("sample", "full dev") else f"{clusters} clusters"
-    return ", ".join([SHAPES[shape].name, f"world {world}", told, score, *([groups] if kind == "family" else [])])
-
-
-def _times(cells: Results, kind: str, *clusters: str) -> str:
-    """How many experiments the cells of a table are over."""
-    keys = [cell.key for cell in plan() if cell.kind == kind and cell.clusters in clusters and cell.key in cells]
-    times = sorted({cells[key]["repetitions"] for key in keys})
-    if not times:
-        return ""
-    told = f"{times[0]:,}" if len(times) == 1 else f"{times[0]:,} to {times[-1]:,}"
-    return f"{told} experiments a cell; in percent.\n\n"
+    number = f"{cells[key]['repetitions']:,} experiments"
+    return ", ".join([SHAPES[shape].name, f"world {world}", told, score, *[groups] * (kind == "family"), number])
 
 
 _PARTS: dict[str, Callable[[Results, Results], str]] = {
