@@ -6,8 +6,7 @@ import numpy as np
 
 from qaexp.comparison.scores import DIFFS, Floats, Scores
 from qaexp.runs.collect import RunFiles
-
-FLAG = "null_collapse"
+from qaexp.runs.directory import COLLAPSE
 
 
 def where_silent(run: RunFiles, scores: Scores) -> str | None:
@@ -17,7 +16,7 @@ def where_silent(run: RunFiles, scores: Scores) -> str | None:
     too, they are counted here: `null_score_diff` of every question is above the threshold, and every score is that of
     an empty answer. (Means alone prove nothing: who answers wrongly throughout has them too.)
     """
-    if any(flag.get("name") == FLAG for flag in run.flags):
+    if any(flag.get("name") == COLLAPSE for flag in run.flags):
         return "answers nothing"
     if _is_silent(scores, "f1", 0.0):
         return "answers nothing at threshold 0"

@@ -231,7 +231,10 @@ def _means(group: Group, names: Sequence[str]) -> dict[str, Floats]:
 def _pairs(groups: Sequence[Group], baseline: Group) -> list[tuple[Group, Group]]:
     others = [group for group in groups if group is not baseline]
     pairs = [(baseline, other) for other in others]
-    if len(groups) <= MAX_PAIRS_OF:
+    if len(groups) > MAX_PAIRS_OF:
+        # A group that answers nothing is not compared, and counts for nobody.
+        others = [group for group in others if not group.is_collapsed]
+    if len(others) < MAX_PAIRS_OF:
         # The lower one of each pair first: "b against a" asks whether the higher one is really better.
         pairs += [(low, high) for place, high in enumerate(others) for low in others[place + 1 :]]
     return pairs

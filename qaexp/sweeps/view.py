@@ -16,12 +16,13 @@ from rich.text import Text
 from qaexp.errors import QaexpError
 from qaexp.reporting.verdict import number
 from qaexp.runs.collect import read_run
+from qaexp.runs.directory import COLLAPSE
 from qaexp.runs.formats import visible
 from qaexp.runs.groups import Group
 from qaexp.runs.lock import utc_now
 from qaexp.runs.progress import Progress, progress_of_run
 from qaexp.sweeps.closing import groups_table
-from qaexp.sweeps.health import COLLAPSE, flag_names
+from qaexp.sweeps.health import flag_names
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import COMPLETED, PRUNED, Outcome
 from qaexp.sweeps.plan import REUSE, Plan
