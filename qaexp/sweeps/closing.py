@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from qaexp.reporting.verdict import number
+from qaexp.runs.directory import COLLAPSE
 from qaexp.runs.formats import visible
 from qaexp.runs.groups import Group
-from qaexp.sweeps.health import COLLAPSE
 
 
 @dataclass(frozen=True, slots=True)
