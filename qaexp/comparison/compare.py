@@ -21,8 +21,9 @@ from qaexp.comparison.selection import collected, observed, where
 from qaexp.comparison.verdict import RELEVANT_POINTS
 from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.collect import RunFiles
+from qaexp.runs.directory import SCORES
 from qaexp.runs.groups import differing, named, settings
-from qaexp.runs.metrics import NUMBERS
+from qaexp.runs.metrics import NUMBERS, number_of
 
 DEFAULT_METRIC = "crossfit_f1"
 
@@ -65,6 +66,7 @@ class Table:
         reason: Why they stand apart from the first table; None for the first.
         places: The rank of each group by its name; None for one that has none.
         baseline_reason: Why that baseline.
+        unit: What a cluster of the questions that are tested is, in the plural.
     """
 
     groups: Sequence[Group]
@@ -73,6 +75,7 @@ class Table:
     reason: str | None
     places: Mapping[str, Rank | None]
     baseline_reason: str = ""
+    unit: str = "paragraphs"
 
     @property
     def ranks(self) -> dict[str, int | None]:
@@ -151,7 +154,6 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
     reader = ScoreReader()
     entries, refused, damaged = _examined(runs, reader)
     options, notes = _with_metric(options, entries)
-    kind = reader.read(entries[0].run).questions.cluster_kind if entries else None
     machines = Machines()
     parts, tables, start = blocks(entries), list[Table](), 1
     for part in parts:
@@ -167,7 +169,7 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
         refused=refused,
         skipped=sorted([*skipped, *filtered, *repeats, *damaged], key=lambda row: (str(row[0]), row[1])),
         reader=reader,
-        cluster_kind=kind,
+        cluster_kind=_cluster_kind(tables[0].groups[0].entries, options.metric, reader) if tables else None,
         machines=machines,
         notes=notes,
     )
@@ -238,18 +240,25 @@ def _table(
         # Every table needs one; that the words name a group of some table is checked for all of them.
         with suppress(ConfigError):
             baseline, why = chosen(groups, options.baseline), "as asked for"
+    unit = units(_cluster_kind(entries, options.metric, reader))
     found = contrasts(
         groups,
         reader,
         baseline,
         options.metric,
         relevant=options.relevant,
-        unit=units(reader.read(entries[0].run).questions.cluster_kind),
+        unit=unit,
         machines=machines,
         looks=EarlierLooks(entries).of,
     )
     shown = ranked(groups, options.sort) if options.sort else groups
-    return Table(shown, found, baseline.name, reason, ranks(groups, found, options.metric), why)
+    return Table(shown, found, baseline.name, reason, ranks(groups, found, options.metric), why, unit)
+
+
+def _cluster_kind(entries: Sequence[Entry], metric: str, reader: ScoreReader) -> str:
+    """What a cluster is of the questions that a metric is over; of the dev set's where it has none of its own."""
+    table = number_of(metric).table if reader.measured(entries[0].run, metric) is not None else SCORES
+    return reader.read(entries[0].run, table).questions.cluster_kind
 
 
 def units(kind: str | None) -> str:

@@ -117,7 +117,7 @@ def contrasts(
                 a=a.name,
                 b=b.name,
                 changed=changed,
-                factors=factors(changed, a.settings, b.settings),
+                factors=_causes(changed, a, b),
                 machines=machines.causes(a.entries, b.entries) if machines else (),
                 kind=of_pair[about].kind,
                 how=case.how,
@@ -130,6 +130,13 @@ def contrasts(
             )
         )
     return found
+
+
+def _causes(changed: Mapping[str, tuple[Any, Any]], a: Group, b: Group) -> list[str]:
+    """What may explain a difference; settings that are mixed unlike in two groups are causes too."""
+    mixed = a.averaged != b.averaged or a.design.weights is not None or b.design.weights is not None
+    keys = (*a.design.setting_keys, *b.design.setting_keys) if mixed else ()
+    return list(dict.fromkeys([*factors(changed, a.settings, b.settings), *keys]))
 
 
 def how(kind: str, a: Design, b: Design) -> str:
@@ -253,15 +260,13 @@ def _no_test(a: Group, b: Group) -> str | None:
 
 def _collapse(a: Group, b: Group) -> str | None:
     for group in (a, b):
-        if group.is_collapsed:
-            where = next(entry.collapse for entry in group.entries if entry.collapse)
-            who = f"{group.num_collapsed} of {group.n} runs of {group.name}" if group.n > 1 else group.name
-            return f"{who} {where}"
+        if group.silence:
+            return f"{group.name}: {group.silence}"
     return None
 
 
 def _unknown(a: Side, b: Side) -> Difference:
-    return unknown(float(b.scores.mean() - a.scores.mean()))
+    return unknown(b.design.mean(b.scores) - a.design.mean(a.scores))
 
 
 def _obstacle(outcome: Outcome) -> str | None:

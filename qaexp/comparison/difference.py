@@ -115,8 +115,8 @@ class Difference:
         by_t = quantile(self.df, 1 - alpha / 2)
         if self.resamples is None:
             return by_t
-        reached = int(alpha * (len(self.resamples) + 1) * (1 + 1e-12)) - 1
-        return float(self.resamples[reached]) if reached >= 0 else max(by_t, float(self.resamples[0]))
+        reached = max(int(alpha * (len(self.resamples) + 1) * (1 + 1e-12)) - 1, 0)
+        return max(by_t, float(self.resamples[reached]))
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """The interval that leaves out 0 exactly where the test rejects at this level."""

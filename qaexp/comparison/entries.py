@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -47,7 +48,7 @@ class Entry:
         measure: See `Measure`.
         metrics: The finite numbers of summary.json.
         seeds: The seeds of subset, init, order and dropout.
-        collapse: Where it answers nothing, in words; None where it answers.
+        collapse: Where it answers nothing, to stand behind these words; None where it answers.
         flags: The names of its health flags.
         notes: What a reader of its numbers must know.
         test_golds: The content of its test file; None where data.json does not tell.
@@ -170,6 +171,5 @@ def _notes(run: RunFiles, scores: Scores, metrics: Mapping[str, float]) -> list[
 
 
 def _is_number(value: Any) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) != float("inf") and value == value
-    )
+    # 10 ** 400 is a whole number of JSON, and no float.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

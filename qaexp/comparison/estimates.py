@@ -62,10 +62,9 @@ def _estimate(group: Sequence[Entry], found: Design, name: str, reader: ScoreRea
     having = [entry for entry in group if name in entry.metrics]
     values = [entry.metrics[name] for entry in having]
     row = number_of(name)
-    # fsum: the same bits in any order.
-    mean = math.fsum(values) / len(values)
     if len(having) < len(group):
-        found = _without_settings(having) if found.num_settings == 1 else _lacking(found, name)
+        found = _without_settings(having) if found.num_settings == 1 else _lacking(having, name)
+    mean = found.mean(np.array(values))
     sd = _spread(np.array(values), found)
     half, problem = _half_width(np.array(values), found)
     if half is not None:
@@ -86,8 +85,12 @@ def _without_settings(having: Sequence[Entry]) -> Design:
     return design([entry.seeds for entry in having])
 
 
-def _lacking(found: Design, name: str) -> Design:
-    return Design(found.rows, found.seeds, problem=f"not all runs have {name}")
+def _lacking(having: Sequence[Entry], name: str) -> Design:
+    return Design(
+        tuple((place,) for place in range(len(having))),
+        tuple(entry.seeds for entry in having),
+        problem=f"not all runs have {name}",
+    )
 
 
 def _half_width(values: Floats, found: Design) -> tuple[float | None, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from qaexp.comparison.observations import Design, design
 from qaexp.comparison.scores import ScoreReader
 from qaexp.errors import ConfigError
 from qaexp.runs.formats import dotted
-from qaexp.runs.groups import SEED_KEYS, differing, gather, named, settings
+from qaexp.runs.groups import SEED_KEYS, SEED_KINDS, differing, gather, named, settings
 from qaexp.runs.metrics import LOWER, number_of
 
 
@@ -58,6 +59,15 @@ class Group:
     def is_collapsed(self) -> bool:
         """One of its runs answers nothing: what it scores is no skill, and the group has no rank and no verdict."""
         return self.num_collapsed > 0
+
+    @property
+    def silence(self) -> str | None:
+        """How many of its runs answer nothing, and where, in words; None where all answer."""
+        where = " or ".join(dict.fromkeys(entry.collapse for entry in self.entries if entry.collapse))
+        if not where:
+            return None
+        runs = f"{self.num_collapsed} of {self.n} run{'s' if self.n != 1 else ''}"
+        return f"{runs} answer{'s' if self.num_collapsed == 1 else ''} nothing {where}"
 
     @property
     def seeds(self) -> tuple[tuple[Any, ...], ...]:
@@ -124,6 +134,8 @@ def _group(
 ) -> Group:
     each = [settings(entry.run, neutral) for entry in group]
     varying = differing(each) if by else [{} for _ in group]
+    if by in SEED_KEYS:
+        each = [one | _other_seeds(entry, by) for one, entry in zip(each, group, strict=True)]
     if by:
         varying = [{key: value for key, value in one.items() if not _belongs(key, by)} for one in varying]
     others = [repr(sorted(one.items(), key=repr)) for one in varying]
@@ -140,6 +152,13 @@ def _group(
         metrics=estimates(group, found, reader),
         flags=_counted(group),
     )
+
+
+def _other_seeds(entry: Entry, by: str) -> dict[str, Any]:
+    """The seeds of a run beside the one that groups are formed by; of `seed` those that were set apart from it."""
+    found = {f"seeds.{kind}": seed for kind, seed in zip(SEED_KINDS, entry.seeds, strict=True)}
+    seed = entry.run.config.get("seed")
+    return {key: value for key, value in found.items() if key != by and not (by == "seed" and value == seed)}
 
 
 def _belongs(key: str, by: str) -> bool:
@@ -187,10 +206,13 @@ def _gathered(runs: Sequence[Any], neutral: frozenset[str], by: str | None) -> l
 
 def _unique(names: Sequence[str]) -> list[str]:
     """The names, those that stand there more than once with a count: different values may read the same."""
-    counts, seen, found = Counter(names), Counter[str](), []
+    counts, found = Counter(names), list[str]()
+    taken = {name for name in names if counts[name] == 1}
     for name in names:
-        seen[name] += 1
-        found.append(name if counts[name] == 1 else f"{name} ({seen[name]})")
+        if counts[name] > 1:
+            name = next(told for n in itertools.count(1) if (told := f"{name} ({n})") not in taken)
+            taken.add(name)
+        found.append(name)
     return found
 
 

@@ -43,17 +43,24 @@ def blocks(entries: Sequence[Entry]) -> list[Block]:
 def difference(main: Measure, other: Measure) -> str:
     """What was measured differently, in words."""
     found = []
-    if other.questions != main.questions:
+    if other.num_questions != main.num_questions:
         found.append(f"other dev questions ({other.num_questions} against {main.num_questions})")
+    elif other.questions != main.questions:
+        found.append("other dev questions, paragraphs, articles, or another choice of those without an answer")
     elif other.golds != main.golds:
         found.append("other gold answers for the same questions")
     if other.decoding != main.decoding:
-        one, two = (dotted(json.loads(measure.decoding) or {}) for measure in (main, other))
+        one, two = (_leaves(json.loads(measure.decoding)) for measure in (main, other))
         keys = [key for key in sorted({*one, *two}) if one.get(key) != two.get(key)]
-        found += [f"decoding.{key} is {two.get(key)} against {one.get(key)}" for key in keys]
+        found += [f"{key} is {two.get(key)} against {one.get(key)}" for key in keys]
     if other.version != main.version:
         found.append(f"another version of metrics and results ({other.version} against {main.version})")
     return "; ".join(found)
+
+
+def _leaves(tree: Any) -> dict[str, Any]:
+    """The leaves of a config's node `decoding`; one that is no tree is a leaf itself."""
+    return dotted({"decoding": tree})
 
 
 def _with_like_golds(entries: Sequence[Entry]) -> list[Entry]:

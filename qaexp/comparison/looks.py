@@ -22,13 +22,14 @@ class EarlierLooks:
 
     def of(self, a: Group, b: Group) -> list[tuple[int, int]]:
         """How many runs each of two groups had whenever their sweep was looked at with fewer of them, in order."""
-        found: list[tuple[int, int]] = []
+        found: dict[frozenset[str], tuple[int, int]] = {}
+        everybody = frozenset(entry.run.run_id for entry in (*a.entries, *b.entries))
         for folder in dict.fromkeys(entry.run.path.parent for entry in (*a.entries, *b.entries)):
             for seen in self._looks.get(folder, []):
                 counts = (_seen(a, seen), _seen(b, seen))
-                if min(counts) > 0 and sum(counts) < a.n + b.n and counts not in found:
-                    found.append(counts)
-        return found
+                if min(counts) > 0 and not everybody <= seen:
+                    found.setdefault(seen & everybody, counts)
+        return list(found.values())
 
 
 def _seen(group: Group, run_ids: frozenset[str]) -> int:

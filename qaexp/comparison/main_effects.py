@@ -59,7 +59,8 @@ def main_effects(groups: Sequence[Group], metric: str) -> Effects:
 
     A key that only one choice of a node has belongs to that choice. Keys that always change together are one key here,
     under the names of all. An effect is given where the runs determine it: where its columns are no combination of the
-    others. Groups that answer nothing are left out, as their metric is no skill.
+    others. Groups that answer nothing are left out, as their metric is no skill. Where seeds are crossed or nested,
+    runs are no observations of their own, and no interval is given.
     """
     groups = [group for group in groups if not group.is_collapsed]
     rows = [(group, entry) for group in groups for entry in group.entries if metric in entry.metrics]
@@ -71,7 +72,7 @@ def main_effects(groups: Sequence[Group], metric: str) -> Effects:
     determined = [key for key in keys if _is_determined(key, columns, others)]
     design = np.concatenate([others, *columns.values()], axis=1)
     y = np.array([entry.metrics[metric] for _, entry in rows])
-    fit = _Fit(design, y)
+    fit = _Fit(design, y, has_spread=all(_is_plain(group) for group in groups))
     found, place = [], others.shape[1]
     for key, values in keys.items():
         count = columns[key].shape[1]
@@ -88,14 +89,14 @@ def main_effects(groups: Sequence[Group], metric: str) -> Effects:
 class _Fit:
     """Least squares, with the variance of what is left over."""
 
-    def __init__(self, design: Floats, y: Floats) -> None:
+    def __init__(self, design: Floats, y: Floats, *, has_spread: bool) -> None:
         self._inverse = np.linalg.pinv(design.T @ design)
         self._beta = self._inverse @ design.T @ y
         self._df = len(y) - int(np.linalg.matrix_rank(design))
         left = float(np.sum((y - design @ self._beta) ** 2))
         # What is left over by rounding alone is no spread to tell chance by.
         is_exact = left <= _ROUNDING * max(1.0, float(np.sum(y**2)))
-        self._variance = left / self._df if self._df > 0 and not is_exact else None
+        self._variance = left / self._df if has_spread and self._df > 0 and not is_exact else None
 
     def effect(self, place: int, count: int, number: int) -> tuple[float, float | None, float | None]:
         """The effect of a value and its interval; effects sum to zero over a key's values, the last one follows."""
@@ -109,6 +110,12 @@ class _Fit:
         error = math.sqrt(max(float(weights @ self._inverse @ weights), 0.0) * self._variance)
         half = quantile(self._df, (1 + LEVEL) / 2) * error
         return effect, effect - half, effect + half
+
+
+def _is_plain(group: Group) -> bool:
+    """Whether each run has a seed of its own: what is left over by a model of runs is then what seeds do."""
+    design = group.design
+    return not (design.problem or design.is_crossed or design.num_nested > 1 or design.num_settings > 1)
 
 
 def _is_determined(key: str, columns: Mapping[str, Floats], others: Floats) -> bool:

@@ -30,6 +30,7 @@ class Design:
         num_nested: Runs of each value of the only kind, where others vary within it.
         num_settings: Other settings that are averaged, each with the same seeds.
         setting_keys: The keys that differ between them.
+        weights: What each run counts in the group's mean: every setting the same, whatever its seeds. None: alike.
         problem: Why the runs allow no statement about seeds; None where they do.
     """
 
@@ -41,6 +42,7 @@ class Design:
     num_nested: int = 1
     num_settings: int = 1
     setting_keys: tuple[str, ...] = ()
+    weights: tuple[float, ...] | None = None
     problem: str | None = None
 
     @property
@@ -57,6 +59,14 @@ class Design:
     def is_crossed(self) -> bool:
         """Several kinds of seeds were swept apart."""
         return len(self.factors) > 1
+
+    def mean(self, values: Floats) -> float:
+        """The mean over settings of the mean over their runs: [runs, ...] to a number."""
+        each = values.reshape(len(values), -1).mean(axis=1)
+        # fsum: the same bits in any order.
+        if self.weights is None:
+            return math.fsum(each) / len(each)
+        return math.fsum(weight * value for weight, value in zip(self.weights, each, strict=True))
 
     def observations(self, values: Floats) -> Floats:
         """The mean of each observation's runs: [runs, ...] to [observations, ...]."""
@@ -117,8 +127,14 @@ def design(
     keys = tuple(setting_keys)
     if len(several) > 1 or any(len(row) != num_settings for row in rows):
         problem = f"the other settings ({', '.join(keys)}) do not all have the same seeds"
-        return Design(rows, distinct, num_settings=num_settings, setting_keys=keys, problem=problem)
+        weights = _weights(settings) if settings else None
+        return Design(rows, distinct, num_settings=num_settings, setting_keys=keys, weights=weights, problem=problem)
     return _of_seeds(rows, distinct, num_settings, keys)
+
+
+def _weights(settings: Sequence[Hashable]) -> tuple[float, ...]:
+    counts = Counter(settings)
+    return tuple(1 / len(counts) / counts[setting] for setting in settings)
 
 
 def _of_seeds(

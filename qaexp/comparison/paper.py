@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qaexp.comparison.compare import Comparison, Table, units
+from qaexp.comparison.compare import Comparison, Table
 from qaexp.comparison.document import group_rows
 from qaexp.comparison.estimates import Estimate
 from qaexp.comparison.sides import RUNS
@@ -108,16 +108,15 @@ def _footnote(table: Table, comparison: Comparison) -> str:
         return "One group: nothing to compare with."
     told = ["mean ± standard deviation over seeds"]
     if any(group.is_collapsed for group in table.groups):
-        told.append("collapsed: a run answers nothing, so that its score is no skill and nothing is concluded from it")
+        told.append("collapsed: a run answers nothing (at 0 or at its tuned threshold), so that nothing is concluded")
     bold = _bold(table, comparison.options.metric)
     tested = [one for one in table.contrasts if one.b in bold and one.a == table.baseline]
     if tested:
-        clusters = units(comparison.cluster_kind)
         tests = "studentised bootstrap over" if tested[0].kind == RUNS else "t test over seeds and"
         hows = "; ".join(dict.fromkeys(one.how for one in tested))
         told.append(
             f"Bold: {tested[0].metric} better than that of {table.baseline} (p ≤ {ALPHA:g} after Holm over "
-            f"{counted(tested[0].num_contrasts)}; {tests} clusters of questions, {clusters}; {hows})"
+            f"{counted(tested[0].num_contrasts)}; {tests} clusters of questions, {table.unit}; {hows})"
         )
     return ". ".join(told) + "."
 

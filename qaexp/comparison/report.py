@@ -113,7 +113,7 @@ def _table(table: Table, comparison: Comparison) -> dict[str, Any]:
 
 def _notes(group: Group, metric: str) -> list[str]:
     """What a reader of a group's row must know."""
-    found = [f"{group.num_collapsed} of {group.n}: {entry.collapse}" for entry in group.entries if entry.collapse][:1]
+    found = [group.silence] if group.silence else []
     problem = group.metrics[metric].problem if metric in group.metrics else None
     found += [f"no interval: {problem}"] if problem else []
     return found + [note for entry in group.entries for note in entry.notes]

@@ -45,7 +45,8 @@ class Questions:
         clusters: The cluster of each question, counted from 0.
         cluster_kind: What a cluster is: `title` (the article) or `paragraph`.
         has_ans: Which questions have an answer; None where the file does not tell.
-        digest: Of all that must be alike for two runs to be paired: ids, paragraphs, and which have an answer.
+        digest: Of all that must be alike for two runs to be paired: ids, paragraphs, which have an answer, and the
+            clusters.
     """
 
     ids: tuple[str, ...]
@@ -234,7 +235,8 @@ def _questions(columns: Mapping[str, list[Any]]) -> tuple[Questions, Codes]:
             raise ValueError(f"the question {one!r} stands there twice")
     labels, kind = clusters(found["title"], found["paragraph"])
     codes = np.unique(np.array(labels), return_inverse=True)[1].astype(np.intp)
-    alike = (found["id"], found["paragraph"], [words == 0 for words in found.get("answer_words", ())])
+    answerable = [words == 0 for words in found.get("answer_words", ())]
+    alike = (found["id"], found["paragraph"], answerable, labels if kind == "title" else ())
     digest = hashlib.sha256(repr(alike).encode("utf-8", "backslashreplace")).hexdigest()
     slices = {name: found[name] for name in SLICE_COLUMNS if name in found}
     words = found.get("answer_words")

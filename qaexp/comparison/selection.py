@@ -11,7 +11,7 @@ from typing import Any
 from qaexp.errors import ConfigError
 from qaexp.runs.collect import RunFiles, collect
 from qaexp.runs.formats import dotted
-from qaexp.runs.groups import distinct, seeds_of
+from qaexp.runs.groups import distinct, gather, seeds_of
 from qaexp.runs.metrics import NUMBERS
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -19,6 +19,10 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt, "<": operator.lt,
 }  # fmt: skip
 _CONDITION = re.compile(r"\s*([\w.@/-]+?)\s*(>=|<=|!=|==|=|>|<)\s*(.*?)\s*")
+
+
+_OF_TRAINING = ("train_loss", "null_threshold")
+"""Two trainings that end with the same ones, to the last digit, were the same computation."""
 
 
 def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
@@ -43,7 +47,38 @@ def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[P
 def observed(runs: Sequence[RunFiles], neutral: frozenset[str]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
     """The runs of which each is an observation of its own; repeats of the same settings and seeds with the reason."""
     kept, repeats = distinct(runs, neutral)
-    return kept, [(run.path, _repeated(run, first)) for run, first in repeats]
+    try:
+        kept, idle = with_effect(kept, neutral)
+    except ValueError:
+        # A config holds a number that is not finite, and is named when it is examined.
+        idle = []
+    return kept, [*((run.path, _repeated(run, first)) for run, first in repeats), *idle]
+
+
+def with_effect(runs: Sequence[RunFiles], neutral: frozenset[str]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
+    """The runs whose seeds did something; of those that end with the same numbers to the last digit the first counts.
+
+    Dropout seeds of a model without dropout, subset seeds of all the data: such runs are one computation made again.
+    """
+    kept, left_out = [], []
+    for group in gather(runs, neutral):
+        first: dict[str, RunFiles] = {}
+        for run in sorted(group, key=lambda run: repr(seeds_of(run))):
+            known = first.setdefault(_computed(run) or str(run.path), run)
+            if known is run:
+                kept.append(run)
+            else:
+                reason = f"other seeds than {known.path}, without effect: the same numbers; one observation"
+                left_out.append((run.path, reason))
+    places = {id(run): place for place, run in enumerate(runs)}
+    return sorted(kept, key=lambda run: places[id(run)]), left_out
+
+
+def _computed(run: RunFiles) -> str | None:
+    """All numbers of a run that do not tell of time and memory; None where none of them tells of the training."""
+    summary = run.summary or {}
+    found = {name: summary.get(name) for name in NUMBERS if name in _OF_TRAINING or NUMBERS[name].column}
+    return repr(found) if all(isinstance(found[name], float) for name in _OF_TRAINING) else None
 
 
 def _repeated(run: RunFiles, first: RunFiles) -> str:

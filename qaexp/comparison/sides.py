@@ -85,7 +85,7 @@ def compared(
     """
     kind = kind_of(a.design, b.design)
     if reason := _obstacle(a.design, b.design, clusters, unit):
-        return Found(kind, unknown(float(b.scores.mean() - a.scores.mean())), reason)
+        return Found(kind, unknown(b.design.mean(b.scores) - a.design.mean(a.scores)), reason)
     one, two = a.observations, b.observations
     if kind == RUNS:
         return Found(kind, cluster_bootstrap(two[0] - one[0], clusters, np.random.default_rng(SEED)))

@@ -26,6 +26,7 @@ _BOUNDS = {
     ),
     "num_windows": (("1 window", 1, 1), ("2 windows", 2, 2), ("3 and more windows", 3, None)),
 }  # fmt: skip
+_TEXTS = ("question_word",)
 _NAMES = {
     "answer_words": "answer length",
     "context_words": "context length",
@@ -118,6 +119,8 @@ def _recoded(clusters: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
 
 def _parts(questions: Questions) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
     slices = {name: np.array(values) for name, values in questions.slices.items()}
+    # What somebody else's file holds in place of numbers is no length.
+    slices = {name: column for name, column in slices.items() if name in _TEXTS or column.dtype.kind in "iuf"}
     if "answer_words" in slices:
         yield "answerable", "has_ans", slices["answer_words"] > 0
         yield "answerable", "no_ans", slices["answer_words"] == 0

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from qaexp.comparison.compare import Comparison, Table, units
+from qaexp.comparison.compare import Comparison, Table
 from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.diff import config_differences, environment_differences
 from qaexp.comparison.document import flags, verdict
@@ -40,17 +40,15 @@ def terminal(comparison: Comparison, *, limit: int | None = None) -> RenderableT
         comparison: What was found.
         limit: The most rows of a table; None: all.
     """
-    parts: list[RenderableType] = []
-    tables = _shown_tables(comparison)
-    parts += [Text(visible(note), style="bold") for note in comparison.notes]
-    for table in tables:
-        if table.reason:
-            parts.append(
-                Text(visible(f"\nmeasured differently, not ranked with the above: {table.reason}"), style="bold")
-            )
-        parts.append(_leaderboard(table, comparison, limit))
-        parts += _verdicts(table, comparison)
-        parts += _differences(table, comparison)
+    parts: list[RenderableType] = [Text(visible(note), style="bold") for note in comparison.notes]
+    for board, table in _shown_tables(comparison):
+        if board is not None and board.reason:
+            parts.append(_apart(board))
+        parts += [_leaderboard(board, comparison, limit)] if board is not None else []
+        if table is not None:
+            parts += [_apart(table)] if board is None and table.reason and table.contrasts else []
+            parts += _verdicts(table)
+            parts += _differences(table, comparison)
     parts += _rest(comparison)
     return Lines(*parts)
 
@@ -82,14 +80,18 @@ def epochs(group: Group) -> str:
     return "/".join("-" if found is None else f"{found.mean:.4g}" for found in (best, kept))
 
 
-def _shown_tables(comparison: Comparison) -> list[Table]:
+def _apart(table: Table) -> RenderableType:
+    return Text(visible(f"\nmeasured differently, not ranked with the above: {table.reason}"), style="bold")
+
+
+def _shown_tables(comparison: Comparison) -> list[tuple[Table | None, Table | None]]:
+    """What stands as a leaderboard, and whose verdicts follow; with --allow-mixed one board of all comes first."""
     if not comparison.options.allow_mixed or len(comparison.tables) < 2:
-        return list(comparison.tables)
+        return [(table, table) for table in comparison.tables]
     groups = [group for table in comparison.tables for group in table.groups]
     groups = ranked(groups, comparison.options.sort or comparison.options.metric)
-    contrasts = [contrast for table in comparison.tables for contrast in table.contrasts]
-    first, no_ranks = comparison.tables[0], dict.fromkeys(group.name for group in groups)
-    return [Table(groups, contrasts, first.baseline, None, no_ranks, first.baseline_reason)]
+    no_ranks = dict.fromkeys(group.name for group in groups)
+    return [(Table(groups, [], None, None, no_ranks), None), *((None, table) for table in comparison.tables)]
 
 
 def _leaderboard(table: Table, comparison: Comparison, limit: int | None) -> RenderableType:
@@ -144,6 +146,9 @@ def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
         yield f"[low, high]: 95 % interval of the mean over seeds (t; {'; '.join(designs)})"
     if QUESTIONS in over:
         yield "* too few seeds: the interval is over questions alone and says nothing about other seeds"
+    for group, one in found:
+        if one.n < group.n:
+            yield f"#{group.number}: {one.n} of its {group.n} runs have {metric}"
     for problem in dict.fromkeys(one.problem for _, one in found if one.problem):
         numbers = ", ".join(f"#{group.number}" for group, one in found if one.problem == problem)
         yield f"{numbers}: no interval: {problem}"
@@ -151,11 +156,9 @@ def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
         yield f"{metric} is not tested: the groups stand in the order of its means, without ranks"
     for group in table.groups:
         if group.is_collapsed:
-            where = dict.fromkeys(entry.collapse for entry in group.entries if entry.collapse)
             yield (
-                f"#{group.number} collapsed: {group.num_collapsed} of {group.n} "
-                f"{'run' if group.n == 1 else 'runs'} {' or '.join(map(str, where))}; its f1 is the share of questions "
-                "without an answer, so it has no rank and no verdict"
+                f"#{group.number} collapsed: {group.silence}, where f1 is the share of questions without an answer: no "
+                "rank and no verdict"
             )
     if comparison.options.allow_mixed and len(comparison.tables) > 1:
         yield "WARNING: --allow-mixed: these runs were not measured on the same thing, their order means nothing"
@@ -167,7 +170,7 @@ def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
                 yield f"{entry.run.path}: {note}"
 
 
-def _verdicts(table: Table, comparison: Comparison) -> list[RenderableType]:
+def _verdicts(table: Table) -> list[RenderableType]:
     if not table.contrasts:
         return []
     first = table.contrasts[0]
@@ -175,7 +178,7 @@ def _verdicts(table: Table, comparison: Comparison) -> list[RenderableType]:
         Text(""),
         Text(
             visible(
-                f"differences in {first.metric}, b - a; clusters: {units(comparison.cluster_kind)}; "
+                f"differences in {first.metric}, b - a; clusters: {table.unit}; "
                 f"{_correction(first.num_contrasts)}; baseline: {table.baseline} ({table.baseline_reason})"
             ),
             style="bold",

@@ -72,8 +72,9 @@ def cluster_bootstrap(
     """The mean difference over questions, with a studentised bootstrap over whole clusters of questions.
 
     A percentile bootstrap rejects too often where there are few clusters; here every resample is measured by its own
-    standard error (Efron and Tibshirani 1993, chapter 12.5; symmetric, as Hall 1988 recommends). Beyond the largest
-    of the resamples, p follows the t distribution, so that many comparisons can be corrected for.
+    standard error (Efron and Tibshirani 1993, chapter 12.5; symmetric, as Hall 1988 recommends). The t test is a floor:
+    where one cluster holds most of the questions the resamples look far surer than a single large cluster can be; and
+    beyond the largest of the resamples, p follows the t distribution, so that many comparisons can be corrected for.
 
     Args:
         values: The difference b - a of each question.
@@ -101,7 +102,7 @@ def cluster_bootstrap(
     t = np.sort(np.where(np.isnan(t), 0.0, t))[::-1]
     observed = abs(found.difference) / found.standard_error
     reached = int(np.sum(t >= observed))
-    p = (1 + reached) / (num_resamples + 1) if reached else min(found.p, 1 / (num_resamples + 1))
+    p = max(found.p, (1 + reached) / (num_resamples + 1) if reached else 0.0)
     tested = replace(found, p=p, resamples=t)
     low, high = tested.interval(1 - level)
     return replace(tested, low=low, high=high)

@@ -76,7 +76,7 @@ def judge(tested: Tested, case: Circumstances) -> tuple[str, str]:
     """The verdict about b compared with a, and a sentence with the numbers behind it."""
     points = f"{tested.difference.difference:+.1f} {case.metric}"
     if case.collapse:
-        return COLLAPSED, f"no verdict: {case.collapse}; a score of it is the share of questions without an answer"
+        return COLLAPSED, f"no verdict: {case.collapse}, where a score is the share of questions without an answer"
     if case.obstacle:
         return CANNOT_TELL, f"{_numbers(tested, points)}; {case.obstacle}"
     if not tested.difference.standard_error and not tested.difference.difference:

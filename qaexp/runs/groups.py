@@ -73,7 +73,8 @@ def seeds_of(run: RunFiles) -> tuple[Any, ...]:
     """The seeds of subset, init, order and dropout, those that are not set apart being `seed`."""
     own = run.config.get("seeds")
     own = own if isinstance(own, Mapping) else {}
-    return tuple(own.get(kind, run.config.get("seed")) for kind in SEED_KINDS)
+    found = (own.get(kind, run.config.get("seed")) for kind in SEED_KINDS)
+    return tuple(seed if isinstance(seed, int | float | str | None) else repr(seed) for seed in found)
 
 
 def distinct(
@@ -142,8 +143,10 @@ def named(changes: Mapping[str, Any]) -> str:
 
 
 def _settings_key(run: RunFiles, neutral: frozenset[str]) -> str:
-    kept = without_keys(sized(run.config), {*neutral, *SEED_KEYS})
-    return canonical_json({"config": kept, "inputs": run.run.get("inputs", {})})
+    """What repeats share; a key that is null is as one that is not there."""
+    kept = dotted(without_keys(sized(run.config), {*neutral, *SEED_KEYS}))
+    told = {key: value for key, value in kept.items() if value is not None}
+    return canonical_json({"config": told, "inputs": run.run.get("inputs", {})})
 
 
 def _age(run: RunFiles) -> tuple[str, str, str]:
