@@ -68,7 +68,7 @@ def test_every_contrast_with_it_is_no_verdict_and_says_who(new_folder: NewFolder
     assert len(with_it) == 2
     for one in with_it:
         assert one.verdict == COLLAPSED
-        assert f"{NAMES[2]} answers nothing" in one.sentence
+        assert f"{NAMES[2]}: 1 of 1 run answers nothing " in one.sentence
         assert {(test.p, test.p_holm, test.minimum_detectable) for test in one.tests.values()} == {(None, None, None)}
     assert {one.num_contrasts for one in table.contrasts} == {1}
     assert table.baseline in NAMES[:2]
@@ -79,7 +79,7 @@ def test_one_silent_run_of_three_is_enough_and_counted(new_folder: NewFolder) ->
     comparison = compared(study(new_folder(), "flag", seeds=(0, 1, 2)))
     sentences = [one.sentence for one in comparison.tables[0].contrasts if one.verdict == COLLAPSED]
     assert len(sentences) == 2
-    assert all("1 of 3 runs of" in sentence for sentence in sentences)
+    assert all("1 of 3 runs answers nothing" in sentence for sentence in sentences)
 
 
 def test_a_collapsed_baseline_judges_nobody(new_folder: NewFolder) -> None:
