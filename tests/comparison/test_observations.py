@@ -211,3 +211,56 @@ def test_two_kinds_that_go_together_are_one() -> None:
     found = design([(0, 5, 0, 0), (1, 6, 0, 0), (2, 7, 0, 0)])
     assert (found.kinds, found.levels) == (("seeds.subset+seeds.init",), (3,))
     assert found.fixed == ("seeds.order", "seeds.dropout")
+
+
+def test_seeds_that_did_nothing_are_one_observation(tmp_path: Path, options: Options) -> None:
+    trained = {"train_loss": 1.25, "null_threshold": -0.5}
+    for lr in (1e-4, 1e-3):
+        for dropout in range(3):
+            changes = {"optimizer.lr": lr, **seeded(dropout=dropout)}
+            run = write_run(tmp_path / "s" / f"{lr}-{dropout}", scores(round(1e5 * lr), 50), changes=changes)
+            edit(run / "summary.json", **trained, train_seconds=float(dropout))
+    comparison = compare([tmp_path], options)
+    assert [group.n for group in comparison.tables[0].groups] == [1, 1]
+    assert sum("without effect" in reason for _, reason in comparison.skipped) == 4
+    assert comparison.tables[0].contrasts[0].kind == "runs"
+    edit(tmp_path / "s" / "0.001-2" / "summary.json", train_loss=1.26)
+    assert sorted(group.n for group in compare([tmp_path], options).tables[0].groups) == [1, 2]
+
+
+def test_by_one_kind_of_seed_names_the_others_that_went_with_it(tmp_path: Path, options: Options) -> None:
+    write_grid(tmp_path / "s", levels={1e-4: 50}, seeds=2)
+    (contrast,) = only_table(tmp_path / "s", replace(options, by="seeds.init")).contrasts
+    assert not contrast.single_factor
+    assert {"seeds.init", "seeds.subset", "seeds.order", "seeds.dropout"} <= set(contrast.factors)
+    (contrast,) = only_table(tmp_path / "s", replace(options, by="seed")).contrasts
+    assert contrast.factors == ["seed"]
+
+
+def test_by_counts_every_setting_once_where_runs_are_missing(tmp_path: Path, options: Options) -> None:
+    for lr in (1e-4, 1e-3):
+        for epochs in (1, 2):
+            for seed in (0, 1):
+                f1 = np.full(80, 100.0) * (np.arange(80) < 20 * epochs + seed)
+                changes = {"optimizer.lr": lr, "trainer.epochs": epochs, "seed": seed}
+                write_run(tmp_path / "s" / f"{lr}-{epochs}-{seed}", f1, changes=changes)
+    shutil.rmtree(tmp_path / "s" / "0.001-1-0")
+    table = only_table(tmp_path / "s", replace(options, by="optimizer.lr"))
+    whole, part = table.group("optimizer.lr=0.0001"), table.group("optimizer.lr=0.001")
+    means = {group.name: group.metrics["f1"].mean for group in (whole, part)}
+    assert means[part.name] == pytest.approx(100 * ((21 + (40 + 41) / 2) / 2) / 80)
+    (contrast,) = table.contrasts
+    sign = 1 if contrast.b == part.name else -1
+    assert contrast.tests["f1"].difference.difference == pytest.approx(sign * (means[part.name] - means[whole.name]))
+    assert contrast.verdict == "cannot tell"
+
+
+def test_odd_seeds_and_numbers_stop_nobody(tmp_path: Path, options: Options) -> None:
+    write_grid(tmp_path / "s", levels={1e-4: 50}, seeds=2)
+    for name, changes in (("list", {"seeds.init": [1]}), ("tree", {"seeds.init": {"a": 1}})):
+        write_run(tmp_path / "s" / name, scores(5, 50), changes={"optimizer.lr": 1e-4, **changes})
+    odd = write_run(tmp_path / "s" / "odd", scores(6, 50), changes={"optimizer.lr": 1e-3, "decoding": "fast"})
+    edit(odd / "summary.json", best_f1=10**400)
+    comparison = compare([tmp_path], options)
+    assert len(comparison.entries) == 5
+    assert any("decoding is fast" in reason for _, reason in comparison.refused)

@@ -265,3 +265,16 @@ def test_the_same_gap_everywhere_is_worth_a_sign_for_each_cluster() -> None:
         assert found.p == pytest.approx(2 / 2**12)
     same = paired_groups(constant([50.0] * 3), constant([50.0] * 3), each_its_own(12))
     assert (same.difference, same.p) == (0.0, 1.0)
+
+
+def test_one_large_cluster_is_one_cluster_however_many_small_ones_stand_beside_it() -> None:
+    """Whole clusters differ by chance, and not on average: no resample shows how a single large one would vary."""
+    clusters = np.concatenate([np.zeros(500), 1 + np.repeat(np.arange(20), 10)]).astype(np.intp)
+    rejected = 0
+    for number in range(200):
+        generator = np.random.default_rng([3, number])
+        values = 5 * generator.normal(size=21)[clusters] + generator.normal(0, 10, len(clusters))
+        found = cluster_bootstrap(values, clusters, generator, num_resamples=500)
+        rejected += found.p <= 0.05
+        assert (found.low > 0 or found.high < 0) == (found.p <= 0.05)
+    assert rejected <= 0.05 * 200 + 4 * math.sqrt(200 * 0.05 * 0.95)
