@@ -84,6 +84,7 @@ def _told(original: Path, again: Path) -> bool:
     from qaexp.runs.reproduction import (
         LOSS_TOLERANCE,
         compare_files,
+        differing_inputs,
         differing_world,
         first_difference,
         promises_same_bytes,
@@ -99,6 +100,9 @@ def _told(original: Path, again: Path) -> bool:
     if files.not_compared:
         print(f"files that were not compared: {len(files.not_compared)}")
         _print_indented(files.not_compared)
+    inputs = list(differing_inputs(read_run(original), read_run(again)))
+    print(f"inputs that differ: {len(inputs) or 'none'}")
+    _print_indented(inputs)
     world = list(differing_world(read_run(original), read_run(again)))
     print(f"differences of code, packages, device and machine: {len(world) or 'none'}")
     _print_indented(world)
@@ -107,7 +111,7 @@ def _told(original: Path, again: Path) -> bool:
             f"equal bytes are not promised for this device without trainer.deterministic=true; losses may differ by "
             f"{LOSS_TOLERANCE:.0%}, and files that differ do not count"
         )
-    return step is not None or (exact and bool(files.different))
+    return step is not None or bool(inputs) or (exact and bool(files.different))
 
 
 def _print_indented(sentences: Sequence[str]) -> None:
