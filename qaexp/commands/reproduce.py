@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import chdir
@@ -32,12 +33,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, metavar="RUN", help="a completed run directory")
     parser.add_argument("--to", type=Path, metavar="DIR", help="the new folder (default: beside it, -reproduced-N)")
     arguments = parser.parse_args(list(argv))
-    from qaexp.runs.folder import look
+    from qaexp.runs.folder import look, real_path
 
-    original = look(arguments.run.resolve())
+    original = look(real_path(arguments.run))
     original.check_completed()
-    directory = (arguments.to or _beside(arguments.run)).resolve()
-    if directory.exists():
+    directory = real_path(arguments.to or _beside(original.path))
+    if os.path.lexists(directory):
         raise ConfigError(f"--to {directory}: exists; give a folder that is not there yet")
 
     from qaexp.commands.resume import working_directory
@@ -56,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _beside(run: Path) -> Path:
     number = 1
-    while (path := run.resolve().parent / f"{run.resolve().name}-reproduced-{number}").exists():
+    while os.path.lexists(path := run.parent / f"{run.name}-reproduced-{number}"):
         number += 1
     return path
 
