@@ -78,6 +78,8 @@ class Number:
         ('81.2', '1.200', '-')
         >>> number_of("epoch").shown(1.0), number_of("epoch").shown(0.625), number_of("null_threshold").shown(0.0041)
         ('1', '0.625', '0.0041')
+        >>> [number_of("train_seconds").shown(seconds) for seconds in (0.0, 0.81, 5.23, 14.2, 1234.5)]
+        ['0', '0.81', '5.2', '14', '1,234']
         """
         if value is None or is_beyond_floats(value):
             return "-"
@@ -116,7 +118,7 @@ def _count(name: str) -> Number:
 
 
 def _seconds(name: str) -> Number:
-    return Number(name, "s", 0, LOWER, 0.0)
+    return Number(name, "s", 0, LOWER, 0.0, significant=2)
 
 
 _ROWS = (
