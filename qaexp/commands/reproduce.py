@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import chdir
@@ -32,12 +33,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, metavar="RUN", help="a completed run directory")
     parser.add_argument("--to", type=Path, metavar="DIR", help="the new folder (default: beside it, -reproduced-N)")
     arguments = parser.parse_args(list(argv))
-    from qaexp.runs.folder import look
+    from qaexp.runs.folder import look, real_path
 
-    original = look(arguments.run.resolve())
+    original = look(real_path(arguments.run))
     original.check_completed()
-    directory = (arguments.to or _beside(arguments.run)).resolve()
-    if directory.exists():
+    directory = real_path(arguments.to or _beside(original.path))
+    if os.path.lexists(directory):
         raise ConfigError(f"--to {directory}: exists; give a folder that is not there yet")
 
     from qaexp.commands.resume import working_directory
@@ -56,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _beside(run: Path) -> Path:
     number = 1
-    while (path := run.resolve().parent / f"{run.resolve().name}-reproduced-{number}").exists():
+    while os.path.lexists(path := run.parent / f"{run.name}-reproduced-{number}"):
         number += 1
     return path
 
@@ -84,6 +85,7 @@ def _told(original: Path, again: Path) -> bool:
     from qaexp.runs.reproduction import (
         LOSS_TOLERANCE,
         compare_files,
+        differing_inputs,
         differing_world,
         first_difference,
         promises_same_bytes,
@@ -99,6 +101,9 @@ def _told(original: Path, again: Path) -> bool:
     if files.not_compared:
         print(f"files that were not compared: {len(files.not_compared)}")
         _print_indented(files.not_compared)
+    inputs = list(differing_inputs(read_run(original), read_run(again)))
+    print(f"inputs that differ: {len(inputs) or 'none'}")
+    _print_indented(inputs)
     world = list(differing_world(read_run(original), read_run(again)))
     print(f"differences of code, packages, device and machine: {len(world) or 'none'}")
     _print_indented(world)
@@ -107,7 +112,7 @@ def _told(original: Path, again: Path) -> bool:
             f"equal bytes are not promised for this device without trainer.deterministic=true; losses may differ by "
             f"{LOSS_TOLERANCE:.0%}, and files that differ do not count"
         )
-    return step is not None or (exact and bool(files.different))
+    return step is not None or bool(inputs) or (exact and bool(files.different))
 
 
 def _print_indented(sentences: Sequence[str]) -> None:

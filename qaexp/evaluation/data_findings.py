@@ -137,7 +137,7 @@ def _shared_lines(name: str, shared: Report, num_examples: int) -> Iterator[str]
         yield f"{name}: {shared['questions']:,} of {num_examples:,} questions are training questions too"
     if shared["contexts"]:
         yield f"{name}: {shared['contexts']:,} of {shared['num_contexts']:,} paragraphs are training paragraphs too"
-    if shared["ids"] > shared["questions"]:
+    if shared["ids"]:
         yield f"{name}: {shared['ids']:,} of {num_examples:,} ids are those of training questions too"
 
 

@@ -21,7 +21,6 @@ from qaexp.reporting.quantities import (
     calibration_error,
     confidence,
     confidence_bins,
-    is_number,
     threshold_curve,
 )
 from qaexp.reporting.style import (
@@ -38,7 +37,7 @@ from qaexp.reporting.style import (
     percent_axis,
 )
 from qaexp.reporting.verdict import shown
-from qaexp.runs.metrics import number_of
+from qaexp.runs.metrics import is_number, number_of
 
 
 def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: str) -> Figure | None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qaexp.reporting.quantities import NO_SPAN_DIFF, Row, is_number, threshold_curve
+from qaexp.reporting.quantities import NO_SPAN_DIFF, Row, threshold_curve
+from qaexp.runs.metrics import is_number
 
 ANSWER_NOTHING = "answer nothing"
 """What the official script writes as a threshold of 0.0 where no threshold beats it."""

@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from qaexp.reporting.quantities import is_number
 from qaexp.reporting.style import (
     BLUE,
     GREEN,
@@ -27,7 +26,7 @@ from qaexp.reporting.style import (
     percent_axis,
     sparse,
 )
-from qaexp.runs.metrics import number_of
+from qaexp.runs.metrics import is_number, number_of
 
 Row = Mapping[str, Any]
 Point = tuple[float, float]

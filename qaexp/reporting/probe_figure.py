@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 
 from qaexp.reporting.figures import DEFAULT_RULE, Row
 from qaexp.reporting.progress import NO_ANSWER
-from qaexp.reporting.quantities import is_number
 from qaexp.reporting.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, SKY, fitting, new_figure, sparse
-from qaexp.runs.metrics import number_of
+from qaexp.runs.metrics import is_number, number_of
 
 MAX_PROBES = 10
 """Beyond so many probes the picture shows the first ones; report.html shows all."""

@@ -7,18 +7,13 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
 from qaexp.reporting.intervals import Group, dependence, group
 
 Row = Mapping[str, Any]
 NO_SPAN_DIFF = 1e6
 """predictions.jsonl stores this `null_score_diff` where an example has no legal span: it is answered by nothing."""
-
-
-def is_number(value: Any) -> TypeGuard[float]:
-    """Say whether a stored value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure, SubFigure
 from qaexp.reporting.figures import DEFAULT_RULE, Row
 from qaexp.reporting.intervals import Dependence, Group, arms, dependence, group
 from qaexp.reporting.outcomes import RIGHT_NOTHING, RIGHT_SPAN, outcome_shares
-from qaexp.reporting.quantities import fitting_bounds, in_range, is_number, range_labels, slice_means
+from qaexp.reporting.quantities import fitting_bounds, in_range, range_labels, slice_means
 from qaexp.reporting.style import BLUE, GREEN, GREY, PALE, VERMILION, label, new_figure
+from qaexp.runs.metrics import is_number
 
 ANSWER_BOUNDS = (0, 1, 2, 3, 6, 11)
 CONTEXT_BOUNDS = ((0, 100, 150, 200, 300), (0, 20, 30, 40, 60))

@@ -7,7 +7,7 @@ from typing import Any
 
 from qaexp.reporting.answering import Answered
 from qaexp.runs.directory import COLLAPSE
-from qaexp.runs.metrics import number_of
+from qaexp.runs.metrics import is_beyond_floats, number_of
 
 THRESHOLD_GAIN = 1.0
 """From so many points of f1 on, a tuned null threshold is worth a sentence."""
@@ -134,7 +134,7 @@ def number(value: Any, digits: int = 1) -> str:
     >>> number(81.25), number(None)
     ('81.2', '-')
     """
-    return f"{value:,.{digits}f}" if isinstance(value, int | float) else "-"
+    return f"{value:,.{digits}f}" if isinstance(value, int | float) and not is_beyond_floats(value) else "-"
 
 
 def shown(row: Numbers, name: str) -> str:

@@ -188,6 +188,7 @@ def _find_in(path: Path, depth: int, now: datetime | None) -> Found:
         if _may_be_run(path):
             return Found([look(path, now)])
         children, links = _folders(path) if depth > 0 else ([], [])
+        children = [child for child in children if not _holds_pictures(child)]
     except OSError as error:
         return Found(skipped=[(path, error.strerror or str(error))])
     found = _joined([_find_in(child, depth - 1, now) for child in children])
@@ -205,6 +206,18 @@ def _joined(several: list[Found]) -> Found:
 
 def _may_be_run(path: Path) -> bool:
     return any(os.path.lexists(path / name) for name in (layout.RUN, layout.SUMMARY, layout.CONFIG))
+
+
+def _holds_pictures(path: Path) -> bool:
+    """Is it a folder of pictures that qaexp itself puts beside runs: of a comparison, or of a search?"""
+    if path.name != layout.PLOTS and not path.name.endswith(layout.PICTURES):
+        return False
+    try:
+        with os.scandir(path) as entries:
+            files = [(entry.name, entry.is_file(follow_symlinks=False)) for entry in entries]
+    except OSError:
+        return False
+    return all(is_file and name.endswith(".png") for name, is_file in files if not name.startswith("."))
 
 
 def _folders(path: Path) -> tuple[list[Path], list[Path]]:

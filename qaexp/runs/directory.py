@@ -65,6 +65,9 @@ SWEEP = "sweep.json"
 SWEEP_TABLE = "sweep.csv"
 """What stands in the directory of a sweep beside its runs."""
 
+PICTURES = "_figures"
+"""How the folder ends that holds the pictures of a comparison, beside its page: `report_figures`."""
+
 RESULTS = (CONFIG, ENVIRONMENT, DATA, METRICS, HISTORY, PREDICTIONS, CONTEXTS, SCORES, TEST_SCORES, LOGITS, MODEL)
 """What the manifest covers; `MODEL` is a folder."""
 

@@ -111,6 +111,11 @@ def look(directory: Path, now: datetime | None = None) -> Folder:
         return _damaged(directory, [f"{error.filename or directory}: cannot be read: {error.strerror or error}"])
 
 
+def real_path(path: Path) -> Path:
+    """The path without links, as `Path.resolve` gives it; a link that leads to itself is left for `look` to refuse."""
+    return Path(os.path.realpath(path))
+
+
 def check_schema_version(directory: Path, record: Mapping[str, Any]) -> None:
     """Refuse a run directory of a newer qaexp.
 

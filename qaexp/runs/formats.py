@@ -86,6 +86,15 @@ def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def counted(number: int, noun: str) -> str:
+    """Return how many there are of what.
+
+    >>> counted(1, "job"), counted(2, "job")
+    ('1 job', '2 jobs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def visible(text: str) -> str:
     r"""Return `text` with control characters as escapes, so that printing it cannot steer a terminal.
 

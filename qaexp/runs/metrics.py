@@ -5,12 +5,31 @@ Terminal, page, paper, comparison, sweep record and search read this table; none
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import dataclass, replace
+from typing import Any, TypeGuard
 
 TEST = "test_"
 """Before the name of a number: the same, of `data.test_file`."""
 
 HIGHER, LOWER = "higher", "lower"
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Say whether a stored value is a finite number; an integer beyond all floats is none.
+
+    >>> is_number(1), is_number(True), is_number("1"), is_number(10**400)
+    (True, False, False, False)
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or is_beyond_floats(value):
+        return False
+    return math.isfinite(value)
+
+
+def is_beyond_floats(value: float) -> bool:
+    """Say whether a number is an integer that no float comes near: such a one can stand in a file of JSON."""
+    return isinstance(value, int) and abs(value) > sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +78,10 @@ class Number:
         ('81.2', '1.200', '-')
         >>> number_of("epoch").shown(1.0), number_of("epoch").shown(0.625), number_of("null_threshold").shown(0.0041)
         ('1', '0.625', '0.0041')
+        >>> [number_of("train_seconds").shown(seconds) for seconds in (0.0, 0.81, 5.23, 14.2, 1234.5)]
+        ['0', '0.81', '5.2', '14', '1,234']
         """
-        if value is None:
+        if value is None or is_beyond_floats(value):
             return "-"
         if self.significant and 0 < abs(value) < 10.0 ** (self.significant - 1 - self.decimals):
             return f"{value:.{self.significant}g}"
@@ -97,7 +118,7 @@ def _count(name: str) -> Number:
 
 
 def _seconds(name: str) -> Number:
-    return Number(name, "s", 0, LOWER, 0.0)
+    return Number(name, "s", 0, LOWER, 0.0, significant=2)
 
 
 _ROWS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from qaexp.runs.checkpoint import newest_step
 from qaexp.runs.collect import RunFiles, find, is_run
 from qaexp.runs.folder import COMPLETED, NOT_A_RUN, RESUMABLE, RUNNING, Folder, first_line, look
 from qaexp.runs.lock import age_seconds
+from qaexp.runs.metrics import is_number
 from qaexp.runs.reading import MAX_TABLE_BYTES, read_json
 
 PLANNED = "planned"
@@ -126,19 +127,19 @@ def _progress(folder: Folder, now: datetime) -> Progress:
     run = RunFiles(folder.path, folder.config or {}, record, folder.summary)
     steps, history = run.steps().rows, run.history()
     last = steps[-1] if steps else {}
-    latest_f1 = history[-1].get("f1") if history else None
-    reached: dict[str, Any] = {name: last.get(name) for name in ("step", "epoch", "loss")} | {"f1": latest_f1}
+    latest_f1 = _number(history[-1], "f1") if history else None
+    reached: dict[str, Any] = {name: _number(last, name) for name in ("step", "epoch", "loss")} | {"f1": latest_f1}
     return Progress(
         path=folder.path,
         state=folder.state,
-        stage=record.get("stage"),
-        total_steps=record.get("total_steps"),
+        stage=stage if isinstance(stage := record.get("stage"), str) else None,
+        total_steps=_number(record, "total_steps"),
         **(reached if folder.summary is None else _kept(folder.summary)),
         checkpoint_step=newest_step(folder.path),
-        attempt=record.get("attempt"),
+        attempt=_number(record, "attempt"),
         age_seconds=age_seconds(record.get("heartbeat"), now) if folder.state == RUNNING else None,
         error=None if folder.state == COMPLETED else first_line(record),
-        resumed_step=record.get("resumed_step"),
+        resumed_step=_number(record, "resumed_step"),
         num_evaluations=len(history),
         latest_f1=latest_f1,
         about=folder.about,
@@ -148,7 +149,12 @@ def _progress(folder: Folder, now: datetime) -> Progress:
 def _kept(summary: dict[str, Any]) -> dict[str, Any]:
     """What a completed run came to: the last record of its files may be of another epoch, or of an earlier step."""
     names = {"step": "num_steps", "epoch": "kept_epoch", "loss": "train_loss", "f1": "f1"}
-    return {key: summary.get(name) for key, name in names.items()}
+    return {key: _number(summary, name) for key, name in names.items()}
+
+
+def _number(row: Mapping[str, Any], name: str) -> Any:
+    """A number of a stored file, which anybody may have edited: what is none is not known."""
+    return value if is_number(value := row.get(name)) else None
 
 
 def is_resumable(progress: Progress) -> bool:

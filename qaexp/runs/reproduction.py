@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from string import hexdigits
 from typing import Any
 
 from qaexp.errors import IntegrityError
@@ -20,6 +21,7 @@ LOSS_TOLERANCE = 0.01
 
 # A run's name stands in its config; its environment is told apart from its results.
 _NOT_RESULTS = (CONFIG, ENVIRONMENT)
+_DIGITS, _HASH_LENGTH = 8, 40
 _WORLD = ("git", "versions", "device", "threads", "determinism", "machine")
 
 
@@ -97,6 +99,20 @@ def compare_files(original: Path, again: Path, *, has_step: bool = False) -> Fil
     return found
 
 
+def differing_inputs(one: RunFiles, other: RunFiles) -> Iterator[str]:
+    """Yield a sentence about each input of the results that is another one: data, weights, the code's version of them.
+
+    A run whose run.json names no inputs says nothing of them.
+    """
+    told = [inputs for run in (one, other) if isinstance(inputs := run.run.get("inputs"), dict)]
+    if len(told) < 2:
+        return
+    mine, theirs = map(dotted, told)
+    for key in dict.fromkeys((*mine, *theirs)):
+        if mine.get(key) != theirs.get(key):
+            yield f"{key} was {_shortened(mine.get(key))}, now {_shortened(theirs.get(key))}"
+
+
 def differing_world(one: RunFiles, other: RunFiles) -> Iterator[str]:
     """Yield a sentence about each difference of code, packages, device and machine."""
     worlds = [_world(one), _world(other)]
@@ -108,6 +124,12 @@ def differing_world(one: RunFiles, other: RunFiles) -> Iterator[str]:
     for key in dict.fromkeys((*mine, *theirs)):
         if mine.get(key) != theirs.get(key):
             yield f"{key}: was {mine.get(key)!r}, is {theirs.get(key)!r}"
+
+
+def _shortened(value: Any) -> str:
+    """A value for people: of a hash the first digits."""
+    text = str(value)
+    return text[:_DIGITS] if len(text) >= _HASH_LENGTH and set(text) <= set(hexdigits) else text
 
 
 def _results(run: Path) -> dict[str, Path]:

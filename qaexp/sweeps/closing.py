@@ -80,7 +80,10 @@ def groups_table(rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], wid
         table.add_row(Text(names[place]), str(group.n), *(column[place] for column in cells), *more, style=style)
     parts: list[RenderableType] = [Text("means over seeds of the completed runs, in percent", style="bold"), table]
     if any(COLLAPSE in found for found in counts):
-        words = f"{COLLAPSE}: answers nothing; its f1 is the share of questions without an answer, no skill"
+        words = (
+            f"{COLLAPSE}: answers nothing, at threshold 0 or at its tuned one; its score there is the share of "
+            "questions without an answer, no skill"
+        )
         parts.append(Text(words, style="bold yellow"))
     return Stacked(*parts)
 

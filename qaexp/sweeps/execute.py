@@ -9,6 +9,7 @@ from typing import Any
 from qaexp.errors import SweepError
 from qaexp.reporting.console import RunConsole
 from qaexp.runs.files import make_directory
+from qaexp.runs.formats import counted
 from qaexp.runs.lock import hold
 from qaexp.runs.signals import raise_stop, stop_is_requested, watched
 from qaexp.sweeps.budget import Budgeted
@@ -98,10 +99,12 @@ def _check(rows: Sequence[Mapping[str, Any]], sweep: Path) -> None:
     if not missing:
         return
     sentences = [
-        f"{len(failed)} of {len(planned)} jobs failed: {message} (see {sweep / failed[0]['path']})"
+        f"{len(failed)} of {counted(len(planned), 'job')} failed: {message} (see {sweep / failed[0]['path']})"
         for message, failed in grouped_failures(rows, sweep).items()
     ]
     waiting = sum(row["state"] in ("planned", "preempted") for row in missing)
     if waiting:
-        sentences.append(f"{waiting} of {len(planned)} jobs were not run to their end")
+        sentences.append(
+            f"{waiting} of {counted(len(planned), 'job')} {'was' if waiting == 1 else 'were'} not run to the end"
+        )
     raise SweepError(*sentences[:-1], f"{sentences[-1]}; the same command runs what is missing")

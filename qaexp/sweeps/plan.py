@@ -11,6 +11,7 @@ from qaexp.runs.checkpoint import newest_step
 from qaexp.runs.collect import collect
 from qaexp.runs.folder import COMPLETED, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, first_line, look
 from qaexp.runs.identity import code_hash
+from qaexp.runs.metrics import is_number
 from qaexp.sweeps.job import Job
 
 RUN, RESUME, REUSE, RETRY = "run", "resume", "reuse", "retry"
@@ -69,7 +70,7 @@ def make_plan(jobs: Sequence[Job], sweep: Path) -> Plan:
     found = collect(sweep, completed_only=False).runs if sweep.is_dir() else []
     own = {job.folder.name for job in kept}
     completed = [run.summary for run in found if run.summary is not None]
-    seconds = [float(summary["total_seconds"]) for summary in completed if summary.get("total_seconds")]
+    seconds = [took for summary in completed if is_number(took := summary.get("total_seconds")) and took > 0]
     planned = [_planned(job) for job in kept]
     return Plan(
         planned,

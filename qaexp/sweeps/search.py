@@ -14,6 +14,7 @@ from qaexp.runs.collect import collect
 from qaexp.runs.directory import PLOTS
 from qaexp.runs.files import make_directory, write_bytes
 from qaexp.runs.folder import look
+from qaexp.runs.formats import counted
 from qaexp.runs.lock import hold
 from qaexp.runs.metrics import NUMBERS
 from qaexp.runs.signals import raise_stop, stop_is_requested, watched
@@ -117,9 +118,10 @@ class SearchSweeper(GridSweeper):
 
     def _announced(self, num_repeats: int, keys: Sequence[str]) -> list[str]:
         """What is going to be searched, and what of it may not be meant."""
+        jobs = counted(num_repeats, "job")
         objectives = ", ".join(f"{name} ({way})" for name, way in self._objectives.items())
         found = [
-            f"{self._num_trials} trials of {num_repeats} jobs each, over {', '.join(keys)}; for {objectives}",
+            f"{self._num_trials} trials of {jobs} each, over {', '.join(keys)}; for {objectives}",
             *(f"WARNING: {sentence}" for sentence in odd_ways(self._objectives)),
         ]
         if self._is_pruning and not self._may_prune:

@@ -17,7 +17,7 @@ from qaexp.errors import QaexpError
 from qaexp.reporting.verdict import number
 from qaexp.runs.collect import read_run
 from qaexp.runs.directory import COLLAPSE
-from qaexp.runs.formats import visible
+from qaexp.runs.formats import counted, visible
 from qaexp.runs.groups import Group
 from qaexp.runs.lock import utc_now
 from qaexp.runs.progress import Progress, progress_of_run
@@ -52,18 +52,24 @@ def print_plan(console: Console, plan: Plan, at_once: int | None) -> None:
 def _remarks(plan: Plan, at_once: int | None) -> list[str]:
     found = []
     if plan.num_duplicates:
-        found.append(f"{plan.num_duplicates} jobs left out: another one has the same config, data and weights")
-    if plan.others:
         found.append(
-            f"{len(plan.others)} more runs stand here, of other values, data or weights; they are left as they are"
+            f"{counted(plan.num_duplicates, 'job')} left out: another one has the same config, data and weights"
+        )
+    if plan.others:
+        stand, are = (
+            ("stands", "it is left as it is") if len(plan.others) == 1 else ("stand", "they are left as they are")
+        )
+        found.append(
+            f"{counted(len(plan.others), 'other run')} {stand} here: of other values, data or weights, or under a name "
+            f"of its own; {are}"
         )
     num_left = len(plan.to_run)
     actions = [planned.action for planned in plan.jobs]
-    counted = ", ".join(f"{actions.count(action)} to {action}" for action in dict.fromkeys(actions))
+    todo = ", ".join(f"{actions.count(action)} to {action}" for action in dict.fromkeys(actions))
     if plan.seconds is not None and num_left:
         rounds = -(-num_left // (at_once or 1))
-        counted += f"; about {_duration(plan.seconds * rounds)}, as a completed job took {_duration(plan.seconds)}"
-    return [*found, f"{len(plan.jobs)} jobs: {counted}"]
+        todo += f"; about {_duration(plan.seconds * rounds)}, as a completed job took {_duration(plan.seconds)}"
+    return [*found, f"{counted(len(plan.jobs), 'job')}: {todo}"]
 
 
 class SweepView:

@@ -63,8 +63,8 @@ def _told(trial: Found, objectives: Mapping[str, str], collapsed: Collection[str
     params = " ".join(f"{key}={value}" for key, value in trial.params.items())
     num_silent = sum(run_id in collapsed for run_id in trial.run_ids)
     silent = (
-        f"; it answers nothing in {num_silent} of {len(trial.run_ids)} runs (null_collapse): "
-        "their f1 is the share of questions without an answer"
+        f"; it answers nothing in {num_silent} of {len(trial.run_ids)} runs (null_collapse), at threshold 0 or at "
+        "their tuned one: their score there is the share of questions without an answer"
         if num_silent
         else ""
     )

@@ -31,6 +31,7 @@ def test_the_same_run_gives_the_same_bytes(run: Path, tmp_path: Path) -> None:
     assert "changed since the run: none" in done.out
     assert "files that differ: none of 12\n" in done.out
     assert "not compared" not in done.out
+    assert "inputs that differ: none\n" in done.out
     assert "differences of code, packages, device and machine: none" in done.out
     again = tmp_path / "one-reproduced-1"
     assert tiny_run.read_json(again / "run.json")["state"] == "completed"
@@ -136,3 +137,16 @@ def test_what_cannot_be_run_again_is_refused(run: Path, tmp_path: Path) -> None:
     assert (unfinished.code, "qaexp resume" in unfinished.last_line) == (2, True)
     assert tiny_run.call(tmp_path, "reproduce", "missing").code == 2
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "cache") == ["one", "taken"]
+
+
+def test_an_input_that_was_changed_is_the_cause_that_is_named(tmp_path: Path) -> None:
+    train, dev = (tiny_run.write_squad(tmp_path / f"{name}.json", 6, 2) for name in ("train", "dev"))
+    words = (*tiny_run.FILES, f"data.train_file={train}", f"data.dev_file={dev}", "trainer.epochs=1", "threads=1")
+    run = tiny_run.train(tmp_path, "one", *words)
+    before = tiny_run.read_json(run / "run.json")["inputs"]["data"]["dev_sha256"]
+    tiny_run.write_squad(dev, 5, 3)
+    done = tiny_run.call(tmp_path, "reproduce", str(run))
+    assert done.code == 8, done.err
+    new = tmp_path / "outputs" / "one-reproduced-1"
+    after = tiny_run.read_json(new / "run.json")["inputs"]["data"]["dev_sha256"]
+    assert f"inputs that differ: 1\n  data.dev_sha256 was {before[:8]}, now {after[:8]}\n" in done.out

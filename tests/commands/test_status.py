@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from qaexp.runs.lock import this_process, utc_now
+from qaexp.sweeps.plan import make_plan
 from tests.fixtures import fake_run, tiny_run
 
 
@@ -154,3 +155,18 @@ def test_it_loads_no_heavy_library(folder: Path, command: str) -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout
     assert out.strip().splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("value", ["high", [1], {"a": 1}, True, 10**400])
+def test_what_is_no_number_is_not_shown_as_one(tmp_path: Path, value: Any) -> None:
+    run = fake_run.build(tmp_path / "one", num_examples=8, num_steps=6, num_epochs=1)
+    summary = tiny_run.read_json(run / "summary.json")
+    edited = dict.fromkeys(("f1", "kept_epoch", "train_loss", "num_steps", "total_seconds"), value)
+    (run / "summary.json").write_text(json.dumps({**summary, **edited}))
+    record = dict.fromkeys(("total_steps", "attempt", "resumed_step", "stage"), value)
+    (run / "run.json").write_text(json.dumps({**tiny_run.read_json(run / "run.json"), **record}))
+    assert told(tmp_path)["one"]["f1"] is None
+    done = tiny_run.call(tmp_path, "status", str(run))
+    assert done.code == 0, done.err
+    assert f"{run}" in done.out
+    assert make_plan([], tmp_path).seconds is None

@@ -289,3 +289,28 @@ def test_checkpoints_that_are_still_there(originals: Path, tmp_path: Path) -> No
     assert done.code == OK, done.err
     assert tiny_run.read_json(run / "run.json")["resumed_step"] == row["step"]
     assert tiny_run.call(tmp_path, "verify", str(run)).code == OK
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("reproduce", "LINK"),
+        ("verify", "LINK"),
+        ("resume", "LINK"),
+        ("plot", "LINK"),
+        ("rescore", "LINK"),
+        ("answer", "LINK", "-q", "a", "-c", "b"),
+    ],
+)
+def test_a_link_to_itself_is_refused_in_one_sentence(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "LINK").symlink_to("LINK")
+    done = tiny_run.call(tmp_path, *words)
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "LINK" in done.err
+
+
+@pytest.mark.parametrize("words", [("status", "LINK"), ("compare", "LINK")])
+def test_a_link_to_itself_is_passed_over(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "LINK").symlink_to("LINK")
+    done = tiny_run.call(tmp_path, *words)
+    assert (done.code, "Too many levels of symbolic links" in done.out + done.err) == (0, True)

@@ -119,6 +119,13 @@ def test_what_is_shared_is_told() -> None:
     ]
 
 
+def test_shared_ids_are_told_however_many_questions_are_shared() -> None:
+    shared = {"questions": 3, "contexts": 0, "num_contexts": 30, "ids": 2}
+    assert lines(("audit", "shared_with_train"), dev=shared)[-1] == (
+        "dev.json: 2 of 100 ids are those of training questions too"
+    )
+
+
 def test_splits_of_one_file_name_are_called_by_their_split() -> None:
     same = report(("source",), train=source("a.json", num_duplicates=1), dev=source("b/a.json", num_duplicates=2))
     assert [line.partition(":")[0] for line in finding_lines(same)] == ["train", "dev"]

@@ -172,7 +172,7 @@ def test_a_changed_sweep_runs_only_what_is_new(qaexp: Commands, monkeypatch: pyt
     done = sweep(qaexp.folder, "s", *words, "seed=0,1")
     assert done.code == 0, done.err
     assert "2 jobs: 2 to run" in done.out
-    assert "3 more runs stand here" in done.out
+    assert "3 other runs stand here" in done.out
     groups = tiny_run.read_json(qaexp.folder / "multirun_outputs" / "s" / "sweep.json")["groups"]
     assert sorted(group["n"] for group in groups) == [2, 3]
     monkeypatch.setattr("qaexp.sweeps.plan.code_hash", lambda: "changed")

@@ -123,3 +123,23 @@ def test_config_is_data_and_never_resolved(tmp_path: Path) -> None:
 def test_a_vanished_run_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no run\.json"):
         read_run(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["report_figures", "my_page_figures", "plots"])
+def test_pictures_beside_runs_are_passed_over(tmp_path: Path, name: str) -> None:
+    complete(open_run(tmp_path / "s" / "a"))
+    pictures = tmp_path / "s" / name
+    pictures.mkdir()
+    (pictures / "costs.png").touch()
+    assert collect(tmp_path).skipped == []
+    assert [run.path.name for run in collect(tmp_path).runs] == ["a"]
+    # Given by its name it is told what it is, and what holds anything else is not qaexp's own.
+    assert [path for path, _ in collect(pictures).skipped] == [pictures]
+    (pictures / "notes.txt").touch()
+    assert [path for path, _ in collect(tmp_path).skipped] == [pictures]
+
+
+def test_runs_in_a_folder_named_like_pictures_are_found(tmp_path: Path) -> None:
+    complete(open_run(tmp_path / "new_figures" / "a"))
+    complete(open_run(tmp_path / "plots"))
+    assert sorted(run.path.name for run in collect(tmp_path).runs) == ["a", "plots"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -44,7 +45,18 @@ def test_the_plan_says_what_is_done_and_how_long_it_takes(plan: Plan) -> None:
     shown = show(plan, is_terminal=False)
     assert "3 jobs: 1 to reuse, 1 to resume, 1 to run; about 3 min 00 s, as a completed job took 1 min 30 s" in shown
     assert "2 jobs left out" in shown
-    assert "1 more runs stand here" in shown
+    words = "here: of other values, data or weights, or under a name of its own"
+    assert f"1 other run stands {words}; it is left as it is\n" in shown
+
+
+def test_one_job_and_several_other_runs_are_counted_in_words(plan: Plan, tmp_path: Path) -> None:
+    one = replace(plan, jobs=plan.jobs[:1], num_duplicates=1, others=[tmp_path, tmp_path / "b"])
+    out = StringIO()
+    print_plan(Console(file=out, width=200), one, 1)
+    assert "1 job: 1 to reuse" in out.getvalue()
+    assert "1 job left out: another" in out.getvalue()
+    assert "2 other runs stand here: of other values" in out.getvalue()
+    assert "of its own; they are left as they are" in out.getvalue()
 
 
 def test_a_pipe_gets_a_line_for_each_event(plan: Plan) -> None:
