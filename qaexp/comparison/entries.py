@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,7 +14,7 @@ from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import TEST_SCORES
 from qaexp.runs.groups import seeds_of
 from qaexp.runs.identity import canonical_json
-from qaexp.runs.metrics import is_number_of_a_run, number_of
+from qaexp.runs.metrics import is_number, is_number_of_a_run, number_of
 
 _MAX_ROUNDING = 1e-6
 
@@ -91,7 +90,7 @@ def examine(run: RunFiles, reader: ScoreReader) -> Entry:
     metrics = {
         name: float(value)
         for name, value in (run.summary or {}).items()
-        if is_number_of_a_run(name) and _is_number(value)
+        if is_number_of_a_run(name) and is_number(value)
     }
     return Entry(
         run=run,
@@ -136,7 +135,7 @@ def _check_complete(run: RunFiles, scores: Scores, data: Mapping[str, Any]) -> N
                 "over a part is no score"
             )
     stated = (run.summary or {}).get("num_dev_examples")
-    if _is_number(stated) and stated != len(scores.questions):
+    if is_number(stated) and stated != len(scores.questions):
         raise NotComparableError(f"scores.csv has {len(scores.questions)} questions, summary.json says {stated:g}")
 
 
@@ -168,8 +167,3 @@ def _notes(run: RunFiles, scores: Scores, metrics: Mapping[str, float]) -> list[
     if run.drift:
         found.append("was continued after something had changed: its bytes cannot be had again")
     return found
-
-
-def _is_number(value: Any) -> bool:
-    # 10 ** 400 is a whole number of JSON, and no float.
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

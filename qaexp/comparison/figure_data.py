@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, TypeGuard
+from typing import Any
 
 from qaexp.comparison.compare import Comparison, Table
 from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
@@ -16,7 +16,7 @@ from qaexp.comparison.main_effects import main_effects
 from qaexp.comparison.slices import slice_differences
 from qaexp.comparison.verdict import COLLAPSED
 from qaexp.errors import IntegrityError
-from qaexp.runs.metrics import number_of
+from qaexp.runs.metrics import is_number, number_of
 
 MAX_CURVES = 12
 """Groups whose curves are drawn: the best ones, and the baseline."""
@@ -102,13 +102,13 @@ def _histories(group: Group, comparison: Comparison) -> list[Numbers]:
             rows = entry.run.history()
         except IntegrityError:
             rows = []
-        kept = [row for row in rows if _is_number(row.get("epoch")) and _is_number(row.get("f1"))]
+        kept = [row for row in rows if is_number(row.get("epoch")) and is_number(row.get("f1"))]
         found.append(
             {
                 "name": comparison.names[entry.run.path],
                 "x": [row["epoch"] for row in kept],
                 "f1": [row["f1"] for row in kept],
-                "exact": [row.get("exact") if _is_number(row.get("exact")) else None for row in kept],
+                "exact": [row.get("exact") if is_number(row.get("exact")) else None for row in kept],
             }
         )
     return found
@@ -122,9 +122,7 @@ def _losses(group: Group, comparison: Comparison) -> list[Numbers]:
             rows = entry.run.steps().rows
         except IntegrityError:
             rows = []
-        kept = [
-            (row["step"], row["loss"]) for row in rows if _is_number(row.get("step")) and _is_number(row.get("loss"))
-        ]
+        kept = [(row["step"], row["loss"]) for row in rows if is_number(row.get("step")) and is_number(row.get("loss"))]
         size = max(1, math.ceil(len(kept) / MAX_LOSSES))
         parts = [kept[begin : begin + size] for begin in range(0, len(kept), size)]
         found.append(
@@ -162,10 +160,10 @@ def _parallel(table: Table, metric: str, comparison: Comparison) -> Numbers:
 
 def _scale(values: Sequence[Any]) -> Numbers:
     """Numbers stand on a scale when there are many of them, else every value has a place of its own."""
-    numbers = sorted({value for value in values if _is_number(value)})
-    if len(numbers) > MAX_CATEGORIES and all(_is_number(value) for value in values):
+    numbers = sorted({value for value in values if is_number(value)})
+    if len(numbers) > MAX_CATEGORIES and all(is_number(value) for value in values):
         return {"categories": None}
-    others = sorted({_label(value) for value in values if not _is_number(value)})
+    others = sorted({_label(value) for value in values if not is_number(value)})
     return {"categories": list(dict.fromkeys([*map(_label, numbers), *others]))}
 
 
@@ -216,8 +214,4 @@ def _flip_row(flip: Flip, context: int) -> Numbers:
 
 def _span(span: Mapping[str, Any]) -> list[Any]:
     score = span.get("score")
-    return [span["text"], round(score, 2) if _is_number(score) else None]
-
-
-def _is_number(value: Any) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return [span["text"], round(score, 2) if is_number(score) else None]

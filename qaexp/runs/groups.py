@@ -10,6 +10,7 @@ from typing import Any
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted
 from qaexp.runs.identity import canonical_json, sized, without_keys
+from qaexp.runs.metrics import is_number
 
 SEED_KINDS = ("subset", "init", "order", "dropout")
 SEED_KEYS = ("seed", *(f"seeds.{kind}" for kind in SEED_KINDS))
@@ -170,7 +171,7 @@ def _group(runs: Sequence[RunFiles], changes: Mapping[str, Any], metrics: Sequen
 
 
 def _statistics(values: Sequence[Any]) -> dict[str, float | int | None]:
-    numbers = [float(value) for value in values if isinstance(value, int | float)]
+    numbers = [float(value) for value in values if is_number(value)]
     return {
         "mean": statistics.fmean(numbers) if numbers else None,
         "sd": statistics.stdev(numbers) if len(numbers) > 1 else None,
