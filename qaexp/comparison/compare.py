@@ -10,7 +10,7 @@ from typing import Any
 
 from qaexp.comparison.baseline import chosen, nearest
 from qaexp.comparison.contrasts import Contrast, contrasts
-from qaexp.comparison.entries import Entry, NotComparableError, examine
+from qaexp.comparison.entries import Entry, NotComparableError, examine, is_edited
 from qaexp.comparison.groups import Group, form_groups, numbered, ranked
 from qaexp.comparison.guard import blocks
 from qaexp.comparison.looks import EarlierLooks
@@ -22,6 +22,7 @@ from qaexp.comparison.verdict import RELEVANT_POINTS
 from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import SCORES
+from qaexp.runs.formats import counted
 from qaexp.runs.groups import differing, named, settings
 from qaexp.runs.metrics import NUMBERS, number_of
 
@@ -118,6 +119,7 @@ class Comparison:
         cluster_kind: What a cluster of questions is: `title` or `paragraph`; None without runs.
         machines: Reads what any of the runs was computed with.
         notes: What a reader must know of all tables.
+        edited: Runs whose summary.json is not the one that they wrote.
     """
 
     options: Options
@@ -129,6 +131,17 @@ class Comparison:
     cluster_kind: str | None
     machines: Machines
     notes: Sequence[str] = ()
+    edited: Sequence[Path] = ()
+
+    @property
+    def doubt(self) -> str | None:
+        """What is to be said of edited runs."""
+        if not self.edited:
+            return None
+        return (
+            f"{counted(len(self.edited), 'run')} of {len(self.entries)} hold another summary.json than they wrote, "
+            f"the first {self.edited[0].name}: qaexp verify tells more"
+        )
 
     @property
     def entries(self) -> list[Entry]:
@@ -172,6 +185,7 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
         cluster_kind=_cluster_kind(tables[0].groups[0].entries, options.metric, reader) if tables else None,
         machines=machines,
         notes=notes,
+        edited=[entry.run.path for entry in entries if is_edited(entry.run)],
     )
 
 

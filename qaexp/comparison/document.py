@@ -25,7 +25,7 @@ def document(comparison: Comparison) -> Row:
         "baseline": comparison.tables[0].baseline if comparison.tables else None,
         "baseline_reason": comparison.tables[0].baseline_reason if comparison.tables else None,
         "clusters": comparison.cluster_kind,
-        "notes": list(comparison.notes),
+        "notes": [*comparison.notes, *([comparison.doubt] if comparison.doubt else [])],
         "runs": [
             {
                 "run_id": entry.run.run_id,

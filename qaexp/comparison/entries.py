@@ -11,9 +11,10 @@ from qaexp.comparison.collapse import where_silent
 from qaexp.comparison.scores import Measured, ScoreReader, Scores
 from qaexp.errors import IntegrityError
 from qaexp.runs.collect import RunFiles
-from qaexp.runs.directory import TEST_SCORES
+from qaexp.runs.directory import SUMMARY, TEST_SCORES
 from qaexp.runs.groups import seeds_of
 from qaexp.runs.identity import canonical_json
+from qaexp.runs.manifest import sha256_of
 from qaexp.runs.metrics import is_number, is_number_of_a_run, number_of
 
 _MAX_ROUNDING = 1e-6
@@ -113,6 +114,12 @@ def measured_of(entry: Entry, metric: str, reader: ScoreReader) -> Measured | No
     if found is None or number_of(metric).table != TEST_SCORES:
         return found
     return replace(found, digest=f"{found.digest} {entry.test_golds}")
+
+
+def is_edited(run: RunFiles) -> bool:
+    """Whether summary.json has other bytes than run.json says; of runs that do not say it nothing is known."""
+    told = run.run.get("summary_sha256")
+    return told is not None and sha256_of(run.path / SUMMARY) != told
 
 
 def golds_digest(run: RunFiles) -> str | None:

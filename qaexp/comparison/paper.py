@@ -9,9 +9,8 @@ from qaexp.comparison.compare import Comparison, Table
 from qaexp.comparison.document import group_rows
 from qaexp.comparison.estimates import Estimate
 from qaexp.comparison.sides import RUNS
-from qaexp.comparison.tables import counted
 from qaexp.comparison.verdict import ALPHA, BETTER
-from qaexp.runs.formats import csv_text, visible
+from qaexp.runs.formats import counted, csv_text, visible
 from qaexp.runs.metrics import Number, number_of
 
 _MARKDOWN: Mapping[str, str] = {character: f"\\{character}" for character in "\\`*_{}[]<>#|~"}
@@ -116,7 +115,7 @@ def _footnote(table: Table, comparison: Comparison) -> str:
         hows = "; ".join(dict.fromkeys(one.how for one in tested))
         told.append(
             f"Bold: {tested[0].metric} better than that of {table.baseline} (p ≤ {ALPHA:g} after Holm over "
-            f"{counted(tested[0].num_contrasts)}; {tests} clusters of questions, {table.unit}; {hows})"
+            f"{counted(tested[0].num_contrasts, 'contrast')}; {tests} clusters of questions, {table.unit}; {hows})"
         )
     return ". ".join(told) + "."
 

@@ -76,7 +76,7 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         num_runs=len(entries),
         num_questions=entries[0].measure.num_questions if entries else 0,
         clusters=units(comparison.cluster_kind),
-        notes=comparison.notes,
+        notes=[*comparison.notes, *([comparison.doubt] if comparison.doubt else [])],
         relevant=comparison.options.relevant,
         refused=[([found.name for found in paths], reason) for paths, reason in comparison.refused],
         # The last two parts: the same page wherever the folders are.

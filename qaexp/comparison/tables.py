@@ -16,7 +16,7 @@ from qaexp.comparison.document import flags, verdict
 from qaexp.comparison.estimates import QUESTIONS, SEEDS, Estimate
 from qaexp.comparison.flips import Flip
 from qaexp.comparison.groups import Group, ranked
-from qaexp.runs.formats import visible
+from qaexp.runs.formats import counted, visible
 from qaexp.runs.metrics import Number, number_of
 
 MAX_CONTRASTS = 12
@@ -193,7 +193,7 @@ def _verdicts(table: Table) -> list[RenderableType]:
 
 
 def _correction(num_contrasts: int) -> str:
-    return f"Holm over {counted(num_contrasts)}" if num_contrasts else "none is tested"
+    return f"Holm over {counted(num_contrasts, 'contrast')}" if num_contrasts else "none is tested"
 
 
 def factor(contrast: Contrast) -> str:
@@ -232,8 +232,10 @@ def _rest(comparison: Comparison) -> list[RenderableType]:
         for paths, reason in comparison.refused
     ]
     rows += [(str(path), f"skipped: {reason}") for path, reason in comparison.skipped]
-    if rows:
+    if rows or comparison.doubt:
         lines.append(Text(""))
+    if comparison.doubt:
+        lines.append(Text(visible(comparison.doubt), style="bold"))
     lines += [Text(visible(f"{path}: {reason}")) for path, reason in rows[:MAX_SKIPPED]]
     if len(rows) > MAX_SKIPPED:
         lines.append(Text(f"{len(rows) - MAX_SKIPPED} more: --json has all"))
@@ -255,8 +257,3 @@ def _plain_table(title: str | None) -> RichTable:
 def _mean(group: Group, name: str) -> str:
     found = group.metrics.get(name)
     return number_of(name).shown(found.mean if found else None)
-
-
-def counted(number: int) -> str:
-    """Return so many contrasts in words."""
-    return f"{number} contrast{'s' if number != 1 else ''}"

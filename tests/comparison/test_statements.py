@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv as csv_module
+import hashlib
 import io
 import json
 import re
@@ -379,3 +380,15 @@ def test_a_fixed_question_is_shown_with_a_right_answer_and_a_wrong_one(tmp_path:
         assert flip.kind == "fixed"
         assert flip.a == "wrong"
         assert flip.b in flip.golds
+
+
+def test_a_summary_that_was_edited_is_told(tmp_path: Path, options: Options) -> None:
+    for seed in range(2):
+        run = write_run(tmp_path / "s" / f"{seed}", scores(seed, 50), changes={"seed": seed})
+        told = hashlib.sha256((run / "summary.json").read_bytes()).hexdigest()
+        edit(run / "run.json", summary_sha256=told)
+    assert compare([tmp_path], options).doubt is None
+    edit(run / "summary.json", f1=99.0)
+    comparison = compare([tmp_path], options)
+    assert "1 run of 2 hold another summary.json than they wrote, the first 1" in printed(comparison)
+    assert document(comparison)["notes"] == [comparison.doubt]
