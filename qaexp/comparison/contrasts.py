@@ -98,38 +98,54 @@ def contrasts(
     outcomes = [scored.outcomes(a, b, pooled) for a, b in pairs]
     tested = Family(outcomes).corrected()
     about = metric if tested and all(metric in one for one in tested) else "f1"
-    found = []
-    for (a, b), of_pair, tests in zip(pairs, outcomes, tested, strict=True):
-        before = looks(a, b) if looks else ()
-        case = Circumstances(
-            metric=about,
-            relevant=relevant,
-            how=how(of_pair[about].kind, a.design, b.design),
-            obstacle=_obstacle(of_pair[about]),
-            collapse=_collapse(a, b),
-            looks=before,
-            **_way_out(a.design, b.design),
-        )
-        verdict, sentence = judge(tests[about], case)
-        changed = changed_keys(a.settings, b.settings)
-        found.append(
-            Contrast(
-                a=a.name,
-                b=b.name,
-                changed=changed,
-                factors=_causes(changed, a, b),
-                machines=machines.causes(a.entries, b.entries) if machines else (),
-                kind=of_pair[about].kind,
-                how=case.how,
-                tests=tests,
+    num_contrasts = sum(one[about].is_tested for one in outcomes)
+    return [
+        _judged(
+            (a, b),
+            of_pair[about],
+            tests,
+            Circumstances(
                 metric=about,
-                verdict=verdict,
-                sentence=sentence,
-                num_contrasts=sum(one[about].is_tested for one in outcomes),
-                looks=before,
-            )
+                relevant=relevant,
+                how=how(of_pair[about].kind, a.design, b.design),
+                obstacle=_obstacle(of_pair[about]),
+                collapse=_collapse(a, b),
+                looks=looks(a, b) if looks else (),
+                **_way_out(a.design, b.design),
+            ),
+            num_contrasts,
+            machines.causes(a.entries, b.entries) if machines else (),
         )
-    return found
+        for (a, b), of_pair, tests in zip(pairs, outcomes, tested, strict=True)
+    ]
+
+
+def _judged(
+    pair: tuple[Group, Group],
+    outcome: Outcome,
+    tests: Mapping[str, Tested],
+    case: Circumstances,
+    num_contrasts: int,
+    machines: Sequence[str],
+) -> Contrast:
+    a, b = pair
+    verdict, sentence = judge(tests[case.metric], case)
+    changed = changed_keys(a.settings, b.settings)
+    return Contrast(
+        a=a.name,
+        b=b.name,
+        changed=changed,
+        factors=_causes(changed, a, b),
+        machines=machines,
+        kind=outcome.kind,
+        how=case.how,
+        tests=tests,
+        metric=case.metric,
+        verdict=verdict,
+        sentence=sentence,
+        num_contrasts=num_contrasts,
+        looks=case.looks,
+    )
 
 
 def _causes(changed: Mapping[str, tuple[Any, Any]], a: Group, b: Group) -> list[str]:
