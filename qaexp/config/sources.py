@@ -152,5 +152,8 @@ def _sentence(path: Path, error: yaml.YAMLError) -> str:
         where, reason = f"{path}: line {mark.line + 1}, column {mark.column + 1}", str(error.problem)
     else:
         where, reason = str(path), " ".join(str(getattr(error, "reason", None) or error).split())
+    if "nesting depth" in reason:
+        # Newer parsers stop by themselves, far beyond what a config may have.
+        reason = f"it has more than {MAX_DEPTH} levels"
     hint = " (indent with spaces)" if "\\t" in reason or "\t" in reason else ""
     return f"{where}: this is not YAML that a config may hold: {reason.strip()}{hint}; correct the file"
