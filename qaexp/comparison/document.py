@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from qaexp.comparison.compare import Comparison, Table
 from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.groups import Group
+from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.verdict import COLLAPSED, Tested
 from qaexp.runs.directory import SCHEMA_VERSION
 

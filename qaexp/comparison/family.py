@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qaexp.comparison.power import MORE_SEEDS, minimum_detectable, with_more_seeds
 from qaexp.comparison.sides import Found
@@ -76,30 +76,25 @@ def _with_p(one: Outcome, p: float, p_holm: float, p_verdict: float, *, num_cont
     alpha = ALPHA * difference.p / p_verdict if p_verdict > 0 else ALPHA / num_contrasts
     first_step = 1 - ALPHA / num_contrasts
     more = {number: with_more_seeds(difference, one.num_seeds, number, level=first_step) for number in MORE_SEEDS}
-    low, high = _ends(one, alpha) if difference.standard_error > 0 else (None, None)
-    return Tested(
-        difference=difference,
-        low=low,
-        high=high,
-        level=None if low is None else 1 - alpha,
+    return replace(
+        _without_p(one, alpha),
         p=p,
         p_holm=p_holm,
         p_verdict=p_verdict,
         mcnemar=one.mcnemar[:2] if one.mcnemar else None,
         minimum_detectable=minimum_detectable(difference, level=first_step),
         more_seeds={number: points for number, points in more.items() if points is not None},
-        num_questions=one.num_questions,
     )
 
 
-def _without_p(one: Outcome) -> Tested:
+def _without_p(one: Outcome, alpha: float = ALPHA) -> Tested:
     """A difference that is not tested; against a single seed it keeps its interval over questions."""
-    low, high = _ends(one, ALPHA)
+    low, high = _ends(one, alpha)
     return Tested(
         difference=one.found.difference,
         low=low,
         high=high,
-        level=None if low is None else 1 - ALPHA,
+        level=None if low is None else 1 - alpha,
         p=None,
         p_holm=None,
         p_verdict=None,

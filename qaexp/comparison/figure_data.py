@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from qaexp.comparison.compare import Comparison, Table
 from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.flips import FLIPS, Flip, flips, stability
 from qaexp.comparison.groups import Group
 from qaexp.comparison.main_effects import main_effects
+from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.slices import slice_differences
 from qaexp.comparison.verdict import COLLAPSED
 from qaexp.errors import IntegrityError

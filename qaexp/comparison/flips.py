@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from qaexp.comparison.compare import Comparison
 from qaexp.comparison.difference import Floats
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.groups import Group
+from qaexp.comparison.result import Comparison
 from qaexp.comparison.scores import ScoreReader
 from qaexp.errors import ConfigError, IntegrityError
 

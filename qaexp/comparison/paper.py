@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qaexp.comparison.compare import Comparison, Table
 from qaexp.comparison.document import group_rows
 from qaexp.comparison.estimates import Estimate
+from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.sides import RUNS
 from qaexp.comparison.verdict import ALPHA, BETTER
 from qaexp.runs.formats import counted, csv_text, visible

@@ -8,12 +8,12 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from qaexp.comparison.compare import Comparison, Table, units
 from qaexp.comparison.diff import config_differences, environment_differences
 from qaexp.comparison.document import flags, verdict
 from qaexp.comparison.figure_data import figure_data
 from qaexp.comparison.figures import pictures
 from qaexp.comparison.groups import Group
+from qaexp.comparison.result import Comparison, Table, units
 from qaexp.comparison.tables import epochs, factor
 from qaexp.reporting.explorer import script_json
 from qaexp.reporting.html import content_policy, shown

@@ -27,6 +27,9 @@ SEED = 20_260_501
 
 RUNS, SAME_SEEDS, OTHER_SEEDS, ONE_SEED = "runs", "same seeds", "other seeds", "one seed"
 
+NO_PAIR = "one side has a single seed"
+"""The reason of `ONE_SEED`, where the difference keeps its interval over questions."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
@@ -85,12 +88,12 @@ def compared(
     """
     kind = kind_of(a.design, b.design)
     if reason := _obstacle(a.design, b.design, clusters, unit):
-        return Found(kind, unknown(b.design.mean(b.scores) - a.design.mean(a.scores)), reason)
+        return Found(kind, untested(a, b), reason)
     one, two = a.observations, b.observations
     if kind == RUNS:
         return Found(kind, cluster_bootstrap(two[0] - one[0], clusters, np.random.default_rng(SEED)))
     if kind == ONE_SEED:
-        return Found(kind, cluster_t(two.mean(axis=0) - one.mean(axis=0), clusters), "one side has a single seed")
+        return Found(kind, cluster_t(two.mean(axis=0) - one.mean(axis=0), clusters), NO_PAIR)
     if kind == SAME_SEEDS:
         two = two[[b.design.seeds.index(seeds) for seeds in a.design.seeds]]
         # Where both score the same everywhere, what seeds do to other groups says nothing about these two.
@@ -100,8 +103,9 @@ def compared(
     return Found(kind, separate_groups(one, two, clusters, factors=(factors[0], factors[1])))
 
 
-def unknown(points: float) -> Difference:
-    """A difference about which nothing but its size is known."""
+def untested(a: Side, b: Side) -> Difference:
+    """B - a, about which nothing but its size is known."""
+    points = b.design.mean(b.scores) - a.design.mean(a.scores)
     return Difference(points, -np.inf, np.inf, 1.0, np.inf, 0.0, Variance((), (np.inf, 0.0)))
 
 

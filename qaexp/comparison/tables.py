@@ -9,13 +9,13 @@ from rich.console import RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from qaexp.comparison.compare import Comparison, Table
 from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.diff import config_differences, environment_differences
 from qaexp.comparison.document import flags, verdict
 from qaexp.comparison.estimates import QUESTIONS, SEEDS, Estimate
 from qaexp.comparison.flips import Flip
 from qaexp.comparison.groups import Group, ranked
+from qaexp.comparison.result import Comparison, Table
 from qaexp.runs.formats import counted, visible
 from qaexp.runs.metrics import Number, number_of
 

@@ -13,7 +13,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ from qaexp.runs import checkpoint, drift, files, lock, naming, records, reuse, s
 from qaexp.runs.reading import read_json
 from qaexp.training.state import TrainState
 from tests import REPOSITORY
+from tests.fixtures.patching import Patch, everywhere
 
 VARIABLE = "QAEXP_TEST_UNPROTECTED"
 ENOUGH = 0.9
-Patch = Callable[[Any, str, Any], None]
 
 
 def whole_files(patch: Patch) -> None:
@@ -206,15 +206,6 @@ Those that stand in for each other are joined by a plus: the row must fail witho
 
 def nothing(*_: Any, **__: Any) -> None:
     """Stands in the place of what is switched off."""
-
-
-def everywhere(patch: Patch, original: Any, replacement: Any) -> None:
-    """Replace a function in every module of qaexp that has imported it."""
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "qaexp":
-            for key, value in list(vars(module).items()):
-                if value is original:
-                    patch(module, key, replacement)
 
 
 def switch_off(patch: Patch) -> None:

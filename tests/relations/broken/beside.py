@@ -14,7 +14,8 @@ from qaexp.comparison import (
     main_effects,
     slices,
 )
-from tests.relations.broken.registry import Patch, answering, everywhere, noticed_by
+from tests.fixtures.patching import Patch, everywhere
+from tests.relations.broken.registry import answering, noticed_by
 
 
 @noticed_by("machines")

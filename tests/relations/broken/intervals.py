@@ -14,7 +14,8 @@ from qaexp.comparison import (
 )
 from qaexp.comparison.difference import Variance
 from qaexp.runs.metrics import Number
-from tests.relations.broken.registry import Patch, everywhere, noticed_by
+from tests.fixtures.patching import Patch, everywhere
+from tests.relations.broken.registry import noticed_by
 
 
 @noticed_by("more_groups")

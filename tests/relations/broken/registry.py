@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-Patch = Callable[[Any, str, Any], None]
+from tests.fixtures.patching import Patch
+
 Break = Callable[[Patch], None]
 
 
@@ -35,15 +35,6 @@ def noticed_by(*modules: str) -> Callable[[Break], Break]:
         return break_it
 
     return enter
-
-
-def everywhere(patch: Patch, original: Any, replacement: Any) -> None:
-    """Replace a function in every module of qaexp that has imported it."""
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "qaexp":
-            for key, value in list(vars(module).items()):
-                if value is original:
-                    patch(module, key, replacement)
 
 
 def answering(group: Any) -> Any:

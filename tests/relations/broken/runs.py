@@ -11,15 +11,16 @@ import numpy as np
 from qaexp.comparison import (
     baseline,
     compare,
-    contrasts,
     document,
     groups,
     guard,
     observations,
+    reasons,
     selection,
 )
 from qaexp.runs import groups as run_groups
-from tests.relations.broken.registry import Patch, answering, everywhere, noticed_by
+from tests.fixtures.patching import Patch, everywhere
+from tests.relations.broken.registry import answering, noticed_by
 
 
 @noticed_by("folders_and_names", "seeds")
@@ -86,7 +87,7 @@ def settings_counted_as_seeds(patch: Patch) -> None:
 
 @noticed_by("splits")
 def other_settings_compared(patch: Patch) -> None:
-    patch(contrasts, "_no_test", lambda a, b: contrasts._collapse(a, b))
+    everywhere(patch, reasons.why_not_tested, reasons.silence)
 
 
 @noticed_by("folders_and_names")

@@ -12,12 +12,14 @@ from qaexp.comparison import (
     contrasts,
     estimates,
     family,
+    outcomes,
     scores,
     sides,
     tests,
     verdict,
 )
-from tests.relations.broken.registry import Patch, everywhere, noticed_by
+from tests.fixtures.patching import Patch, everywhere
+from tests.relations.broken.registry import noticed_by
 
 
 @noticed_by("more_groups")
@@ -33,7 +35,7 @@ def one_seed_tested(patch: Patch) -> None:
         found = original(*words, **more)
         return replace(found, reason=None) if found.kind == sides.ONE_SEED else found
 
-    patch(contrasts, "compared", compared)
+    patch(outcomes, "compared", compared)
 
 
 @noticed_by("questions_and_clusters")
@@ -93,11 +95,11 @@ def pool_narrows(patch: Patch) -> None:
 
 @noticed_by("more_groups")
 def pool_holds_collapsed(patch: Patch) -> None:
-    original, pool = contrasts.contrasts, contrasts.PooledSeeds
+    original, pool = contrasts.contrasts, outcomes.PooledSeeds
 
     def found(several: Any, *words: Any, **more: Any) -> Any:
-        means = [(group.design, contrasts._means(group, scores.SCORE_COLUMNS)) for group in several]
-        patch(contrasts, "PooledSeeds", lambda _: pool(means))
+        means = [(group.design, outcomes.means(group, scores.SCORE_COLUMNS)) for group in several]
+        patch(outcomes, "PooledSeeds", lambda _: pool(means))
         return original(several, *words, **more)
 
     everywhere(patch, original, found)

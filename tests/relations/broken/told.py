@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,19 +14,22 @@ from qaexp.comparison import (
     document,
     figure_data,
     groups,
+    outcomes,
     paper,
     ranks,
+    reasons,
     report,
     sides,
     tables,
 )
 from qaexp.runs.metrics import Number
-from tests.relations.broken.registry import Patch, everywhere, noticed_by
+from tests.fixtures.patching import Patch, everywhere
+from tests.relations.broken.registry import noticed_by
 
 
 @noticed_by("collapse")
 def collapsed_judged(patch: Patch) -> None:
-    patch(contrasts, "_collapse", lambda *_: None)
+    everywhere(patch, reasons.silence, lambda *_: None)
 
 
 @noticed_by("collapse")
@@ -107,24 +111,29 @@ def figures_uncorrected(patch: Patch) -> None:
 
 @noticed_by("untested_metrics")
 def sentence_about_the_metric(patch: Patch) -> None:
-    original = contrasts.Circumstances
-    patch(contrasts, "Circumstances", lambda **words: original(**{**words, "metric": "score"}))
+    original = contrasts.judge
+    patch(contrasts, "judge", lambda tested, case: original(tested, replace(case, metric="score")))
 
 
 @noticed_by("untested_metrics")
 def other_set_is_dev_set(patch: Patch) -> None:
-    everywhere(patch, contrasts.measured_of, lambda entry, metric, reader: reader.measured(entry.run, "f1"))
+    everywhere(patch, outcomes.measured_of, lambda entry, metric, reader: reader.measured(entry.run, "f1"))
 
 
 @noticed_by("untested_metrics")
 def golds_of_test_set_ignored(patch: Patch) -> None:
-    patch(contrasts, "measured_of", lambda entry, metric, reader: reader.measured(entry.run, metric))
+    patch(outcomes, "measured_of", lambda entry, metric, reader: reader.measured(entry.run, metric))
 
 
 @noticed_by("splits")
 def mean_of_unlike_runs(patch: Patch) -> None:
-    original = sides.unknown
-    everywhere(patch, original, lambda points: original(points + 1.0))
+    original = sides.untested
+
+    def shifted(a: sides.Side, b: sides.Side) -> Any:
+        found = original(a, b)
+        return replace(found, difference=found.difference + 1.0)
+
+    everywhere(patch, original, shifted)
 
 
 @noticed_by("formats")

@@ -1,0 +1,72 @@
+"""What a user may ask of a comparison, and whether the runs have the metric that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from qaexp.comparison.entries import Entry
+from qaexp.comparison.verdict import RELEVANT_POINTS
+from qaexp.errors import ConfigError
+from qaexp.runs.metrics import NUMBERS
+
+DEFAULT_METRIC = "crossfit_f1"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user may ask for.
+
+    Attributes:
+        metric: What groups are ranked by: a number of summary.json.
+        baseline: A group to compare with; None: the one nearest to the default config.
+        by: Group by the value of this key alone, a seed or another one; other settings are averaged.
+        where: Conditions such as `optimizer.lr>=1e-4` on the config or the summary.
+        sort: A metric to order the table by, instead of the ranking.
+        allow_mixed: Show runs that were measured differently in one table; they are still not tested together.
+        relevant: Points from which on a difference matters.
+        neutral: Dotted keys of the config that cannot change results.
+        defaults: The default config, by dotted key.
+    """
+
+    metric: str = DEFAULT_METRIC
+    baseline: str | None = None
+    by: str | None = None
+    where: Sequence[str] = ()
+    sort: str | None = None
+    allow_mixed: bool = False
+    relevant: float = RELEVANT_POINTS
+    neutral: frozenset[str] = frozenset()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+def with_metric(options: Options, entries: Sequence[Entry]) -> tuple[Options, list[str]]:
+    """The options with a metric that runs have; where the default cannot apply, f1 takes its place and is told."""
+    notes: list[str] = []
+    if not entries:
+        return options, notes
+    has_default = any(DEFAULT_METRIC in entry.metrics for entry in entries)
+    if options.metric == DEFAULT_METRIC and not has_default and any("f1" in entry.metrics for entry in entries):
+        notes.append(
+            f"{DEFAULT_METRIC} is null in all runs (it needs two articles or paragraphs of dev questions): f1 is "
+            "compared"
+        )
+        options = replace(options, metric="f1")
+    _check_metric("--metric", options.metric, entries)
+    if options.sort is not None:
+        _check_metric("--sort", options.sort, entries)
+    return options, notes
+
+
+def _check_metric(option: str, metric: str, entries: Sequence[Entry]) -> None:
+    if any(metric in entry.metrics for entry in entries):
+        return
+    if metric in NUMBERS:
+        raise ConfigError(f"{option} {metric}: it is null in all runs; give another number of summary.json, such as f1")
+    from qaexp.config.suggest import did_you_mean
+
+    known = dict.fromkeys(name for entry in entries for name in entry.metrics)
+    raise ConfigError(
+        f"{option} {metric}: no run has it{did_you_mean(metric, [*known, *NUMBERS])}; it is a number of summary.json"
+    )

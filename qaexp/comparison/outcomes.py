@@ -1,0 +1,83 @@
+"""The scores of groups, read as they are needed, and what the test of each score of two groups gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from qaexp.comparison.difference import Floats
+from qaexp.comparison.entries import measured_of
+from qaexp.comparison.family import Outcome
+from qaexp.comparison.groups import Group
+from qaexp.comparison.reasons import why_not_tested
+from qaexp.comparison.scores import Measured, ScoreReader
+from qaexp.comparison.sides import RUNS, SAME_SEEDS, Found, PooledSeeds, Side, compared, kind_of, untested
+from qaexp.comparison.tests import mcnemar
+from qaexp.runs.metrics import number_of
+
+
+class Scored:
+    """The scores of groups, read when they are needed; only those of the baseline stay."""
+
+    def __init__(self, reader: ScoreReader, names: Sequence[str], baseline: Group, unit: str) -> None:
+        """Take the scores to test, the group that most others are compared with, and what a cluster is."""
+        self._reader, self._names, self._unit = reader, names, unit
+        self._baseline = baseline
+        self._known: dict[str, dict[str, tuple[Floats, Measured]]] = {}
+
+    def outcomes(self, a: Group, b: Group, pooled: PooledSeeds) -> dict[str, Outcome]:
+        """By score what its test gives; scores that both groups have for the same questions."""
+        one, two = self._of(a), self._of(b)
+        found = {}
+        for name in self._names:
+            if name in one and name in two and one[name][1].digest == two[name][1].digest:
+                sides = Side(one[name][0], a.design), Side(two[name][0], b.design)
+                found[name] = self._outcome(a, b, name, sides, one[name][1], pooled)
+        return found
+
+    def _outcome(
+        self, a: Group, b: Group, name: str, sides: tuple[Side, Side], measured: Measured, pooled: PooledSeeds
+    ) -> Outcome:
+        counts = None
+        if reason := why_not_tested(a, b):
+            found = Found(kind_of(a.design, b.design), untested(*sides), reason)
+        else:
+            found = compared(*sides, measured.clusters, pooled, score=name, unit=self._unit)
+            if found.kind == RUNS and a.n == b.n == 1 and name.endswith("exact") and found.reason is None:
+                counts = mcnemar(sides[0].scores[0] == 100, sides[1].scores[0] == 100)
+        seeds = (a.design.n,) if found.kind == SAME_SEEDS else (a.design.n, b.design.n)
+        return Outcome(found, counts, seeds, len(measured.values), number_of(name))
+
+    def _of(self, group: Group) -> Mapping[str, tuple[Floats, Measured]]:
+        """By score [runs, questions], and which questions; only where all runs have the same ones."""
+        if group.name not in self._known:
+            kept = {self._baseline.name} & self._known.keys()
+            self._known = {name: self._known[name] for name in kept}
+            self._known[group.name] = self._read(group)
+        return self._known[group.name]
+
+    def _read(self, group: Group) -> dict[str, tuple[Floats, Measured]]:
+        found = {}
+        for name in self._names:
+            measured = [measured_of(entry, name, self._reader) for entry in group.entries]
+            kept = [one for one in measured if one is not None]
+            if len(kept) == len(measured) and len({one.digest for one in kept}) == 1:
+                found[name] = np.stack([one.values for one in kept]), kept[0]
+        return found
+
+
+def pooled_seeds(groups: Sequence[Group], names: Sequence[str]) -> PooledSeeds:
+    """What seeds do in all groups of a table together."""
+    # A group that answers nothing scores the same with every seed: that is nothing about what seeds do.
+    return PooledSeeds([(group.design, means(group, names)) for group in groups if not group.is_collapsed])
+
+
+def means(group: Group, names: Sequence[str]) -> dict[str, Floats]:
+    """The mean of each run by score, as summary.json says it, where all have it."""
+    found = {}
+    for name in names:
+        values = [entry.metrics.get(name) for entry in group.entries]
+        if None not in values:
+            found[name] = np.array(values, dtype=np.float64)
+    return found

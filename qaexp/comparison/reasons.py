@@ -1,0 +1,74 @@
+"""What is said of two groups beside their numbers: what was observed, what may explain it, why nothing is tested."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qaexp.comparison.groups import Group
+from qaexp.comparison.guard import changed_keys, factors
+from qaexp.comparison.observations import Design
+from qaexp.comparison.sides import NO_PAIR, ONE_SEED, RUNS, SAME_SEEDS
+
+
+def how(kind: str, a: Design, b: Design) -> str:
+    """What a test takes as observations, in words.
+
+    >>> from qaexp.comparison.observations import design
+    >>> three = design([(0,) * 4, (1,) * 4, (2,) * 4])
+    >>> how("same seeds", three, three)
+    'paired by seed'
+    """
+    settings = f"; each the mean of {a.num_settings} other settings" if a.num_settings > 1 else ""
+    if kind == RUNS and settings:
+        return f"one seed each: about these seeds, not about other ones{settings}"
+    if kind == RUNS:
+        return "two runs: about these two, not about other seeds"
+    if kind == ONE_SEED:
+        return f"one side has a single seed: questions only, not about other seeds{settings}"
+    fixed = [name for name in a.fixed if name in b.fixed]
+    told = f"; nothing about other values of {', '.join(fixed)}" if fixed else ""
+    if kind == SAME_SEEDS:
+        return f"paired by {a.words if a.is_crossed else ' and '.join(a.kinds)}{settings}{told}"
+    crossed = f" ({a.words} against {b.words})" if a.is_crossed or b.is_crossed else ""
+    return f"seeds differ{crossed}{settings}{told}"
+
+
+def causes(changed: Mapping[str, tuple[Any, Any]], a: Group, b: Group) -> list[str]:
+    """What may explain a difference; settings that are mixed unlike in two groups are causes too."""
+    mixed = a.averaged != b.averaged or a.design.weights is not None or b.design.weights is not None
+    keys = (*a.design.setting_keys, *b.design.setting_keys) if mixed else ()
+    return list(dict.fromkeys([*factors(changed, a.settings, b.settings), *keys]))
+
+
+def way_out(a: Design, b: Design) -> dict[str, str]:
+    """What would help where kinds of seeds were swept apart: values of the kind that has the fewest."""
+    crossed = min((one for one in (a, b) if one.is_crossed), key=lambda one: one.n, default=None)
+    if crossed is None:
+        return {}
+    kind = crossed.kinds[crossed.levels.index(crossed.n)]
+    return {"way_out": f"each kind of seed counts by its values, and there are {crossed.n} of {kind}"}
+
+
+def why_not_tested(a: Group, b: Group) -> str | None:
+    """Why two groups are not tested, whatever their scores."""
+    if silent := silence(a, b):
+        return silent
+    if a.averaged == b.averaged:
+        return None
+    changed = [key for key in changed_keys(a.settings, b.settings) if key not in a.changes]
+    told = f" ({', '.join(changed)})" if changed else ""
+    return f"the other settings are not the same{told}, so neither is what is averaged"
+
+
+def silence(a: Group, b: Group) -> str | None:
+    """Which of two groups answers nothing, and where; None where both answer."""
+    for group in (a, b):
+        if group.silence:
+            return f"{group.name}: {group.silence}"
+    return None
+
+
+def obstacle(reason: str | None) -> str | None:
+    """Why nothing may be said, as a verdict tells it, with what would help."""
+    return f"over these questions; {reason}: run more seeds of it" if reason == NO_PAIR else reason
