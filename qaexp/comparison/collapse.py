@@ -24,7 +24,7 @@ def where_silent(run: RunFiles, scores: Scores) -> str | None:
     if isinstance(tuned, int | float) and (
         _is_silent(scores, "crossfit_f1", tuned) or (is_flagged and _is_above(scores, tuned))
     ):
-        return f"at its tuned threshold {number_of('null_threshold').shown(tuned)}"
+        return f"at the tuned threshold {number_of('null_threshold').shown(tuned)}"
     return "as its flag says" if is_flagged else None
 
 

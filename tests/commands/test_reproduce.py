@@ -62,6 +62,7 @@ def test_a_file_that_differs_is_named(run: Path, tmp_path: Path) -> None:
     assert "scores.csv: its bytes differ" in done.out
 
 
+@pytest.mark.case("reproduce_of_a_changed_original")
 @pytest.mark.parametrize("name", ["predictions.jsonl", "metrics.jsonl", "data.json", "model/qaexp.json"])
 def test_a_result_that_was_changed_since_the_run_is_named(run: Path, tmp_path: Path, name: str) -> None:
     content = (run / name).read_bytes()

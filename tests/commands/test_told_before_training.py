@@ -35,6 +35,7 @@ def flag_names(run: dict[str, Any]) -> list[str]:
     return [flag["name"] for flag in run["flags"]]
 
 
+@pytest.mark.case("skipped_without_a_word")
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_what_was_left_out_stands_on_the_console_and_is_a_flag(tmp_path: Path, epochs: int) -> None:
     file = write(tmp_path / "train.json", [question(100), question(101), question(102), question("q3")])
@@ -67,6 +68,7 @@ def test_a_split_that_was_trained_on_is_named(tmp_path: Path) -> None:
     assert data["audit"]["shared_with_train"]["dev"] == {"questions": 1, "contexts": 1, "num_contexts": 1, "ids": 0}
 
 
+@pytest.mark.case("answer_with_a_space_at_its_edge")
 def test_answers_with_spaces_are_neither_lost_nor_moved(tmp_path: Path) -> None:
     answers = [(" Seine", 20), ("Seine ", 21), (" Seine ", 20), ("Seine", 21)]
     file = write(tmp_path / "a.json", [question(str(n), *answer) for n, answer in enumerate(answers)])
@@ -91,6 +93,7 @@ def test_the_other_normal_form_is_refused_by_name_and_mended(tmp_path: Path) -> 
     assert data["audit"]["train"]["ceiling"]["exact"] == 100.0
 
 
+@pytest.mark.case("train_size_1.0")
 @pytest.mark.parametrize(("size", "count"), [("1.0", 3090), ("1", 1), ("0.01", 31), ("null", 3090)])
 def test_sizes_are_shares_or_counts(tmp_path: Path, size: str, count: int) -> None:
     words = (*tiny_run.MODEL, "data.dev_size=8", "trainer.epochs=0", f"data.train_size={size}")
@@ -123,6 +126,7 @@ def test_a_sweep_over_shares_ends_with_all(tmp_path: Path) -> None:
     assert output.startswith("data.train_size=1.0: 3,090 of 3,090 examples\n")
 
 
+@pytest.mark.case("name_that_looks_like_a_number")
 def test_a_name_is_the_folder_as_typed(tmp_path: Path) -> None:
     words = (*tiny_run.DEMO, "trainer.epochs=0")
     for name in ("1e3", "1_000", "3.10"):
@@ -130,6 +134,7 @@ def test_a_name_is_the_folder_as_typed(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "outputs").iterdir()) == ["1_000", "1e3", "3.10"]
 
 
+@pytest.mark.case("warmup_longer_than_the_run")
 def test_a_warm_up_that_outlasts_the_run_is_a_flag(tmp_path: Path) -> None:
     words = (*tiny_run.DEMO, "trainer.epochs=1", "schedule.warmup_steps=1000", "schedule.warmup_ratio=null")
     done, run, _ = train(tmp_path, *words)

@@ -191,6 +191,7 @@ def harmed(originals: Path, tmp_path: Path, case: Case) -> Path:
     return run
 
 
+@pytest.mark.case("summary_lost")
 @pytest.mark.parametrize("name", CASES)
 def test_readers_agree(originals: Path, tmp_path: Path, name: str) -> None:
     case = CASES[name]

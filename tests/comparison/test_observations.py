@@ -79,6 +79,7 @@ def test_the_repeat_that_was_started_first_counts_whatever_it_is_called(tmp_path
     assert "with another" in comparison.skipped[0][1]
 
 
+@pytest.mark.case("crossed_seeds")
 def test_crossed_seeds_count_by_the_values_of_each_kind(tmp_path: Path, options: Options) -> None:
     table = only_table(write_crossed(tmp_path / "s", 2, 5), options)
     for group in table.groups:
@@ -183,6 +184,7 @@ def test_by_a_key_that_no_run_has_names_the_nearest(tmp_path: Path, options: Opt
         compare([tmp_path], replace(options, by="optimizer.l"))
 
 
+@pytest.mark.case("two_paragraphs")
 @pytest.mark.parametrize("num", [1, 2, 3, 4])
 def test_three_paragraphs_or_fewer_allow_no_statement(tmp_path: Path, options: Options, num: int) -> None:
     size = 80 // num

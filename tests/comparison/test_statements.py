@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
+from scipy import stats
 
 from qaexp.comparison import paper
 from qaexp.comparison.compare import Comparison, Options, Table, compare
@@ -72,6 +73,7 @@ def silence(run: Path, *, threshold: float | None = None) -> None:
 # ---------------------------------------------------------------- power
 
 
+@pytest.mark.case("detectable_among_ten_groups")
 def test_what_could_be_detected_is_that_of_the_corrected_test(tmp_path: Path, options: Options) -> None:
     write_grid(tmp_path / "s", levels={lr * 1e-4: 50 + lr for lr in range(1, 7)}, seeds=3)
     for contrast in only_table(tmp_path / "s", options).contrasts:
@@ -141,6 +143,7 @@ def test_groups_that_no_test_tells_apart_share_their_ranks(grid: Path, options: 
     assert [str(table.places[group.name]) for group in table.by_number] == ["1", "2-3", "2-3"]
 
 
+@pytest.mark.case("nearest_to_the_default")
 @pytest.mark.parametrize(
     ("rates", "nearest", "why"),
     [
@@ -158,6 +161,7 @@ def test_the_baseline_is_nearest_by_its_numbers_or_says_so(
     assert (table.baseline, table.baseline_reason) == (f"optimizer.lr={nearest}", why)
 
 
+@pytest.mark.case("number_of_a_group")
 def test_a_number_is_the_same_group_however_the_table_is_sorted(tmp_path: Path, options: Options) -> None:
     for place, (lr, epochs) in enumerate(((1e-4, 1), (2e-4, 2), (4e-4, 3))):
         changes = {"optimizer.lr": lr, "trainer.epochs": epochs}
@@ -176,6 +180,7 @@ def test_a_number_is_the_same_group_however_the_table_is_sorted(tmp_path: Path, 
     assert told[None] == told["train_seconds"]
 
 
+@pytest.mark.case("machines_mixed_in_a_group")
 def test_machines_that_differ_inside_a_group_are_told_and_a_cause(tmp_path: Path, options: Options) -> None:
     write_grid(tmp_path / "s", levels={1e-4: 50, 1e-3: 75}, seeds=3)
     other = {"versions": {"torch": "9.9.9"}, "threads": 2}
@@ -194,6 +199,7 @@ def test_machines_that_differ_inside_a_group_are_told_and_a_cause(tmp_path: Path
     assert "2.13.0 (1 of 3), 9.9.9 (2 of 3)" in printed(comparison)
 
 
+@pytest.mark.case("effects_that_cannot_be_told_apart")
 def test_a_key_of_one_choice_belongs_to_that_choice(tmp_path: Path, options: Options) -> None:
     choices = {"AdamW": {"optimizer.eps": 1e-8}, "SGD": {"optimizer.momentum": 0.9}, "Muon": {}}
     for place, (name, more) in enumerate(choices.items()):
@@ -206,6 +212,7 @@ def test_a_key_of_one_choice_belongs_to_that_choice(tmp_path: Path, options: Opt
     assert list(found.aliased) == []
 
 
+@pytest.mark.case("effects_that_cannot_be_told_apart")
 def test_keys_that_runs_do_not_tell_apart_are_named_and_have_no_effect(tmp_path: Path, options: Options) -> None:
     """The last key is the other two together: 3 + 1 + 1 - 1 columns of which one follows from the rest."""
     plan = {"a": (1, 1, 1), "b": (1, 2, 2), "c": (2, 1, 2), "d": (2, 2, 3)}
@@ -255,6 +262,7 @@ def test_a_group_that_answers_nothing_has_no_rank_and_no_verdict_anywhere(
     assert not re.search(r"\bbetter\b", text)
 
 
+@pytest.mark.case("collapse_that_answers")
 def test_a_run_that_answers_wrongly_throughout_has_not_collapsed(tmp_path: Path, options: Options) -> None:
     run = write_run(tmp_path / "s" / "a", np.zeros(40), summary={"has_ans_f1": 0.0, "no_ans_f1": 100.0})
     silence(run)
@@ -269,6 +277,7 @@ def test_a_run_that_answers_wrongly_throughout_has_not_collapsed(tmp_path: Path,
 # ---------------------------------------------------------------- one number, one meaning
 
 
+@pytest.mark.case("interval_of_tokens_per_second")
 def test_ends_stay_inside_what_is_possible_and_are_the_same_everywhere(tmp_path: Path, options: Options) -> None:
     write_grid(tmp_path / "s", levels={1e-4: 50, 1e-3: 75}, seeds=3)
     for number, run in enumerate(sorted((tmp_path / "s").iterdir())):
@@ -344,6 +353,7 @@ def test_test_f1_without_scores_of_each_question_has_no_verdict(tmp_path: Path, 
     assert set(comparison.tables[0].ranks.values()) == {None}
 
 
+@pytest.mark.case("compare_on_a_small_dev_set")
 def test_a_default_metric_that_no_run_can_have_is_replaced_and_told(tmp_path: Path, options: Options) -> None:
     for number in (0, 1):
         run = write_run(tmp_path / "s" / f"{number}", scores(number, 50), changes={"seed": number})
@@ -357,6 +367,7 @@ def test_a_default_metric_that_no_run_can_have_is_replaced_and_told(tmp_path: Pa
 # ---------------------------------------------------------------- flips
 
 
+@pytest.mark.case("flips_of_two_seeds")
 def test_one_of_two_runs_is_no_majority(tmp_path: Path, options: Options) -> None:
     right, wrong = np.full(80, 100.0), np.zeros(80)
     for lr, seed, f1 in ((1e-4, 0, wrong), (1e-4, 1, wrong), (1e-3, 0, wrong), (1e-3, 1, right)):
@@ -392,3 +403,20 @@ def test_a_summary_that_was_edited_is_told(tmp_path: Path, options: Options) -> 
     comparison = compare([tmp_path], options)
     assert "1 run of 2 hold another summary.json than they wrote, the first 1" in printed(comparison)
     assert document(comparison)["notes"] == [comparison.doubt]
+
+
+@pytest.mark.case("p_holm_of_exact")
+def test_one_p_value_has_one_name_in_json_page_and_sentence(tmp_path: Path, options: Options) -> None:
+    """McNemar's is reported, that over clusters judges: both are in the JSON, the page shows the one that judges."""
+    for lr, mean in ((1e-4, 50), (1e-3, 62)):
+        write_run(tmp_path / "s" / f"{lr}", scores(round(mean), mean), changes={"optimizer.lr": lr})
+    comparison = compare([tmp_path], replace(options, metric="exact"))
+    (contrast,) = document(comparison)["contrasts"]
+    exact = contrast["exact"]
+    binomial = stats.binomtest(exact["mcnemar_b"], exact["mcnemar_b"] + exact["mcnemar_c"])
+    assert exact["p"] == exact["p_holm"] == pytest.approx(binomial.pvalue)
+    assert contrast["p_verdict"] == exact["p_clusters_holm"]
+    assert exact["p_clusters"] != pytest.approx(exact["p"], rel=1e-3)
+    told = "&lt; 0.001" if contrast["p_verdict"] < 0.001 else f"{contrast['p_verdict']:.3f}"
+    assert f'<td class="n nobreak">{told}</td>' in page(comparison, figure_data(comparison))
+    assert told.replace("&lt;", "<") in contrast["sentence"]

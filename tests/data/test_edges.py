@@ -43,6 +43,7 @@ def label_text(context: str, text: str, start: int, tokenizer: PreTrainedTokeniz
     return label_texts(examples, features, max_answer_length=64)[0]
 
 
+@pytest.mark.case("answer_with_a_space_at_its_edge")
 @pytest.mark.parametrize("family", FAMILIES)
 @given(left=st.text(SPACES, max_size=3), right=st.text(SPACES, max_size=3), at_edge=st.booleans())
 def test_white_space_at_an_answer_moves_nothing(family: str, left: str, right: str, at_edge: bool) -> None:

@@ -64,6 +64,7 @@ def ticks(figure: Figure) -> list[str]:
     return [label.get_text() for label in figure.axes[0].get_xticklabels()]
 
 
+@pytest.mark.case("epochs_of_eval_every")
 def test_epochs_are_those_of_history_csv() -> None:
     """With trainer.eval_every or max_steps they are no whole numbers."""
     epochs = (0.625, 1.25, 1.625)

@@ -193,6 +193,7 @@ def test_collapse_stands_at_the_top(tmp_path: Path) -> None:
     assert found.text.index("Null collapse: this run answers nothing.") < found.text.index("null threshold rule")
 
 
+@pytest.mark.case("epochs_of_eval_every")
 def test_epochs_and_scores_are_those_of_the_files(fake_run: Path, tmp_path: Path) -> None:
     directory = Path(shutil.copytree(fake_run, tmp_path / "run"))
     history = read_run(directory).history()

@@ -133,6 +133,7 @@ def test_a_threshold_that_silences_is_not_praised_whatever_the_flags() -> None:
     assert "instead of 4.3" in shown({**silence, "crossfit_f1": 44.1}, [], rows=predictions(14, 11))
 
 
+@pytest.mark.case("oracle_at_threshold_zero")
 def test_an_oracle_that_answers_nothing_says_so_in_place_of_a_threshold() -> None:
     silent = {**GOOD, "f1": 4.3, "best_exact": 37.5, "best_exact_thresh": 0.0, "best_f1": 37.5, "best_f1_thresh": 0.0}
     rows = [{**row, "span_f1": 6.9} for row in predictions(25, 15)]

@@ -55,6 +55,7 @@ def test_each_number_is_watched_by_itself_by_a_stand_in_or_not_at_all(name: str)
         assert found is not None or f"{name} has no value per epoch" in why
 
 
+@pytest.mark.case("search_that_minimises")
 @pytest.mark.parametrize(
     ("name", "way", "good", "bad"),
     [

@@ -23,6 +23,7 @@ def use(mib: int) -> None:
     assert found[-1] == 0
 
 
+@pytest.mark.case("memory_of_the_second_run")
 @resets
 def test_what_the_process_used_before_does_not_count() -> None:
     use(300)
