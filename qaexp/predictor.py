@@ -11,10 +11,11 @@ from typing import Any
 from qaexp.config.positions import position_limit
 from qaexp.data.features import build_features
 from qaexp.data.squad import Example
-from qaexp.errors import ConfigError
+from qaexp.errors import ConfigError, IntegrityError
 from qaexp.evaluation.decoding import Prediction
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import Checkpoint
+from qaexp.runs.directory import MODEL, link_problems
 from qaexp.runs.folder import COMPLETED, NOT_A_RUN, SWEEP, look
 
 SETTINGS = "qaexp.json"
@@ -129,7 +130,9 @@ def model_folder(folder: Path) -> Path:
     found = look(folder)
     if found.state not in (NOT_A_RUN, SWEEP):
         found.check_completed()
-    for candidate in (folder / "model", folder):
+    if links := [problem for problem in link_problems(folder) if problem.startswith(f"{folder / MODEL}:")]:
+        raise IntegrityError(*links)
+    for candidate in (folder / MODEL, folder):
         if (candidate / "config.json").is_file() and (candidate / "tokenizer_config.json").is_file():
             return candidate
     if found.state == COMPLETED:

@@ -31,7 +31,7 @@ def show_run(directory: Path, summary: dict[str, Any]) -> None:
         if folder.about:
             console.print(Text(visible(f"{directory}: {folder.sentence}")), soft_wrap=True)
         profile = directory / PROFILE_TABLE
-        if profile.is_file():
+        if profile.is_file() and not profile.parent.is_symlink():
             console.print(Text(profile.read_text("utf-8")))
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qaexp.reporting.answering import null_rule
 from qaexp.runs.collect import RunFiles, read_run
 from qaexp.runs.directory import PLOTS, REPORT
-from qaexp.runs.files import make_directory, write_bytes
+from qaexp.runs.files import make_directory, storage_errors, write_bytes
+from qaexp.runs.roots import rooted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,12 +48,13 @@ class Reporter:
         run = read_run(directory)
         numbers = run.summary or {} if summary is None else summary
         files = draw(run, numbers, html=self.html)
-        if self.plots:
-            make_directory(directory / PLOTS)
-        else:
+        if not self.plots:
             files = {name: data for name, data in files.items() if name == REPORT}
-        for name, data in files.items():
-            write_bytes(directory / name, data)
+        with storage_errors(directory), rooted(directory):
+            if self.plots:
+                make_directory(directory / PLOTS)
+            for name, data in files.items():
+                write_bytes(directory / name, data)
         return [directory / name for name in files]
 
 

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from qaexp.runs.directory import TENSORBOARD
+from qaexp.runs.files import make_directory
 from qaexp.runs.formats import dotted
 from qaexp.runs.metrics import number_of
 
@@ -145,11 +146,13 @@ class TensorBoard:
 
         Raises:
             RuntimeError: The package is not installed.
+            QaexpError: The folder cannot be made, or is a link.
         """
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ModuleNotFoundError as error:
             raise RuntimeError(f"{error}; pip install 'qaexp[tensorboard]'") from error
+        make_directory(directory / TENSORBOARD)
         self._writer = SummaryWriter(
             str(directory / TENSORBOARD), flush_secs=self._flush_seconds, purge_step=step + 1 if step else None
         )

@@ -152,7 +152,8 @@ def verify_checkpoint(path: Path, *, final: Path | None = None) -> Checkpoint:
 def find_checkpoints(directory: Path) -> list[Path]:
     """Return the checkpoint folders of a run directory, the newest first, damaged ones among them."""
     folder = directory / CHECKPOINTS
-    names = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)] if folder.is_dir() else []
+    is_own = folder.is_dir() and not folder.is_symlink()
+    names = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)] if is_own else []
     return sorted(names, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
 
 

@@ -60,6 +60,9 @@ OUTPUT_LOG = "output.log"
 SUMMARY = "summary.json"
 MANIFEST = "MANIFEST.json"
 
+FOLDERS = (HYDRA, CHECKPOINTS, MODEL, PLOTS, PROFILE, TENSORBOARD)
+"""Folders inside a run directory; what is called so and is a link is neither written nor read."""
+
 SWEEP_PLAN = "plan.json"
 SWEEP = "sweep.json"
 SWEEP_TABLE = "sweep.csv"
@@ -92,6 +95,9 @@ REBUILT = (
 )
 """What an attempt that starts over takes away first: all but the logs, the checkpoints and what the start writes."""
 
+GROWING = (METRICS, TIMINGS, TRAIN_LOG, DEBUG_LOG, OUTPUT_LOG)
+"""Files to which lines are appended; all others are written as a whole."""
+
 CONTINUED = (METRICS, TIMINGS, HISTORY, TENSORBOARD)
 """What an attempt that goes on from a checkpoint keeps of it, cut back to where the checkpoint stands."""
 
@@ -118,11 +124,17 @@ def check_name(name: str) -> None:
         raise ConfigError(f"name: {_shortened(name)!r} {problem}; use a plain folder name, for example name=first-try")
 
 
+def link_problems(directory: Path) -> list[str]:
+    """Name each folder of a run that is a link: what stands behind it is not the run's."""
+    links = [directory / name for name in FOLDERS if (directory / name).is_symlink()]
+    return [f"{link}: is a link, which is not followed; remove it" for link in links]
+
+
 def result_files(directory: Path) -> Iterator[Path]:
     """Yield the files that the manifest covers, in the order of `RESULTS`, a folder's files by name."""
     for name in RESULTS:
         path = directory / name
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             yield from sorted(inner for inner in path.rglob("*") if inner.is_file())
         elif path.is_file():
             yield path

@@ -1,8 +1,8 @@
-"""The one place that writes: whole files and folders appear at once, appended lines are flushed.
+"""The one place that writes: whole files and folders appear at once, or not at all.
 
 A whole file is a temp file, fsync, rename, fsync of the folder; so a reader, and a machine that loses power, finds the
-old bytes or the new ones. Every call that changes the disk stands behind a named point, where a test can stop the run
-or let the call fail; and none is cut short by a signal.
+old bytes or the new ones. Every call goes through the handle of the folder that the file stands in (`roots`), stands
+behind a named point, and is not cut short by a signal.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import os
 import secrets
 import shutil
-import signal
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,15 +18,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from qaexp.errors import StorageError
+from qaexp.errors import QaexpError, StorageError
+from qaexp.runs import points
 from qaexp.runs.direct import BLOCK_BYTES, write_blocks
 from qaexp.runs.formats import csv_text, json_line, json_text
+from qaexp.runs.roots import check_root, is_folder, make_folder, opened_parent, sync
 from qaexp.runs.signals import deferred
 
 TEMP_PREFIX = ".tmp-"
 _MAX_UNHASHED = 8
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -35,18 +35,17 @@ def write_bytes(path: Path, data: bytes) -> None:
 
     Raises:
         StorageError: When the system refuses; what stood at `path` before is still there.
+        IntegrityError: A folder between a run directory and the file is a link.
+        BusyError: The directory is another process's now.
     """
-    temp = _temp_beside(path)
-    with deferred(), storage_errors(path, len(data)):
+    with deferred(), storage_errors(path, len(data)), opened_parent(path) as (folder, name):
+        temp = _temp_name(name)
         try:
-            _write_new(temp, path, [data])
-            _point("rename", path)
-            temp.replace(path)
-            _point("renamed", path)
-            _sync(path.parent)
-        except OSError:
+            _write_new(folder, temp, path, [data])
+            _rename(folder, temp, name, path)
+        except BaseException:
             with suppress(OSError):
-                temp.unlink(missing_ok=True)
+                os.unlink(temp, dir_fd=folder)
             raise
 
 
@@ -97,62 +96,75 @@ def write_chunks(path: Path, chunks: Iterable[bytes | memoryview], num_bytes: in
                 if len(pending) > _MAX_UNHASHED:
                     pending.popleft().result()
 
-        _write_new(path, path, hashed(), is_large=num_bytes > BLOCK_BYTES)
+        with opened_parent(path) as (folder, name):
+            _write_new(folder, name, path, hashed(), is_large=num_bytes > BLOCK_BYTES)
     return digest.hexdigest()
 
 
 def make_directory(path: Path) -> None:
-    """Create a folder and its missing parents; an existing one is fine."""
-    with deferred(), storage_errors(path):
-        if not path.is_dir():
-            _point("mkdir", path)
-            path.mkdir(parents=True, exist_ok=True)
-            _sync(path.parent)
+    """Create a folder and its missing parents; an existing one is fine.
+
+    Raises:
+        StorageError: When the system refuses.
+        IntegrityError: Below a run directory, it is a link.
+    """
+    with deferred(), storage_errors(path), opened_parent(path / "_", make=True):
+        pass
+
+
+def claim_directory(path: Path) -> bool:
+    """Create a folder, and its missing parents; False when something stands there."""
+    try:
+        with deferred(), storage_errors(path):
+            make_folder(path)
+    except StorageError as error:
+        if isinstance(error.__cause__, FileExistsError):
+            return False
+        raise
+    return True
 
 
 @contextmanager
 def new_directory(final: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `final` when the body ends, and disappears when the body raises."""
-    temp = _temp_beside(final)
+    temp = final.with_name(_temp_name(final.name))
     make_directory(temp)
     try:
         with storage_errors(final):
             yield temp
         commit_directory(temp, final)
     except BaseException:
-        shutil.rmtree(temp, ignore_errors=True)
+        with suppress(QaexpError):
+            remove(temp)
         raise
 
 
 def commit_directory(temp: Path, final: Path) -> None:
-    """Make the folder `temp`, and all that is in it, stand as `final` in place of what stood there.
+    """Make the folder `temp`, and all that is in it, stand as `final` beside it in place of what stood there.
 
     A folder cannot be renamed over a full one: the old one is moved aside first and removed last.
     """
-    with deferred(), storage_errors(final):
-        for folder, _, names in os.walk(temp):
-            for name in names:
-                _sync(Path(folder, name))
-            _sync(Path(folder))
-        old = _temp_beside(final)
-        if final.exists():
-            _point("rename_old", final)
-            final.replace(old)
-        _point("rename", final)
-        temp.replace(final)
-        _point("renamed", final)
-        _sync(final.parent)
-        remove(old)
+    with deferred(), storage_errors(final), opened_parent(final) as (folder, name):
+        _sync_tree(folder, temp)
+        old = _temp_name(name)
+        if _stands(folder, name):
+            points.reached("rename_old", final)
+            check_root(final)
+            os.rename(name, old, src_dir_fd=folder, dst_dir_fd=folder)
+        _rename(folder, temp.name, name, final)
+    remove(final.with_name(old))
 
 
 def remove(path: Path) -> None:
     """Delete a file, a link (never what it points to) or a folder; nothing there is fine."""
-    with deferred(), storage_errors(path):
-        _point("remove", path)
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+    if not os.path.lexists(path):
+        return
+    with deferred(), storage_errors(path), opened_parent(path) as (folder, name):
+        points.reached("remove", path)
+        if is_folder(folder, name):
+            shutil.rmtree(name, dir_fd=folder)
         else:
-            path.unlink(missing_ok=True)
+            os.unlink(name, dir_fd=folder)
 
 
 def remove_temps(directory: Path) -> None:
@@ -161,91 +173,18 @@ def remove_temps(directory: Path) -> None:
         remove(path)
 
 
-def truncate(path: Path, size: int) -> None:
-    """Cut a file off after its first `size` bytes.
-
-    Raises:
-        StorageError: When the system refuses.
-    """
-    with deferred(), storage_errors(path):
-        _point("truncate", path)
-        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
-        try:
-            os.ftruncate(descriptor, size)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def append_descriptor(path: Path) -> int:
-    """Open a file that only grows for a process's own output; returns the descriptor. A link is refused.
-
-    Raises:
-        StorageError: When the system refuses.
-    """
-    with storage_errors(path):
-        _point("open", path)
-        return os.open(path, _APPEND, 0o666)
-
-
-class Appender:
-    """A file that only grows, one flushed line at a time; it opens on a fresh line after a torn one."""
-
-    def __init__(self, path: Path) -> None:
-        """Open `path`, which is made when it is missing; a link is refused.
-
-        Raises:
-            StorageError: When the system refuses.
-        """
-        self.path = path
-        with storage_errors(path):
-            _point("open", path)
-            self._file = os.fdopen(os.open(path, _APPEND, 0o666), "r+b", buffering=0)
-            if self._is_torn():
-                self._file.write(b"\n")
-
-    def append(self, text: str) -> None:
-        """Add `text`, which ends with a line end.
-
-        Raises:
-            StorageError: When not all of it could be written; the torn line is dropped by readers.
-        """
-        data = text.encode("utf-8", "backslashreplace")
-        with deferred(), storage_errors(self.path, len(data)):
-            _point("append", self.path)
-            while data:
-                data = data[self._file.write(data) :]
-            _point("appended", self.path)
-
-    def sync(self) -> int:
-        """Wait until what was appended is on the disk.
-
-        Returns:
-            The size of the file, in bytes.
-
-        Raises:
-            StorageError: When the system refuses.
-        """
-        with storage_errors(self.path):
-            _point("fsync", self.path)
-            os.fsync(self._file.fileno())
-            return os.fstat(self._file.fileno()).st_size
-
-    def close(self) -> None:
-        """Close the file; a closed one may be closed again."""
-        self._file.close()
-
-    def _is_torn(self) -> bool:
-        size = os.fstat(self._file.fileno()).st_size
-        return size > 0 and os.pread(self._file.fileno(), 1, size - 1) != b"\n"
-
-
 @contextmanager
 def storage_errors(path: Path, num_bytes: int | None = None) -> Iterator[None]:
-    """Turn the system's refusal into a StorageError that names the path and the bytes needed."""
+    """Turn the system's refusal into a StorageError that names the path and the bytes needed.
+
+    Raises:
+        BusyError: Instead, where the path lies in a directory that another process has taken over meanwhile.
+        StorageError: The system refuses, or the directory was moved or deleted.
+    """
     try:
         yield
     except OSError as error:
+        check_root(path)
         needed = "" if num_bytes is None else f" ({num_bytes} bytes needed)"
         raise StorageError(
             f"{path}: cannot be written{needed}: {error.strerror or error}; free space or choose a folder that may be "
@@ -253,11 +192,13 @@ def storage_errors(path: Path, num_bytes: int | None = None) -> Iterator[None]:
         ) from error
 
 
-def _write_new(new: Path, path: Path, chunks: Iterable[bytes | memoryview], *, is_large: bool = False) -> None:
-    _point("open", path)
+def _write_new(
+    folder: int, name: str, path: Path, chunks: Iterable[bytes | memoryview], *, is_large: bool = False
+) -> None:
+    points.reached("open", path)
     # The kernel takes the umask off 0666; mkstemp would leave 0600, which other people's readers cannot open.
-    with os.fdopen(os.open(new, _CREATE, 0o666), "wb", buffering=0) as file:
-        _point("write", path)
+    with os.fdopen(os.open(name, _CREATE, 0o666, dir_fd=folder), "wb", buffering=0) as file:
+        points.reached("write", path)
         if is_large:
             write_blocks(file.fileno(), chunks)
         else:
@@ -265,27 +206,40 @@ def _write_new(new: Path, path: Path, chunks: Iterable[bytes | memoryview], *, i
                 rest = memoryview(chunk)
                 while rest:
                     rest = rest[file.write(rest) :]
-        _point("fsync", path)
-        os.fsync(file.fileno())
+        sync(file.fileno(), path)
 
 
-def _sync(path: Path) -> None:
-    _point("fsync", path)
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _rename(folder: int, temp: str, name: str, path: Path) -> None:
+    """Commit a temp name.
 
-
-def _temp_beside(path: Path) -> Path:
-    return path.parent / f"{TEMP_PREFIX}{path.name}-{secrets.token_hex(4)}"
-
-
-def _point(name: str, path: Path) -> None:
-    """A call that changes the disk follows.
-
-    Die as a killed process does when `QAEXP_CRASH_AT` is `name:file name`: so tests stop a run between two calls.
+    Who takes a directory over says so first and deletes the temp names then; so whoever has lost it finds that out in
+    the check, or finds no temp name any more, at whatever moment it was stopped.
     """
-    if os.environ.get("QAEXP_CRASH_AT") == f"{name}:{path.name}":
-        os.kill(os.getpid(), signal.SIGKILL)
+    points.reached("rename", path)
+    check_root(path)
+    os.rename(temp, name, src_dir_fd=folder, dst_dir_fd=folder)
+    points.reached("renamed", path)
+    sync(folder, path)
+
+
+def _sync_tree(folder: int, tree: Path) -> None:
+    for _, _, names, handle in os.fwalk(tree.name, dir_fd=folder):
+        for name in names:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=handle)
+            try:
+                sync(descriptor, tree / name)
+            finally:
+                os.close(descriptor)
+        sync(handle, tree)
+
+
+def _stands(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _temp_name(name: str) -> str:
+    return f"{TEMP_PREFIX}{name}-{secrets.token_hex(4)}"

@@ -1,4 +1,10 @@
-"""One process per run directory: a kernel lock, which dies with its owner, and a heartbeat for other machines."""
+"""One process per directory: a kernel lock, a heartbeat for other machines, and a token for owners that wake up late.
+
+The kernel lock dies with its owner, but may not reach another machine; there a heartbeat tells who lives. An owner that
+was stopped and wakes up after another one took over finds another token than its own in the lock's file before its next
+write, and ends. Between that look and the write itself it may be stopped too: so whoever takes over says so first, then
+deletes the temporary names that wait to be renamed, then gives every file that grows a new place (`shut_out`).
+"""
 
 from __future__ import annotations
 
@@ -6,24 +12,29 @@ import fcntl
 import json
 import math
 import os
+import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from qaexp.errors import BusyError, StorageError
-from qaexp.runs.directory import LOCK
-from qaexp.runs.files import storage_errors
+from qaexp.runs.directory import CHECKPOINTS, GROWING, LOCK
+from qaexp.runs.files import remove_temps, storage_errors, write_bytes
+from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes
+from qaexp.runs.roots import opened, rooted
 
 HEARTBEAT_SECONDS = 60.0
 STALE_SECONDS = 300.0
 """After this long without a heartbeat, the owner on another machine counts as dead."""
 
 _OWNER_WAIT_SECONDS = 2.0
+_OWNER_BYTES = 512
+_TOKEN_BYTES = 8
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -34,29 +45,51 @@ def this_process() -> dict[str, Any]:
 
 
 @contextmanager
-def hold(directory: Path, *, steal: bool = False) -> Iterator[None]:
-    """Keep the directory's lock for the body.
+def hold(directory: Path, *, steal: bool = False, may_take: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Keep the directory's lock for the body, and make the directory a root: what is written there is ours to write.
 
     Args:
         directory: An existing folder.
         steal: Take it from an owner on another machine, whose kernel lock may outlive it.
+        may_take: Called before the directory is taken; raises when it must not be.
 
     Raises:
         BusyError: When another process has it, naming that process.
         StorageError: When the lock file cannot be opened.
     """
     path = directory / LOCK
-    with storage_errors(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-    try:
+    token = secrets.token_hex(_TOKEN_BYTES)
+    with ExitStack() as stack:
+        with storage_errors(path):
+            handle = stack.enter_context(opened(directory))
+            descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666, dir_fd=handle)
+        stack.callback(os.close, descriptor)
         _lock(descriptor, directory, steal=steal)
+        may_take()
+        before = _owner(descriptor)
         with storage_errors(path):
             # Written through the descriptor that holds the lock: a renamed file would be another file, unlocked.
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(this_process()).encode(), 0)
+            os.pwrite(descriptor, json.dumps({**this_process(), "token": token}).encode().ljust(_OWNER_BYTES), 0)
+            os.fsync(descriptor)
+
+        stack.enter_context(rooted(directory, lambda: _check_token(descriptor, directory, token)))
+        if before.get("boot_id") != this_process()["boot_id"]:
+            shut_out(directory)
         yield
-    finally:
-        os.close(descriptor)
+
+
+def shut_out(directory: Path) -> None:
+    """See to it that an owner that wakes up cannot write, although it looked before the directory was taken over.
+
+    Raises:
+        StorageError: When the system refuses.
+        IntegrityError: A file is none that a run can have.
+    """
+    for folder in (directory, directory / CHECKPOINTS):
+        remove_temps(folder)
+    for name in GROWING:
+        with suppress(FileNotFoundError):
+            write_bytes(directory / name, read_bytes(directory / name, MAX_TABLE_BYTES))
 
 
 def check_heartbeat(directory: Path, record: Mapping[str, Any], now: datetime, *, steal: bool = False) -> None:
@@ -84,7 +117,7 @@ def heartbeat(beat: Callable[[], None], seconds: float = HEARTBEAT_SECONDS) -> I
 
     def work() -> None:
         while not stopped.wait(seconds):
-            with suppress(StorageError):
+            with suppress(StorageError, BusyError):  # the run itself finds it out before its next write
                 beat()
 
     thread = threading.Thread(target=work, name="qaexp-heartbeat", daemon=True)
@@ -118,13 +151,31 @@ def _wait_for_owner(descriptor: int) -> dict[str, Any]:
     """Return who holds the lock: a winner of the same moment has yet to write its name over a dead owner's."""
     deadline = time.monotonic() + _OWNER_WAIT_SECONDS
     while True:
-        with suppress(ValueError):
-            owner = json.loads(os.pread(descriptor, 4096, 0))
-            if isinstance(owner, dict) and (not _is_here(owner) or _is_process(owner.get("pid"))):
-                return owner
+        owner = _owner(descriptor)
+        if owner and (not _is_here(owner) or _is_process(owner.get("pid"))):
+            return owner
         if time.monotonic() > deadline:
             return {}
         time.sleep(0.02)
+
+
+def _owner(descriptor: int) -> dict[str, Any]:
+    """What the lock's file says, or an empty dict."""
+    with suppress(ValueError, OSError):
+        owner = json.loads(os.pread(descriptor, _OWNER_BYTES, 0))
+        if isinstance(owner, dict):
+            return owner
+    return {}
+
+
+def _check_token(descriptor: int, directory: Path, token: str) -> None:
+    owner = _owner(descriptor)
+    if owner.get("token") != token:
+        pid, host = owner.get("pid", "(unknown)"), owner.get("host", "(unknown)")
+        raise BusyError(
+            f"{directory}: process {pid} on {host} has taken it over while this process stood still; this process "
+            "ends and writes nothing more; qaexp status tells how that one gets on"
+        )
 
 
 def _is_here(owner: Mapping[str, Any]) -> bool:

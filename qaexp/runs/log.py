@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from qaexp.runs.appender import Appender
 from qaexp.runs.directory import DEBUG_LOG, TRAIN_LOG
-from qaexp.runs.files import Appender
 from qaexp.runs.formats import visible
 from qaexp.runs.redact import Redactor
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from qaexp.errors import StorageError
+from qaexp.runs.files import claim_directory
 from qaexp.runs.slurm import job_id
 
 _NUM_DIGITS = 8
@@ -38,9 +40,6 @@ def default_name(words: Sequence[str], parent: Path, *, environ: Mapping[str, st
 def _is_ours(folder: Path) -> bool:
     """Make a folder, unless there is one; what cannot be made is told by whoever wants to write into it."""
     try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        return False
-    except OSError:
+        return claim_directory(folder)
+    except StorageError:
         return True
-    return True

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from qaexp.errors import StorageError
+from qaexp.errors import BusyError, IntegrityError, StorageError
 from qaexp.runs import directory as layout
 from qaexp.runs.checkpoint import (
     Checkpoint,
@@ -42,6 +42,7 @@ from qaexp.runs.record import RunRecord, describe_error
 from qaexp.runs.records import RecordFiles
 from qaexp.runs.redact import Redactor
 from qaexp.runs.reuse import check_no_drift, check_same_run, clear
+from qaexp.runs.roots import path_by_handle
 from qaexp.runs.signals import deferred
 
 
@@ -193,8 +194,8 @@ class Run:
     def write_directory(self, name: str, fill: Callable[[Path], object]) -> None:
         """Commit a folder of the run as a whole: `fill` writes into a temp folder that it is given."""
         if self.is_main:
-            with new_directory(self.directory / name) as folder:
-                fill(folder)
+            with new_directory(self.directory / name) as folder, path_by_handle(folder) as path:
+                fill(path)
 
     def record_step(self, record: Mapping[str, Any]) -> None:
         """Append a line to metrics.jsonl: only what the same config gives again."""
@@ -266,9 +267,10 @@ class Run:
         # Before the lock's file is made: a folder that holds something else stays as it is.
         check_same_run(self.directory, self._identity, allow_drift=self.allows_drift)
         make_directory(self.directory)
-        self._stack.enter_context(hold(self.directory, steal=self._steal_lock))
+        self._stack.enter_context(hold(self.directory, steal=self._steal_lock, may_take=self._check_heartbeat))
         previous = check_same_run(self.directory, self._identity, allow_drift=self.allows_drift)
-        check_heartbeat(self.directory, previous, utc_now(), steal=self._steal_lock)
+        if links := layout.link_problems(self.directory):
+            raise IntegrityError(*links)
         drift, problems = self._look_for_checkpoint(previous)
         clear(self.directory, resumed=self.checkpoint is not None)
         step = self.checkpoint.step if self.checkpoint else None
@@ -290,6 +292,10 @@ class Run:
             self.log.warning("not bit-exact from step %s on: %s", step, shown(drift))
         if self.checkpoint is not None:
             self.log.info("going on after step %d, from %s", self.checkpoint.step, self.checkpoint.path.name)
+
+    def _check_heartbeat(self) -> None:
+        previous = check_same_run(self.directory, self._identity, allow_drift=self.allows_drift)
+        check_heartbeat(self.directory, previous, utc_now(), steal=self._steal_lock)
 
     def _look_for_checkpoint(self, previous: Mapping[str, Any]) -> tuple[Changes, list[str]]:
         """Find what the run can go on from; returns what changed since, and what is wrong with newer checkpoints."""
@@ -321,9 +327,10 @@ class Run:
     def _fail(self, error: BaseException) -> None:
         """Write what can still be written; the error itself matters more than a second one on the way out."""
         state, described = describe_error(error)
-        with suppress(StorageError):
+        unwritable = (StorageError, BusyError, IntegrityError)
+        with suppress(*unwritable):
             if self._debug_log is not None:
                 self._debug_log.add_traceback(error)
-        with suppress(StorageError):
+        with suppress(*unwritable):
             if self._record is not None and not self._is_complete:
                 self._record.end(state, self._redactor.tree(described))

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from qaexp.errors import IntegrityError
+from qaexp.errors import IntegrityError, QaexpError
 from qaexp.runs.chain import missing
 from qaexp.runs.checkpoint import find_checkpoints, verify_checkpoint
-from qaexp.runs.directory import CONFIG, MANIFEST, MODEL, SUMMARY, result_files
+from qaexp.runs.collect import RunFiles
+from qaexp.runs.directory import CONFIG, HISTORY, MANIFEST, METRICS, MODEL, SUMMARY, link_problems, result_files
 from qaexp.runs.folder import COMPLETED, DAMAGED, RUNNING, UNFINISHED_END, Folder, look
 from qaexp.runs.manifest import read_manifest, sha256_of
+from qaexp.runs.metrics import is_number
+from qaexp.runs.reading import read_json_lines
 
 _MOMENT = 0.2
 
@@ -48,6 +52,8 @@ def verify_run(directory: Path) -> Verified:
     if folder.state != DAMAGED:
         folder.check_readable()
     problems, num_files = verify_results(folder)
+    problems += _record_problems(folder)
+    problems += [problem for problem in link_problems(directory) if problem not in problems]
     more, num_more = _checkpoint_problems(folder)
     return Verified(directory, folder.state, folder.state == COMPLETED, num_files + num_more, problems + more)
 
@@ -89,6 +95,30 @@ def _changed_files(directory: Path) -> tuple[list[str], int]:
     return problems, len(manifest) + sum((directory / name).is_file() for name in (MANIFEST, SUMMARY))
 
 
+def _record_problems(folder: Folder) -> Iterator[str]:
+    """What is wrong with the order of the records of a completed run: two owners write a step twice."""
+    if folder.state != COMPLETED:
+        return
+    run = RunFiles(folder.path, folder.config or {}, folder.record or {}, folder.summary)
+    try:
+        steps = [record.get("step") for record in read_json_lines(folder.path / METRICS).rows]
+        epochs = [row.get("epoch") for row in run.history()]
+    except (QaexpError, FileNotFoundError):
+        return  # a file that is missing or cannot be read was told
+    for name, what, numbers in ((METRICS, "step", steps), (HISTORY, "epoch", epochs)):
+        if found := _first_out_of_order(numbers):
+            order = f"{what} {found[1]} stands behind {what} {found[0]}"
+            yield f"{folder.path / name}: {order}; each must come once, in its order"
+
+
+def _first_out_of_order(numbers: Sequence[Any]) -> tuple[Any, Any] | None:
+    """The first two neighbours of which the second is not the greater one."""
+    for one, other in pairwise(numbers):
+        if not (is_number(one) and is_number(other) and one < other):
+            return one, other
+    return None
+
+
 def _each_file_once(directory: Path, problems: list[str], changed: list[str]) -> list[str]:
     """Both lists; config.json and the manifest, of which both may speak, are told once."""
     told = tuple(
@@ -102,7 +132,9 @@ def _each_file_once(directory: Path, problems: list[str], changed: list[str]) ->
 def _results(directory: Path) -> Iterator[Path]:
     """The files that a manifest covers, and links in model/, which nothing wrote."""
     yield from result_files(directory)
-    yield from (path for path in (directory / MODEL).rglob("*") if path.is_symlink() and not path.is_file())
+    folder = directory / MODEL
+    inner = folder.rglob("*") if not folder.is_symlink() else ()
+    yield from (path for path in inner if path.is_symlink() and not path.is_file())
 
 
 def _checkpoint_problems(folder: Folder) -> tuple[list[str], int]:

@@ -54,12 +54,13 @@ def keep_budget(sweep: Path, budget_mib: float, *, spared: Collection[str] = ())
     Returns:
         What was deleted.
     """
-    stopped = [path.parent for path in sweep.glob(f"*/{CHECKPOINTS}") if not (path.parent / SUMMARY).exists()]
+    kept = [path for path in sweep.glob(f"*/{CHECKPOINTS}") if not (path.is_symlink() or path.parent.is_symlink())]
+    stopped = [path.parent for path in kept if not (path.parent / SUMMARY).exists()]
     stopped = sorted((run for run in stopped if run.name not in spared), key=lambda run: run.stat().st_mtime_ns)
     found = {run: find_checkpoints(run) for run in stopped}
     older = [path for run in stopped for path in reversed(found[run][1:])]
     newest = [found[run][0] for run in stopped if found[run]]
-    total = sum(_size(path) for path in sweep.glob(f"*/{CHECKPOINTS}"))
+    total = sum(map(_size, kept))
     deleted = []
     for path in [*older, *newest]:
         if total <= budget_mib * _MIB:

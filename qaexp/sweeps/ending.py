@@ -10,7 +10,7 @@ from qaexp.errors import BusyError, IntegrityError, StorageError
 from qaexp.runs.directory import OUTPUT_LOG, RUN, SUMMARY
 from qaexp.runs.files import remove, write_json, write_text
 from qaexp.runs.lock import hold, utc_now
-from qaexp.runs.reading import read_json
+from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes, read_json
 from qaexp.runs.redact import Redactor
 
 
@@ -24,7 +24,7 @@ def end_job(directory: Path, pid: int | None, kind: str, message: str, *, state:
         message: What went wrong.
         state: How it ended; `timeout` is `failed` in run.json.
     """
-    with suppress(StorageError, OSError):
+    with suppress(StorageError, IntegrityError, OSError):
         _tidy_output(directory / OUTPUT_LOG)
     if state == "completed" or (directory / SUMMARY).exists() or not (directory / RUN).exists():
         return
@@ -40,9 +40,10 @@ def end_job(directory: Path, pid: int | None, kind: str, message: str, *, state:
 
 def _tidy_output(path: Path) -> None:
     """Take the secrets out of what a job printed; delete it when it printed nothing."""
-    if not path.is_file():
+    try:
+        text = read_bytes(path, MAX_TABLE_BYTES).decode("utf-8", "replace")
+    except FileNotFoundError:
         return
-    text = path.read_text("utf-8", "replace")
     redacted = Redactor(os.environ, [text]).text(text)
     if not text:
         remove(path)

@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from qaexp.runs.files import append_descriptor
+from qaexp.runs.appender import append_descriptor
 from qaexp.sweeps.outcome import told
 
 ORPHAN_SECONDS = 60.0

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from qaexp.errors import IntegrityError
-from qaexp.runs.files import truncate, write_bytes
+from qaexp.runs.appender import truncate
+from qaexp.runs.files import write_bytes
 from qaexp.runs.log import LOGGER
 
 JOURNAL = "optuna.journal"

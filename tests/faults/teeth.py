@@ -20,7 +20,7 @@ from typing import Any
 
 import qaexp.experiment  # noqa: F401 (what is patched must be imported)
 from qaexp import checkpoints, cli
-from qaexp.runs import checkpoint, drift, files, lock, naming, records, reuse, signals, slurm
+from qaexp.runs import checkpoint, drift, files, lock, naming, points, records, reuse, signals, slurm
 from qaexp.runs.reading import read_json
 from qaexp.training.state import TrainState
 from tests import REPOSITORY
@@ -34,13 +34,13 @@ def whole_files(patch: Patch) -> None:
     """Files are written in place."""
 
     def write_bytes(path: Path, data: bytes) -> None:
-        files._point("open", path)
+        points.reached("open", path)
         with path.open("wb", buffering=0) as file:
-            files._point("write", path)
+            points.reached("write", path)
             file.write(data[: len(data) // 2])
-            files._point("rename", path)
+            points.reached("rename", path)
             file.write(data[len(data) // 2 :])
-        files._point("renamed", path)
+        points.reached("renamed", path)
 
     everywhere(patch, files.write_bytes, write_bytes)
 
@@ -53,8 +53,8 @@ def whole_folders(patch: Patch) -> None:
         files.remove(final)
         files.make_directory(final)
         yield final
-        files._point("rename", final)
-        files._point("renamed", final)
+        points.reached("rename", final)
+        points.reached("renamed", final)
 
     everywhere(patch, files.new_directory, new_directory)
 
@@ -80,7 +80,7 @@ def checkpoints_are_put_back(patch: Patch) -> None:
 
 def records_are_cut_back(patch: Patch) -> None:
     """What was recorded after the checkpoint stays."""
-    patch(records, "truncate", lambda path, _: files._point("truncate", path))
+    patch(records, "truncate", lambda path, _: points.reached("truncate", path))
     patch(records, "write_json_lines", nothing)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from qaexp.errors import IntegrityError
-from qaexp.runs import files
+from qaexp.runs.appender import Appender
 from qaexp.runs.checkpoint import find_checkpoints, newest_checkpoint, verify_checkpoint
 from qaexp.runs.collect import read_run
 from qaexp.runs.reading import read_json_lines
@@ -245,7 +245,7 @@ def test_torn_records(reference: tuple[Path, dict[str, str], list[str]], stopped
     lines = whole.splitlines(keepends=True)
     # A torn line, then an appender that opens on a fresh one.
     metrics.write_bytes(b"".join(lines[:2]) + lines[2][:9])
-    appender = files.Appender(metrics)
+    appender = Appender(metrics)
     appender.append(lines[3].decode())
     appender.close()
     found = read_json_lines(metrics, "step")

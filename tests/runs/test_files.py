@@ -14,6 +14,7 @@ import pytest
 
 from qaexp.errors import StorageError
 from qaexp.runs import files
+from qaexp.runs.appender import Appender
 
 
 def test_write_replaces_the_whole_file_and_leaves_no_temp_file(tmp_path: Path) -> None:
@@ -34,16 +35,16 @@ def test_mode_follows_the_umask(tmp_path: Path, umask: int, mode: int) -> None:
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == mode
 
 
-@pytest.mark.parametrize("call", ["fsync", "write", "replace"])
+@pytest.mark.parametrize("call", ["fsync", "write", "rename"])
 def test_refused_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     path = tmp_path / "a"
     files.write_text(path, "old")
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    if call == "replace":
-        monkeypatch.setattr(Path, "replace", refuse)
+    if call == "rename":
+        monkeypatch.setattr(os, "rename", refuse)
     elif call == "fsync":
         monkeypatch.setattr(os, "fsync", refuse)
     else:
@@ -71,7 +72,7 @@ def test_write_never_follows_a_link(tmp_path: Path) -> None:
     assert outside.read_text() == "mine"
     (tmp_path / "b").symlink_to(outside)
     with pytest.raises(StorageError):
-        files.Appender(tmp_path / "b")
+        Appender(tmp_path / "b")
 
 
 @pytest.mark.parametrize(
@@ -103,14 +104,14 @@ def test_json_refuses_nan_and_reads_back_lone_surrogates(tmp_path: Path) -> None
 def test_appender_starts_on_a_fresh_line_after_a_torn_one(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"step": 1}\n{"st')
-    appender = files.Appender(path)
+    appender = Appender(path)
     appender.append('{"step": 2}\n')
     appender.close()
     assert path.read_text() == '{"step": 1}\n{"st\n{"step": 2}\n'
 
 
 def test_appended_line_is_in_the_file_at_once(tmp_path: Path) -> None:
-    appender = files.Appender(tmp_path / "a")
+    appender = Appender(tmp_path / "a")
     appender.append("one\n")
     assert (tmp_path / "a").read_text() == "one\n"
     appender.close()
@@ -118,7 +119,7 @@ def test_appended_line_is_in_the_file_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_append_to_a_full_disk_is_a_storage_error(tmp_path: Path) -> None:
-    appender = files.Appender(tmp_path / "a")
+    appender = Appender(tmp_path / "a")
     full = os.open("/dev/full", os.O_WRONLY)
     os.dup2(full, appender._file.fileno())
     os.close(full)
