@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import qaexp
-from qaexp.errors import BusyError
-from qaexp.runs import lock
+from qaexp.errors import BusyError, StorageError
+from qaexp.runs import appender, files, lock, roots
 from tests.fixtures.open_run import open_run
 
 HOLDER = """
@@ -34,6 +34,22 @@ except BusyError as error:
     print(error, flush=True)
     sys.exit(4)
 """
+
+
+TAKER = """
+import sys
+from pathlib import Path
+from qaexp.runs import files, lock
+lock.this_process = lambda: {"host": "taker", "pid": 1, "boot_id": "taker"}
+with lock.hold(Path(sys.argv[1]), steal=True):
+    files.write_text(Path(sys.argv[1], "run.json"), "the taker's")
+"""
+
+
+def take_over(folder: Path) -> None:
+    """Let another machine take a directory."""
+    words = [sys.executable, "-c", TAKER, str(folder)]
+    subprocess.run(words, check=True, cwd=Path(qaexp.__file__).parents[1])
 
 
 def start_holder(folder: Path, start: float, seconds: float) -> subprocess.Popen[str]:
@@ -127,3 +143,73 @@ def test_run_on_another_machine_keeps_its_files(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     with open_run(tmp_path / "a", steal_lock=True) as stolen:
         stolen.complete({})
+
+
+WRITES = {
+    "a whole file": lambda folder: files.write_text(folder / "run.json", "the sleeper's"),
+    "a new file": lambda folder: files.write_text(folder / "new.json", "the sleeper's"),
+    "a line": lambda folder: LINES[folder].append("the sleeper's\n"),
+    "a cut": lambda folder: appender.truncate(folder / "metrics.jsonl", 0),
+    "a folder": lambda folder: files.commit_directory(folder / ".tmp-model-1", folder / "model"),
+}
+LINES: dict[Path, appender.Appender] = {}
+
+
+@pytest.mark.parametrize("what", WRITES)
+@pytest.mark.case("owner_that_wakes_up")
+def test_an_owner_that_sleeps_between_its_look_and_its_call_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(lock, "this_process", lambda: {"host": "sleeper", "pid": os.getpid(), "boot_id": "sleeper"})
+    with lock.hold(tmp_path):
+        files.write_text(tmp_path / "run.json", "old")
+        LINES[tmp_path] = appender.Appender(tmp_path / "metrics.jsonl")
+        LINES[tmp_path].append("one\n")
+        (tmp_path / ".tmp-model-1").mkdir()
+        asleep = iter([True])
+
+        def look(path: Path) -> None:
+            roots.check_root(path)
+            if next(asleep, False):
+                take_over(tmp_path)
+
+        for module in (files, appender):
+            monkeypatch.setattr(module, "check_root", look)
+        if what in ("a line", "a cut"):  # of the file that was the directory's; the next one is refused
+            WRITES[what](tmp_path)
+        with pytest.raises(BusyError, match="process 1 on taker has taken it over while this process stood still"):
+            WRITES[what](tmp_path)
+        for write in WRITES.values():
+            with pytest.raises(BusyError):
+                write(tmp_path)
+        LINES.pop(tmp_path).close()
+    assert (tmp_path / "run.json").read_text() == "the taker's"
+    assert (tmp_path / "metrics.jsonl").read_text() == "one\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "metrics.jsonl", "run.json"]
+
+
+def test_a_refused_taker_leaves_the_owner_its_token(tmp_path: Path) -> None:
+    def refuse() -> None:
+        raise BusyError("its heart beats")
+
+    with lock.hold(tmp_path):
+        before = (tmp_path / ".lock").read_bytes()
+    with pytest.raises(BusyError, match="its heart beats"), lock.hold(tmp_path, may_take=refuse):
+        pass
+    assert (tmp_path / ".lock").read_bytes() == before
+
+
+def test_a_directory_that_is_moved_is_not_made_anew(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    with lock.hold(run):
+        lines = appender.Appender(run / "metrics.jsonl")
+        run.rename(tmp_path / "moved")
+        with pytest.raises(StorageError, match=f"was moved or deleted .*it is {tmp_path / 'moved'} now"):
+            files.make_directory(run / "plots")
+        # Told once: how the run ended is written where it is now.
+        files.write_text(run / "run.json", "failed")
+        lines.append("last\n")
+        lines.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["moved"]
+    assert sorted(path.name for path in (tmp_path / "moved").iterdir()) == [".lock", "metrics.jsonl", "run.json"]
