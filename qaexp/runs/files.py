@@ -22,7 +22,7 @@ from qaexp.errors import QaexpError, StorageError
 from qaexp.runs import points
 from qaexp.runs.direct import BLOCK_BYTES, write_blocks
 from qaexp.runs.formats import csv_text, json_line, json_text
-from qaexp.runs.roots import check_root, is_folder, make_folder, opened_parent, sync
+from qaexp.runs.roots import check_root, is_folder, make_folder, opened, opened_parent, sync
 from qaexp.runs.signals import deferred
 
 TEMP_PREFIX = ".tmp-"
@@ -110,6 +110,20 @@ def make_directory(path: Path) -> None:
     """
     with deferred(), storage_errors(path), opened_parent(path / "_", make=True):
         pass
+
+
+def settle_directory(path: Path) -> None:
+    """Create a folder that others may have created a moment ago, and wait until it and those above it are on the disk.
+
+    Raises:
+        StorageError: When the system refuses.
+        IntegrityError: Below a run directory, it is a link.
+    """
+    make_directory(path)
+    for folder in path.absolute().parents:
+        # A folder that may not be read was not made a moment ago.
+        with suppress(OSError), opened(folder) as handle:
+            sync(handle, folder)
 
 
 def claim_directory(path: Path) -> bool:

@@ -27,6 +27,7 @@ from qaexp.runs.files import (
     make_directory,
     new_directory,
     remove,
+    settle_directory,
     write_bytes,
     write_json,
     write_json_lines,
@@ -266,7 +267,7 @@ class Run:
     def _open(self) -> None:
         # Before the lock's file is made: a folder that holds something else stays as it is.
         check_same_run(self.directory, self._identity, allow_drift=self.allows_drift)
-        make_directory(self.directory)
+        settle_directory(self.directory)
         self._stack.enter_context(hold(self.directory, steal=self._steal_lock, may_take=self._check_heartbeat))
         previous = check_same_run(self.directory, self._identity, allow_drift=self.allows_drift)
         if links := layout.link_problems(self.directory):
