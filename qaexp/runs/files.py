@@ -120,10 +120,13 @@ def settle_directory(path: Path) -> None:
         IntegrityError: Below a run directory, it is a link.
     """
     make_directory(path)
-    for folder in path.absolute().parents:
-        # A folder that may not be read was not made a moment ago.
-        with suppress(OSError), opened(folder) as handle:
-            sync(handle, folder)
+    with storage_errors(path):
+        device = path.stat().st_dev
+        for folder in path.absolute().parents:
+            # A folder that may not be read was not made a moment ago; nor was one of another file system.
+            if folder.stat().st_dev == device:
+                with suppress(PermissionError), opened(folder) as handle:
+                    sync(handle, folder)
 
 
 def claim_directory(path: Path) -> bool:

@@ -67,7 +67,7 @@ class Commits:
             self.lost.append(what)
 
     def _parts(self, path: Path) -> tuple[str, ...]:
-        return path.parent.resolve().relative_to(self.top).parts + (path.name,)
+        return (*path.parent.resolve().relative_to(self.top).parts, path.name)
 
     def _is_whole(self, folder: Path) -> bool:
         inner = [path for path in folder.rglob("*") if path.is_file()]
