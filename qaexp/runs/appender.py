@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from qaexp.errors import QaexpError
 from qaexp.runs import points
 from qaexp.runs.files import storage_errors
 from qaexp.runs.roots import check_root, opened_parent, sync
@@ -62,10 +63,14 @@ class Appender:
         """
         self.path = path
         self._file = os.fdopen(append_descriptor(path), "r+b", buffering=0)
-        with storage_errors(path):
-            if self._is_torn():
-                check_root(path)
-                self._file.write(b"\n")
+        try:
+            with storage_errors(path):
+                if self._is_torn():
+                    check_root(path)
+                    self._file.write(b"\n")
+        except QaexpError:
+            self.close()
+            raise
 
     def append(self, text: str) -> None:
         """Add `text`, which ends with a line end.

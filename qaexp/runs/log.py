@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from qaexp.runs.appender import Appender
@@ -55,8 +55,11 @@ def open_logs(directory: Path, redactor: Redactor) -> Iterator[RunLogHandler]:
     Yields:
         The handler of debug.log.
     """
-    train_log = RunLogHandler(directory / TRAIN_LOG, logging.INFO, redactor)
-    debug_log = RunLogHandler(directory / DEBUG_LOG, logging.DEBUG, redactor)
+    with ExitStack() as opened:
+        train_log = RunLogHandler(directory / TRAIN_LOG, logging.INFO, redactor)
+        opened.callback(train_log.close)
+        debug_log = RunLogHandler(directory / DEBUG_LOG, logging.DEBUG, redactor)
+        opened.pop_all()
     # One record comes to the root logger once, whoever logged it; so debug.log stands there alone.
     root = logging.getLogger()
     level = LOGGER.level
