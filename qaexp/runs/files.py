@@ -7,6 +7,7 @@ behind a named point, and is not cut short by a signal.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -162,12 +163,12 @@ def commit_directory(temp: Path, final: Path) -> None:
     A folder cannot be renamed over a full one: the old one is moved aside first and removed last.
     """
     with deferred(), storage_errors(final), opened_parent(final) as (folder, name):
-        _sync_tree(folder, temp)
+        _settle_tree(folder, temp)
         old = _temp_name(name)
         if _stands(folder, name):
             points.reached("rename_old", final)
             check_root(final)
-            os.rename(name, old, src_dir_fd=folder, dst_dir_fd=folder)
+            _move_aside(folder, name, old)
         _rename(folder, temp.name, name, final)
     remove(final.with_name(old))
 
@@ -239,11 +240,25 @@ def _rename(folder: int, temp: str, name: str, path: Path) -> None:
     sync(folder, path)
 
 
-def _sync_tree(folder: int, tree: Path) -> None:
+def _move_aside(folder: int, name: str, old: str) -> None:
+    try:
+        os.rename(name, old, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # An overlay renames no folder of its lower layer. What replaces this one is whole, under its temporary name.
+        shutil.rmtree(name, dir_fd=folder)
+
+
+def _settle_tree(folder: int, tree: Path) -> None:
+    """Let all that a library wrote into a folder be as readable as the folder is, and wait until it is on the disk."""
     for _, _, names, handle in os.fwalk(tree.name, dir_fd=folder):
+        mode = os.fstat(handle).st_mode & 0o666
         for name in names:
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=handle)
             try:
+                if os.fstat(descriptor).st_mode & 0o666 != mode:
+                    os.fchmod(descriptor, mode)  # some make their files for their owner alone
                 sync(descriptor, tree / name)
             finally:
                 os.close(descriptor)

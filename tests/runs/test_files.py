@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -140,6 +141,33 @@ def test_new_directory_stands_whole_or_not_at_all(tmp_path: Path) -> None:
         (folder / "broken").write_text(str(1 / 0))
     assert [found.name for found in tmp_path.iterdir()] == ["model"]
     assert [found.name for found in final.iterdir()] == ["other"]
+
+
+def test_a_library_s_private_files_become_as_readable_as_their_folder(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with files.new_directory(tmp_path / "model") as folder:
+            os.close(os.open(folder / "private", os.O_CREAT | os.O_WRONLY, 0o600))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "model" / "private").stat().st_mode) == 0o640
+
+
+def test_a_folder_that_an_overlay_does_not_rename_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = os.rename
+
+    def refuse_folders(old: str, new: str, **folders: int) -> None:
+        if not old.startswith(files.TEMP_PREFIX):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(old, new, **folders)
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "old").touch()
+    monkeypatch.setattr(os, "rename", refuse_folders)
+    with files.new_directory(tmp_path / "model") as folder:
+        (folder / "new").touch()
+    assert [found.name for found in (tmp_path / "model").iterdir()] == ["new"]
+    assert [found.name for found in tmp_path.iterdir()] == ["model"]
 
 
 def test_remove_takes_the_link_and_not_its_target(tmp_path: Path) -> None:
