@@ -144,9 +144,9 @@ def prepare(modules: Sequence[str]) -> None:
     Args:
         modules: Their names; none may run a torch operation on import, or children hang.
     """
-    # The server takes pickles from whoever reaches its socket: a file in a folder of this user's own. Before 3.11.1 Python
-    # gave it a name without a file, which every user of the machine could reach (CVE-2022-42919).
-    multiprocessing.util.abstract_sockets_supported = False
+    # The server takes pickles from whoever reaches its socket: a file in a folder of this user's own. Before Python
+    # 3.11.1 it was a name without a file, which every user of the machine could reach (CVE-2022-42919).
+    multiprocessing.util.abstract_sockets_supported = False  # type: ignore[misc]
     _CONTEXT.set_forkserver_preload(list(modules))
     config = multiprocessing.process.current_process()._config  # type: ignore[attr-defined]
     if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_TEMP and "tempdir" not in config:
