@@ -51,8 +51,10 @@ LIGHT_MODULES = (
 HEAVY = ("torch", "transformers", "datasets", "accelerate", "hydra")
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "misc", "base", "manager")
 # The only modules that create or change files: the commit function, the lock and the reader of a pipe-free cache.
-WRITERS = ("runs/files.py", "runs/lock.py", "data/cache.py")
+WRITERS = ("runs/files.py", "runs/appender.py", "runs/roots.py", "runs/lock.py", "data/cache.py")
 WRITING_CALLS = ("write_text", "write_bytes", "to_csv", "to_parquet", "savetxt", "savez", "save_file", "touch")
+# By path, these mean another place when a folder was moved or replaced by a link.
+CHANGING_CALLS = ("mkdir", "makedirs", "unlink", "symlink_to", "hardlink_to", "rmtree", "link", "symlink", "truncate")
 
 
 def modules() -> list[Path]:
@@ -145,6 +147,10 @@ def writing_calls(tree: ast.AST) -> list[str]:
         ours = isinstance(owner, ast.Name) and owner.id in ("files", "run")
         if isinstance(node.func, ast.Attribute) and name in WRITING_CALLS and not ours:
             found.append(f"{name} (line {node.lineno})")
+        if isinstance(node.func, ast.Attribute) and name in CHANGING_CALLS:
+            found.append(f"{name} (line {node.lineno})")
+        if isinstance(owner, ast.Name) and owner.id == "os" and name in ("rename", "replace", "remove"):
+            found.append(f"os.{name} (line {node.lineno})")
         if name == "open" and any(mode in str(ast.literal_eval(value)) for value in _modes(node) for mode in "wax+"):
             found.append(f"open for writing (line {node.lineno})")
         if name == "save" and isinstance(owner, ast.Name) and owner.id in ("torch", "np", "numpy"):
@@ -172,7 +178,8 @@ def test_one_module_writes_files() -> None:
 
 def test_the_write_rule_has_teeth() -> None:
     bad = 'open("a", "w"); path.open("ab"); path.write_text("x"); torch.save(a, b); json.dump(a, f); frame.to_csv("a")'
-    assert len(writing_calls(ast.parse(bad))) == 6
+    bad += "; path.mkdir(); os.rename(a, b); shutil.rmtree(a)"
+    assert len(writing_calls(ast.parse(bad))) == 9
     assert (
         writing_calls(ast.parse('open("a"); open("a", "rb"); path.open(); files.write_text("x"); write_bytes(p, d)'))
         == []

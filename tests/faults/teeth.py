@@ -20,7 +20,7 @@ from typing import Any
 
 import qaexp.experiment  # noqa: F401 (what is patched must be imported)
 from qaexp import checkpoints, cli
-from qaexp.runs import checkpoint, drift, files, lock, naming, points, records, reuse, signals, slurm
+from qaexp.runs import checkpoint, directory, drift, files, lock, naming, points, records, reuse, roots, signals, slurm
 from qaexp.runs.reading import read_json
 from qaexp.training.state import TrainState
 from tests import REPOSITORY
@@ -183,6 +183,26 @@ def names_are_claimed(patch: Patch) -> None:
     patch(naming, "_is_ours", lambda _: True)
 
 
+def token_is_asked_for(patch: Patch) -> None:
+    """An owner that wakes up writes on."""
+    patch(lock, "_check_token", nothing)
+
+
+def names_are_synced(patch: Patch) -> None:
+    """Nothing is waited for."""
+    everywhere(patch, roots.sync, nothing)
+
+
+def links_are_named(patch: Patch) -> None:
+    """Nobody looks for links."""
+    everywhere(patch, directory.link_problems, lambda _: [])
+
+
+def handles_follow_no_link(patch: Patch) -> None:
+    """A link is as good as the folder that it means."""
+    patch(os, "O_NOFOLLOW", 0)
+
+
 SWITCHED_OFF = {
     "K1": ("records_are_cut_back", "whole_files"),
     "K2": ("whole_folders+verified_checkpoints", "checkpoints_are_put_back"),
@@ -197,6 +217,9 @@ SWITCHED_OFF = {
     "S6": ("locked",),
     "S7": ("heartbeat_counts",),
     "S9": ("names_are_claimed",),
+    "L1": ("token_is_asked_for",),
+    "P1": ("names_are_synced",),
+    "O1": ("links_are_named+handles_follow_no_link",),
 }
 """For each row the protections that it stands for, each a function above; it must fail without any one of them.
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -69,18 +69,23 @@ def wait_until_stopped(child: Attempt, directory: Path, seconds: float | None = 
     return found is not None and found.si_code == os.CLD_STOPPED
 
 
-def waking(pid: int, when: str) -> Callable[[], Plan]:
-    """What plans the moment in the work of the second owner at which the first one wakes up."""
+def waking(pid: int, when: str, *, day_ahead: bool) -> Plan:
+    """A plan: wake the first owner up at a moment of the second one's work."""
 
     def plan() -> None:
-        def point(name: str, path: Path) -> None:
-            if f"{name}:{path.name}" == when:
-                os.kill(pid, signal.SIGCONT)
-                time.sleep(0.3)
+        if day_ahead:
+            tomorrow = lock.utc_now() + timedelta(days=1)
+            everywhere(setattr, lock.utc_now, lambda: tomorrow)
+            lock.fcntl.flock = lambda *_: None  # a lock that reaches no other machine
+        if when:
+            drill.planted(point)
 
-        drill.planted(point)
+    def point(name: str, path: Path) -> None:
+        if f"{name}:{path.name}" == when:
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.3)
 
-    return lambda: plan
+    return plan
 
 
 MOMENTS = ("", "append:metrics.jsonl", "rename:step-0000004", "open:predictions.jsonl", "rename:summary.json")
@@ -110,7 +115,9 @@ def one_round(attempts: Attempts, name: str, draw: random.Random, when: str, *, 
         assert sleeper.wait().code == 0
         return False
     had_completed = (directory / "summary.json").exists()
-    other = attempts.run(name, *STEAL, plan=waking(sleeper.pid, when)() if when else None)
+    # Where a clock is a day ahead, nobody has to ask for the directory: the owner's heart seems to stand still.
+    words = () if by_call and when else STEAL
+    other = attempts.run(name, *words, plan=waking(sleeper.pid, when, day_ahead=not words))
     os.kill(sleeper.pid, signal.SIGCONT)
     ended = sleeper.wait()
     context = (name, when, by_call, ended.code, other.code, ended.said[-400:], other.said[-400:])
