@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from importlib import import_module
 
 from qaexp import __version__
 from qaexp.commands.surroundings import check_words, check_working_directory
-from qaexp.errors import QaexpError, Stopped
+from qaexp.errors import QaexpError, Stopped, StorageError
 from qaexp.reporting.printing import complain, outlets, say, say_text
 
 COMMANDS = {
@@ -76,6 +77,11 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
     except Stopped as stop:
         complain(f"qaexp {name}: {stop}; the same command goes on where it stopped")
         return stop.exit_code
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        complain(f"qaexp {name}: {error.strerror}: raise the limit of the shell (ulimit -n)")
+        return StorageError.exit_code
     except KeyboardInterrupt:
         complain(f"qaexp {name}: stopped by Ctrl-C")
         return 130

@@ -111,7 +111,7 @@ def outlets() -> Iterator[None]:
     finally:
         sys.stdout.flush()
         if isinstance(sys.stdout, Outlet) and sys.stdout.problem:
-            complain(f"stdout cannot be written ({sys.stdout.problem}): what was printed there is lost")
+            complain(f"qaexp: stdout cannot be written ({sys.stdout.problem}): what was printed there is lost")
         sys.stderr.flush()
         # A stream that was closed stays an outlet that leads nowhere: Python itself flushes once more.
         sys.stdout, sys.stderr = before[0] or sys.stdout, before[1] or sys.stderr
