@@ -10,7 +10,7 @@ from importlib import import_module
 
 from qaexp import __version__
 from qaexp.commands.surroundings import check_words, check_working_directory
-from qaexp.errors import QaexpError, Stopped, StorageError
+from qaexp.errors import ConfigError, QaexpError, Stopped, StorageError
 from qaexp.reporting.printing import complain, outlets, say, say_text
 
 COMMANDS = {
@@ -25,6 +25,13 @@ COMMANDS = {
     "verify": "is every byte of a run what was written?",
     "reproduce": "run a run again, and name the first step that differs",
 }
+
+_OF_THE_SHELL = {
+    errno.EMFILE: (StorageError.exit_code, "raise the limit of the shell (ulimit -n)"),
+    errno.ENFILE: (StorageError.exit_code, "end other programs, or raise the limit of the system (fs.file-max)"),
+    errno.ENAMETOOLONG: (ConfigError.exit_code, "no folder has such a name; give the path of one"),
+}
+"""What the system refuses wherever it is asked: the exit code, and the way out."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,10 +85,11 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
         complain(f"qaexp {name}: {stop}; the same command goes on where it stopped")
         return stop.exit_code
     except OSError as error:
-        if error.errno not in (errno.EMFILE, errno.ENFILE):
+        if error.errno not in _OF_THE_SHELL:
             raise
-        complain(f"qaexp {name}: {error.strerror}: raise the limit of the shell (ulimit -n)")
-        return StorageError.exit_code
+        exit_code, way_out = _OF_THE_SHELL[error.errno]
+        complain(f"qaexp {name}: {error.strerror}: {way_out}")
+        return exit_code
     except KeyboardInterrupt:
         complain(f"qaexp {name}: stopped by Ctrl-C")
         return 130
