@@ -10,6 +10,7 @@ import re
 import traceback
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from qaexp.cli import COMMANDS
+from qaexp.config.compose import check_command_line
 from qaexp.reporting.console import RunConsole
 from qaexp.reporting.html import page
 from qaexp.runs.collect import read_run
@@ -69,6 +71,16 @@ def write_failed(run: Path) -> Path:
     return run
 
 
+def write_plan(sweep: Path) -> None:
+    """A sweep of another launcher, which is read in full before that is found out."""
+    sweep.mkdir()
+    words = ["name=planned", "seed=1", *tiny_run.DEMO]
+    job = {"run_id": "763b8a18", "path": "seed=1-763b8a18", "overrides": words, "changes": ["seed=1"]}
+    plan = {"schema_version": 1, "command_line": ["qaexp"], "working_directory": str(sweep),
+            "settings": {"launcher": None}, "jobs": [{**job, "config": asdict(check_command_line(words))}]}  # fmt: skip
+    (sweep / "plan.json").write_text(json.dumps(plan))
+
+
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> list[Shown]:
     """Every place of a killed run, of a completed one and of a sweep, one after the other, and what commands print."""
@@ -82,8 +94,10 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> list[Shown]:
     whole = build(folder / "whole", num_examples=4, num_steps=4)
     found: list[Shown] = []
     numbers = itertools.count(1)
+    write_plan(folder / "planned")
     for run, words in (
         (folder / "study", [("status", "study"), ("compare", "study")]),
+        (folder / "planned", [("status", "planned"), ("resume", "planned")]),
         (failed, [("status", "study"), ("resume", "study/failed"), ("verify", "study/failed"), ("compare", "study")]),
         (done, [("status", "pair/done"), ("compare", "pair", "--flips", "9"), ("rescore", "pair/done")]),
         (whole, [("verify", "whole"), ("answer", "whole", "-q", "a", "-c", "b"), ("reproduce", "whole")]),
