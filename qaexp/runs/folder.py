@@ -6,7 +6,6 @@ a run that was killed between the two is not complete, and the same command ends
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -109,8 +108,6 @@ def look(directory: Path, now: datetime | None = None) -> Folder:
     try:
         return _look(directory, now or utc_now())
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            return Folder(directory, NOT_A_RUN, "no folder has so long a name")
         return _damaged(directory, [f"{error.filename or directory}: cannot be read: {error.strerror or error}"])
 
 

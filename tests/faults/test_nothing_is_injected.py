@@ -352,7 +352,7 @@ def test_words_of_the_command_line_are_text(name: str, tmp_path: Path) -> None:
         assert steering(called.out + called.err) == set()
         assert not re.search(rf"^\s*{FORGED}", called.out + called.err, re.MULTILINE)
         assert called.out + called.err
-    assert tiny_run.call(tmp_path, name, "x" * 5000).code == 2
+    assert tiny_run.call(tmp_path, name, "x" * 5000).code in (2, 8)
 
 
 def test_a_console_of_ours_has_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
