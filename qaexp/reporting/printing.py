@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import math
 import os
 import sys
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
 from qaexp.runs.formats import one_line, visible
+from qaexp.runs.log import OneLineFormatter
 
 
 class Outlet:
@@ -106,6 +108,9 @@ def outlets() -> Iterator[None]:
     """Put an outlet before stdout and stderr while the body runs; a descriptor that is closed leads nowhere."""
     before = sys.stdout, sys.stderr
     guard()
+    if logging.lastResort is not None:
+        # What is logged outside a run goes to stderr, a line each.
+        logging.lastResort.setFormatter(OneLineFormatter())
     try:
         yield
     finally:

@@ -7,6 +7,8 @@ import io
 import itertools
 import json
 import re
+import subprocess
+import sys
 import traceback
 import unicodedata
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ from qaexp.reporting.console import RunConsole
 from qaexp.reporting.html import page
 from qaexp.runs.collect import read_run
 from qaexp.runs.formats import csv_rows, csv_text, json_text
+from tests import REPOSITORY
 from tests.fixtures import tiny_run
 from tests.fixtures.canaries import FORGED, hostile, numbers_in, places
 from tests.fixtures.compared import scores, write_run
@@ -358,3 +361,22 @@ def test_words_of_the_command_line_are_text(name: str, tmp_path: Path) -> None:
 def test_a_console_of_ours_has_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     RunConsole().print("[bold]a[/bold] [link=http://evil.example]b[/link] :smile: \x1b[31m")
     assert capsys.readouterr().out == "[bold]a[/bold] [link=http://evil.example]b[/link] :smile: \\x1b[31m\n"
+
+
+def test_a_warning_and_a_record_of_a_log_are_one_line_each(tmp_path: Path) -> None:
+    """What is logged outside a run goes to stderr, inside it to the run's logs."""
+    script = (
+        "import logging, sys; from pathlib import Path; from qaexp.reporting.printing import outlets\n"
+        "from qaexp.runs.log import LOGGER, open_logs; from qaexp.runs.redact import Redactor\n"
+        "from tests.fixtures.canaries import hostile\n"
+        "with outlets():\n"
+        "    logging.getLogger('qaexp.data').warning('%s: skipped', hostile(1))\n"
+        "    with open_logs(Path(sys.argv[1]), Redactor({})): LOGGER.warning('%s: slow', hostile(2))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    for number, text in ((1, done.stderr), *((2, (tmp_path / f"{log}.log").read_text()) for log in ("train", "debug"))):
+        assert numbers_in(text) == {number}
+        assert steering(text) == set()
+        assert text.count("\n") == 1
