@@ -24,6 +24,7 @@ from qaexp.cli import COMMANDS
 from qaexp.config.compose import check_command_line
 from qaexp.reporting.console import RunConsole
 from qaexp.reporting.html import page
+from qaexp.reporting.printing import say_json
 from qaexp.runs.collect import read_run
 from qaexp.runs.formats import csv_rows, csv_text, json_text
 from tests import REPOSITORY
@@ -199,6 +200,19 @@ def test_the_terminal(hostile_runs: Path) -> None:
 def test_json_is_one_document(hostile_runs: Path) -> None:
     document = compared(hostile_runs, "--json")
     assert len(numbers_in(json.dumps(json.loads(document)))) > 15
+    for command in ("status", "verify"):
+        runs = [str(run) for run in sorted(hostile_runs.iterdir()) if (run / "run.json").is_file()]
+        called = tiny_run.call(hostile_runs, command, *runs, "--json")
+        assert len(numbers_in(json.dumps(json.loads(called.out)))) >= len(runs)
+        assert steering(called.out + called.err) == set()
+
+
+def test_json_knows_every_character_and_no_number_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "".join(map(chr, range(0x300))) + hostile(1) + "\U000e0001\U0001f600\ud800 \u2028"
+    say_json({"a": text, text: [float("nan"), -float("inf"), 1.5]})
+    out = capsys.readouterr().out
+    assert json.loads(out) == {"a": text, text: [None, None, 1.5]}
+    assert steering(out) == set()
 
 
 class Elements(HTMLParser):
