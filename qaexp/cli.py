@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from qaexp import __version__
-from qaexp.errors import QaexpError, Stopped
+from qaexp.commands.surroundings import check_words, check_working_directory
+from qaexp.errors import ConfigError, QaexpError, Stopped, StorageError
+from qaexp.reporting.printing import complain, outlets, say, say_text
 
 COMMANDS = {
     "train": "train and evaluate: one run, or a sweep with -m",
@@ -22,6 +25,13 @@ COMMANDS = {
     "verify": "is every byte of a run what was written?",
     "reproduce": "run a run again, and name the first step that differs",
 }
+
+_OF_THE_SHELL = {
+    errno.EMFILE: (StorageError.exit_code, "raise the limit of the shell (ulimit -n)"),
+    errno.ENFILE: (StorageError.exit_code, "end other programs, or raise the limit of the system (fs.file-max)"),
+    errno.ENAMETOOLONG: (ConfigError.exit_code, "no folder has such a name; give the path of one"),
+}
+"""What the system refuses wherever it is asked: the exit code, and the way out."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,33 +47,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Threads that spin while they wait take the cores from each other: on a busy machine training was 15 times slower.
     # Read once, when torch is loaded; who sets it knows better.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        code = _dispatch(words)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of our output went away (`qaexp ... | head`): nothing is wrong with what was done.
-        from qaexp.reporting.console import discard_stdout
-
-        discard_stdout()
-        return 0
-    return code
+    with outlets():
+        return _dispatch(words)
 
 
 def _dispatch(words: Sequence[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
-        print(_help())
+        say_text(_help() + "\n")
         return 0 if words else 2
     if words[0] == "--version":
-        print(f"qaexp {__version__}")
+        say(f"qaexp {__version__}")
         return 0
     if words[0] == "-sc":
         return _complete(words)
     if words[0] not in COMMANDS:
         from qaexp.config.suggest import did_you_mean
 
-        print(
-            f"qaexp: {words[0]!r} is no command{did_you_mean(words[0], COMMANDS)} (see qaexp --help)", file=sys.stderr
-        )
+        complain(f"qaexp: {words[0]!r} is no command{did_you_mean(words[0], COMMANDS)} (see qaexp --help)")
         return 2
     return run_command(words[0], words[1:])
 
@@ -71,19 +71,27 @@ def _dispatch(words: Sequence[str]) -> int:
 def run_command(name: str, arguments: Sequence[str]) -> int:
     """Call a command's `main` and translate its errors."""
     try:
+        check_words(arguments)
+        check_working_directory()
         return int(import_module(f"qaexp.commands.{name}").main(list(arguments)))
     except QaexpError as error:
         from qaexp.runs.redact import Redactor
 
         redactor = Redactor(os.environ, arguments)
         for problem in error.problems:
-            print(f"qaexp {name}: {redactor.text(problem)}", file=sys.stderr)
+            complain(f"qaexp {name}: {redactor.text(problem)}")
         return error.exit_code
     except Stopped as stop:
-        print(f"qaexp {name}: {stop}; the same command goes on where it stopped", file=sys.stderr)
+        complain(f"qaexp {name}: {stop}; the same command goes on where it stopped")
         return stop.exit_code
+    except OSError as error:
+        if error.errno not in _OF_THE_SHELL:
+            raise
+        exit_code, way_out = _OF_THE_SHELL[error.errno]
+        complain(f"qaexp {name}: {error.strerror}: {way_out}")
+        return exit_code
     except KeyboardInterrupt:
-        print(f"qaexp {name}: stopped by Ctrl-C", file=sys.stderr)
+        complain(f"qaexp {name}: stopped by Ctrl-C")
         return 130
 
 
@@ -98,7 +106,7 @@ def _complete(words: Sequence[str]) -> int:
         if "COMP_POINT" in os.environ:
             os.environ["COMP_POINT"] = str(max(0, int(os.environ["COMP_POINT"]) - removed))
         return run_command("train", words)
-    print("\n".join(name for name in COMMANDS if name.startswith(command)))
+    say_text("\n".join(name for name in COMMANDS if name.startswith(command)) + "\n")
     return 0
 
 

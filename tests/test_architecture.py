@@ -56,6 +56,10 @@ WRITING_CALLS = ("write_text", "write_bytes", "to_csv", "to_parquet", "savetxt",
 # By path, these mean another place when a folder was moved or replaced by a link.
 CHANGING_CALLS = ("mkdir", "makedirs", "unlink", "symlink_to", "hardlink_to", "rmtree", "link", "symlink", "truncate")
 
+# The only modules that write to stdout and stderr: the outlets; what writes the documentation of the config, from our
+# own texts; and the last words of a sweep's child, to its own log behind an outlet.
+PRINTERS = ("reporting/printing.py", "config/reference.py", "sweeps/isolate.py")
+
 
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
@@ -184,6 +188,37 @@ def test_the_write_rule_has_teeth() -> None:
         writing_calls(ast.parse('open("a"); open("a", "rb"); path.open(); files.write_text("x"); write_bytes(p, d)'))
         == []
     )
+
+
+def printing_calls(tree: ast.AST) -> list[str]:
+    """What writes to stdout or stderr past the outlets: print, the streams themselves, a bare console of rich."""
+    calls = ("print", "Console", "rich.print", "pprint", "warnings.warn", "traceback.print_exc")
+    streams = ("sys.stdout.write", "sys.stderr.write", "sys.stdout.buffer", "sys.stderr.buffer")
+    streams += ("sys.__stdout__", "sys.__stderr__")
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in calls:
+            found.append(f"{ast.unparse(node.func)} (line {node.lineno})")
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in streams:
+            found.append(f"{ast.unparse(node)} (line {node.lineno})")
+    return found
+
+
+def test_one_module_prints() -> None:
+    """Whatever is printed may hold a stranger's text, and stdout may be closed or full: printing.py knows both."""
+    wrong = {
+        str(module.relative_to(PACKAGE)): calls
+        for module in modules()
+        if module.relative_to(PACKAGE).as_posix() not in PRINTERS
+        and (calls := printing_calls(ast.parse(module.read_text("utf-8"))))
+    }
+    assert wrong == {}
+
+
+def test_the_printing_rule_has_teeth() -> None:
+    bad = 'print("a"); sys.stdout.write(b); sys.stderr.buffer; Console(); warnings.warn("a"); sys.__stdout__.flush()'
+    assert len(printing_calls(ast.parse(bad))) == 6
+    assert printing_calls(ast.parse('console.print(t); say("a"); run.fingerprint(); sys.stdout.flush()')) == []
 
 
 def test_no_module_is_a_grab_bag() -> None:

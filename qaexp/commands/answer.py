@@ -8,16 +8,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qaexp.commands.arguments import CommandParser
+from qaexp.commands.surroundings import is_undecodable, undecodable
 from qaexp.errors import ConfigError, DataError
-from qaexp.runs.formats import visible
+from qaexp.reporting.printing import ask, say, say_json
 
 if TYPE_CHECKING:
     from qaexp.predictor import Answer
 
 NO_ANSWER = "(no answer)"
+NO_INPUT = "no input: give -q and -c, or --input"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,6 +39,8 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError("-q and -c belong together: a question and the text to look in")
     if arguments.question is not None and arguments.input is not None:
         raise ConfigError("-q and --input exclude each other; leave one out")
+    if arguments.question is None and arguments.input is None and sys.stdin is None:
+        raise ConfigError(NO_INPUT)
     from qaexp.predictor import Predictor
 
     pairs = _read_pairs(arguments.input) if arguments.input else None
@@ -48,19 +52,18 @@ def main(argv: Sequence[str]) -> int:
     else:
         found = (predictor.answer(question, context) for question, context in _typed_in())
     for answer in found:
-        print(_shown(answer, arguments.n_best, as_json=arguments.json), flush=True)
+        _show(answer, arguments.n_best, as_json=arguments.json)
     return 0
 
 
-def _shown(answer: Answer, n_best: int, *, as_json: bool) -> str:
+def _show(answer: Answer, n_best: int, *, as_json: bool) -> None:
     if as_json:
-        content: dict[str, Any] = {**asdict(answer), "n_best": answer.n_best[:n_best]}
-        return json.dumps(content, ensure_ascii=False, allow_nan=False)
-    lines = [answer.answer or NO_ANSWER]
+        say_json({**asdict(answer), "n_best": answer.n_best[:n_best]}, indent=None)
+        return
+    say(answer.answer or NO_ANSWER)
     if n_best > 1:
-        lines += [f"  {span['score']:8.3f}  {span['text']}" for span in answer.n_best[:n_best]]
-    # A text may hold what steers a terminal; --json escapes it by itself.
-    return visible("\n".join(lines))
+        for span in answer.n_best[:n_best]:
+            say(f"  {span['score']:8.3f}  {span['text']}")
 
 
 def _read_pairs(file: Path) -> list[tuple[str, str]]:
@@ -80,6 +83,8 @@ def _read_pairs(file: Path) -> list[tuple[str, str]]:
             question, context = record["question"], record["context"]
             if not (isinstance(question, str) and isinstance(context, str)):
                 raise TypeError("question and context must be text")
+            if is_undecodable(question) or is_undecodable(context):
+                raise TypeError("a lone surrogate (half of a UTF-16 pair) is no character")
             pairs.append((question, context))
         except (ValueError, KeyError, TypeError) as error:
             problems.append(f"{file}, line {number}: no JSON object with question and context ({error})")
@@ -96,8 +101,21 @@ def _typed_in() -> Iterator[tuple[str, str]]:
 
 
 def _ask(prompt: str) -> str:
-    print(prompt, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()
+    """Ask for a line.
+
+    Raises:
+        ConfigError: There is no stdin that can be read, or its bytes are no text.
+    """
+    ask(prompt)
+    try:
+        line = sys.stdin.readline()
+    except UnicodeDecodeError as error:
+        raise ConfigError(undecodable("stdin")) from error
+    except OSError as error:
+        raise ConfigError(f"stdin: {error.strerror}: {NO_INPUT}") from error
+    if is_undecodable(line):
+        raise ConfigError(undecodable("stdin"))
+    return line.strip()
 
 
 def _parser() -> argparse.ArgumentParser:

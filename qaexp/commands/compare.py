@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,7 +104,7 @@ def _write_files(comparison: Comparison, arguments: argparse.Namespace) -> None:
     if arguments.flips_csv:
         from qaexp.comparison.flips import flip_rows, main_flips
 
-        write_rows(arguments.flips_csv, flip_rows(main_flips(comparison)[2]))
+        write_rows(arguments.flips_csv, paper.shown_rows(flip_rows(main_flips(comparison)[2])))
     if arguments.html:
         from qaexp.comparison.report import write_report
 
@@ -115,12 +114,13 @@ def _write_files(comparison: Comparison, arguments: argparse.Namespace) -> None:
 def _print(comparison: Comparison, arguments: argparse.Namespace) -> None:
     from qaexp.comparison import paper, tables
     from qaexp.comparison.document import document
+    from qaexp.reporting.printing import say_json, say_text
 
     if arguments.json:
-        print(json.dumps(document(comparison), indent=1, allow_nan=False))
+        say_json(document(comparison))
         return
     if arguments.markdown or arguments.latex:
-        print(paper.markdown(comparison) if arguments.markdown else paper.latex(comparison), end="")
+        say_text(paper.markdown(comparison) if arguments.markdown else paper.latex(comparison))
         return
     from qaexp.reporting.console import RunConsole
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from qaexp.commands.arguments import CommandParser
+from qaexp.reporting.printing import complain, say
 from qaexp.reporting.reporter import Reporter
 from qaexp.runs.folder import COMPLETED, look
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
         folder.check_readable()
     for folder in folders:
         for file in Reporter(plots=True, html=True).report(folder.path):
-            print(file)
+            say(str(file))
         if folder.state != COMPLETED:
-            print(f"qaexp plot: {folder.path}: drawn from what there is: {folder.sentence}", file=sys.stderr)
+            complain(f"qaexp plot: {folder.path}: drawn from what there is: {folder.sentence}")
     return 0

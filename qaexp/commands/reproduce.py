@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from qaexp.commands.arguments import CommandParser
 from qaexp.errors import ConfigError, IntegrityError
+from qaexp.reporting.printing import say
 
 if TYPE_CHECKING:
     from qaexp.runs.folder import Folder
@@ -34,7 +35,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--to", type=Path, metavar="DIR", help="the new folder (default: beside it, -reproduced-N)")
     arguments = parser.parse_args(list(argv))
     from qaexp.runs.folder import look, real_path
+    from qaexp.training.processes import num_processes
 
+    num_processes()  # refuses an environment that says too little of other processes
     original = look(real_path(arguments.run))
     original.check_completed()
     directory = real_path(arguments.to or _beside(original.path))
@@ -48,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     changed = _changes(original)
     config = stored_config(original.path)
     config.name, config.threads = directory.name, (original.record or {}).get("threads")
-    print(f"running {original.path} again, into {directory}")
+    say(f"running {original.path} again, into {directory}")
     with chdir(working_directory(original.path)):
         run_experiment(config, directory, command_line=sys.argv)
     differs = _told(original.path, directory)
@@ -74,7 +77,7 @@ def _changes(original: Folder) -> list[str]:
     changed = verify_results(original)[0]
     if told := [sentence for sentence in changed if sentence.startswith(f"{original.path / CONFIG}:")]:
         raise IntegrityError(f"{told[0]}; another run would be made: bring the run's own file back")
-    print(f"changed since the run: {len(changed) or 'none'}")
+    say(f"changed since the run: {len(changed) or 'none'}")
     _print_indented(changed)
     return changed
 
@@ -94,21 +97,21 @@ def _told(original: Path, again: Path) -> bool:
     exact = promises_same_bytes(original, again)
     step = first_difference(original, again, 0.0 if exact else LOSS_TOLERANCE)
     files = compare_files(original, again, has_step=step is not None)
-    print(f"first step that differs: {step or 'none'}")
+    say(f"first step that differs: {step or 'none'}")
     none = f"none of {files.num_compared}" if not files.not_compared else f"0 of the {files.num_compared} compared"
-    print(f"files that differ: {len(files.different) or none}")
+    say(f"files that differ: {len(files.different) or none}")
     _print_indented(files.different)
     if files.not_compared:
-        print(f"files that were not compared: {len(files.not_compared)}")
+        say(f"files that were not compared: {len(files.not_compared)}")
         _print_indented(files.not_compared)
     inputs = list(differing_inputs(read_run(original), read_run(again)))
-    print(f"inputs that differ: {len(inputs) or 'none'}")
+    say(f"inputs that differ: {len(inputs) or 'none'}")
     _print_indented(inputs)
     world = list(differing_world(read_run(original), read_run(again)))
-    print(f"differences of code, packages, device and machine: {len(world) or 'none'}")
+    say(f"differences of code, packages, device and machine: {len(world) or 'none'}")
     _print_indented(world)
     if not exact:
-        print(
+        say(
             f"equal bytes are not promised for this device without trainer.deterministic=true; losses may differ by "
             f"{LOSS_TOLERANCE:.0%}, and files that differ do not count"
         )
@@ -117,4 +120,4 @@ def _told(original: Path, again: Path) -> bool:
 
 def _print_indented(sentences: Sequence[str]) -> None:
     for sentence in sentences:
-        print(f"  {sentence}")
+        say(f"  {sentence}")

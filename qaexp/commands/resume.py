@@ -31,7 +31,9 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(list(argv))
     from qaexp.runs.directory import RUN, SWEEP_PLAN
     from qaexp.runs.folder import look, real_path
+    from qaexp.training.processes import num_processes
 
+    num_processes()  # refuses an environment that says too little of other processes
     directory = real_path(arguments.run)
     if (directory / SWEEP_PLAN).exists() and not (directory / RUN).exists():
         return _resume_sweep(directory, arguments.overrides)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from qaexp.reporting.printing import say, say_json
 
 if TYPE_CHECKING:
     from qaexp.data.squad import Example
@@ -23,12 +24,12 @@ def print_scored(
         as_json: Print the document.
     """
     if as_json:
-        print(json.dumps(metrics, indent=1, allow_nan=False))
+        say_json(metrics)
         return
     answered = sum(bool(prediction.text) for prediction in evaluation.predictions)
     words = _thresholds(metrics, examples, evaluation)
     for name, value in {**metrics, "num_answered": answered}.items():
-        print(f"{name:<20}{words[name] if name in words else _number(value)}")
+        say(f"{name:<20}{words[name] if name in words else _number(value)}")
 
 
 def _thresholds(metrics: Mapping[str, Any], examples: Sequence[Example], evaluation: Evaluation) -> dict[str, str]:

@@ -21,7 +21,7 @@ def show_run(directory: Path, summary: dict[str, Any]) -> None:
     from qaexp.runs.collect import run_files
     from qaexp.runs.directory import PROFILE_TABLE
     from qaexp.runs.folder import look
-    from qaexp.runs.formats import visible
+    from qaexp.runs.formats import one_line
     from qaexp.training.processes import is_main_process
 
     if is_main_process():
@@ -29,10 +29,10 @@ def show_run(directory: Path, summary: dict[str, Any]) -> None:
         found = run_files(folder)
         console.print(summary_table(summary, found.flags, directory, found.drift, _predictions(found)))
         if folder.about:
-            console.print(Text(visible(f"{directory}: {folder.sentence}")), soft_wrap=True)
+            console.print(Text(one_line(f"{directory}: {folder.sentence}")), soft_wrap=True)
         profile = directory / PROFILE_TABLE
         if profile.is_file() and not profile.parent.is_symlink():
-            console.print(Text(profile.read_text("utf-8")))
+            console.print(Text(profile.read_text("utf-8", "backslashreplace")))
 
 
 def _predictions(run: RunFiles) -> Sequence[dict[str, Any]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from qaexp.commands.arguments import CommandParser
+from qaexp.reporting.printing import say_json
 from qaexp.runs.folder import COMPLETED, RUNNING
 from qaexp.runs.lock import utc_now
 from qaexp.runs.metrics import number_of
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments.json:
         rows = [{**asdict(run), "path": str(run.path), "is_resumable": is_resumable(run)} for run in runs]
         told = [{"path": str(one.path), "state": one.state, "reason": one.reason} for one in skipped]
-        print(json.dumps({"runs": rows, "skipped": told}, indent=1))
+        say_json({"runs": rows, "skipped": told})
     else:
         _print_table(runs, skipped)
     return 0
@@ -44,7 +44,7 @@ def _print_table(runs: Sequence[Progress], skipped: Sequence[Skipped]) -> None:
     from rich.text import Text
 
     from qaexp.reporting.console import RunConsole
-    from qaexp.runs.formats import visible
+    from qaexp.runs.formats import one_line
 
     console = RunConsole()
     if not console.is_terminal:
@@ -56,11 +56,11 @@ def _print_table(runs: Sequence[Progress], skipped: Sequence[Skipped]) -> None:
             column, no_wrap=column != "note", justify="right" if column in ("step", "loss", "f1") else "left"
         )
     for run in runs:
-        table.add_row(*(Text(visible(cell)) for cell in _cells(run)))
+        table.add_row(*(Text(one_line(cell)) for cell in _cells(run)))
     if runs:
         console.print(table)
     for one in skipped:
-        console.print(Text(visible(f"{one.path}: skipped: {one.reason}")))
+        console.print(Text(one_line(f"{one.path}: skipped: {one.reason}")))
 
 
 def _cells(run: Progress) -> tuple[str, ...]:

@@ -33,8 +33,9 @@ def main(argv: Sequence[str]) -> int:
     arguments = parse_train_arguments(argv)
     if arguments.wants_help:
         from qaexp.commands.train_help import train_help
+        from qaexp.reporting.printing import say_text
 
-        print(train_help())
+        say_text(train_help() + "\n")
         return 0
     from qaexp.config.texts import keep_texts
 
@@ -42,7 +43,9 @@ def main(argv: Sequence[str]) -> int:
     arguments = replace(arguments, overrides=tuple(lines))
     if arguments.runs:
         from qaexp.config.compose import check_command_line
+        from qaexp.training.processes import num_processes
 
+        num_processes()  # refuses an environment that says too little of other processes, before a folder is made
         config = check_command_line(lines, config_name=arguments.config_name, config_dir=arguments.config_dir)
         _check_name(config.name or "", lines)
         if config.name is None:
@@ -166,8 +169,6 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
         raise passed.error from passed.error.__cause__
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(one_line(error)) from error
-    except BrokenPipeError:
-        raise  # nobody reads what --cfg prints
     except OSError as error:
         raise StorageError(
             f"{error.filename or 'the run directory'}: {error.strerror or error}; "

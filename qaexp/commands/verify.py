@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from qaexp.commands.arguments import CommandParser
 from qaexp.errors import IntegrityError
+from qaexp.reporting.printing import complain, say, say_json
 from qaexp.runs.directory import MANIFEST
 from qaexp.runs.verification import Verified, verify_run
 
@@ -41,12 +40,12 @@ def main(argv: Sequence[str]) -> int:
             }
             for run in found
         ]
-        print(json.dumps(rows, indent=1))
+        say_json(rows)
     else:
         for run in found:
-            print(_line(run))
+            say(_line(run))
     for problem in (problem for run in found for problem in run.problems):
-        print(f"qaexp verify: {problem}", file=sys.stderr)
+        complain(f"qaexp verify: {problem}")
     return IntegrityError.exit_code if any(run.problems for run in found) else 0
 
 

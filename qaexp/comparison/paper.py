@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qaexp.comparison.document import group_rows
@@ -10,10 +11,15 @@ from qaexp.comparison.estimates import Estimate
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.sides import RUNS
 from qaexp.comparison.verdict import ALPHA, BETTER
-from qaexp.runs.formats import counted, csv_text, visible
+from qaexp.runs.formats import counted, csv_text, one_line, visible
 from qaexp.runs.metrics import Number, number_of
 
-_MARKDOWN: Mapping[str, str] = {character: f"\\{character}" for character in "\\`*_{}[]<>#|~"}
+_MARKDOWN: Mapping[str, str] = {
+    **{character: f"\\{character}" for character in "\\`*_{}[]<>#|~&!$"},
+    # An empty space behind it: a backslash alone would still call the user of that name on a forge.
+    "@": "&#64;&#8203;",
+}
+_LINK_STARTS = re.compile(r"(:)(?=//)|(?<=www)(\.)", re.IGNORECASE)
 _LATEX: Mapping[str, str] = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -21,6 +27,8 @@ _LATEX: Mapping[str, str] = {
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
     "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "→": r"$\to$",
     "<": r"$<$",
     ">": r"$>$",
 }
@@ -34,7 +42,15 @@ def csv(comparison: Comparison) -> str:
         for row in group_rows(table, comparison.options.metric)
     ]
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    return csv_text([{key: row.get(key) for key in keys} for row in rows])
+    return csv_text(shown_rows([{key: row.get(key) for key in keys} for row in rows]))
+
+
+def shown_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows for people: their texts, and the names of their columns, without control characters."""
+    return [
+        {visible(key): visible(value) if isinstance(value, str) else value for key, value in row.items()}
+        for row in rows
+    ]
 
 
 def markdown(comparison: Comparison) -> str:
@@ -44,9 +60,10 @@ def markdown(comparison: Comparison) -> str:
         header, rows = _paper_rows(table, comparison)
         if table.reason:
             lines += [f"Measured differently: {_markdown_text(table.reason)}", ""]
-        lines += ["| " + " | ".join(header) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
+        lines += ["| " + " | ".join(map(_markdown_text, header)) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
         for is_bold, name, cells in rows:
-            shown = [f"**{cells[0]}**" if is_bold else cells[0], *cells[1:]]
+            first, *others = map(_markdown_text, cells)
+            shown = [f"**{first}**" if is_bold else first, *others]
             lines.append("| " + " | ".join([_markdown_text(name), *shown]) + " |")
         lines += ["", _markdown_text(_footnote(table, comparison)), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -120,9 +137,15 @@ def _footnote(table: Table, comparison: Comparison) -> str:
     return ". ".join(told) + "."
 
 
-def _markdown_text(text: Any) -> str:
-    return "".join(_MARKDOWN.get(character, character) for character in visible(str(text)).replace("\n", " "))
+def _markdown_text(text: str) -> str:
+    """Return a text as Markdown that says it literally: no link, picture, element or formula, and nobody is called."""
+    escaped = "".join(_MARKDOWN.get(character, character) for character in one_line(text))
+    # A bare address becomes a link by itself.
+    return _LINK_STARTS.sub(lambda found: f"\\{found[0]}", escaped)
 
 
-def _latex_text(text: Any) -> str:
-    return "".join(_LATEX.get(character, character) for character in visible(str(text)).replace("\n", " "))
+def _latex_text(text: str) -> str:
+    """Return a text as LaTeX that says it literally."""
+    escaped = "".join(_LATEX.get(character, character) for character in one_line(text))
+    # A rule or a line end before it would take it for its own argument.
+    return "{}" + escaped if escaped.startswith(("[", "*")) else escaped

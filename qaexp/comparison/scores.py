@@ -206,14 +206,18 @@ def _table(path: Path) -> Any:
         raise IntegrityError(f"{path}: is missing") from None
     types = {**dict.fromkeys(_TEXTS, pa.string()), **dict.fromkeys(SCORE_COLUMNS, pa.float64())}
     try:
-        return csv.read_csv(
+        table = csv.read_csv(
             io.BytesIO(data.replace(b"\0", b"")),
             read_options=csv.ReadOptions(use_threads=False),
             parse_options=csv.ParseOptions(newlines_in_values=True),
             convert_options=csv.ConvertOptions(column_types=types, strings_can_be_null=False),
         )
+        table.column_names  # noqa: B018 (pyarrow decodes the names when they are asked for)
     except pa.ArrowException as error:
         raise IntegrityError(f"{path}: {str(error).splitlines()[0]}") from error
+    except UnicodeDecodeError as error:
+        raise IntegrityError(f"{path}: the names of its columns are not UTF-8") from error
+    return table
 
 
 def _questions(columns: Mapping[str, list[Any]]) -> tuple[Questions, Codes]:

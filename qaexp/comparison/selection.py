@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -91,11 +92,15 @@ def _repeated(run: RunFiles, first: RunFiles) -> str:
 
 
 def _expanded(path: str) -> list[str]:
-    if Path(path).exists() or Path(path).is_symlink():
+    if os.path.lexists(path):
         return [path]
     pattern = Path(path)
     root = Path(pattern.anchor or ".")
-    found = sorted(map(str, root.glob(str(pattern.relative_to(pattern.anchor))))) if pattern.parts else []
+    try:
+        found = sorted(map(str, root.glob(str(pattern.relative_to(pattern.anchor))))) if pattern.parts else []
+    except (ValueError, OSError) as error:
+        # `a**b` is no pattern, and no file system has a name of a thousand characters.
+        raise ConfigError(f"{path}: nothing there, and no pattern ({error}); give run directories") from error
     if not found:
         raise ConfigError(f"{path}: nothing there; give run directories, sweep directories or patterns of them")
     return found

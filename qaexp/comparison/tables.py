@@ -16,7 +16,7 @@ from qaexp.comparison.estimates import QUESTIONS, SEEDS, Estimate
 from qaexp.comparison.flips import Flip
 from qaexp.comparison.groups import Group, ranked
 from qaexp.comparison.result import Comparison, Table
-from qaexp.runs.formats import counted, visible
+from qaexp.runs.formats import counted, one_line
 from qaexp.runs.metrics import Number, number_of
 
 MAX_CONTRASTS = 12
@@ -40,7 +40,7 @@ def terminal(comparison: Comparison, *, limit: int | None = None) -> RenderableT
         comparison: What was found.
         limit: The most rows of a table; None: all.
     """
-    parts: list[RenderableType] = [Text(visible(note), style="bold") for note in comparison.notes]
+    parts: list[RenderableType] = [Text(one_line(note), style="bold") for note in comparison.notes]
     for board, table in _shown_tables(comparison):
         if board is not None and board.reason:
             parts.append(_apart(board))
@@ -60,7 +60,7 @@ def flips_table(found: Sequence[Flip], a: str, b: str) -> RenderableType:
         table.add_column(name, overflow="fold")
     for flip in found:
         cells = (flip.kind, flip.question, " | ".join(flip.golds) or "(none)", flip.a or "(none)", flip.b or "(none)")
-        table.add_row(*(Text(visible(cell)) for cell in cells), f"{flip.a_f1:.0f} → {flip.b_f1:.0f}")
+        table.add_row(*(Text(one_line(cell)) for cell in cells), f"{flip.a_f1:.0f} → {flip.b_f1:.0f}")
     return table
 
 
@@ -81,7 +81,7 @@ def epochs(group: Group) -> str:
 
 
 def _apart(table: Table) -> RenderableType:
-    return Text(visible(f"\nmeasured differently, not ranked with the above: {table.reason}"), style="bold")
+    return Text("\n" + one_line(f"measured differently, not ranked with the above: {table.reason}"), style="bold")
 
 
 def _shown_tables(comparison: Comparison) -> list[tuple[Table | None, Table | None]]:
@@ -120,7 +120,7 @@ def _leaderboard(table: Table, comparison: Comparison, limit: int | None) -> Ren
         judged = [str(table.places[group.name] or "-"), verdict(table, group, metric)] if is_tested else []
         scores.add_row(
             number,
-            Text(visible(group.name)),
+            Text(one_line(group.name)),
             str(group.n),
             interval(found, row),
             *judged,
@@ -130,11 +130,11 @@ def _leaderboard(table: Table, comparison: Comparison, limit: int | None) -> Ren
         )
         numbers = [epochs(group) if name is None else _mean(group, name) for _, name in _COSTS]
         thresholds = (_mean(group, "best_f1"), _mean(group, "null_threshold"))
-        costs.add_row(number, *thresholds, *numbers, Text(visible(flags(group))), style=style)
+        costs.add_row(number, *thresholds, *numbers, Text(one_line(flags(group))), style=style)
     notes = list(_notes(table, comparison))
     if limit is not None and len(table.groups) > limit:
         notes.append(f"{len(table.groups) - limit} more groups: --csv, --json and --html have all")
-    return Lines(scores, *(Text(visible(note), style="dim") for note in notes), Text(""), costs)
+    return Lines(scores, *(Text(one_line(note), style="dim") for note in notes), Text(""), costs)
 
 
 def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
@@ -177,7 +177,7 @@ def _verdicts(table: Table) -> list[RenderableType]:
     lines = [
         Text(""),
         Text(
-            visible(
+            one_line(
                 f"differences in {first.metric}, b - a; clusters: {table.unit}; "
                 f"{_correction(first.num_contrasts)}; baseline: {table.baseline} ({table.baseline_reason})"
             ),
@@ -185,8 +185,8 @@ def _verdicts(table: Table) -> list[RenderableType]:
         ),
     ]
     for contrast in table.contrasts[:MAX_CONTRASTS]:
-        lines.append(Text(visible(f"{contrast.b} against {contrast.a}: {contrast.sentence}")))
-        lines.append(Text(visible(f"  {factor(contrast)}"), style="dim"))
+        lines.append(Text(one_line(f"{contrast.b} against {contrast.a}: {contrast.sentence}")))
+        lines.append(Text(one_line(f"  {factor(contrast)}"), style="dim"))
     if len(table.contrasts) > MAX_CONTRASTS:
         lines.append(Text(f"{len(table.contrasts) - MAX_CONTRASTS} more: --json and --html have all", style="dim"))
     return list(lines)
@@ -218,7 +218,7 @@ def _differences(table: Table, comparison: Comparison) -> list[RenderableType]:
             for group in groups:
                 board.add_column(f"#{group.number}", overflow="fold")
             for key, values in list(content.items())[:MAX_DIFFERENCES]:
-                board.add_row(Text(visible(key)), *(Text(visible(str(value))) for value in values))
+                board.add_row(Text(one_line(key)), *(Text(one_line(str(value))) for value in values))
             found += [Text(""), board]
             if len(content) > MAX_DIFFERENCES:
                 found.append(Text(f"{len(content) - MAX_DIFFERENCES} more keys: --html has all", style="dim"))
@@ -235,8 +235,8 @@ def _rest(comparison: Comparison) -> list[RenderableType]:
     if rows or comparison.doubt:
         lines.append(Text(""))
     if comparison.doubt:
-        lines.append(Text(visible(comparison.doubt), style="bold"))
-    lines += [Text(visible(f"{path}: {reason}")) for path, reason in rows[:MAX_SKIPPED]]
+        lines.append(Text(one_line(comparison.doubt), style="bold"))
+    lines += [Text(one_line(f"{path}: {reason}")) for path, reason in rows[:MAX_SKIPPED]]
     if len(rows) > MAX_SKIPPED:
         lines.append(Text(f"{len(rows) - MAX_SKIPPED} more: --json has all"))
     return lines
@@ -244,7 +244,7 @@ def _rest(comparison: Comparison) -> list[RenderableType]:
 
 def _plain_table(title: str | None) -> RichTable:
     return RichTable(
-        title=Text(visible(title), style="bold") if title else None,
+        title=Text(one_line(title), style="bold") if title else None,
         title_justify="left",
         box=None,
         pad_edge=False,

@@ -1,28 +1,32 @@
-"""The terminal that a run prints to: it may go away at any time, and the run does not care."""
+"""The terminal that tables and bars are printed to: every text is plain text, and what steers a terminal is shown."""
 
 from __future__ import annotations
 
-import os
-import sys
+from collections.abc import Iterable
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from qaexp.reporting.printing import terminal
+from qaexp.runs.formats import visible
+
+NARROWEST, USUAL_WIDTH = 20, 80
+"""A terminal that claims fewer columns (COLUMNS=0) does not know how many it has."""
 
 
 class RunConsole(Console):
-    """A console whose reader may leave (`qaexp train | head`): from then on nothing is shown, and the run goes on."""
+    """A console on stdout for texts of any origin: brackets are no markup, control characters are escapes."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         """Print to stdout; `quiet` in all processes but the main one."""
-        super().__init__(quiet=quiet, highlight=False)
+        super().__init__(file=terminal(), quiet=quiet, highlight=False, markup=False, emoji=False)
+        if self.width < NARROWEST:
+            self.width = USUAL_WIDTH
 
-    def on_broken_pipe(self) -> None:
-        """Show nothing any more, where rich would leave the program."""
-        self.quiet = True
-        discard_stdout()
-
-
-def discard_stdout() -> None:
-    """Send what is still to be written to stdout nowhere, so that Python's last flush does not fail either."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render as rich does, with every text made visible; the moves of the cursor are rich's own."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(visible(segment.text), segment.style)

@@ -7,13 +7,12 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
 from qaexp.reporting.console import RunConsole
 from qaexp.reporting.verdict import shown
-from qaexp.runs.formats import visible
+from qaexp.runs.formats import one_line
 
 NO_ANSWER = "(no answer)"
 
@@ -79,10 +78,10 @@ class TrainingView:
         ]
         if not row["step"]:
             parts[2:4] = ["nothing trained"]
-        self._console.print("  ".join(parts), soft_wrap=True)
+        self._console.print(Text("  ".join(parts)), soft_wrap=True)
         for number, question in enumerate(self._probes):
-            answer = str(row[f"probe_{number}"])
-            self._console.print(f"  {escape(question)} [bold]{escape(answer)}[/bold]", soft_wrap=True)
+            answer = one_line(str(row[f"probe_{number}"]))
+            self._console.print(Text(f"  {one_line(question)} ").append(answer, "bold"), soft_wrap=True)
 
 
 def show_lines(lines: Sequence[str], *, is_main: bool = True, console: Console | None = None) -> None:
@@ -90,4 +89,4 @@ def show_lines(lines: Sequence[str], *, is_main: bool = True, console: Console |
     console = console or RunConsole(quiet=not is_main)
     for line in lines:
         # A Text, not markup: what stands in brackets in a text of the data is shown as it is.
-        console.print(Text(visible(line)), soft_wrap=not console.is_terminal)
+        console.print(Text(one_line(line)), soft_wrap=not console.is_terminal)

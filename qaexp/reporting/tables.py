@@ -12,7 +12,7 @@ from rich.text import Text
 
 from qaexp.reporting.answering import Answered, count_answered, oracle_threshold
 from qaexp.reporting.verdict import drift_sentence, is_collapsed, shown, what_to_look_at, where_silent
-from qaexp.runs.formats import visible
+from qaexp.runs.formats import one_line
 from qaexp.runs.metrics import TEST, number_of
 
 Numbers = Mapping[str, Any]
@@ -139,15 +139,15 @@ def summary_table(
     answered, collapsed = count_answered(predictions, summary), is_collapsed(summary, flags)
     lines = Table.grid(padding=(0, 2, 0, 0))
     for name, value in facts(summary, answered):
-        lines.add_row(Text(name, style="dim"), value)
+        lines.add_row(Text(name, style="dim"), Text(one_line(value)))
     if changes := drift_sentence(drift):
-        lines.add_row(Text("not bit-exact", style="bold yellow"), Text(visible(changes)))
+        lines.add_row(Text("not bit-exact", style="bold yellow"), Text(one_line(changes)))
     warning = "bold yellow" if flags else ""
     for index, sentence in enumerate(what_to_look_at(summary, flags, answered)):
         # A Text, not markup: what stands in brackets in a path or an advice is shown as it is.
-        words = Text(visible(_with_way(sentence, directory)), style=warning)
+        words = Text(one_line(_with_way(sentence, directory)), style=warning)
         lines.add_row(Text("look at" if index == 0 else "", style="dim"), words)
-    lines.add_row(Text("run directory", style="dim"), Text(visible(str(directory)), overflow="fold"))
+    lines.add_row(Text("run directory", style="dim"), Text(one_line(str(directory)), overflow="fold"))
     title = f"NULL COLLAPSE: the run answers nothing{where_silent(summary, answered)}" if collapsed else None
     return Group(_score_table(title, score_rows(summary, predictions)), Text(), lines)
 

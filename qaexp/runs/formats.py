@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     r"""Return a CSV table: the keys of the first row, floats in full, None as an empty cell, `\n` line ends.
 
     A text that a spreadsheet would take for a formula gets a leading `'`, and so does a text that begins with `'`, so
-    that `csv_rows` can take it off again. Numbers are left alone.
+    that `csv_rows` can take it off again; the names of columns are texts too. Numbers are left alone.
 
     Raises:
         ValueError: When a row has other keys than the first one.
@@ -44,7 +45,7 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     "id,f1,answer\na,-0.5,'=1+1\nb,,Paris\n"
     """
     columns = list(rows[0]) if rows else []
-    lines = [columns]
+    lines = [[_guarded(column) for column in columns]]
     for row in rows:
         if row.keys() != rows[0].keys():
             raise ValueError(f"a row has the keys {list(row)}, the first one has {columns}")
@@ -68,7 +69,8 @@ def csv_rows(text: str) -> list[dict[str, str]]:
     for number, row in enumerate(rows, start=1):
         if len(row) != len(rows[0]):
             raise ValueError(f"row {number} has {len(row)} cells, the header has {len(rows[0])}")
-    return [dict(zip(rows[0], map(unguarded, row), strict=True)) for row in rows[1:]]
+    columns = list(map(unguarded, rows[0])) if rows else []
+    return [dict(zip(columns, map(unguarded, row), strict=True)) for row in rows[1:]]
 
 
 def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -98,16 +100,30 @@ def counted(number: int, noun: str) -> str:
 def visible(text: str) -> str:
     r"""Return `text` with control characters as escapes, so that printing it cannot steer a terminal.
 
+    Line feeds and tabs are left: it is the way to print a text of several lines. For what stands in a line of ours
+    there is `one_line`.
+
     >>> print(visible("a\x1b]0;b\n\u202ec"))
     a\x1b]0;b
     \u202ec
     """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
+def one_line(text: str) -> str:
+    r"""Return `text` as `visible` does, and its line feeds and tabs as escapes too: no text forges a line of ours.
+
+    >>> print(one_line("gone\nall 16 files are what was written"))
+    gone\nall 16 files are what was written
+    """
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def _escaped(character: str) -> str:
     # A space that is not U+0020 (say, between digits) is unprintable to Python, but harmless.
-    return character if character.isspace() and ord(character) >= 0xA0 else repr(character)[1:-1]
+    return character if unicodedata.category(character) == "Zs" else repr(character)[1:-1]
 
 
 def _guarded(value: Any) -> Any:
@@ -125,7 +141,8 @@ def unguarded(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA_STARTS) else cell
 
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
+# The wide forms count as well where a spreadsheet speaks Chinese or Japanese.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
 
 
 def _plain(value: Any) -> Any:

@@ -10,11 +10,20 @@ from pathlib import Path
 
 from qaexp.runs.appender import Appender
 from qaexp.runs.directory import DEBUG_LOG, TRAIN_LOG
-from qaexp.runs.formats import visible
+from qaexp.runs.formats import one_line, visible
 from qaexp.runs.redact import Redactor
 
 LOGGER = logging.getLogger("qaexp")
 _FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
+
+
+class OneLineFormatter(logging.Formatter):
+    """One record, one line: a text in a message forges no record. Tracebacks stand below it, as they are."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the name is that of logging)
+        """Fill the format in."""
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
 
 
 class RunLogHandler(logging.Handler):
@@ -23,7 +32,7 @@ class RunLogHandler(logging.Handler):
     def __init__(self, path: Path, level: int, redactor: Redactor) -> None:
         """Open the log."""
         super().__init__(level)
-        self.setFormatter(logging.Formatter(_FORMAT))
+        self.setFormatter(OneLineFormatter(_FORMAT))
         self._redactor = redactor
         self._file = Appender(path)
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from qaexp.reporting.verdict import number
 from qaexp.runs.directory import COLLAPSE
-from qaexp.runs.formats import visible
+from qaexp.runs.formats import one_line
 from qaexp.runs.groups import Group
 
 
@@ -58,7 +58,7 @@ def groups_table(rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], wid
     flags = {row["run_id"]: row.get("flags", ()) for row in reversed(rows) if row["state"] == "completed"}
     counts = [Counter(flag for run_id in group.run_ids for flag in flags.get(run_id, ())) for group in groups]
     names, told = (
-        [visible(group.name) for group in groups],
+        [one_line(group.name) for group in groups],
         [_told(group, found) for group, found in zip(groups, counts, strict=True)],
     )
     count_width = max(len(str(group.n)) for group in groups) + 1
@@ -105,5 +105,5 @@ def _longest(texts: Sequence[str]) -> int:
 def _told(group: Group, found: Mapping[str, int]) -> str:
     """A line a flag, with how many runs raised it where not all did."""
     return "\n".join(
-        visible(name if count == group.n else f"{name} {count}/{group.n}") for name, count in found.items()
+        one_line(name if count == group.n else f"{name} {count}/{group.n}") for name, count in found.items()
     )

@@ -23,6 +23,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from qaexp.reporting.printing import guard
 from qaexp.runs.appender import append_descriptor
 from qaexp.sweeps.outcome import told
 
@@ -178,6 +179,7 @@ def _body(
     os.environ.update(environment)
     if output is not None:
         _redirect(output)
+    guard()
     threading.Thread(target=_stop_without_parent, name="qaexp-parent", daemon=True).start()
     try:
         message: dict[str, Any] = {"value": function(*args)}
@@ -195,8 +197,8 @@ def _redirect(output: Path) -> None:
         os.dup2(descriptor, number)
     os.close(descriptor)
     # Python's own objects may stand for something else, as in a server that was started by a test.
-    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
     faulthandler.enable(file=2)
 
 

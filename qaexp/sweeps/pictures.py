@@ -62,7 +62,8 @@ def _ways(study: optuna.Study, name: str, index: int) -> dict[str, Callable[[], 
 
 
 def _drawn(draw: Callable[[], Any], what: str) -> bytes | None:
-    with warnings.catch_warnings():
+    # The value of a key is a text: dollars in it are no formula.
+    with warnings.catch_warnings(), plt.rc_context({"text.parse_math": False}):
         warnings.simplefilter("ignore")  # Optuna calls its pictures experimental
         try:
             figure = draw().figure

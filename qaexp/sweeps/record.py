@@ -85,9 +85,9 @@ def read_plan(sweep: Path, to_config: Callable[[Mapping[str, Any]], ExperimentCo
         IntegrityError: It cannot be read.
     """
     stored = read_json(sweep / SWEEP_PLAN)
-    if stored.get("schema_version", 0) > SCHEMA_VERSION:
-        raise ConfigError(f"{sweep / SWEEP_PLAN}: made by a newer qaexp; upgrade qaexp")
     try:
+        if stored.get("schema_version", 0) > SCHEMA_VERSION:
+            raise ConfigError(f"{sweep / SWEEP_PLAN}: made by a newer qaexp; upgrade qaexp")
         command_line = tuple(stored["command_line"])
         jobs = [
             Job(tuple(job["overrides"]), tuple(job["changes"]), to_config(job["config"]), command_line)

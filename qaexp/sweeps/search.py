@@ -14,7 +14,7 @@ from qaexp.runs.collect import collect
 from qaexp.runs.directory import PLOTS
 from qaexp.runs.files import make_directory, write_bytes
 from qaexp.runs.folder import look
-from qaexp.runs.formats import counted
+from qaexp.runs.formats import counted, one_line
 from qaexp.runs.lock import hold
 from qaexp.runs.metrics import NUMBERS
 from qaexp.runs.signals import raise_stop, stop_is_requested, watched
@@ -93,7 +93,7 @@ class SearchSweeper(GridSweeper):
         space, console = read_space(self.lines(arguments)), sweep_console()
         self.identified([job for values in space.corners() for job in space.jobs(values)[:1]])
         for sentence in self._announced(len(space.repeats), list(space.distributions)):
-            console.print(Text(sentence))
+            console.print(Text(one_line(sentence)))
         if self._config.sweep.dry_run:
             return
         make_directory(self.directory)
@@ -107,7 +107,7 @@ class SearchSweeper(GridSweeper):
                 is_pruning=self._is_pruning and self.at_once is not None,
             )
             if self._may_prune and search.watched is None:
-                console.print(Text(f"pruning is off: {search.why_off}"))
+                console.print(Text(one_line(f"pruning is off: {search.why_off}")))
             jobs, outcomes = self._search(search, space.jobs, console)
             self._end(search, jobs, outcomes, console)
 
@@ -149,7 +149,7 @@ class SearchSweeper(GridSweeper):
             summaries = [_summary(job) for job in jobs]
             failure = search.tell(trial, summaries, is_pruned=judge.reason is not None, why=judge.reason)
             if failure:
-                console.print(Text(f"trial {trial.number + 1} failed: {failure}"))
+                console.print(Text(one_line(f"trial {trial.number + 1} failed: {failure}")))
             failed_in_a_row = failed_in_a_row + 1 if failure else 0
         return list(all_jobs.values()), outcomes
 
@@ -180,7 +180,7 @@ class SearchSweeper(GridSweeper):
             make_directory(self.directory / PLOTS)
             write_bytes(self.directory / PLOTS / name, data)
         for line in best_lines(search.best(), self._objectives, collapsed_ids(collect(self.directory).runs)):
-            console.print(Text(line, style="bold"), soft_wrap=True)
+            console.print(Text(one_line(line), style="bold"), soft_wrap=True)
         if stop_is_requested():
             raise_stop()
         if search.num_left > 0:

@@ -17,7 +17,7 @@ from qaexp.errors import QaexpError
 from qaexp.reporting.verdict import number
 from qaexp.runs.collect import read_run
 from qaexp.runs.directory import COLLAPSE
-from qaexp.runs.formats import counted, visible
+from qaexp.runs.formats import counted, one_line
 from qaexp.runs.groups import Group
 from qaexp.runs.lock import utc_now
 from qaexp.runs.progress import Progress, progress_of_run
@@ -210,7 +210,7 @@ def _table(*columns: str) -> Table:
 
 
 def _text(words: str) -> Text:
-    return Text(visible(words))
+    return Text(one_line(words))
 
 
 def _is_news(found: Progress, before: Progress | None) -> bool:

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
+from qaexp.runs.formats import one_line
+
 PHASES = ("batch", "forward", "backward", "clip", "optimizer")
 """What a step consists of, in order; `phase` marks each in step.py."""
 
@@ -99,7 +101,8 @@ def table(events: Any, num_steps: int) -> str:
     lines += ["", f"costliest operators, time of their own per step ({_device_word(operators)})"]
     lines.append(f"{'operator':<52}{'calls':>7}{'ms':>10}")
     for event in reversed(operators[-_TOP_OPERATORS:]):
-        lines.append(f"{event.key[:50]:<52}{event.count / num_steps:>7.1f}{_cost(event) / 1000 / num_steps:>10.2f}")
+        name = one_line(event.key)[:50]  # an extension, or a model's own code, may call its operators anything
+        lines.append(f"{name:<52}{event.count / num_steps:>7.1f}{_cost(event) / 1000 / num_steps:>10.2f}")
     return "\n".join(lines) + "\n"
 
 

@@ -34,6 +34,13 @@ def test_the_table_adds_up() -> None:
     assert "ProfilerStep" not in text
 
 
+def test_the_name_of_an_operator_is_text() -> None:
+    text = table([event("step: forward", 1.0), event("a\x1b]0;b\x07\nc" * 9, 1.0, 1.0)], 1)
+    assert "\x1b" not in text
+    assert text.splitlines()[-1].startswith("a\\x1b]0;b\\x07\\nca")
+    assert len(text.splitlines()[-1]) == 69
+
+
 def test_a_profiled_run(tmp_path: Path) -> None:
     for name, words in {"profiled": ["trainer.profile_steps=2"], "plain": []}.items():
         done = call(tmp_path, "train", f"name={name}", "batches=fixed", "batches.batch_size=4", *words, *DEMO)
