@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from importlib import import_module
 
 from qaexp import __version__
 from qaexp.commands.surroundings import check_words, check_working_directory
-from qaexp.errors import ConfigError, QaexpError, Stopped, StorageError
+from qaexp.errors import QaexpError, Stopped, of_the_system
 from qaexp.reporting.printing import complain, outlets, say, say_text
 
 COMMANDS = {
@@ -25,13 +24,6 @@ COMMANDS = {
     "verify": "is every byte of a run what was written?",
     "reproduce": "run a run again, and name the first step that differs",
 }
-
-_OF_THE_SHELL = {
-    errno.EMFILE: (StorageError.exit_code, "raise the limit of the shell (ulimit -n)"),
-    errno.ENFILE: (StorageError.exit_code, "end other programs, or raise the limit of the system (fs.file-max)"),
-    errno.ENAMETOOLONG: (ConfigError.exit_code, "no folder has such a name; give the path of one"),
-}
-"""What the system refuses wherever it is asked: the exit code, and the way out."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,25 +66,26 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
         check_words(arguments)
         check_working_directory()
         return int(import_module(f"qaexp.commands.{name}").main(list(arguments)))
-    except QaexpError as error:
-        from qaexp.runs.redact import Redactor
-
-        redactor = Redactor(os.environ, arguments)
-        for problem in error.problems:
-            complain(f"qaexp {name}: {redactor.text(problem)}")
-        return error.exit_code
     except Stopped as stop:
         complain(f"qaexp {name}: {stop}; the same command goes on where it stopped")
         return stop.exit_code
-    except OSError as error:
-        if error.errno not in _OF_THE_SHELL:
-            raise
-        exit_code, way_out = _OF_THE_SHELL[error.errno]
-        complain(f"qaexp {name}: {error.strerror}: {way_out}")
-        return exit_code
     except KeyboardInterrupt:
         complain(f"qaexp {name}: stopped by Ctrl-C")
         return 130
+    except BaseException as error:  # panics of Rust are no Exceptions
+        fault = error if isinstance(error, QaexpError) else of_the_system(error)
+        if fault is None:
+            raise
+        return _told(name, arguments, fault)
+
+
+def _told(name: str, arguments: Sequence[str], fault: QaexpError) -> int:
+    from qaexp.runs.redact import Redactor
+
+    redactor = Redactor(os.environ, arguments)
+    for problem in fault.problems:
+        complain(f"qaexp {name}: {redactor.text(problem)}")
+    return fault.exit_code
 
 
 def _complete(words: Sequence[str]) -> int:

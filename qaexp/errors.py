@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -107,6 +108,42 @@ class Stopped(BaseException):
     def exit_code(self) -> int:
         """130 after Ctrl-C; else 75 (EX_TEMPFAIL), which schedulers read as "start me again"."""
         return 130 if self.signal == signal.SIGINT else 75
+
+
+_MAY_NOT = "let its owner give you the right, or choose another folder"
+_NO_ROOM = "free space or choose a folder that may be written, then run the same command again"
+_BROKEN = "look at the disk or the network it is on, then run the same command again"
+_ONE_MORE = "raise the limit (ulimit -u) or end other programs; threads=1 and hydra.launcher.jobs=1 need the fewest"
+_REFUSALS: dict[int, tuple[type[QaexpError], str]] = {
+    errno.EACCES: (StorageError, _MAY_NOT),
+    errno.EPERM: (StorageError, _MAY_NOT),
+    errno.EROFS: (StorageError, _NO_ROOM),
+    errno.ENOSPC: (StorageError, _NO_ROOM),
+    errno.EDQUOT: (StorageError, _NO_ROOM),
+    errno.EIO: (StorageError, _BROKEN),
+    errno.ESTALE: (StorageError, _BROKEN),
+    errno.EMFILE: (StorageError, "raise the limit of the shell (ulimit -n)"),
+    errno.ENFILE: (StorageError, "end other programs, or raise the limit of the system (fs.file-max)"),
+    errno.ENAMETOOLONG: (ConfigError, "no folder has such a name; give the path of one"),
+    errno.EAGAIN: (OutOfMemoryError, _ONE_MORE),
+}
+# How libraries say that no thread could be started: Python, and the pool of tokenizers, whose panics are no Exceptions.
+_NO_THREAD = ("can't start new thread", "ThreadPoolBuildError")
+
+
+def of_the_system(error: BaseException) -> QaexpError | None:
+    """Say what the system refused, wherever it was asked; None for an error that tells nothing of the system.
+
+    >>> print(of_the_system(PermissionError(errno.EACCES, "Permission denied", "run.json")))
+    run.json: Permission denied; let its owner give you the right, or choose another folder
+    """
+    if isinstance(error, OSError) and error.errno in _REFUSALS:
+        kind, way_out = _REFUSALS[error.errno]
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return kind(f"{place}{error.strerror}; {way_out}")
+    if any(words in str(error) for words in _NO_THREAD):
+        return OutOfMemoryError(f"no further thread can be started; {_ONE_MORE}")
+    return None
 
 
 @contextmanager

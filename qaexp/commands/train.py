@@ -169,6 +169,8 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
         raise passed.error from passed.error.__cause__
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(one_line(error)) from error
+    except BlockingIOError:
+        raise  # no further process could be started
     except OSError as error:
         raise StorageError(
             f"{error.filename or 'the run directory'}: {error.strerror or error}; "

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qaexp.errors import QaexpError, Stopped
+from qaexp.errors import QaexpError, Stopped, of_the_system
 from qaexp.runs.directory import RUN, SCHEMA_VERSION
 from qaexp.runs.files import write_json
 from qaexp.runs.identity import Identity, code_hash
@@ -108,6 +108,7 @@ def describe_error(error: BaseException) -> tuple[str, dict[str, str]]:
         return "preempted", {"kind": kind, "message": str(error)}
     if isinstance(error, KeyboardInterrupt):
         return "preempted", {"kind": "interrupted", "message": "stopped by Ctrl-C"}
-    if isinstance(error, QaexpError):
-        return "failed", {"kind": error.kind, "message": str(error)}
+    fault = error if isinstance(error, QaexpError) else of_the_system(error)
+    if fault is not None:
+        return "failed", {"kind": fault.kind, "message": str(fault)}
     return "failed", {"kind": "bug", "message": f"{type(error).__name__}: {error}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import faulthandler
 import multiprocessing
 import multiprocessing.connection
@@ -65,7 +66,7 @@ class Child:
             target=_body, args=(writer, environment, world.output, function, args), daemon=False
         )
         self.started = time.monotonic()
-        with _known_start_method():
+        with _known_start_method(), _refusals():
             self._process.start()
         writer.close()
         self._message: dict[str, Any] | None = None
@@ -123,6 +124,15 @@ class Child:
                 self._message = self._reader.recv()
         except (EOFError, OSError):
             pass
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """The server that cannot fork ends without an answer."""
+    try:
+        yield
+    except (EOFError, ConnectionError) as error:
+        raise BlockingIOError(errno.EAGAIN, "no further process can be started") from error
 
 
 @contextmanager

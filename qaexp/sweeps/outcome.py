@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qaexp.errors import QaexpError, Stopped
+from qaexp.errors import QaexpError, Stopped, of_the_system
 
 COMPLETED, FAILED, PREEMPTED, TIMEOUT, PRUNED = "completed", "failed", "preempted", "timeout", "pruned"
 
@@ -33,13 +33,14 @@ def told(error: BaseException) -> dict[str, Any]:
     """Describe what a body raised, as plain types that every process can read."""
     if isinstance(error, Stopped):
         return {"state": PREEMPTED, "kind": "preempted", "message": str(error)}
-    if isinstance(error, QaexpError):
+    fault = error if isinstance(error, QaexpError) else of_the_system(error)
+    if fault is not None:
         return {
             "state": FAILED,
-            "kind": error.kind,
-            "message": "; ".join(error.problems),
-            "problems": list(error.problems),
-            "exit_code": error.exit_code,
+            "kind": fault.kind,
+            "message": "; ".join(fault.problems),
+            "problems": list(fault.problems),
+            "exit_code": fault.exit_code,
         }
     if isinstance(error, SystemExit):
         return {"state": FAILED, "kind": "exit", "message": f"called sys.exit({error.code!r})"}
