@@ -73,11 +73,9 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
     try:
         return int(import_module(f"qaexp.commands.{name}").main(list(arguments)))
     except QaexpError as error:
-        from qaexp.runs.redact import Redactor
-
-        redactor = Redactor(os.environ, arguments)
+        _hide_secrets(error, arguments)
         for problem in error.problems:
-            print(f"qaexp {name}: {redactor.text(problem)}", file=sys.stderr)
+            print(f"qaexp {name}: {problem}", file=sys.stderr)
         return error.exit_code
     except Stopped as stop:
         print(f"qaexp {name}: {stop}; the same command goes on where it stopped", file=sys.stderr)
@@ -85,6 +83,19 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print(f"qaexp {name}: stopped by Ctrl-C", file=sys.stderr)
         return 130
+    except Exception as error:
+        _hide_secrets(error, arguments)
+        raise
+
+
+def _hide_secrets(error: Exception, arguments: Sequence[str]) -> None:
+    """Take what the environment and the command line give away out of an error, before it is printed."""
+    from qaexp.commands.untold import hide_secrets
+    from qaexp.config.variables import VARIABLES_READ
+    from qaexp.runs.origins import shown_variables
+    from qaexp.runs.redact import Redactor
+
+    hide_secrets(error, Redactor(os.environ, arguments, shown=shown_variables(VARIABLES_READ, os.environ)))
 
 
 def _complete(words: Sequence[str]) -> int:

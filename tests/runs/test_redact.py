@@ -65,9 +65,16 @@ def test_other_texts_are_left_alone(text: str) -> None:
     assert Redactor({}).text(text) == text
 
 
-@pytest.mark.parametrize("text", ["password: null", "hf_token: ''", "token_budget: 3072", "tokens: 5"])
-def test_other_config_lines_are_left_alone(text: str) -> None:
-    assert Redactor({}).config_text(text) == text
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"password": None, "hf_token": "", "token_budget": 3072, "tokens": 5},
+        {"api_key": "${oc.env:MY_KEY}", "hf_token": "${oc.env:HF_TOKEN}#<redacted>"},
+        {"text": "what is the key: C major?", "slice_keys": ["a", "b"], "key": "F1"},
+    ],
+)
+def test_what_tells_nothing_in_a_tree_is_left_alone(tree: dict[str, object]) -> None:
+    assert Redactor({}).tree(tree) == tree
 
 
 def test_values_of_the_environment_are_found_anywhere() -> None:
@@ -83,11 +90,12 @@ def test_eight_planted_secrets_are_in_no_byte_of_the_run(tmp_path: Path, monkeyp
         f"+WANDB_API_KEY='{SECRETS[3]}'",
         f"model.checkpoint=https://me:{SECRETS[4]}@host/x",
     ]
-    hydra_yaml = (
-        "hydra:\n  job:\n    env_set:\n"
-        f"      FOO: {SECRETS[2]}\n      BAR: a {SECRETS[5]}\n    chdir: false\n  overrides:\n    task:\n"
-        + "".join(f"    - {override}\n" for override in overrides)
-    )
+    hydra_yaml = {
+        "hydra": {
+            "job": {"env_set": {"FOO": SECRETS[2], "BAR": f"a {SECRETS[5]}"}, "chdir": False},
+            "overrides": {"task": overrides},
+        }
+    }
     extra = {
         "trackers": {"wandb": {"api_key": SECRETS[6], "note": f"uses {SECRETS[0]} and token={SECRETS[7]}"}},
         "model": {"checkpoint": f"https://me:{SECRETS[4]}@host/x"},
