@@ -208,14 +208,14 @@ def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
     from qaexp.commands.shown import show_run
     from qaexp.commands.untold import untold
     from qaexp.config.compose import to_config
-    from qaexp.config.hydra_files import hydra_trees
+    from qaexp.config.hydra_files import hydra_trees, task_words
     from qaexp.config.origins import find_origins
     from qaexp.experiment import run_experiment
     from qaexp.sweeps.job import Job
 
     settings = HydraConfig.get()
     directory, config = Path(settings.runtime.output_dir), to_config(composed)
-    words = tuple(map(str, settings.overrides.task))
+    words = task_words(settings)
     trees, origins = hydra_trees(composed, settings, words), find_origins(composed)
     redactor = Job(words, (), config, tuple(command_line), trees, origins).redactor
     with _without_empty(directory), untold(redactor):

@@ -8,6 +8,15 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 
+def task_words(settings: Any) -> tuple[str, ...]:
+    """The override lines of a job as they were typed: read one by one, OmegaConf would resolve what stands in them.
+
+    Args:
+        settings: Hydra's node.
+    """
+    return tuple(map(str, _plain(settings.overrides.task)))
+
+
 def hydra_trees(composed: DictConfig, settings: Any, words: Sequence[str]) -> dict[str, Any]:
     """Return the content of each file by its name, nothing resolved; text they become once secrets are out of them.
 

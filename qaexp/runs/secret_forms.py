@@ -26,6 +26,8 @@ _OWN_WORDS = frozenset(
     )
 )
 """Words of our own texts, which are lost when somebody's variable has them as its value."""
+_WORDS = re.compile(r"[^\s'\"\\,;{}()\[\]]{12,}")
+_MIXED = re.compile(r"(?=.*\d)(?=.*[^\W\d_])")
 _BREAKS = re.compile(r"\\r|\\n|[\r\n]+")
 _LOGIN = re.compile(
     r"(?P<scheme>\b[a-z][a-z0-9+.\-]*://)(?:[^\s/?#@:'\"<>]*:(?!\d{1,5}(?:[/?#\s]|$))(?:(?!://)[^\s'\"<>])*|[^\s/?#@'\"<>]+)@",
@@ -50,7 +52,7 @@ _PEM = re.compile(r"-----BEGIN (?P<what>[A-Z ]*PRIVATE KEY)-----.*?(?:-----END (
 
 
 def forms(value: str, *, with_places: bool = False) -> set[str]:
-    r"""All texts that stand for a secret wherever they are found: itself, its long lines, both as others write them.
+    r"""All texts that tell a secret wherever they stand: itself, its long lines and words, each as others write it.
 
     Args:
         value: The secret.
@@ -112,6 +114,7 @@ def secret_leaves(tree: Any, key: str = "", *, is_inside: bool = False) -> Itera
 def _parts(value: str) -> Iterator[str]:
     """What of a long secret may be told alone: its lines, and the texts inside JSON."""
     yield from (line.strip() for line in _BREAKS.split(value))
+    yield from (word for word in _WORDS.findall(value) if _MIXED.match(word))
     if value.lstrip()[:1] in ("{", "["):
         try:
             yield from _texts(json.loads(value))

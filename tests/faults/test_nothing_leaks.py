@@ -10,12 +10,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 import yaml
 
-from tests import REPOSITORY
 from tests.fixtures import talkative, tiny_run
 
 LONG = " ".join(f"{{core}}-word-{number}" for number in range(20))
@@ -23,7 +21,7 @@ FORMS = {
     "plain": "{core}",
     "lines": "first-{core}\nsecond-{core}\n\nthird-{core}\n",
     "folded": LONG,
-    "quotes": "{core}'it is\"{core}\"\\{core}",
+    "quotes": '{core}\'it is"{core}"\\{core}',
     "json": '{{"user": "somebody", "private_key": "-----BEGIN-{core}\\n{core}-inside\\n-----"}}',
     "unicode": "{core}-g\u00fc\u00df\u4e2d",
     "url": "https://me:{core}@host.example/x?token={core}",
@@ -107,14 +105,15 @@ def _settings(canaries: Canaries) -> dict[str, Any]:
 
 
 def _words(canaries: Canaries) -> list[str]:
-    quoted = canaries.add("quoted", "spaces")
+    quoted, flow = canaries.add("quoted", "spaces"), canaries.add("flow", "spaces")
     shell = canaries.values["LINES_MY_SECRET"].replace("\n", " ")
     return [
         f"+hydra.job.env_set.CLI='{canaries.add('cli env_set', 'spaces')}'",
         f"+trackers.mine.cli_token='{quoted}'",
-        f"+trackers.mine.flow={{n: 1, pass: '{canaries.add('flow', 'spaces')}', gh_pat: {canaries.add('pat', 'plain')}}}",
+        f"+trackers.mine.flow={{n: 1, pass: '{flow}', gh_pat: {canaries.add('pat', 'plain')}}}",
         f"+trackers.mine.expanded='{shell}'",
         "+trackers.mine.typed=${oc.env:FOLDED_GH_PAT}",
+        "+trackers.mine.site=${oc.env:PLAIN_SITE}",
     ]
 
 
@@ -128,7 +127,15 @@ def test_a_run_holds_no_canary(tmp_path: Path, canaries: Canaries) -> None:
         },
     )
     assert len(canaries.values) >= 60
-    words = ["--config-dir", folder, "experiment=own", *tiny_run.DEMO, "reporter=plots", *_words(canaries)]
+    words = [
+        "--config-dir",
+        folder,
+        "experiment=own",
+        *tiny_run.DEMO,
+        "reporter=plots",
+        "reporter.plots=false",
+        *_words(canaries),
+    ]
     done = tiny_run.call(tmp_path, "train", "name=held", *words)
     assert done.code == 0, done.err
     stored = tiny_run.read_json(tmp_path / "outputs" / "held" / "config.json")["trackers"]["mine"]
@@ -139,3 +146,109 @@ def test_a_run_holds_no_canary(tmp_path: Path, canaries: Canaries) -> None:
     again = tiny_run.call(tmp_path, "resume", "outputs/held")
     assert (again.code, "trackers.mine.v0" in again.err, "give the command" in again.err) == (2, True, True)
     _assert_none(canaries, tmp_path / "outputs", again.out, again.err)
+
+
+def test_a_run_that_fails_tells_no_canary(tmp_path: Path, canaries: Canaries) -> None:
+    settings = {**_settings(canaries), "lr": 1e-3, "_target_": f"{talkative.ALLOW}Optimizer", "_partial_": True}
+    for name in ("other", "nested"):  # what an optimizer cannot take
+        settings.pop(name)
+    folder = _write_config(tmp_path, {"optimizer": settings})
+    words = ["--config-dir", folder, "experiment=own", *tiny_run.DEMO, "name=failed"]
+    done = subprocess.run(
+        [sys.executable, "-m", "qaexp", "train", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "LookupError" in done.stderr, "in step" in done.stderr) == (1, True, True), done.stderr
+    record = tiny_run.read_json(tmp_path / "outputs" / "failed" / "run.json")
+    assert record["error"]["message"].startswith("LookupError: {'weight_decay'")
+    assert "Traceback" in (tmp_path / "outputs" / "failed" / "debug.log").read_text()
+    _assert_none(canaries, tmp_path / "outputs", done.stdout, done.stderr)
+
+
+def test_what_is_refused_is_told_without_canaries(tmp_path: Path, canaries: Canaries) -> None:
+    shell = canaries.values["QUOTES_MY_SECRET"].replace("'", "")
+    login = f"https://me:{canaries.add('login', 'plain')}@host.example/x?sig={canaries.add('sig', 'plain')}"
+    for words in (
+        ["model.checkpoint=${oc.env:LINES_DB_PASS}"],
+        ["model.checkpoint=${oc.env:SPACES_PLAIN_NAME}"],
+        [f"model.checkpoint='{login}'"],
+        ["optimizer.lr=${oc.env:FOLDED_GH_PAT}", "seed=${data.revision}", "data.revision=${oc.env:URL_SITE}"],
+        ["name=${oc.env:PLAIN_DB_PASS}"],
+        [f"nothing_token={shell}", f"+other={shell}", f"optimizer.lr={shell}}}"],
+        ["data=json", "data.train_file=${oc.env:UNICODE_OPENAI_KEY}.json", "data.dev_file=none.json"],
+        ["-m", "model.checkpoint=${oc.env:JSON_DB_PASS},${oc.env:PLAIN_GH_PAT}"],
+    ):
+        done = tiny_run.call(tmp_path, "train", "name=refused", *tiny_run.DEMO, *words)
+        assert done.code in (2, 3), done.err
+        _assert_none(canaries, tmp_path, done.out, done.err)
+
+
+def test_a_sweep_holds_no_canary_and_goes_on(tmp_path: Path, canaries: Canaries, monkeypatch: Any) -> None:
+    for split in ("train", "dev"):
+        tiny_run.write_squad(tmp_path / f"{split}.json", 8, 4)
+    monkeypatch.setenv("DATA", str(tmp_path))
+    folder = _write_config(
+        tmp_path, {"trackers": {"mine": {"_target_": f"{talkative.ALLOW}Tracker", "key": "${oc.env:PLAIN_SITE}"}}}
+    )
+    words = [*tiny_run.FILES, "data.train_file=${oc.env:DATA}/train.json", "data.dev_file=${oc.env:DATA}/dev.json"]
+    swept = "+trackers.mine.choice='${oc.env:LINES_PLAIN_NAME}','${oc.env:SPACES_SITE}'"
+    start = ["train", "-m", "name=s", "--config-dir", folder, "experiment=own", *words, "trainer.epochs=1", "seed=0,1"]
+    done = tiny_run.call(tmp_path, *start, "reporter=plots", "reporter.plots=false")
+    assert done.code == 0, done.err
+    sweep = tmp_path / "multirun_outputs" / "s"
+    plan = tiny_run.read_json(sweep / "plan.json")["jobs"][0]["config"]
+    assert plan["data"]["train_file"].startswith("${oc.env:DATA}/train.json#sha256=")
+    assert plan["trackers"]["mine"]["key"].startswith("${oc.env:PLAIN_SITE}#sha256=")
+    job = next(path for path in sweep.glob("seed=1-*"))
+    (job / "summary.json").unlink()
+    more = tiny_run.call(tmp_path / "multirun_outputs", "resume", str(sweep))
+    assert more.code == 0, more.err
+    assert (job / "summary.json").exists()
+    told = [done.out, done.err, more.out, more.err]
+    for flags in (["--html", "c.html"], ["--json"], ["--csv", "c.csv"], ["--markdown"], ["--by", "seed"]):
+        told += tiny_run.call(tmp_path, "compare", str(sweep), *flags)[1:]
+    told += tiny_run.call(tmp_path, "train", "-m", "name=t", *start[3:-1], "sweep.dry_run=true", swept)[1:]
+    for written in ("c.html", "c.csv"):
+        told.append((tmp_path / written).read_text())
+    _assert_none(canaries, tmp_path / "multirun_outputs", *told)
+
+
+def test_a_stored_expression_is_read_back_only_where_it_gives_the_same_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for split in ("train", "dev"):
+        tiny_run.write_squad(tmp_path / f"{split}.json", 8, 4)
+    monkeypatch.setenv("DATA", str(tmp_path))
+    words = ("data.train_file=${oc.env:DATA}/train.json", "data.dev_file='${oc.env:DATA}/dev.json'")
+    run = tiny_run.train(tmp_path, "a", *tiny_run.FILES, *words, "trainer.epochs=1")
+    plain = tiny_run.train(
+        tmp_path, "b", *tiny_run.FILES, *tiny_run.files_of(tmp_path / "train.json", tmp_path / "dev.json"),
+        "trainer.epochs=1",
+    )  # fmt: skip
+    ids = [tiny_run.read_json(folder / "run.json")["run_id"] for folder in (run, plain)]
+    assert ids[0] == ids[1], "the values make the identity"
+    assert tiny_run.call(tmp_path, "resume", str(run)).code == 0
+    again = tiny_run.call(tmp_path, "reproduce", str(run), "--to", "again")
+    assert (again.code, "files that differ: none" in again.out) == (0, True), again.out + again.err
+    monkeypatch.setenv("DATA", "/elsewhere")
+    other = tiny_run.call(tmp_path, "resume", str(run))
+    assert (other.code, "data.train_file" in other.err, "DATA" in other.err) == (2, True, True)
+    assert "set it to what it was" in other.last_line
+    monkeypatch.delenv("DATA")
+    assert "is not set now" in tiny_run.call(tmp_path, "resume", str(run)).last_line
+
+
+def test_a_stranger_s_expression_pulls_no_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tiny_run.train(tmp_path, "a", *tiny_run.DEMO, "trainer.epochs=0")
+    monkeypatch.setenv("MINE", "Zq-of-the-user-own")
+    config = tiny_run.read_json(run / "config.json")
+    for text in (
+        "${oc.env:MINE}#sha256=0123456789abcdef",
+        "${oc.env:MINE}#<redacted>",
+        "${oc.decode:${oc.env:MINE}}#sha256=0123456789abcdef",
+        "${oc.env:MINE,${seed}}#sha256=0123456789abcdef",
+    ):
+        config["data"]["train_file"] = text
+        (run / "config.json").write_text(json.dumps(config))
+        done = tiny_run.call(tmp_path, "resume", str(run))
+        assert (done.code, "data.train_file" in done.err, "MINE" in done.err) == (2, True, True), done.err
+        assert "Zq-of-the-user" not in done.out + done.err
