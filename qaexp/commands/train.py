@@ -13,7 +13,7 @@ from typing import Any
 
 from qaexp.commands.arguments import TrainArguments, parse_train_arguments
 from qaexp.errors import ConfigError, StorageError
-from qaexp.runs.naming import default_name
+from qaexp.runs.naming import check_path, default_name
 
 RUNS, SWEEPS = "outputs", "multirun_outputs"
 
@@ -219,6 +219,7 @@ def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
     trees, origins = hydra_trees(composed, settings, words), find_origins(composed)
     redactor = Job(words, (), config, tuple(command_line), trees, origins).redactor
     with _without_empty(directory), untold(redactor):
+        check_path(directory, redactor)
         directory, summary = run_experiment(
             config, directory, command_line=command_line, hydra_files=trees, origins=origins
         )

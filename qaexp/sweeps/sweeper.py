@@ -19,6 +19,7 @@ from qaexp.config.origins import find_origins
 from qaexp.config.schema import ExperimentConfig
 from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
+from qaexp.runs.naming import check_path
 from qaexp.runs.origins import Origins
 from qaexp.sweeps import isolate
 from qaexp.sweeps.execute import run_sweep
@@ -121,6 +122,8 @@ class GridSweeper(Sweeper):
         """
         isolate.prepare(self.parts.preload)
         jobs = compose_jobs(lines, self._composed, self.parts.command_line)
+        for job in jobs[:1]:
+            check_path(self.directory.absolute(), job.redactor)
         jobs, self._num_gpus = identify_jobs(jobs, self.parts.identify, self.directory)
         return jobs
 

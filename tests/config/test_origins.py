@@ -6,8 +6,10 @@ import hashlib
 from dataclasses import asdict
 
 import pytest
+from omegaconf import OmegaConf
 
 from qaexp.config.compose import compose_config, to_config
+from qaexp.config.hydra_files import task_words
 from qaexp.config.origins import Origin, find_origins
 from qaexp.runs.origins import is_stored_expression, read_back, shown_values, with_origins
 
@@ -90,6 +92,16 @@ def test_only_the_same_value_is_read_back() -> None:
     assert read_back(f"${{seed}}#sha256={sha('0')}", {"seed": "0"}) is None
     for literal in ("${oc.env:A}", "a#sha256=0123456789abcdef", "${oc.env:A}#sha256=0123"):
         assert not is_stored_expression(literal)
+
+
+def test_override_lines_are_kept_as_typed() -> None:
+    words = ["data.train_file=${oc.env:ROOT}/a.json", "name=1"]
+    assert task_words(OmegaConf.create({"overrides": {"task": words}})) == tuple(words)
+
+
+def test_numbers_in_trackers_have_no_hash() -> None:
+    config, origins = {"trackers": {"x": {"port": "8080"}}}, {("trackers", "x", "port"): ("${oc.env:PORT}", ("PORT",))}
+    assert with_origins(config, origins, {"trackers"}) == {"trackers": {"x": {"port": "${oc.env:PORT}#<redacted>"}}}
 
 
 def sha(value: str) -> str:

@@ -173,6 +173,8 @@ def test_what_is_refused_is_told_without_canaries(tmp_path: Path, canaries: Cana
         [f"model.checkpoint='{login}'"],
         ["optimizer.lr=${oc.env:FOLDED_GH_PAT}", "seed=${data.revision}", "data.revision=${oc.env:URL_SITE}"],
         ["name=${oc.env:PLAIN_DB_PASS}"],
+        ["hydra.run.dir=outputs/${oc.env:PLAIN_DB_PASS}"],
+        ["-m", "hydra.sweep.dir=outputs/${oc.env:PLAIN_DB_PASS}", "seed=0,1"],
         [f"nothing_token={shell}", f"+other={shell}", f"optimizer.lr={shell}}}"],
         ["data=json", "data.train_file=${oc.env:UNICODE_OPENAI_KEY}.json", "data.dev_file=none.json"],
         ["-m", "model.checkpoint=${oc.env:JSON_DB_PASS},${oc.env:PLAIN_GH_PAT}"],

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import shlex
+import time
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -296,3 +297,12 @@ def test_yaml_is_written_as_omegaconf_writes_it() -> None:
     }
     assert yaml_text(tree) == OmegaConf.to_yaml(OmegaConf.create(tree))
     assert yaml_text(["seed=1"]) == OmegaConf.to_yaml(["seed=1"])
+
+
+@pytest.mark.parametrize(
+    "piece", ["a.", "{a:", "https://a:", "?a=", "x='", "cookie: a=", "bearer ", "-----BEGIN X PRIVATE KEY-----"]
+)
+def test_no_text_takes_long(piece: str) -> None:
+    began = time.monotonic()
+    Redactor({"MY_SECRET": SECRETS[0]}).text(piece * (200_000 // len(piece)))
+    assert time.monotonic() - began < 5
