@@ -74,18 +74,22 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
         return 130
     except BaseException as error:  # panics of Rust are no Exceptions
         fault = error if isinstance(error, QaexpError) else of_the_system(error)
+        _hide_secrets(fault or error, arguments)
         if fault is None:
             raise
-        return _told(name, arguments, fault)
+        for problem in fault.problems:
+            complain(f"qaexp {name}: {problem}")
+        return fault.exit_code
 
 
-def _told(name: str, arguments: Sequence[str], fault: QaexpError) -> int:
+def _hide_secrets(error: BaseException, arguments: Sequence[str]) -> None:
+    """Take what the environment and the command line give away out of an error, before it is printed."""
+    from qaexp.commands.untold import hide_secrets
+    from qaexp.config.variables import VARIABLES_READ
+    from qaexp.runs.origins import shown_variables
     from qaexp.runs.redact import Redactor
 
-    redactor = Redactor(os.environ, arguments)
-    for problem in fault.problems:
-        complain(f"qaexp {name}: {redactor.text(problem)}")
-    return fault.exit_code
+    hide_secrets(error, Redactor(os.environ, arguments, shown=shown_variables(VARIABLES_READ, os.environ)))
 
 
 def _complete(words: Sequence[str]) -> int:

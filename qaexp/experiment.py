@@ -10,6 +10,7 @@ from qaexp import opening, results, stages
 from qaexp.checkpoints import Checkpoints
 from qaexp.config.schema import ExperimentConfig
 from qaexp.runs.directory import DATA
+from qaexp.runs.origins import Origins
 from qaexp.runs.reuse import completed_summary
 from qaexp.training.clock import Clock
 from qaexp.training.peak import PeakMemory
@@ -23,7 +24,8 @@ def run_experiment(
     directory: Path,
     *,
     command_line: Sequence[str] = (),
-    hydra_files: Mapping[str, str] | None = None,
+    hydra_files: Mapping[str, Any] | None = None,
+    origins: Origins | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Train and evaluate one config in one directory.
 
@@ -31,7 +33,8 @@ def run_experiment(
         config: A checked config.
         directory: The run directory.
         command_line: The words that started the run, for env.json.
-        hydra_files: Texts of the files of `.hydra/`.
+        hydra_files: Trees of the files of `.hydra/`.
+        origins: What of the config came from the environment.
 
     Returns:
         The run directory and its summary, as in summary.json. A run that is completed already is not touched.
@@ -40,12 +43,11 @@ def run_experiment(
         QaexpError: Whatever went wrong; run.json in the directory says it too.
     """
     parts = opening.build_parts(config)
-    identity = opening.identify_run(config, parts)
+    identity = opening.identify_run(config, parts, origins)
     if (done := completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)) is not None:
         return directory, done
-
     clock, memory = Clock(), PeakMemory(parts.trainer.device)
-    with opening.open_run(config, parts, identity, directory, command_line, hydra_files) as (run, trackers):
+    with opening.open_run(config, parts, identity, directory, command_line, hydra_files, origins) as (run, trackers):
         with run.stage("data"):
             splits = parts.pipeline.load(subset_seed=config.seeds.subset, dev_seed=config.seeds.dev)
         with run.stage("features"):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -20,6 +21,7 @@ from qaexp.reporting.trackers import Tracker, Trackers
 from qaexp.runs.environment import describe_environment
 from qaexp.runs.identity import Identity, identify
 from qaexp.runs.log import LOGGER
+from qaexp.runs.origins import Origins, with_origins
 from qaexp.runs.reuse import started_threads
 from qaexp.runs.run import Run
 from qaexp.runs.signals import watched
@@ -57,11 +59,12 @@ def build_parts(config: ExperimentConfig) -> Parts:
     )
 
 
-def identify_run(config: ExperimentConfig, parts: Parts) -> Identity:
+def identify_run(config: ExperimentConfig, parts: Parts, origins: Origins | None = None) -> Identity:
     """The run's identity: config, data and weights, without what cannot change results (which GPU of several, too)."""
     plain = asdict(config)
     plain["trainer"]["device"] = config.trainer.device.partition(":")[0]
-    return identify(plain, neutral_keys(), parts.pipeline.fingerprint(), parts.checkpoint.fingerprint())
+    found = identify(plain, neutral_keys(), parts.pipeline.fingerprint(), parts.checkpoint.fingerprint())
+    return replace(found, shown=with_origins(plain, origins, neutral_keys())) if origins else found
 
 
 @contextmanager
@@ -71,7 +74,8 @@ def open_run(
     identity: Identity,
     directory: Path,
     command_line: Sequence[str],
-    hydra_files: Mapping[str, str] | None,
+    hydra_files: Mapping[str, Any] | None,
+    origins: Origins | None,
 ) -> Iterator[tuple[Run, Trackers]]:
     """Take the directory for a run, and begin its trackers; of several processes only the main one has any."""
     is_main, deterministic = is_main_process(), config.trainer.deterministic
@@ -89,6 +93,7 @@ def open_run(
         identity=identity,
         environment=environment,
         hydra_files=hydra_files,
+        origins=origins,
         threads=threads,
         is_main=is_main,
         steal_lock=config.steal_lock,

@@ -213,7 +213,7 @@ def write_results(
                     f"{run.directory / layout.MODEL}: cannot be written: {error}; free space, then run the same "
                     "command again"
                 ) from error
-        write_text(folder / "qaexp.json", model_settings(config, identity, summary["null_threshold"]))
+        write_text(folder / "qaexp.json", model_settings(config, run, identity, summary["null_threshold"]))
 
     run.write_directory(layout.MODEL, fill)
 

@@ -82,6 +82,8 @@ def data_report(config: ExperimentConfig, run: Run, splits: Splits, features: Ma
             "dev_seed": seeds.dev,
         },
     )
+    report["source"] = run.redacted_texts(report["source"])
+    report["revision"] = run.redacted_texts(report["revision"])
     for name in features:
         run.log.info(audit_line(name, report["audit"][name]))
     return report
@@ -173,11 +175,11 @@ def training_view(config: ExperimentConfig, run: Run, state: TrainState) -> Trai
     return TrainingView(state.setup.total_steps, probes=probes, is_main=run.is_main)
 
 
-def model_settings(config: ExperimentConfig, identity: Identity, null_threshold: float | None) -> str:
+def model_settings(config: ExperimentConfig, run: Run, identity: Identity, null_threshold: float | None) -> str:
     """The text of model/qaexp.json: what a Predictor needs beside the weights."""
     settings = {
         "run_id": identity.run_id,
-        "base_checkpoint": config.model.checkpoint,
+        "base_checkpoint": run.shown_config["model"]["checkpoint"],
         **asdict(config.features),
         **asdict(config.decoding),
         "null_threshold": 0.0 if null_threshold is None else null_threshold,

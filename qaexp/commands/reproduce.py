@@ -46,14 +46,17 @@ def main(argv: Sequence[str]) -> int:
 
     from qaexp.commands.resume import working_directory
     from qaexp.commands.stored import stored_config
+    from qaexp.commands.untold import untold
     from qaexp.experiment import run_experiment
+    from qaexp.sweeps.job import Job
 
     changed = _changes(original)
-    config = stored_config(original.path)
+    config, origins = stored_config(original.path)
     config.name, config.threads = directory.name, (original.record or {}).get("threads")
     say(f"running {original.path} again, into {directory}")
-    with chdir(working_directory(original.path)):
-        run_experiment(config, directory, command_line=sys.argv)
+    redactor = Job((), (), config, tuple(sys.argv), origins=origins).redactor
+    with chdir(working_directory(original.path)), untold(redactor):
+        run_experiment(config, directory, command_line=sys.argv, origins=origins)
     differs = _told(original.path, directory)
     return IntegrityError.exit_code if differs or changed else 0
 

@@ -44,11 +44,14 @@ def main(argv: Sequence[str]) -> int:
 
     from qaexp.commands.shown import show_run
     from qaexp.commands.stored import stored_config
+    from qaexp.commands.untold import untold
     from qaexp.experiment import run_experiment
+    from qaexp.sweeps.job import Job
 
-    config = stored_config(directory, arguments.overrides)
-    with chdir(working_directory(directory)):
-        _, summary = run_experiment(config, directory, command_line=sys.argv)
+    config, origins = stored_config(directory, arguments.overrides)
+    redactor = Job((), (), config, tuple(sys.argv), origins=origins).redactor
+    with chdir(working_directory(directory)), untold(redactor):
+        _, summary = run_experiment(config, directory, command_line=sys.argv, origins=origins)
     show_run(directory, summary)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,35 +17,47 @@ from qaexp.config.suggest import did_you_mean
 from qaexp.errors import ConfigError
 from qaexp.runs.directory import CONFIG
 from qaexp.runs.formats import dotted
+from qaexp.runs.origins import (
+    REDACTED,
+    Origins,
+    Place,
+    expression_of,
+    is_stored_expression,
+    read_back,
+    variables_in,
+)
 from qaexp.runs.reading import read_json
-from qaexp.runs.redact import REDACTED
 
 _INTERPOLATION = re.compile(r"(\\*)\$\{")
 
 
-def stored_config(directory: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
-    """Return the config that a run was started with.
+def stored_config(directory: Path, overrides: Sequence[str] = ()) -> tuple[ExperimentConfig, Origins]:
+    """Return the config that a run was started with, and what of it comes from the environment.
 
     Args:
         directory: The run directory.
         overrides: `key=value` for keys that cannot change results.
 
     Raises:
-        ConfigError: A secret is missing from it, an override is refused, or a key is not what it must be.
+        ConfigError: A secret is missing from it, the environment is another one, an override is refused, or a key is
+            not what it must be.
         IntegrityError: It names a target that no config may name, or cannot be read.
     """
     return config_from(read_json(directory / CONFIG), directory / CONFIG, overrides)
 
 
-def config_from(stored: Mapping[str, Any], where: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
-    """Return the config that a stored tree describes; see `stored_config`.
+def config_from(
+    stored: Mapping[str, Any], where: Path, overrides: Sequence[str] = ()
+) -> tuple[ExperimentConfig, Origins]:
+    """Return the config that a stored tree describes, and what of it comes from the environment; see `stored_config`.
 
     Args:
         stored: The tree.
         where: The file that it stands in, for messages.
         overrides: `key=value` for keys that cannot change results.
     """
-    hidden = [key for key, value in dotted(stored).items() if REDACTED in str(value)]
+    given, origins = _with_variables(stored, where)
+    hidden = [key for key, value in dotted(given).items() if REDACTED in str(value)]
     if hidden:
         raise ConfigError(
             f"{where}: {', '.join(hidden)} was a secret, which no run directory holds; give the command that "
@@ -53,11 +66,53 @@ def config_from(stored: Mapping[str, Any], where: Path, overrides: Sequence[str]
     _check_overrides(overrides)
     try:
         schema = OmegaConf.structured(ExperimentConfig)
-        merged = OmegaConf.merge(schema, _literal(stored), OmegaConf.from_dotlist(list(overrides)))
+        merged = OmegaConf.merge(schema, _literal(given), OmegaConf.from_dotlist(list(overrides)))
     except OmegaConfBaseException as error:
         raise ConfigError(f"{where}: {one_line(error)}; made by another version of qaexp?") from error
     assert isinstance(merged, DictConfig)
-    return to_config(merged)
+    return to_config(merged), origins
+
+
+def _with_variables(stored: Mapping[str, Any], where: Path) -> tuple[dict[str, Any], Origins]:
+    """A stored tree with the values of the variables that it names, where they are what they were.
+
+    Raises:
+        ConfigError: A variable is not set, or to another value; or nothing in the tree can tell whether it is the same.
+    """
+    origins: dict[Place, tuple[str, Sequence[str]]] = {}
+    problems: list[str] = []
+
+    def read(value: Any, place: Place) -> Any:
+        if isinstance(value, Mapping):
+            return {key: read(item, (*place, str(key))) for key, item in value.items()}
+        if isinstance(value, list):
+            return [read(item, (*place, str(number))) for number, item in enumerate(value)]
+        if not isinstance(value, str) or not is_stored_expression(value):
+            return value
+        names = variables_in(value)
+        origins[place] = (expression_of(value), names)
+        found = read_back(value, os.environ)
+        if found is None:
+            problems.append(
+                f"{where}: {'.'.join(place)} came from the environment ({', '.join(names) or expression_of(value)}), "
+                f"{_way_out(value, names)}"
+            )
+        return found
+
+    given = read(stored, ())
+    if problems:
+        raise ConfigError(*problems)
+    return given, origins
+
+
+def _way_out(text: str, names: Sequence[str]) -> str:
+    if REDACTED in text:
+        return "and its value was a secret, which no run directory holds; give the command that started the run again"
+    is_set = all(name in os.environ for name in names)
+    return (
+        f"where it {'has another value now' if is_set else 'is not set now'}; set it to what it was, or give the "
+        "command that started the run again"
+    )
 
 
 def _check_overrides(overrides: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from qaexp.commands.arguments import TrainArguments, parse_train_arguments
 from qaexp.errors import ConfigError, StorageError
-from qaexp.runs.naming import default_name
+from qaexp.runs.naming import check_path, default_name
 
 RUNS, SWEEPS = "outputs", "multirun_outputs"
 
@@ -91,7 +91,8 @@ def run(*overrides: str) -> dict[str, Any]:
     Raises:
         QaexpError: As `qaexp train`.
     """
-    from qaexp.config.compose import check_command_line
+    from qaexp.config.compose import check_command_line, compose_config
+    from qaexp.config.origins import find_origins
     from qaexp.config.overrides import swept_keys
     from qaexp.config.texts import keep_texts
     from qaexp.experiment import run_experiment
@@ -103,11 +104,12 @@ def run(*overrides: str) -> dict[str, Any]:
         raise ConfigError(f"{', '.join(swept_keys(overrides))}: several values are a sweep; give run() one value each")
     config = check_command_line(overrides)
     _check_name(config.name or "", overrides)
+    origins = find_origins(compose_config(overrides))
     config.name = config.name or default_name(overrides, Path(RUNS), environ=os.environ, now=datetime.now())
     directory = Path(RUNS, config.name).resolve()
     command = ["qaexp", "train", *overrides, f"name={config.name}"]
     with _without_empty(directory, directory.parent):
-        return run_experiment(config, directory, command_line=command)[1]
+        return run_experiment(config, directory, command_line=command, origins=origins)[1]
 
 
 @contextmanager
@@ -125,11 +127,15 @@ def _check_name(name: str, lines: Sequence[str]) -> None:
     """Refuse a name that would put a secret into a path.
 
     Raises:
-        ConfigError: It holds a value that stands under a secret's key in the environment or on the command line.
+        ConfigError: It holds a value that stands under a secret's key in the environment or on the command line, or it
+            is made of such a variable.
     """
+    from qaexp.runs.origins import variables_in
     from qaexp.runs.redact import Redactor
+    from qaexp.runs.secret_names import is_secret_variable
 
-    if Redactor(os.environ, lines).finds(name):
+    named = [variable for line in lines if line.startswith("name=") for variable in variables_in(line)]
+    if any(map(is_secret_variable, named)) or Redactor(os.environ, lines).finds(name):
         raise ConfigError("name= holds a secret, and it would be part of every path; choose a name without it")
 
 
@@ -201,23 +207,23 @@ class _Task:
 def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
     """One run, and its end on the terminal."""
     from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
 
     from qaexp.commands.shown import show_run
+    from qaexp.commands.untold import untold
     from qaexp.config.compose import to_config
+    from qaexp.config.hydra_files import hydra_trees, task_words
+    from qaexp.config.origins import find_origins
     from qaexp.experiment import run_experiment
+    from qaexp.sweeps.job import Job
 
     settings = HydraConfig.get()
-    directory = Path(settings.runtime.output_dir)
-    with _without_empty(directory):
+    directory, config = Path(settings.runtime.output_dir), to_config(composed)
+    words = task_words(settings)
+    trees, origins = hydra_trees(composed, settings, words), find_origins(composed)
+    redactor = Job(words, (), config, tuple(command_line), trees, origins).redactor
+    with _without_empty(directory), untold(redactor):
+        check_path(directory, redactor)
         directory, summary = run_experiment(
-            to_config(composed),
-            directory,
-            command_line=command_line,
-            hydra_files={
-                "config.yaml": OmegaConf.to_yaml(composed),
-                "hydra.yaml": OmegaConf.to_yaml(OmegaConf.create({"hydra": settings})),
-                "overrides.yaml": OmegaConf.to_yaml([str(word) for word in settings.overrides.task]),
-            },
+            config, directory, command_line=command_line, hydra_files=trees, origins=origins
         )
     show_run(directory, summary)

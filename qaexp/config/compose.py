@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from qaexp.config.checks import check_config
 from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
 from qaexp.config.interpolations import bounded, resolve_all
+from qaexp.config.origins import find_origins
 from qaexp.config.overrides import check_overrides, parse_overrides
 from qaexp.config.schema import ExperimentConfig
 from qaexp.config.sources import register_source
@@ -50,6 +51,7 @@ def to_config(composed: DictConfig) -> ExperimentConfig:
         IntegrityError: It names an object that no config may name.
     """
     try:
+        find_origins(composed)  # before anything can be wrong: no message tells what came from the environment
         with bounded():
             config = OmegaConf.to_object(composed)
     except OmegaConfBaseException as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -15,6 +16,8 @@ MAX_VALUES = 1_000
 """Values that all interpolations of a config may stand for; what stands inside another one counts each time."""
 MAX_CHARACTERS = 1_000_000
 """Characters of the texts among them."""
+
+_ENV_SET = ".env_set."
 
 
 @contextmanager
@@ -51,6 +54,35 @@ def bounded() -> Iterator[None]:
         _install(look_up, call)
     if spent.problem is not None:
         raise ConfigError(spent.problem)
+
+
+@contextmanager
+def watched_environment(answer: Callable[[str], str] | None = None) -> Iterator[set[str]]:
+    """Note which variables the interpolations take from the environment that are resolved in the body.
+
+    What Hydra is to put into the environment (`${hydra:job.env_set.KEY}`) counts as well.
+
+    Args:
+        answer: Gives the value of a variable in place of the environment; None leaves it as it is.
+
+    Yields:
+        The names; they come in while the body runs.
+    """
+    names: set[str] = set()
+    call = Container._evaluate_custom_resolver
+
+    def watched_call(self: Container, key: Any, node: Node, inter_type: str, *args: Any, **keywords: Any) -> Any:
+        found = _variable(inter_type, keywords)
+        names.update(found)
+        if found and answer is not None:
+            return answer(found[0])
+        return call(self, key, node, inter_type, *args, **keywords)
+
+    Container._evaluate_custom_resolver = watched_call  # type: ignore[method-assign]
+    try:
+        yield names
+    finally:
+        Container._evaluate_custom_resolver = call  # type: ignore[method-assign]
 
 
 def resolve_all(node: Node) -> None:
@@ -94,6 +126,14 @@ class _Spent:
         elif isinstance(found, Container):
             self.values += _num_nodes(found, MAX_VALUES)
         return found
+
+
+def _variable(inter_type: str, keywords: Mapping[str, Any]) -> list[str]:
+    """What a call of a resolver takes from the environment, or is to put there; its default is none of it."""
+    inside = keywords.get("inter_args") or ()
+    name = str(inside[0]) if inside else ""
+    is_read = inter_type == "oc.env" and name in os.environ
+    return [name] if is_read or (inter_type == "hydra" and _ENV_SET in f".{name}.") else []
 
 
 def _num_nodes(node: Container, limit: int) -> int:

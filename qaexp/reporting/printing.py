@@ -143,6 +143,11 @@ def complain(sentence: str) -> None:
     _put(sys.stderr, one_line(sentence) + "\n")
 
 
+def complain_text(text: str) -> None:
+    """Print a text of several lines to stderr as it is, but for what steers a terminal."""
+    _put(sys.stderr, visible(text))
+
+
 def ask(prompt: str) -> None:
     """Print a prompt to stderr, where it does not mix with what is printed."""
     _put(sys.stderr, one_line(prompt))

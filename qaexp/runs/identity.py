@@ -29,6 +29,7 @@ class Identity:
         weights: The fingerprint of the weights: sha256 or resolved commit.
         neutral: Dotted keys of the config that cannot change results.
         results_version: The constant of the code that is raised when results change.
+        shown: The whole config as files and messages tell it, where that differs; None: as it is.
     """
 
     config: Mapping[str, Any]
@@ -36,6 +37,7 @@ class Identity:
     weights: Mapping[str, Any]
     neutral: frozenset[str] = frozenset()
     results_version: int = RESULTS_VERSION
+    shown: Mapping[str, Any] | None = None
 
     @property
     def sha256(self) -> str:
@@ -52,11 +54,22 @@ class Identity:
         """What the identity holds beside the config."""
         return {"data": self.data, "weights": self.weights, "results_version": self.results_version}
 
+    @property
+    def shown_inputs(self) -> dict[str, Any]:
+        """The inputs as files and messages tell them: what of them is a value of the config, as that is told."""
+        told = (self.shown or {}).get("data", {})
+        values = self.config.get("data", {})
+        data = {
+            key: told[key] if key in told and values.get(key) == value else value for key, value in self.data.items()
+        }
+        return {**self.inputs, "data": data}
+
     def changes(self, stored_config: Mapping[str, Any], stored_inputs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """Return `{dotted key: (stored value, value now)}` for all that differs from a stored run."""
         # Leaf by leaf: the config and the fingerprints both have a tree `data`.
         stored = {**_leaves(without_keys(sized(stored_config), self.neutral)), **_leaves(stored_inputs)}
-        now = {**_leaves(self.config), **_leaves(self.inputs)}
+        config = self.config if self.shown is None else without_keys(sized(self.shown), self.neutral)
+        now = {**_leaves(config), **_leaves(self.shown_inputs)}
         keys = [*now, *(key for key in stored if key not in now)]
         return {key: (stored.get(key), now.get(key)) for key in keys if stored.get(key) != now.get(key)}
 

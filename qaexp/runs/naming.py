@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from qaexp.errors import StorageError
+from qaexp.errors import ConfigError, StorageError
 from qaexp.runs.files import claim_directory
+from qaexp.runs.redact import Redactor
 from qaexp.runs.slurm import job_id
 
 _NUM_DIGITS = 8
@@ -43,3 +44,18 @@ def _is_ours(folder: Path) -> bool:
         return claim_directory(folder)
     except StorageError:
         return True
+
+
+def check_path(directory: Path, redactor: Redactor) -> None:
+    """Refuse a directory whose path would tell a secret, as far as it is not the working directory's.
+
+    Raises:
+        ConfigError: It holds the value of a variable or a key that is one.
+    """
+    here = Path.cwd()
+    told = directory.relative_to(here) if directory.is_relative_to(here) else directory
+    if redactor.finds(str(told)):
+        raise ConfigError(
+            f"the run directory {redactor.text(str(told))} would have a secret in its path; choose name= and "
+            "hydra.run.dir, or hydra.sweep.dir, without it"
+        )

@@ -55,7 +55,7 @@ class RunRecord:
             "heartbeat": now,
             "error": None,
             "identity": identity.sha256,
-            "inputs": identity.inputs,
+            "inputs": identity.shown_inputs,
             "code_hash": code_hash(),
             "threads": threads,
             "resumed_step": resumed_step,

@@ -39,12 +39,14 @@ from qaexp.runs.identity import Identity
 from qaexp.runs.lock import check_heartbeat, heartbeat, hold, utc_now
 from qaexp.runs.log import LOGGER, RunLogHandler, open_logs
 from qaexp.runs.manifest import describe_files, sha256_of
+from qaexp.runs.origins import Origins, shown_values, with_origins
 from qaexp.runs.record import RunRecord, describe_error
 from qaexp.runs.records import RecordFiles
 from qaexp.runs.redact import Redactor
 from qaexp.runs.reuse import check_no_drift, check_same_run, clear
 from qaexp.runs.roots import path_by_handle
 from qaexp.runs.signals import deferred
+from qaexp.runs.yaml_text import yaml_text
 
 
 class Run:
@@ -69,7 +71,8 @@ class Run:
         config: Mapping[str, Any],
         identity: Identity,
         environment: Mapping[str, Any],
-        hydra_files: Mapping[str, str] | None = None,
+        hydra_files: Mapping[str, Any] | None = None,
+        origins: Origins | None = None,
         threads: int | None = None,
         is_main: bool = True,
         steal_lock: bool = False,
@@ -82,7 +85,8 @@ class Run:
             config: The resolved config, JSON-able.
             identity: The identity of the run.
             environment: The content of env.json.
-            hydra_files: Texts of the files of `.hydra/` by file name.
+            hydra_files: Trees of the files of `.hydra/` by file name.
+            origins: What of the config came from the environment, and is told by its expression.
             threads: CPU threads that the run computes with.
             is_main: False in every process but one of a run with several.
             steal_lock: Take the directory from an owner on another machine.
@@ -94,8 +98,13 @@ class Run:
         self._config, self._identity, self._environment = config, identity, environment
         self._hydra_files = hydra_files or {}
         self._threads, self._steal_lock, self.allows_drift = threads, steal_lock, allow_drift
-        texts = [*self._hydra_files.values(), *environment.get("command_line", [])]
-        self._redactor = Redactor(os.environ, texts, [config])
+        self._origins = origins or {}
+        self._redactor = Redactor(
+            os.environ,
+            environment.get("command_line", []),
+            [config, *self._hydra_files.values()],
+            shown_values(config, self._origins, os.environ),
+        )
         self._stack = ExitStack()
         self._records = RecordFiles(directory)
         self._record: RunRecord | None = None
@@ -145,8 +154,9 @@ class Run:
 
     @property
     def shown_config(self) -> dict[str, Any]:
-        """The resolved config as config.json holds it: without secrets."""
-        shown: dict[str, Any] = self._redactor.tree(self._config)
+        """The resolved config as config.json holds it: without secrets and what came from the environment."""
+        told = with_origins(self._config, self._origins, self._identity.neutral)
+        shown: dict[str, Any] = self._redactor.tree(told)
         return shown
 
     @contextmanager
@@ -164,6 +174,12 @@ class Run:
     def redacted(self, text: str) -> str:
         """A text without its secrets, for the screen."""
         return self._redactor.text(text)
+
+    def redacted_texts(self, tree: Any) -> Any:
+        """A tree of texts that tell of the config, paths of data say, without its secrets."""
+        if isinstance(tree, Mapping):
+            return {key: self.redacted_texts(value) for key, value in tree.items()}
+        return self._redactor.text(tree) if isinstance(tree, str) else tree
 
     def raise_flag(self, name: str, advice: str, step: int | None = None) -> None:
         """Mark the run as unhealthy in run.json and the log, with the advice that helps."""
@@ -322,8 +338,8 @@ class Run:
         self.write_json(layout.ENVIRONMENT, self._redactor.tree(self._environment))
         if self._hydra_files:
             make_directory(self.directory / layout.HYDRA)
-        for name, text in self._hydra_files.items():
-            write_text(self.directory / layout.HYDRA / name, self._redactor.config_text(text))
+        for name, tree in self._hydra_files.items():
+            write_text(self.directory / layout.HYDRA / name, yaml_text(self._redactor.tree(tree)))
 
     def _fail(self, error: BaseException) -> None:
         """Write what can still be written; the error itself matters more than a second one on the way out."""
@@ -334,4 +350,4 @@ class Run:
                 self._debug_log.add_traceback(error)
         with suppress(*unwritable):
             if self._record is not None and not self._is_complete:
-                self._record.end(state, self._redactor.tree(described))
+                self._record.end(state, {key: self._redactor.text(text) for key, text in described.items()})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes, read_json
 from qaexp.runs.redact import Redactor
 
 
-def end_job(directory: Path, pid: int | None, kind: str, message: str, *, state: str) -> None:
+def end_job(directory: Path, pid: int | None, kind: str, message: str, *, state: str, redactor: Redactor) -> None:
     """Write how a job ended where it could not do so itself; what cannot be written is left as it is.
 
     Args:
@@ -23,9 +22,10 @@ def end_job(directory: Path, pid: int | None, kind: str, message: str, *, state:
         kind: The kind of error.
         message: What went wrong.
         state: How it ended; `timeout` is `failed` in run.json.
+        redactor: Knows the secrets of the job.
     """
     with suppress(StorageError, IntegrityError, OSError):
-        _tidy_output(directory / OUTPUT_LOG)
+        _tidy_output(directory / OUTPUT_LOG, redactor)
     if state == "completed" or (directory / SUMMARY).exists() or not (directory / RUN).exists():
         return
     with suppress(StorageError, BusyError, IntegrityError, FileNotFoundError), hold(directory):
@@ -38,13 +38,13 @@ def end_job(directory: Path, pid: int | None, kind: str, message: str, *, state:
         write_json(directory / RUN, {**record, **end})
 
 
-def _tidy_output(path: Path) -> None:
+def _tidy_output(path: Path, redactor: Redactor) -> None:
     """Take the secrets out of what a job printed; delete it when it printed nothing."""
     try:
         text = read_bytes(path, MAX_TABLE_BYTES).decode("utf-8", "replace")
     except FileNotFoundError:
         return
-    redacted = Redactor(os.environ, [text]).text(text)
+    redacted = redactor.text(text)
     if not text:
         remove(path)
     elif redacted != text:

@@ -19,13 +19,16 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from qaexp.reporting.printing import guard
+from qaexp.config.schema import ExperimentConfig
+from qaexp.reporting.printing import complain_text, guard
 from qaexp.runs.appender import append_descriptor
+from qaexp.runs.redact import Redactor
+from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import told
 
 ORPHAN_SECONDS = 60.0
@@ -194,11 +197,21 @@ def _body(
     try:
         message: dict[str, Any] = {"value": function(*args)}
     except BaseException as error:  # SystemExit and the panics of Rust are no Exceptions
-        traceback.print_exc()
+        complain_text(_redactor_of(args).text(traceback.format_exc()))
         message = told(error)
     sys.stdout.flush()
     writer.send(message)
     writer.close()
+
+
+def _redactor_of(args: Sequence[Any]) -> Redactor:
+    """What knows the secrets of what a child was called with: a job, or configs."""
+    trees: list[Any] = []
+    for arg in args:
+        if isinstance(arg, Job):
+            return arg.redactor
+        trees += [asdict(item) for item in arg if isinstance(item, ExperimentConfig)] if isinstance(arg, list) else []
+    return Redactor(os.environ, trees=trees)
 
 
 def _redirect(output: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from qaexp.config.schema import ExperimentConfig
+from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.runs.identity import RUN_ID_LENGTH
+from qaexp.runs.origins import Origins, shown_values, with_origins
+from qaexp.runs.redact import Redactor
 
 _LONGEST_NAME = 120
 
@@ -22,7 +26,8 @@ class Job:
         changes: Those of the swept keys: what sets it apart.
         config: Its checked config.
         command_line: The words that started the sweep, for env.json.
-        hydra_files: Texts of the files of `.hydra/`.
+        hydra_files: Trees of the files of `.hydra/`.
+        origins: What of its config came from the environment.
         sha256: Its identity in hex; empty before it is known.
         directory: Its run directory; None before the identity is known.
     """
@@ -31,7 +36,8 @@ class Job:
     changes: tuple[str, ...]
     config: ExperimentConfig
     command_line: tuple[str, ...] = ()
-    hydra_files: Mapping[str, str] = field(default_factory=dict)
+    hydra_files: Mapping[str, Any] = field(default_factory=dict)
+    origins: Origins = field(default_factory=dict)
     sha256: str = ""
     directory: Path | None = None
 
@@ -39,6 +45,19 @@ class Job:
     def run_id(self) -> str:
         """The first eight hex digits of the identity."""
         return self.sha256[:RUN_ID_LENGTH]
+
+    @property
+    def redactor(self) -> Redactor:
+        """Knows the secrets of the job."""
+        tree = asdict(self.config)
+        shown = shown_values(tree, self.origins, os.environ)
+        return Redactor(os.environ, [*self.overrides, *self.command_line], [tree, *self.hydra_files.values()], shown)
+
+    @property
+    def shown_config(self) -> dict[str, Any]:
+        """Its config as config.json holds it."""
+        shown: dict[str, Any] = self.redactor.tree(with_origins(asdict(self.config), self.origins, neutral_keys()))
+        return shown
 
     @property
     def label(self) -> str:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors import ConfigError, IntegrityError, QaexpError
-from qaexp.runs.redact import Redactor
+from qaexp.runs.origins import Origins
 from qaexp.sweeps import isolate
 from qaexp.sweeps.job import Job
 
 MAX_PROBLEMS = 20
 
 Identify = Callable[[Sequence[ExperimentConfig]], dict[str, Any]]
-Compose = Callable[[tuple[str, ...]], tuple[ExperimentConfig, Mapping[str, str]]]
+Compose = Callable[[tuple[str, ...]], tuple[ExperimentConfig, Mapping[str, Any], Origins]]
 
 
 def compose_jobs(
@@ -27,7 +26,7 @@ def compose_jobs(
 
     Args:
         lines: The override lines of each job, and those of them that are swept.
-        compose: Makes a checked config, and the texts of `.hydra/`, of override lines.
+        compose: Makes of override lines a checked config, the trees of `.hydra/`, and what came from the environment.
         command_line: The words that started the sweep.
 
     Raises:
@@ -38,13 +37,12 @@ def compose_jobs(
     problems = _Problems()
     for words, swept in lines:
         try:
-            config, hydra_files = compose(words)
+            config, hydra_files, origins = compose(words)
         except QaexpError as error:
             problems.add(error.problems, error.exit_code, swept)
             continue
-        redactor = Redactor(os.environ, [*words, *command_line], [asdict(config)])
-        changes = tuple(redactor.text(word) for word in swept)
-        jobs.append(Job(words, changes, config, tuple(command_line), hydra_files))
+        job = Job(words, (), config, tuple(command_line), hydra_files, origins)
+        jobs.append(replace(job, changes=tuple(map(job.redactor.word, swept))))
     problems.check(len(lines))
     return jobs
 
@@ -67,12 +65,12 @@ def identify_jobs(jobs: Sequence[Job], identify: Identify, sweep: Path) -> tuple
     """
     found = isolate.call(identify, [job.config for job in jobs])
     if "value" not in found:
-        raise ConfigError(f"the jobs could not be planned: {found['message']}")
+        raise ConfigError(f"the jobs could not be planned: {jobs[0].redactor.text(found['message'])}")
     told, num_gpus = found["value"]["jobs"], found["value"]["num_gpus"]
     problems = _Problems()
     for job, one in zip(jobs, told, strict=True):
         if "sha256" not in one:
-            problems.add(one["problems"], one["exit_code"], job.changes)
+            problems.add(list(map(job.redactor.text, one["problems"])), one["exit_code"], job.changes)
     problems.check(len(jobs))
     return [job.identified(one["sha256"], sweep) for job, one in zip(jobs, told, strict=True)], num_gpus
 

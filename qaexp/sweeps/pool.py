@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing.connection
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from qaexp.runs.directory import OUTPUT_LOG, SUMMARY
@@ -155,5 +155,7 @@ def _outcome(running: _Running) -> Outcome:
     elif outcome.state == FAILED and outcome.kind == "killed" and running.is_stopped:
         # It had not yet begun to watch for signals.
         outcome = Outcome(PREEMPTED, "preempted", "stopped with the sweep")
-    end_job(job.folder, running.child.pid, outcome.kind, outcome.message, state=outcome.state)
+    redactor = job.redactor
+    outcome = replace(outcome, message=redactor.text(outcome.message))
+    end_job(job.folder, running.child.pid, outcome.kind, outcome.message, state=outcome.state, redactor=redactor)
     return outcome

@@ -19,6 +19,7 @@ from qaexp.runs.groups import Group, group_runs
 from qaexp.runs.lock import utc_now
 from qaexp.runs.looks import LOOKS, with_look
 from qaexp.runs.metrics import TEST
+from qaexp.runs.origins import Origins
 from qaexp.runs.reading import read_json
 from qaexp.runs.redact import Redactor
 from qaexp.sweeps.health import flag_names
@@ -31,27 +32,31 @@ METRICS = ("crossfit_f1", "crossfit_exact", "f1", "exact", "has_ans_f1", "no_ans
 """What groups have a mean and a standard deviation of."""
 
 
+ToConfig = Callable[[Mapping[str, Any]], tuple[ExperimentConfig, Origins]]
+"""Makes of a stored tree a checked config, and what of it came from the environment."""
+
+
 def write_plan(sweep: Path, plan: Plan, command_line: Sequence[str], settings: Mapping[str, Any]) -> None:
     """Commit plan.json: all that `qaexp resume` needs to go on with the sweep, as data and without secrets."""
-    trees = [asdict(planned.job.config) for planned in plan.jobs]
-    redactor = Redactor(os.environ, command_line, trees)
+    redactors = [planned.job.redactor for planned in plan.jobs]
+    redactor = Redactor(os.environ, command_line)
     content = {
         "schema_version": SCHEMA_VERSION,
-        "command_line": list(command_line),
+        "command_line": list(map(redactors[0].word if redactors else redactor.word, command_line)),
         "working_directory": str(Path.cwd()),
-        "settings": dict(settings),
+        "settings": redactor.tree(settings),
         "jobs": [
             {
                 "run_id": planned.job.run_id,
                 "path": planned.job.folder.name,
-                "overrides": list(planned.job.overrides),
+                "overrides": list(map(redactor.word, planned.job.overrides)),
                 "changes": list(planned.job.changes),
-                "config": tree,
+                "config": planned.job.shown_config,
             }
-            for planned, tree in zip(plan.jobs, trees, strict=True)
+            for planned, redactor in zip(plan.jobs, redactors, strict=True)
         ],
     }
-    _write_changed(sweep / SWEEP_PLAN, json_text(redactor.tree(content)))
+    _write_changed(sweep / SWEEP_PLAN, json_text(content))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +78,12 @@ class StoredPlan:
     working_directory: Path
 
 
-def read_plan(sweep: Path, to_config: Callable[[Mapping[str, Any]], ExperimentConfig]) -> StoredPlan:
+def read_plan(sweep: Path, to_config: ToConfig) -> StoredPlan:
     """Read plan.json.
 
     Args:
         sweep: The sweep's directory.
-        to_config: Makes a checked config of a stored tree.
+        to_config: Makes of a stored tree a checked config, and what of it came from the environment.
 
     Raises:
         ConfigError: A newer qaexp made it, or a config is refused.
@@ -89,10 +94,7 @@ def read_plan(sweep: Path, to_config: Callable[[Mapping[str, Any]], ExperimentCo
         if stored.get("schema_version", 0) > SCHEMA_VERSION:
             raise ConfigError(f"{sweep / SWEEP_PLAN}: made by a newer qaexp; upgrade qaexp")
         command_line = tuple(stored["command_line"])
-        jobs = [
-            Job(tuple(job["overrides"]), tuple(job["changes"]), to_config(job["config"]), command_line)
-            for job in stored["jobs"]
-        ]
+        jobs = [_stored_job(job, command_line, to_config) for job in stored["jobs"]]
         settings, folder = stored["settings"], Path(stored["working_directory"])
         budget = settings.get("max_checkpoint_mib")
         return StoredPlan(jobs, settings.get("launcher"), settings.get("on_failure", "continue"), budget, folder)
@@ -100,6 +102,12 @@ def read_plan(sweep: Path, to_config: Callable[[Mapping[str, Any]], ExperimentCo
         raise IntegrityError(
             f"{sweep / SWEEP_PLAN}: is no plan of a sweep ({error}); give the command again"
         ) from error
+
+
+def _stored_job(job: Mapping[str, Any], command_line: tuple[str, ...], to_config: ToConfig) -> Job:
+    words, changes = tuple(job["overrides"]), tuple(job["changes"])
+    config, origins = to_config(job["config"])
+    return Job(words, changes, config, command_line, origins=origins)
 
 
 def write_results(

@@ -11,12 +11,16 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from qaexp.config.compose import compose_errors, to_config
+from qaexp.config.hydra_files import hydra_trees
+from qaexp.config.origins import find_origins
 from qaexp.config.schema import ExperimentConfig
 from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
+from qaexp.runs.naming import check_path
+from qaexp.runs.origins import Origins
 from qaexp.sweeps import isolate
 from qaexp.sweeps.execute import run_sweep
 from qaexp.sweeps.grid import job_lines
@@ -118,6 +122,8 @@ class GridSweeper(Sweeper):
         """
         isolate.prepare(self.parts.preload)
         jobs = compose_jobs(lines, self._composed, self.parts.command_line)
+        for job in jobs[:1]:
+            check_path(self.directory.absolute(), job.redactor)
         jobs, self._num_gpus = identify_jobs(jobs, self.parts.identify, self.directory)
         return jobs
 
@@ -138,30 +144,26 @@ class GridSweeper(Sweeper):
         try:
             returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
         except Exception as error:  # a launcher that lost a worker
-            return {job.sha256: _lost(error) for job in jobs}
-        return {job.sha256: _outcome(one) for job, one in zip(jobs, returned, strict=False)}
+            return {job.sha256: _lost(error, job) for job in jobs}
+        return {job.sha256: _outcome(one, job) for job, one in zip(jobs, returned, strict=False)}
 
-    def _composed(self, words: Sequence[str]) -> tuple[ExperimentConfig, Mapping[str, str]]:
+    def _composed(self, words: Sequence[str]) -> tuple[ExperimentConfig, Mapping[str, Any], Origins]:
         with compose_errors():
             composed = self._loader.load_sweep_config(self._config, list(words))
-        settings = OmegaConf.to_yaml(OmegaConf.create({"hydra": composed.hydra}))
+        settings = composed.hydra
         with open_dict(composed):
             del composed["hydra"]
-        return to_config(composed), {
-            "config.yaml": OmegaConf.to_yaml(composed),
-            "hydra.yaml": settings,
-            "overrides.yaml": OmegaConf.to_yaml(list(words)),
-        }
+        return to_config(composed), hydra_trees(composed, settings, words), find_origins(composed)
 
 
-def _outcome(returned: JobReturn) -> Outcome:
+def _outcome(returned: JobReturn, job: Job) -> Outcome:
     """What a launcher gave back for a job."""
     try:
         outcome = returned.return_value
     except Exception as error:
-        return _lost(error)
+        return _lost(error, job)
     return outcome if isinstance(outcome, Outcome) else Outcome(FAILED, "launcher", "gave no outcome")
 
 
-def _lost(error: Exception) -> Outcome:
-    return Outcome(FAILED, "launcher", f"{type(error).__name__}: {error}")
+def _lost(error: Exception, job: Job) -> Outcome:
+    return Outcome(FAILED, "launcher", job.redactor.text(f"{type(error).__name__}: {error}"))

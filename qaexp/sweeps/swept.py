@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from qaexp.runs.groups import SEED_KEYS, settings
 from qaexp.runs.identity import canonical_json
 from qaexp.runs.looks import Look, looks_of
 from qaexp.runs.reading import MAX_TABLE_BYTES, read_json, read_text
-from qaexp.runs.redact import Redactor
 from qaexp.sweeps.job import Job
 
 SWEPT = "swept"
@@ -93,8 +91,7 @@ def words_of(lines: Sequence[str]) -> dict[str, str]:
 
 def as_run(job: Job) -> RunFiles:
     """A job that has no run yet, as if it had begun."""
-    tree = asdict(job.config)
-    return RunFiles(job.folder, Redactor(os.environ, job.command_line, [tree]).tree(tree), {}, None)
+    return RunFiles(job.folder, job.shown_config, {}, None)
 
 
 def differing_keys(runs: Sequence[RunFiles], neutral: frozenset[str]) -> list[str]:
@@ -135,8 +132,7 @@ def value_of(key: str, run: RunFiles, *typed: Mapping[str, str | None]) -> str |
 
 def job_words(job: Job) -> dict[str, str]:
     """Key to value of all override lines of a job, without secrets."""
-    redactor = Redactor(os.environ, [*job.overrides, *job.command_line], [asdict(job.config)])
-    return {**words_of([redactor.text(word) for word in job.overrides]), **words_of(job.changes)}
+    return {**words_of(list(map(job.redactor.word, job.overrides))), **words_of(job.changes)}
 
 
 def _choice(run: Path, group: str) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from qaexp.config.hydra_files import task_words
 from qaexp.runs.signals import SIGNALS, is_watching, requested_signal, watched
 from qaexp.sweeps import isolate
 from qaexp.sweeps.job import Job
@@ -55,7 +56,7 @@ class IsolatedTask:
         A signal stops the job with a checkpoint, and then gets to whom it would have got to: submitit puts the job
         back into its queue.
         """
-        job = self.jobs[tuple(HydraConfig.get().overrides.task)]
+        job = self.jobs[task_words(HydraConfig.get())]
         if is_watching():  # a launcher that calls its jobs in the sweep's own process
             return run_alone(job, self.parts.body)
         isolate.prepare(self.parts.preload)

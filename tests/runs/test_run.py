@@ -40,7 +40,7 @@ def complete(run: Run) -> None:
 
 def test_completed_run_holds_every_record(tmp_path: Path) -> None:
     folder = tmp_path / "outputs" / "a"
-    complete(open_run(folder, threads=2, hydra_files={"overrides.yaml": "- seed=2\n"}))
+    complete(open_run(folder, threads=2, hydra_files={"overrides.yaml": ["seed=2"]}))
     assert (folder / "metrics.jsonl").read_text() == '{"step": 1, "loss": 0.5}\n'
     assert (folder / "history.csv").read_text() == "epoch,f1,probe_0\n1,80.0,'=Paris\n2,,\n"
     assert (folder / ".hydra" / "overrides.yaml").read_text() == "- seed=2\n"

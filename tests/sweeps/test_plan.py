@@ -75,7 +75,7 @@ def test_a_plan_is_read_back_without_secrets(tmp_path: Path, monkeypatch: pytest
     write_plan(tmp_path, make_plan(jobs, tmp_path), ["qaexp", "train", "hf_secretsecretsecret"], settings)
     assert "hf_secretsecretsecret" not in (tmp_path / "plan.json").read_text()
     configs = iter(job.config for job in jobs)
-    stored = read_plan(tmp_path, lambda tree: next(configs))
+    stored = read_plan(tmp_path, lambda tree: (next(configs), {}))
     assert [job.overrides for job in stored.jobs] == [job.overrides for job in jobs]
     assert (stored.launcher, stored.on_failure, stored.max_checkpoint_mib) == ({"jobs": 2}, "stop_after:3", 100.0)
 

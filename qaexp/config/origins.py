@@ -1,0 +1,97 @@
+"""Which values of a config came from the environment, by whatever way, and the expression that tells it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from omegaconf import DictConfig, ListConfig, Node
+from omegaconf.errors import OmegaConfBaseException
+
+from qaexp.config.interpolations import bounded, watched_environment
+from qaexp.config.schema import leaves
+from qaexp.config.variables import VARIABLES_READ
+
+Place = tuple[str, ...]
+"""The keys, and the numbers in lists, that lead to a value."""
+
+# Only words of a list are legal there, which tell nothing; and the name stands in the path of the run.
+_TOLD = {"name", "trainer.device", "trainer.precision", "trainer.on_nan", "sweep.on_failure"}
+_WHOLE_NODES = "trackers"
+# No config holds these, so that what stands between them in a text came from a variable.
+_LEFT, _RIGHT = "\ue000", "\ue001"
+_MARK = re.compile(f"{_LEFT}([^{_LEFT}{_RIGHT}]*){_RIGHT}")
+
+
+class Origin(NamedTuple):
+    """Where a value came from.
+
+    Attributes:
+        expression: `${oc.env:DATA}/train.json`, spelt out where other keys stand between; else as it was typed.
+        variables: The variables that were asked for; a dotted key of Hydra's where it is one of `env_set`.
+    """
+
+    expression: str
+    variables: tuple[str, ...]
+
+
+def find_origins(composed: DictConfig) -> dict[Place, Origin]:
+    """Find what of a composed config came from the environment.
+
+    Each value is resolved once more while the calls of `oc.env` are noted: its text would not tell, since it may name
+    another key that names a variable.
+
+    Args:
+        composed: The config, not resolved.
+
+    Raises:
+        ConfigError: Its interpolations stand for too much.
+    """
+    told = _TOLD | {name for name, item, _ in leaves() if item.metadata.get("choices")}
+    with bounded():
+        found = dict(_origins(composed, (), None))
+    found = {place: origin for place, origin in found.items() if ".".join(place) not in told}
+    VARIABLES_READ.update(name for origin in found.values() for name in origin.variables)
+    return found
+
+
+def _origins(node: Node, place: Place, outer: Origin | None) -> Iterator[tuple[Place, Origin]]:
+    """Walk a node; `outer` is what its container came from, if that came from the environment as a whole."""
+    origin = outer
+    if node._is_interpolation():
+        origin, node = _resolved(node, outer)
+    is_whole = origin is not None and place[:1] == (_WHOLE_NODES,)
+    if isinstance(node, DictConfig | ListConfig) and not is_whole and not (node._is_none() or node._is_missing()):
+        keys: Any = range(len(node)) if isinstance(node, ListConfig) else list(node)
+        for key in keys:
+            child = node._get_node(key)
+            assert isinstance(child, Node)
+            yield from _origins(child, (*place, str(key)), origin)
+    elif origin is not None:
+        yield place, origin
+
+
+def _resolved(node: Node, outer: Origin | None) -> tuple[Origin | None, Node]:
+    """What an interpolation came from, and what it stands for; left alone where it cannot be resolved."""
+    typed = str(node._value())
+    try:
+        with watched_environment() as names:
+            found = node._dereference_node()
+    except (OmegaConfBaseException, RecursionError):
+        return outer, DictConfig({})  # whoever needs the value names what is wrong
+    if not names:
+        return outer, found
+    return Origin(_spelt_out(node) or typed, tuple(sorted(names))), found
+
+
+def _spelt_out(node: Node) -> str | None:
+    """The text of an interpolation with variables in place of their values; None where it is not made of texts."""
+    try:
+        with watched_environment(lambda name: f"{_LEFT}{name}{_RIGHT}"):
+            text = node._dereference_node()._value()
+    except (OmegaConfBaseException, ValueError):  # of a resolver that wants a number
+        return None
+    if not isinstance(text, str) or _MARK.search(text) is None:
+        return None
+    return _MARK.sub(r"${oc.env:\1}", text)

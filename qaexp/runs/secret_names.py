@@ -1,0 +1,100 @@
+"""Which names belong to secrets: of config keys, of environment variables, of parameters in a URL."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d+|[^\W\d_a-zA-Z]+")
+
+_ALWAYS = frozenset(
+    _WORD.findall(
+        "secret secrets password passwords passwd passphrase credential credentials apikey apikeys webhook webhooks "
+        "bearer authorization dsn"
+    )
+)
+"""Words that no honest name holds, wherever they stand in it: `webhook_url`, `secret_id`."""
+_AT_THE_END = frozenset({"token", "pass", "pwd", "pat", "auth", "cookie", "cookies", "sas", "signature", "jwt", "pem"})
+"""Words that make a secret of a name that ends with them: `hf_token` is one, `token_budget` is none."""
+_ENDINGS = ("token", "secret", "password", "passwd", "passphrase", "apikey", "webhook")
+"""Endings of a word that is written without a break: `PGPASSWORD`, `hftoken`."""
+_OF_VARIABLES = frozenset({*_AT_THE_END, "tokens", "key", "keys", "private", "netrc", "pgpass", "sshpass"})
+"""Words that make a secret of an environment variable, where nothing honest is called so."""
+_AFTERWARDS = frozenset(_WORD.findall("value text string str raw json pem b base hex old new current"))
+"""Words that may follow: `api_key_base64` is as secret as `api_key`."""
+_HONEST_KEYS = frozenset(
+    _WORD.findall(
+        "answer by cache class column config context data dev dict export feature field foreign group hash id index "
+        "join label lookup map metric name objective order param partition primary question result row slice sort "
+        "split state str sweep table test text title train unique value"
+    )
+)
+"""What an honest `..._key` is the key of; any other key opens something."""
+_CONNECTION = ("connection", "string")
+_NO_SECRETS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "GPG_KEY"})
+"""Folders, a socket, and the public key that the images of Python are signed with."""
+_PARAMETERS = frozenset({"key", "sig", "signature", "code", "auth", "jwt"})
+
+
+def is_secret_key(key: str) -> bool:
+    """Say whether the value of a (dotted) config key must not be stored: by its own name, or its place in `env_set`.
+
+    >>> is_secret_key("hf_token"), is_secret_key("trackers.wandb.apiKey"), is_secret_key("batches.token_budget")
+    (True, True, False)
+    >>> is_secret_key("trackers.mine.openai_key"), is_secret_key("slice_key"), is_secret_key("key")
+    (True, False, False)
+    """
+    if ".env_set." in f".{key}":
+        return True
+    words = _words(key.rpartition(".")[2])
+    return _holds_a_secret(words) or _ends_secretly(words)
+
+
+def is_secret_variable(name: str) -> bool:
+    """Say whether the value of an environment variable must not be shown: any word of its name is enough.
+
+    >>> [is_secret_variable(name) for name in ("GH_PAT", "PGPASSWORD", "OPENAI_KEY", "PWD", "HOME")]
+    [True, True, True, False, False]
+    """
+    words = _words(name)
+    return name.upper() not in _NO_SECRETS and (_holds_a_secret(words) or not _OF_VARIABLES.isdisjoint(words))
+
+
+def is_secret_parameter(name: str) -> bool:
+    """Say whether a parameter of a URL lets in whoever has it.
+
+    >>> [is_secret_parameter(name) for name in ("token", "X-Amz-Signature", "sig", "page", "revision")]
+    [True, True, True, False, False]
+    """
+    words = _words(name)
+    return words[-1:] != [] and (words[-1] in _PARAMETERS or is_secret_key(name.replace(".", "_")))
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name in small letters: split at signs, digits and capitals."""
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def _holds_a_secret(words: list[str]) -> bool:
+    pairs = list(pairwise(words))
+    return (
+        not _ALWAYS.isdisjoint(words)
+        or any(word.endswith(_ENDINGS) and word not in _AT_THE_END for word in words)
+        or ("api", "key") in pairs
+        or _CONNECTION in pairs
+    )
+
+
+def _ends_secretly(words: list[str]) -> bool:
+    """Does it end with a secret's word, or as a key that opens something? A column's name may end with `key` too."""
+    words = words[: _end(words)]
+    is_key = len(words) > 1 and words[-1] == "key" and words[-2] not in _HONEST_KEYS
+    return is_key or not _AT_THE_END.isdisjoint(words[-1:])
+
+
+def _end(words: list[str]) -> int:
+    """Where the words end that name something: what follows them says only how it is written."""
+    end = len(words)
+    while end > 1 and (words[end - 1] in _AFTERWARDS or words[end - 1].isdigit()):
+        end -= 1
+    return end
