@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from qaexp.errors import ConfigError, IntegrityError
+from qaexp.errors import IntegrityError
 
 _TRUST = "get the checkpoint from a source that you trust"
 # Keys of config.json that make transformers open other files, or build another model than the weights are of.
@@ -33,15 +33,14 @@ def parse_object(content: bytes, name: str) -> dict[str, Any]:
     """Return the JSON object that a small file of a checkpoint holds.
 
     Raises:
-        ConfigError: It holds anything else, or is nested too deeply.
+        ValueError: It holds anything else, or is nested too deeply.
     """
     try:
         value = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else f"{type(error).__name__}: {error}"
-        raise ConfigError(f"its {name} is no JSON ({reason})") from error
+    except RecursionError:
+        raise ValueError(f"{name} is nested too deeply") from None
     if not isinstance(value, dict):
-        raise ConfigError(f"its {name} holds no JSON object")
+        raise ValueError(f"{name} holds no JSON object")
     return value
 
 
