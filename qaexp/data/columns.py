@@ -25,7 +25,8 @@ _TEXTS = ("id", "title", "context", "question")
 _BYTES_OF_A_VALUE = 4
 _FREE_VALUES = 10_000
 _MAX_ROWS = 20_000_000
-_MAX_UNPACKED = 8 * 2**30
+# Text packs to a tenth at best; texts that rows share are already counted once.
+_MAX_UNPACKED, _FREE_UNPACKED, _MAX_RATIO = 8 * 2**30, 64 * 2**20, 100
 _ROWS_AT_ONCE = 256
 # Rows with texts of such a size become objects one by one.
 _LONG_TEXT = 2**20
@@ -64,10 +65,11 @@ def _parquet(path: Path, content: bytes) -> Iterator[pa.RecordBatch]:
     file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=[name for name in names if name in _TEXTS])
     num_rows, num_values, num_bytes = _claims(file.metadata, names)
     _check_claims(path, len(content), num_rows, num_values)
-    if num_bytes > _MAX_UNPACKED:
+    limit = min(_MAX_UNPACKED, _FREE_UNPACKED + _MAX_RATIO * len(content))
+    if num_bytes > limit:
         raise DataError(
-            f"{path} says that it unpacks to {num_bytes / 2**30:,.1f} GiB, and at most {_MAX_UNPACKED // 2**30} GiB "
-            "are read; split it, or take a part of it"
+            f"{path} has {len(content):,} bytes and says that it unpacks to {num_bytes / 2**20:,.0f} MiB; of such a "
+            f"file at most {limit / 2**20:,.0f} MiB are read: split it, or write it without repeated texts"
         )
     told = 0
     for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=names):

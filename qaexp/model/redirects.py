@@ -20,6 +20,9 @@ _REDIRECTS = (
 # Any other name is fetched as code from a repository, and `flash_attention_*` may be where its package is missing.
 _IMPLEMENTATIONS = {"attn": ("eager", "sdpa", "flex_attention"), "experts": ("eager", "batched_mm", "grouped_mm")}
 _MAX_NUMBER = 2**31 - 1
+_MAX_POSITIONS = 2**20
+# Tables of sines are computed number by number.
+_MAX_SINES = 2**14
 _MAX_PARTS = 10_000
 # Words in the names of keys that count what is built one by one.
 _PARTS = ("layer", "block", "group", "stack", "num_labels")
@@ -55,6 +58,7 @@ def check_config(checkpoint: str, values: Mapping[str, Any]) -> None:
         IntegrityError: Naming the key and its value.
     """
     where = f"model.checkpoint={checkpoint}: its config.json"
+    has_sines = values.get("model_type") == "roformer" or any(key.startswith("sinus") for key, _ in _keys(values))
     for key, value in _keys(values):
         if key in _REDIRECTS and value is not None:
             raise IntegrityError(
@@ -69,7 +73,7 @@ def check_config(checkpoint: str, values: Mapping[str, Any]) -> None:
                     f"{where} has {key}={name!r:.80}, which may be fetched as code; it may be "
                     f"{', '.join(_IMPLEMENTATIONS[kind])}: remove the key, or {_TRUST}"
                 )
-        limit = _MAX_PARTS if any(word in key for word in _PARTS) else _MAX_NUMBER
+        limit = _most(key, has_sines)
         if isinstance(value, int) and abs(value) > limit:
             raise IntegrityError(f"{where} has {key}={_digits(value)}, it may be at most {limit}; {_TRUST}")
 
@@ -120,6 +124,15 @@ def _implementation_of(key: str) -> str:
         if key.strip("_") in (f"{kind}_implementation", f"{kind}_implementation_internal"):
             return kind
     return ""
+
+
+def _most(key: str, has_sines: bool) -> int:
+    """The largest whole number that a key may have."""
+    if any(word in key for word in _PARTS):
+        return _MAX_PARTS
+    if "position" in key:
+        return _MAX_SINES if has_sines else _MAX_POSITIONS
+    return _MAX_NUMBER
 
 
 def _digits(value: int) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # The largest models have some thousand modules; each more costs a fraction of a millisecond.
 _MAX_MODULES = 10_000
 # A model may have a head that no file holds, tables that it draws itself, and parameters that it uses twice.
-_SPARE_PARAMETERS, _SPARE_FACTOR = 16_000_000, 4
+_SPARE_PARAMETERS, _SPARE_FACTOR = 4_000_000, 4
 _BYTES_OF_FLOAT = 4
 
 
