@@ -23,7 +23,7 @@ _NEEDED = ("id", "context", "question", "answers")
 _TEXTS = ("id", "title", "context", "question")
 # A row needs an id of its own and a question: packed as well as can be they take more than these bytes.
 _BYTES_OF_A_VALUE = 4
-_FREE_VALUES = 10_000
+_FREE_VALUES = 300_000
 _MAX_ROWS = 20_000_000
 # Text packs to a tenth at best; texts that rows share are already counted once.
 _MAX_UNPACKED, _FREE_UNPACKED, _MAX_RATIO = 8 * 2**30, 64 * 2**20, 100
