@@ -6,6 +6,7 @@ The limits are far below what reading the input takes, and far above what refusi
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 from collections.abc import Callable
@@ -19,8 +20,10 @@ import pytest
 from transformers import AutoModelForQuestionAnswering
 
 from qaexp.comparison.scores import ScoreReader
+from qaexp.config.checks import _checkpoint_limit
 from qaexp.data.squad import read_squad_file
 from qaexp.model import Checkpoint
+from qaexp.predictor import Predictor, model_settings
 from qaexp.reporting import figures
 from qaexp.runs.reading import MAX_CELLS, MAX_NESTED, MAX_ROWS, MEBIBYTE, read_json, read_json_lines, read_table
 from tests.fixtures import drill
@@ -255,6 +258,25 @@ def test_weights_of_holes(tmp_path: Path, content: bytes, wanted: str) -> None:
     found = outcome(Checkpoint(checkpoint=str(folder)).fingerprint, tmp_path / "note")
     assert found.startswith("ConfigError")
     assert "its weights take 4,096.0 GiB" in found
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "qaexp.json"])
+def test_a_pipe_in_a_model_folder_is_never_waited_for(tmp_path: Path, name: str) -> None:
+    folder = model(tmp_path / "model")
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    found = outcome(lambda: Predictor(folder), tmp_path / "note")
+    assert "the child ended" not in found
+    assert found.startswith("read: ") == (name == "qaexp.json"), found
+    checked = outcome(lambda: _checkpoint_limit(str(folder)), tmp_path / "note")
+    assert checked == ("read: None" if name == "config.json" else "read: 512")
+
+
+@pytest.mark.parametrize("content", ["[" * 200_000, "[1]", "9" * 5000, '{"max_length": ' + " " * 130 * MEBIBYTE + "1}"])
+def test_settings_of_a_model_are_bounded(tmp_path: Path, content: str) -> None:
+    (tmp_path / "qaexp.json").write_text(content)
+    found = outcome(lambda: model_settings(tmp_path), tmp_path / "note")
+    assert found.startswith(("ConfigError", "IntegrityError")), found
 
 
 def table(path: Path) -> Any:
