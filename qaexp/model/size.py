@@ -64,7 +64,7 @@ def check_size(checkpoint: str, config: PreTrainedConfig, num_stored: int | None
         num_stored: Numbers that its weights hold; None for fresh weights.
 
     Raises:
-        ConfigError: The model does not fit into this machine's memory.
+        ConfigError: The model does not fit into this machine's memory, or cannot be built.
         IntegrityError: The config describes a model far larger than its weights, or one of more modules than any has.
     """
     memory = _memory()
@@ -86,6 +86,11 @@ def check_size(checkpoint: str, config: PreTrainedConfig, num_stored: int | None
         raise ConfigError(
             f"{where}, and this machine has memory for {fits:,} ({memory / 2**30:.1f} GiB); take a smaller model"
         ) from None
+    except Exception as error:  # numbers that do not fit each other, which each family says in its own way
+        raise ConfigError(
+            f"model.checkpoint={checkpoint}: no model can be built of its config.json ({type(error).__name__}: "
+            f"{str(error).partition(chr(10))[0]:.200}); take another model"
+        ) from error
 
 
 def _count(config: PreTrainedConfig, counter: _Counter) -> None:

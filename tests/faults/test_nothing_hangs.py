@@ -216,6 +216,7 @@ MODELS: dict[str, tuple[dict[str, Any], str]] = {
     "positions": ({"max_position_embeddings": 2**30}, "IntegrityError: * max_position_embeddings=1073741824"),
     "intermediate": ({"intermediate_size": 2**31 - 1}, "Error: * describes a model of * parameters or more"),
     "labels": ({"num_labels": 10**9}, "IntegrityError: * num_labels=1000000000, it may be at most 10000"),
+    "heads": ({"num_attention_heads": 2**31 - 1}, "ConfigError: * no model can be built of its config.json"),
     "a number of many digits": ({"hidden_size": 10**4000}, "hidden_size=a number of about "),
 }
 
