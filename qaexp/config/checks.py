@@ -16,7 +16,7 @@ from qaexp.config.schema import ExperimentConfig, leaves
 
 _LEGAL_NAME = re.compile(r"\w[\w.,=+@-]*")
 _LONGEST_NAME = 200
-_MAX_CONFIG_BYTES = 16 * 2**20
+_MAX_CONFIG_BYTES = 2 * 2**20
 _ON_NAN = re.compile(r"fail|skip:[1-9]\d{0,5}")
 _ON_FAILURE = re.compile(r"continue|stop_after:[1-9]\d{0,5}")
 # Tokens of a feature that belong to neither question nor context, at most, for any known family.
