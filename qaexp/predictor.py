@@ -15,6 +15,7 @@ from qaexp.errors import ConfigError, IntegrityError
 from qaexp.evaluation.decoding import Prediction
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import Checkpoint
+from qaexp.model.folder import read_bounded
 from qaexp.runs.directory import MODEL, link_problems
 from qaexp.runs.folder import COMPLETED, NOT_A_RUN, SWEEP, look
 
@@ -150,6 +151,9 @@ def model_settings(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         return dict(_FOREIGN)
     try:
-        return {**_FOREIGN, **json.loads(file.read_text("utf-8"))}
-    except (OSError, ValueError) as error:
+        stored = json.loads(read_bounded(file))
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file} cannot be read ({error}); export the model again") from error
+    if not isinstance(stored, dict):
+        raise ConfigError(f"{file} holds no JSON object; export the model again")
+    return {**_FOREIGN, **stored}

@@ -50,8 +50,16 @@ LIGHT_MODULES = (
 )
 HEAVY = ("torch", "transformers", "datasets", "accelerate", "hydra")
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "misc", "base", "manager")
-# The only modules that create or change files: the commit function, the lock and the reader of a pipe-free cache.
-WRITERS = ("runs/files.py", "runs/appender.py", "runs/roots.py", "runs/lock.py", "data/cache.py")
+# The only modules that create or change files: the commit functions, the roots, the lock, the reader of a pipe-free
+# cache, and the temporary copy of a checkpoint's small files.
+WRITERS = (
+    "runs/files.py",
+    "runs/appender.py",
+    "runs/roots.py",
+    "runs/lock.py",
+    "data/cache.py",
+    "model/snapshot.py",
+)
 WRITING_CALLS = ("write_text", "write_bytes", "to_csv", "to_parquet", "savetxt", "savez", "save_file", "touch")
 # By path, these mean another place when a folder was moved or replaced by a link.
 CHANGING_CALLS = ("mkdir", "makedirs", "unlink", "symlink_to", "hardlink_to", "rmtree", "link", "symlink", "truncate")

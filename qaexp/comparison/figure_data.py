@@ -22,6 +22,7 @@ MAX_CURVES = 12
 """Groups whose curves are drawn: the best ones, and the baseline."""
 
 MAX_LOSSES = 120
+MAX_EPOCHS = 1000
 MAX_FLIPS = 1_000
 MAX_PARALLEL = 500
 MAX_CATEGORIES = 12
@@ -103,6 +104,9 @@ def _histories(group: Group, comparison: Comparison) -> list[Numbers]:
         except IntegrityError:
             rows = []
         kept = [row for row in rows if is_number(row.get("epoch")) and is_number(row.get("f1"))]
+        # Of very many evaluations some at equal distances, the last one among them.
+        step = max(1, math.ceil(len(kept) / MAX_EPOCHS))
+        kept = kept[::-1][::step][::-1]
         found.append(
             {
                 "name": comparison.names[entry.run.path],

@@ -19,7 +19,7 @@ from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import SCORES, TEST_SCORES
 from qaexp.runs.formats import unguarded
 from qaexp.runs.metrics import Number, number_of
-from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes
+from qaexp.runs.reading import MAX_TABLE_BYTES, check_cells, read_bytes
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -204,6 +204,7 @@ def _table(path: Path) -> Any:
         data = read_bytes(path, MAX_TABLE_BYTES)
     except FileNotFoundError:
         raise IntegrityError(f"{path}: is missing") from None
+    check_cells(path, data.count(b"\n"), data.count(b","))
     types = {**dict.fromkeys(_TEXTS, pa.string()), **dict.fromkeys(SCORE_COLUMNS, pa.float64())}
     try:
         table = csv.read_csv(

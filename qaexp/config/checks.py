@@ -16,6 +16,7 @@ from qaexp.config.schema import ExperimentConfig, leaves
 
 _LEGAL_NAME = re.compile(r"\w[\w.,=+@-]*")
 _LONGEST_NAME = 200
+_MAX_CONFIG_BYTES = 2 * 2**20
 _ON_NAN = re.compile(r"fail|skip:[1-9]\d{0,5}")
 _ON_FAILURE = re.compile(r"continue|stop_after:[1-9]\d{0,5}")
 # Tokens of a feature that belong to neither question nor context, at most, for any known family.
@@ -155,8 +156,12 @@ def _checkpoint_limit(checkpoint: str) -> int | None:
     folder = checkpoint_folder(checkpoint)
     if folder is None:
         return None
+    file = folder / "config.json"
     try:
-        content = json.loads((folder / "config.json").read_text("utf-8"))
+        # A pipe would be waited for, and a file without end read; both are named when the checkpoint is opened.
+        if not file.is_file() or file.stat().st_size > _MAX_CONFIG_BYTES:
+            return None
+        content = json.loads(file.read_text("utf-8"))
         return position_limit(content) if isinstance(content, dict) else None
     except (OSError, ValueError, TypeError, RecursionError):
         # A folder without a readable config.json is named when the checkpoint is opened.

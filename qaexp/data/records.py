@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from qaexp.data.columns import column_rows
 from qaexp.data.validation import Faults
 from qaexp.errors import DataError
 
-COLUMNS = ("id", "title", "context", "question", "answers", "is_impossible")
+MAX_FILE_BYTES = 4 * 2**30
+MAX_LINE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,16 @@ def read_regular_file(path: Path) -> bytes:
     """Read a whole file, but never a directory, pipe or device.
 
     Raises:
-        DataError: It is missing, unreadable, empty, compressed or no regular file.
+        DataError: It is missing, unreadable, empty, compressed, too large or no regular file.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             kind = "a directory" if path.is_dir() else "not a regular file (a pipe or a device)"
             raise DataError(f"{path} is {kind}; give the path of a data file.")
+        if status.st_size > MAX_FILE_BYTES:
+            size, limit = status.st_size / 2**30, MAX_FILE_BYTES // 2**30
+            raise DataError(f"{path} has {size:,.1f} GiB, and a data file may have {limit}; split it.")
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}; check the path and its permissions.") from error
@@ -64,11 +70,11 @@ def read_records(path: Path, content: bytes, faults: Faults) -> Iterator[Record]
     """
     suffix = path.suffix.lower()
     if suffix in (".parquet", ".arrow"):
-        rows = ((f"row {number}: ", row) for number, row in enumerate(_arrow_rows(path, content), start=1))
+        rows = ((f"row {number}: ", row) for number, row in enumerate(column_rows(path, content), start=1))
         yield from _flat(rows, faults)
     elif suffix in (".jsonl", ".ndjson"):
         lines = enumerate(_decode(path, content).split("\n"), start=1)
-        yield from _flat(((f"line {n}: ", _parse(path, line, n)) for n, line in lines if line.strip()), faults)
+        yield from _flat(((f"line {n}: ", _parse_line(path, line, n)) for n, line in lines if line.strip()), faults)
     else:
         document = _parse(path, _decode(path, content), 1)
         if isinstance(document, list):
@@ -90,6 +96,15 @@ def _decode(path: Path, content: bytes) -> str:
         ) from error
 
 
+def _parse_line(path: Path, text: str, line: int) -> Any:
+    if len(text) > MAX_LINE_BYTES:
+        raise DataError(
+            f"{path}: line {line} has {len(text) / 2**20:,.0f} MiB, and the line of a question may have "
+            f"{MAX_LINE_BYTES // 2**20}; is there one question a line?"
+        )
+    return _parse(path, text, line)
+
+
 def _parse(path: Path, text: str, line: int) -> Any:
     """Return the JSON value of a text that begins at a line of the file; keys given twice and NaN are refused."""
     try:
@@ -107,8 +122,8 @@ def _parse(path: Path, text: str, line: int) -> Any:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"an object has the key {twice[:60]!a} more than once")
     return record
 
@@ -153,24 +168,3 @@ def _flat(rows: Iterator[tuple[str, Any]], faults: Faults) -> Iterator[Record]:
             context = faults.text(row, "context", prefix)
             shared = None if context is None else contexts.setdefault(context, context)
             yield Record(prefix, title, shared, row, is_flat=True)
-
-
-def _arrow_rows(path: Path, content: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a parquet file or an Arrow stream, with those of our columns that it has."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    buffer = pa.BufferReader(content)
-    try:
-        if path.suffix.lower() == ".parquet":
-            file = pq.ParquetFile(buffer)
-            batches = file.iter_batches(columns=[name for name in COLUMNS if name in file.schema_arrow.names])
-        else:
-            batches = iter(pa.ipc.open_stream(buffer))
-        for batch in batches:
-            yield from batch.to_pylist()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        reason = str(error).partition("\n")[0]
-        raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {reason}; is the file complete?") from error

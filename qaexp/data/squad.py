@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from qaexp.data.records import Record, read_records, read_regular_file
-from qaexp.data.validation import MAX_ID_LENGTH, MAX_SHOWN, MISSING, Faults, classify_offset, describe
+from qaexp.data.validation import (
+    MAX_ID_LENGTH,
+    MAX_SHOWN,
+    MISSING,
+    EnoughFaultsError,
+    Faults,
+    OffsetFault,
+    classify_offset,
+    describe,
+)
 from qaexp.errors import DataError
 
 
@@ -51,7 +61,7 @@ class SquadFile:
     """What a data file held, and what had to be done to it.
 
     `squad_version` is `v1` when the file knows no unanswerable questions. `problems` has one line for each example that
-    was skipped or fixed. `sha256` is that of the file's bytes.
+    was skipped or fixed, up to a thousand. `sha256` is that of the file's bytes.
     """
 
     examples: tuple[Example, ...]
@@ -87,33 +97,46 @@ def read_squad_file(path: Path, on_bad: str = "fail") -> SquadFile:
     """
     faults = Faults(str(path), on_bad)
     content = read_regular_file(path)
-    examples: dict[str, Example] = {}
-    num_duplicates = 0
-    is_v2 = False
-    for record in read_records(path, content, faults):
+    read = _Read()
+    # Of a file with so many faults those that were found are told.
+    with suppress(EnoughFaultsError):
+        for record in read_records(path, content, faults):
+            read.take(record, faults)
+    faults.raise_refused()
+    if not read.examples:
+        raise DataError(*faults.problems[:MAX_SHOWN], f"{path} holds no usable question; give a file that has some.")
+    return SquadFile(
+        tuple(read.examples.values()),
+        "v2" if read.is_v2 else "v1",
+        hashlib.sha256(content).hexdigest(),
+        faults.num_skipped,
+        faults.num_fixed,
+        read.num_duplicates,
+        tuple(faults.problems),
+    )
+
+
+@dataclass(slots=True)
+class _Read:
+    """The examples of a file so far, by id."""
+
+    examples: dict[str, Example] = field(default_factory=dict)
+    num_duplicates: int = 0
+    is_v2: bool = False
+
+    def take(self, record: Record, faults: Faults) -> None:
+        """Add the example of a record, or note what is wrong with it."""
         example = _example(record, faults)
-        is_v2 |= "is_impossible" in record.fields or (example is not None and example.is_impossible)
+        self.is_v2 |= "is_impossible" in record.fields or (example is not None and example.is_impossible)
         faults.num_skipped += example is None
-        if example is not None and examples.setdefault(example.id, example) is not example:
-            num_duplicates += 1
-            if examples[example.id] != example:
+        if example is not None and self.examples.setdefault(example.id, example) is not example:
+            self.num_duplicates += 1
+            if self.examples[example.id] != example:
                 faults.tell(
                     f"{record.prefix}id",
                     f"is {describe(example.id)}, which another question of the file has too; ids must be unique",
                     is_fatal=True,
                 )
-    faults.raise_refused()
-    if not examples:
-        raise DataError(*faults.problems[:MAX_SHOWN], f"{path} holds no usable question; give a file that has some.")
-    return SquadFile(
-        tuple(examples.values()),
-        "v2" if is_v2 else "v1",
-        hashlib.sha256(content).hexdigest(),
-        faults.num_skipped,
-        faults.num_fixed,
-        num_duplicates,
-        tuple(faults.problems),
-    )
 
 
 def _example(record: Record, faults: Faults) -> Example | None:
@@ -191,12 +214,14 @@ def _answer(item: Any, prefix: str, context: str, faults: Faults) -> tuple[Answe
         return None, False
     if start >= 0 and context.startswith(text, start):
         return Answer(text, start), False
-    fault = classify_offset(context, text, start)
+    # The search for its place takes time, and would tell nobody anything.
+    is_told = faults.on_bad == "fix" or not faults.is_full
+    fault = classify_offset(context, text, start) if is_told else OffsetFault("elsewhere", None, False)
     where = f"{prefix}answer_start"
     sentence = f"is {start}, where {describe(text)} does not stand ({fault})"
     if faults.on_bad == "fix" and fault.start_char is not None and fault.is_unique:
         done = "moved" if fault.text is None else "spelled as there"
-        faults.problems.append(f"{faults.file}: {where} {sentence}; {done}")
+        faults.note_fixed(where, f"{sentence}; {done}")
         return Answer(fault.text or text, fault.start_char), True
     faults.tell(where, sentence)
     return None, False

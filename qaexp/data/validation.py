@@ -12,6 +12,11 @@ from qaexp.errors import ConfigError, DataError
 ON_BAD = ("fail", "skip", "fix")
 MAX_SHOWN = 20
 MAX_ID_LENGTH = 1000
+MAX_TEXT = 4 * 2**20
+# From so many faults on, a file is not looked at further.
+MAX_COUNTED = 10_000
+# So many sentences about what was skipped or fixed are kept.
+MAX_KEPT = 1000
 MISSING = object()
 
 
@@ -108,11 +113,16 @@ def _recounted(context: str, start: int) -> Iterator[tuple[str, int]]:
         yield "crlf", len(unix[:start].replace("\n", "\r\n"))
 
 
+class EnoughFaultsError(Exception):
+    """A file has so many faults that the rest of it is not worth reading."""
+
+
 class Faults:
     """Collects the faults of one file; the readers go on behind a fault, so that all are told at once.
 
     A faulty example is told and refused (`fail`), told and left out (`skip`), or repaired where that is certain
-    (`fix`). A fault of the file as a whole is refused in any case.
+    (`fix`). A fault of the file as a whole is refused in any case. Sentences are kept as far as they may be shown, and
+    counted up to a limit, so that a file of nothing but faults is refused early.
     """
 
     def __init__(self, file: str, on_bad: str) -> None:
@@ -125,11 +135,31 @@ class Faults:
         self.num_skipped = 0
         self.num_fixed = 0
         self._refused: list[str] = []
+        self._num_refused = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further sentence is kept, so that none needs to be found out."""
+        return (len(self.problems) >= MAX_KEPT) if self.on_bad == "skip" else len(self._refused) >= MAX_SHOWN
 
     def tell(self, where: str, sentence: str, *, is_fatal: bool = False) -> None:
-        """Note a fault; `is_fatal`: no policy accepts it."""
-        line = f"{self.file}: {where} {sentence}"
-        (self._refused if is_fatal or self.on_bad != "skip" else self.problems).append(line)
+        """Note a fault; `is_fatal`: no policy accepts it.
+
+        Raises:
+            EnoughFaultsError: It is one too many to go on.
+        """
+        is_refused = is_fatal or self.on_bad != "skip"
+        lines, most = (self._refused, MAX_SHOWN) if is_refused else (self.problems, MAX_KEPT)
+        if len(lines) < most:
+            lines.append(f"{self.file}: {where} {sentence}")
+        self._num_refused += is_refused
+        if self._num_refused > MAX_COUNTED:
+            raise EnoughFaultsError
+
+    def note_fixed(self, where: str, sentence: str) -> None:
+        """Note what was repaired, and how."""
+        if len(self.problems) < MAX_KEPT:
+            self.problems.append(f"{self.file}: {where} {sentence}")
 
     def mistyped(self, where: str, value: object, must: str) -> None:
         """Note that a value is missing or of the wrong type."""
@@ -157,6 +187,8 @@ class Faults:
             self.mistyped(prefix + key, value, "text")
         elif not is_encodable(value):
             self.tell(prefix + key, "has a lone surrogate (half of a UTF-16 pair), which is no character")
+        elif len(value) > MAX_TEXT:
+            self.tell(prefix + key, f"has {len(value)} characters, it must have at most {MAX_TEXT}")
         else:
             return value
         return None
@@ -177,7 +209,7 @@ class Faults:
         """
         if not self._refused:
             return
-        count = len(self._refused)
+        count = self._num_refused
         more = f", of which the first {MAX_SHOWN} are told above" if count > MAX_SHOWN else ""
         advice = {
             "fail": ", or set data.on_bad=skip to leave faulty examples out or data.on_bad=fix to move answers "
@@ -186,4 +218,6 @@ class Faults:
             "skip": "",
         }[self.on_bad]
         faults = "1 fault" if count == 1 else f"{count} faults"
-        raise DataError(*self._refused[:MAX_SHOWN], f"{self.file} has {faults}{more}: correct the file{advice}.")
+        if count > MAX_COUNTED:
+            faults = f"more than {MAX_COUNTED:,} faults"
+        raise DataError(*self._refused, f"{self.file} has {faults}{more}: correct the file{advice}.")

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.model.dropout import set_dropout
-from qaexp.model.folder import WEIGHTS, sha256_of, tokenizer_files, weight_files
+from qaexp.model.folder import WEIGHTS, check_blob, combined, hash_file, weight_files
 from qaexp.model.layers import freeze
 from qaexp.model.loading import check_vocabulary, draw_weights, open_config, open_tokenizer, open_weights, quiet
+from qaexp.model.size import check_files, check_size
+from qaexp.model.snapshot import Snapshot, take_snapshot
 from qaexp.model.source import CheckpointFolder, locate
+from qaexp.model.tensors import count_numbers, read_tensors
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from torch import Tensor
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 # A checkpoint may carry the hash of its weights, so that choosing another one drops the hash with it.
 PIN = "#sha256="
@@ -90,15 +94,29 @@ class Checkpoint:
         return locate(self.checkpoint, self.revision, with_weights=not self.random_weights)
 
     @cached_property
+    def snapshot(self) -> Snapshot:
+        """config.json and the tokenizer's files: what is hashed is what is opened; see `take_snapshot`."""
+        return take_snapshot(self.folder)
+
+    @cached_property
     def weights_sha256(self) -> str | None:
         """The sha256 of the weights, None with random_weights.
 
         Raises:
-            IntegrityError: It is not `model.sha256`.
+            ConfigError: They do not fit into this machine's memory.
+            IntegrityError: It is not `model.sha256`, not what the hub had, or the files hold no weights.
         """
         if self.random_weights:
             return None
-        found = sha256_of(weight_files(self.folder.path))
+        files = weight_files(self.folder.path)
+        check_files(self.checkpoint, files)
+        # What is no file of weights is refused before all of it is read.
+        count_numbers(files)
+        hashes = {path.name: hash_file(path) for path in files}
+        if self.folder.kind == "hub":
+            for path in files:
+                check_blob(path, None, hashes[path.name])
+        found = combined(hashes)
         if self.sha256 is not None and found != self.sha256.lower():
             raise IntegrityError(
                 f"model.sha256={self.sha256}, but the {WEIGHTS} of model.checkpoint={self.checkpoint} has {found}; "
@@ -113,13 +131,12 @@ class Checkpoint:
             kind, commit (hub only), and the sha256 of config.json, of the tokenizer's files and of the weights
             (None for the hub, where the commit says it, and with random_weights).
         """
-        path = self.folder.path
         needs_hash = self.folder.kind != "hub" or self.sha256 is not None
         return {
             "kind": self.folder.kind,
             "commit": self.folder.commit,
-            "config_sha256": sha256_of([path / "config.json"]),
-            "tokenizer_sha256": sha256_of(tokenizer_files(path)),
+            "config_sha256": self.snapshot.config_sha256,
+            "tokenizer_sha256": self.snapshot.tokenizer_sha256,
             "weights_sha256": self.weights_sha256 if needs_hash else None,
         }
 
@@ -130,15 +147,14 @@ class Checkpoint:
             ConfigError: There is none, or only a slow one, which knows no character offsets; it knows more tokens than
                 the model; or the architecture has no question-answering head.
         """
-        path, name = self.folder.path, self.checkpoint
-        config = open_config(path, name)
-        tokenizer = open_tokenizer(path, name)
-        check_vocabulary(name, tokenizer, config)
+        config = open_config(self.snapshot, self.checkpoint)
+        tokenizer = open_tokenizer(self.snapshot, self.checkpoint, config)
+        check_vocabulary(self.checkpoint, tokenizer, config)
         return tokenizer
 
     def architecture(self) -> dict[str, Any]:
         """The keys of config.json, with the architecture's defaults for those that the file leaves out."""
-        config = open_config(self.folder.path, self.checkpoint)
+        config = open_config(self.snapshot, self.checkpoint)
         # Families that call it otherwise (GPT-2) answer to this name too.
         return {**config.to_dict(), "max_position_embeddings": getattr(config, "max_position_embeddings", None)}
 
@@ -155,16 +171,15 @@ class Checkpoint:
         """
         import torch
 
-        path, name = self.folder.path, self.checkpoint
         if self.folder.kind == "hub":
             # What was said when the folder was looked for came before the run had a log.
-            LOG.info("%s: commit %s of the hub, read from %s", name, self.folder.commit, path)
-        tokenizer, config = self.tokenizer(), open_config(path, name)
+            LOG.info("%s: commit %s of the hub, read from %s", self.checkpoint, self.folder.commit, self.folder.path)
+        tokenizer, config = self.tokenizer(), open_config(self.snapshot, self.checkpoint)
         set_dropout(config, hidden=self.hidden_dropout, attention=self.attention_dropout)
-        weights_sha256 = self.weights_sha256
         with quiet(), torch.random.fork_rng(devices=[]):
+            tensors = self._read_weights(config)
             torch.default_generator.manual_seed(seed)
-            model, fresh = draw_weights(config) if self.random_weights else open_weights(path, name, config)
+            model, fresh = draw_weights(config) if tensors is None else open_weights(tensors, self.checkpoint, config)
         freeze(model, embeddings=self.freeze_embeddings, layers=self.freeze_layers)
         if fresh:
             LOG.info("fresh weights (seed %d): %s", seed, "all" if self.random_weights else ", ".join(fresh))
@@ -173,9 +188,25 @@ class Checkpoint:
             "kind": self.folder.kind,
             "revision": self.revision,
             "commit": self.folder.commit,
-            "sha256": weights_sha256,
+            "sha256": self.weights_sha256,
             "fresh_weights": fresh,
             "num_parameters": sum(p.numel() for p in model.parameters()),
             "num_trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
         }
         return LoadedModel(model, tokenizer, source)
+
+    def _read_weights(self, config: PreTrainedConfig) -> dict[str, Tensor] | None:
+        """Read the weights that were hashed, if the config is of a model of their size; None with random_weights."""
+        if self.random_weights:
+            check_size(self.checkpoint, config, None)
+            return None
+        files = weight_files(self.folder.path)
+        expected = self.weights_sha256
+        check_size(self.checkpoint, config, count_numbers(files))
+        tensors, hashes = read_tensors(files)
+        if (found := combined(hashes)) != expected:
+            raise IntegrityError(
+                f"model.checkpoint={self.checkpoint}: its weights changed while they were read ({expected} became "
+                f"{found}); start again when nobody writes to {self.folder.path}"
+            )
+        return tensors

@@ -4,36 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from qaexp.errors import ConfigError, IntegrityError
+from qaexp.errors import ConfigError, IntegrityError, StorageError
 from qaexp.model.layers import is_head
+from qaexp.model.redirects import check_config, check_tokenizer, parse_object
+from qaexp.model.snapshot import CONFIG, Snapshot
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 _NAMES_SHOWN = 5
 _OLDEST_TORCH = (2, 10)
 
 
-def open_tokenizer(folder: Path, checkpoint: str) -> PreTrainedTokenizerFast:
+class WrongFamilyError(ConfigError):
+    """The model is of an architecture without a question-answering head."""
+
+
+def open_tokenizer(snapshot: Snapshot, checkpoint: str, config: PreTrainedConfig) -> PreTrainedTokenizerFast:
     """Open a fast tokenizer, without the truncation and padding that its file may preset.
 
     Args:
-        folder: The checkpoint's files.
+        snapshot: The checkpoint's small files; no other file has a say.
         checkpoint: What the user called them, for messages.
+        config: The model's config.
 
     Raises:
         ConfigError: There is none, or only a slow one, which knows no character offsets.
+        IntegrityError: Its files lead to other files.
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     way_out = "choose a model with a tokenizer.json, for example model=minilm"
-
     try:
-        with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+        check_tokenizer(checkpoint, snapshot.tokenizer)
+        with quiet(), snapshot.unpacked() as folder:
+            tokenizer = AutoTokenizer.from_pretrained(str(folder), config=config, trust_remote_code=False)
+    except (IntegrityError, StorageError):
+        raise
     except Exception as error:  # whatever the parsers of many formats raise
         _refuse(checkpoint, "its tokenizer cannot be opened", error)
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
@@ -43,7 +53,7 @@ def open_tokenizer(folder: Path, checkpoint: str) -> PreTrainedTokenizerFast:
         )
     # Where there is no file at all, transformers gives one that knows nothing but special tokens.
     files = ["tokenizer.json", *tokenizer.vocab_files_names.values()]
-    if not any((folder / name).is_file() for name in files):
+    if not any(name in snapshot.tokenizer for name in files):
         names = ", ".join(dict.fromkeys(files))
         raise ConfigError(f"model.checkpoint={checkpoint} has no file of a tokenizer ({names}); {way_out}")
     tokenizer.backend_tokenizer.no_truncation()
@@ -51,24 +61,27 @@ def open_tokenizer(folder: Path, checkpoint: str) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def open_config(folder: Path, checkpoint: str) -> PreTrainedConfig:
+def open_config(snapshot: Snapshot, checkpoint: str) -> PreTrainedConfig:
     """Open config.json.
 
     Raises:
         ConfigError: It is no config, or one of an architecture without a question-answering head.
+        IntegrityError: It leads to other files or runs code, or has numbers that no model has.
     """
-    from transformers import AutoConfig, AutoModelForQuestionAnswering
+    from transformers import AutoConfig
 
     try:
-        with quiet():
+        values = parse_object(snapshot.config, CONFIG)
+        check_config(checkpoint, values)
+        _check_family(checkpoint, values.get("model_type"))
+        with quiet(), snapshot.unpacked() as folder:
             config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    except (IntegrityError, StorageError, WrongFamilyError):
+        raise
     except Exception as error:  # KeyError, ValueError, OSError or the validation errors of config classes
         _refuse(checkpoint, "its config.json is no config that transformers knows", error)
-    if type(config) not in AutoModelForQuestionAnswering._model_mapping:
-        raise ConfigError(
-            f"model.checkpoint={checkpoint} is a {config.model_type} model, for which transformers has no "
-            "question-answering head; choose an encoder, for example model=minilm or model=bert_base"
-        )
+    # Some families choose their tokenizer by it; a folder's name decides nothing.
+    config.name_or_path = ""
     return config  # type: ignore[no-any-return]
 
 
@@ -86,6 +99,17 @@ def check_vocabulary(checkpoint: str, tokenizer: PreTrainedTokenizerFast, config
         )
 
 
+def _check_family(checkpoint: str, model_type: Any) -> None:
+    """Refuse a known architecture without a question-answering head, before anything of it is built."""
+    from transformers import CONFIG_MAPPING, AutoModelForQuestionAnswering
+
+    if model_type in CONFIG_MAPPING and CONFIG_MAPPING[model_type] not in AutoModelForQuestionAnswering._model_mapping:
+        raise WrongFamilyError(
+            f"model.checkpoint={checkpoint} is a {model_type} model, for which transformers has no "
+            "question-answering head; choose an encoder, for example model=minilm or model=bert_base"
+        )
+
+
 def draw_weights(config: PreTrainedConfig) -> tuple[PreTrainedModel, list[str]]:
     """Build a model whose weights are all fresh; returns it and the names of all its parameters."""
     from transformers import AutoModelForQuestionAnswering
@@ -94,30 +118,35 @@ def draw_weights(config: PreTrainedConfig) -> tuple[PreTrainedModel, list[str]]:
     return model, [name for name, _ in model.named_parameters()]
 
 
-def open_weights(folder: Path, checkpoint: str, config: PreTrainedConfig) -> tuple[PreTrainedModel, list[str]]:
-    """Open weights in float32; those of the head are drawn when the checkpoint has none.
+def open_weights(
+    tensors: dict[str, Tensor], checkpoint: str, config: PreTrainedConfig
+) -> tuple[PreTrainedModel, list[str]]:
+    """Build a model of weights in float32; those of the head are drawn when there are none.
+
+    transformers is given tensors, never a folder: no key of a config, adapter or index leads it to another file.
+
+    Args:
+        tensors: The weights by name.
+        checkpoint: What the user called them, for messages.
+        config: The model's config.
 
     Returns:
         The model, and the names of its fresh parameters.
 
     Raises:
         ConfigError: A weight of the encoder is missing.
-        IntegrityError: The bytes cannot be read, or do not fit the config.
+        IntegrityError: The weights do not fit the config.
     """
     import torch
     from transformers import AutoModelForQuestionAnswering
 
     check_torch_version(torch.__version__)
+    family: Any = AutoModelForQuestionAnswering._model_mapping[type(config)]
     try:
-        model, info = AutoModelForQuestionAnswering.from_pretrained(
-            str(folder),
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
+        model, info = family.from_pretrained(
+            None, config=config, state_dict=tensors, dtype=torch.float32, output_loading_info=True
         )
-    except Exception as error:  # safetensors and transformers raise many kinds for bytes that do not fit
+    except Exception as error:  # transformers raises many kinds for weights that do not fit
         raise IntegrityError(
             f"model.checkpoint={checkpoint}: its weights cannot be read, or are not those of its config.json "
             f"({_summary(error)}); get the files again"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -32,6 +33,12 @@ Row = Mapping[str, Any]
 Point = tuple[float, float]
 DEFAULT_RULE = "null threshold 0"
 """When a run answers nothing, in words; that of a run which must answer is another one."""
+
+MAX_POINTS = 2000
+"""A line of more points is drawn by the ends and the extremes of its stretches: no eye tells the difference."""
+
+MAX_EPOCH_LINES = 200
+"""Beyond so many epochs only those that are named have a line."""
 
 MANY_STEPS = 60
 """From so many records on, the loss gets a smooth line too."""
@@ -158,14 +165,45 @@ def running_mean(points: Sequence[Point], window: int) -> list[Point]:
     [(2, 2.0), (3, 4.0)]
     """
     values = [value for _, value in points]
+    if len(points) > MAX_POINTS:
+        return _running_mean_of_many(points, window)
     return [
         (points[end - 1][0], math.fsum(values[end - window : end]) / window) for end in range(window, len(points) + 1)
     ]
 
 
+def _running_mean_of_many(points: Sequence[Point], window: int) -> list[Point]:
+    """The same from sums that run along: its last digits are not exact, its time does not grow with the window."""
+    sums = np.concatenate([[0.0], np.cumsum([float(value) for _, value in points])])
+    means = (sums[window:] - sums[:-window]) / window
+    return [(x, mean) for (x, _), mean in zip(points[window - 1 :], means.tolist(), strict=True)]
+
+
 def xy(points: Sequence[Point]) -> tuple[list[float], list[float]]:
-    """Return the x and the y of some points."""
-    return [x for x, _ in points], [y for _, y in points]
+    """Return the x and the y of the points to draw: all, or those that show where there are very many."""
+    drawn = thinned(points)
+    return [x for x, _ in drawn], [y for _, y in drawn]
+
+
+def thinned(points: Sequence[Point], most: int = MAX_POINTS) -> list[Point]:
+    """Return at most so many points of a line: of each stretch the first, the lowest, the highest and the last.
+
+    >>> thinned([(1, 0.0), (2, 9.0), (3, 1.0), (4, -5.0), (5, 2.0), (6, 2.0)], 4)
+    [(1, 0.0), (2, 9.0), (4, -5.0), (6, 2.0)]
+    """
+    if len(points) <= most:
+        return list(points)
+    size = math.ceil(len(points) / (most // 4))
+    kept: list[Point] = []
+    for first in range(0, len(points), size):
+        places = range(first, min(first + size, len(points)))
+        shown = {places[0], min(places, key=_height(points)), max(places, key=_height(points)), places[-1]}
+        kept += [points[place] for place in sorted(shown)]
+    return kept
+
+
+def _height(points: Sequence[Point]) -> Callable[[int], float]:
+    return lambda place: points[place][1]
 
 
 def _at_ends(history: Sequence[Row]) -> bool:
@@ -176,7 +214,7 @@ def _at_ends(history: Sequence[Row]) -> bool:
 def _mark_epochs(axes: Axes, history: Sequence[Row]) -> None:
     """Number the ends of the epochs above the picture, a line down from each."""
     ends = {step: epoch for step, epoch in finite(history, "step", "epoch") if epoch and float(epoch).is_integer()}
-    for step in ends:
+    for step in ends if len(ends) <= MAX_EPOCH_LINES else sparse(list(ends)):
         axes.axvline(step, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
     if ends:
         named = sparse(list(ends))

@@ -22,6 +22,7 @@ from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted, visible
 
 NUM_ERRORS = 25
+MAX_EPOCHS = 1000
 NUM_OPEN_ERRORS = 5
 """So many of the worst errors are shown without a click."""
 
@@ -73,7 +74,8 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         pictures=[(name, base64.b64encode(data).decode("ascii")) for name, data in pictures.items()],
         alt=ALT_TEXTS,
         columns=list(history[0]) if history else [],
-        history=history,
+        history=history[-MAX_EPOCHS:],
+        num_epochs=len(history),
         config=[(key, _text(value)) for key, value in dotted(run.config).items()],
         errors=worst_errors(predictions.rows, contexts),
         num_open=NUM_OPEN_ERRORS,

@@ -18,6 +18,9 @@ from qaexp.runs.metrics import is_number, number_of
 MAX_PROBES = 10
 """Beyond so many probes the picture shows the first ones; report.html shows all."""
 
+MAX_EVALUATIONS = 500
+"""Of more evaluations the picture shows so many, at equal distances, the last one among them."""
+
 _BAND_INCHES = 0.78
 _WIDTH_INCHES = 7.1
 """The width of all blocks of a band together."""
@@ -49,6 +52,8 @@ def probes(history: Sequence[Row], settings: Any, run_name: str, rule: str = DEF
     if not columns:
         return None
     shown = columns[:MAX_PROBES]
+    evaluations = sparse(range(len(rows)), MAX_EVALUATIONS)
+    rows = [rows[int(place)] for place in evaluations]
     some = "" if len(shown) == len(columns) else f", the first {len(shown)} are shown"
     figure = new_figure(
         "Probe answers",

@@ -1,4 +1,8 @@
-"""Reading one stored file that anybody may have written: no links, no pipes, nothing huge, no torn records."""
+"""Reading one stored file that anybody may have written: no links, no pipes, nothing huge, no torn records.
+
+A byte may become a hundred in memory, so what a file's text becomes is counted before it is parsed: rows, cells, and
+lists and objects.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,10 @@ from qaexp.runs.formats import csv_rows
 MEBIBYTE = 2**20
 MAX_JSON_BYTES = 64 * MEBIBYTE
 MAX_TABLE_BYTES = 1024 * MEBIBYTE
+MAX_ROWS = 2_000_000
+MAX_CELLS = 30_000_000
+MAX_LINE_BYTES = 16 * MEBIBYTE
+MAX_NESTED = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,8 @@ def read_bytes(path: Path, limit: int = MAX_JSON_BYTES) -> bytes:
                     f"{path}: {status.st_size // MEBIBYTE} MiB, more than the {limit // MEBIBYTE} MiB "
                     "that such a file may have; refused"
                 )
-            return file.read(limit)
+            # Room is made for as many bytes as are asked for: the limit itself would take a gibibyte.
+            return file.read(status.st_size)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -69,6 +78,9 @@ def read_text(path: Path, limit: int = MAX_JSON_BYTES) -> str:
 def read_json(path: Path, limit: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """Return the JSON object in a file; raises as `read_bytes` does, also when it holds anything else."""
     text = read_text(path, limit)
+    num_nested = text.count("[") + text.count("{")
+    if num_nested > MAX_NESTED:
+        raise IntegrityError(f"{path}: {num_nested:,} lists and objects, more than the {MAX_NESTED:,} allowed; refused")
     try:
         value = json.loads(text)
     except RecursionError:
@@ -86,10 +98,21 @@ def read_json_lines(path: Path, key: str | None = None) -> Records:
     Args:
         path: The file.
         key: When given, a record must have it, and of records with the same value the last one counts.
+
+    Raises:
+        FileNotFoundError: When there is none.
+        IntegrityError: As `read_bytes`, or it has more records, or a longer one, than any run writes.
     """
     rows: list[dict[str, Any]] = []
     num_torn = 0
-    for line in read_bytes(path, MAX_TABLE_BYTES).split(b"\n"):
+    data = read_bytes(path, MAX_TABLE_BYTES)
+    _check_rows(path, data.count(b"\n"))
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if len(line) > MAX_LINE_BYTES:
+            raise IntegrityError(
+                f"{path}: line {number} has {len(line) // MEBIBYTE} MiB, more than the {MAX_LINE_BYTES // MEBIBYTE} "
+                "that a record may have; refused"
+            )
         text = line.strip(b"\0\r\t \xef\xbb\xbf")
         if text:
             record = _record(text, key)
@@ -105,8 +128,10 @@ def read_json_lines(path: Path, key: str | None = None) -> Records:
 
 def read_table(path: Path, text_columns: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the rows of a CSV file; cells are numbers or None, but texts in columns that begin with a given word."""
+    text = read_text(path, MAX_TABLE_BYTES)
+    check_cells(path, text.count("\n"), text.count(","))
     try:
-        rows = csv_rows(read_text(path, MAX_TABLE_BYTES))
+        rows = csv_rows(text)
         return [
             {name: cell if name.startswith(text_columns) else _number(cell) for name, cell in row.items()}
             for row in rows
@@ -115,6 +140,22 @@ def read_table(path: Path, text_columns: tuple[str, ...]) -> list[dict[str, Any]
         raise
     except ValueError as error:
         raise IntegrityError(f"{path}: {error}") from error
+
+
+def check_cells(path: Path, num_lines: int, num_commas: int) -> None:
+    """Refuse a CSV file of more rows or cells than any run writes.
+
+    Raises:
+        IntegrityError: With the number and the limit.
+    """
+    _check_rows(path, num_lines)
+    if num_lines + num_commas > MAX_CELLS:
+        raise IntegrityError(f"{path}: {num_lines + num_commas:,} cells, more than the {MAX_CELLS:,} allowed; refused")
+
+
+def _check_rows(path: Path, num_rows: int) -> None:
+    if num_rows > MAX_ROWS:
+        raise IntegrityError(f"{path}: {num_rows:,} rows, more than the {MAX_ROWS:,} that are read; refused")
 
 
 def _record(line: bytes, key: str | None) -> dict[str, Any] | None:
@@ -130,6 +171,8 @@ def _record(line: bytes, key: str | None) -> dict[str, Any] | None:
 def _number(cell: str) -> int | float | None:
     if cell == "":
         return None
+    if "." in cell:
+        return float(cell)
     try:
         return int(cell)
     except ValueError:

@@ -134,7 +134,10 @@ def test_fingerprint_follows_the_content_not_the_place(tmp_path) -> None:
     assert Checkpoint(checkpoint=str(second)).fingerprint() == found
     for name, key in (("config.json", "config"), ("tokenizer.json", "tokenizer"), ("model.safetensors", "weights")):
         other = Path(shutil.copytree(first, tmp_path / key))
-        (other / name).write_bytes((other / name).read_bytes() + b" ")
+        content = (other / name).read_bytes()
+        # White space behind JSON, and another last number of the weights.
+        changed_content = content[:-1] + bytes([content[-1] ^ 1]) if key == "weights" else content + b" "
+        (other / name).write_bytes(changed_content)
         changed = Checkpoint(checkpoint=str(other)).fingerprint()
         assert {item for item in found if found[item] != changed[item]} == {f"{key}_sha256"}
 
