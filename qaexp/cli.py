@@ -9,6 +9,7 @@ from importlib import import_module
 
 from qaexp import __version__
 from qaexp.errors import QaexpError, Stopped
+from qaexp.start import held
 
 COMMANDS = {
     "train": "train and evaluate: one run, or a sweep with -m",
@@ -38,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Read once, when torch is loaded; who sets it knows better.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        code = _dispatch(words)
+        with held():
+            code = _dispatch(words)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output went away (`qaexp ... | head`): nothing is wrong with what was done.

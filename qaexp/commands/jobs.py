@@ -52,7 +52,9 @@ def train(job: Job) -> None:
     """
     from qaexp.experiment import run_experiment
 
-    run_experiment(job.config, job.folder, command_line=job.command_line, hydra_files=job.hydra_files)
+    run_experiment(
+        job.config, job.folder, command_line=job.command_line, hydra_files=job.hydra_files, environment=job.environment
+    )
 
 
 def report(sweep: Path, jobs: Sequence[Job]) -> Path | None:

@@ -14,6 +14,7 @@ from typing import Any
 from qaexp.commands.arguments import TrainArguments, parse_train_arguments
 from qaexp.errors import ConfigError, StorageError
 from qaexp.runs.naming import default_name
+from qaexp.start import held, start, variables
 
 RUNS, SWEEPS = "outputs", "multirun_outputs"
 
@@ -98,13 +99,14 @@ def run(*overrides: str) -> dict[str, Any]:
     overrides = tuple(keep_texts(overrides))
     if swept_keys(overrides):
         raise ConfigError(f"{', '.join(swept_keys(overrides))}: several values are a sweep; give run() one value each")
-    config = check_command_line(overrides)
-    _check_name(config.name or "", overrides)
-    config.name = config.name or default_name(overrides, Path(RUNS), environ=os.environ, now=datetime.now())
-    directory = Path(RUNS, config.name).resolve()
-    command = ["qaexp", "train", *overrides, f"name={config.name}"]
-    with _without_empty(directory, directory.parent):
-        return run_experiment(config, directory, command_line=command)[1]
+    with held():
+        config = check_command_line(overrides)
+        _check_name(config.name or "", overrides)
+        config.name = config.name or default_name(overrides, Path(RUNS), environ=os.environ, now=datetime.now())
+        directory = Path(RUNS, config.name).resolve()
+        command = ["qaexp", "train", *overrides, f"name={config.name}"]
+        with _without_empty(directory, directory.parent):
+            return run_experiment(config, directory, command_line=command)[1]
 
 
 @contextmanager
@@ -206,7 +208,9 @@ def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
 
     settings = HydraConfig.get()
     directory = Path(settings.runtime.output_dir)
-    with _without_empty(directory):
+    environment = {str(name): str(value) for name, value in settings.job.env_set.items()}
+    # Hydra has set them by now, and what a config sets has no say in how that config is read and built.
+    with _without_empty(directory), variables({name: start().environ.get(name) for name in environment}):
         directory, summary = run_experiment(
             to_config(composed),
             directory,
@@ -216,5 +220,6 @@ def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
                 "hydra.yaml": OmegaConf.to_yaml(OmegaConf.create({"hydra": settings})),
                 "overrides.yaml": OmegaConf.to_yaml([str(word) for word in settings.overrides.task]),
             },
+            environment=environment,
         )
     show_run(directory, summary)

@@ -23,6 +23,7 @@ class Job:
         config: Its checked config.
         command_line: The words that started the sweep, for env.json.
         hydra_files: Texts of the files of `.hydra/`.
+        environment: Variables for the run's body, `hydra.job.env_set`.
         sha256: Its identity in hex; empty before it is known.
         directory: Its run directory; None before the identity is known.
     """
@@ -32,6 +33,7 @@ class Job:
     config: ExperimentConfig
     command_line: tuple[str, ...] = ()
     hydra_files: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
     directory: Path | None = None
 

@@ -17,7 +17,7 @@ from qaexp.sweeps.job import Job
 MAX_PROBLEMS = 20
 
 Identify = Callable[[Sequence[ExperimentConfig]], dict[str, Any]]
-Compose = Callable[[tuple[str, ...]], tuple[ExperimentConfig, Mapping[str, str]]]
+Compose = Callable[[tuple[str, ...]], tuple[ExperimentConfig, Mapping[str, str], Mapping[str, str]]]
 
 
 def compose_jobs(
@@ -27,7 +27,7 @@ def compose_jobs(
 
     Args:
         lines: The override lines of each job, and those of them that are swept.
-        compose: Makes a checked config, and the texts of `.hydra/`, of override lines.
+        compose: Makes a checked config, the texts of `.hydra/` and the variables for the run of override lines.
         command_line: The words that started the sweep.
 
     Raises:
@@ -38,13 +38,13 @@ def compose_jobs(
     problems = _Problems()
     for words, swept in lines:
         try:
-            config, hydra_files = compose(words)
+            config, hydra_files, environment = compose(words)
         except QaexpError as error:
             problems.add(error.problems, error.exit_code, swept)
             continue
         redactor = Redactor(os.environ, [*words, *command_line], [asdict(config)])
         changes = tuple(redactor.text(word) for word in swept)
-        jobs.append(Job(words, changes, config, tuple(command_line), hydra_files))
+        jobs.append(Job(words, changes, config, tuple(command_line), hydra_files, environment))
     problems.check(len(lines))
     return jobs
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from qaexp.runs.directory import OUTPUT_LOG, SUMMARY
 from qaexp.runs.folder import DAMAGED, look
 from qaexp.runs.signals import stop_is_requested
+from qaexp.start import variables
 from qaexp.sweeps.ending import end_job
 from qaexp.sweeps.isolate import Child, World
 from qaexp.sweeps.job import Job
@@ -155,5 +156,6 @@ def _outcome(running: _Running) -> Outcome:
     elif outcome.state == FAILED and outcome.kind == "killed" and running.is_stopped:
         # It had not yet begun to watch for signals.
         outcome = Outcome(PREEMPTED, "preempted", "stopped with the sweep")
-    end_job(job.folder, running.child.pid, outcome.kind, outcome.message, state=outcome.state)
+    with variables(job.environment):  # the job had them, and they may be among the secrets that it printed
+        end_job(job.folder, running.child.pid, outcome.kind, outcome.message, state=outcome.state)
     return outcome

@@ -17,6 +17,7 @@ from qaexp.config.compose import compose_errors, to_config
 from qaexp.config.schema import ExperimentConfig
 from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
+from qaexp.start import start, variables
 from qaexp.sweeps import isolate
 from qaexp.sweeps.execute import run_sweep
 from qaexp.sweeps.grid import job_lines
@@ -135,23 +136,28 @@ class GridSweeper(Sweeper):
     def _launch_elsewhere(self, jobs: Sequence[Job]) -> Mapping[str, Outcome]:
         """Let another launcher run jobs; whatever happens to it, the run directories tell which are completed."""
         self._task.jobs = {job.overrides: job for job in jobs}
+        environ = start().environ
+        self._task.before = {name: environ.get(name) for job in jobs for name in job.environment}
         try:
-            returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
+            with variables(isolate.same_code()):
+                returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
         except Exception as error:  # a launcher that lost a worker
             return {job.sha256: _lost(error) for job in jobs}
         return {job.sha256: _outcome(one) for job, one in zip(jobs, returned, strict=False)}
 
-    def _composed(self, words: Sequence[str]) -> tuple[ExperimentConfig, Mapping[str, str]]:
+    def _composed(self, words: Sequence[str]) -> tuple[ExperimentConfig, Mapping[str, str], Mapping[str, str]]:
         with compose_errors():
             composed = self._loader.load_sweep_config(self._config, list(words))
+            environment = {str(name): str(value) for name, value in composed.hydra.job.env_set.items()}
         settings = OmegaConf.to_yaml(OmegaConf.create({"hydra": composed.hydra}))
         with open_dict(composed):
             del composed["hydra"]
-        return to_config(composed), {
+        files = {
             "config.yaml": OmegaConf.to_yaml(composed),
             "hydra.yaml": settings,
             "overrides.yaml": OmegaConf.to_yaml(list(words)),
         }
+        return to_config(composed), files, environment
 
 
 def _outcome(returned: JobReturn) -> Outcome:
