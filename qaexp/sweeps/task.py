@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from qaexp.runs.signals import SIGNALS, is_watching, requested_signal, watched
 from qaexp.start import held, variables
@@ -60,7 +61,9 @@ class IsolatedTask:
 
         Hydra has set `hydra.job.env_set` by now; the job sets it for itself, once its config is built.
         """
-        job = self.jobs[tuple(HydraConfig.get().overrides.task)]
+        # As they were typed: an interpolation among them stands for something else here.
+        lines: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+        job = self.jobs[tuple(lines)]
         with variables(self.before), held():
             return self._run(job)
 
