@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,7 @@ class GridSweeper(Sweeper):
         self._task.jobs = {job.overrides: job for job in jobs}
         environ = start().environ
         self._task.before = {name: environ.get(name) for job in jobs for name in job.environment}
+        _give_own_folder(self._launcher)
         try:
             with variables(isolate.same_code()):
                 returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
@@ -158,6 +160,14 @@ class GridSweeper(Sweeper):
             "overrides.yaml": OmegaConf.to_yaml(list(words)),
         }
         return to_config(composed), files, environment
+
+
+def _give_own_folder(launcher: Launcher) -> None:
+    """Let submitit work in a folder that nobody else has filled: it opens the pickles that it finds in its own."""
+    params = getattr(launcher, "params", None)
+    if isinstance(params, dict) and "submitit_folder" in params:
+        given = Path(str(params["submitit_folder"]))
+        params["submitit_folder"] = str(given.parent / secrets.token_hex(8) / given.name)
 
 
 def _outcome(returned: JobReturn) -> Outcome:
