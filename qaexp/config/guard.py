@@ -90,18 +90,21 @@ def _refused_launcher(node: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unclear(settings: DictConfig, name: str) -> Iterator[str]:
-    """Name the interpolations of a node that Hydra builds which hide more than a value of one line."""
+    """Name the values of a node that Hydra builds that are not plain: objects or lines hide behind them."""
     for node in _leaves(settings._get_node(name)):
-        try:
-            found = node._dereference_node() if node._is_interpolation() else node
-            value = found if isinstance(found, Container) else found._value()
-        except OmegaConfBaseException:
-            value = None if not node._is_interpolation() else settings
-        key = node._get_full_key(None)
-        if isinstance(value, Container):
+        key, meant = node._get_full_key(None), _meant(node)
+        if meant is None or (isinstance(meant, Container) and node._is_interpolation()):
             yield f"{key}: its interpolation is refused: it stands for no plain value yet; write out what is meant"
-        elif isinstance(value, str) and not value.isprintable():
+        elif isinstance(value := meant._value(), str) and not value.isprintable():
             yield f"{key}={value!r} is refused: a launcher's values have one line of printable text; correct it"
+
+
+def _meant(node: Node) -> Node | None:
+    """What a node stands for; None as long as nobody knows."""
+    try:
+        return node._dereference_node() if node._is_interpolation() else node
+    except OmegaConfBaseException:
+        return None
 
 
 def _leaves(node: Any) -> Iterator[Node]:
