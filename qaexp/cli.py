@@ -11,6 +11,7 @@ from qaexp import __version__
 from qaexp.commands.surroundings import check_words, check_working_directory
 from qaexp.errors import QaexpError, Stopped, of_the_system
 from qaexp.reporting.printing import complain, outlets, say, say_text
+from qaexp.start import held
 
 COMMANDS = {
     "train": "train and evaluate: one run, or a sweep with -m",
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Threads that spin while they wait take the cores from each other: on a busy machine training was 15 times slower.
     # Read once, when torch is loaded; who sets it knows better.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with outlets():
+    with outlets(), held():
         return _dispatch(words)
 
 
@@ -85,7 +86,7 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
 def _hide_secrets(error: BaseException, arguments: Sequence[str]) -> None:
     """Take what the environment and the command line give away out of an error, before it is printed."""
     from qaexp.commands.untold import hide_secrets
-    from qaexp.config.variables import VARIABLES_READ
+    from qaexp.config.variables_read import VARIABLES_READ
     from qaexp.runs.origins import shown_variables
     from qaexp.runs.redact import Redactor
 

@@ -12,6 +12,7 @@ from qaexp.config.schema import ExperimentConfig
 from qaexp.runs.directory import DATA
 from qaexp.runs.origins import Origins
 from qaexp.runs.reuse import completed_summary
+from qaexp.start import variables
 from qaexp.training.clock import Clock
 from qaexp.training.peak import PeakMemory
 from qaexp.training.processes import part
@@ -26,6 +27,7 @@ def run_experiment(
     command_line: Sequence[str] = (),
     hydra_files: Mapping[str, Any] | None = None,
     origins: Origins | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Train and evaluate one config in one directory.
 
@@ -35,6 +37,8 @@ def run_experiment(
         command_line: The words that started the run, for env.json.
         hydra_files: Trees of the files of `.hydra/`.
         origins: What of the config came from the environment.
+        environment: Variables for the run's body, `hydra.job.env_set`: they are set once the config is built, so that
+            they have no say in what is built.
 
     Returns:
         The run directory and its summary, as in summary.json. A run that is completed already is not touched.
@@ -43,6 +47,18 @@ def run_experiment(
         QaexpError: Whatever went wrong; run.json in the directory says it too.
     """
     parts = opening.build_parts(config)
+    with variables(environment or {}):
+        return _run(config, parts, directory, command_line, hydra_files, origins)
+
+
+def _run(
+    config: ExperimentConfig,
+    parts: opening.Parts,
+    directory: Path,
+    command_line: Sequence[str],
+    hydra_files: Mapping[str, Any] | None,
+    origins: Origins | None,
+) -> tuple[Path, dict[str, Any]]:
     identity = opening.identify_run(config, parts, origins)
     if (done := completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)) is not None:
         return directory, done

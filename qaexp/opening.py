@@ -49,13 +49,13 @@ def build_parts(config: ExperimentConfig) -> Parts:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     return Parts(
-        pipeline=build(config.data),
-        checkpoint=build(config.model),
-        trainer=build(config.trainer),
-        reporter=build(config.reporter),
-        optimizer=build(config.optimizer),
-        schedule=build(config.schedule),
-        trackers={name: build(node) for name, node in config.trackers.items()},
+        pipeline=build(config.data, "data"),
+        checkpoint=build(config.model, "model"),
+        trainer=build(config.trainer, "trainer"),
+        reporter=build(config.reporter, "reporter"),
+        optimizer=build(config.optimizer, "optimizer"),
+        schedule=build(config.schedule, "schedule"),
+        trackers={name: build(node, "trackers") for name, node in config.trackers.items()},
     )
 
 

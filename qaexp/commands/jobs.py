@@ -58,6 +58,7 @@ def train(job: Job) -> None:
         command_line=job.command_line,
         hydra_files=job.hydra_files,
         origins=job.origins,
+        environment=job.environment,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from qaexp.runs.origins import (
     variables_in,
 )
 from qaexp.runs.reading import read_json
+from qaexp.start import start
 
 _INTERPOLATION = re.compile(r"(\\*)\$\{")
 
@@ -91,7 +91,7 @@ def _with_variables(stored: Mapping[str, Any], where: Path) -> tuple[dict[str, A
             return value
         names = variables_in(value)
         origins[place] = (expression_of(value), names)
-        found = read_back(value, os.environ)
+        found = read_back(value, start().environ)
         if found is None:
             problems.append(
                 f"{where}: {'.'.join(place)} came from the environment ({', '.join(names) or expression_of(value)}), "
@@ -108,7 +108,7 @@ def _with_variables(stored: Mapping[str, Any], where: Path) -> tuple[dict[str, A
 def _way_out(text: str, names: Sequence[str]) -> str:
     if REDACTED in text:
         return "and its value was a secret, which no run directory holds; give the command that started the run again"
-    is_set = all(name in os.environ for name in names)
+    is_set = all(name in start().environ for name in names)
     return (
         f"where it {'has another value now' if is_set else 'is not set now'}; set it to what it was, or give the "
         "command that started the run again"

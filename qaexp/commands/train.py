@@ -14,6 +14,7 @@ from typing import Any
 from qaexp.commands.arguments import TrainArguments, parse_train_arguments
 from qaexp.errors import ConfigError, StorageError
 from qaexp.runs.naming import check_path, default_name
+from qaexp.start import held, start, variables
 
 RUNS, SWEEPS = "outputs", "multirun_outputs"
 
@@ -102,14 +103,15 @@ def run(*overrides: str) -> dict[str, Any]:
     overrides = tuple(keep_texts(overrides))
     if swept_keys(overrides):
         raise ConfigError(f"{', '.join(swept_keys(overrides))}: several values are a sweep; give run() one value each")
-    config = check_command_line(overrides)
-    _check_name(config.name or "", overrides)
-    origins = find_origins(compose_config(overrides))
-    config.name = config.name or default_name(overrides, Path(RUNS), environ=os.environ, now=datetime.now())
-    directory = Path(RUNS, config.name).resolve()
-    command = ["qaexp", "train", *overrides, f"name={config.name}"]
-    with _without_empty(directory, directory.parent):
-        return run_experiment(config, directory, command_line=command, origins=origins)[1]
+    with held():
+        config = check_command_line(overrides)
+        _check_name(config.name or "", overrides)
+        origins = find_origins(compose_config(overrides))
+        config.name = config.name or default_name(overrides, Path(RUNS), environ=os.environ, now=datetime.now())
+        directory = Path(RUNS, config.name).resolve()
+        command = ["qaexp", "train", *overrides, f"name={config.name}"]
+        with _without_empty(directory, directory.parent):
+            return run_experiment(config, directory, command_line=command, origins=origins)[1]
 
 
 @contextmanager
@@ -217,13 +219,21 @@ def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
     from qaexp.sweeps.job import Job
 
     settings = HydraConfig.get()
-    directory, config = Path(settings.runtime.output_dir), to_config(composed)
-    words = task_words(settings)
-    trees, origins = hydra_trees(composed, settings, words), find_origins(composed)
-    redactor = Job(words, (), config, tuple(command_line), trees, origins).redactor
-    with _without_empty(directory), untold(redactor):
-        check_path(directory, redactor)
-        directory, summary = run_experiment(
-            config, directory, command_line=command_line, hydra_files=trees, origins=origins
-        )
+    directory = Path(settings.runtime.output_dir)
+    environment = {str(name): str(value) for name, value in settings.job.env_set.items()}
+    # Hydra has set them by now, and what a config sets has no say in how that config is read and built.
+    with _without_empty(directory), variables({name: start().environ.get(name) for name in environment}):
+        config, words = to_config(composed), task_words(settings)
+        trees, origins = hydra_trees(composed, settings, words), find_origins(composed)
+        redactor = Job(words, (), config, tuple(command_line), trees, origins, environment).redactor
+        with untold(redactor):
+            check_path(directory, redactor)
+            directory, summary = run_experiment(
+                config,
+                directory,
+                command_line=command_line,
+                hydra_files=trees,
+                origins=origins,
+                environment=environment,
+            )
     show_run(directory, summary)

@@ -9,31 +9,40 @@ from importlib import import_module
 from typing import Any
 
 from qaexp.config.suggest import did_you_mean
-from qaexp.config.targets import OPTIMIZERS, allowed_prefixes, is_allowed_name, refusal
+from qaexp.config.targets import (
+    ADDRESSES,
+    hidden,
+    is_allowed_name,
+    is_optimizer_name,
+    plugin_targets,
+    refusal,
+    users_prefixes,
+)
 from qaexp.errors import ConfigError, IntegrityError, QaexpError
 
 _SPECIAL_KEYS = ("_target_", "_partial_")
 
 
-def build(node: Mapping[str, Any] | object, **extra: Any) -> Any:
+def build(node: Mapping[str, Any] | object, kind: str, **extra: Any) -> Any:
     """Build a node's object.
 
     Args:
         node: A mapping or dataclass with `_target_`, the dotted name of a class or function; with `_partial_: true`
             what comes back is a `functools.partial`.
+        kind: Which node it is, for example `optimizer`: each has a list of its own of what it may name.
         **extra: Keywords that no config holds, for example a seed that was derived.
 
     Returns:
         What the target returns.
 
     Raises:
-        IntegrityError: The target is not on the list of what a config may name (exit code 8).
+        IntegrityError: The target is not on the list of what this node may name (exit code 8).
         ConfigError: The target does not exist, or does not take these keywords.
     """
     keywords = asdict(node) if is_dataclass(node) and not isinstance(node, type) else dict(node)  # type: ignore[call-overload]
     name = keywords.get("_target_")
     _refuse_hidden_targets(keywords, str(name))
-    target = _locate(name)
+    target = _locate(name, kind)
     _check_keywords(str(name), target, {key for key in keywords if key not in _SPECIAL_KEYS} | set(extra))
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
@@ -46,14 +55,41 @@ def build(node: Mapping[str, Any] | object, **extra: Any) -> Any:
         raise ConfigError(f"{name} cannot be built: {' '.join(str(error.__cause__ or error).split())}") from error
 
 
-def _locate(name: object) -> Any:
-    if not isinstance(name, str) or not is_allowed_name(name):
-        raise IntegrityError(refusal(name))
-    target = _resolve(name)
-    resolved = f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', '')}"
-    if not (resolved.startswith(allowed_prefixes()) or (OPTIMIZERS.match(name) and _is_optimizer(target))):
-        raise IntegrityError(refusal(f"{name} (which is {resolved})"))
-    return target
+def check_plugins(node: Mapping[str, Any]) -> None:
+    """Refuse what Hydra would build from its own node by a detour through the user's own package.
+
+    Args:
+        node: The content of `hydra` as plain types, each target of which is allowed by its name.
+
+    Raises:
+        IntegrityError: A target resolves to something outside of the user's packages.
+        ConfigError: It does not exist.
+    """
+    for name in plugin_targets(node):
+        resolved = _full_name(_resolve(name))
+        if not resolved.startswith(users_prefixes()):
+            raise IntegrityError(
+                f"_target_={name} (which is {resolved}) in hydra is refused: it is no part of what "
+                "QAEXP_ALLOW_TARGETS allows; name the object where it stands"
+            )
+
+
+def _locate(name: object, kind: str) -> Any:
+    if not is_allowed_name(name, kind):
+        raise IntegrityError(refusal(name, kind))
+    target = _resolve(str(name))
+    resolved = _full_name(target)
+    if name in ADDRESSES[kind] or resolved.startswith(users_prefixes()):
+        return target
+    # A package of the user's may offer ours under a name of its own, as far as this node may name it.
+    is_ours = any(target is _resolve(address) for address in ADDRESSES[kind] if resolved.startswith("qaexp."))
+    if is_ours or (is_optimizer_name(str(name), kind) and _is_optimizer(target)):
+        return target
+    raise IntegrityError(refusal(f"{name} (which is {resolved})", kind))
+
+
+def _full_name(target: object) -> str:
+    return f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', '')}"
 
 
 def _resolve(name: str) -> Any:
@@ -91,7 +127,7 @@ def _refuse_hidden_targets(keywords: Mapping[str, Any], owner: str) -> None:
         for inner in value if isinstance(value, list | tuple) else [value]:
             if isinstance(inner, Mapping):
                 if "_target_" in inner:
-                    raise IntegrityError(refusal(f"{inner['_target_']} (inside {owner}.{key})"))
+                    raise IntegrityError(hidden(inner["_target_"], f"{owner}.{key}"))
                 _refuse_hidden_targets(inner, owner)
 
 

@@ -21,12 +21,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qaexp.config.checks import check_config
 from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
+from qaexp.config.guard import register_guard
 from qaexp.config.interpolations import bounded, resolve_all
 from qaexp.config.origins import find_origins
 from qaexp.config.overrides import check_overrides, parse_overrides
 from qaexp.config.schema import ExperimentConfig
-from qaexp.config.sources import register_source
-from qaexp.config.targets import refused_in_hydra, refused_targets
+from qaexp.config.sources import register_sources
+from qaexp.config.targets import refused_targets
+from qaexp.config.variables import register_variables
 from qaexp.errors import ConfigError, IntegrityError
 
 _TOO_DEEP = "the config is nested too deeply, or a value refers to itself; write out what is meant"
@@ -35,9 +37,12 @@ _TOO_DEEP = "the config is nested too deeply, or a value refers to itself; write
 def register_schema() -> None:
     """Make the dataclasses known to Hydra as the config `schema`, the first entry of the defaults list.
 
-    From then on Hydra reads YAML files through `qaexp.config.sources` too.
+    From then on Hydra reads YAML files through `qaexp.config.sources` too, looks at its own node by
+    `qaexp.config.guard`, and the environment of the start is the one that configs see.
     """
-    register_source()
+    register_sources()
+    register_guard()
+    register_variables()
     # Our files of launchers and of the sweeper are whole; Hydra and its plugins offer schemas of the same names.
     warnings.filterwarnings("ignore", r"\s*'hydra/\w+/\w+' is validated against ConfigStore schema", UserWarning)
     ConfigStore.instance().store(name="schema", node=ExperimentConfig, provider="qaexp")
@@ -114,9 +119,6 @@ def _composed(lines: Sequence[str], config_name: str, config_dir: Path | None) -
         composed = compose(config_name, list(lines), return_hydra_config=True)
         # Hydra resolves its own node later, where nothing is counted.
         resolve_all(composed.hydra)
-    refused = refused_in_hydra(_plain(composed.hydra))
-    if refused:
-        raise IntegrityError(*refused)
     return composed
 
 
@@ -174,13 +176,6 @@ def check_command_line(
     if problems:
         raise ConfigError(*problems)
     return config
-
-
-def _plain(node: DictConfig) -> dict[str, Any]:
-    """A node as plain types, its interpolations as they stand."""
-    plain = OmegaConf.to_container(node, resolve=False)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
 
 
 def one_line(error: BaseException) -> str:

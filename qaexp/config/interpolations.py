@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -11,6 +10,7 @@ from omegaconf import Container, DictConfig, ListConfig, Node
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from qaexp.errors import ConfigError
+from qaexp.start import start
 
 MAX_VALUES = 1_000
 """Values that all interpolations of a config may stand for; what stands inside another one counts each time."""
@@ -132,7 +132,7 @@ def _variable(inter_type: str, keywords: Mapping[str, Any]) -> list[str]:
     """What a call of a resolver takes from the environment, or is to put there; its default is none of it."""
     inside = keywords.get("inter_args") or ()
     name = str(inside[0]) if inside else ""
-    is_read = inter_type == "oc.env" and name in os.environ
+    is_read = inter_type == "oc.env" and name in start().environ
     return [name] if is_read or (inter_type == "hydra" and _ENV_SET in f".{name}.") else []
 
 

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qaexp.config.interpolations import bounded, watched_environment
 from qaexp.config.schema import leaves
-from qaexp.config.variables import VARIABLES_READ
+from qaexp.config.variables_read import VARIABLES_READ
 
 Place = tuple[str, ...]
 """The keys, and the numbers in lists, that lead to a value."""

@@ -1,4 +1,4 @@
-"""The YAML files that Hydra reads, looked at first: what cannot be a config is refused by name and line, at once."""
+"""Where Hydra reads YAML files, looked at first: what cannot be a config is refused by name and line, at once."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from functools import lru_cache
 from pathlib import Path
 
 import yaml
-from hydra._internal.core_plugins import file_config_source
+from hydra._internal.core_plugins import file_config_source, importlib_resources_config_source
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 
+from qaexp.config.targets import users_prefixes
 from qaexp.config.texts import yaml_problems
-from qaexp.errors import ConfigError
+from qaexp.errors import ConfigError, IntegrityError
 
 MAX_BYTES = 256 * 1024
 MAX_NODES = 2_000
 """Keys, values and interpolations of a file once its aliases are written out: a few lines can stand for billions."""
 MAX_DEPTH = 50
+# Hydra's own files, and those of its plugins, which it imports at every start.
+_PACKAGES = ("hydra.conf.", "hydra_plugins.")
 # libyaml where PyYAML has it: both parse without recursion, and this one 20 times faster.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -44,10 +47,28 @@ class FileConfigSource(file_config_source.FileConfigSource):
         return found
 
 
-def register_source() -> None:
-    """Let Hydra read all config folders (conf/, --config-dir, hydra.searchpath) through `FileConfigSource`."""
+class ImportlibResourcesConfigSource(importlib_resources_config_source.ImportlibResourcesConfigSource):
+    """Hydra's reader of packages, which imports them: none that a config could bring along."""
+
+    def __init__(self, provider: str, path: str) -> None:
+        """Take who asks for it, and the package.
+
+        Raises:
+            IntegrityError: It is no package that a config may have imported.
+        """
+        super().__init__(provider, path)
+        if not f"{self.path}.".startswith((*_PACKAGES, *users_prefixes())):
+            raise IntegrityError(
+                f"pkg://{self.path} in hydra.searchpath is refused: it would be imported; give its folder as "
+                "file:///path, or allow your own package by QAEXP_ALLOW_TARGETS=my_package. in the environment"
+            )
+
+
+def register_sources() -> None:
+    """Let Hydra read all config folders and packages (conf/, --config-dir, hydra.searchpath) through these readers."""
     Plugins.instance()  # registers Hydra's own sources
-    SourcesRegistry.instance().types["file"] = FileConfigSource
+    types = SourcesRegistry.instance().types
+    types["file"], types["pkg"] = FileConfigSource, ImportlibResourcesConfigSource
 
 
 @lru_cache

@@ -1,39 +1,67 @@
-"""Which objects a config may name: looked at by name before anything is imported, and again once it is resolved."""
+"""Which objects a config may name, node by node: looked at by name before anything is imported."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from qaexp.start import start
+
 TARGET = "_target_"
-# Optimizer classes of these two modules may be named; what the name resolves to is looked at as well.
-OPTIMIZERS = re.compile(r"^(torch\.optim|transformers)\.[A-Za-z_]\w*$")
-_OWN = "qaexp."
+ADDRESSES: Mapping[str, tuple[str, ...]] = {
+    "data": ("qaexp.data.pipeline.DataPipeline",),
+    "model": ("qaexp.model.Checkpoint",),
+    "optimizer": ("qaexp.training.optim.Muon",),
+    "schedule": (
+        "qaexp.training.schedules.constant",
+        "qaexp.training.schedules.cosine",
+        "qaexp.training.schedules.linear",
+    ),
+    "trainer": ("qaexp.training.loop.Trainer",),
+    "reporter": ("qaexp.reporting.reporter.Reporter",),
+    "trackers": ("qaexp.reporting.trackers.TensorBoard",),
+}
+"""What of ours each node may name. `trackers` holds one node for each tracker; all others are one node."""
+# The node `optimizer` may name classes of these two modules; what the name resolves to is looked at as well.
+_OPTIMIZERS = re.compile(r"(torch\.optim|transformers)\.[A-Za-z_]\w*")
 # What Hydra itself builds from its own node: launchers and sweepers, its own and those of plugins.
-_HYDRA_PLUGINS = re.compile(r"^(hydra\._internal\.core_plugins|hydra_plugins\.\w+)(\.\w+)?\.\w+(Launcher|Sweeper)$")
+_HYDRA_PLUGINS = re.compile(r"(hydra\._internal\.core_plugins|hydra_plugins\.\w+)(\.\w+)?\.\w+(Launcher|Sweeper)")
 
 
-def allowed_prefixes() -> tuple[str, ...]:
-    """Dotted prefixes that a config may name beside optimizers: our own, and those of QAEXP_ALLOW_TARGETS."""
-    return (_OWN, *_users_prefixes())
+def users_prefixes() -> tuple[str, ...]:
+    """The dotted prefixes that every node may name as well: those of QAEXP_ALLOW_TARGETS when the process started."""
+    given = start().environ.get("QAEXP_ALLOW_TARGETS", "").split(",")
+    return tuple(part.strip() for part in given if part.strip())
 
 
-def is_allowed_name(name: object) -> bool:
-    """Say whether a config may name this, as far as the name tells.
+def is_optimizer_name(name: str, kind: str) -> bool:
+    """Say whether a name is that of an optimizer of a library, in the node where one may stand."""
+    return kind == "optimizer" and _OPTIMIZERS.fullmatch(name) is not None
 
-    >>> is_allowed_name("torch.optim.SGD"), is_allowed_name("os.system")
+
+def is_allowed_name(name: object, kind: str) -> bool:
+    """Say whether a node may name this, as far as the name tells.
+
+    Args:
+        name: What stands under `_target_`.
+        kind: The node, one of `ADDRESSES`.
+
+    >>> is_allowed_name("torch.optim.SGD", "optimizer"), is_allowed_name("torch.optim.SGD", "trackers")
     (True, False)
     """
-    return isinstance(name, str) and (name.startswith(allowed_prefixes()) or OPTIMIZERS.match(name) is not None)
+    if not isinstance(name, str):
+        return False
+    return name in ADDRESSES[kind] or is_optimizer_name(name, kind) or name.startswith(users_prefixes())
 
 
-def refusal(name: object) -> str:
-    """The sentence for a target that is not allowed."""
+def refusal(name: object, kind: str) -> str:
+    """The sentence for a target that its node may not name."""
+    ours = ", ".join(ADDRESSES[kind])
+    libraries = " and optimizer classes of torch.optim and transformers" if kind == "optimizer" else ""
     return (
-        f"_target_={name} is refused: a config may name what is under qaexp. and optimizer classes of torch.optim "
-        "and transformers; allow your own package by QAEXP_ALLOW_TARGETS=my_package. in the environment"
+        f"_target_={name} is refused: {kind} may name {ours}{libraries}; allow your own package by "
+        "QAEXP_ALLOW_TARGETS=my_package. in the environment"
     )
 
 
@@ -46,44 +74,66 @@ def refused_targets(config: Mapping[str, Any]) -> list[str]:
     Returns:
         One sentence a target.
     """
-    return [
-        refusal(f"{value} (in {place.rstrip('.')})")
-        for place, key, value in _items(config, "")
-        if key == TARGET and value is not None and not is_allowed_name(value)
-    ]
-
-
-def refused_in_hydra(node: Mapping[str, Any]) -> list[str]:
-    """The same for Hydra's own node, of which Hydra builds launcher, sweeper, callbacks and loggers by itself.
-
-    Args:
-        node: The content of `hydra`, unresolved: no target of ours is interpolated.
-    """
     problems = []
-    for place, key, value in _items(node, "hydra."):
-        is_logger = (
-            "logging" in place and key in ("class", "()") and not str(value).startswith(("logging.", "colorlog."))
-        )
-        is_target = key == TARGET and not (_HYDRA_PLUGINS.match(str(value)) or str(value).startswith(_users_prefixes()))
-        if is_logger or is_target:
-            problems.append(
-                f"{place}{key}={value} is refused: Hydra builds launchers and sweepers only, and loggers of logging; "
-                "leave it out, or allow your own package by QAEXP_ALLOW_TARGETS=my_package. in the environment"
-            )
+    for place, key, value in items(config, ""):
+        if key != TARGET:
+            continue
+        kind, *inside = place.rstrip(".").split(".")
+        if kind not in ADDRESSES or len(inside) != (kind == "trackers"):
+            problems.append(hidden(value, place))
+        elif value is not None and not is_allowed_name(value, kind):
+            problems.append(refusal(f"{value} (in {place.rstrip('.')})", kind))
     return problems
 
 
-def _users_prefixes() -> tuple[str, ...]:
-    given = os.environ.get("QAEXP_ALLOW_TARGETS", "").split(",")
-    return tuple(part.strip() for part in given if part.strip())
+def hidden(name: object, place: str) -> str:
+    """The sentence for a target in a place where nothing is built."""
+    return (
+        f"_target_={name} (in {place.rstrip('.') or 'the config itself'}) is refused: only the nodes "
+        f"{', '.join(ADDRESSES)} are built, and nothing inside them; leave it out"
+    )
 
 
-def _items(value: Any, place: str) -> Iterator[tuple[str, str, Any]]:
-    """Yield (dotted place with its final dot, key, value) of every entry of every mapping inside a value."""
+def refused_plugins(node: Mapping[str, Any]) -> list[str]:
+    """The same for Hydra's own node, of which Hydra builds launcher, sweeper and callbacks by itself.
+
+    Args:
+        node: The content of `hydra`, unresolved: no target of ours is interpolated, and no node that Hydra builds.
+    """
+    problems = []
+    for place, key, value in items(node, "hydra."):
+        text = str(value)
+        is_ours = text.startswith(users_prefixes()) and "${" not in text
+        if key == TARGET and not (_HYDRA_PLUGINS.fullmatch(text) or is_ours):
+            wrong = "Hydra builds launchers and sweepers only"
+        elif f"{place}{key}" in ("hydra.launcher", "hydra.sweeper", "hydra.callbacks") and isinstance(value, str):
+            wrong = "what Hydra builds must be written out"
+        elif place.startswith("hydra.callbacks.") and "${" in text:
+            wrong = "a callback must be written out"
+        elif place.startswith(("hydra.launcher.", "hydra.sweeper.")) and key[:1] == "_" and key != TARGET:
+            wrong = "only _target_ may stand there"
+        else:
+            continue
+        problems.append(
+            f"{place}{key}={value} is refused: {wrong}; leave it out, or allow your own package by "
+            "QAEXP_ALLOW_TARGETS=my_package. in the environment"
+        )
+    return problems
+
+
+def plugin_targets(node: Mapping[str, Any]) -> list[str]:
+    """The targets in Hydra's own node that only the user's own prefixes allow: what they resolve to must be theirs."""
+    found = (str(value) for _, key, value in items(node, "hydra.") if key == TARGET)
+    return [name for name in found if not _HYDRA_PLUGINS.fullmatch(name)]
+
+
+def items(value: Any, place: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield (dotted place with its final dot, key, value) of every entry of every mapping and list inside a value."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield place, str(key), inner
-            yield from _items(inner, f"{place}{key}.")
+            yield from items(inner, f"{place}{key}.")
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value):
-            yield from _items(inner, f"{place}{number}.")
+            yield place, str(number), inner
+            yield from items(inner, f"{place}{number}.")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from qaexp.runs.repository import describe_repository
+from qaexp.start import start
 
 PACKAGES = (
     "qaexp",
@@ -28,8 +29,6 @@ PACKAGES = (
     "pyarrow",
     "matplotlib",
 )
-_GIT_SECONDS = 5.0
-_GIT = ("git", "-c", "core.fsmonitor=false")
 
 
 def describe_environment(
@@ -43,11 +42,13 @@ def describe_environment(
         threads: CPU threads of the run.
         determinism: The flags on which equal bytes depend.
     """
-    code = Path(__file__).parents[1]
+    code, here = Path(__file__).parents[1], Path.cwd()
+    # A folder that a file of a run names may be a stranger's repository: git is asked where the user stands alone.
+    working = describe_repository(here) if here == start().directory else None
     return {
         "command_line": list(command_line),
-        "working_directory": str(Path.cwd()),
-        "git": {"code": describe_repository(code), "working_directory": describe_repository(Path.cwd())},
+        "working_directory": str(here),
+        "git": {"code": describe_repository(code), "working_directory": working},
         "versions": {"python": platform.python_version(), **package_versions(PACKAGES)},
         "device": dict(device),
         "threads": threads,
@@ -77,45 +78,6 @@ def describe_machine() -> dict[str, Any]:
         "num_cpus": os.cpu_count(),
         "num_usable_cpus": usable,
     }
-
-
-def describe_repository(folder: Path) -> dict[str, Any] | None:
-    """Return the git commit of the repository that tracks `folder`, and the sha256 of its uncommitted diff.
-
-    Returns:
-        `{commit, dirty, diff_sha256}`; None without git, outside a repository, or in a folder that it ignores (a
-        virtual environment inside somebody's project is no part of that project).
-    """
-    if not _git(folder, "ls-files", "--", "."):
-        return None
-    commit = _git(folder, "rev-parse", "--verify", "HEAD")
-    diff = _git(folder, "diff", "--no-ext-diff", "--no-textconv", "--binary", "HEAD")
-    if commit is None or diff is None:
-        return None
-    return {
-        "commit": commit.decode().strip(),
-        "dirty": diff != b"",
-        "diff_sha256": hashlib.sha256(diff).hexdigest() if diff else None,
-    }
-
-
-def _git(folder: Path, *words: str) -> bytes | None:
-    """Return what a git command prints; None when it cannot run, fails or takes too long."""
-    # Reading must not write: git would refresh its index.
-    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-    try:
-        done = subprocess.run(
-            [*_GIT, *words],
-            cwd=folder,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_GIT_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
 
 
 def _cpu_model() -> str:

@@ -22,6 +22,7 @@ LOSS_TOLERANCE = 0.01
 # A run's name stands in its config; its environment is told apart from its results.
 _NOT_RESULTS = (CONFIG, ENVIRONMENT)
 _DIGITS, _HASH_LENGTH = 8, 40
+_WORKING = "git.working_directory"
 _WORLD = ("git", "versions", "device", "threads", "determinism", "machine")
 
 
@@ -120,6 +121,9 @@ def differing_world(one: RunFiles, other: RunFiles) -> Iterator[str]:
         if world is None:
             yield f"{run.path / ENVIRONMENT}: cannot be read, so packages, device and machine are not compared"
     mine, theirs = ({} if None in worlds else dict(world or {}) for world in worlds)
+    if _WORKING in mine.keys() | theirs.keys():
+        # Git was not asked in one of them: there is no repository, or the command was started elsewhere.
+        mine, theirs = ({key: world[key] for key in world if not key.startswith(_WORKING)} for world in (mine, theirs))
     mine["code_hash"], theirs["code_hash"] = one.run.get("code_hash"), other.run.get("code_hash")
     for key in dict.fromkeys((*mine, *theirs)):
         if mine.get(key) != theirs.get(key):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from qaexp.errors import Stopped
 from qaexp.runs.log import LOGGER
+from qaexp.start import program
 
 _SECONDS = 30.0
 # `sbatch --signal=USR1@60` sends one of these before the time is over; SIGTERM comes with `scancel`, too.
@@ -44,6 +45,9 @@ def job_id(environ: Mapping[str, str]) -> str | None:
 
 def _requeue(job: str) -> None:
     try:
-        subprocess.run(["scontrol", "requeue", job], check=True, capture_output=True, timeout=_SECONDS)
+        scontrol = program("scontrol")
+        if scontrol is None:
+            raise FileNotFoundError("it is not on the PATH")
+        subprocess.run([scontrol, "requeue", job], check=True, capture_output=True, timeout=_SECONDS)
     except (OSError, subprocess.SubprocessError) as error:
         LOGGER.warning("scontrol requeue %s failed (%s); start the same command again yourself", job, error)

@@ -28,6 +28,7 @@ from qaexp.config.schema import ExperimentConfig
 from qaexp.reporting.printing import complain_text, guard
 from qaexp.runs.appender import append_descriptor
 from qaexp.runs.redact import Redactor
+from qaexp.start import Start, held, start, variables
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import told
 
@@ -44,7 +45,7 @@ class World:
 
     Attributes:
         output: The file that gets its standard output and its standard error; None leaves them as they are.
-        environment: Variables that it has beside those of this process.
+        environment: Variables that it has beside those that this process was started with.
     """
 
     output: Path | None = None
@@ -64,12 +65,11 @@ class Child:
         """
         world = world or World()
         self._reader, writer = _CONTEXT.Pipe(duplex=False)
-        environment = {**os.environ, **world.environment}
-        self._process = _CONTEXT.Process(
-            target=_body, args=(writer, environment, world.output, function, args), daemon=False
-        )
+        mine = start()
+        given = Start({**mine.environ, **world.environment}, mine.directory)
+        self._process = _CONTEXT.Process(target=_body, args=(writer, given, world.output, function, args), daemon=False)
         self.started = time.monotonic()
-        with _known_start_method(), _refusals():
+        with _known_start_method(), _refusals(), variables(same_code()):
             self._process.start()
         writer.close()
         self._message: dict[str, Any] | None = None
@@ -152,6 +152,11 @@ def _known_start_method() -> Iterator[None]:
         multiprocessing.set_start_method(method, force=True)
 
 
+def same_code() -> dict[str, str]:
+    """The variables by which a new Python finds modules where this one does, and not in the folder it starts in."""
+    return {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
 def prepare(modules: Sequence[str]) -> None:
     """Let the server of this process import modules before it forks; without effect once it runs.
 
@@ -181,7 +186,7 @@ def call(function: Callable[..., Any], *args: Any) -> dict[str, Any]:
 
 def _body(
     writer: Connection,
-    environment: Mapping[str, str],
+    given: Start,
     output: Path | None,
     function: Callable[..., Any],
     args: Sequence[Any],
@@ -189,13 +194,14 @@ def _body(
     """What the child does. Ctrl-C on the terminal is for its parent, which tells it what to do."""
     os.setsid()
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update(given.environ)
     if output is not None:
         _redirect(output)
     guard()
     threading.Thread(target=_stop_without_parent, name="qaexp-parent", daemon=True).start()
     try:
-        message: dict[str, Any] = {"value": function(*args)}
+        with held(given):
+            message: dict[str, Any] = {"value": function(*args)}
     except BaseException as error:  # SystemExit and the panics of Rust are no Exceptions
         complain_text(_redactor_of(args).text(traceback.format_exc()))
         message = told(error)

@@ -28,6 +28,7 @@ class Job:
         command_line: The words that started the sweep, for env.json.
         hydra_files: Trees of the files of `.hydra/`.
         origins: What of its config came from the environment.
+        environment: Variables for the run's body, `hydra.job.env_set`.
         sha256: Its identity in hex; empty before it is known.
         directory: Its run directory; None before the identity is known.
     """
@@ -38,6 +39,7 @@ class Job:
     command_line: tuple[str, ...] = ()
     hydra_files: Mapping[str, Any] = field(default_factory=dict)
     origins: Origins = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
     directory: Path | None = None
 
@@ -51,7 +53,8 @@ class Job:
         """Knows the secrets of the job."""
         tree = asdict(self.config)
         shown = shown_values(tree, self.origins, os.environ)
-        return Redactor(os.environ, [*self.overrides, *self.command_line], [tree, *self.hydra_files.values()], shown)
+        trees = [tree, *self.hydra_files.values(), {"env_set": dict(self.environment)}]
+        return Redactor(os.environ, [*self.overrides, *self.command_line], trees, shown)
 
     @property
     def shown_config(self) -> dict[str, Any]:

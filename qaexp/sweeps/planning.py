@@ -16,7 +16,8 @@ from qaexp.sweeps.job import Job
 MAX_PROBLEMS = 20
 
 Identify = Callable[[Sequence[ExperimentConfig]], dict[str, Any]]
-Compose = Callable[[tuple[str, ...]], tuple[ExperimentConfig, Mapping[str, Any], Origins]]
+Composed = tuple[ExperimentConfig, Mapping[str, Any], Origins, Mapping[str, str]]
+Compose = Callable[[tuple[str, ...]], Composed]
 
 
 def compose_jobs(
@@ -26,7 +27,8 @@ def compose_jobs(
 
     Args:
         lines: The override lines of each job, and those of them that are swept.
-        compose: Makes of override lines a checked config, the trees of `.hydra/`, and what came from the environment.
+        compose: Makes of override lines a checked config, the trees of `.hydra/`, what came from the environment, and
+            the variables for the run.
         command_line: The words that started the sweep.
 
     Raises:
@@ -37,11 +39,11 @@ def compose_jobs(
     problems = _Problems()
     for words, swept in lines:
         try:
-            config, hydra_files, origins = compose(words)
+            config, hydra_files, origins, environment = compose(words)
         except QaexpError as error:
             problems.add(error.problems, error.exit_code, swept)
             continue
-        job = Job(words, (), config, tuple(command_line), hydra_files, origins)
+        job = Job(words, (), config, tuple(command_line), hydra_files, origins, environment)
         jobs.append(replace(job, changes=tuple(map(job.redactor.word, swept))))
     problems.check(len(lines))
     return jobs

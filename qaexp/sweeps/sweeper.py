@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,17 @@ from omegaconf import DictConfig, open_dict
 from qaexp.config.compose import compose_errors, to_config
 from qaexp.config.hydra_files import hydra_trees
 from qaexp.config.origins import find_origins
-from qaexp.config.schema import ExperimentConfig
 from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
 from qaexp.runs.naming import check_path
-from qaexp.runs.origins import Origins
+from qaexp.start import start, variables
 from qaexp.sweeps import isolate
 from qaexp.sweeps.execute import run_sweep
 from qaexp.sweeps.grid import job_lines
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.launcher import LocalLauncher
 from qaexp.sweeps.outcome import FAILED, Outcome
-from qaexp.sweeps.planning import compose_jobs, identify_jobs
+from qaexp.sweeps.planning import Composed, compose_jobs, identify_jobs
 from qaexp.sweeps.policy import read_policy
 from qaexp.sweeps.pool import Watcher
 from qaexp.sweeps.task import IsolatedTask, SweepParts
@@ -141,19 +141,32 @@ class GridSweeper(Sweeper):
     def _launch_elsewhere(self, jobs: Sequence[Job]) -> Mapping[str, Outcome]:
         """Let another launcher run jobs; whatever happens to it, the run directories tell which are completed."""
         self._task.jobs = {job.overrides: job for job in jobs}
+        environ = start().environ
+        self._task.before = {name: environ.get(name) for job in jobs for name in job.environment}
+        _give_own_folder(self._launcher)
         try:
-            returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
+            with variables(isolate.same_code()):
+                returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
         except Exception as error:  # a launcher that lost a worker
             return {job.sha256: _lost(error, job) for job in jobs}
         return {job.sha256: _outcome(one, job) for job, one in zip(jobs, returned, strict=False)}
 
-    def _composed(self, words: Sequence[str]) -> tuple[ExperimentConfig, Mapping[str, Any], Origins]:
+    def _composed(self, words: Sequence[str]) -> Composed:
         with compose_errors():
             composed = self._loader.load_sweep_config(self._config, list(words))
+            environment = {str(name): str(value) for name, value in composed.hydra.job.env_set.items()}
         settings = composed.hydra
         with open_dict(composed):
             del composed["hydra"]
-        return to_config(composed), hydra_trees(composed, settings, words), find_origins(composed)
+        return to_config(composed), hydra_trees(composed, settings, words), find_origins(composed), environment
+
+
+def _give_own_folder(launcher: Launcher) -> None:
+    """Let submitit work in a folder that nobody else has filled: it opens the pickles that it finds in its own."""
+    params = getattr(launcher, "params", None)
+    if isinstance(params, dict) and "submitit_folder" in params:
+        given = Path(str(params["submitit_folder"]))
+        params["submitit_folder"] = str(given.parent / secrets.token_hex(8) / given.name)
 
 
 def _outcome(returned: JobReturn, job: Job) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hydra.core.hydra_config import HydraConfig
@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from qaexp.config.hydra_files import task_words
 from qaexp.runs.signals import SIGNALS, is_watching, requested_signal, watched
+from qaexp.start import held, variables
 from qaexp.sweeps import isolate
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
@@ -45,18 +46,26 @@ class IsolatedTask:
     Attributes:
         parts: What runs a job.
         jobs: The planned jobs by their override lines.
+        before: What the variables that the jobs set were when the sweep was started; None: not set.
     """
 
     parts: SweepParts
     jobs: dict[tuple[str, ...], Job] = field(default_factory=dict)
+    before: Mapping[str, str | None] = field(default_factory=dict)
 
     def __call__(self, composed: DictConfig) -> Outcome:
         """Run the job that Hydra composed; its outcome is returned, never raised.
 
         A signal stops the job with a checkpoint, and then gets to whom it would have got to: submitit puts the job
         back into its queue.
+
+        Hydra has set `hydra.job.env_set` by now; the job sets it for itself, once its config is built.
         """
         job = self.jobs[task_words(HydraConfig.get())]
+        with variables(self.before), held():
+            return self._run(job)
+
+    def _run(self, job: Job) -> Outcome:
         if is_watching():  # a launcher that calls its jobs in the sweep's own process
             return run_alone(job, self.parts.body)
         isolate.prepare(self.parts.preload)

@@ -6,9 +6,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 
+from qaexp.cli import COMMANDS
 from qaexp.config.build import build
+from qaexp.config.targets import ADDRESSES, is_optimizer_name
 from qaexp.errors import ConfigError, IntegrityError
+from qaexp.start import held
+from qaexp.training.optim import Muon
+from tests import REPOSITORY
 
 REFUSED = [
     "os.system", "posix.system", "builtins.eval", "subprocess.Popen", "functools.partial", "shutil.rmtree",
@@ -21,9 +27,34 @@ REFUSED = [
 
 @pytest.mark.parametrize("target", REFUSED)
 def test_other_targets_are_refused(target: object) -> None:
-    with pytest.raises(IntegrityError, match="refused") as caught:
-        build({"_target_": target})
-    assert caught.value.exit_code == 8
+    for kind in ADDRESSES:
+        with pytest.raises(IntegrityError, match="refused") as caught:
+            build({"_target_": target}, kind)
+        assert caught.value.exit_code == 8
+
+
+@pytest.mark.parametrize("kind", ADDRESSES)
+def test_each_node_names_its_own_and_no_other_s(kind: str) -> None:
+    foreign = {name for other, names in ADDRESSES.items() if other != kind for name in names}
+    commands = {f"qaexp.commands.{name}.main" for name in COMMANDS}
+    for name in {*foreign, *commands, "qaexp.run", "qaexp.errors.ConfigError", "qaexp.commands.jobs.train"}:
+        with pytest.raises(IntegrityError, match=f"{kind} may name"):
+            build({"_target_": name}, kind)
+    if kind != "optimizer":
+        with pytest.raises(IntegrityError, match=f"{kind} may name"):
+            build({"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.5}, kind)
+
+
+def test_the_lists_are_what_conf_names() -> None:
+    named: dict[str, set[str]] = {kind: set() for kind in ADDRESSES}
+    for file in (REPOSITORY / "conf").rglob("*.yaml"):
+        kind, content = file.parent.name, yaml.safe_load(file.read_text("utf-8"))
+        if kind in named:
+            nodes = content.values() if kind == "trackers" else [content]
+            named[kind] |= {node["_target_"] for node in nodes}
+    libraries = {name for name in named["optimizer"] if is_optimizer_name(name, "optimizer")}
+    assert libraries, "conf/ names optimizers of torch"
+    assert {kind: names - libraries for kind, names in named.items()} == {k: set(v) for k, v in ADDRESSES.items()}
 
 
 def test_nothing_is_called_for_a_hidden_target(tmp_path: Path) -> None:
@@ -36,30 +67,51 @@ def test_nothing_is_called_for_a_hidden_target(tmp_path: Path) -> None:
         {"_target_": "torch.optim.SGD", "_partial_": True, "_args_": [hidden]},
     ):
         with pytest.raises(IntegrityError):
-            build(node)
+            build(node, "optimizer")
     assert not canary.exists()
 
 
 def test_optimizers_and_our_own_are_built() -> None:
-    factory = build({"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.5})
+    factory = build({"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.5}, "optimizer")
     assert isinstance(factory, partial)
     assert factory.keywords == {"lr": 0.5}
-    assert build({"_target_": "qaexp.errors.ConfigError"}).exit_code == 2
+    assert build({"_target_": "qaexp.training.optim.Muon", "_partial_": True}, "optimizer").func is Muon
 
 
 def test_a_wrong_keyword_is_named() -> None:
     with pytest.raises(ConfigError, match="did you mean momentum"):
-        build({"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.5, "momentun": 0.9})
+        build({"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.5, "momentun": 0.9}, "optimizer")
 
 
 def test_a_target_that_does_not_exist() -> None:
     with pytest.raises(ConfigError, match="does not exist"):
-        build({"_target_": "qaexp.training.optim.no_such_schedule"})
+        build({"_target_": "torch.optim.NoSuchOptimizer"}, "optimizer")
 
 
 def test_users_widen_the_list_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     node = {"_target_": "fractions.Fraction", "numerator": 1}
     with pytest.raises(IntegrityError):
-        build(node)
+        build(node, "trackers")
     monkeypatch.setenv("QAEXP_ALLOW_TARGETS", "fractions.")
-    assert build(node) == 1
+    assert build(node, "trackers") == 1
+    with held():
+        monkeypatch.setenv("QAEXP_ALLOW_TARGETS", "fractions., decimal.")
+        with pytest.raises(IntegrityError):
+            build({"_target_": "decimal.Decimal"}, "trackers")
+
+
+def test_a_package_of_the_user_s_is_no_detour(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It may offer our own class for the node that may name it; what it has imported from elsewhere is not its own."""
+    (tmp_path / "detour_of_mine.py").write_text(
+        "import os\nfrom pathlib import Path\nfrom qaexp.commands.compare import main\n"
+        "from qaexp.training.optim import Muon\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("QAEXP_ALLOW_TARGETS", "detour_of_mine.")
+    for name in ("main", "os.system", "Path.touch", "Path", "os.path.join"):
+        with pytest.raises(IntegrityError, match="which is"):
+            build({"_target_": f"detour_of_mine.{name}"}, "trackers")
+    muon = {"_target_": "detour_of_mine.Muon", "_partial_": True}
+    assert build(muon, "optimizer").func is Muon
+    with pytest.raises(IntegrityError, match="which is"):
+        build(muon, "trackers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 
 import qaexp
 from qaexp.runs import environment
+from qaexp.runs.collect import RunFiles
+from qaexp.runs.reproduction import differing_world
+from qaexp.start import held
 
 
 def git(folder: Path, *words: str) -> None:
@@ -52,6 +56,40 @@ def test_description_holds_what_the_schema_says(tmp_path: Path, monkeypatch: pyt
     assert described["git"]["working_directory"] is None
     assert (described["device"], described["threads"]) == ({"kind": "cpu"}, 2)
     assert environment.package_versions(["no-such-package"]) == {"no-such-package": None}
+
+
+def test_git_is_asked_where_the_user_stands_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("here", "elsewhere"):
+        (tmp_path / name).mkdir()
+        git(tmp_path / name, "init")
+        (tmp_path / name / "a.py").write_text("x = 1\n")
+        git(tmp_path / name, "add", ".")
+        git(tmp_path / name, "commit", "-m", "first")
+
+    def described() -> object:
+        given = environment.describe_environment([], device={}, threads=None, determinism={})
+        return given["git"]["working_directory"]
+
+    monkeypatch.chdir(tmp_path / "here")
+    with held():
+        assert described() is not None
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert described() is None
+    assert described() is not None
+
+
+def test_a_repository_that_was_not_asked_is_no_difference(tmp_path: Path) -> None:
+    known = {"git": {"code": None, "working_directory": {"commit": "a", "dirty": False, "diff_sha256": None}}}
+    other = {"git": {"code": None, "working_directory": {"commit": "b", "dirty": False, "diff_sha256": None}}}
+    unknown = {"git": {"code": None, "working_directory": None}}
+    runs = []
+    for number, content in enumerate((known, other, unknown)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "env.json").write_text(json.dumps(content))
+        runs.append(RunFiles(folder, {}, {}, None))
+    assert [sentence.partition(":")[0] for sentence in differing_world(*runs[:2])] == ["git.working_directory.commit"]
+    assert list(differing_world(*runs[1:])) == list(differing_world(runs[2], runs[0])) == []
 
 
 def test_run_directories_are_read_without_heavy_imports() -> None:

@@ -1,0 +1,118 @@
+"""Hydra's own node, looked at each time that Hydra composes a config: Hydra builds, logs and sets things by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import hydra._internal.hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from omegaconf import Container, DictConfig, ListConfig, Node, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from qaexp.config.build import check_plugins
+from qaexp.config.interpolations import bounded
+from qaexp.config.loggers import refused_loggers
+from qaexp.config.targets import items, refused_plugins
+from qaexp.config.variables import refused_variables
+from qaexp.errors import ConfigError, IntegrityError
+from qaexp.start import start
+
+ALLOW_COMMANDS = "QAEXP_ALLOW_COMMANDS"
+# What launchers hand to a shell, or to programs as flags that may name programs.
+_COMMANDS = ("setup", "teardown", "python", "srun_args", "additional_parameters")
+
+
+class GuardedLoader(ConfigLoaderImpl):
+    """Hydra's loader of configs, with a look at each before anybody gets it; workers of launchers get it pickled."""
+
+    def load_configuration(self, *args: Any, **keywords: Any) -> DictConfig:
+        """Load a config.
+
+        Raises:
+            IntegrityError: Hydra's own node would run code, open files or change what qaexp may do.
+            ConfigError: It names a variable or a kind of source that does not exist.
+        """
+        try:
+            composed = super().load_configuration(*args, **keywords)
+        except KeyError as error:  # of os.environ
+            raise ConfigError(
+                f"hydra.job.env_copy: {error} is not set in the environment; set it, or leave it out"
+            ) from error
+        except ValueError as error:
+            if "No config source registered" not in str(error):
+                raise
+            raise ConfigError(f"hydra.searchpath: {error}; give folders as file:///path") from error
+        assert isinstance(composed, DictConfig)
+        with bounded():
+            check_hydra(composed)
+        return composed
+
+
+def register_guard() -> None:
+    """Let Hydra load all configs by `GuardedLoader`."""
+    hydra._internal.hydra.ConfigLoaderImpl = GuardedLoader  # type: ignore[attr-defined]
+
+
+def check_hydra(composed: DictConfig) -> None:
+    """Refuse a composed config whose node `hydra` is more than data.
+
+    Raises:
+        IntegrityError: With one sentence an entry.
+    """
+    whole = OmegaConf.to_container(composed, resolve=False)
+    assert isinstance(whole, dict)
+    node = whole["hydra"]
+    texts = [(f"{place}{key}", value) for place, key, value in items(whole, "")]
+    problems = [
+        *refused_plugins(node),
+        *refused_loggers(node),
+        *refused_variables(node["job"].get("env_set"), texts),
+        *_refused_launcher(node),
+        *(sentence for name in ("launcher", "sweeper") for sentence in _unclear(composed.hydra, name)),
+    ]
+    if problems:
+        raise IntegrityError(*problems)
+    check_plugins(node)
+
+
+def _refused_launcher(node: Mapping[str, Any]) -> Iterator[str]:
+    """Name what a launcher would give to a shell."""
+    launcher = node.get("launcher")
+    is_allowed = start().environ.get(ALLOW_COMMANDS) == "1"
+    for key, value in launcher.items() if isinstance(launcher, Mapping) else ():
+        name = str(key).removeprefix("slurm_").removeprefix("local_")
+        if name in _COMMANDS and value and not is_allowed:
+            yield (
+                f"hydra.launcher.{key}={value} is refused: launchers give it to a shell or to programs, and a config "
+                f"is data; leave it out, or allow it by {ALLOW_COMMANDS}=1 in the environment"
+            )
+
+
+def _unclear(settings: DictConfig, name: str) -> Iterator[str]:
+    """Name the values of a node that Hydra builds that are not plain: objects or lines hide behind them."""
+    for node in _leaves(settings._get_node(name)):
+        key, meant = node._get_full_key(None), _meant(node)
+        if meant is None or (isinstance(meant, Container) and node._is_interpolation()):
+            yield f"{key}: its interpolation is refused: it stands for no plain value yet; write out what is meant"
+        elif isinstance(value := meant._value(), str) and not value.isprintable():
+            yield f"{key}={value!r} is refused: a launcher's values have one line of printable text; correct it"
+
+
+def _meant(node: Node) -> Node | None:
+    """What a node stands for; None as long as nobody knows."""
+    try:
+        return node._dereference_node() if node._is_interpolation() else node
+    except OmegaConfBaseException:
+        return None
+
+
+def _leaves(node: Any) -> Iterator[Node]:
+    """The nodes inside a node that hold nothing more, or that are interpolations."""
+    if isinstance(node, DictConfig | ListConfig) and not (
+        node._is_none() or node._is_missing() or node._is_interpolation()
+    ):
+        for key in range(len(node)) if isinstance(node, ListConfig) else list(node):
+            yield from _leaves(node._get_node(key))
+    elif isinstance(node, Node):
+        yield node
