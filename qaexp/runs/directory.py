@@ -95,8 +95,8 @@ REBUILT = (
 )
 """What an attempt that starts over takes away first: all but the logs, the checkpoints and what the start writes."""
 
-GROWING = (METRICS, TIMINGS, TRAIN_LOG, DEBUG_LOG, OUTPUT_LOG)
-"""Files to which lines are appended; all others are written as a whole."""
+GROWING = (METRICS, TIMINGS, TRAIN_LOG, DEBUG_LOG)
+"""Files to which a run appends lines; all others are written as a whole. `OUTPUT_LOG` is its process's own output."""
 
 CONTINUED = (METRICS, TIMINGS, HISTORY, TENSORBOARD)
 """What an attempt that goes on from a checkpoint keeps of it, cut back to where the checkpoint stands."""

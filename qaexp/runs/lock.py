@@ -73,7 +73,7 @@ def hold(directory: Path, *, steal: bool = False, may_take: Callable[[], None] =
             os.fsync(descriptor)
 
         stack.enter_context(rooted(directory, lambda: _check_token(descriptor, directory, token)))
-        if before.get("boot_id") != this_process()["boot_id"]:
+        if before and any(before.get(name) != value for name, value in this_process().items() if name != "pid"):
             shut_out(directory)
         yield
 
