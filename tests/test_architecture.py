@@ -65,9 +65,9 @@ WRITING_CALLS = ("write_text", "write_bytes", "to_csv", "to_parquet", "savetxt",
 # By path, these mean another place when a folder was moved or replaced by a link.
 CHANGING_CALLS = ("mkdir", "makedirs", "unlink", "symlink_to", "hardlink_to", "rmtree", "link", "symlink", "truncate")
 
-# The only modules that write to stdout and stderr: the outlets; what writes the documentation of the config, from our
-# own texts; and the last words of a sweep's child, to its own log behind an outlet.
-PRINTERS = ("reporting/printing.py", "config/reference.py", "sweeps/isolate.py")
+# The only modules that write to stdout and stderr: the outlets, and what writes the documentation of the config, from
+# our own texts.
+PRINTERS = ("reporting/printing.py", "config/reference.py")
 
 
 def modules() -> list[Path]:
