@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,15 +16,19 @@ from torch.optim import Optimizer
 from qaexp.config.build import build
 from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.data.pipeline import DataPipeline
+from qaexp.errors import IntegrityError
 from qaexp.model import Checkpoint
+from qaexp.model.checkpoint import PIN
 from qaexp.reporting.reporter import Reporter
 from qaexp.reporting.trackers import Tracker, Trackers
 from qaexp.runs.environment import describe_environment
 from qaexp.runs.identity import Identity, identify
 from qaexp.runs.log import LOGGER
 from qaexp.runs.origins import Origins, with_origins
+from qaexp.runs.redact import Redactor
 from qaexp.runs.reuse import started_threads
 from qaexp.runs.run import Run
+from qaexp.runs.secret_names import is_secret_variable
 from qaexp.runs.signals import watched
 from qaexp.runs.slurm import requeued
 from qaexp.training.loop import Trainer
@@ -59,8 +64,29 @@ def build_parts(config: ExperimentConfig) -> Parts:
     )
 
 
+def check_no_secret_is_asked_for(config: ExperimentConfig, origins: Origins | None) -> None:
+    """Refuse to ask a hub for what is named by a secret.
+
+    Raises:
+        IntegrityError: A name that would be part of a request holds one, or comes from a variable that is one.
+    """
+    asked = {"data.dataset": config.data.dataset, "data.config_name": config.data.config_name}
+    asked |= {"data.revision": config.data.revision, "model.revision": config.model.revision}
+    if not Path(config.model.checkpoint.partition(PIN)[0]).expanduser().is_dir():
+        asked["model.checkpoint"] = config.model.checkpoint
+    redactor = Redactor(os.environ)
+    for key, value in asked.items():
+        _, variables = (origins or {}).get(tuple(key.split(".")), ("", ()))
+        if value is not None and (redactor.finds(value) or any(map(is_secret_variable, variables))):
+            raise IntegrityError(
+                f"{key} holds a secret, and a hub would be asked for what is called so; write the name out, or take a "
+                "variable whose name says that it is none"
+            )
+
+
 def identify_run(config: ExperimentConfig, parts: Parts, origins: Origins | None = None) -> Identity:
     """The run's identity: config, data and weights, without what cannot change results (which GPU of several, too)."""
+    check_no_secret_is_asked_for(config, origins)
     plain = asdict(config)
     plain["trainer"]["device"] = config.trainer.device.partition(":")[0]
     found = identify(plain, neutral_keys(), parts.pipeline.fingerprint(), parts.checkpoint.fingerprint())

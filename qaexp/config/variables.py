@@ -14,7 +14,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Where a family has harmless members too, its dangerous ones are among the endings below.
 _FAMILIES = (
     # of qaexp and of what it is made of: what may be named, which files are found, whether pickles are opened
-    "QAEXP_", "HYDRA_", "PYTHON", "TORCH_FORCE_", "TORCHINDUCTOR_", "TORCHELASTIC_", "TRITON_", "LOKY_", "JOBLIB_",
+    "QAEXP_", "HYDRA_", "PYTHON", "TORCH", "TRITON_", "DNNL_", "ONEDNN_", "KINETO_", "LOKY_", "JOBLIB_",
     "SUBMITIT_", "MPL", "MATPLOTLIB", "SLURM", "SBATCH_", "SRUN_", "PMI", "OMPI_",
     # of loaders, shells and other programs: which code runs
     "LD_", "DYLD_", "GLIBC_", "GCONV_", "MALLOC_", "BASH", "GIT_", "SSH_", "SUDO_", "PERL", "RUBY", "LUA_", "NODE_",
@@ -33,7 +33,7 @@ _EXACT = frozenset(
 )  # fmt: skip
 # What a name ends with that stands for a place, a program or trust, whichever library reads it.
 _ENDING = re.compile(
-    r"(PATH|HOME|DIR|RC)$|ASKPASS|TRUST|PRELOAD|(^|_)(URL|URI|ENDPOINT|PROXY)(_|$)|"
+    r"(PATH|HOME|DIR|RC|OUT|OUTPUT|TRACE|DUMP|LOG)$|ASKPASS|TRUST|PRELOAD|(^|_)(URL|URI|ENDPOINT|PROXY)(_|$)|"
     r"(^|_)(FILE|FILES|FILENAME|FILENAMES|FOLDER|ROOT|CACHE|HOST|HOSTS|SERVER|ADDR|ADDRESS|BASE|CONFIG|CONF|"
     r"CREDENTIALS|COMMAND|CMD|BIN|BINARY|EXECUTABLE|EXE|PROGRAM|SCRIPT|MODULE|MODULES|PLUGIN|PLUGINS|LIB|LIBRARY|"
     r"LIBRARIES|BUNDLE|CERT|CERTS|CA|OPTIONS|OPTS|STARTUP|HOOK|HOOKS|BACKEND|BACKENDS)$"

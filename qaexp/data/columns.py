@@ -132,7 +132,10 @@ def _columns(path: Path, schema: pa.Schema) -> list[str]:
 
 
 def _is_plain(kind: pa.DataType) -> bool:
-    """Is it a type whose values take memory of their own: no views, runs, unions, or lists of a fixed length?"""
+    """Is it text, a number, or lists and structs of them, whose values take memory of their own?
+
+    No views, runs, unions or lists of a fixed length; no dates, of which Python cannot hold all.
+    """
     from pyarrow import types
 
     if types.is_dictionary(kind):
@@ -142,7 +145,8 @@ def _is_plain(kind: pa.DataType) -> bool:
     if types.is_list(kind) or types.is_large_list(kind):
         return _is_plain(kind.value_type)
     is_text = types.is_string(kind) or types.is_large_string(kind)
-    return bool(is_text or types.is_primitive(kind) or types.is_null(kind))
+    is_number = types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
+    return bool(is_text or is_number or types.is_null(kind))
 
 
 def _check_claims(path: Path, num_bytes: int, num_rows: int, num_values: int) -> None:

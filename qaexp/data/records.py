@@ -12,9 +12,13 @@ from typing import Any, NoReturn
 from qaexp.data.columns import column_rows
 from qaexp.data.validation import Faults
 from qaexp.errors import DataError
+from qaexp.runs.formats import json_reason
 
 MAX_FILE_BYTES = 4 * 2**30
 MAX_LINE_BYTES = 64 * 2**20
+# A list or object takes 60 bytes of memory and more, and may take 3 characters: questions take more characters.
+_FREE_NESTED = 300_000
+_CHARACTERS_OF_NESTED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,12 @@ def _parse_line(path: Path, text: str, line: int) -> Any:
 
 def _parse(path: Path, text: str, line: int) -> Any:
     """Return the JSON value of a text that begins at a line of the file; keys given twice and NaN are refused."""
+    num_nested, limit = text.count("[") + text.count("{"), _FREE_NESTED + len(text) // _CHARACTERS_OF_NESTED
+    if num_nested > limit:
+        raise DataError(
+            f"{path}: {num_nested:,} lists and objects in {len(text):,} characters, more than the {limit:,} that are "
+            "read of such a text; is it a data set?"
+        )
     try:
         return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
@@ -115,7 +125,7 @@ def _parse(path: Path, text: str, line: int) -> Any:
             f"({error.msg}); is the file complete?"
         ) from error
     except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else json_reason(error)
         raise DataError(f"{path}: the JSON at line {line} is refused: {reason}; correct the file.") from error
 
 

@@ -21,6 +21,9 @@ from qaexp.data.validation import (
 )
 from qaexp.errors import DataError
 
+MAX_ANSWERS = 10_000
+"""Gold answers that one question may have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -173,15 +176,24 @@ def _answer_list(record: Record, faults: Faults) -> list[Any] | None:
     """Return the answers as a list; flat rows may hold them as `{"text": [...], "answer_start": [...]}`."""
     raw = record.fields.get("answers", MISSING)
     if not (record.is_flat and isinstance(raw, dict)):
-        return faults.items(record.fields, "answers", record.prefix)
+        return _few(faults.items(record.fields, "answers", record.prefix), record, faults)
     prefix = f"{record.prefix}answers."
     texts, starts = faults.items(raw, "text", prefix), faults.items(raw, "answer_start", prefix)
+    texts = _few(texts, record, faults)
     if texts is None or starts is None:
         return None
     if len(texts) != len(starts):
         faults.tell(f"{record.prefix}answers", f"has {len(texts)} texts and {len(starts)} starts, it must have as many")
         return None
     return [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
+
+
+def _few(items: list[Any] | None, record: Record, faults: Faults) -> list[Any] | None:
+    """The answers of a question, unless they are more than anybody gives."""
+    if items is not None and len(items) > MAX_ANSWERS:
+        faults.tell(f"{record.prefix}answers", f"has {len(items):,} of them, it may have {MAX_ANSWERS:,}")
+        return None
+    return items
 
 
 def _is_consistent(record: Record, num_answers: int, faults: Faults) -> bool:

@@ -112,6 +112,7 @@ def read_bounded(path: Path) -> bytes:
         IntegrityError: As `open_regular`, or it is larger than such a file may be.
     """
     limit = MAX_BYTES.get(path.name, MAX_TOKENIZER_BYTES)
+    _check_link(path)
     with open_regular(path) as stream:
         content = stream.read(limit + 1)
         size = os.fstat(stream.fileno()).st_size
@@ -121,6 +122,20 @@ def read_bounded(path: Path) -> bytes:
             "get the checkpoint from a source that you trust"
         )
     return content
+
+
+def _check_link(path: Path) -> None:
+    """Refuse a link to somebody's file elsewhere: its text would be told by what a run saves.
+
+    The hub's cache is made of links to its folder `blobs`.
+    """
+    if path.is_symlink():
+        real = path.resolve()
+        if not real.is_relative_to(path.parent.resolve()) and real.parent.name != "blobs":
+            raise IntegrityError(
+                f"{path} is a link to {real}, outside of its folder; put the file itself there, if it belongs to the "
+                "checkpoint"
+            )
 
 
 def check_blob(path: Path, content: bytes | None, sha256: str) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from qaexp.errors import QaexpError
 from qaexp.runs import points
-from qaexp.runs.files import storage_errors
+from qaexp.runs.files import storage_errors, write_bytes
+from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes
 from qaexp.runs.roots import check_root, opened_parent, sync
 from qaexp.runs.signals import deferred
 
@@ -21,6 +24,7 @@ def truncate(path: Path, size: int) -> None:
         StorageError: When the system refuses.
     """
     with deferred(), storage_errors(path), opened_parent(path) as (folder, name):
+        _unshare(path, folder, name)
         points.reached("truncate", path)
         descriptor = os.open(name, os.O_WRONLY | os.O_NOFOLLOW, dir_fd=folder)
         try:
@@ -42,6 +46,7 @@ def append_descriptor(path: Path) -> int:
         StorageError: When the system refuses.
     """
     with storage_errors(path), opened_parent(path) as (folder, name):
+        _unshare(path, folder, name)
         points.reached("open", path)
         descriptor = os.open(name, _APPEND, 0o666, dir_fd=folder)
         try:
@@ -50,6 +55,14 @@ def append_descriptor(path: Path) -> int:
             os.close(descriptor)
             raise
         return descriptor
+
+
+def _unshare(path: Path, folder: int, name: str) -> None:
+    """Give a file that has another name too (`cp -al` makes backups so) bytes of its own, before they are changed."""
+    with suppress(FileNotFoundError):
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+            write_bytes(path, read_bytes(path, MAX_TABLE_BYTES))
 
 
 class Appender:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import MANIFEST, RUN, STATES, SUMMARY
 from qaexp.runs.manifest import read_manifest, sha256_of
-from qaexp.runs.reading import read_json
+from qaexp.runs.reading import read_bytes, read_json
 
 _COMPLETED = STATES[1]
 
@@ -96,8 +97,8 @@ def _is_manifest_of(path: Path, sha256: Any) -> bool | None:
     if sha256 is None or not os.path.lexists(path):
         return None
     try:
-        return path.is_file() and not path.is_symlink() and sha256_of(path) == sha256
-    except OSError:
+        return bool(hashlib.sha256(read_bytes(path)).hexdigest() == sha256)
+    except (OSError, IntegrityError):
         return False
 
 

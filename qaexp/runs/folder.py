@@ -177,7 +177,7 @@ def _with_record(directory: Path, record: dict[str, Any], now: datetime) -> Fold
         missing = f"{layout.RUN} says completed, but {layout.SUMMARY} is missing"
         about = f"{missing}; bring it back from where the run was copied from, or {forward}"
         return Folder(directory, UNFINISHED_END, about, record, config, problems=problems)
-    if state == RUNNING and is_alive(record, now):
+    if state == RUNNING and is_alive(directory, record, now):
         about = f"process {record.get('pid')} on {record.get('host')} works in it"
         return Folder(directory, RUNNING, about, record, config, problems=problems)
     about = forward + (f"; {error}" if (error := first_line(record)) else "")

@@ -73,6 +73,15 @@ def csv_rows(text: str) -> list[dict[str, str]]:
     return [dict(zip(columns, map(unguarded, row), strict=True)) for row in rows[1:]]
 
 
+def json_reason(error: ValueError) -> str:
+    """Why Python does not read a JSON text, in words of the file; its own sentence about long numbers is for programs.
+
+    >>> json_reason(ValueError("Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits"))
+    'a number has too many digits'
+    """
+    return "a number has too many digits" if "integer string conversion" in str(error) else str(error)
+
+
 def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the leaves of nested mappings by their dotted keys; a list and an empty mapping are leaves.
 

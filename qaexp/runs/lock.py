@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from qaexp.errors import BusyError, StorageError
+from qaexp.errors import BusyError, IntegrityError, StorageError
 from qaexp.runs.directory import CHECKPOINTS, GROWING, LOCK
 from qaexp.runs.files import remove_temps, storage_errors, write_bytes
 from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes
@@ -33,15 +33,22 @@ STALE_SECONDS = 300.0
 """After this long without a heartbeat, the owner on another machine counts as dead."""
 
 _OWNER_WAIT_SECONDS = 2.0
+_TRIES = 5
 _OWNER_BYTES = 512
 _TOKEN_BYTES = 8
+_PID_NAMESPACE = Path("/proc/self/ns/pid")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def this_process() -> dict[str, Any]:
-    """Return what names this process among all machines: host, pid and boot_id (empty where the system has none)."""
+    """Return what names this process among all machines.
+
+    Returns:
+        host; pid; boot_id, the same for all processes under one kernel; and pid_namespace, within which a pid means a
+        process (a container has its own). The last two are empty where the system has none.
+    """
     boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "boot_id": boot_id}
+    return {"host": socket.gethostname(), "pid": os.getpid(), "boot_id": boot_id, "pid_namespace": _pid_namespace()}
 
 
 @contextmanager
@@ -66,14 +73,15 @@ def hold(directory: Path, *, steal: bool = False, may_take: Callable[[], None] =
         stack.callback(os.close, descriptor)
         _lock(descriptor, directory, steal=steal)
         may_take()
-        before = _owner(descriptor)
+        before, here = _owner(descriptor), this_process()
+        _check_own(path, descriptor, before)
         with storage_errors(path):
             # Written through the descriptor that holds the lock: a renamed file would be another file, unlocked.
-            os.pwrite(descriptor, json.dumps({**this_process(), "token": token}).encode().ljust(_OWNER_BYTES), 0)
+            os.pwrite(descriptor, json.dumps({**here, "token": token}).encode().ljust(_OWNER_BYTES), 0)
             os.fsync(descriptor)
 
         stack.enter_context(rooted(directory, lambda: _check_token(descriptor, directory, token)))
-        if before and any(before.get(name) != value for name, value in this_process().items() if name != "pid"):
+        if before and (before.get("boot_id") or before.get("host")) != (here["boot_id"] or here["host"]):
             shut_out(directory)
         yield
 
@@ -138,6 +146,8 @@ def _lock(descriptor: int, directory: Path, *, steal: bool) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        if _lock_after_a_reader(descriptor):
+            return
         owner = _wait_for_owner(descriptor)
         if not steal or _is_here(owner):
             raise _busy(directory, owner) from None
@@ -147,12 +157,22 @@ def _lock(descriptor: int, directory: Path, *, steal: bool) -> None:
         ) from error
 
 
+def _lock_after_a_reader(descriptor: int) -> bool:
+    """Try again: who only asks whether a directory is held has its lock for a moment."""
+    for _ in range(_TRIES):
+        time.sleep(0.005)
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False
+
+
 def _wait_for_owner(descriptor: int) -> dict[str, Any]:
     """Return who holds the lock: a winner of the same moment has yet to write its name over a dead owner's."""
     deadline = time.monotonic() + _OWNER_WAIT_SECONDS
     while True:
         owner = _owner(descriptor)
-        if owner and (not _is_here(owner) or _is_process(owner.get("pid"))):
+        if owner and (not _is_here(owner) or not _is_known(owner) or _is_process(owner.get("pid"))):
             return owner
         if time.monotonic() > deadline:
             return {}
@@ -166,6 +186,12 @@ def _owner(descriptor: int) -> dict[str, Any]:
         if isinstance(owner, dict):
             return owner
     return {}
+
+
+def _check_own(path: Path, descriptor: int, owner: Mapping[str, Any]) -> None:
+    """Refuse a file that somebody else keeps under the lock's name; an empty one, or one of zeros, is a torn lock."""
+    if not owner and os.pread(descriptor, _OWNER_BYTES, 0).strip(b"\0 "):
+        raise IntegrityError(f"{path}: is no lock of qaexp, and is left alone; choose another name=, or move it away")
 
 
 def _check_token(descriptor: int, directory: Path, token: str) -> None:
@@ -193,16 +219,53 @@ def age_seconds(heartbeat: Any, now: datetime) -> float:
         return math.inf
 
 
-def is_alive(record: Mapping[str, Any], now: datetime) -> bool:
-    """Say whether the process of a run.json still lives, as far as that can be told without its lock.
+def is_alive(directory: Path, record: Mapping[str, Any], now: datetime) -> bool:
+    """Say whether the process of a run.json still lives.
+
+    Under this kernel the lock tells it, also of a process in another container. Without the lock a pid counts, of a
+    process that has shown a sign of life since it may have been given to another one.
 
     Args:
-        record: What run.json holds.
+        directory: The run directory.
+        record: What its run.json holds.
         now: The time now, with its zone.
     """
-    if _is_here(record):
-        return record.get("boot_id") == this_process()["boot_id"] and _is_process(record.get("pid"))
-    return age_seconds(record.get("heartbeat"), now) < STALE_SECONDS
+    is_fresh = age_seconds(record.get("heartbeat"), now) < STALE_SECONDS
+    if not _is_here(record):
+        return is_fresh
+    if record.get("boot_id") != this_process()["boot_id"]:
+        return False
+    return _is_locked(directory) or (is_fresh and _is_known(record) and _is_process(record.get("pid")))
+
+
+def _is_locked(directory: Path) -> bool:
+    """Does a process under this kernel hold the directory? Where the lock cannot be asked, none is known to."""
+    try:
+        descriptor = os.open(directory / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _is_known(owner: Mapping[str, Any]) -> bool:
+    """Do its pid and ours mean the same processes? What older versions wrote is taken for yes."""
+    here = _pid_namespace()
+    return bool(owner.get("pid_namespace", here) == here)
+
+
+def _pid_namespace() -> str:
+    try:
+        return str(_PID_NAMESPACE.readlink())
+    except OSError:
+        return ""
 
 
 def _is_process(pid: Any) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.errors import IntegrityError
-from qaexp.runs.formats import csv_rows
+from qaexp.runs.formats import csv_rows, json_reason
 
 MEBIBYTE = 2**20
 MAX_JSON_BYTES = 64 * MEBIBYTE
@@ -86,7 +86,7 @@ def read_json(path: Path, limit: int = MAX_JSON_BYTES) -> dict[str, Any]:
     except RecursionError:
         raise IntegrityError(f"{path}: nested too deeply") from None
     except ValueError as error:
-        raise IntegrityError(f"{path}: not JSON: {error}") from error
+        raise IntegrityError(f"{path}: not JSON: {json_reason(error)}") from error
     if not isinstance(value, dict):
         raise IntegrityError(f"{path}: holds no JSON object")
     return value

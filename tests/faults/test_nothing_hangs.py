@@ -130,6 +130,12 @@ def sparse_file(folder: Path) -> Read:
     return lambda: read_squad_file(folder / "a.json")
 
 
+def wide(text: str, count: int) -> str:
+    answers = {"text": [], "answer_start": []}
+    row = json.dumps([{"id": "a", "context": "Paris", "question": "q", "answers": answers}])
+    return row.replace("[]", f"[{','.join([text] * count)}]", 1).replace("[]", f"[{','.join(['0'] * count)}]", 1)
+
+
 DATA: dict[str, tuple[Callable[[Path], Read], str]] = {
     "rows without columns": (rows_without_columns, "DataError: * has no column question and no column answers"),
     "rows of all columns": (rows_of_all_columns, "a.parquet has * bytes and says that it holds 5,000,000 rows"),
@@ -152,7 +158,20 @@ DATA: dict[str, tuple[Callable[[Path], Read], str]] = {
         text_file("a.json", lambda: "{" + "".join(f'"{n}":0,' for n in range(200_000)) + '"199999":0}'),
         "has the key '199999' more than once",
     ),
-    "a number of many digits": (text_file("a.json", lambda: "9" * MEBIBYTE), "DataError: "),
+    "a number of many digits": (text_file("a.json", lambda: "9" * MEBIBYTE), "refused: a number has too many digits;"),
+    "brackets": (text_file("a.json", lambda: "[" + "[]," * 20_000_000 + "[]]"), "20,000,002 lists and objects in"),
+    "answers of one question": (
+        text_file("a.json", lambda: wide('"Paris"', 1_000_000)),
+        "answers has 1,000,000 of them, it may have 10,000",
+    ),
+    "dates that Python does not know": (
+        lambda folder: stream(folder / "a.arrow", plain_table(title=pa.array([2**30], pa.date32()))),
+        "a.arrow has the column title of the type date32",
+    ),
+    "times of another planet": (
+        lambda folder: parquet(folder / "a.parquet", title=pa.array([0], pa.timestamp("us", tz="Mars/Phobos"))),
+        "a.parquet has the column title of the type timestamp[us, tz=Mars/Phobos]",
+    ),
     "a file of holes": (sparse_file, "a.json has 100.0 GiB, and a data file may have 4"),
 }
 
@@ -292,7 +311,7 @@ RUNS: dict[str, tuple[Callable[[Path], Any], Callable[[], str], str]] = {
     "a cell without end": (table, lambda: "a\n" + "x" * MEBIBYTE, "field larger than field limit"),
     "lists": (read_json, lambda: '{"a":[' + "[]," * MAX_NESTED + "[]]}", "lists and objects, more than the 5,000,000"),
     "depth": (read_json, lambda: '{"a":' + "[" * 1_000_000, "nested too deeply"),
-    "digits": (read_json, lambda: '{"a":' + "9" * MEBIBYTE + "}", "not JSON: Exceeds the limit"),
+    "digits": (read_json, lambda: '{"a":' + "9" * MEBIBYTE + "}", "not JSON: a number has too many digits"),
 }
 
 

@@ -298,6 +298,20 @@ def test_large_small_files_are_refused_by_their_size(folder: Path) -> None:
         (folder / name).write_bytes(kept)
 
 
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_a_link_to_a_file_elsewhere_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
+    (folder / name).rename(tmp_path / "private")
+    (folder / name).symlink_to(tmp_path / "private")
+    with pytest.raises(IntegrityError, match=f"{name} is a link to .*private, outside of its folder"):
+        Checkpoint(checkpoint=str(folder)).load(seed=0)
+    # As the hub's cache is made, and inside the folder itself.
+    (folder / name).unlink()
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "private").rename(tmp_path / "blobs" / "content")
+    (folder / name).symlink_to(tmp_path / "blobs" / "content")
+    Checkpoint(checkpoint=str(folder)).load(seed=0)
+
+
 def test_a_temporary_folder_that_cannot_be_written_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(**_keywords: Any) -> None:
         raise OSError(28, "No space left on device")

@@ -15,7 +15,7 @@ import pytest
 
 from qaexp.errors import StorageError
 from qaexp.runs import files
-from qaexp.runs.appender import Appender
+from qaexp.runs.appender import Appender, truncate
 
 
 def test_write_replaces_the_whole_file_and_leaves_no_temp_file(tmp_path: Path) -> None:
@@ -176,3 +176,15 @@ def test_remove_takes_the_link_and_not_its_target(tmp_path: Path) -> None:
     files.remove(tmp_path / "link")
     files.remove(tmp_path / "nothing")
     assert [found.name for found in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_file_with_another_name_gets_bytes_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text("one\n")
+    os.link(tmp_path / "metrics.jsonl", tmp_path / "backup")
+    lines = Appender(tmp_path / "metrics.jsonl")
+    lines.append("two\n")
+    lines.close()
+    os.link(tmp_path / "metrics.jsonl", tmp_path / "another")
+    truncate(tmp_path / "metrics.jsonl", 4)
+    assert (tmp_path / "backup").read_text() == (tmp_path / "metrics.jsonl").read_text() == "one\n"
+    assert (tmp_path / "another").read_text() == "one\ntwo\n"

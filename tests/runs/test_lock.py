@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 import qaexp
-from qaexp.errors import BusyError, StorageError
+from qaexp.errors import BusyError, IntegrityError, StorageError
 from qaexp.runs import appender, files, lock, roots
 from tests.fixtures.open_run import open_run
 
@@ -38,6 +39,7 @@ except BusyError as error:
 
 TAKER = """
 import sys
+import threading
 from pathlib import Path
 from qaexp.runs import files, lock
 lock.this_process = lambda: {"host": "taker", "pid": 1, "boot_id": "taker"}
@@ -213,3 +215,52 @@ def test_a_directory_that_is_moved_is_not_made_anew(tmp_path: Path) -> None:
         lines.close()
     assert [path.name for path in tmp_path.iterdir()] == ["moved"]
     assert sorted(path.name for path in (tmp_path / "moved").iterdir()) == [".lock", "metrics.jsonl", "run.json"]
+
+
+def test_a_process_of_another_container_is_known_by_its_lock(tmp_path: Path) -> None:
+    here = lock.this_process()
+    record = {**here, "pid": 1, "pid_namespace": "pid:[1]", "heartbeat": lock.utc_now().isoformat()}
+    with lock.hold(tmp_path):
+        assert lock.is_alive(tmp_path, record, lock.utc_now())
+    assert not lock.is_alive(tmp_path, record, lock.utc_now())
+    # A pid that was given to another program shows no sign of life.
+    silent = {**here, "heartbeat": (lock.utc_now() - timedelta(seconds=301)).isoformat()}
+    assert not lock.is_alive(tmp_path, silent, lock.utc_now())
+    assert lock.is_alive(tmp_path, {**here, "heartbeat": lock.utc_now().isoformat()}, lock.utc_now())
+
+
+def test_an_owner_in_another_container_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = lock.this_process()
+    monkeypatch.setattr(lock, "this_process", lambda: {**here, "pid": 2**22 + 1, "pid_namespace": "pid:[1]"})
+    with lock.hold(tmp_path):
+        monkeypatch.setattr(lock, "this_process", lambda: here)
+        with pytest.raises(BusyError, match=rf"process {2**22 + 1} on "), lock.hold(tmp_path):
+            pass
+
+
+def test_who_only_asks_does_not_keep_a_run_from_its_directory(tmp_path: Path) -> None:
+    asking = threading.Event()
+
+    def ask() -> None:
+        while not asking.is_set():
+            lock.is_alive(tmp_path, {**lock.this_process(), "heartbeat": None}, lock.utc_now())
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        for _ in range(50):
+            with lock.hold(tmp_path):
+                pass
+    finally:
+        asking.set()
+        thread.join()
+
+
+def test_a_file_of_somebody_else_is_no_lock(tmp_path: Path) -> None:
+    (tmp_path / ".lock").write_text("keep\n")
+    with pytest.raises(IntegrityError, match=r"\.lock: is no lock of qaexp"), lock.hold(tmp_path):
+        pass
+    assert (tmp_path / ".lock").read_text() == "keep\n"
+    (tmp_path / ".lock").write_bytes(bytes(512))  # as a power cut may leave it
+    with lock.hold(tmp_path):
+        pass
