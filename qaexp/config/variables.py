@@ -39,7 +39,7 @@ _ENDING = re.compile(
     r"LIBRARIES|BUNDLE|CERT|CERTS|CA|OPTIONS|OPTS|STARTUP|HOOK|HOOKS|BACKEND|BACKENDS)$"
 )
 # Names of the endings above that hold numbers, and that people set.
-_HARMLESS = frozenset({"CUBLAS_WORKSPACE_CONFIG", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"})
+_HARMLESS = frozenset({"TORCH_LOGS", "CUBLAS_WORKSPACE_CONFIG", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"})
 _READ = re.compile(r"oc\.env\s*:\s*['\"]?(\w+)")
 
 
