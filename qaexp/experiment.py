@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def run_experiment(
     """
     parts = opening.build_parts(config)
     with variables(environment or {}):
-        return _run(config, parts, directory, command_line, hydra_files, origins)
+        return _run(config, parts, directory, command_line, hydra_files, origins, environment or ())
 
 
 def _run(
@@ -58,12 +58,14 @@ def _run(
     command_line: Sequence[str],
     hydra_files: Mapping[str, Any] | None,
     origins: Origins | None,
+    env_set: Iterable[str],
 ) -> tuple[Path, dict[str, Any]]:
     identity = opening.identify_run(config, parts, origins)
     if (done := completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)) is not None:
         return directory, done
     clock, memory = Clock(), PeakMemory(parts.trainer.device)
-    with opening.open_run(config, parts, identity, directory, command_line, hydra_files, origins) as (run, trackers):
+    opened = opening.open_run(config, parts, identity, directory, command_line, hydra_files, origins, env_set)
+    with opened as (run, trackers):
         with run.stage("data"):
             splits = parts.pipeline.load(subset_seed=config.seeds.subset, dev_seed=config.seeds.dev)
         with run.stage("features"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -102,6 +102,7 @@ def open_run(
     command_line: Sequence[str],
     hydra_files: Mapping[str, Any] | None,
     origins: Origins | None,
+    env_set: Iterable[str] = (),
 ) -> Iterator[tuple[Run, Trackers]]:
     """Take the directory for a run, and begin its trackers; of several processes only the main one has any."""
     is_main, deterministic = is_main_process(), config.trainer.deterministic
@@ -112,6 +113,7 @@ def open_run(
         device=describe_device(parts.trainer.device, parts.trainer.precision),
         threads=threads,
         determinism={"deterministic": deterministic, "same_bytes": deterministic or parts.trainer.device.type == "cpu"},
+        env_set=env_set,
     )
     run = Run(
         directory,

@@ -44,13 +44,14 @@ def main(argv: Sequence[str]) -> int:
     if os.path.lexists(directory):
         raise ConfigError(f"--to {directory}: exists; give a folder that is not there yet")
 
-    from qaexp.commands.resume import working_directory
+    from qaexp.commands.resume import tell_unset_variables, working_directory
     from qaexp.commands.stored import stored_config
     from qaexp.commands.untold import untold
     from qaexp.experiment import run_experiment
     from qaexp.sweeps.job import Job
 
     changed = _changes(original)
+    tell_unset_variables(original.path)
     config, origins = stored_config(original.path)
     config.name, config.threads = directory.name, (original.record or {}).get("threads")
     say(f"running {original.path} again, into {directory}")

@@ -48,6 +48,7 @@ def main(argv: Sequence[str]) -> int:
     from qaexp.experiment import run_experiment
     from qaexp.sweeps.job import Job
 
+    tell_unset_variables(directory)
     config, origins = stored_config(directory, arguments.overrides)
     redactor = Job((), (), config, tuple(sys.argv), origins=origins).redactor
     with chdir(working_directory(directory)), untold(redactor):
@@ -78,6 +79,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
         raise IntegrityError(f"{directory / SWEEP_PLAN}: settings: {error}; give the command again") from error
     with chdir(plan.working_directory if plan.working_directory.is_dir() else Path.cwd()):
         jobs, num_gpus = identify_jobs(plan.jobs, work.identify, directory)
+        tell_unset_variables(*(job.folder for job in jobs))
         run_sweep(
             directory,
             jobs,
@@ -87,6 +89,19 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
             report=work.report,
         )
     return 0
+
+
+def tell_unset_variables(*directories: Path) -> None:
+    """Say which variables the config set for a run, and nobody sets now."""
+    from qaexp.reporting.printing import complain
+    from qaexp.runs.environment import no_longer_set
+
+    names = dict.fromkeys(name for directory in directories for name in no_longer_set(directory))
+    if names:
+        complain(
+            f"hydra.job.env_set gave {', '.join(names)} to the run, and no folder keeps such values: not set now; set "
+            "them in the environment, or give the command that started the run again"
+        )
 
 
 def working_directory(directory: Path) -> Path:

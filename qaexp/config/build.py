@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from qaexp.config.suggest import did_you_mean
@@ -108,6 +109,10 @@ def _resolve(name: str) -> Any:
         if target is not None:
             return target
         break
+    if find_spec(parts[0]) is None:
+        raise ConfigError(
+            f"_target_={name}: no module {parts[0]} can be found; install it, or put its folder on PYTHONPATH"
+        )
     raise ConfigError(f"_target_={name} does not exist; check the spelling")
 
 

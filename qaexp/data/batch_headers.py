@@ -15,6 +15,9 @@ _HEADER_TYPE, _HEADER, _BODY_LENGTH = 1, 2, 3
 _DATA_OF_DICTIONARY, _COMPRESSION = 1, 3
 
 
+_FILE_MAGIC = b"ARROW1"
+
+
 def is_compressed(content: bytes) -> bool:
     """Return whether a batch of an Arrow stream is compressed.
 
@@ -22,6 +25,8 @@ def is_compressed(content: bytes) -> bool:
         ValueError: The messages do not follow each other as those of a stream.
     """
     place = 0
+    if content.startswith(_FILE_MAGIC):
+        raise ValueError("it is an Arrow file, not a stream: write it by pyarrow.ipc.new_stream, or as parquet")
     try:
         while place < len(content):
             (length,) = struct.unpack_from("<I", content, place)

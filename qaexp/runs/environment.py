@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from qaexp.errors import IntegrityError
+from qaexp.runs.directory import ENVIRONMENT
+from qaexp.runs.reading import read_json
 from qaexp.runs.repository import describe_repository
 from qaexp.start import start
 
@@ -32,7 +35,12 @@ PACKAGES = (
 
 
 def describe_environment(
-    command_line: Sequence[str], *, device: Mapping[str, Any], threads: int | None, determinism: Mapping[str, Any]
+    command_line: Sequence[str],
+    *,
+    device: Mapping[str, Any],
+    threads: int | None,
+    determinism: Mapping[str, Any],
+    env_set: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the content of env.json.
 
@@ -41,6 +49,7 @@ def describe_environment(
         device: What computes, as the part that chose it describes it.
         threads: CPU threads of the run.
         determinism: The flags on which equal bytes depend.
+        env_set: Names of the variables that the config sets for the run.
     """
     code, here = Path(__file__).parents[1], Path.cwd()
     # A folder that a file of a run names may be a stranger's repository: git is asked where the user stands alone.
@@ -48,6 +57,7 @@ def describe_environment(
     return {
         "command_line": list(command_line),
         "working_directory": str(here),
+        "env_set": sorted(env_set),
         "git": {"code": describe_repository(code), "working_directory": working},
         "versions": {"python": platform.python_version(), **package_versions(PACKAGES)},
         "device": dict(device),
@@ -55,6 +65,16 @@ def describe_environment(
         "determinism": dict(determinism),
         "machine": describe_machine(),
     }
+
+
+def no_longer_set(directory: Path) -> list[str]:
+    """The variables that the config of a run set for it, and that are not set now: no folder keeps their values."""
+    try:
+        names = read_json(directory / ENVIRONMENT).get("env_set")
+    except (FileNotFoundError, IntegrityError):
+        return []
+    known = names if isinstance(names, list) else []
+    return [name for name in known if isinstance(name, str) and name not in start().environ]
 
 
 def package_versions(names: Sequence[str]) -> dict[str, str | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import faulthandler
 import multiprocessing
 import multiprocessing.connection
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.config.schema import ExperimentConfig
+from qaexp.errors import OutOfMemoryError
 from qaexp.reporting.printing import complain_text, guard
 from qaexp.runs.appender import append_descriptor
 from qaexp.runs.redact import Redactor
@@ -135,7 +135,10 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except (EOFError, ConnectionError) as error:
-        raise BlockingIOError(errno.EAGAIN, "no further process can be started") from error
+        raise OutOfMemoryError(
+            "no further process can be started: the one that they are forked from has ended (what it printed stands "
+            "above); where it is a limit, raise it (ulimit -u)"
+        ) from error
 
 
 @contextmanager

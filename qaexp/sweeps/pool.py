@@ -152,8 +152,8 @@ def _outcome(running: _Running) -> Outcome:
     outcome = outcome_of(message, exit_code, is_done=is_done)
     if outcome.state != "completed" and running.is_overtime:
         outcome = Outcome(TIMEOUT, "timeout", f"took longer than {running.child.seconds:.0f} s and was stopped")
-    elif outcome.state == FAILED and outcome.kind == "killed" and running.is_stopped:
-        # It had not yet begun to watch for signals.
+    elif outcome.state == FAILED and outcome.kind == "killed" and (running.is_stopped or stop_is_requested()):
+        # It had not yet begun to watch for signals; or the signal ended the server too, which has the exit codes.
         outcome = Outcome(PREEMPTED, "preempted", "stopped with the sweep")
     redactor = job.redactor
     outcome = replace(outcome, message=redactor.text(outcome.message))

@@ -119,3 +119,13 @@ def test_a_run_of_a_newer_qaexp_is_refused(killed: Path) -> None:
     (killed / "run.json").write_text(json.dumps({**record, "schema_version": 99}))
     done = tiny_run.call(killed, "resume", str(killed))
     assert (done.code, "upgrade" in done.last_line) == (2, True)
+
+
+def test_variables_that_a_config_had_set_are_asked_for(killed: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    environment = tiny_run.read_json(killed / "env.json")
+    assert environment["env_set"] == []
+    (killed / "env.json").write_text(json.dumps({**environment, "env_set": ["MY_PROJECT", "MY_KEY"]}))
+    monkeypatch.setenv("MY_KEY", "k")
+    done = tiny_run.call(tmp_path, "resume", str(killed))
+    assert done.code == 0
+    assert "hydra.job.env_set gave MY_PROJECT to the run, and no folder keeps such values: not set now" in done.err

@@ -115,3 +115,9 @@ def test_a_package_of_the_user_s_is_no_detour(monkeypatch: pytest.MonkeyPatch, t
     assert build(muon, "optimizer").func is Muon
     with pytest.raises(IntegrityError, match="which is"):
         build(muon, "trackers")
+
+
+def test_a_package_that_is_not_on_the_path_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAEXP_ALLOW_TARGETS", "no_such_package.")
+    with pytest.raises(ConfigError, match="no module no_such_package can be found; install it, or put its folder on"):
+        build({"_target_": "no_such_package.Tracker"}, "trackers")

@@ -111,6 +111,12 @@ def runs(folder: Path) -> Read:
     return stream(folder / "a.arrow", pa.table(dict.fromkeys(("id", "context", "question", "answers"), run)))
 
 
+def arrow_file(folder: Path) -> Read:
+    with pa.OSFile(str(folder / "a.arrow"), "wb") as sink, pa.ipc.new_file(sink, plain_table().schema) as writer:
+        writer.write_table(plain_table())
+    return lambda: read_squad_file(folder / "a.arrow")
+
+
 def views(folder: Path) -> Read:
     one = pa.array(["a"], pa.string_view())
     return stream(folder / "a.arrow", plain_table(context=one))
@@ -159,6 +165,7 @@ DATA: dict[str, tuple[Callable[[Path], Read], str]] = {
         "has the key '199999' more than once",
     ),
     "a number of many digits": (text_file("a.json", lambda: "9" * MEBIBYTE), "refused: a number has too many digits;"),
+    "a file that is no stream": (arrow_file, "it is an Arrow file, not a stream: write it by pyarrow.ipc.new_stream"),
     "brackets": (text_file("a.json", lambda: "[" + "[]," * 20_000_000 + "[]]"), "20,000,002 lists and objects in"),
     "answers of one question": (
         text_file("a.json", lambda: wide('"Paris"', 1_000_000)),

@@ -219,8 +219,8 @@ def test_a_cuda_error_ends_one_job(qaexp: Commands) -> None:
     assert len(set(pids)) == 2
 
 
-def start(folder: Path, name: str, *words: str) -> subprocess.Popen[str]:
-    """Start a sweep as a command of its own."""
+def start(folder: Path, name: str, *words: str, own_group: bool = False) -> subprocess.Popen[str]:
+    """Start a sweep as a command of its own, and in a group of processes of its own where that is asked for."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "QAEXP_CACHE_DIR": str(folder / "cache")}
     return subprocess.Popen(
         [sys.executable, "-m", "qaexp", "train", "-m", f"name={name}", *words],
@@ -229,6 +229,7 @@ def start(folder: Path, name: str, *words: str) -> subprocess.Popen[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        process_group=0 if own_group else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -41,3 +42,16 @@ def test_a_signal_stops_the_jobs_with_their_checkpoints(tmp_path: Path, number: 
     if number == signal.SIGINT:
         alone = tiny_run.train(tmp_path, "alone", *WORDS[:-2], "threads=1")
         assert drill.fingerprints(first) == drill.fingerprints(alone)
+
+
+def test_a_signal_to_the_whole_group_stops_the_jobs_too(tmp_path: Path) -> None:
+    """As `timeout` and batch systems send it: the server that has the exit codes of the jobs is ended by it."""
+    process = start(tmp_path, "s", *WORDS, own_group=True)
+    sweep = tmp_path / "multirun_outputs" / "s"
+    wait_until(lambda: any(sweep.glob("seed=0-*/checkpoints/step-*")))
+    os.killpg(process.pid, signal.SIGTERM)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 75, said
+    assert states(tmp_path, "s") == {"0": "preempted", "1": "planned"}
+    rows = {row["path"]: row["state"] for row in tiny_run.read_json(sweep / "sweep.json")["jobs"]}
+    assert sorted(rows.values()) == ["planned", "preempted"]
