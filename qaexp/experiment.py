@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,24 +48,20 @@ def run_experiment(
     """
     parts = opening.build_parts(config)
     with variables(environment or {}):
-        return _run(config, parts, directory, command_line, hydra_files, origins, environment or ())
+        return _run(config, parts, directory, opening.Command(command_line, hydra_files, origins, environment or ()))
 
 
 def _run(
     config: ExperimentConfig,
     parts: opening.Parts,
     directory: Path,
-    command_line: Sequence[str],
-    hydra_files: Mapping[str, Any] | None,
-    origins: Origins | None,
-    env_set: Iterable[str],
+    command: opening.Command,
 ) -> tuple[Path, dict[str, Any]]:
-    identity = opening.identify_run(config, parts, origins)
+    identity = opening.identify_run(config, parts, command.origins)
     if (done := completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)) is not None:
         return directory, done
     clock, memory = Clock(), PeakMemory(parts.trainer.device)
-    opened = opening.open_run(config, parts, identity, directory, command_line, hydra_files, origins, env_set)
-    with opened as (run, trackers):
+    with opening.open_run(config, parts, identity, directory, command) as (run, trackers):
         with run.stage("data"):
             splits = parts.pipeline.load(subset_seed=config.seeds.subset, dev_seed=config.seeds.dev)
         with run.stage("features"):

@@ -49,6 +49,23 @@ class Parts:
     trackers: dict[str, Tracker]
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a run keeps of the command that started it, beside the config that it made.
+
+    Attributes:
+        words: The command line; empty for that of this process.
+        hydra_files: Trees of the files of `.hydra/`.
+        origins: What of the config came from the environment.
+        env_set: Names of the variables that the config sets for the run.
+    """
+
+    words: Sequence[str] = ()
+    hydra_files: Mapping[str, Any] | None = None
+    origins: Origins | None = None
+    env_set: Iterable[str] = ()
+
+
 def build_parts(config: ExperimentConfig) -> Parts:
     """Build the nodes of a config, and fix the number of threads."""
     if config.threads is not None:
@@ -99,29 +116,26 @@ def open_run(
     parts: Parts,
     identity: Identity,
     directory: Path,
-    command_line: Sequence[str],
-    hydra_files: Mapping[str, Any] | None,
-    origins: Origins | None,
-    env_set: Iterable[str] = (),
+    command: Command,
 ) -> Iterator[tuple[Run, Trackers]]:
     """Take the directory for a run, and begin its trackers; of several processes only the main one has any."""
     is_main, deterministic = is_main_process(), config.trainer.deterministic
     threads = started_threads(directory) or torch.get_num_threads()
     torch.set_num_threads(threads)
     environment = describe_environment(
-        command_line or sys.argv,
+        command.words or sys.argv,
         device=describe_device(parts.trainer.device, parts.trainer.precision),
         threads=threads,
         determinism={"deterministic": deterministic, "same_bytes": deterministic or parts.trainer.device.type == "cpu"},
-        env_set=env_set,
+        env_set=command.env_set,
     )
     run = Run(
         directory,
         config=asdict(config),
         identity=identity,
         environment=environment,
-        hydra_files=hydra_files,
-        origins=origins,
+        hydra_files=command.hydra_files,
+        origins=command.origins,
         threads=threads,
         is_main=is_main,
         steal_lock=config.steal_lock,
