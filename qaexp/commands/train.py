@@ -134,7 +134,7 @@ def _check_name(name: str, lines: Sequence[str]) -> None:
     """
     from qaexp.runs.origins import variables_in
     from qaexp.runs.redact import Redactor
-    from qaexp.runs.secret_names import is_secret_variable
+    from qaexp.secret_names import is_secret_variable
 
     named = [variable for line in lines if line.startswith("name=") for variable in variables_in(line)]
     if any(map(is_secret_variable, named)) or Redactor(os.environ, lines).finds(name):
