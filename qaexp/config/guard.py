@@ -14,6 +14,7 @@ from qaexp.config.build import check_plugins
 from qaexp.config.interpolations import bounded
 from qaexp.config.loggers import refused_loggers
 from qaexp.config.targets import items, refused_plugins
+from qaexp.config.tellable import refused_in_hydra
 from qaexp.config.variables import refused_variables
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.start import start
@@ -31,7 +32,8 @@ class GuardedLoader(ConfigLoaderImpl):
 
         Raises:
             IntegrityError: Hydra's own node would run code, open files or change what qaexp may do.
-            ConfigError: It names a variable or a kind of source that does not exist.
+            ConfigError: It names a variable or a kind of source that does not exist, or would write what comes from the
+                environment into paths and lines of jobs.
         """
         try:
             composed = super().load_configuration(*args, **keywords)
@@ -46,6 +48,9 @@ class GuardedLoader(ConfigLoaderImpl):
         assert isinstance(composed, DictConfig)
         with bounded():
             check_hydra(composed)
+        problems = list(refused_in_hydra(composed))
+        if problems:
+            raise ConfigError(*problems)
         return composed
 
 

@@ -149,6 +149,7 @@ def _written(value: str) -> set[str]:
     data = (
         value.encode("utf-8", "surrogateescape") if _is_encodable(value) else value.encode("utf-8", "backslashreplace")
     )
+    override = _SPECIAL.sub(r"\\\1", value)
     return {
         value,
         json.dumps(value)[1:-1],
@@ -159,8 +160,9 @@ def _written(value: str) -> set[str]:
         value.replace("'", "''"),
         value.replace('"', '""'),
         shlex.quote(value).strip("'"),
-        (override := _SPECIAL.sub(r"\\\1", value)),
-        *(as_folder(word) for word in (value, override)),
+        override,
+        as_folder(value),
+        as_folder(override),
         quote(data, safe=""),
         quote(data),
         quote_plus(data),
