@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig
 
 from qaexp.config.origins import Origin, Place, keys_of_words, origins_inside
 from qaexp.secret_names import is_secret_key, is_secret_variable
+from qaexp.start import start
 
 Origins = Mapping[Place, Origin]
 
-_PATHS = (("run", "dir"), ("sweep", "dir"), ("sweep", "subdir"), ("job", "name"), ("output_subdir",))
+# Variables for the run, and the words of the command line: nothing resolves them that stores or tells them.
+_KEPT_AS_TYPED = (("job", "env_set"), ("overrides",), ("job", "override_dirname"))
 _WORD = re.compile(r"[^\W\d_]{1,19}")
 
 
@@ -39,7 +41,7 @@ def refused_values(tree: Mapping[str, Any], origins: Origins) -> Iterator[str]:
 
 
 def refused_in_hydra(composed: DictConfig) -> Iterator[str]:
-    """Name what Hydra's own node would write into paths and into the lines of jobs.
+    """Name what Hydra's own node would write into paths, into the lines of jobs and into its messages.
 
     Args:
         composed: A whole config, not resolved.
@@ -58,10 +60,10 @@ def refused_in_hydra(composed: DictConfig) -> Iterator[str]:
                 f"{key} comes from the environment, and the lines of jobs are stored as they are; give it "
                 "as key: value of the config, where it is stored as its expression"
             )
-        elif place in _PATHS and secret is not None:
+        elif secret is not None and not any(place[: len(kept)] == kept for kept in _KEPT_AS_TYPED):
             yield (
-                f"{key} comes from {secret}, whose name says that it is a secret, and it would stand in "
-                "every path; choose a folder without it"
+                f"{key} comes from {secret}, whose name says that it is a secret, and paths or messages would tell it; "
+                "give it another variable, or write it out"
             )
 
 
@@ -90,6 +92,13 @@ def told(sentence: str, tree: Mapping[str, Any], origins: Origins) -> str:
         for pattern in _patterns(place, origin, tree):
             sentence = origin.expression.join(re.split(pattern, sentence))
     return sentence
+
+
+def told_of_variables(sentence: str, names: Iterable[str]) -> str:
+    """Return a sentence with expressions in place of the values of variables, where no config says what is whose."""
+    environ = start().environ
+    values = {name: environ[name] for name in sorted(names) if name in environ}
+    return told(sentence, values, {(name,): Origin(f"${{oc.env:{name}}}", (name,)) for name in values})
 
 
 def spelt(place: Place) -> str:

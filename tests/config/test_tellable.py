@@ -38,6 +38,10 @@ def check(folder: Path, text: str) -> None:
 
 SECRET_NAME = "whose name says that it is a secret, and it"
 IS_STORED = f"{SECRET_NAME} is stored as it is; give it another variable"
+IN_HYDRA = (
+    "whose name says that it is a secret, and paths or messages would tell it; "
+    "give it another variable, or write it out"
+)
 WOULD_BE_TOLD = "comes from the environment, and its answers would tell it; write it out"
 IN_A_LINE = (
     "comes from the environment, and the lines of jobs are stored as they are; give it as key: value of the config, "
@@ -55,11 +59,13 @@ IN_A_LINE = (
         ("name: run-${oc.env:GH_PAT}",
          f"name comes from GH_PAT, {SECRET_NAME} would be part of every path; choose a name without it"),
         ("hydra: {run: {dir: 'outputs/${oc.env:GH_PAT}/x'}}",
-         f"hydra.run.dir comes from GH_PAT, {SECRET_NAME} would stand in every path; choose a folder without it"),
+         f"hydra.run.dir comes from GH_PAT, {IN_HYDRA}"),
         ("hydra: {run: {dir: 'outputs/${hydra:job.num}/${oc.env:GH_PAT}'}}",
-         f"hydra.run.dir comes from GH_PAT, {SECRET_NAME} would stand in every path; choose a folder without it"),
+         f"hydra.run.dir comes from GH_PAT, {IN_HYDRA}"),
         ("hydra: {sweep: {dir: '${trackers.x}'}}\ntrackers: {x: '${oc.env:GH_PAT}'}",
-         f"hydra.sweep.dir comes from GH_PAT, {SECRET_NAME} would stand in every path; choose a folder without it"),
+         f"hydra.sweep.dir comes from GH_PAT, {IN_HYDRA}"),
+        ("hydra: {job: {chdir: '${oc.env:GH_PAT}'}}", f"hydra.job.chdir comes from GH_PAT, {IN_HYDRA}"),
+        ("hydra: {launcher: {jobs: '${oc.env:GH_PAT}'}}", f"hydra.launcher.jobs comes from GH_PAT, {IN_HYDRA}"),
         ("seed: ${oc.env:OPENAI_KEY}", f"seed comes from OPENAI_KEY, {IS_STORED}"),
         ("data: {train_size: '${oc.env:OPENAI_KEY}'}", f"data.train_size comes from OPENAI_KEY, {IS_STORED}"),
         ("hydra: {sweeper: {params: {data.revision: 'a,${oc.env:WORD}'}}}",
@@ -83,6 +89,8 @@ def test_what_would_be_stored_as_it_is_is_refused(tmp_path: Path, text: str, pro
         "hydra: {run: {dir: 'outputs/${oc.env:WORD}/x'}}",
         "seed: ${oc.env:SIZE}",
         "data: {revision: '${oc.env:DB_PASS}'}",
+        "hydra: {job: {env_set: {MINE: '${oc.env:DB_PASS}'}}}",
+        "hydra: {launcher: {jobs: '${oc.env:SIZE}'}}",
         "trackers: {x: '${oc.decode:${oc.env:OPENAI_KEY}}'}",
         "hydra: {sweeper: {params: {data.revision: 'a,${oc.env:NOT_SET,b}', seed: '${seeds.dev},1'}}}",
         "probes: [{question: q, context: '${oc.env:NOT_SET,c}'}]",
@@ -107,6 +115,7 @@ def test_what_is_stored_as_its_expression_or_tells_nothing_is_not_refused(tmp_pa
         ("optimizer: {lr: '${oc.decode:\"[${oc.env:DBPWD}\"}'}", "optimizer.lr=${oc.decode:\"[${oc.env:DBPWD}\"}"),
         ("optimizer: {lr: '${oc.env:DBPWD}'}", "optimizer.lr=${oc.env:DBPWD} is no number"),
         ("features: {max_length: '${oc.env:SIZE}'}", "features.max_length=${oc.env:SIZE} is outside the legal values"),
+        ("defaults: [{override /data: '${oc.env:DBPWD}'}]", "Could not find 'data/${oc.env:DBPWD}'"),
         ("data: {_target_: '${oc.env:DB_PASS}.x'}", "_target_=${oc.env:DB_PASS}.x"),
     ],
 )  # fmt: skip
