@@ -23,11 +23,12 @@ from qaexp.config.checks import check_config
 from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
 from qaexp.config.guard import register_guard
 from qaexp.config.interpolations import bounded, resolve_all
-from qaexp.config.origins import find_origins
+from qaexp.config.origins import Origin, Place, all_origins
 from qaexp.config.overrides import check_overrides, parse_overrides
 from qaexp.config.schema import ExperimentConfig
 from qaexp.config.sources import register_sources
 from qaexp.config.targets import refused_targets
+from qaexp.config.tellable import misfit, refused_values, told
 from qaexp.config.variables import register_variables
 from qaexp.errors import ConfigError, IntegrityError
 
@@ -55,23 +56,25 @@ def to_config(composed: DictConfig) -> ExperimentConfig:
         ConfigError: With every problem that was found.
         IntegrityError: It names an object that no config may name.
     """
+    origins: dict[Place, Origin] = {}
     try:
-        find_origins(composed)  # before anything can be wrong: no message tells what came from the environment
+        origins = all_origins(composed)  # before anything can be wrong: no message tells what came from there
         with bounded():
             config = OmegaConf.to_object(composed)
     except OmegaConfBaseException as error:
-        raise ConfigError(one_line(error)) from error
+        raise ConfigError(misfit(str(error.full_key), origins) or one_line(error)) from error
     except RecursionError as error:
         raise ConfigError(_TOO_DEEP) from error
     assert isinstance(config, ExperimentConfig)
     for name in ("train_size", "dev_size"):
         setattr(config.data, name, _number(getattr(config.data, name)))
-    refused = refused_targets(asdict(config))
+    tree = asdict(config)
+    refused = refused_targets(tree)
     if refused:
-        raise IntegrityError(*refused)
-    problems = check_config(config)
+        raise IntegrityError(*(told(sentence, tree, origins) for sentence in refused))
+    problems = [*refused_values(tree, origins), *check_config(config)]
     if problems:
-        raise ConfigError(*problems)
+        raise ConfigError(*(told(sentence, tree, origins) for sentence in problems))
     return config
 
 

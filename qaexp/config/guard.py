@@ -7,13 +7,15 @@ from typing import Any
 
 import hydra._internal.hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.errors import HydraException
 from omegaconf import Container, DictConfig, ListConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from qaexp.config.build import check_plugins
-from qaexp.config.interpolations import bounded
+from qaexp.config.interpolations import bounded, watched_environment
 from qaexp.config.loggers import refused_loggers
 from qaexp.config.targets import items, refused_plugins
+from qaexp.config.tellable import refused_in_hydra, told_of_variables
 from qaexp.config.variables import refused_variables
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.start import start
@@ -31,10 +33,11 @@ class GuardedLoader(ConfigLoaderImpl):
 
         Raises:
             IntegrityError: Hydra's own node would run code, open files or change what qaexp may do.
-            ConfigError: It names a variable or a kind of source that does not exist.
+            ConfigError: It names a variable or a kind of source that does not exist, or would write what comes from the
+                environment into paths and lines of jobs.
         """
         try:
-            composed = super().load_configuration(*args, **keywords)
+            composed = self._loaded(*args, **keywords)
         except KeyError as error:  # of os.environ
             raise ConfigError(
                 f"hydra.job.env_copy: {error} is not set in the environment; set it, or leave it out"
@@ -46,7 +49,21 @@ class GuardedLoader(ConfigLoaderImpl):
         assert isinstance(composed, DictConfig)
         with bounded():
             check_hydra(composed)
+        problems = list(refused_in_hydra(composed))
+        if problems:
+            raise ConfigError(*problems)
         return composed
+
+    def _loaded(self, *args: Any, **keywords: Any) -> Any:
+        """Load as Hydra does; what is wrong with the defaults is told without what the environment gave for them."""
+        with watched_environment() as names:
+            try:
+                return super().load_configuration(*args, **keywords)
+            except (HydraException, OmegaConfBaseException) as error:
+                if not names:
+                    raise
+                text = " ".join(str(part) for part in (error, error.__cause__) if part is not None)
+                raise HydraException(told_of_variables(text, names)) from None
 
 
 def register_guard() -> None:

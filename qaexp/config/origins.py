@@ -6,21 +6,23 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from omegaconf import DictConfig, ListConfig, Node
+from omegaconf import AnyNode, DictConfig, ListConfig, Node
 from omegaconf.errors import OmegaConfBaseException
 
 from qaexp.config.interpolations import bounded, watched_environment
 from qaexp.config.schema import leaves
 from qaexp.config.variables_read import VARIABLES_READ
+from qaexp.start import start
 
 Place = tuple[str, ...]
 """The keys, and the numbers in lists, that lead to a value."""
 
 # Only words of a list are legal there, which tell nothing; and the name stands in the path of the run.
-_TOLD = {"name", "trainer.device", "trainer.precision", "trainer.on_nan", "sweep.on_failure"}
+_WORDS = {"name", "trainer.device", "trainer.precision", "trainer.on_nan", "sweep.on_failure"}
 _WHOLE_NODES = "trackers"
 # No config holds these, so that what stands between them in a text came from a variable.
 _LEFT, _RIGHT = "\ue000", "\ue001"
+_NAMED = re.compile(r"\boc\.env:\s*[\"']?(?P<name>\w+)")
 _MARK = re.compile(f"{_LEFT}([^{_LEFT}{_RIGHT}]*){_RIGHT}")
 
 
@@ -48,12 +50,36 @@ def find_origins(composed: DictConfig) -> dict[Place, Origin]:
     Raises:
         ConfigError: Its interpolations stand for too much.
     """
-    told = _TOLD | {name for name, item, _ in leaves() if item.metadata.get("choices")}
-    with bounded():
-        found = dict(_origins(composed, (), None))
-    found = {place: origin for place, origin in found.items() if ".".join(place) not in told}
-    VARIABLES_READ.update(name for origin in found.values() for name in origin.variables)
+    words = keys_of_words()
+    return {place: origin for place, origin in all_origins(composed).items() if ".".join(place) not in words}
+
+
+def all_origins(composed: DictConfig) -> dict[Place, Origin]:
+    """Find what of a config came from the environment, words of a list and what cannot be resolved among it.
+
+    Raises:
+        ConfigError: Its interpolations stand for too much.
+    """
+    found, words = origins_inside(composed), keys_of_words()
+    VARIABLES_READ.update(
+        name for place, origin in found.items() if ".".join(place) not in words for name in origin.variables
+    )
     return found
+
+
+def origins_inside(node: object) -> dict[Place, Origin]:
+    """Find what of a node inside of a config came from the environment; nothing in what is no node.
+
+    Raises:
+        ConfigError: Its interpolations stand for too much.
+    """
+    with bounded():
+        return dict(_origins(node, (), None)) if isinstance(node, Node) else {}
+
+
+def keys_of_words() -> set[str]:
+    """The dotted keys whose values are stored and told as they are, wherever they came from."""
+    return _WORDS | {name for name, item, _ in leaves() if item.metadata.get("choices")}
 
 
 def _origins(node: Node, place: Place, outer: Origin | None) -> Iterator[tuple[Place, Origin]]:
@@ -78,8 +104,9 @@ def _resolved(node: Node, outer: Origin | None) -> tuple[Origin | None, Node]:
     try:
         with watched_environment() as names:
             found = node._dereference_node()
-    except (OmegaConfBaseException, RecursionError):
-        return outer, DictConfig({})  # whoever needs the value names what is wrong
+    except (OmegaConfBaseException, RecursionError):  # whoever needs the value names what is wrong
+        names |= {match["name"] for match in _NAMED.finditer(typed)} & set(start().environ)
+        found = AnyNode(None)
     if not names:
         return outer, found
     return Origin(_spelt_out(node) or typed, tuple(sorted(names))), found

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.runs.secret_forms import MIN_LENGTH, forms
-from qaexp.runs.secret_names import is_secret_key, is_secret_variable
+from qaexp.secret_names import is_secret_key, is_secret_variable
 
 REDACTED = "<redacted>"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from qaexp.runs.origins import REDACTED, is_stored_expression, variables_in
 from qaexp.runs.secret_forms import MIN_LENGTH, forms, secret_leaves, secrets_in_url, without_shapes
-from qaexp.runs.secret_names import is_secret_key, is_secret_variable
+from qaexp.secret_names import is_secret_key, is_secret_variable
 
 __all__ = ["REDACTED", "Redactor", "is_secret_key"]
 

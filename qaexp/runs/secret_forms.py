@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from qaexp.runs.secret_names import is_secret_key, is_secret_parameter
+from qaexp.secret_names import is_secret_key, is_secret_parameter
 
 MIN_LENGTH = 8
 """A shorter value is replaced where its key says so, not wherever the same characters stand."""
@@ -28,6 +28,9 @@ _OWN_WORDS = frozenset(
 """Words of our own texts, which are lost when somebody's variable has them as its value."""
 _WORDS = re.compile(r"[^\s'\"\\,;{}()\[\]]{12,}")
 _MIXED = re.compile(r"(?=.*\d)(?=.*[^\W\d_])")
+# What Hydra's grammar writes with a backslash, where it writes a value without quotes.
+_SPECIAL = re.compile(r"([\\()\[\]{}:=, \t])")
+_NOT_IN_FOLDERS = re.compile(r"[^\w.,=+-]", re.ASCII)
 _BREAKS = re.compile(r"\\r|\\n|[\r\n]+")
 _LOGIN = re.compile(
     r"(?P<scheme>\b[a-z][a-z0-9+.\-]{0,30}://)(?:[^\s/?#@:'\"<>]*:(?!\d{1,5}(?:[/?#\s]|$))(?:(?!://)[^\s'\"<>])*|[^\s/?#@'\"<>]+)@",
@@ -68,6 +71,15 @@ def forms(value: str, *, with_places: bool = False) -> set[str]:
         if len(part) >= MIN_LENGTH and part.lower() not in _OWN_WORDS and (with_places or not _is_place(part)):
             found.update(_written(part))
     return {form for form in found if len(form) >= MIN_LENGTH}
+
+
+def as_folder(text: str) -> str:
+    """Return a text as the folder of a sweep's job has it: as every file system takes it.
+
+    >>> as_folder("model.checkpoint=a/b")
+    'model.checkpoint=a_b'
+    """
+    return _NOT_IN_FOLDERS.sub("_", text)
 
 
 def without_shapes(text: str, redacted: str) -> str:
@@ -132,11 +144,12 @@ def _texts(tree: Any) -> Iterator[str]:
 
 
 def _written(value: str) -> set[str]:
-    """A value as code, JSON, YAML, shells, URLs, pages and base64 have it."""
+    """A value as code, JSON, YAML, shells, override lines, folders of jobs, URLs, pages and base64 have it."""
     # A lone surrogate stands for a byte of the environment that is no UTF-8.
     data = (
         value.encode("utf-8", "surrogateescape") if _is_encodable(value) else value.encode("utf-8", "backslashreplace")
     )
+    override = _SPECIAL.sub(r"\\\1", value)
     return {
         value,
         json.dumps(value)[1:-1],
@@ -147,6 +160,9 @@ def _written(value: str) -> set[str]:
         value.replace("'", "''"),
         value.replace('"', '""'),
         shlex.quote(value).strip("'"),
+        override,
+        as_folder(value),
+        as_folder(override),
         quote(data, safe=""),
         quote(data),
         quote_plus(data),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.runs.identity import RUN_ID_LENGTH
 from qaexp.runs.origins import Origins, shown_values, with_origins
 from qaexp.runs.redact import Redactor
+from qaexp.runs.secret_forms import as_folder
 
 _LONGEST_NAME = 120
 
@@ -88,4 +88,4 @@ def readable_name(changes: Sequence[str]) -> str:
     'seed=1,model.checkpoint=a_b'
     """
     words = ",".join(word.lstrip("+") for word in changes)
-    return re.sub(r"[^\w.,=+-]", "_", words, flags=re.ASCII)[:_LONGEST_NAME].lstrip(".-") or "job"
+    return as_folder(words)[:_LONGEST_NAME].lstrip(".-") or "job"

@@ -397,10 +397,10 @@ def test_secrets(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         0,
         "name=good",
         f"+hydra.job.env_set.SOME_ENV={SECRETS[2]}",
-        f"probes=[{{question: 'Is {SECRETS[0]} at https://me:{SECRETS[3]}@host/x?', context: a text}},"
-        "{question: '${oc.env:HF_TOKEN}', context: a text}]",
+        f"probes=[{{question: 'Is {SECRETS[0]} at https://me:{SECRETS[3]}@host/x?', context: a text}}]",
         "reporter=plots",
     )
+    call(2, "name=probe", "probes=[{question: '${oc.env:HF_TOKEN}', context: a text}]")
     call(0, "name=env", "+hydra.job.env_set.MY_PASSWORD=" + SECRETS[4])
     call(2, "name=key", f"hf_token={SECRETS[5]}", f"+WANDB_API_KEY={SECRETS[6]}", f"api_key={SECRETS[7]}")
     call(2, "name=url", f"model.checkpoint=https://me:{SECRETS[3]}@host/x")

@@ -12,14 +12,16 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 import yaml
+from hydra._internal.grammar.utils import escape_special_characters
 from omegaconf import OmegaConf
 
 from qaexp.config.schema import leaves
 from qaexp.errors import DataError
 from qaexp.runs.formats import dotted
 from qaexp.runs.redact import REDACTED, Redactor, is_secret_key
-from qaexp.runs.secret_names import is_secret_variable
 from qaexp.runs.yaml_text import yaml_text
+from qaexp.secret_names import is_secret_variable
+from qaexp.sweeps.job import readable_name
 from tests import REPOSITORY
 from tests.fixtures.open_run import open_run
 
@@ -173,6 +175,43 @@ def test_no_key_of_ours_is_a_secret() -> None:
         "NPM_PASSPHRASE",
         "BEARER",
         "REDIS_PASSWD",
+        *[
+            "SECRETKEY",
+            "ACCESSKEY",
+            "MASTERKEY",
+            "SSHKEY",
+            "AUTHKEY",
+            "DBPASS",
+            "DBPWD",
+            "DB_PW",
+            "ROOTPW",
+            "CREDS",
+            "AWS_CREDS",
+            "GCP_CRED",
+        ],
+        *[
+            "WEBHOOKURL",
+            "PASSCODE",
+            "OTP",
+            "TOTP",
+            "MY_PIN",
+            "SEED_PHRASE",
+            "BACKUP_CODE",
+            "RECOVERY_CODES",
+            "SIGNING",
+            "SESSION",
+        ],
+        *[
+            "MY_SESSION_ID",
+            "TOKENVALUE",
+            "secretKey",
+            "GITLABTOKENS",
+            "TLSKEYS",
+            "SVCCREDS",
+            "dbpass",
+            "PASSWORDFILE",
+            "BOT_TOKEN2",
+        ],
     ],
 )
 def test_secret_variables(name: str) -> None:
@@ -181,7 +220,56 @@ def test_secret_variables(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["PWD", "OLDPWD", "HOME", "PATH", "TOKENIZERS_PARALLELISM", "KEYBOARD_LAYOUT", "AUTHOR", "COMPASS", "DATA"]
+    "name",
+    [
+        *[
+            "PWD",
+            "OLDPWD",
+            "HOME",
+            "PATH",
+            "TOKENIZERS_PARALLELISM",
+            "KEYBOARD",
+            "KEYBOARD_LAYOUT",
+            "AUTHOR",
+            "COMPASS",
+            "DATA",
+            "MONKEY",
+        ],
+        *[
+            "PASSAGE",
+            "PASSAGES",
+            "BYPASS",
+            "BYPASS_CACHE",
+            "XDG_SESSION_ID",
+            "XDG_SESSION_TYPE",
+            "DBUS_SESSION_BUS_ADDRESS",
+        ],
+        *[
+            "DESKTOP_SESSION",
+            "LS_COLORS",
+            "SEED",
+            "RUN_SEED",
+            "LANG",
+            "SHELL",
+            "CREDITS",
+            "PINNED",
+            "OPTIONS",
+            "KEYWORDS",
+            "SPIN",
+            "TOKENIZER",
+        ],
+        *[
+            "CUDA_VISIBLE_DEVICES",
+            "OMP_NUM_THREADS",
+            "HF_HOME",
+            "SSH_AUTH_SOCK",
+            "LEDGER",
+            "SITE",
+            "BACKUP",
+            "EXIT_CODE",
+            "PHRASE",
+        ],
+    ],
 )
 def test_other_variables(name: str) -> None:
     assert not is_secret_variable(name)
@@ -213,6 +301,9 @@ MANY_LINES = "first of S3cr3t\nsecond 'of' \"S3cr3t\"\nthird: \u00fc, S3cr3t & m
         MANY_LINES.splitlines()[1],
         base64.b64encode(MANY_LINES.encode()).decode(),
         "is no override: " + MANY_LINES[:30] + "...",
+        escape_special_characters(MANY_LINES.splitlines()[2]),
+        readable_name([MANY_LINES.splitlines()[2]]),
+        readable_name([escape_special_characters(MANY_LINES.splitlines()[1])]),
     ],
 )
 def test_a_secret_of_many_lines_is_found_as_others_write_it(written: str) -> None:

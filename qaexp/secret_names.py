@@ -10,7 +10,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d+|[^\W\d_a-zA-Z]+")
 _ALWAYS = frozenset(
     _WORD.findall(
         "secret secrets password passwords passwd passphrase credential credentials apikey apikeys webhook webhooks "
-        "bearer authorization dsn"
+        "bearer authorization dsn cred creds passcode passcodes otp totp"
     )
 )
 """Words that no honest name holds, wherever they stand in it: `webhook_url`, `secret_id`."""
@@ -18,8 +18,34 @@ _AT_THE_END = frozenset({"token", "pass", "pwd", "pat", "auth", "cookie", "cooki
 """Words that make a secret of a name that ends with them: `hf_token` is one, `token_budget` is none."""
 _ENDINGS = ("token", "secret", "password", "passwd", "passphrase", "apikey", "webhook")
 """Endings of a word that is written without a break: `PGPASSWORD`, `hftoken`."""
-_OF_VARIABLES = frozenset({*_AT_THE_END, "tokens", "key", "keys", "private", "netrc", "pgpass", "sshpass"})
+_OF_VARIABLES = frozenset(
+    {*_AT_THE_END, "tokens", "key", "keys", "private", "netrc", "pw", "pin", "signing", "session", "mnemonic"}
+)
 """Words that make a secret of an environment variable, where nothing honest is called so."""
+_BEGINNINGS_OF_VARIABLES = ("apikey", "secret", "token", "webhook", "passw")
+_ENDINGS_OF_VARIABLES = (
+    *_ENDINGS,
+    "key",
+    "keys",
+    "pass",
+    "pwd",
+    "pw",
+    "cred",
+    "creds",
+    "tokens",
+    "secrets",
+    "webhooks",
+)
+"""Parts of a variable's word that is written without a break: `SECRETKEY`, `DBPASS`, `WEBHOOKURL`."""
+_HONEST_WORDS = frozenset(
+    _WORD.findall(
+        "bypass compass encompass hotkey hotkeys monkey monkeys overpass surpass trespass turkey underpass donkey "
+        "hockey jockey whiskey secretary tokenize tokenizer tokenizers tokenization tokenized"
+    )
+)
+"""Words that end or begin like a secret's and are none."""
+_OPEN_NAMES = re.compile(r"XDG_SESSION_\w+|(?:DBUS|DESKTOP|GDM)_?SESSION\w*|SESSION_MANAGER", re.IGNORECASE)
+"""What a desktop calls the session that somebody is logged into."""
 _AFTERWARDS = frozenset(_WORD.findall("value text string str raw json pem b base hex old new current"))
 """Words that may follow: `api_key_base64` is as secret as `api_key`."""
 _HONEST_KEYS = frozenset(
@@ -30,7 +56,16 @@ _HONEST_KEYS = frozenset(
     )
 )
 """What an honest `..._key` is the key of; any other key opens something."""
-_CONNECTION = ("connection", "string")
+_PAIRS = frozenset({("api", "key"), ("connection", "string")})
+_PAIRS_OF_VARIABLES = frozenset(
+    (first, second)
+    for first, seconds in {
+        "seed": ("phrase",),
+        "backup": ("code", "codes"),
+        "recovery": ("code", "codes", "phrase"),
+    }.items()
+    for second in seconds
+)
 _NO_SECRETS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "GPG_KEY"})
 """Folders, a socket, and the public key that the images of Python are signed with."""
 _PARAMETERS = frozenset({"key", "sig", "signature", "code", "auth", "jwt"})
@@ -56,8 +91,15 @@ def is_secret_variable(name: str) -> bool:
     >>> [is_secret_variable(name) for name in ("GH_PAT", "PGPASSWORD", "OPENAI_KEY", "PWD", "HOME")]
     [True, True, True, False, False]
     """
+    if name.upper() in _NO_SECRETS or _OPEN_NAMES.fullmatch(name):
+        return False
     words = _words(name)
-    return name.upper() not in _NO_SECRETS and (_holds_a_secret(words) or not _OF_VARIABLES.isdisjoint(words))
+    return (
+        _holds_a_secret(words)
+        or not _OF_VARIABLES.isdisjoint(words)
+        or not _PAIRS_OF_VARIABLES.isdisjoint(pairwise(words))
+        or any(map(_is_secret_word, words))
+    )
 
 
 def is_secret_parameter(name: str) -> bool:
@@ -76,13 +118,17 @@ def _words(name: str) -> list[str]:
 
 
 def _holds_a_secret(words: list[str]) -> bool:
-    pairs = list(pairwise(words))
     return (
         not _ALWAYS.isdisjoint(words)
         or any(word.endswith(_ENDINGS) and word not in _AT_THE_END for word in words)
-        or ("api", "key") in pairs
-        or _CONNECTION in pairs
+        or not _PAIRS.isdisjoint(pairwise(words))
     )
+
+
+def _is_secret_word(word: str) -> bool:
+    """Does a word of a variable's name begin or end as a secret's, with nothing between that splits it?"""
+    is_part = word.startswith(_BEGINNINGS_OF_VARIABLES) or word.endswith(_ENDINGS_OF_VARIABLES)
+    return is_part and word not in _HONEST_WORDS
 
 
 def _ends_secretly(words: list[str]) -> bool:
