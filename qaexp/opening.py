@@ -28,9 +28,9 @@ from qaexp.runs.origins import Origins, with_origins
 from qaexp.runs.redact import Redactor
 from qaexp.runs.reuse import started_threads
 from qaexp.runs.run import Run
-from qaexp.runs.secret_names import is_secret_variable
 from qaexp.runs.signals import watched
 from qaexp.runs.slurm import requeued
+from qaexp.secret_names import is_secret_variable
 from qaexp.training.loop import Trainer
 from qaexp.training.precision import describe_device
 from qaexp.training.processes import is_main_process, num_processes
