@@ -75,7 +75,10 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
         return 130
     except BaseException as error:  # panics of Rust are no Exceptions
         fault = error if isinstance(error, QaexpError) else of_the_system(error)
-        _hide_secrets(fault or error, arguments)
+        try:
+            _hide_secrets(fault or error, arguments)
+        except OSError as refused:  # not even the modules that it needs can be opened
+            fault = of_the_system(refused)
         if fault is None:
             raise
         for problem in fault.problems:

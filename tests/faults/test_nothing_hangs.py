@@ -29,6 +29,8 @@ from qaexp.runs.reading import MAX_CELLS, MAX_NESTED, MAX_ROWS, MEBIBYTE, read_j
 from tests.fixtures import drill
 from tests.fixtures.checkpoints import FAMILIES, TINY_FOLDER
 
+pytestmark = pytest.mark.fault("H1")
+
 SECONDS, BYTES = 20, 1024 * MEBIBYTE
 MANY = 5_000_000
 Read = Callable[[], Any]

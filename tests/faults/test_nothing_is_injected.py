@@ -33,6 +33,8 @@ from tests.fixtures.canaries import FORGED, hostile, numbers_in, places
 from tests.fixtures.compared import scores, write_run
 from tests.fixtures.fake_run import build
 
+pytestmark = pytest.mark.fault("I1")
+
 SWEEP = {
     "schema_version": 1,
     "name": "study",

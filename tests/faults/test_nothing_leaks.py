@@ -16,6 +16,8 @@ import yaml
 
 from tests.fixtures import talkative, tiny_run
 
+pytestmark = pytest.mark.fault("G1")
+
 LONG = " ".join(f"{{core}}-word-{number}" for number in range(20))
 FORMS = {
     "plain": "{core}",
