@@ -19,6 +19,7 @@ from qaexp.data.pipeline import DataPipeline
 from qaexp.errors import IntegrityError
 from qaexp.model import Checkpoint
 from qaexp.model.checkpoint import PIN
+from qaexp.model.source import is_hub_id
 from qaexp.reporting.reporter import Reporter
 from qaexp.reporting.trackers import Tracker, Trackers
 from qaexp.runs.environment import describe_environment
@@ -89,7 +90,7 @@ def check_no_secret_is_asked_for(config: ExperimentConfig, origins: Origins | No
     """
     asked = {"data.dataset": config.data.dataset, "data.config_name": config.data.config_name}
     asked |= {"data.revision": config.data.revision, "model.revision": config.model.revision}
-    if not Path(config.model.checkpoint.partition(PIN)[0]).expanduser().is_dir():
+    if is_hub_id(config.model.checkpoint.partition(PIN)[0]):
         asked["model.checkpoint"] = config.model.checkpoint
     redactor = Redactor(os.environ)
     for key, value in asked.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -39,6 +40,12 @@ def one_thread() -> None:
     """Every test begins with one thread, whatever a run before it has set."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def own_log_level() -> None:
+    """Every test begins with the log as it is outside of a run, whatever a run before it has left open."""
+    logging.getLogger("qaexp").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(autouse=True)

@@ -48,7 +48,7 @@ def locate(checkpoint: str, revision: str | None, *, with_weights: bool) -> Chec
         folder = CheckpointFolder(_package_folder(checkpoint), "package")
     elif Path(checkpoint).expanduser().is_dir():
         folder = CheckpointFolder(Path(checkpoint).expanduser(), "local")
-    elif _HUB_ID.fullmatch(checkpoint) and checkpoint.count("/") <= 1:
+    elif is_hub_id(checkpoint):
         path = fetch(checkpoint, revision, with_weights=with_weights)
         folder = CheckpointFolder(path, "hub", path.name)
     else:
@@ -63,6 +63,15 @@ def locate(checkpoint: str, revision: str | None, *, with_weights: bool) -> Chec
         )
     _check_files(folder.path, checkpoint, with_weights=with_weights)
     return folder
+
+
+def is_hub_id(checkpoint: str) -> bool:
+    """Say whether a name would be asked for at the hub: it is no folder here.
+
+    >>> is_hub_id("google-bert/bert-base-uncased"), is_hub_id("https://me:word@host/x")
+    (True, False)
+    """
+    return _HUB_ID.fullmatch(checkpoint) is not None and not Path(checkpoint).is_dir()
 
 
 def _package_folder(checkpoint: str) -> Path:
