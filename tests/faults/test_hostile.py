@@ -19,35 +19,16 @@ from qaexp.model.loading import check_torch_version
 from qaexp.runs.checkpoint import find_checkpoints
 from qaexp.runs.formats import json_text
 from tests.fixtures import drill, tiny_run
+from tests.fixtures.canary import Canary
 from tests.fixtures.checkpoints import TINY_FOLDER
 
 WORDS = (*tiny_run.DEMO, "threads=1", "trainer.epochs=1", "trainer.checkpoint_every=2")
 
 
-class Canary:
-    """A pickle of this makes a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return open, (str(self.path), "w")
-
-
 @pytest.fixture
 def stopped(qaexp: Any) -> Path:
     """A run that was killed after its last step: it has checkpoints, and no summary."""
-
-    def die(name: str, path: Path) -> None:
-        if (name, path.name) == ("open", "predictions.jsonl"):
-            drill.die(name, path)
-
-    def work() -> int:
-        drill.planted(die)
-        return int(tiny_run.call(qaexp.folder, "train", "name=stopped", *WORDS).code)
-
-    assert drill.in_child(work) == drill.KILLED
-    return qaexp.folder / "outputs" / "stopped"
+    return drill.stopped_run(qaexp.folder, "stopped", *WORDS)
 
 
 def sealed(manifest: Path, change: Callable[[dict[str, Any]], None]) -> None:

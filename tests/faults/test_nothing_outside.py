@@ -28,18 +28,7 @@ DRAWN_FROM = (layout.METRICS, layout.HISTORY, layout.PREDICTIONS, layout.REPORT,
 
 def kept_and_stopped(folder: Path) -> tuple[Path, Path]:
     """A completed run, and one that was killed at its end."""
-
-    def die(name: str, path: Path) -> None:
-        if (name, path.name) == ("open", "predictions.jsonl"):
-            drill.die(name, path)
-
-    def stopped() -> int:
-        drill.planted(die)
-        return tiny_run.call(folder, "train", "name=stopped", *WORDS).code
-
-    completed = tiny_run.train(folder, "completed", *WORDS)
-    assert drill.in_child(stopped) == drill.KILLED
-    return completed, folder / "outputs" / "stopped"
+    return tiny_run.train(folder, "completed", *WORDS), drill.stopped_run(folder, "stopped", *WORDS)
 
 
 def mine(folder: Path, run: Path) -> Path:

@@ -31,16 +31,8 @@ def as_a_user(folder: Path, *words: str) -> tuple[int, str]:
 @pytest.mark.fault("V1")
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, to be another user")
 def test_directories_of_another_user(tmp_path: Path) -> None:
-    def die(name: str, path: Path) -> None:
-        if (name, path.name) == ("open", "predictions.jsonl"):
-            drill.die(name, path)
-
-    def stopped() -> int:
-        drill.planted(die)
-        return tiny_run.call(tmp_path, "train", "name=stopped", *WORDS).code
-
     tiny_run.train(tmp_path, "completed", *WORDS)
-    assert drill.in_child(stopped) == drill.KILLED
+    drill.stopped_run(tmp_path, "stopped", *WORDS)
     for path in (tmp_path / "outputs", *(tmp_path / "outputs").rglob("*")):
         os.chown(path, SOMEBODY, SOMEBODY)
     before = tiny_run.snapshot(tmp_path / "outputs")

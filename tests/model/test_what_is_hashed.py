@@ -20,20 +20,11 @@ from qaexp.model import Checkpoint
 from qaexp.model.folder import MEBIBYTE, TOKENIZER_FILES
 from qaexp.model.snapshot import Snapshot
 from qaexp.model.tensors import read_tensors
+from tests.fixtures.canary import Canary
 from tests.fixtures.checkpoints import FAMILIES, TINY_FOLDER
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-
-
-class Canary:
-    """A pickle of this makes a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return open, (str(self.path), "w")
 
 
 @pytest.fixture
