@@ -9,8 +9,8 @@ from pathlib import Path
 from qaexp.commands.arguments import CommandParser
 from qaexp.reporting.printing import say_json
 from qaexp.runs.folder import COMPLETED, RUNNING
-from qaexp.runs.lock import utc_now
 from qaexp.runs.metrics import number_of
+from qaexp.runs.owners import utc_now
 from qaexp.runs.progress import Progress, Skipped, is_resumable, progress_of
 
 _COLUMNS = ("run", "state", "stage", "step", "epoch", "loss", "f1", "checkpoint", "attempt", "note")

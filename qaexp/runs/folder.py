@@ -17,7 +17,7 @@ from qaexp.errors import ConfigError, IntegrityError
 from qaexp.runs import directory as layout
 from qaexp.runs.chain import follow_chain, read_small
 from qaexp.runs.checkpoint import newest_step
-from qaexp.runs.lock import is_alive, utc_now
+from qaexp.runs.owners import is_alive, utc_now
 from qaexp.runs.reading import read_json
 
 RUNNING, COMPLETED, FAILED, PREEMPTED = layout.STATES

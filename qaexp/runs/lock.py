@@ -10,45 +10,26 @@ from __future__ import annotations
 
 import fcntl
 import json
-import math
 import os
 import secrets
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from qaexp.errors import BusyError, IntegrityError, StorageError
 from qaexp.runs.directory import CHECKPOINTS, GROWING, LOCK
 from qaexp.runs.files import remove_temps, storage_errors, write_bytes
+from qaexp.runs.owners import STALE_SECONDS, age_seconds, is_here, is_known, is_process, this_process
 from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes
 from qaexp.runs.roots import opened, rooted
-
-HEARTBEAT_SECONDS = 60.0
-STALE_SECONDS = 300.0
-"""After this long without a heartbeat, the owner on another machine counts as dead."""
 
 _OWNER_WAIT_SECONDS = 2.0
 _TRIES = 5
 _OWNER_BYTES = 512
 _TOKEN_BYTES = 8
-_PID_NAMESPACE = Path("/proc/self/ns/pid")
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
-def this_process() -> dict[str, Any]:
-    """Return what names this process among all machines.
-
-    Returns:
-        host; pid; boot_id, the same for all processes under one kernel; and pid_namespace, within which a pid means a
-        process (a container has its own). The last two are empty where the system has none.
-    """
-    boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "boot_id": boot_id, "pid_namespace": _pid_namespace()}
 
 
 @contextmanager
@@ -112,34 +93,10 @@ def check_heartbeat(directory: Path, record: Mapping[str, Any], now: datetime, *
     Raises:
         BusyError: When the heartbeat is younger than `STALE_SECONDS`.
     """
-    if record.get("state") != "running" or _is_here(record) or steal:
+    if record.get("state") != "running" or is_here(record) or steal:
         return
     if age_seconds(record.get("heartbeat"), now) < STALE_SECONDS:
         raise _busy(directory, record)
-
-
-@contextmanager
-def heartbeat(beat: Callable[[], None], seconds: float = HEARTBEAT_SECONDS) -> Iterator[None]:
-    """Call `beat` every so often while the body runs; a beat that cannot be written is left out."""
-    stopped = threading.Event()
-
-    def work() -> None:
-        while not stopped.wait(seconds):
-            with suppress(StorageError, BusyError):  # the run itself finds it out before its next write
-                beat()
-
-    thread = threading.Thread(target=work, name="qaexp-heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        thread.join()
-
-
-def utc_now() -> datetime:
-    """Return the time now, in UTC."""
-    return datetime.now(UTC)
 
 
 def _lock(descriptor: int, directory: Path, *, steal: bool) -> None:
@@ -149,7 +106,7 @@ def _lock(descriptor: int, directory: Path, *, steal: bool) -> None:
         if _lock_after_a_reader(descriptor):
             return
         owner = _wait_for_owner(descriptor)
-        if not steal or _is_here(owner):
+        if not steal or is_here(owner):
             raise _busy(directory, owner) from None
     except OSError as error:
         raise StorageError(
@@ -172,7 +129,7 @@ def _wait_for_owner(descriptor: int) -> dict[str, Any]:
     deadline = time.monotonic() + _OWNER_WAIT_SECONDS
     while True:
         owner = _owner(descriptor)
-        if owner and (not _is_here(owner) or not _is_known(owner) or _is_process(owner.get("pid"))):
+        if owner and (not is_here(owner) or not is_known(owner) or is_process(owner.get("pid"))):
             return owner
         if time.monotonic() > deadline:
             return {}
@@ -204,83 +161,9 @@ def _check_token(descriptor: int, directory: Path, token: str) -> None:
         )
 
 
-def _is_here(owner: Mapping[str, Any]) -> bool:
-    """Say whether an owner ran under this kernel, or on this machine before it was started anew."""
-    here = this_process()
-    same_kernel = here["boot_id"] != "" and owner.get("boot_id") == here["boot_id"]
-    return same_kernel or bool(owner.get("host") == here["host"])
-
-
-def age_seconds(heartbeat: Any, now: datetime) -> float:
-    """Return the distance from a time stamp in either direction, as clocks differ; what is none is infinitely old."""
-    try:
-        return abs((now - datetime.fromisoformat(heartbeat)).total_seconds())
-    except (TypeError, ValueError):
-        return math.inf
-
-
-def is_alive(directory: Path, record: Mapping[str, Any], now: datetime) -> bool:
-    """Say whether the process of a run.json still lives.
-
-    Under this kernel the lock tells it, also of a process in another container. Without the lock a pid counts, of a
-    process that has shown a sign of life since it may have been given to another one.
-
-    Args:
-        directory: The run directory.
-        record: What its run.json holds.
-        now: The time now, with its zone.
-    """
-    is_fresh = age_seconds(record.get("heartbeat"), now) < STALE_SECONDS
-    if not _is_here(record):
-        return is_fresh
-    if record.get("boot_id") != this_process()["boot_id"]:
-        return False
-    return _is_locked(directory) or (is_fresh and _is_known(record) and _is_process(record.get("pid")))
-
-
-def _is_locked(directory: Path) -> bool:
-    """Does a process under this kernel hold the directory? Where the lock cannot be asked, none is known to."""
-    try:
-        descriptor = os.open(directory / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _is_known(owner: Mapping[str, Any]) -> bool:
-    """Do its pid and ours mean the same processes? What older versions wrote is taken for yes."""
-    here = _pid_namespace()
-    return bool(owner.get("pid_namespace", here) == here)
-
-
-def _pid_namespace() -> str:
-    try:
-        return str(_PID_NAMESPACE.readlink())
-    except OSError:
-        return ""
-
-
-def _is_process(pid: Any) -> bool:
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (OSError, TypeError, OverflowError):
-        return False
-    return True
-
-
 def _busy(directory: Path, owner: Mapping[str, Any]) -> BusyError:
     way_out = "wait for it or choose another name"
-    if owner and not _is_here(owner):
+    if owner and not is_here(owner):
         way_out += "; if that machine is gone, steal_lock=true takes the directory over"
     pid, host = owner.get("pid", "(unknown)"), owner.get("host", "(unknown)")
     return BusyError(f"{directory}: process {pid} on {host} works in it; {way_out}")

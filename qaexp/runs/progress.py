@@ -13,8 +13,8 @@ from qaexp.runs import directory as layout
 from qaexp.runs.checkpoint import newest_step
 from qaexp.runs.collect import RunFiles, find, is_run
 from qaexp.runs.folder import COMPLETED, NOT_A_RUN, RESUMABLE, RUNNING, Folder, first_line, look
-from qaexp.runs.lock import age_seconds
 from qaexp.runs.metrics import is_number
+from qaexp.runs.owners import age_seconds
 from qaexp.runs.reading import MAX_TABLE_BYTES, read_json
 
 PLANNED = "planned"

@@ -11,7 +11,7 @@ from qaexp.errors import QaexpError, Stopped, of_the_system
 from qaexp.runs.directory import RUN, SCHEMA_VERSION
 from qaexp.runs.files import write_json
 from qaexp.runs.identity import Identity, code_hash
-from qaexp.runs.lock import this_process, utc_now
+from qaexp.runs.owners import this_process, utc_now
 
 _CTRL_C_EXIT_CODE = 130
 

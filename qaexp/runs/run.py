@@ -36,10 +36,11 @@ from qaexp.runs.files import (
 )
 from qaexp.runs.formats import json_text
 from qaexp.runs.identity import Identity
-from qaexp.runs.lock import check_heartbeat, heartbeat, hold, utc_now
+from qaexp.runs.lock import check_heartbeat, hold
 from qaexp.runs.log import LOGGER, RunLogHandler, open_logs
 from qaexp.runs.manifest import describe_files, sha256_of
 from qaexp.runs.origins import Origins, shown_values, with_origins
+from qaexp.runs.owners import heartbeat, utc_now
 from qaexp.runs.record import RunRecord, describe_error
 from qaexp.runs.records import RecordFiles
 from qaexp.runs.redact import Redactor

@@ -16,10 +16,10 @@ from qaexp.runs.files import write_text
 from qaexp.runs.folder import COMPLETED, DAMAGED, KILLED, NEWER, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, look
 from qaexp.runs.formats import csv_text, json_text
 from qaexp.runs.groups import Group, group_runs
-from qaexp.runs.lock import utc_now
 from qaexp.runs.looks import LOOKS, with_look
 from qaexp.runs.metrics import TEST
 from qaexp.runs.origins import Origins
+from qaexp.runs.owners import utc_now
 from qaexp.runs.reading import read_json
 from qaexp.runs.redact import Redactor
 from qaexp.sweeps.health import flag_names

@@ -19,7 +19,7 @@ from qaexp.runs.collect import read_run
 from qaexp.runs.directory import COLLAPSE
 from qaexp.runs.formats import counted, one_line
 from qaexp.runs.groups import Group
-from qaexp.runs.lock import utc_now
+from qaexp.runs.owners import utc_now
 from qaexp.runs.progress import Progress, progress_of_run
 from qaexp.sweeps.closing import groups_table
 from qaexp.sweeps.health import flag_names

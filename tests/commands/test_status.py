@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from qaexp.runs.lock import this_process, utc_now
+from qaexp.runs.owners import this_process, utc_now
 from qaexp.sweeps.plan import make_plan
 from tests.fixtures import fake_run, tiny_run
 

@@ -15,7 +15,7 @@ import pytest
 from qaexp.errors import IntegrityError
 from qaexp.runs import verification
 from qaexp.runs.directory import CHECKPOINTS, result_files
-from qaexp.runs.lock import this_process
+from qaexp.runs.owners import this_process
 from qaexp.runs.verification import verify_run
 from tests.fixtures import tiny_run
 

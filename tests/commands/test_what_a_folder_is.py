@@ -12,7 +12,7 @@ import pytest
 
 from qaexp.config.schema import ExperimentConfig
 from qaexp.runs.folder import look
-from qaexp.runs.lock import utc_now
+from qaexp.runs.owners import utc_now
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.plan import make_plan
 from qaexp.sweeps.record import write_results

@@ -17,7 +17,7 @@ import pytest
 
 from qaexp.commands import train
 from qaexp.data.pipeline import DataPipeline
-from qaexp.runs import lock
+from qaexp.runs import owners
 from tests.fixtures import drill, tiny_run
 from tests.fixtures.attempts import KILL, THOROUGH, Attempt, Attempts, Ended, at_micro_batch, before_call
 
@@ -84,7 +84,7 @@ def test_two_processes_in_one_directory(attempts: Attempts) -> None:
 
 def owned(directory: Path, *, seconds_ago: float, **owner: Any) -> None:
     """Let run.json say that another process works there."""
-    beat = lock.utc_now() - clock.timedelta(seconds=seconds_ago)
+    beat = owners.utc_now() - clock.timedelta(seconds=seconds_ago)
     record = json.loads((directory / "run.json").read_text())
     changed = {**record, "state": "running", "heartbeat": beat.isoformat(), **owner}
     (directory / "run.json").write_text(json.dumps(changed))
@@ -116,7 +116,7 @@ def test_stale_locks(attempts: Attempts) -> None:
     attempts.finish("gone")
 
     # A pid that lives says nothing: it was given to another program, perhaps after a restart of the machine.
-    for name, boot_id in (("pid", lock.this_process()["boot_id"]), ("restarted", "before")):
+    for name, boot_id in (("pid", owners.this_process()["boot_id"]), ("restarted", "before")):
         owned(left_behind(name), seconds_ago=1, host=socket.gethostname(), pid=os.getpid(), boot_id=boot_id)
         attempts.finish(name)
 
@@ -157,7 +157,7 @@ def test_clocks(attempts: Attempts, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = attempts.directory("clock")
     for age, folder in enumerate(sorted((directory / "checkpoints").iterdir(), reverse=True)):
         os.utime(folder, (age, age))
-    ended = attempts.run("clock", plan=lambda: setattr(lock, "datetime", Earlier))
+    ended = attempts.run("clock", plan=lambda: setattr(owners, "datetime", Earlier))
     assert ended.code == 0, ended.said
     attempts.check("clock", attempts.reference())
     record = tiny_run.read_json(directory / "run.json")

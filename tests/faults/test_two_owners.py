@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from qaexp.runs import lock
+from qaexp.runs import lock, owners
 from qaexp.runs.verification import verify_run
 from tests.fixtures import drill, tiny_run
 from tests.fixtures.attempts import THOROUGH, Attempt, Attempts, Plan, dice
@@ -28,7 +28,7 @@ STEAL = ("steal_lock=true",)
 def other_machine(name: str) -> None:
     """Let this process be one of another machine."""
     here = {"host": name, "pid": os.getpid(), "boot_id": name}
-    everywhere(setattr, lock.this_process, lambda: here)
+    everywhere(setattr, owners.this_process, lambda: here)
 
 
 def stopping_before(number: int) -> Plan:
@@ -74,8 +74,8 @@ def waking(pid: int, when: str, *, day_ahead: bool) -> Plan:
 
     def plan() -> None:
         if day_ahead:
-            tomorrow = lock.utc_now() + timedelta(days=1)
-            everywhere(setattr, lock.utc_now, lambda: tomorrow)
+            tomorrow = owners.utc_now() + timedelta(days=1)
+            everywhere(setattr, owners.utc_now, lambda: tomorrow)
             lock.fcntl.flock = lambda *_: None  # a lock that reaches no other machine
         if when:
             drill.planted(point)

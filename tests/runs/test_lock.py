@@ -17,8 +17,9 @@ import pytest
 
 import qaexp
 from qaexp.errors import BusyError, IntegrityError, StorageError
-from qaexp.runs import appender, files, lock, roots
+from qaexp.runs import appender, files, lock, owners, roots
 from tests.fixtures.open_run import open_run
+from tests.fixtures.patching import everywhere
 
 HOLDER = """
 import sys, time
@@ -39,10 +40,9 @@ except BusyError as error:
 
 TAKER = """
 import sys
-import threading
 from pathlib import Path
-from qaexp.runs import files, lock
-lock.this_process = lambda: {"host": "taker", "pid": 1, "boot_id": "taker"}
+from qaexp.runs import files, lock, owners
+lock.this_process = owners.this_process = lambda: {"host": "taker", "pid": 1, "boot_id": "taker"}
 with lock.hold(Path(sys.argv[1]), steal=True):
     files.write_text(Path(sys.argv[1], "run.json"), "the taker's")
 """
@@ -95,15 +95,15 @@ def test_lock_of_a_killed_owner_is_taken_over(tmp_path: Path) -> None:
 
 
 def record_of_another_machine(age_seconds: float) -> dict[str, Any]:
-    beat = lock.utc_now() - timedelta(seconds=age_seconds)
+    beat = owners.utc_now() - timedelta(seconds=age_seconds)
     return {"state": "running", "host": "elsewhere", "pid": 7, "boot_id": "other", "heartbeat": beat.isoformat()}
 
 
 def test_fresh_heartbeat_of_another_machine_is_refused(tmp_path: Path) -> None:
     record = record_of_another_machine(100)
     with pytest.raises(BusyError, match=r"process 7 on elsewhere works in it; .*steal_lock=true"):
-        lock.check_heartbeat(tmp_path, record, lock.utc_now())
-    lock.check_heartbeat(tmp_path, record, lock.utc_now(), steal=True)
+        lock.check_heartbeat(tmp_path, record, owners.utc_now())
+    lock.check_heartbeat(tmp_path, record, owners.utc_now(), steal=True)
 
 
 @pytest.mark.parametrize(
@@ -111,19 +111,19 @@ def test_fresh_heartbeat_of_another_machine_is_refused(tmp_path: Path) -> None:
     [
         {"heartbeat": record_of_another_machine(301)["heartbeat"]},
         {"state": "failed"},
-        lock.this_process(),
-        {"boot_id": lock.this_process()["boot_id"] or "other", "host": lock.this_process()["host"]},
+        owners.this_process(),
+        {"boot_id": owners.this_process()["boot_id"] or "other", "host": owners.this_process()["host"]},
         {"heartbeat": "yesterday"},
         {"heartbeat": None},
     ],
 )
 def test_dead_owners_do_not_block(tmp_path: Path, change: dict[str, Any]) -> None:
-    lock.check_heartbeat(tmp_path, {**record_of_another_machine(0), **change}, lock.utc_now())
+    lock.check_heartbeat(tmp_path, {**record_of_another_machine(0), **change}, owners.utc_now())
 
 
 def test_heartbeat_beats_and_stops() -> None:
     beats: list[float] = []
-    with lock.heartbeat(lambda: beats.append(time.monotonic()), seconds=0.01):
+    with owners.heartbeat(lambda: beats.append(time.monotonic()), seconds=0.01):
         deadline = time.monotonic() + 5
         while len(beats) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -162,7 +162,9 @@ LINES: dict[Path, appender.Appender] = {}
 def test_an_owner_that_sleeps_between_its_look_and_its_call_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    monkeypatch.setattr(lock, "this_process", lambda: {"host": "sleeper", "pid": os.getpid(), "boot_id": "sleeper"})
+    everywhere(
+        monkeypatch.setattr, owners.this_process, lambda: {"host": "sleeper", "pid": os.getpid(), "boot_id": "sleeper"}
+    )
     with lock.hold(tmp_path):
         files.write_text(tmp_path / "run.json", "old")
         LINES[tmp_path] = appender.Appender(tmp_path / "metrics.jsonl")
@@ -218,22 +220,22 @@ def test_a_directory_that_is_moved_is_not_made_anew(tmp_path: Path) -> None:
 
 
 def test_a_process_of_another_container_is_known_by_its_lock(tmp_path: Path) -> None:
-    here = lock.this_process()
-    record = {**here, "pid": 1, "pid_namespace": "pid:[1]", "heartbeat": lock.utc_now().isoformat()}
+    here = owners.this_process()
+    record = {**here, "pid": 1, "pid_namespace": "pid:[1]", "heartbeat": owners.utc_now().isoformat()}
     with lock.hold(tmp_path):
-        assert lock.is_alive(tmp_path, record, lock.utc_now())
-    assert not lock.is_alive(tmp_path, record, lock.utc_now())
+        assert owners.is_alive(tmp_path, record, owners.utc_now())
+    assert not owners.is_alive(tmp_path, record, owners.utc_now())
     # A pid that was given to another program shows no sign of life.
-    silent = {**here, "heartbeat": (lock.utc_now() - timedelta(seconds=301)).isoformat()}
-    assert not lock.is_alive(tmp_path, silent, lock.utc_now())
-    assert lock.is_alive(tmp_path, {**here, "heartbeat": lock.utc_now().isoformat()}, lock.utc_now())
+    silent = {**here, "heartbeat": (owners.utc_now() - timedelta(seconds=301)).isoformat()}
+    assert not owners.is_alive(tmp_path, silent, owners.utc_now())
+    assert owners.is_alive(tmp_path, {**here, "heartbeat": owners.utc_now().isoformat()}, owners.utc_now())
 
 
 def test_an_owner_in_another_container_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = lock.this_process()
-    monkeypatch.setattr(lock, "this_process", lambda: {**here, "pid": 2**22 + 1, "pid_namespace": "pid:[1]"})
+    here = owners.this_process()
+    everywhere(monkeypatch.setattr, owners.this_process, lambda: {**here, "pid": 2**22 + 1, "pid_namespace": "pid:[1]"})
     with lock.hold(tmp_path):
-        monkeypatch.setattr(lock, "this_process", lambda: here)
+        everywhere(monkeypatch.setattr, owners.this_process, lambda: here)
         with pytest.raises(BusyError, match=rf"process {2**22 + 1} on "), lock.hold(tmp_path):
             pass
 
@@ -243,7 +245,7 @@ def test_who_only_asks_does_not_keep_a_run_from_its_directory(tmp_path: Path) ->
 
     def ask() -> None:
         while not asking.is_set():
-            lock.is_alive(tmp_path, {**lock.this_process(), "heartbeat": None}, lock.utc_now())
+            owners.is_alive(tmp_path, {**owners.this_process(), "heartbeat": None}, owners.utc_now())
 
     thread = threading.Thread(target=ask)
     thread.start()

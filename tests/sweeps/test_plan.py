@@ -11,7 +11,7 @@ import pytest
 from qaexp.config.compose import check_command_line
 from qaexp.errors import BusyError, ConfigError, IntegrityError
 from qaexp.runs.identity import code_hash
-from qaexp.runs.lock import utc_now
+from qaexp.runs.owners import utc_now
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.plan import make_plan
