@@ -23,7 +23,7 @@ from qaexp.model import LoadedModel
 from qaexp.opening import Parts
 from qaexp.reporting.progress import NO_ANSWER, TrainingView, show_lines
 from qaexp.runs.directory import PROFILE, PROFILE_TABLE, PROFILE_TRACE
-from qaexp.runs.files import make_directory
+from qaexp.runs.folders import make_directory
 from qaexp.runs.identity import Identity
 from qaexp.runs.run import Run
 from qaexp.training.heap import settled_heap

@@ -53,10 +53,11 @@ LIGHT_MODULES = (
 )
 HEAVY = ("torch", "transformers", "datasets", "accelerate", "hydra")
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "misc", "base", "manager")
-# The only modules that create or change files: the commit functions, the roots, the lock, the reader of a pipe-free
-# cache, and the temporary copy of a checkpoint's small files.
+# The only modules that create or change files: the commit functions of files and folders, the roots, the lock, the
+# reader of a pipe-free cache, and the temporary copy of a checkpoint's small files.
 WRITERS = (
     "runs/files.py",
+    "runs/folders.py",
     "runs/appender.py",
     "runs/roots.py",
     "runs/lock.py",

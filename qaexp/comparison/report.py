@@ -17,7 +17,8 @@ from qaexp.comparison.result import Comparison, Table, units
 from qaexp.comparison.tables import epochs, factor
 from qaexp.reporting.explorer import script_json
 from qaexp.reporting.html import content_policy, shown
-from qaexp.runs.files import make_directory, write_bytes
+from qaexp.runs.files import write_bytes
+from qaexp.runs.folders import make_directory
 from qaexp.runs.metrics import number_of
 
 MAX_GROUPS_IN_DIFF = 12

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qaexp.reporting.answering import null_rule
 from qaexp.runs.collect import RunFiles, read_run
 from qaexp.runs.directory import PLOTS, REPORT
-from qaexp.runs.files import make_directory, storage_errors, write_bytes
+from qaexp.runs.files import storage_errors, write_bytes
+from qaexp.runs.folders import make_directory
 from qaexp.runs.roots import rooted
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from qaexp.runs.directory import TENSORBOARD
-from qaexp.runs.files import make_directory
+from qaexp.runs.folders import make_directory
 from qaexp.runs.formats import dotted
 from qaexp.runs.metrics import number_of
 

@@ -16,15 +16,8 @@ from typing import Any
 
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import CHECKPOINTS, MANIFEST, SCHEMA_VERSION
-from qaexp.runs.files import (
-    TEMP_PREFIX,
-    commit_directory,
-    make_directory,
-    new_directory,
-    remove,
-    write_chunks,
-    write_text,
-)
+from qaexp.runs.files import TEMP_PREFIX, write_chunks, write_text
+from qaexp.runs.folders import commit_directory, make_directory, new_directory, remove
 from qaexp.runs.formats import json_text
 from qaexp.runs.manifest import sha256_of
 from qaexp.runs.reading import read_bytes, read_json

@@ -1,4 +1,4 @@
-"""One process per directory: a kernel lock, a heartbeat for other machines, and a token for owners that wake up late.
+"""One process per directory: a kernel lock, and a token for owners that wake up after they have lost it.
 
 The kernel lock dies with its owner, but may not reach another machine; there a heartbeat tells who lives. An owner that
 was stopped and wakes up after another one took over finds another token than its own in the lock's file before its next
@@ -21,7 +21,8 @@ from typing import Any
 
 from qaexp.errors import BusyError, IntegrityError, StorageError
 from qaexp.runs.directory import CHECKPOINTS, GROWING, LOCK
-from qaexp.runs.files import remove_temps, storage_errors, write_bytes
+from qaexp.runs.files import storage_errors, write_bytes
+from qaexp.runs.folders import remove_temps
 from qaexp.runs.owners import STALE_SECONDS, age_seconds, is_here, is_known, is_process, this_process
 from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes
 from qaexp.runs.roots import opened, rooted

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from qaexp.errors import ConfigError, StorageError
-from qaexp.runs.files import claim_directory
+from qaexp.runs.folders import claim_directory
 from qaexp.runs.redact import Redactor
 from qaexp.runs.slurm import job_id
 

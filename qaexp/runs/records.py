@@ -9,7 +9,8 @@ from typing import Any
 from qaexp.runs.appender import Appender, truncate
 from qaexp.runs.checkpoint import described
 from qaexp.runs.directory import HISTORY, METRICS, TIMINGS
-from qaexp.runs.files import remove, write_json_lines, write_rows
+from qaexp.runs.files import write_json_lines, write_rows
+from qaexp.runs.folders import remove
 from qaexp.runs.formats import json_line
 from qaexp.runs.reading import read_json_lines
 

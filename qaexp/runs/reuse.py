@@ -18,8 +18,9 @@ from qaexp.runs.directory import (
     SUMMARY,
 )
 from qaexp.runs.drift import Changes, config_changes, shown
-from qaexp.runs.files import TEMP_PREFIX, remove, remove_temps
+from qaexp.runs.files import TEMP_PREFIX
 from qaexp.runs.folder import COMPLETED, DAMAGED, check_schema_version, look
+from qaexp.runs.folders import remove, remove_temps
 from qaexp.runs.identity import Identity
 from qaexp.runs.reading import read_json
 

@@ -23,17 +23,8 @@ from qaexp.runs.checkpoint import (
     put_back,
 )
 from qaexp.runs.drift import Changes, config_changes, environment_changes, shown
-from qaexp.runs.files import (
-    make_directory,
-    new_directory,
-    remove,
-    settle_directory,
-    write_bytes,
-    write_json,
-    write_json_lines,
-    write_rows,
-    write_text,
-)
+from qaexp.runs.files import write_bytes, write_json, write_json_lines, write_rows, write_text
+from qaexp.runs.folders import make_directory, new_directory, remove, settle_directory
 from qaexp.runs.formats import json_text
 from qaexp.runs.identity import Identity
 from qaexp.runs.lock import check_heartbeat, hold

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from qaexp.errors import BusyError, IntegrityError, StorageError
 from qaexp.runs.directory import OUTPUT_LOG, RUN, SUMMARY
-from qaexp.runs.files import remove, write_json, write_text
+from qaexp.runs.files import write_json, write_text
+from qaexp.runs.folders import remove
 from qaexp.runs.lock import hold
 from qaexp.runs.owners import utc_now
 from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes, read_json

@@ -8,7 +8,7 @@ from typing import Any
 
 from qaexp.errors import SweepError
 from qaexp.reporting.console import RunConsole
-from qaexp.runs.files import make_directory
+from qaexp.runs.folders import make_directory
 from qaexp.runs.formats import counted
 from qaexp.runs.lock import hold
 from qaexp.runs.signals import raise_stop, stop_is_requested, watched

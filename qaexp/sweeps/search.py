@@ -12,8 +12,9 @@ from qaexp.errors import ConfigError, SweepError
 from qaexp.reporting.console import RunConsole
 from qaexp.runs.collect import collect
 from qaexp.runs.directory import PLOTS
-from qaexp.runs.files import make_directory, write_bytes
+from qaexp.runs.files import write_bytes
 from qaexp.runs.folder import look
+from qaexp.runs.folders import make_directory
 from qaexp.runs.formats import counted, one_line
 from qaexp.runs.lock import hold
 from qaexp.runs.metrics import NUMBERS

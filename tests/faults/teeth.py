@@ -20,7 +20,21 @@ from typing import Any
 
 import qaexp.experiment  # noqa: F401 (what is patched must be imported)
 from qaexp import checkpoints, cli
-from qaexp.runs import checkpoint, directory, drift, files, lock, naming, points, records, reuse, roots, signals, slurm
+from qaexp.runs import (
+    checkpoint,
+    directory,
+    drift,
+    files,
+    folders,
+    lock,
+    naming,
+    points,
+    records,
+    reuse,
+    roots,
+    signals,
+    slurm,
+)
 from qaexp.runs.reading import read_json
 from qaexp.training.state import TrainState
 from tests import REPOSITORY
@@ -50,13 +64,13 @@ def whole_folders(patch: Patch) -> None:
 
     @contextmanager
     def new_directory(final: Path) -> Iterator[Path]:
-        files.remove(final)
-        files.make_directory(final)
+        folders.remove(final)
+        folders.make_directory(final)
         yield final
         points.reached("rename", final)
         points.reached("renamed", final)
 
-    everywhere(patch, files.new_directory, new_directory)
+    everywhere(patch, folders.new_directory, new_directory)
 
 
 def verified_checkpoints(patch: Patch) -> None:

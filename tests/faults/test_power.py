@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qaexp.runs import appender, files
+from qaexp.runs import appender, files, folders
 from qaexp.runs.checkpoint import newest_checkpoint
 from qaexp.runs.run import Run
 from qaexp.runs.verification import verify_run
@@ -33,9 +33,9 @@ class Commits:
     def watch(self) -> None:
         """Look behind every function that commits."""
         self._behind(files.write_bytes, lambda path, data: self.disk.content(*self._parts(path)) == data)
-        self._behind(files.make_directory, lambda path: self.disk.has_folder(*self._parts(path)))
-        self._behind(files.settle_directory, lambda path: self.disk.has_folder(*self._parts(path)))
-        self._behind(files.commit_directory, lambda _, final: self._is_whole(final))
+        self._behind(folders.make_directory, lambda path: self.disk.has_folder(*self._parts(path)))
+        self._behind(folders.settle_directory, lambda path: self.disk.has_folder(*self._parts(path)))
+        self._behind(folders.commit_directory, lambda _, final: self._is_whole(final))
         self._behind(appender.append_descriptor, lambda path: self.disk.content(*self._parts(path)) is not None)
         store, complete = Run.store, Run.complete
 

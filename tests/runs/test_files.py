@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from qaexp.errors import StorageError
-from qaexp.runs import files
+from qaexp.runs import files, folders
 from qaexp.runs.appender import Appender, truncate
 
 
@@ -91,7 +91,7 @@ def test_killed_writer_leaves_the_old_or_the_new_bytes(tmp_path: Path, point: st
     )
     assert done.returncode == -signal.SIGKILL
     assert path.read_text() == content
-    files.remove_temps(tmp_path)
+    folders.remove_temps(tmp_path)
     assert [found.name for found in tmp_path.iterdir()] == ["a"]
 
 
@@ -131,13 +131,13 @@ def test_append_to_a_full_disk_is_a_storage_error(tmp_path: Path) -> None:
 
 def test_new_directory_stands_whole_or_not_at_all(tmp_path: Path) -> None:
     final = tmp_path / "model"
-    with files.new_directory(final) as folder:
+    with folders.new_directory(final) as folder:
         (folder / "weights").write_text("1")
         assert not final.exists()
-    with files.new_directory(final) as folder:
+    with folders.new_directory(final) as folder:
         (folder / "other").write_text("2")
     assert [found.name for found in final.iterdir()] == ["other"]
-    with pytest.raises(ZeroDivisionError), files.new_directory(final) as folder:
+    with pytest.raises(ZeroDivisionError), folders.new_directory(final) as folder:
         (folder / "broken").write_text(str(1 / 0))
     assert [found.name for found in tmp_path.iterdir()] == ["model"]
     assert [found.name for found in final.iterdir()] == ["other"]
@@ -146,7 +146,7 @@ def test_new_directory_stands_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_a_library_s_private_files_become_as_readable_as_their_folder(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        with files.new_directory(tmp_path / "model") as folder:
+        with folders.new_directory(tmp_path / "model") as folder:
             os.close(os.open(folder / "private", os.O_CREAT | os.O_WRONLY, 0o600))
     finally:
         os.umask(before)
@@ -164,7 +164,7 @@ def test_a_folder_that_an_overlay_does_not_rename_is_replaced(tmp_path: Path, mo
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "old").touch()
     monkeypatch.setattr(os, "rename", refuse_folders)
-    with files.new_directory(tmp_path / "model") as folder:
+    with folders.new_directory(tmp_path / "model") as folder:
         (folder / "new").touch()
     assert [found.name for found in (tmp_path / "model").iterdir()] == ["new"]
     assert [found.name for found in tmp_path.iterdir()] == ["model"]
@@ -173,8 +173,8 @@ def test_a_folder_that_an_overlay_does_not_rename_is_replaced(tmp_path: Path, mo
 def test_remove_takes_the_link_and_not_its_target(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "kept")
-    files.remove(tmp_path / "link")
-    files.remove(tmp_path / "nothing")
+    folders.remove(tmp_path / "link")
+    folders.remove(tmp_path / "nothing")
     assert [found.name for found in tmp_path.iterdir()] == ["kept"]
 
 

@@ -17,7 +17,7 @@ import pytest
 
 import qaexp
 from qaexp.errors import BusyError, IntegrityError, StorageError
-from qaexp.runs import appender, files, lock, owners, roots
+from qaexp.runs import appender, files, folders, lock, owners, roots
 from tests.fixtures.open_run import open_run
 from tests.fixtures.patching import everywhere
 
@@ -152,7 +152,7 @@ WRITES = {
     "a new file": lambda folder: files.write_text(folder / "new.json", "the sleeper's"),
     "a line": lambda folder: LINES[folder].append("the sleeper's\n"),
     "a cut": lambda folder: appender.truncate(folder / "metrics.jsonl", 0),
-    "a folder": lambda folder: files.commit_directory(folder / ".tmp-model-1", folder / "model"),
+    "a folder": lambda folder: folders.commit_directory(folder / ".tmp-model-1", folder / "model"),
 }
 LINES: dict[Path, appender.Appender] = {}
 
@@ -177,7 +177,7 @@ def test_an_owner_that_sleeps_between_its_look_and_its_call_changes_nothing(
             if next(asleep, False):
                 take_over(tmp_path)
 
-        for module in (files, appender):
+        for module in (files, folders, appender):
             monkeypatch.setattr(module, "check_root", look)
         if what in ("a line", "a cut"):  # of the file that was the directory's; the next one is refused
             WRITES[what](tmp_path)
@@ -210,7 +210,7 @@ def test_a_directory_that_is_moved_is_not_made_anew(tmp_path: Path) -> None:
         lines = appender.Appender(run / "metrics.jsonl")
         run.rename(tmp_path / "moved")
         with pytest.raises(StorageError, match=f"was moved or deleted .*it is {tmp_path / 'moved'} now"):
-            files.make_directory(run / "plots")
+            folders.make_directory(run / "plots")
         # Told once: how the run ended is written where it is now.
         files.write_text(run / "run.json", "failed")
         lines.append("last\n")
