@@ -17,9 +17,10 @@ from qaexp.comparison.result import Comparison, Table, units
 from qaexp.comparison.tables import epochs, factor
 from qaexp.reporting.explorer import script_json
 from qaexp.reporting.html import content_policy, shown
-from qaexp.runs.files import write_bytes
+from qaexp.runs.files import storage_errors, write_changed
 from qaexp.runs.folders import make_directory
 from qaexp.runs.metrics import number_of
+from qaexp.runs.roots import rooted
 
 MAX_GROUPS_IN_DIFF = 12
 COLUMNS = ("f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1")
@@ -38,18 +39,19 @@ def write_report(comparison: Comparison, path: Path) -> list[Path]:
 
     Raises:
         StorageError: When the system refuses.
+        IntegrityError: The folder of the pictures is a link.
     """
     data = figure_data(comparison)
     folder = path.with_name(f"{path.stem}_figures")
     drawn = pictures(data)
     files = {path: page(comparison, data).encode("utf-8", "backslashreplace")}
     files |= {folder / f"{name}.png": png for name, png in drawn.items()}
-    for file in files:
-        make_directory(file.absolute().parent)
-    for file, content in files.items():
-        # What says the same already is not touched: a sweep that is complete stays as it is.
-        if not file.is_file() or file.read_bytes() != content:
-            write_bytes(file, content)
+    make_directory(path.absolute().parent)
+    # As in a run directory, the folder of the pictures must be one, and no link to somebody's own.
+    with storage_errors(path), rooted(path.absolute().parent):
+        make_directory(folder)
+        for file, content in files.items():
+            write_changed(file, content)
     return list(files)
 
 

@@ -17,10 +17,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from qaexp.errors import StorageError
+from qaexp.errors import IntegrityError, StorageError
 from qaexp.runs import points
 from qaexp.runs.direct import BLOCK_BYTES, write_blocks
 from qaexp.runs.formats import csv_text, json_line, json_text
+from qaexp.runs.reading import read_bytes
 from qaexp.runs.roots import check_root, opened_parent, sync
 from qaexp.runs.signals import deferred
 
@@ -46,6 +47,16 @@ def write_bytes(path: Path, data: bytes) -> None:
             with suppress(OSError):
                 os.unlink(temp, dir_fd=folder)
             raise
+
+
+def write_changed(path: Path, data: bytes) -> None:
+    """Commit `data`, unless the file says the same already: what is complete stays as it is, its time too."""
+    try:
+        is_same = read_bytes(path, len(data)) == data
+    except (FileNotFoundError, IntegrityError):
+        is_same = False
+    if not is_same:
+        write_bytes(path, data)
 
 
 def write_text(path: Path, text: str) -> None:

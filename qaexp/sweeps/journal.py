@@ -9,6 +9,7 @@ from qaexp.errors import IntegrityError
 from qaexp.runs.appender import truncate
 from qaexp.runs.files import write_bytes
 from qaexp.runs.log import LOGGER
+from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes
 
 JOURNAL = "optuna.journal"
 
@@ -17,11 +18,12 @@ def check_journal(path: Path) -> None:
     """Cut a torn last line off a journal; a journal that is damaged elsewhere is refused, and copied.
 
     Raises:
-        IntegrityError: Naming the line and the copy.
+        IntegrityError: Naming the line and the copy; or it is a link, a pipe or the like, which Optuna would follow.
     """
-    if not path.exists():
+    try:
+        data = read_bytes(path, MAX_TABLE_BYTES)
+    except FileNotFoundError:
         return
-    data = path.read_bytes()
     lines = data.split(b"\n")
     if lines[-1]:
         LOGGER.warning("%s: a torn last line was dropped", path)

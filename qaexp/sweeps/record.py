@@ -12,7 +12,7 @@ from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.runs.collect import RunFiles, find, is_run
 from qaexp.runs.directory import SCHEMA_VERSION, SUMMARY_KEYS, SWEEP, SWEEP_PLAN, SWEEP_TABLE
-from qaexp.runs.files import write_text
+from qaexp.runs.files import write_changed
 from qaexp.runs.folder import COMPLETED, DAMAGED, KILLED, NEWER, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, look
 from qaexp.runs.formats import csv_text, json_text
 from qaexp.runs.groups import Group, group_runs
@@ -56,7 +56,7 @@ def write_plan(sweep: Path, plan: Plan, command_line: Sequence[str], settings: M
             for planned, redactor in zip(plan.jobs, redactors, strict=True)
         ],
     }
-    _write_changed(sweep / SWEEP_PLAN, json_text(content))
+    write_changed(sweep / SWEEP_PLAN, json_text(content).encode("utf-8", "backslashreplace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,8 @@ def write_results(
         LOOKS: [asdict(seen) for seen in looks],
         **(more or {}),
     }
-    _write_changed(sweep / SWEEP, json_text(content))
-    _write_changed(sweep / SWEEP_TABLE, csv_text(_table(rows)))
+    write_changed(sweep / SWEEP, json_text(content).encode("utf-8", "backslashreplace"))
+    write_changed(sweep / SWEEP_TABLE, csv_text(_table(rows)).encode("utf-8", "backslashreplace"))
     return rows, groups
 
 
@@ -232,8 +232,3 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
-
-
-def _write_changed(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text("utf-8") != text:
-        write_text(path, text)

@@ -16,6 +16,7 @@ from qaexp.comparison.document import document
 from qaexp.comparison.figure_data import MAX_FLIPS, figure_data
 from qaexp.comparison.paper import csv, latex, markdown
 from qaexp.comparison.report import write_report
+from qaexp.errors import IntegrityError
 from tests.fixtures.compared import rows_of, scores, write_grid, write_run
 
 
@@ -143,3 +144,12 @@ def test_nothing_is_bold_where_nothing_is_shown(tmp_path: Path, options: Options
     comparison = compare([tmp_path / "s"], options)
     assert "**" not in markdown(comparison)
     assert r"\textbf" not in latex(comparison)
+
+
+@pytest.mark.case("plots_that_is_a_link")
+def test_pictures_are_not_written_through_a_link(comparison: Comparison, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "report_figures").symlink_to(tmp_path / "mine")
+    with pytest.raises(IntegrityError, match="report_figures is a link, which is not followed"):
+        write_report(comparison, tmp_path / "report.html")
+    assert list((tmp_path / "mine").iterdir()) == []

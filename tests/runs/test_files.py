@@ -188,3 +188,20 @@ def test_a_file_with_another_name_gets_bytes_of_its_own(tmp_path: Path) -> None:
     truncate(tmp_path / "metrics.jsonl", 4)
     assert (tmp_path / "backup").read_text() == (tmp_path / "metrics.jsonl").read_text() == "one\n"
     assert (tmp_path / "another").read_text() == "one\ntwo\n"
+
+
+def test_what_says_the_same_is_not_touched_and_no_link_is_read(tmp_path: Path) -> None:
+    files.write_changed(tmp_path / "a", b"same")
+    before = (tmp_path / "a").stat()
+    files.write_changed(tmp_path / "a", b"same")
+    assert (tmp_path / "a").stat().st_ino == before.st_ino
+    files.write_changed(tmp_path / "a", b"else")
+    assert (tmp_path / "a").read_bytes() == b"else"
+    (tmp_path / "mine").write_bytes(b"same")
+    (tmp_path / "link").symlink_to(tmp_path / "mine")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        files.write_changed(tmp_path / name, b"same")  # never waits for a writer
+        assert (tmp_path / name).read_bytes() == b"same"
+        assert not (tmp_path / name).is_symlink()
+    assert (tmp_path / "mine").read_bytes() == b"same"
