@@ -69,6 +69,7 @@ def _rescored(
     from qaexp.runs.collect import read_completed_run
     from qaexp.runs.directory import CONFIG, CONTEXTS, LOGITS, PREDICTIONS
     from qaexp.runs.manifest import check_files
+    from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes
 
     run = read_completed_run(directory)
     summary = run.summary or {}
@@ -76,7 +77,7 @@ def _rescored(
     check_files(directory, summary, (CONFIG, PREDICTIONS, CONTEXTS, LOGITS))
     try:
         examples = stored_examples(run.predictions().rows, run.contexts())
-        features, logits = read_logits((directory / LOGITS).read_bytes())
+        features, logits = read_logits(read_bytes(directory / LOGITS, MAX_TABLE_BYTES))
     except (OSError, KeyError) as error:
         raise IntegrityError(f"{directory}: its predictions or logits are incomplete ({error}); train again") from error
     if len(examples) != (wanted := summary["num_dev_examples"]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,10 @@ def show_run(directory: Path, summary: dict[str, Any]) -> None:
     from qaexp.reporting.console import RunConsole
     from qaexp.reporting.tables import summary_table
     from qaexp.runs.collect import run_files
-    from qaexp.runs.directory import PROFILE_TABLE
+    from qaexp.runs.directory import PROFILE, PROFILE_TABLE
     from qaexp.runs.folder import look
     from qaexp.runs.formats import one_line
+    from qaexp.runs.reading import read_bytes
     from qaexp.training.processes import is_main_process
 
     if is_main_process():
@@ -30,9 +32,9 @@ def show_run(directory: Path, summary: dict[str, Any]) -> None:
         console.print(summary_table(summary, found.flags, directory, found.drift, _predictions(found)))
         if folder.about:
             console.print(Text(one_line(f"{directory}: {folder.sentence}")), soft_wrap=True)
-        profile = directory / PROFILE_TABLE
-        if profile.is_file() and not profile.parent.is_symlink():
-            console.print(Text(profile.read_text("utf-8", "backslashreplace")))
+        if not (directory / PROFILE).is_symlink():
+            with suppress(FileNotFoundError, IntegrityError):
+                console.print(Text(read_bytes(directory / PROFILE_TABLE).decode("utf-8", "backslashreplace")))
 
 
 def _predictions(run: RunFiles) -> Sequence[dict[str, Any]]:

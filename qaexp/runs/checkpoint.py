@@ -20,7 +20,7 @@ from qaexp.runs.files import TEMP_PREFIX, write_chunks, write_text
 from qaexp.runs.folders import commit_directory, make_directory, new_directory, remove
 from qaexp.runs.formats import json_text
 from qaexp.runs.manifest import sha256_of
-from qaexp.runs.reading import read_bytes, read_json
+from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes, read_json
 
 KEPT = 2
 """The newest checkpoints that stay, so that a damaged one has a predecessor."""
@@ -257,9 +257,8 @@ def _verify_file(path: Path, stored: Mapping[str, Any]) -> None:
 def _verify_start(path: Path, stored: Mapping[str, Any]) -> None:
     """Hold the beginning of a record file against what a checkpoint says of it."""
     try:
-        with path.open("rb") as file:
-            start = file.read(stored["size"])
-    except OSError as error:
-        raise IntegrityError(f"{path}: cannot be read: {error.strerror or error}") from error
+        start = read_bytes(path, MAX_TABLE_BYTES)[: stored["size"]]
+    except FileNotFoundError as error:
+        raise IntegrityError(f"{path}: cannot be read: {error.strerror}") from error
     if hashlib.sha256(start).hexdigest() != stored["sha256"] or len(start) != stored["size"]:
         raise IntegrityError(f"{path}: its first {stored['size']} bytes are not what was written")

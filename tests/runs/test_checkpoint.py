@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -209,3 +210,21 @@ def test_the_same_step_again_takes_the_place_of_the_old_one(run: Path) -> None:
     flip(checkpoint_folder(run, 4) / "model.safetensors")
     stored(run, 4)
     assert verify_checkpoint(checkpoint_folder(run, 4)).step == 4
+
+
+def test_a_record_file_is_neither_waited_for_nor_followed(run: Path) -> None:
+    """A checkpoint may say that any number of bytes is its beginning."""
+    for step in (2, 4):
+        shutil.rmtree(checkpoint_folder(run, step))
+    records = {"metrics.jsonl": {"size": 2**62, "sha256": "0" * 64}}
+    commit_checkpoint(run, 6, {"state.json": content(b"{}")}, identity=IDENTITY, records=records)
+    with pytest.raises(IntegrityError, match=rf"its first {2**62} bytes are not what was written"):
+        newest_checkpoint(run, IDENTITY)
+    (run / "metrics.jsonl").unlink()
+    os.mkfifo(run / "metrics.jsonl")
+    with pytest.raises(IntegrityError, match="not a regular file"):
+        newest_checkpoint(run, IDENTITY)
+    (run / "metrics.jsonl").unlink()
+    (run / "metrics.jsonl").symlink_to("/dev/zero")
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        newest_checkpoint(run, IDENTITY)
