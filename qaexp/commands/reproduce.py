@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import chdir
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,14 +49,14 @@ def main(argv: Sequence[str]) -> int:
     from qaexp.commands.stored import stored_config
     from qaexp.commands.untold import untold
     from qaexp.experiment import run_experiment
-    from qaexp.sweeps.job import Job
+    from qaexp.runs.redact import redactor_of
 
     changed = _changes(original)
     tell_unset_variables(original.path)
     config, origins = stored_config(original.path)
     config.name, config.threads = directory.name, (original.record or {}).get("threads")
     say(f"running {original.path} again, into {directory}")
-    redactor = Job((), (), config, tuple(sys.argv), origins=origins).redactor
+    redactor = redactor_of(asdict(config), origins, sys.argv)
     with chdir(working_directory(original.path)), untold(redactor):
         run_experiment(config, directory, command_line=sys.argv, origins=origins)
     differs = _told(original.path, directory)

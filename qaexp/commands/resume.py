@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import chdir
+from dataclasses import asdict
 from pathlib import Path
 
 from qaexp.commands.arguments import CommandParser
@@ -46,11 +47,11 @@ def main(argv: Sequence[str]) -> int:
     from qaexp.commands.stored import stored_config
     from qaexp.commands.untold import untold
     from qaexp.experiment import run_experiment
-    from qaexp.sweeps.job import Job
+    from qaexp.runs.redact import redactor_of
 
     tell_unset_variables(directory)
     config, origins = stored_config(directory, arguments.overrides)
-    redactor = Job((), (), config, tuple(sys.argv), origins=origins).redactor
+    redactor = redactor_of(asdict(config), origins, sys.argv)
     with chdir(working_directory(directory)), untold(redactor):
         _, summary = run_experiment(config, directory, command_line=sys.argv, origins=origins)
     show_run(directory, summary)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -212,7 +212,7 @@ def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
     from qaexp.config.hydra_files import hydra_trees, task_words
     from qaexp.config.origins import find_origins
     from qaexp.experiment import run_experiment
-    from qaexp.sweeps.job import Job
+    from qaexp.runs.redact import redactor_of
 
     settings = HydraConfig.get()
     directory = Path(settings.runtime.output_dir)
@@ -221,7 +221,8 @@ def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
     with _without_empty(directory), variables({name: start().environ.get(name) for name in environment}):
         config, words = to_config(composed), task_words(settings)
         trees, origins = hydra_trees(composed, settings, words), find_origins(composed)
-        redactor = Job(words, (), config, tuple(command_line), trees, origins, environment).redactor
+        kept = [*trees.values(), {"env_set": environment}]
+        redactor = redactor_of(asdict(config), origins, [*words, *command_line], kept)
         with untold(redactor):
             check_path(directory, redactor)
             directory, summary = run_experiment(

@@ -7,11 +7,12 @@ command line or in the config. Trees are redacted before they become text, so th
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from qaexp.runs.origins import REDACTED, is_stored_expression, variables_in
+from qaexp.runs.origins import REDACTED, Origins, is_stored_expression, shown_values, variables_in
 from qaexp.runs.secret_forms import MIN_LENGTH, forms, secret_leaves, secrets_in_url, without_shapes
 from qaexp.secret_names import is_secret_key, is_secret_variable
 
@@ -197,3 +198,17 @@ def _may_stay(value: Any) -> bool:
         return False
     is_told = value.lower() in _NO_VALUE or value == REDACTED
     return is_told or _EXPRESSION.fullmatch(value) is not None or is_stored_expression(value)
+
+
+def redactor_of(
+    config: Mapping[str, Any], origins: Origins, words: Iterable[str] = (), trees: Iterable[Any] = ()
+) -> Redactor:
+    """Return what knows the secrets of a run.
+
+    Args:
+        config: The resolved config, JSON-able.
+        origins: What of it came from the environment.
+        words: The command line and its overrides.
+        trees: What else is stored of the run: the files of `.hydra/`, variables that the config sets.
+    """
+    return Redactor(os.environ, words, [config, *trees], shown_values(config, origins, os.environ))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -30,11 +29,11 @@ from qaexp.runs.identity import Identity
 from qaexp.runs.lock import check_heartbeat, hold
 from qaexp.runs.log import LOGGER, RunLogHandler, open_logs
 from qaexp.runs.manifest import describe_files, sha256_of
-from qaexp.runs.origins import Origins, shown_values, with_origins
+from qaexp.runs.origins import Origins, with_origins
 from qaexp.runs.owners import heartbeat, utc_now
 from qaexp.runs.record import RunRecord, describe_error
 from qaexp.runs.records import RecordFiles
-from qaexp.runs.redact import Redactor
+from qaexp.runs.redact import redactor_of
 from qaexp.runs.reuse import check_no_drift, check_same_run, clear
 from qaexp.runs.roots import path_by_handle
 from qaexp.runs.signals import deferred
@@ -91,12 +90,8 @@ class Run:
         self._hydra_files = hydra_files or {}
         self._threads, self._steal_lock, self.allows_drift = threads, steal_lock, allow_drift
         self._origins = origins or {}
-        self._redactor = Redactor(
-            os.environ,
-            environment.get("command_line", []),
-            [config, *self._hydra_files.values()],
-            shown_values(config, self._origins, os.environ),
-        )
+        words = environment.get("command_line", [])
+        self._redactor = redactor_of(config, self._origins, words, self._hydra_files.values())
         self._stack = ExitStack()
         self._records = RecordFiles(directory)
         self._record: RunRecord | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.runs.identity import RUN_ID_LENGTH
-from qaexp.runs.origins import Origins, shown_values, with_origins
-from qaexp.runs.redact import Redactor
+from qaexp.runs.origins import Origins, with_origins
+from qaexp.runs.redact import Redactor, redactor_of
 from qaexp.runs.secret_forms import as_folder
 
 _LONGEST_NAME = 120
@@ -51,10 +50,8 @@ class Job:
     @property
     def redactor(self) -> Redactor:
         """Knows the secrets of the job."""
-        tree = asdict(self.config)
-        shown = shown_values(tree, self.origins, os.environ)
-        trees = [tree, *self.hydra_files.values(), {"env_set": dict(self.environment)}]
-        return Redactor(os.environ, [*self.overrides, *self.command_line], trees, shown)
+        trees = [*self.hydra_files.values(), {"env_set": dict(self.environment)}]
+        return redactor_of(asdict(self.config), self.origins, [*self.overrides, *self.command_line], trees)
 
     @property
     def shown_config(self) -> dict[str, Any]:
