@@ -1,0 +1,103 @@
+"""How a setting is written where a message is read: `key=value` in `qaexp train`, an option in other commands.
+
+A message that names a setting takes its words from here, so that nobody is told to type what a command refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+TRAIN = "train"
+OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "evaluate": {"data.on_bad": "--on-bad", "data.columns": "--columns", "trainer.device": "--device"},
+    "answer": {"data.on_bad": "--on-bad", "data.columns": "--columns", "trainer.device": "--device"},
+    "convert": {"data.on_bad": "--on-bad", "data.columns": "--columns"},
+    "rescore": {"decoding.max_answer_length": "--max-answer-length", "decoding.n_best_size": "--n-best-size"},
+}
+"""The commands with options in the place of settings."""
+
+KEYS: Mapping[str, frozenset[str]] = {"resume": frozenset({"steal_lock", "trainer.allow_drift"})}
+"""The settings that messages name and other commands than `train` take as they stand."""
+
+_COMMAND: ContextVar[str] = ContextVar("command", default=TRAIN)
+
+
+@contextmanager
+def spoken_by(command: str) -> Iterator[None]:
+    """Let messages use the words of a command; without one they use those of `qaexp train` and of Python."""
+    token = _COMMAND.set(command)
+    try:
+        yield
+    finally:
+        _COMMAND.reset(token)
+
+
+def option(key: str) -> str | None:
+    """The option of the running command that stands for a key of the config, if there is one."""
+    return OPTIONS.get(_COMMAND.get(), {}).get(key)
+
+
+def is_settable(key: str) -> bool:
+    """Whether the running command takes a key, in whatever form."""
+    command = _COMMAND.get()
+    return command == TRAIN or key in KEYS.get(command, ()) or option(key) is not None
+
+
+def named(key: str) -> str:
+    """A key of the config as it is called where the message is read.
+
+    >>> with spoken_by("evaluate"):
+    ...     print(named("data.on_bad"), "|", named("features.max_length"))
+    --on-bad | features.max_length of qaexp train
+    """
+    found = option(key)
+    return found or (key if is_settable(key) else f"{key} of qaexp train")
+
+
+def setting(key: str, value: str) -> str:
+    """A key with its value as it is typed where the message is read.
+
+    >>> setting("data.on_bad", "skip")
+    'data.on_bad=skip'
+    >>> with spoken_by("evaluate"):
+    ...     print(setting("data.on_bad", "skip"), "|", setting("model", "minilm"))
+    --on-bad skip | model=minilm of qaexp train
+    """
+    found = option(key)
+    return f"{found} {value}" if found else f"{key}={value}" + ("" if is_settable(key) else " of qaexp train")
+
+
+def set_to(key: str, value: str) -> str:
+    """The advice to give a key a value, with its verb.
+
+    >>> set_to("data.on_bad", "skip")
+    'set data.on_bad=skip'
+    >>> with spoken_by("evaluate"):
+    ...     print(set_to("data.on_bad", "skip"), "|", set_to("decoding.allow_no_answer", "true"))
+    give --on-bad skip | train with decoding.allow_no_answer=true
+    """
+    if option(key):
+        return f"give {setting(key, value)}"
+    return f"set {key}={value}" if is_settable(key) else f"train with {key}={value}"
+
+
+def the_model(checkpoint: str) -> str:
+    """A model as it was given: to a training by its key, to other commands by its folder.
+
+    >>> the_model("here")
+    'model.checkpoint=here'
+    """
+    return f"model.checkpoint={checkpoint}" if is_settable("model.checkpoint") else checkpoint
+
+
+def another_model(kind: str = "checkpoint", example: str = "minilm") -> str:
+    """The advice to take another model.
+
+    >>> another_model()
+    'choose another checkpoint, for example model=minilm'
+    """
+    if is_settable("model.checkpoint"):
+        return f"choose another {kind}, for example model={example}"
+    return "give another run or model folder"
