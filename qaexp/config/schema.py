@@ -38,6 +38,14 @@ def key(
     )
 
 
+def open_key(help: str) -> Any:
+    """Declare a key whose value has keys of its own (a typed mapping would take those of its YAML file alone).
+
+    It is null where no YAML file names it, so that those written before it stay whole.
+    """
+    return field(default=None, metadata={**key(help).metadata})
+
+
 @dataclass
 class SeedsConfig:
     """Where each kind of randomness comes from; all but `dev` follow `seed` unless they are set."""
@@ -78,7 +86,10 @@ class DataConfig:
     subset: str = key(
         "how training examples are drawn", choices=("random", "stratified", "first", "answerable", "python_sample")
     )
-    on_bad: str = key("what a faulty example does", choices=("fail", "skip", "fix"))
+    on_bad: str = key("what to do with a faulty example", choices=("fail", "skip", "fix"))
+    columns: Any = open_key(
+        "what the files call qaexp's columns, such as {context: passage, question: query}; null: the same"
+    )
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -26,12 +27,17 @@ _PLAIN = re.compile(r"[A-Za-z_][\w .-]*[\w.-]|[A-Za-z_]")
 Columns = Mapping[str, str]
 
 
-def check_columns(columns: Mapping[Any, Any] | None) -> dict[str, str]:
+def check_columns(columns: Any) -> dict[str, str]:
     """Return the mapping from our names to those of the file; none is the empty one.
 
     Raises:
-        ConfigError: It maps a name that we do not have, or two of ours to one of the file's.
+        ConfigError: It is no mapping, maps a name that we do not have, or two of ours to one of the file's.
     """
+    if columns is not None and not isinstance(columns, Mapping):
+        raise ConfigError(
+            f"{named('data.columns')} is {str(columns)[:60]!a}, it must map qaexp's names to the file's, as "
+            "{context: passage}, or be null"
+        )
     found = {str(ours): str(theirs) for ours, theirs in (columns or {}).items()}
     if wrong := [ours for ours in found if ours not in KNOWN]:
         raise ConfigError(
@@ -119,7 +125,7 @@ def no_answers(file: object, seen: str) -> str:
     """The sentence about a file of questions without answers."""
     return (
         f"{file} has questions without answers ({seen}), and answers are needed to train and to score; to answer "
-        f"them: qaexp answer RUN --input {file} --predictions-out predictions.json"
+        f"them: qaexp answer RUN --input {shlex.quote(str(file))} --predictions-out predictions.json"
     )
 
 
