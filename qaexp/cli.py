@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from qaexp import __version__
+from qaexp.advice import spoken_by
 from qaexp.commands.surroundings import check_words, check_working_directory
 from qaexp.errors import QaexpError, Stopped, of_the_system
 from qaexp.reporting.printing import complain, outlets, say, say_text
@@ -16,9 +17,10 @@ from qaexp.start import held
 COMMANDS = {
     "train": "train and evaluate: one run, or a sweep with -m",
     "compare": "which run is better, and is it really: table, paired tests, report",
-    "evaluate": "official metrics of a run's model, or of a model folder, on any SQuAD file",
+    "evaluate": "official metrics of a run's model, or of a model folder, on any file",
     "rescore": "decode a run's stored logits again, without the model",
     "answer": "answer questions with a run's model",
+    "convert": "bring an export of an annotation tool, or any data file, into SQuAD JSON",
     "plot": "draw a run's plots and report again from its files",
     "status": "where runs stand: state, progress, last error",
     "resume": "go on with a run from its folder alone",
@@ -66,7 +68,8 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
     try:
         check_words(arguments)
         check_working_directory()
-        return int(import_module(f"qaexp.commands.{name}").main(list(arguments)))
+        with spoken_by(name):
+            return int(import_module(f"qaexp.commands.{name}").main(list(arguments)))
     except Stopped as stop:
         complain(f"qaexp {name}: {stop}; the same command goes on where it stopped")
         return stop.exit_code

@@ -71,7 +71,7 @@ class Predictor:
         self.folder = model_folder(Path(folder))
         self.settings = model_settings(self.folder)
         self.null_threshold = self.settings["null_threshold"] if null_threshold is None else null_threshold
-        chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        chosen = _device(device) if device else "cuda" if torch.cuda.is_available() else "cpu"
         checkpoint = Checkpoint(checkpoint=str(self.folder))
         self.loaded = checkpoint.load(seed=0)
         if fresh := self.loaded.source["fresh_weights"]:
@@ -119,6 +119,12 @@ class Predictor:
             null_score_diff=prediction.null_score_diff,
             n_best=[{name: getattr(span, name) for name in span.__slots__} for span in prediction.n_best],
         )
+
+
+def _device(device: str) -> Any:
+    from qaexp.training.precision import choose_device
+
+    return choose_device(device)
 
 
 def model_folder(folder: Path) -> Path:

@@ -87,7 +87,7 @@ class DataConfig:
         "how training examples are drawn", choices=("random", "stratified", "first", "answerable", "python_sample")
     )
     on_bad: str = key("what to do with a faulty example", choices=("fail", "skip", "fix"))
-    columns: Any = open_key(
+    columns: Any = open_key(  # noqa: RUF009 (it is a field)
         "what the files call qaexp's columns, such as {context: passage, question: query}; null: the same"
     )
 
