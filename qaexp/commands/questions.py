@@ -51,6 +51,12 @@ def read_questions(file: Path, on_bad: str, columns: str | None, *, wants_answer
     read = read_squad_file(
         file, on_bad, columns=parse_columns(columns) if columns else None, wants_answers=wants_answers
     )
+    tell_left_out(file, read)
+    return read
+
+
+def tell_left_out(file: Path, read: SquadFile) -> None:
+    """Say on stderr what of a file was left out, mended, or read in another spelling."""
     total = len(read.examples) + read.num_skipped + read.num_duplicates
     _tell(file, read.num_skipped, total, "left out", read.problems)
     _tell(file, read.num_fixed, total, "mended", read.problems)
@@ -58,7 +64,6 @@ def read_questions(file: Path, on_bad: str, columns: str | None, *, wants_answer
         complain(f"{file}: {read.num_duplicates:,} of {counted(total, 'question')} repeat another one and are left out")
     if read.num_made_ids:
         complain(f"{file}: no question has an id; they are called {read.examples[0].id} and so on, in the file's order")
-    return read
 
 
 def _tell(file: Path, number: int, total: int, done: str, problems: Sequence[str]) -> None:

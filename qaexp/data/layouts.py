@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
+from qaexp.data.exports.recognised import tool_of
 from qaexp.data.names import KNOWN, Columns, check_names, renamed, theirs
 from qaexp.data.validation import Faults
+from qaexp.errors import DataError
 
 NUM_PEEKED = 100
 """So many values are looked at to learn what a file holds."""
@@ -93,8 +96,7 @@ def flat_records(rows: Values, reading: Reading) -> Iterator[Record]:
     first = list(islice(every, NUM_PEEKED))
     objects = [value for _, value in first if isinstance(value, dict)]
     if objects:
-        names = dict.fromkeys(name for value in objects for name in value)
-        check_names(reading.faults.file, names, reading.columns, wants_answers=reading.wants_answers)
+        _check_rows(objects, reading)
     faults, contexts = reading.faults, dict[str, str]()
     for prefix, value in chain(first, every):
         row = faults.object(value, prefix)
@@ -104,6 +106,24 @@ def flat_records(rows: Values, reading: Reading) -> Iterator[Record]:
             context = faults.text(fields, "context", prefix)
             shared = None if context is None else contexts.setdefault(context, context)
             yield Record(prefix, _title(fields, prefix, faults), shared, fields, is_flat=True)
+
+
+def _check_rows(rows: list[dict[str, Any]], reading: Reading) -> None:
+    """Hold the names of the first rows against those that are needed.
+
+    Raises:
+        DataError: Some are missing; the export of an annotation tool is called so.
+    """
+    file = reading.faults.file
+    try:
+        names = dict.fromkeys(name for row in rows for name in row)
+        check_names(file, names, reading.columns, wants_answers=reading.wants_answers)
+    except DataError as error:
+        if (tool := tool_of(rows)) is None:
+            raise
+        raise DataError(
+            f"{file} is an export of {tool}; make SQuAD JSON of it: qaexp convert {shlex.quote(file)} --to squad"
+        ) from error
 
 
 def _nested(prefix: str, value: dict[str, Any], reading: Reading) -> Iterator[Record]:

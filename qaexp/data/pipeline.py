@@ -28,8 +28,8 @@ class Split:
     """The examples of a split, and where they come from.
 
     `source` can be written as JSON: kind, path or dataset and revision, sha256 of the file, squad_version,
-    num_examples (in the file, before any draw), num_skipped, num_fixed, num_duplicates, the counts of RESPELLED and up
-    to 20 problems.
+    num_examples (in the file, before any draw), num_skipped, num_fixed, num_duplicates, those
+    counts of RESPELLED that are not 0, and up to 20 problems.
     `drawn_from` says of how many examples of which kind the split was drawn; None where none were drawn.
     """
 
@@ -177,7 +177,7 @@ class DataPipeline:
                 "squad_version": file.squad_version,
                 "num_examples": len(file.examples),
                 **counts,
-                **{name: getattr(file, name) for name in RESPELLED},
+                **{name: count for name in RESPELLED if (count := getattr(file, name))},
                 "problems": list(file.problems[:MAX_PROBLEMS]),
             },
         )

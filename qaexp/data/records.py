@@ -73,6 +73,26 @@ def read_records(path: Path, content: bytes, reading: Reading) -> Iterator[Recor
         raise DataError(f"{path} is neither JSON nor a table with the columns of questions; {READ}.")
 
 
+def json_objects(path: Path, content: bytes) -> list[tuple[str, Any]]:
+    """Return the values of a JSON file with their places: those of its lines, of its list, or the one that it is.
+
+    Of a file that is no JSON there are none.
+
+    Raises:
+        DataError: It is broken JSON, or no text.
+    """
+    check_content(path, content)
+    if path.suffix.lower() in BINARY_SUFFIXES or not looks_like_json(text := _decode(path, content)):
+        return []
+    found: list[tuple[str, Any]] = []
+    for line, value in json_values(path, text):
+        if line is None and isinstance(value, list):
+            found += [(f"[{index}].", item) for index, item in enumerate(value)]
+        else:
+            found.append(("" if line is None else f"line {line}: ", value))
+    return found
+
+
 def _json_records(path: Path, text: str, reading: Reading) -> Iterator[Record]:
     """Yield the questions of a JSON document, or of JSON lines."""
     values = json_values(path, text)

@@ -104,14 +104,19 @@ def read_squad_file(
         DataError: The file cannot be read, no question is left, or faults are refused (all of them, up to 20, are told
             with their places).
     """
-    faults = Faults(str(path), on_bad)
-    reading = Reading(faults, check_columns(columns), wants_answers)
+    reading = Reading(Faults(str(path), on_bad), check_columns(columns), wants_answers)
     content = read_regular_file(path)
+    return collect(path, content, read_records(path, content, reading), reading)
+
+
+def collect(path: Path, content: bytes, records: Iterator[Record], reading: Reading) -> SquadFile:
+    """Validate the records of a file, and make examples of them; raises as `read_squad_file` does."""
+    faults = reading.faults
     sha256 = hashlib.sha256(content).hexdigest()
-    read = _Read(sha256[:8], wants_answers)
+    read = _Read(sha256[:8], reading.wants_answers)
     # Of a file with so many faults those that were found are told.
     with suppress(EnoughFaultsError):
-        for record in read.noted(read_records(path, content, reading), path):
+        for record in read.noted(records, path):
             read.take(record, faults)
     faults.raise_refused()
     if not read.examples:
