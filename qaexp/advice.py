@@ -92,6 +92,15 @@ def the_model(checkpoint: str) -> str:
     return f"model.checkpoint={checkpoint}" if is_settable("model.checkpoint") else checkpoint
 
 
+def model_key() -> str:
+    """What the model as a whole is called.
+
+    >>> model_key()
+    'model.checkpoint'
+    """
+    return "model.checkpoint" if is_settable("model.checkpoint") else "the model"
+
+
 def another_model(kind: str = "checkpoint", example: str = "minilm") -> str:
     """The advice to take another model.
 
@@ -101,3 +110,21 @@ def another_model(kind: str = "checkpoint", example: str = "minilm") -> str:
     if is_settable("model.checkpoint"):
         return f"choose another {kind}, for example model={example}"
     return "give another run or model folder"
+
+
+def another_name() -> str:
+    """The advice for a folder that stands in the way of a run.
+
+    >>> another_name()
+    'take another name=, or move the folder away'
+    """
+    return "take another name=, or move the folder away" if is_settable("name") else "move the folder away"
+
+
+def fewest_threads() -> str:
+    """The advice for a machine that gives no further thread.
+
+    >>> fewest_threads()
+    'threads=1 and hydra.launcher.jobs=1 need the fewest'
+    """
+    return "threads=1 and hydra.launcher.jobs=1 need the fewest" if is_settable("threads") else "set OMP_NUM_THREADS=1"

@@ -84,9 +84,16 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
             fault = of_the_system(refused)
         if fault is None:
             raise
-        for problem in fault.problems:
+        for problem in (*fault.problems, *_more_advice(name, fault.problems)):
             complain(f"qaexp {name}: {problem}")
         return fault.exit_code
+
+
+def _more_advice(name: str, problems: Sequence[str]) -> list[str]:
+    from qaexp.commands.advised import where_settings_are_given
+
+    sentence = where_settings_are_given(name, problems)
+    return [] if sentence is None else [sentence]
 
 
 def _hide_secrets(error: BaseException, arguments: Sequence[str]) -> None:

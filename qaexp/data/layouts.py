@@ -59,6 +59,11 @@ def document_records(document: Any, reading: Reading) -> Iterator[Record]:
         yield from _nested("", root, reading)
     elif "data" not in root and _is_row(root, reading.columns):
         yield from flat_records([("", root)], reading)
+    elif "data" not in root:
+        raise DataError(
+            f"{reading.faults.file}: data is missing, and its keys are those of no known layout "
+            f"(found: {', '.join(map(str, root))[:200] or 'none'}; see docs/data_formats.md); give another file."
+        )
     else:
         items = reading.faults.items(root, "data", "")
         reading.faults.num_skipped += items is None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from qaexp.advice import another_model, named, set_to, setting, the_model
 from qaexp.errors import ConfigError
 from qaexp.model.folder import WEIGHTS, weight_files
 from qaexp.model.hub import fetch
@@ -53,13 +54,13 @@ def locate(checkpoint: str, revision: str | None, *, with_weights: bool) -> Chec
         folder = CheckpointFolder(path, "hub", path.name)
     else:
         raise ConfigError(
-            f"model.checkpoint={checkpoint} is no folder here, and no hub id; give the path of a folder, a hub id "
+            f"{the_model(checkpoint)} is no folder here, and no hub id; give the path of a folder, a hub id "
             "(owner/name) or package://module/folder"
         )
     if revision is not None and folder.kind != "hub":
         raise ConfigError(
-            f"model.revision={revision} has no effect on the folder model.checkpoint={checkpoint}; "
-            "set model.revision=null"
+            f"{setting('model.revision', revision)} has no effect on the folder {the_model(checkpoint)}; "
+            f"{set_to('model.revision', 'null')}"
         )
     _check_files(folder.path, checkpoint, with_weights=with_weights)
     return folder
@@ -80,24 +81,23 @@ def _package_folder(checkpoint: str) -> Path:
     places = list(spec.submodule_search_locations or []) if spec else []
     if not places:
         way_out = _INSTALL.get(module, f"install the package that holds {module}")
-        raise ConfigError(
-            f"model.checkpoint={checkpoint} needs the package {module}, which is not installed: {way_out}"
-        )
+        raise ConfigError(f"{the_model(checkpoint)} needs the package {module}, which is not installed: {way_out}")
     root = Path(places[0]).resolve()
     folder = (root / inside).resolve()
     if not folder.is_relative_to(root) or not folder.is_dir():
-        raise ConfigError(f"model.checkpoint={checkpoint} names no folder inside the package {module}")
+        raise ConfigError(f"{the_model(checkpoint)} names no folder inside the package {module}")
     return folder
 
 
 def _check_files(folder: Path, checkpoint: str, *, with_weights: bool) -> None:
     if not (folder / "config.json").is_file():
         raise ConfigError(
-            f"model.checkpoint={checkpoint} has no config.json; give a folder that save_pretrained wrote, "
-            "for example another run's model/, or choose model=minilm"
+            f"{the_model(checkpoint)} has no config.json; give a folder that save_pretrained wrote, "
+            f"for example another run's model/, or {another_model('model')}"
         )
     if with_weights and not weight_files(folder):
         raise ConfigError(
-            f"model.checkpoint={checkpoint} has no {WEIGHTS}, and qaexp opens no pickled weights; choose a "
-            "model.revision that has it (the hub keeps conversions under refs/pr/N) or save it with save_pretrained"
+            f"{the_model(checkpoint)} has no {WEIGHTS}, and qaexp opens no pickled weights; choose a "
+            f"{named('model.revision')} that has it (the hub keeps conversions under refs/pr/N) or save it with "
+            "save_pretrained"
         )
