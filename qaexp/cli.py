@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from qaexp import __version__
@@ -90,10 +91,14 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
 
 
 def _more_advice(name: str, problems: Sequence[str]) -> list[str]:
-    from qaexp.commands.advised import where_settings_are_given
+    """Where settings are given that the problems name, and the command does not take."""
+    if name not in ("resume", "reproduce"):
+        return []
+    with suppress(OSError):  # not even the modules that it needs can be opened
+        from qaexp.commands.advised import where_settings_are_given
 
-    sentence = where_settings_are_given(name, problems)
-    return [] if sentence is None else [sentence]
+        return where_settings_are_given(name, problems)
+    return []
 
 
 def _hide_secrets(error: BaseException, arguments: Sequence[str]) -> None:

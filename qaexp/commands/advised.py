@@ -24,16 +24,16 @@ def named_settings(text: str) -> set[str]:
     return {word for word in words if word in known or word.partition(".")[0] in OPEN_NODES}
 
 
-def where_settings_are_given(command: str, problems: Iterable[str]) -> str | None:
-    """The sentence that is told after problems whose advice the command does not take; None where it takes it.
+def where_settings_are_given(command: str, problems: Iterable[str]) -> list[str]:
+    """What is told after problems whose advice the command does not take; nothing where it takes it.
 
     >>> where_settings_are_given("resume", ["diverged; lower optimizer.lr"])
-    'settings are given to qaexp train, with another name=; qaexp resume takes keys that cannot change results'
+    ['settings are given to qaexp train, with another name=; qaexp resume takes keys that cannot change results']
     """
     if command not in TAKES:
-        return None
+        return []
     taken = neutral_keys() if command == "resume" else frozenset[str]()
     for problem in problems:
         if not any(words in problem for words in _HAS_A_WAY_OUT) and named_settings(problem) - taken:
-            return f"settings are given to qaexp train, with another name=; qaexp {command} takes {TAKES[command]}"
-    return None
+            return [f"settings are given to qaexp train, with another name=; qaexp {command} takes {TAKES[command]}"]
+    return []

@@ -99,7 +99,7 @@ def answers_of_columns(row: Mapping[str, Any]) -> Any:
     """The answers of a row with `answer_text` and `answer_start`, as a flat row holds them; None for none.
 
     >>> answers_of_columns({"answer_text": "a", "answer_start": "3"})
-    {'text': ['a'], 'answer_start': [3]}
+    [{'text': 'a', 'answer_start': 3}]
     >>> answers_of_columns({"answer_text": None, "answer_start": None}) is None
     True
     """
@@ -107,8 +107,10 @@ def answers_of_columns(row: Mapping[str, Any]) -> Any:
     if text is None and start is None:
         return None
     texts = text if isinstance(text, list) else [text]
-    starts = [whole_of(one) for one in start] if isinstance(start, list) else [start] * len(texts)
-    return {"text": texts, "answer_start": starts}
+    if isinstance(start, list):
+        return {"text": texts, "answer_start": [whole_of(one) for one in start]}
+    place = {"answer_start": start} if "answer_start" in row else {}
+    return [{"text": one, **place} for one in texts]
 
 
 def whole_of(value: Any) -> Any:

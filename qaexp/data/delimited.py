@@ -26,7 +26,7 @@ def looks_delimited(path: Path, text: str, columns: Columns) -> bool:
     """Whether a text is a table: by its suffix, or because its first line has the columns of questions."""
     if path.suffix.lower() in SUFFIXES:
         return True
-    first = text[:MAX_LINE_BYTES].lstrip("\n\r").partition("\n")[0]
+    first = _header_hint(text[:MAX_LINE_BYTES].lstrip("\n\r"))[0].partition("\n")[0]
     called = theirs(columns)
     return any({called["context"], called["question"]} <= set(_cells_of(first, mark)) for mark in _DELIMITERS)
 

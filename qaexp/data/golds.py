@@ -70,7 +70,7 @@ def _raw(record: Record, faults: Faults) -> _Raw | None:
     if value is MISSING and "answer_text" in fields:
         value = answers_of_columns(fields)
     elif isinstance(value, str) and record.is_flat:
-        value = answers_of_columns({"answer_text": value, "answer_start": fields.get("answer_start")})
+        value = answers_of_columns({**fields, "answer_text": value})
     if (value is None and _flag(record) in (True, MISSING)) or (value is MISSING and _flag(record) is True):
         return _Raw([], is_blank=True)
     if isinstance(value, dict) and (record.is_flat or {"text", "answer_start"} & set(value)):

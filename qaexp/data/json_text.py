@@ -37,7 +37,8 @@ def json_values(path: Path, text: str) -> Iterator[tuple[int | None, Any]]:
 def _only_line(path: Path, text: str) -> tuple[int | None, Any]:
     """A file of one line: a document, or the one row of a file of rows."""
     value = _parse_line(path, text, 1)
-    is_document = isinstance(value, list) or (isinstance(value, dict) and ("data" in value or "paragraphs" in value))
+    is_table = isinstance(value, dict) and all(isinstance(part, list | dict) for part in value.values())
+    is_document = is_table or not isinstance(value, dict) or "data" in value or "paragraphs" in value
     return None if is_document else 1, value
 
 
