@@ -88,6 +88,8 @@ def _add(
 ) -> None:
     """Add the questions of a task, each with the answers of all its annotations."""
     asked: dict[str, list[dict[str, Any]]] = {}
+    # A question whose answer cannot be read has one all the same.
+    unreadable: set[str] = set()
     own = first_text(data, QUESTION_KEYS) or _like_question(data)
     for results in annotations:
         typed = _typed(results)
@@ -100,17 +102,27 @@ def _add(
         says_none = any(_says_none(result) for result in results)
         for question, spans in by_question.items():
             answers = asked.setdefault(question, [])
-            for span in [] if says_none else answer_spans(spans):
-                answer = span.placed(context)
-                if answer is None:
-                    found.left_out["answer that does not stand where the export says"] += 1
-                else:
-                    answers.append(answer)
-            if spans and not answers and not says_none:
-                del asked[question]
-    for number, (question, answers) in enumerate(asked.items(), start=1):
+            found_answers = [] if says_none else _placed(spans, context, found)
+            answers += found_answers
+            if spans and not found_answers and not says_none:
+                unreadable.add(question)
+    kept = {question: answers for question, answers in asked.items() if answers or question not in unreadable}
+    for number, (question, answers) in enumerate(kept.items(), start=1):
         id = task.get("id")
-        found.add(place, id if len(asked) == 1 or id is None else f"{id}-{number}", question, context, answers)
+        found.add(place, id if len(kept) == 1 or id is None else f"{id}-{number}", question, context, answers)
+
+
+def _placed(spans: list[Span], context: str, found: Exported) -> list[dict[str, Any]]:
+    """The answers that stand in the text; those that do not are counted."""
+    answers = []
+    for span in answer_spans(spans):
+        if isinstance(span.start, str):
+            found.left_out["answer that was marked in HTML or in a dialogue"] += 1
+        elif (answer := span.placed(context)) is None:
+            found.left_out["answer that does not stand where the export says"] += 1
+        else:
+            answers.append(answer)
+    return answers
 
 
 def _like_question(data: Mapping[str, Any]) -> str | None:
@@ -141,9 +153,6 @@ def _spans_by_question(
         value = result.get("value")
         if not isinstance(value, Mapping) or "start" not in value or result.get("type") == "textarea":
             continue
-        if isinstance(value["start"], str) or "startOffset" in value:
-            found.left_out["answer that was marked in HTML or in a dialogue"] += 1
-            continue
         label = _label(value)
         question = typed.get(result.get("id")) if result.get("id") is not None else None
         question = question or whole or (label if is_question(label) else None)
@@ -152,7 +161,12 @@ def _spans_by_question(
             continue
         text = value.get("text")
         spans.setdefault(question, []).append(
-            Span(value["start"], value.get("end"), label, text if isinstance(text, str) else None)
+            Span(
+                str(value["start"]) if "startOffset" in value else value["start"],
+                value.get("end"),
+                label,
+                text if isinstance(text, str) else None,
+            )
         )
     return spans
 
