@@ -112,6 +112,15 @@ def another_model(kind: str = "checkpoint", example: str = "minilm") -> str:
     return "give another run or model folder"
 
 
+def choose_cpu() -> str:
+    """The advice to compute on the CPU.
+
+    >>> choose_cpu()
+    'choose trainer=cpu'
+    """
+    return f"give {setting('trainer.device', 'cpu')}" if option("trainer.device") else "choose trainer=cpu"
+
+
 def another_name() -> str:
     """The advice for a folder that stands in the way of a run.
 

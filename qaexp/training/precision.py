@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from qaexp.advice import option, setting
+from qaexp.advice import choose_cpu, setting
 from qaexp.errors import ConfigError
 from qaexp.training.processes import num_processes
 
@@ -39,14 +39,14 @@ def choose_device(device: str) -> torch.device:
     if kind == "cuda":
         _check_cuda(device, index)
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError(f"{setting('trainer.device', device)}, but torch sees no Apple GPU; {_choose_cpu()}")
+        raise ConfigError(f"{setting('trainer.device', device)}, but torch sees no Apple GPU; {choose_cpu()}")
     return torch.device(f"cuda:{index}" if index else kind)
 
 
 def _check_cuda(device: str, index: str) -> None:
     if not torch.cuda.is_available():
         raise ConfigError(
-            f"{setting('trainer.device', device)}, but torch {torch.__version__} sees no CUDA GPU; {_choose_cpu()}, or "
+            f"{setting('trainer.device', device)}, but torch {torch.__version__} sees no CUDA GPU; {choose_cpu()}, or "
             "install a driver and a torch with CUDA"
         )
     if index and int(index) >= torch.cuda.device_count():
@@ -57,10 +57,6 @@ def _check_cuda(device: str, index: str) -> None:
         raise ConfigError(
             f"{setting('trainer.device', device)} names one GPU for {num_processes()} processes; choose cuda"
         )
-
-
-def _choose_cpu() -> str:
-    return f"give {setting('trainer.device', 'cpu')}" if option("trainer.device") else "choose trainer=cpu"
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
