@@ -51,6 +51,8 @@ def _what(path: Path, content: bytes) -> tuple[str, str] | None:
             return what, way_out
     if content[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zipped(content)
+    if content[:2] in (b"{\0", b"[\0", b"\0{", b"\0["):
+        return "UTF-16 text", "save it as UTF-8"
     if content[257:262] == b"ustar":
         return "a tar archive", "unpack it, and give a file that is in it"
     is_binary = path.suffix.lower() in BINARY_SUFFIXES

@@ -39,11 +39,13 @@ def table_rows(path: Path, text: str, columns: Columns, *, wants_answers: bool) 
     Raises:
         DataError: Columns are missing, a row has another number of cells, quotes do not close, or a cell is too long.
     """
-    text, mark = _header_hint(text)
+    text, mark = _header_hint(text if "\n" in text else text.replace("\r", "\n"))
     mark = mark or _delimiter(path, text, columns)
     rows = _rows(path, text, mark)
     _, header = next(rows, (0, []))
     header = [name.strip() for name in header]
+    if not header:
+        raise DataError(f"{path} holds nothing but blank lines; export it again.")
     check_names(path, header, columns, wants_answers=wants_answers)
     if repeated := next((name for name in header if name and header.count(name) > 1), None):
         raise DataError(f"{path} has the column {repeated[:60]!a} more than once; rename one of them.")

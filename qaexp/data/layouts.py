@@ -10,7 +10,7 @@ from typing import Any
 
 from qaexp.data.exports.recognised import tool_of
 from qaexp.data.names import KNOWN, Columns, check_names, renamed, theirs
-from qaexp.data.validation import Faults
+from qaexp.data.validation import Faults, describe
 from qaexp.errors import DataError
 
 NUM_PEEKED = 100
@@ -50,24 +50,27 @@ def document_records(document: Any, reading: Reading) -> Iterator[Record]:
     if isinstance(document, list):
         yield from value_records(_numbered(document, ""), reading)
         return
-    root = reading.faults.object(document, "the document")
-    if root is None:
-        reading.faults.num_skipped += 1
-    elif (table := _table(root, reading.columns)) is not None:
+    root = document
+    if not isinstance(root, dict):
+        raise _no_layout(reading, f"the document is {describe(document)}, it must be an object or a list")
+    if (table := _table(root, reading.columns)) is not None:
         yield from flat_records(_numbered(table, ""), reading)
     elif "data" not in root and any(key in root for key in _NESTED):
         yield from _nested("", root, reading)
     elif "data" not in root and _is_row(root, reading.columns):
         yield from flat_records([("", root)], reading)
     elif "data" not in root:
-        raise DataError(
-            f"{reading.faults.file}: data is missing, and its keys are those of no known layout "
-            f"(found: {', '.join(map(str, root))[:200] or 'none'}; see docs/data_formats.md); give another file."
-        )
+        found = ", ".join(map(str, root))[:200] or "none"
+        raise _no_layout(reading, f"data is missing, and its keys are those of no known layout (found: {found})")
+    elif not isinstance(root["data"], list):
+        raise _no_layout(reading, f"data is {describe(root['data'])}, it must be a list")
     else:
-        items = reading.faults.items(root, "data", "")
-        reading.faults.num_skipped += items is None
-        yield from value_records(_numbered(items or [], "data"), reading, is_article=True)
+        yield from value_records(_numbered(root["data"], "data"), reading, is_article=True)
+
+
+def _no_layout(reading: Reading, problem: str) -> DataError:
+    """A fault of the file as a whole: no policy for faulty examples helps."""
+    return DataError(f"{reading.faults.file}: {problem}; docs/data_formats.md lists what is read, give such a file.")
 
 
 def value_records(values: Values, reading: Reading, *, is_article: bool = False) -> Iterator[Record]:

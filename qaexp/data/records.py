@@ -9,7 +9,7 @@ from typing import Any
 
 from qaexp.data.columns import column_rows
 from qaexp.data.contents import BINARY_SUFFIXES, READ, check_content, looks_like_json
-from qaexp.data.delimited import looks_delimited, table_rows
+from qaexp.data.delimited import SUFFIXES, looks_delimited, table_rows
 from qaexp.data.json_text import LINE_SUFFIXES, json_values, parse_json
 from qaexp.data.layouts import Reading, Record, document_records, flat_records, value_records
 from qaexp.errors import DataError
@@ -116,8 +116,11 @@ def _decode(path: Path, content: bytes) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
-        is_wide = content.startswith(_UTF16) or b"\0" in content[:64]
-        hint = "it begins as UTF-16 text does: save it as UTF-8" if is_wide else "is the file complete, and is it text?"
+        hint = "is the file complete, and is it text?"
+        if content.startswith(_UTF16):
+            hint = "it begins as UTF-16 text does: save it as UTF-8"
+        elif path.suffix.lower() in SUFFIXES:
+            hint = "save the table as UTF-8 (iconv -f ISO-8859-1 -t UTF-8)"
         raise DataError(
             f"{path}: line {line}, column {column}: the bytes are not UTF-8 ({error.reason}); {hint}"
         ) from error
