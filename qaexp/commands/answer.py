@@ -64,8 +64,8 @@ def _answer_file(arguments: argparse.Namespace) -> None:
     """Answer the questions of a file: on the screen, or into a file and only as JSON on the screen too."""
     out: Path | None = arguments.predictions_out
     if out is not None:
-        for path in (out, null_odds_path(out)):
-            check_target(path, "--predictions-out", [arguments.input])
+        check_target(out, "--predictions-out", [arguments.input])
+        check_target(null_odds_path(out), "--predictions-out", [arguments.input])
     read = read_questions(arguments.input, arguments.on_bad, arguments.columns, wants_answers=False)
     answers = _predictor(arguments).answer_all([(example.question, example.context) for example in read.examples])
     if out is not None:

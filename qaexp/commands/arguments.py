@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from qaexp.advice import option, setting
 from qaexp.config.conf import CONFIG_NAME
 from qaexp.errors import ConfigError
 
@@ -96,7 +97,9 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
-        raise ConfigError(f"{message} (see {self.prog} --help)")
+        settings = (word.partition("=") for word in message.split() if "=" in word)
+        hints = [f"; write {setting(key, value)}" for key, _, value in settings if option(key)]
+        raise ConfigError(f"{message}{''.join(hints)} (see {self.prog} --help)")
 
     def add_number(
         self, flag: str, kind: type[int] | type[float], default: float | None, help: str, low: float | None = None

@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     """
     arguments = _parser().parse_args(list(argv))
     file: Path = arguments.file
-    out: Path = arguments.output or file.with_name(f"{file.stem}.squad.json")
+    out: Path = arguments.output or file.parent / f"{file.stem or 'data'}.squad.json"
     check_target(out, "--output", may_exist=False)
     from qaexp.data.exports.reading import read_source, squad_json
     from qaexp.data.names import parse_columns

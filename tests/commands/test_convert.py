@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,24 @@ def test_an_unknown_file_is_refused_and_the_known_ones_are_named(tmp_path: Path,
     assert all(tool in failed.err for tool in ("Label Studio",))
     assert "Traceback" not in failed.err
     assert not (tmp_path / "a.squad.json").exists()
+
+
+def test_places_that_cannot_be_read_or_written(tmp_path: Path) -> None:
+    (tmp_path / "ls.json").write_text(json.dumps(LABEL_STUDIO))
+    os.mkfifo(tmp_path / "pipe")
+    for words, code in (
+        (["."], 3),
+        (["pipe"], 3),
+        (["missing.json"], 3),
+        (["ls.json", "--output", "pipe"], 2),
+        (["ls.json", "--output", "."], 2),
+        (["ls.json", "--output", "ls.json"], 2),
+        (["ls.json", "--output", "no/out.json"], 5),
+    ):
+        failed = tiny_run.call(tmp_path, "convert", *words)
+        assert failed.code == code, failed.err
+        assert len(failed.err.splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["ls.json"]
 
 
 def test_convert_is_listed_and_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,6 +118,9 @@ def test_evaluate_cannot_skip(run: Path, faulty: Path, tmp_path: Path) -> None:
     assert failed.code == 3
     assert "give --on-bad skip to leave faulty examples out or --on-bad fix to move" in failed.last_line
     assert "data.on_bad" not in failed.err
+    typed = tiny_run.call(tmp_path, *words, "data.on_bad=skip")
+    assert typed.code == 2
+    assert "unrecognized arguments: data.on_bad=skip; write --on-bad skip" in typed.last_line
     for on_bad, done, counts in (("skip", "left out", (1, 0, 15)), ("fix", "mended", (0, 1, 16))):
         called = tiny_run.call(tmp_path, *words, "--on-bad", on_bad, "--json")
         assert called.code == 0, called.err
