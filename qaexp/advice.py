@@ -21,6 +21,11 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
 KEYS: Mapping[str, frozenset[str]] = {"resume": frozenset({"steal_lock", "trainer.allow_drift"})}
 """The settings that messages name and other commands than `train` take as they stand."""
 
+_STORED = ("features.max_length", "features.doc_stride", "decoding.allow_no_answer", "decoding.max_answer_length")
+"""Settings that a trained model brings along; these commands read them from it."""
+
+_READS_MODELS = ("answer", "evaluate")
+
 _COMMAND: ContextVar[str] = ContextVar("command", default=TRAIN)
 
 
@@ -50,10 +55,21 @@ def named(key: str) -> str:
 
     >>> with spoken_by("evaluate"):
     ...     print(named("data.on_bad"), "|", named("features.max_length"))
-    --on-bad | features.max_length of qaexp train
+    --on-bad | the model's max_length
     """
+    if _COMMAND.get() in _READS_MODELS and key in _STORED:
+        return f"the model's {key.rpartition('.')[2]}"
     found = option(key)
     return found or (key if is_settable(key) else f"{key} of qaexp train")
+
+
+def lower(key: str) -> str:
+    """The advice to give a key a lower value.
+
+    >>> lower("features.max_length")
+    'lower features.max_length'
+    """
+    return f"lower {named(key)}" if is_settable(key) else f"train with a lower {key}"
 
 
 def setting(key: str, value: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from qaexp import advice
+from qaexp import advice, predictor
 from qaexp.cli import COMMANDS
 from qaexp.commands.advised import named_settings, where_settings_are_given
 from qaexp.commands.arguments import CommandParser
@@ -42,10 +42,11 @@ NO_ADVICE = (
     "runs/repository.py",
     "reporting/verdict.py",
 )
+PREDICTOR_KEYS = set(predictor._FOREIGN)
 SETTING_COMMANDS = ("train", "resume", "reproduce")
 """These are told the keys of the config as they stand (and where to give them, where they do not take them)."""
 
-ADVISERS = ("named", "setting", "set_to", "option", "is_settable")
+ADVISERS = ("named", "setting", "set_to", "lower", "option", "is_settable")
 
 
 class Text(NamedTuple):
@@ -225,7 +226,7 @@ def test_every_key_that_advice_is_worded_for_exists() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_advice_says_exists_in_the_command_that_shows_it(command: str) -> None:
     shown = [entry for entry in advisers() if name_of(entry[0]) in shown_by(command)]
-    words = ("setting", "set_to", "named")
+    words = ("setting", "set_to", "named", "lower")
     with advice.spoken_by(command):
         told = {getattr(advice, name)(*literals): literals[0] for _, _, name, literals in shown if name in words}
     for text, key in told.items():
@@ -238,7 +239,9 @@ def test_what_advice_says_exists_in_the_command_that_shows_it(command: str) -> N
             assert options <= options_of(command), text
             assert key not in text
         else:
-            assert text.endswith("of qaexp train") or text.startswith("train with"), text
+            # Or it is a setting that the model brings along, which is named as that.
+            is_stored = text == f"the model's {key.rpartition('.')[2]}" and key.partition(".")[2] in PREDICTOR_KEYS
+            assert is_stored or text.endswith("of qaexp train") or text.startswith("train with"), text
 
 
 def test_the_tables_of_advice_are_true() -> None:

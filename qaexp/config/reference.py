@@ -98,7 +98,7 @@ def _first_comment(group: str, name: str) -> str:
 
 def _type(hint: Any) -> str:
     parts = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    words = {type(None): "null", int: "int", float: "float", str: "text", bool: "true/false"}
+    words = {type(None): "null", int: "int", float: "float", str: "text", bool: "true/false", Any: "mapping or null"}
     return " or ".join(words.get(part, "list") for part in parts)
 
 

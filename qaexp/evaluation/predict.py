@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from qaexp.advice import named, set_to
+from qaexp.advice import lower, set_to
 from qaexp.data.batches import collate
 from qaexp.data.windows import ranges
 from qaexp.errors import OutOfMemoryError
@@ -113,8 +113,8 @@ def _halved(num_features: int, length: int) -> int:
     """The token budget for half as many features of this length."""
     if num_features == 1:
         raise OutOfMemoryError(
-            f"evaluation: one feature of {length} tokens does not fit into the memory of the device; lower "
-            f"{named('features.max_length')}, use a smaller model, or {set_to('trainer.device', 'cpu')}"
+            f"evaluation: one feature of {length} tokens does not fit into the memory of the device; "
+            f"{lower('features.max_length')}, use a smaller model, or {set_to('trainer.device', 'cpu')}"
         )
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from qaexp.advice import another_model, named, set_to, setting, the_model
+from qaexp.advice import another_model, is_settable, named, set_to, setting, the_model
 from qaexp.errors import ConfigError
 from qaexp.model.folder import WEIGHTS, weight_files
 from qaexp.model.hub import fetch
@@ -96,8 +96,8 @@ def _check_files(folder: Path, checkpoint: str, *, with_weights: bool) -> None:
             f"for example another run's model/, or {another_model('model')}"
         )
     if with_weights and not weight_files(folder):
-        raise ConfigError(
-            f"{the_model(checkpoint)} has no {WEIGHTS}, and qaexp opens no pickled weights; choose a "
-            f"{named('model.revision')} that has it (the hub keeps conversions under refs/pr/N) or save it with "
-            "save_pretrained"
-        )
+        way_out = "save it with save_pretrained"
+        if is_settable("model.revision"):
+            revision = named("model.revision")
+            way_out = f"choose a {revision} that has it (the hub keeps conversions under refs/pr/N) or {way_out}"
+        raise ConfigError(f"{the_model(checkpoint)} has no {WEIGHTS}, and qaexp opens no pickled weights; {way_out}")
