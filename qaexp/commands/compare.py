@@ -77,7 +77,7 @@ def _parser() -> CommandParser:
 
 def _options(arguments: argparse.Namespace) -> Options:
     from qaexp.comparison.compare import Options
-    from qaexp.comparison.defaults import default_leaves
+    from qaexp.config.defaults import default_leaves
     from qaexp.config.schema import neutral_keys
 
     if sum((arguments.json, arguments.markdown, arguments.latex)) > 1:

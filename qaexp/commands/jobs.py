@@ -75,8 +75,8 @@ def report(sweep: Path, jobs: Sequence[Job]) -> Path | None:
         The page; None without one.
     """
     from qaexp.comparison.compare import Options, compare
-    from qaexp.comparison.defaults import default_leaves
     from qaexp.comparison.report import write_report
+    from qaexp.config.defaults import default_leaves
     from qaexp.config.schema import neutral_keys
     from qaexp.runs.directory import REPORT
 

@@ -24,7 +24,7 @@ from qaexp.reporting.style import (
     label_ends,
     legend_below,
     new_figure,
-    percent_axis,
+    score_axis,
     sparse,
 )
 from qaexp.runs.metrics import is_number, number_of
@@ -73,13 +73,14 @@ def train_accuracy(history: Sequence[Row], run_name: str, rule: str = DEFAULT_RU
     if not points:
         return None
     so_far = "" if _at_ends(history) else " so far"
-    figure = new_figure("Train accuracy", f"{run_name} · start and end both right, over each epoch's features{so_far}")
+    dev = finite(history, "epoch", "exact")
+    title = "Train accuracy and dev exact" if dev else "Train accuracy"
+    figure = new_figure(title, f"{run_name} · train: start and end both right, over each epoch's features{so_far}")
     axes = figure.add_subplot()
     axes.plot(*xy(points), color=BLUE, marker="o", label="train accuracy (per feature, dropout on)")
-    dev = finite(history, "epoch", "exact")
     if dev:
         axes.plot(*xy(dev), color=ORANGE, marker="s", linestyle="--", label=f"dev exact (per example, {rule})")
-    percent_axis(axes, "right")
+    score_axis(axes, "right", [value for _, value in (*points, *dev)])
     epoch_axis(axes, [epoch for epoch, _ in points])
     label_ends(axes, [(line[-1], color) for line, color in ((points, BLUE), (dev, ORANGE)) if line])
     legend_below(figure, axes, 2)
@@ -99,16 +100,22 @@ def scores(
     counted = "" if num_examples is None else f" · {num_examples} dev examples"
     figure = new_figure("Dev exact and f1", f"{run_name}{counted} · {rule}")
     panels = figure.subplots(1, 2, sharey=True)
+    series = {
+        (metric, prefix): points
+        for metric in ("exact", "f1")
+        for prefix in _SERIES
+        if (points := finite(history, "epoch", f"{prefix}{metric}"))
+    }
     for axes, metric in zip(panels, ("exact", "f1"), strict=True):
         ends: list[tuple[Point, str]] = []
         for prefix, color, marker in (("", INK, "o"), ("has_ans_", BLUE, "^"), ("no_ans_", ORANGE, "v")):
-            points = finite(history, "epoch", f"{prefix}{metric}")
+            points = series.get((metric, prefix), [])
             if points:
                 width = 2.2 if not prefix else 1.5
                 axes.plot(*xy(points), color=color, marker=marker, linewidth=width, label=_SERIES[prefix])
                 ends.append((points[-1], color))
         axes.set_title(metric)
-        percent_axis(axes, "score")
+        score_axis(axes, "score", [value for points in series.values() for _, value in points])
         epoch_axis(axes, [epoch for epoch, _ in finite(history, "epoch", metric)])
         label_ends(axes, ends)
         if kept_epoch is not None:
