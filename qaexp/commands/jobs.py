@@ -76,8 +76,8 @@ def report(sweep: Path, jobs: Sequence[Job]) -> Path | None:
     """
     from qaexp.comparison.compare import Options, compare
     from qaexp.comparison.report import write_report
-    from qaexp.config.defaults import default_leaves
     from qaexp.config.schema import neutral_keys
+    from qaexp.reporting.defaults import default_leaves
     from qaexp.runs.directory import REPORT
 
     if not any(job.config.reporter.html for job in jobs):

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from qaexp.config.defaults import default_leaves
 from qaexp.errors import IntegrityError
+from qaexp.reporting.defaults import default_leaves
 from qaexp.reporting.tables import counted
 from qaexp.reporting.verdict import shown
 from qaexp.runs.collect import RunFiles

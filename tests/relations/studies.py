@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from qaexp.comparison.compare import Comparison, Options, compare
 from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.document import document
-from qaexp.config.defaults import default_leaves
 from qaexp.config.schema import neutral_keys
+from qaexp.reporting.defaults import default_leaves
 from tests.fixtures.compared import edit, write_run
 from tests.relations.teeth import VARIABLE
 

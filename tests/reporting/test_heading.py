@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qaexp.config.defaults import default_leaves
+from qaexp.reporting.defaults import default_leaves
 from qaexp.reporting.heading import changed_keys, labels, model_name, run_line
 from qaexp.reporting.html import page
 from qaexp.runs.collect import read_run
