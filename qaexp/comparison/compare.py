@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import SCORES
-from qaexp.runs.groups import differing, named, settings
+from qaexp.runs.group_names import own_names, setting_names
+from qaexp.runs.groups import differing, settings
 from qaexp.runs.metrics import number_of
 
 __all__ = ["DEFAULT_METRIC", "Comparison", "Options", "Table", "compare", "units"]
@@ -49,7 +50,8 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
     machines = Machines()
     parts, tables, start = blocks(entries), list[Table](), 1
     for part in parts:
-        tables.append(_table(part.entries, part.reason, reader, machines, options, start=start))
+        taken = {group.name for table in tables for group in table.groups}
+        tables.append(_table(part.entries, part.reason, reader, machines, options, start=start, taken=taken))
         start += len(tables[-1].groups)
     if options.baseline is not None and parts:
         _check_baseline(tables, options.baseline)
@@ -92,8 +94,9 @@ def _table(
     options: Options,
     *,
     start: int,
+    taken: Collection[str],
 ) -> Table:
-    formed = form_groups(entries, reader, options.neutral, by=options.by)
+    formed = form_groups(entries, reader, options.neutral, by=options.by, taken=taken)
     groups = numbered(ranked(formed, options.metric), start=start)
     if len(groups) < 2:
         return Table(groups, [], None, reason, ranks(groups, [], options.metric))
@@ -136,13 +139,17 @@ def _check_baseline(tables: Sequence[Table], words: str) -> None:
 
 
 def _names(entries: Sequence[Entry], neutral: frozenset[str]) -> dict[Path, str]:
-    changes = differing([settings(entry.run, neutral, with_seeds=True) for entry in entries])
-    return {
-        entry.run.path: named({key: value for key, value in changed.items() if not _follows(key, value, changed)})
-        if changed
-        else str(entry.run.config.get("name") or entry.run.path.name)
-        for entry, changed in zip(entries, changes, strict=True)
-    }
+    """What each run is called: by what sets it apart, its seed too; where nothing does, by its folder."""
+    runs = [entry.run for entry in entries]
+    changes = [
+        {key: value for key, value in changed.items() if not _follows(key, value, changed)}
+        for changed in differing([settings(run, neutral, with_seeds=True) for run in runs])
+    ]
+    if not any(changes):
+        return {run.path: run.path.resolve().name for run in runs}
+    own = own_names([[run] for run in runs])
+    found = zip(runs, own, setting_names(runs, changes), strict=True)
+    return {run.path: mine or name for run, mine, name in found}
 
 
 def _follows(key: str, value: Any, changed: Mapping[str, Any]) -> bool:

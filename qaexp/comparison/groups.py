@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +13,8 @@ from qaexp.comparison.observations import Design, design
 from qaexp.comparison.scores import ScoreReader
 from qaexp.errors import ConfigError
 from qaexp.runs.formats import dotted
-from qaexp.runs.groups import SEED_KEYS, SEED_KINDS, differing, gather, named, settings
+from qaexp.runs.group_names import group_names, letter, setting_names, unique
+from qaexp.runs.groups import SEED_KEYS, SEED_KINDS, differing, gather, settings, with_all_keys
 from qaexp.runs.metrics import LOWER, number_of
 
 
@@ -25,7 +24,8 @@ class Group:
 
     Attributes:
         number: Which group this is in all outputs, from 1; by the metric, whatever the table is sorted by.
-        name: What sets it apart from the other groups; no two groups of a table share one.
+        name: What sets it apart from the other groups; no two groups of a comparison share one.
+        long_name: The same with each key in full, whatever its runs are called: it decides where numbers do not.
         changes: The same, by dotted key.
         settings: All its keys but the seeds; of a key that varies inside the group all its values.
         entries: Its runs, by their seeds.
@@ -37,6 +37,7 @@ class Group:
 
     number: int
     name: str
+    long_name: str
     changes: Mapping[str, Any]
     settings: Mapping[str, Any]
     entries: Sequence[Entry]
@@ -44,6 +45,11 @@ class Group:
     averaged: frozenset[str]
     metrics: Mapping[str, Estimate]
     flags: Mapping[str, int]
+
+    @property
+    def letter(self) -> str:
+        """Its number as letters, for figures."""
+        return letter(self.number)
 
     @property
     def n(self) -> int:
@@ -76,7 +82,12 @@ class Group:
 
 
 def form_groups(
-    entries: Sequence[Entry], reader: ScoreReader, neutral: frozenset[str], *, by: str | None = None
+    entries: Sequence[Entry],
+    reader: ScoreReader,
+    neutral: frozenset[str],
+    *,
+    by: str | None = None,
+    taken: Collection[str] = (),
 ) -> list[Group]:
     """Group runs over their seeds, or by the value of one key alone.
 
@@ -85,6 +96,7 @@ def form_groups(
         reader: Reads the scores of small groups again, for their interval.
         neutral: Dotted keys that cannot change results.
         by: A dotted key of the config; runs with the same value of it are one group, whatever else differs.
+        taken: Names of groups that were measured differently, which these cannot have.
 
     Raises:
         ConfigError: No run has the key.
@@ -96,10 +108,12 @@ def form_groups(
     gathered.sort(key=lambda group: _content(group, neutral, by))
     told = [{by: _value(group[0], by)} if by else settings(group[0].run, neutral) for group in gathered]
     changes = differing(told)
-    names = _unique([named(changed) for changed in changes])
+    several = [[entry.run for entry in group] for group in gathered]
+    names = setting_names([runs[0] for runs in several], changes) if by else group_names(several, changes)
+    long_names = unique(list(map(with_all_keys, changes)))
     return [
-        _group(name, changed, group, reader, neutral, by)
-        for name, changed, group in zip(names, changes, gathered, strict=True)
+        _group(named, changed, group, reader, neutral, by)
+        for *named, changed, group in zip(unique(names, taken), long_names, changes, gathered, strict=True)
     ]
 
 
@@ -111,7 +125,7 @@ def numbered(groups: Sequence[Group], *, start: int) -> list[Group]:
 def ranked(groups: Sequence[Group], metric: str) -> list[Group]:
     """The best group first; collapsed ones after all others, and those without the metric last.
 
-    Ties, and everything else about the order, follow from the names alone.
+    Ties, and everything else about the order, follow from the names with all keys alone.
     """
     sign = 1.0 if number_of(metric).better == LOWER else -1.0
 
@@ -119,13 +133,13 @@ def ranked(groups: Sequence[Group], metric: str) -> list[Group]:
         found = group.metrics.get(metric)
         # Rounded, so that sums in another order cannot swap groups that are alike.
         value = round(found.mean, 9) if found else math.inf
-        return found is None, group.is_collapsed, sign * value if found else 0.0, group.name
+        return found is None, group.is_collapsed, sign * value if found else 0.0, group.long_name
 
     return sorted(groups, key=place)
 
 
 def _group(
-    name: str,
+    names: Sequence[str],
     changes: Mapping[str, Any],
     group: Sequence[Entry],
     reader: ScoreReader,
@@ -143,7 +157,8 @@ def _group(
     found = design(seeds, others if by else None, tuple(varying[0]))
     return Group(
         number=0,
-        name=name,
+        name=names[0],
+        long_name=names[1],
         changes=changes,
         settings=_common(each) | ({by: _value(group[0], by)} if by else {}),
         entries=tuple(group),
@@ -202,18 +217,6 @@ def _gathered(runs: Sequence[Any], neutral: frozenset[str], by: str | None) -> l
             "such as optimizer.lr"
         )
     return list(found.values())
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    """The names, those that stand there more than once with a count: different values may read the same."""
-    counts, found = Counter(names), list[str]()
-    taken = {name for name in names if counts[name] == 1}
-    for name in names:
-        if counts[name] > 1:
-            name = next(told for n in itertools.count(1) if (told := f"{name} ({n})") not in taken)
-            taken.add(name)
-        found.append(name)
-    return found
 
 
 def _counted(group: Sequence[Entry]) -> dict[str, int]:
