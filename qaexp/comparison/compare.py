@@ -23,7 +23,7 @@ from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import SCORES
 from qaexp.runs.group_names import own_names, setting_names
-from qaexp.runs.groups import differing, settings
+from qaexp.runs.groups import SEED_KEYS, differing, settings
 from qaexp.runs.metrics import number_of
 
 __all__ = ["DEFAULT_METRIC", "Comparison", "Options", "Table", "compare", "units"]
@@ -142,7 +142,7 @@ def _names(entries: Sequence[Entry], neutral: frozenset[str]) -> dict[Path, str]
     """What each run is called: by what sets it apart, its seed too; where nothing does, by its folder."""
     runs = [entry.run for entry in entries]
     changes = [
-        {key: value for key, value in changed.items() if not _follows(key, value, changed)}
+        {key: changed[key] for key in sorted(changed, key=_is_seed) if not _follows(key, changed[key], changed)}
         for changed in differing([settings(run, neutral, with_seeds=True) for run in runs])
     ]
     if not any(changes):
@@ -150,6 +150,10 @@ def _names(entries: Sequence[Entry], neutral: frozenset[str]) -> dict[Path, str]
     own = own_names([[run] for run in runs])
     found = zip(runs, own, setting_names(runs, changes), strict=True)
     return {run.path: mine or name for run, mine, name in found}
+
+
+def _is_seed(key: str) -> bool:
+    return key in SEED_KEYS
 
 
 def _follows(key: str, value: Any, changed: Mapping[str, Any]) -> bool:

@@ -88,7 +88,7 @@ def only_name(group: Sequence[RunFiles]) -> str:
     if len(group) == 1:
         return folders[0]
     parents = {run.path.resolve().parent.name for run in group}
-    if len(parents) == 1 and all(map(_is_job, group)):
+    if len(parents) == 1 and all(map(is_job, group)):
         return parents.pop()
     names = {run.config.get("name") for run in group}
     if len(names) == 1 and isinstance(name := names.pop(), str) and name:
@@ -195,9 +195,9 @@ class _Choices:
 
 def _given_name(run: RunFiles) -> str | None:
     folder = run.path.resolve().name
-    return folder if run.config.get("name") == folder and not _is_job(run) else None
+    return folder if run.config.get("name") == folder and not is_job(run) else None
 
 
-def _is_job(run: RunFiles) -> bool:
+def is_job(run: RunFiles) -> bool:
     """Is it a job of a sweep? Their folders end with the run's id."""
     return bool(run.run_id) and run.path.name.endswith(f"-{run.run_id}")
