@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from qaexp.comparison.contrasts import contrasts
 from qaexp.comparison.entries import Entry, NotComparableError, examine, is_edited
 from qaexp.comparison.groups import form_groups, numbered, ranked
 from qaexp.comparison.guard import blocks
+from qaexp.comparison.keys import meant, settings_of
 from qaexp.comparison.looks import EarlierLooks
 from qaexp.comparison.machines import Machines
 from qaexp.comparison.options import DEFAULT_METRIC, Options, with_metric
@@ -43,6 +45,7 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
     options = options or Options()
     runs, skipped = collected(paths)
     runs, filtered = where(runs, options.where)
+    options = _with_whole_key(options, runs)
     runs, repeats = observed(runs, options.neutral)
     reader = ScoreReader()
     entries, refused, damaged = _examined(runs, reader)
@@ -68,6 +71,17 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
         notes=notes,
         edited=[entry.run.path for entry in entries if is_edited(entry.run)],
     )
+
+
+def _with_whole_key(options: Options, runs: Sequence[RunFiles]) -> Options:
+    """The options with the whole key that `--by` means."""
+    if options.by is None or not runs:
+        return options
+    several = [settings_of(run) for run in runs]
+    by = meant(f"--by {options.by}", options.by, several)
+    if all(values.get(by) is None for values in several):
+        raise ConfigError(f"--by {options.by}: no run has this key, or only null; give a key such as optimizer.lr")
+    return replace(options, by=by)
 
 
 def _examined(

@@ -9,13 +9,15 @@ from typing import Any
 
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.estimates import Estimate, estimates
+from qaexp.comparison.keys import settings_of
 from qaexp.comparison.observations import Design, design
 from qaexp.comparison.scores import ScoreReader
-from qaexp.errors import ConfigError
+from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted
-from qaexp.runs.group_names import group_names, letter, setting_names, unique
+from qaexp.runs.group_names import group_names, letter, prefixes, setting_names, unique
 from qaexp.runs.groups import SEED_KEYS, SEED_KINDS, differing, gather, settings, with_all_keys
 from qaexp.runs.metrics import LOWER, number_of
+from qaexp.runs.typed import typed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,11 +97,9 @@ def form_groups(
         entries: Runs that were measured alike, none of them a repeat of another one's settings and seeds.
         reader: Reads the scores of small groups again, for their interval.
         neutral: Dotted keys that cannot change results.
-        by: A dotted key of the config; runs with the same value of it are one group, whatever else differs.
+        by: A dotted key of the config, or a config group; runs with the same value of it are one group, whatever else
+            differs.
         taken: Names of groups that were measured differently, which these cannot have.
-
-    Raises:
-        ConfigError: No run has the key.
     """
     of_run = {id(entry.run): entry for entry in entries}
     gathered = [[of_run[id(run)] for run in runs] for runs in _gathered([entry.run for entry in entries], neutral, by)]
@@ -148,6 +148,8 @@ def _group(
 ) -> Group:
     each = [settings(entry.run, neutral) for entry in group]
     varying = differing(each) if by else [{} for _ in group]
+    if by and by not in dotted(group[0].run.config):
+        each = _without_brought(each, [entry.run for entry in group], by)
     if by in SEED_KEYS:
         each = [one | _other_seeds(entry, by) for one, entry in zip(each, group, strict=True)]
     if by:
@@ -194,29 +196,32 @@ def _common(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _value(entry: Entry, key: str) -> Any:
-    """What a run has under a key of its config, a seed included."""
-    return dotted(entry.run.config).get(key)
+    """What a run has under a key of its config, a seed included, or under a config group."""
+    return settings_of(entry.run).get(key)
 
 
 def _content(group: Sequence[Entry], neutral: frozenset[str], by: str | None) -> str:
     return repr(_value(group[0], by) if by else sorted(settings(group[0].run, neutral).items(), key=repr))
 
 
-def _gathered(runs: Sequence[Any], neutral: frozenset[str], by: str | None) -> list[list[Any]]:
+def _gathered(runs: Sequence[RunFiles], neutral: frozenset[str], by: str | None) -> list[list[RunFiles]]:
     if by is None:
         return gather(runs, neutral)
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[RunFiles]] = {}
     for run in runs:
-        found.setdefault(repr(dotted(run.config).get(by)), []).append(run)
-    if list(found) == ["None"]:
-        from qaexp.config.suggest import did_you_mean
-
-        known = dict.fromkeys(key for run in runs for key in dotted(run.config))
-        raise ConfigError(
-            f"--by {by}: no run has this key, or only null{did_you_mean(by, [*known, *SEED_KEYS])}; give a dotted key "
-            "such as optimizer.lr"
-        )
+        found.setdefault(repr(settings_of(run).get(by)), []).append(run)
     return list(found.values())
+
+
+def _without_brought(each: Sequence[Mapping[str, Any]], runs: Sequence[RunFiles], by: str) -> list[dict[str, Any]]:
+    """Settings without the keys that the choice of a config group brought: nobody typed them, and all runs agree."""
+    words = {key for run in runs for key in typed(run.path).words}
+    begins = prefixes(by, [key for one in each for key in one])
+    alike = {key for key in each[0] if len({repr(one.get(key)) for one in each}) == 1}
+    return [
+        {key: value for key, value in one.items() if not (key in alike - words and begins and key.startswith(begins))}
+        for one in each
+    ]
 
 
 def _counted(group: Sequence[Entry]) -> dict[str, int]:

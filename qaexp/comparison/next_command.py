@@ -10,6 +10,9 @@ from typing import Any
 from qaexp.runs.groups import SEED_KEYS
 from qaexp.runs.origins import REDACTED
 
+_MAX_NAMED = 8
+"""More seeds than these are written as a range."""
+
 Row = Mapping[str, Any]
 
 
@@ -35,7 +38,9 @@ def with_seeds(runs: Sequence[Row], num_seeds: int) -> str | None:
     if math.prod(map(len, values.values())) != len({tuple(sorted(one)) for one in settings}):
         return None
     words = [f"{key}={','.join(_sorted(found))}" for key, found in values.items()]
-    seeds = ",".join(map(str, _seeds(runs, num_seeds)))
+    numbers = _seeds(runs, num_seeds)
+    is_long = len(numbers) > _MAX_NAMED and numbers == list(range(len(numbers)))
+    seeds = f"range(0,{len(numbers)})" if is_long else ",".join(map(str, numbers))
     return " ".join(map(shlex.quote, ["qaexp", "train", "-m", *runs[0]["config_flags"], *words, f"seed={seeds}"]))
 
 

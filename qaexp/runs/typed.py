@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,20 @@ def typed(run: Path) -> Typed:
     Args:
         run: The run directory.
     """
+    return _read(run, _stamp(run / ENVIRONMENT))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What tells one content of a file from another."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=4096)
+def _read(run: Path, _: tuple[int, int, int] | None) -> Typed:
     try:
         environment = read_json(run / ENVIRONMENT)
     except (OSError, IntegrityError):
