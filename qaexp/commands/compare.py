@@ -125,14 +125,16 @@ def _print(comparison: Comparison, arguments: argparse.Namespace) -> None:
     from qaexp.reporting.console import RunConsole
 
     console = RunConsole()
-    if not console.is_terminal:
-        # A pipe has no width: a table would be cut off.
+    width = console.width if console.is_terminal else None
+    if width is None:
+        # A pipe has no width: a line would be cut off.
         console.width = 10_000
-    if not comparison.tables:
-        console.print("no completed run to compare")
-    console.print(tables.terminal(comparison, limit=MAX_ROWS))
+    tables.print_findings(console, document(comparison)["findings"])
+    console.print("")
+    console.print(tables.terminal(comparison, limit=MAX_ROWS, width=width))
     if arguments.flips:
         from qaexp.comparison.flips import main_flips
 
         a, b, found = main_flips(comparison)
-        console.print(tables.flips_table(found[: arguments.flips], a, b))
+        for line in tables.flip_lines(found[: arguments.flips], a, b):
+            console.print(line)

@@ -135,7 +135,7 @@ def test_bold_only_where_the_difference_is_significant(comparison: Comparison) -
     assert "after Holm over 3 contrasts" in text
     paper = latex(comparison)
     assert paper.count(r"\textbf{") == 1
-    assert r"optimizer.lr=0.001" in paper
+    assert r"lr=0.001" in paper
     assert r"crossfit\_f1" in paper
 
 

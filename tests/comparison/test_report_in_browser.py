@@ -130,7 +130,7 @@ def test_without_javascript_the_tables_are_there(browser: Browser, report: Path)
     browser.open(report)
     browser.call("Emulation.setScriptExecutionDisabled", value=False)
     text = browser.evaluate("document.body.innerText")
-    for part in ("Leaderboard", "optimizer.lr=0.001", "better", "need JavaScript", "What differs"):
+    for part in ("Leaderboard", "lr=0.001", "better", "need JavaScript", "What differs"):
         assert part in text
 
 
