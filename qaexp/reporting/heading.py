@@ -15,15 +15,19 @@ from qaexp.reporting.verdict import shown
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import ENVIRONMENT
 from qaexp.runs.formats import dotted
+from qaexp.runs.group_names import prefixes
 from qaexp.runs.metrics import is_number
 from qaexp.runs.reading import read_json
+from qaexp.runs.short_words import shortened
+from qaexp.runs.typed import Typed, typed
 
 _UNTOLD = re.compile(
-    r"(name|tags|notes|group|probes|threads|steal_lock)$|(sweep|reporter|trackers|hydra)\b|.*\._partial_$"
+    r"(name|tags|notes|group|probes|threads|steal_lock|debug)$|(sweep|reporter|trackers|hydra)\b|.*\._partial_$"
 )
 """Keys that say nothing of what was trained, or that stand in the line above already."""
 
 _MAX_CHARS = 60
+_NOTHING = Typed()
 
 Config = Mapping[str, Any]
 
@@ -35,9 +39,10 @@ def run_line(run: RunFiles, summary: Mapping[str, Any]) -> list[str]:
         run: The files of the run; what they do not know is left out.
         summary: Its summary, which knows how many examples there were.
     """
-    leaves = dotted(run.config)
+    leaves, was_typed = dotted(run.config), typed(run.path)
+    is_chosen = "model" in was_typed.choices and "model.checkpoint" not in was_typed.words
     found = [
-        ("model ", model_name(leaves)),
+        ("model ", was_typed.choices["model"] if is_chosen else model_name(leaves)),
         ("data ", _data(leaves, summary)),
         ("", _optimizer(leaves)),
         ("", _length(leaves)),
@@ -47,18 +52,29 @@ def run_line(run: RunFiles, summary: Mapping[str, Any]) -> list[str]:
     return [f"{word}{value}" for word, value in found if value]
 
 
-def changed_keys(config: Config) -> list[tuple[str, str, str]]:
-    """Return the keys that leave the default config: key, value and default as texts.
+def changed_keys(config: Config, was_typed: Typed = _NOTHING) -> list[tuple[str, str, str]]:
+    """Return where a config leaves the default one: config groups with their choice, then keys; and the default.
 
-    Keys that a choice of another file does not have are left out: the choice says so. A seed that follows `seed` is
-    told once.
+    Keys that another choice brought are left out unless they were typed, and so are those that the choice does not
+    have. A seed that follows `seed` is told once.
+
+    Args:
+        config: The config of a run.
+        was_typed: What was typed for it, as far as that is known.
     """
     leaves, defaults = dotted(config), default_leaves()
-    return [
-        (key, _short(key, value), _short(key, defaults[key]) if key in defaults else "")
+    chosen = {group: name for group, name in was_typed.choices.items() if name != defaults.get(group)}
+    chosen = {group: name for group, name in chosen.items() if not _UNTOLD.match(group)}
+    brought = tuple(begin for group in chosen for begin in prefixes(group, leaves))
+    found = [(group, name, defaults.get(group)) for group, name in chosen.items()]
+    found += [
+        (key, value, defaults.get(key))
         for key, value in leaves.items()
-        if not _UNTOLD.match(key) and _is_changed(key, value, leaves, defaults)
+        if not _UNTOLD.match(key)
+        and _is_changed(key, value, leaves, defaults)
+        and (key in was_typed.words or not key.startswith(brought))
     ]
+    return [(key, _short(key, value), _short(key, default) if key in defaults else "") for key, value, default in found]
 
 
 def labels(config: Config) -> list[tuple[str, str]]:
@@ -144,7 +160,7 @@ def _short(key: str, value: Any) -> str:
     """A value of the config in a line of many: no hash of a checkpoint, the middle of a long text left out."""
     text = "null" if value is None else _plain(value)
     text = text.partition("#sha256=")[0] if key == "model.checkpoint" else text
-    return text if len(text) <= _MAX_CHARS else f"{text[: _MAX_CHARS // 2]}…{text[-_MAX_CHARS // 2 :]}"
+    return shortened(text, _MAX_CHARS)
 
 
 def _plain(value: Any) -> str:

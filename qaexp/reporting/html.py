@@ -23,6 +23,7 @@ from qaexp.reporting.verdict import shown as shown_number
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted, visible
 from qaexp.runs.metrics import is_number
+from qaexp.runs.typed import typed
 
 NUM_ERRORS = 25
 MAX_EPOCHS = 1000
@@ -68,7 +69,7 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         name=run.config.get("name") or run.path.name,
         rule=null_rule(run.config),
         made_of=run_line(run, summary),
-        changed=changed_keys(run.config),
+        changed=changed_keys(run.config, typed(run.path)),
         labels=labels(run.config),
         run=run.run,
         collapsed=is_collapsed(summary, run.flags),

