@@ -13,6 +13,7 @@ const MAX_LEGEND_LINES = 3;
 const TALL = 560;
 const pen = document.createElement("canvas").getContext("2d");
 const letters = new Map((data.groups || []).map((group) => [group.name, group.letter]));
+const shownNames = new Map((data.groups || []).map((group) => [group.name, group.label]));
 const places = new Map((data.groups || []).map((group, place) => [group.name, place]));
 let look = null;
 let charts = [];
@@ -45,10 +46,18 @@ function cut(text, room) {
   return part(least);
 }
 
-/** Head and tail in so many pixels: the head is cut first, as the tail is the value that tells rows apart. */
+/** Head and tail in so many pixels, in two lines where one is too short: the tail is the value that tells rows apart. */
 function fitted(head, tail, room) {
-  const short = cut(head, Math.max(room - widthOf(tail), Math.min(widthOf(head), 24)));
-  return cut(short + tail, room);
+  return widthOf(head + tail) <= room ? head + tail : `${cut(head, room)}\n${cut(tail.trimStart(), room)}`;
+}
+
+/** The first of several wordings that fits, else the last one, cut. */
+function fitting(wordings, room) {
+  return cut(wordings.find((words) => widthOf(line(words)) <= room) || wordings.at(-1), room);
+}
+
+function widthOfLines(text) {
+  return Math.max(...text.split("\n").map(widthOf));
 }
 
 function short(text, length = 80) {
@@ -60,8 +69,9 @@ function letterOf(name) {
 }
 
 /** A group's letter and, where there is room, its name. */
-function groupLabel(name, room) {
-  const start = letterOf(name) ? `${letterOf(name)}  ` : "";
+function groupLabel(whole, room) {
+  const name = shownNames.get(whole) || whole;
+  const start = letterOf(whole) ? `${letterOf(whole)}  ` : "";
   const left = room - widthOf(start);
   return left < 50 && widthOf(line(name)) > left ? start.trim() : start + cut(name, left);
 }
@@ -93,8 +103,8 @@ function scale(values, { room = 0.04, whole = false, limits = [null, null], tick
   const [least, most] = limits;
   if (least !== null) min = Math.max(min, Math.floor(least));
   if (most !== null) max = Math.min(max, Math.ceil(most));
-  const tidy = (value) => Number(value.toPrecision(12));
-  return { min: tidy(min), max: tidy(max), interval: tidy(interval) };
+  const exact = (value) => Number(value.toPrecision(12));
+  return { min: exact(min), max: exact(max), interval: exact(interval) };
 }
 
 /** An axis of epochs: each of a few whole ones, else round numbers from 0 on. */
@@ -108,11 +118,16 @@ function fromZero(values, whole = true) {
   return { ...scale([0, ...values], { room: 1e-9, whole }), min: 0 };
 }
 
+function tidy(value) {
+  return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential().replace("e-0", "e-")
+    : Number(value.toPrecision(6)).toLocaleString("en", { maximumSignificantDigits: 6 });
+}
+
 function axis(name, more = {}) {
   return {
     name, nameLocation: "middle", nameGap: 28, nameTextStyle: { color: look.soft },
     axisLine: { show: true, lineStyle: { color: look.soft } }, axisTick: { show: true },
-    axisLabel: { color: look.soft, hideOverlap: true, formatter: (value) => Number(value.toPrecision(6)).toLocaleString("en", { maximumSignificantDigits: 6 }) },
+    axisLabel: { color: look.soft, hideOverlap: true, formatter: tidy },
     splitLine: { lineStyle: { color: look.line } }, type: "value", ...more,
   };
 }
@@ -121,7 +136,7 @@ function axis(name, more = {}) {
 function labelRoom({ min, max, interval }) {
   const texts = [];
   for (let value = min; value <= max + interval / 2; value += interval) {
-    texts.push(Number(value.toPrecision(6)).toLocaleString("en", { maximumSignificantDigits: 6 }));
+    texts.push(tidy(value));
   }
   return Math.max(...texts.map(widthOf));
 }
@@ -216,18 +231,18 @@ function forest(id, all, { name, zero = false, filled = () => true, tip, inner =
     itemStyle: filled(row) ? { color: color(0) } : { color: look.card, borderColor: color(0), borderWidth: 2 },
   }));
   const dots = rows.flatMap((row, place) => inner(row).map((value) => [value, place]));
-  draw(id, 74 + 30 * rows.length, (width) => {
+  draw(id, 74 + 32 * rows.length, (width) => {
     const names = rows.map((row) => words(row, width * 0.46));
-    const left = 14 + Math.max(...names.map(widthOf));
+    const left = 14 + Math.max(...names.map(widthOfLines));
     const room = width - left - 22;
     const ticks = Math.max(2, Math.min(6, Math.floor(room / 60)));
     return {
       grid: { left, right: 22, top: 8, bottom: 46 },
-      xAxis: axis(cut(name + told, room), scale(zero ? [0, ...values] : values, { limits, ticks })),
+      xAxis: axis(fitting(name.flatMap((words) => [words + told, words]), room), scale(zero ? [0, ...values] : values, { limits, ticks })),
       yAxis: {
         type: "category", data: names.map((text, place) => ({ value: `${place}` })), inverse: true,
         splitLine: { show: false }, axisTick: { show: false }, axisLine: { lineStyle: { color: look.soft } },
-        axisLabel: { color: look.ink, interval: 0, formatter: (place) => names[Number(place)] },
+        axisLabel: { color: look.ink, interval: 0, lineHeight: 14, formatter: (place) => names[Number(place)] },
       },
       tooltip: { trigger: "item", formatter: (found) => (found.seriesName === "points" ? tip(rows[found.value[1]]) : "") },
       series: [
@@ -251,7 +266,7 @@ function legendOf(groups, width) {
   const lines = (texts) => {
     let [count, used] = [1, 0];
     for (const text of texts) {
-      const needed = 25 + 5 + widthOf(text) + 12;
+      const needed = 14 + 5 + widthOf(text) + 12;
       if (used && used + needed > width) [count, used] = [count + 1, 0];
       used += needed;
     }
@@ -276,7 +291,8 @@ function curves(id, groups, y, xName, yName) {
     const left = 30 + labelRoom(upright);
     return {
       grid: { left, right: 22, top: 14 + 22 * count, bottom: 46 },
-      legend: { top: 0, left: 0, width, itemGap: 12, padding: 0, data: names, textStyle: { color: look.ink } },
+      legend: { top: 0, left: 0, width, itemGap: 12, itemWidth: 14, padding: 0,
+        data: names.map((name, place) => ({ name, icon: SYMBOLS[drawn[place].place % SYMBOLS.length] })), textStyle: { color: look.ink } },
       xAxis: axis(xName, xName === "epoch" ? epochScale(xs) : fromZero(xs)),
       yAxis: axis(cut(yName, 260), { nameGap: labelRoom(upright) + 14, ...upright }),
       tooltip: { trigger: "item", formatter: (found) => `${short(found.data.run || "")}\n${xName} ${found.value[0]}: ${number(found.value[1], 2)}` },
@@ -402,12 +418,12 @@ function parallel() {
         name: cut(dimension.name, Math.min(distance - 10, 2 * (dim === 0 ? left : dim === last ? right : distance) - 6)),
         nameTextStyle: { color: look.ink }, nameGap: 16,
         axisLine: { lineStyle: { color: look.soft } },
-        axisLabel: { color: look.ink, hideOverlap: true, backgroundColor: look.card, padding: [1, 3], borderRadius: 2 },
+        axisLabel: { color: look.ink, hideOverlap: true, backgroundColor: look.card, padding: [1, 3], formatter: tidy },
         ...(dimension.categories
           ? { type: "category", data: dimension.categories.map((_, place) => `${place}`),
             axisLabel: { color: look.ink, interval: 0, backgroundColor: look.card, padding: [1, 3],
               formatter: (place) => cut(dimension.categories[Number(place)], (dim === last ? right : distance) - 20) } }
-          : { type: "value", ...(dim === last ? ends : scale(rows.map((row) => row[dim]))) }),
+          : dimension.is_log ? { type: "log" } : { type: "value", ...(dim === last ? ends : scale(rows.map((row) => row[dim]))) }),
       })),
       visualMap: {
         show: false, dimension: last, min: Math.min(...values), max: Math.max(...values) + (new Set(values).size < 2),
@@ -424,13 +440,18 @@ function drawAll(isPaper = false) {
   charts = [];
   look = readLook(isPaper === true);
   const metric = data.metric;
+  const above = (score) => {
+    const base = letterOf(data.baseline);
+    return [`points of ${score} above ${base}, the baseline`, `points of ${score} above ${base}`, `points above ${base}`];
+  };
+  const differences = data.limits[1] === 100 ? [-100, 100] : [null, null];
   const named = (row, room) => groupLabel(row.name, room);
   forest("intervals", data.intervals, {
-    name: metric, inner: (row) => row.values, filled: (row) => !row.is_collapsed, limits: data.limits, words: named,
+    name: [metric], inner: (row) => row.values, filled: (row) => !row.is_collapsed, limits: data.limits, words: named,
     tip: (row) => `${letterOf(row.name)} ${short(row.name)}\n${metric} ${number(row.y, data.decimals)} ${range(row, data.decimals)} over ${row.over || "-"}, n = ${row.n}`,
   });
   forest("contrasts", data.contrasts, {
-    name: `points of ${data.contrasts.length ? data.contrasts[0].score : ""} above ${letterOf(data.baseline)}, the baseline`, zero: true,
+    name: above(data.contrasts.length ? data.contrasts[0].score : ""), zero: true, limits: differences,
     filled: (row) => row.verdict === "better" || row.verdict === "worse", words: named,
     tip: (row) => `${letterOf(row.name)} ${short(row.name)}\n${number(row.y)} ${range(row)}: ${row.verdict}`,
   });
@@ -439,16 +460,16 @@ function drawAll(isPaper = false) {
   points("learning", data.learning, "training examples", metric, true);
   points("cost", data.cost, "train seconds", metric, false);
   forest("effects", data.effects.map((row) => ({ ...row, y: row.effect })), {
-    name: `effect on ${metric} (runs in brackets)`, zero: true, filled: (row) => row.low !== null && (row.low > 0 || row.high < 0),
+    name: [`effect on ${metric} (runs in brackets)`, `effect on ${metric}`, "effect"], zero: true, filled: (row) => row.low !== null && (row.low > 0 || row.high < 0),
     words: (row, room) => fitted(line(row.key), ` = ${line(row.value)} (${row.n})`, room),
     tip: (row) => `${short(`${row.key} = ${row.value}`)}\n${number(row.effect, 2)} ${range(row)}`,
   });
   forest("seeds", Object.entries(data.seed_shares).map(([name, y]) => ({ name, y, low: null, high: null })), {
-    name: "share of the variance (%)", words: (row, room) => cut(row.name, room), limits: [0, 100],
+    name: ["share of the variance (%)", "share (%)"], words: (row, room) => cut(row.name, room), limits: [0, 100],
     tip: (row) => `${row.name}: ${number(row.y)} %`,
   });
   forest("slices", data.slices.map((row) => ({ ...row, y: row.difference })), {
-    name: `points of f1 above ${letterOf(data.baseline)}, the baseline`, zero: true, filled: (row) => row.p_holm <= .05,
+    name: above("f1"), zero: true, limits: [-100, 100], filled: (row) => row.p_holm <= .05,
     words: (row, room) => fitted(`${line(row.dimension)}: `, `${line(row.name)} (${row.n})`, room),
     tip: (row) => `${short(`${row.dimension}: ${row.name}`)}\nbaseline ${number(row.a)}, best other ${number(row.b)}: ${number(row.y)} ${range(row)}\np (Holm) ${number(row.p_holm, 3)}`,
   });

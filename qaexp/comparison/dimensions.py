@@ -1,4 +1,4 @@
-"""What sets groups apart, as few things as possible: a choice stands for the keys that it brought, twins for each other."""
+"""What sets groups apart, as few things as possible: a choice stands for the keys that it brought."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from qaexp.comparison.brief import brief
 from qaexp.comparison.groups import Group
 from qaexp.runs.formats import dotted
 from qaexp.runs.group_names import prefixes
@@ -42,9 +43,12 @@ def dimensions(groups: Sequence[Group]) -> list[Dimension]:
     rest = [key for key in keys if key not in taken]
     known = dict.fromkeys(key for group in groups for entry in group.entries[:1] for key in dotted(entry.run.config))
     names = short_keys(rest, [*known])
-    patterns: dict[tuple[int, ...], list[str]] = {}
+    patterns: dict[tuple[tuple[int, ...], str], list[str]] = {}
     for key in rest:
-        patterns.setdefault(_pattern([repr(group.changes.get(key)) for group in groups]), []).append(key)
+        pattern = _pattern([repr(group.changes.get(key)) for group in groups])
+        # Numbers that were drawn at random are never alike, and yet no twins of each other.
+        is_own = len(set(pattern)) > 2 and all(is_number(group.changes.get(key)) for group in groups)
+        patterns.setdefault((pattern, key if is_own else ""), []).append(key)
     return found + [_of_keys(twins, [names[key] for key in twins], groups) for twins in patterns.values()]
 
 
@@ -59,9 +63,7 @@ def effect_words(key: str, value: str, groups: Sequence[Group], found: Sequence[
     """
     keys = key.split(" + ")
     places = [
-        place
-        for place, group in enumerate(groups)
-        if " ".join(str(group.changes.get(one)) for one in keys) == value
+        place for place, group in enumerate(groups) if " ".join(str(group.changes.get(one)) for one in keys) == value
     ]
     own = [one for one in found if any(key in one.keys for key in keys)]
     if not places or not own:
@@ -93,7 +95,7 @@ def _choice(name: str, keys: Sequence[str], groups: Sequence[Group], told: Seque
 
 def _of_keys(keys: Sequence[str], names: Sequence[str], groups: Sequence[Group]) -> Dimension:
     columns = [[group.changes.get(key) for group in groups] for key in keys]
-    texts = [" ".join(cells) for cells in zip(*map(value_texts, columns), strict=True)]
+    texts = brief([" ".join(cells) for cells in zip(*map(value_texts, columns), strict=True)])
     is_scale = len(keys) == 1 and all(map(is_number, columns[0]))
     return Dimension(" + ".join(names), keys, texts, columns[0] if is_scale else texts)
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from qaexp.comparison.brief import brief
 from qaexp.comparison.dimensions import Dimension, dimensions, effect_words
 from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.flips import FLIP_WORDS, FLIPS, Flip, flips, stability
 from qaexp.comparison.groups import Group
-from qaexp.comparison.main_effects import Effect, main_effects
+from qaexp.comparison.main_effects import Effect, Effects, main_effects
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.slices import slice_differences
 from qaexp.comparison.verdict import COLLAPSED
@@ -26,7 +27,12 @@ MAX_LOSSES = 120
 MAX_EPOCHS = 1000
 MAX_FLIPS = 1_000
 MAX_PARALLEL = 500
-MAX_CATEGORIES = 12
+MAX_CATEGORIES = 7
+"""Of more numbers an axis is a scale."""
+
+MANY_TIMES = 30
+"""Numbers so many times as large as others stand on a scale of powers."""
+
 MAX_DIMENSIONS = 8
 Numbers = dict[str, Any]
 
@@ -40,7 +46,7 @@ def figure_data(comparison: Comparison) -> Numbers:
     pair = table.main_pair()
     row, effects, apart = number_of(metric), main_effects(table.groups, metric), dimensions(table.groups)
     return {
-        "groups": [{"letter": group.letter, "name": group.name} for group in table.by_number],
+        "groups": _groups(table),
         "metric": metric,
         "title": row.title,
         "decimals": row.decimals,
@@ -63,7 +69,7 @@ def figure_data(comparison: Comparison) -> Numbers:
         ],
         "curves": [{"group": group.name, "runs": _histories(group, comparison)} for group in drawn],
         "losses": [{"group": group.name, "runs": _losses(group, comparison)} for group in drawn],
-        "effects": [{**asdict(effect), **_words(effect, table, apart)} for effect in effects.rows],
+        "effects": [{**asdict(effect), **_words(effect, table, apart)} for effect in _telling(effects, table)],
         "aliased": list(effects.aliased),
         "seed_shares": seed_shares(table.groups, metric),
         "parallel": _parallel(table, metric, comparison, apart),
@@ -75,6 +81,15 @@ def figure_data(comparison: Comparison) -> Numbers:
         ],
         "flips": _flips(*pair, comparison) if pair else None,
     }
+
+
+def _groups(table: Table) -> list[Numbers]:
+    """The letter of each group, and its name as figures show it."""
+    labels = brief([group.name for group in table.by_number])
+    return [
+        {"letter": group.letter, "name": group.name, "label": label}
+        for group, label in zip(table.by_number, labels, strict=True)
+    ]
 
 
 def _drawn(table: Table) -> list[Group]:
@@ -142,6 +157,13 @@ def _losses(group: Group, comparison: Comparison) -> list[Numbers]:
     return found
 
 
+def _telling(effects: Effects, table: Table) -> Sequence[Effect]:
+    """The effects, none where several keys change with each group together: they would be the groups once more."""
+    keys = {effect.key for effect in effects.rows}
+    repeats = len(keys) == 1 and " + " in keys.pop() and len(effects.rows) == len(table.groups)
+    return () if repeats else effects.rows
+
+
 def _words(effect: Effect, table: Table, found: Sequence[Dimension]) -> Numbers:
     key, value = effect_words(effect.key, effect.value, table.groups, found)
     return {"key": key, "value": value}
@@ -150,10 +172,7 @@ def _words(effect: Effect, table: Table, found: Sequence[Dimension]) -> Numbers:
 def _parallel(table: Table, metric: str, comparison: Comparison, found: Sequence[Dimension]) -> Numbers:
     """Every run as a line through what differs, and its metric; nothing where one thing alone differs."""
     rows: list[tuple[int, Entry]] = [
-        (place, entry)
-        for place, group in enumerate(table.groups)
-        for entry in group.entries
-        if metric in entry.metrics
+        (place, entry) for place, group in enumerate(table.groups) for entry in group.entries if metric in entry.metrics
     ][:MAX_PARALLEL]
     if len(found) < 2 or len(rows) < 2:
         return {}
@@ -174,9 +193,9 @@ def _parallel(table: Table, metric: str, comparison: Comparison, found: Sequence
 def _scale(one: Dimension) -> Numbers:
     """Numbers stand on a scale when there are many of them, else every value has a place of its own, in their order."""
     pairs = dict(zip(one.texts, one.values, strict=True))
-    has_numbers = all(map(is_number, pairs.values()))
-    if has_numbers and len(pairs) > MAX_CATEGORIES:
-        return {"name": one.name, "categories": None}
+    if len(pairs) > MAX_CATEGORIES and all(map(is_number, pairs.values())):
+        is_log = min(pairs.values()) > 0 and max(pairs.values()) / min(pairs.values()) > MANY_TIMES
+        return {"name": one.name, "categories": None, "is_log": is_log}
     return {"name": one.name, "categories": sorted(pairs, key=lambda text: pairs[text])}
 
 

@@ -67,9 +67,9 @@ function explorer(found) {
     const context = found.contexts[row.context];
     const parts = context ? [marked(context, row)] : [];
     const pair = element("div", "pair");
-    [["A", found.a, found.a_n], ["B", found.b, found.b_n]].forEach(([side, name, n], place) => {
+    [[found.a, found.a_n], [found.b, found.b_n]].forEach(([name, n], place) => {
       const box = element("div");
-      box.append(element("p", "soft", `${side}: ${name} · right in ${(row.scores[place] * n / 100).toFixed(0)} of ${n} · f1 ${row.scores[place + 2].toFixed(1)}`));
+      box.append(element("p", "soft", `${letterOf(name)} ${name} · right in ${(row.scores[place] * n / 100).toFixed(0)} of ${n} · f1 ${row.scores[place + 2].toFixed(1)}`));
       for (const [text, score] of row.spans[place]) {
         const best = element("p");
         best.append(element("span", "share", score === null ? "" : score.toFixed(2)), element("span", "", text));
@@ -124,7 +124,7 @@ function explorer(found) {
   listenToKeys(rows, search);
   const told = found.num_found > found.rows.length ? ` The ${found.rows.length} largest are shown.` : "";
   document.getElementById("flip-summary").textContent = visible(
-    `From A (${found.a}) to B (${found.b}), ${found.num_found} of ${found.num_questions} questions are answered differently: `
+    `From ${letterOf(found.a)} (${found.a}) to ${letterOf(found.b)} (${found.b}), ${found.num_found} of ${found.num_questions} questions are answered differently: `
     + found.kinds.map((name, place) => `${found.counts[place]} ${name}`).join(", ")
     + `. Right or wrong goes by more than half of a group's runs, and the texts are the most frequent ones of these.${told}`);
   document.getElementById("flip-explorer").hidden = false;
@@ -156,7 +156,7 @@ document.querySelectorAll("table.sortable th button").forEach((button) => {
 document.querySelectorAll("p.columns").forEach(foldColumns);
 if (data.metric) {
   drawAll();
-  if (data.flips) {
+  if (data.flips && data.flips.rows.length) {
     steadiness(data.stability);
     explorer(data.flips);
   }

@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from qaexp.comparison.brief import brief
 from qaexp.comparison.diff import config_differences, environment_differences
 from qaexp.comparison.dimensions import dimensions
 from qaexp.comparison.document import document, flags, verdict
@@ -104,6 +105,8 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
 
 def _table(table: Table, comparison: Comparison) -> dict[str, Any]:
     groups = table.by_number[:MAX_GROUPS_IN_DIFF]
+    names = [group.name for group in table.groups]
+    labels = dict(zip(names, brief(names), strict=True))
     metric = comparison.options.metric
     return {
         "reason": table.reason,
@@ -113,6 +116,7 @@ def _table(table: Table, comparison: Comparison) -> dict[str, Any]:
         "rows": [
             {
                 "group": group,
+                "label": labels[group.name],
                 "rank": table.places[group.name],
                 "verdict": verdict(table, group, metric),
                 "flags": flags(group),
@@ -125,16 +129,17 @@ def _table(table: Table, comparison: Comparison) -> dict[str, Any]:
         "contrasts": [(contrast, contrast.tests[contrast.metric], factor(contrast)) for contrast in table.contrasts],
         "config": _cells(groups) if len(groups) > 1 else [],
         "environment": list(environment_differences(groups, comparison.machines).items()),
-        "compared": [(group.letter, group.name) for group in groups],
+        "compared": [(group.letter, labels[group.name]) for group in groups],
         "num_left_out": len(table.groups) - len(groups),
         "letters": {group.name: group.letter for group in table.groups},
+        "labels": labels,
     }
 
 
 def _cells(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
     """What differs in the config: the choices of config groups, then each key, with a cell for each group."""
     choices = [(one.name, list(one.texts)) for one in dimensions(groups) if one.is_choice]
-    return [*choices, *((key, value_texts(values)) for key, values in config_differences(groups).items())]
+    return [*choices, *((key, brief(value_texts(values))) for key, values in config_differences(groups).items())]
 
 
 def _notes(group: Group, metric: str) -> list[str]:
