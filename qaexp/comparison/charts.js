@@ -1,10 +1,10 @@
 // The figures of a comparison, drawn on canvases: every label is measured and fits, and groups go by their letters.
 
 const data = JSON.parse(document.getElementById("data").textContent);
-// Okabe and Ito, "Color universal design" (2008); on dark ground their light forms.
-const LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9", "#4b4b9b", "#7a3e00"];
+// After Okabe and Ito, "Color universal design" (2008); each stands out from its ground at least three to one.
+const LIGHT = ["#0072b2", "#d55e00", "#00966d", "#c4679a", "#8a6d00", "#2f93c8", "#4b4b9b", "#7a3e00"];
 const DARK = ["#56b4e9", "#ff9d5c", "#4fd0a8", "#e8a6cc", "#e6c454", "#9ad1f2", "#a9a9f0", "#d9a066"];
-const SYMBOLS = ["circle", "rect", "triangle", "diamond", "pin", "arrow", "roundRect", "circle"];
+const SYMBOLS = ["circle", "rect", "triangle", "diamond", "roundRect", "circle", "rect", "triangle"];
 const LINES = ["solid", "dashed", "dotted"];
 const FONT = "system-ui, sans-serif";
 const FONT_SIZE = 12;
