@@ -123,13 +123,14 @@ def _print(comparison: Comparison, arguments: argparse.Namespace) -> None:
         say_text(paper.markdown(comparison) if arguments.markdown else paper.latex(comparison))
         return
     from qaexp.reporting.console import RunConsole
+    from qaexp.reporting.sentences import print_findings
 
     console = RunConsole()
     width = console.width if console.is_terminal else None
     if width is None:
         # A pipe has no width: a line would be cut off.
         console.width = 10_000
-    tables.print_findings(console, document(comparison)["findings"])
+    print_findings(console, document(comparison)["findings"])
     console.print("")
     console.print(tables.terminal(comparison, limit=MAX_ROWS, width=width))
     if arguments.flips:

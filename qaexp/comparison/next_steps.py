@@ -8,8 +8,6 @@ from qaexp.comparison.sides import ONE_SEED, RUNS
 from qaexp.comparison.verdict import NOT_SHOWN
 
 USUAL_SEEDS = 5
-COMMAND = ": qaexp train -m "
-"""What stands before the command in a sentence."""
 
 
 def next_step(study: Study) -> str | None:
