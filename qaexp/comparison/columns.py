@@ -84,7 +84,8 @@ def keyed_lines(
     keys = Column("key", [one_line(key) for key, _ in rows], is_text=True)
     found, left = [keys], len(heads)
     for place, head in enumerate(heads):
-        cells = [shortened(one_line(cells[place]), _MAX_CELL) for _, cells in rows]
+        cells = [one_line(cells[place]) for _, cells in rows]
+        cells = cells if width is None else [shortened(cell, _MAX_CELL) for cell in cells]
         column = Column(head, cells, is_text=True)
         if width is not None and len(found) > 1 and _total([*found, column]) > width:
             break
