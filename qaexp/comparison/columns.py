@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from qaexp.runs.formats import one_line
+from qaexp.runs.formats import counted, one_line
 from qaexp.runs.short_words import all_shortened, shortened
 
 _LEAST = 12
@@ -91,7 +91,7 @@ def keyed_lines(
             break
         found.append(column)
         left -= 1
-    more = [Text(f"{left} more groups for a wider terminal", style="dim")] if left else []
+    more = [Text(f"{counted(left, 'more group')} on a wider terminal", style="dim")] if left else []
     return [Text(title, style="bold"), *lines(found), *more]
 
 
