@@ -159,6 +159,13 @@ def test_jobs_of_a_sweep_are_named_by_what_was_swept_even_with_one_seed(tmp_path
     assert names(tmp_path, options) == ["lr=0.0001", "lr=0.001"]
 
 
+def test_runs_with_a_time_stamp_for_a_name_are_named_by_what_differs(tmp_path: Path, options: Options) -> None:
+    for minute, lr in ((10, 1e-3), (11, 1e-4)):
+        name = f"2026-11-28_17-{minute}-13-ab{minute}"
+        write_run(tmp_path / name, scores(0, 50, 40), changes={"optimizer.lr": lr, "name": name})
+    assert names(tmp_path, options) == ["lr=0.0001", "lr=0.001"]
+
+
 def test_groups_of_two_tables_never_share_a_name(tmp_path: Path, options: Options) -> None:
     for num in (40, 24):
         for lr in (1e-3, 1e-4):
