@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from qaexp.runs.formats import one_line
+from qaexp.runs.formats import counted, one_line
 from qaexp.runs.short_words import all_shortened, shortened
 
 _LEAST = 12
@@ -84,13 +84,14 @@ def keyed_lines(
     keys = Column("key", [one_line(key) for key, _ in rows], is_text=True)
     found, left = [keys], len(heads)
     for place, head in enumerate(heads):
-        cells = [shortened(one_line(cells[place]), _MAX_CELL) for _, cells in rows]
+        cells = [one_line(cells[place]) for _, cells in rows]
+        cells = cells if width is None else [shortened(cell, _MAX_CELL) for cell in cells]
         column = Column(head, cells, is_text=True)
         if width is not None and len(found) > 1 and _total([*found, column]) > width:
             break
         found.append(column)
         left -= 1
-    more = [Text(f"{left} more groups for a wider terminal", style="dim")] if left else []
+    more = [Text(f"{counted(left, 'more group')} on a wider terminal", style="dim")] if left else []
     return [Text(title, style="bold"), *lines(found), *more]
 
 

@@ -17,7 +17,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt, "<": operator.lt,
 }  # fmt: skip
 _CONDITION = re.compile(r"\s*([\w.@/+-]+?)\s*(>=|<=|!=|==|=|>|<|~|\s+in\s)\s*(.*?)\s*", re.DOTALL | re.IGNORECASE)
-_QUOTED_OR_WORD = re.compile(r"\"[^\"]*\"|'[^']*'|\[[^\]]*\]|\([^)]*\)|(?P<word>(?<=\s)(?:or|and)(?=\s))|.", re.DOTALL)
+_QUOTED_OR_WORD = re.compile(r"\"[^\"]*\"|'[^']*'|\[[^\]]*\]|\([^)]*\)|(?P<word>(?<!\S)(?:or|and)(?!\S))|.", re.DOTALL)
 _HOW = "give a key, one of >= <= != = > < ~ in, and a value: optimizer.lr>=1e-4, 'lr in 1e-3,1e-4', 'notes~word'"
 
 Values = Mapping[str, Any]

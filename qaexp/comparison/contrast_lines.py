@@ -32,15 +32,19 @@ def verdict_lines(table: Table, width: int | None) -> list[Text]:
     )
     told = f"baseline: #{baseline.number} {baseline.name} ({table.baseline_reason})"
     found = [Text(""), Text(head, style="bold"), Text(one_line(told), style="bold")]
+    several = _of_interest(table)
+    is_one_cause = len(several) > 1 and len({factor(contrast) for contrast in several}) == 1
     used, shown = 0, 0
-    for contrast in _of_interest(table):
+    for contrast in several:
         line = f"#{table.group(contrast.b).number} against #{table.group(contrast.a).number}: {contrast.sentence}"
-        cause = f"  {factor(contrast)}"
-        needed = sum(-(-len(text) // (width or _WIDE)) for text in (line, cause))
-        if used + needed > MAX_LINES:
+        texts = [Text(one_line(line)), *([] if is_one_cause else [Text(one_line(f"  {factor(contrast)}"), "dim")])]
+        needed = sum(-(-len(text.plain) // (width or _WIDE)) for text in texts)
+        if used + needed >= MAX_LINES:
             break
         used, shown = used + needed, shown + 1
-        found += [Text(one_line(line)), Text(one_line(cause), style="dim")]
+        found += texts
+    if is_one_cause:
+        found.append(Text(one_line(f"each time {factor(several[0])}"), style="dim"))
     left = len(table.contrasts) - shown
     if left:
         found.append(Text(f"{left} more on the page (--html FILE)", style="dim"))

@@ -47,7 +47,7 @@ def _result(study: Study) -> str:
     if not study.is_tested:
         return _untested(study)
     if len(study.able) == 1:
-        return f"Only {study.leader['name']} answers in all of its runs: nothing can be compared with it."
+        return f"Only {study.name(study.leader)} answers in all of its runs: nothing can be compared with it."
     return _ranked(study)
 
 
@@ -55,7 +55,7 @@ def _single(study: Study) -> str:
     group = study.leader
     told = f"{study.shown(group)}{study.interval(group)}"
     if group["n"] == 1:
-        return f"There is one run, {group['name']}, with {study.word} {told}: nothing to compare it with."
+        return f"There is one run, {study.name(group)}, with {study.word} {told}: nothing to compare it with."
     kind = "seeds of one setting" if group["design"].endswith("seeds") else "runs of one setting"
     both = "Both runs" if group["n"] == 2 else f"All {group['n']} runs"
     return f"{both} are {kind}, with {study.word} {told} on average{_far(study, group)}: there is no other setting."
@@ -64,36 +64,36 @@ def _single(study: Study) -> str:
 def _untested(study: Study) -> str:
     which = "lowest" if number_of(study.metric).better == LOWER else "highest"
     return (
-        f"{study.leader['name']} has the {which} {study.metric} ({study.shown(study.leader)}); it is a number that is "
-        "not tested, so this says nothing about other runs."
+        f"{study.name(study.leader)} has the {which} {study.metric} ({study.shown(study.leader)}), a number that is "
+        "not tested: this says nothing about other runs."
     )
 
 
 def _ranked(study: Study) -> str:
     """The leader among groups that answer, and over whom it is shown to be better."""
     leader, rest = study.leader, study.able[1:]
-    name, second = leader["name"], study.second
+    name, second = study.name(leader), study.second
     won = [other for other in rest if study.verdict(leader, other) == BETTER]
     open_ = [other for other in rest if other not in won]
     if not open_:
-        over = f"than {second['name']}" if len(rest) == 1 else "than every other setting"
-        next_best = "" if len(rest) == 1 else f", the next best being {second['name']}"
+        over = f"than {study.name(second)}" if len(rest) == 1 else "than every other setting"
+        next_best = "" if len(rest) == 1 else f", the next best being {study.name(second)}"
         return f"{name} is better {over}, by {study.lead(leader, second)}{next_best}{_these(study, second)}."
     if won:
         weaker = won[0] if study.baseline not in won else study.baseline
-        told = f"the baseline {weaker['name']}" if weaker is study.baseline else weaker["name"]
+        told = f"the baseline {study.name(weaker)}" if weaker is study.baseline else study.name(weaker)
         others = f" and than {_others(len(won) - 1)}" if len(won) > 1 else ""
         is_unknown = all(study.verdict(leader, other) is None for other in open_)
         rest_told = "it was not compared with" if is_unknown else "it is not shown to be better than"
         return (
             f"{name} is better than {told}, by {study.lead(leader, weaker)}{others}; {rest_told} "
-            f"{_listed(open_)}{_far(study, leader)}."
+            f"{_listed(study, open_)}{_far(study, leader)}."
         )
     if any(study.verdict(a, b) in (BETTER, WORSE) for a in rest for b in rest if a is not b):
-        return f"No setting is shown to be the best: {name} leads {second['name']} by {study.lead(leader, second)}."
+        return f"No setting is shown to be the best: {name} leads {study.name(second)} by {study.lead(leader, second)}."
     far = _far(study, leader) or _far(study, second)
     if study.difference(leader, second) == 0 or study.lead_is_nothing(leader, second):
-        return f"No setting is shown to be better: {name} and {second['name']} have the same {study.word}{far}."
+        return f"No setting is shown to be better: {name} and {study.name(second)} have the same {study.word}{far}."
     return f"No setting is shown to be better. {name} leads by {study.lead(leader, second)}{far}."
 
 
@@ -110,7 +110,7 @@ def _why(study: Study) -> list[str]:
         return [f"A difference of {study.relevant} or more would most likely have been found (80 % power)."]
     if pair["kind"] == ONE_SEED:
         single = next((group for group in study.groups_of(pair) if group["n"] == 1), study.leader)
-        return [f"Too few seeds to tell: {single['name']} has a single seed."]
+        return [f"Too few seeds to tell: {study.name(single)} has a single seed."]
     if reach is None:
         return [f"It cannot be told: {_reason(pair)}."]
     if pair["kind"] == RUNS:
@@ -145,7 +145,7 @@ def _left_out(study: Study) -> list[str]:
         return []
     first = silent[0]
     more = f" (and {counted(len(silent) - 1, 'more setting')})" if len(silent) > 1 else ""
-    return [f"{first['name']}{more} has no verdict: {first['silence']}."]
+    return [f"{study.name(first)}{more} has no verdict: {first['silence']}."]
 
 
 def _apart(study: Study) -> list[str]:
@@ -161,7 +161,7 @@ def _apart(study: Study) -> list[str]:
 def _far(study: Study, group: Row) -> str:
     """What is to be said of a seed far from its siblings."""
     values = study.values(group)
-    whose = "its" if group is study.leader else f"{group['name']}'s"
+    whose = "its" if group is study.leader else f"{study.name(group)}'s"
     if len(values) == 2 and study.is_percent and abs(values[0] - values[1]) > 20:
         return f", but {whose} two seeds are far apart ({min(values):.0f} and {max(values):.0f})"
     found = study.far(group)
@@ -179,8 +179,8 @@ def _these(study: Study, second: Row) -> str:
     return " in these runs; other seeds may say something else" if pair is not None and pair["kind"] == RUNS else ""
 
 
-def _listed(groups: Sequence[Row]) -> str:
-    names = [str(group["name"]) for group in groups[:_MAX_NAMES]]
+def _listed(study: Study, groups: Sequence[Row]) -> str:
+    names = [study.name(group) for group in groups[:_MAX_NAMES]]
     if len(groups) > _MAX_NAMES:
         return f"{', '.join(names)} and {_others(len(groups) - _MAX_NAMES)}"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

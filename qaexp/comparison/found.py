@@ -8,10 +8,12 @@ from typing import Any
 
 from qaexp.comparison.verdict import BETTER, WORSE
 from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.short_words import all_shortened
 
 Row = Mapping[str, Any]
 NUMBERS_AS_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten"}
 
+_MAX_NAME = 60
 _TURNED = {BETTER: WORSE, WORSE: BETTER}
 _FAR_POINTS = 10.0
 _FAR_RANGES = 3.0
@@ -37,6 +39,7 @@ class Study:
         self.silent = [group for group in self.groups if group["is_collapsed"]]
         self.by: str | None = document["by"]
         names = {group["name"]: group for group in self.groups}
+        self._short: dict[str, str] = dict(zip(names, all_shortened(list(names), _MAX_NAME), strict=True))
         self.baseline: Row | None = names.get(document["baseline"])
         self._contrasts = {(one["a"], one["b"]): one for one in document["contrasts"]}
         self._runs = {run["run_id"]: run for run in document["runs"]}
@@ -44,6 +47,10 @@ class Study:
         self._apart = [group for group in groups if group["measured_apart"] is not None]
         self.refused: Sequence[Row] = document["refused"]
         self.skipped: Sequence[Row] = document["skipped"]
+
+    def name(self, group: Row) -> str:
+        """A group's name; a long one is cut in the middle."""
+        return self._short[group["name"]]
 
     @property
     def leader(self) -> Row:

@@ -17,7 +17,7 @@ from qaexp.runs.formats import dotted
 from qaexp.runs.group_names import group_names, letter, prefixes, setting_names, unique
 from qaexp.runs.groups import SEED_KEYS, SEED_KINDS, differing, gather, settings, with_all_keys
 from qaexp.runs.metrics import LOWER, number_of
-from qaexp.runs.typed import typed
+from qaexp.runs.typed import Typed, typed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +109,9 @@ def form_groups(
     told = [{by: _value(group[0], by)} if by else settings(group[0].run, neutral) for group in gathered]
     changes = differing(told)
     several = [[entry.run for entry in group] for group in gathered]
-    names = setting_names([runs[0] for runs in several], changes) if by else group_names(several, changes)
+    # Whoever groups by one key is told of no other one.
+    nothing = [Typed()] * len(several)
+    names = setting_names([runs[0] for runs in several], changes, nothing) if by else group_names(several, changes)
     long_names = unique(list(map(with_all_keys, changes)))
     return [
         _group(named, changed, group, reader, neutral, by)

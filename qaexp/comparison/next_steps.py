@@ -6,10 +6,9 @@ from qaexp.comparison.found import Row, Study
 from qaexp.comparison.next_command import with_seeds
 from qaexp.comparison.sides import ONE_SEED, RUNS
 from qaexp.comparison.verdict import NOT_SHOWN
+from qaexp.runs.groups import SEED_KEYS
 
 USUAL_SEEDS = 5
-COMMAND = ": qaexp train -m "
-"""What stands before the command in a sentence."""
 
 
 def next_step(study: Study) -> str | None:
@@ -24,6 +23,8 @@ def next_step(study: Study) -> str | None:
         return "--metric f1 (or another score of the questions) tests the groups against each other."
     if len(study.able) == 1:
         return "look at the runs that answer nothing; docs/answers_nothing.md tells why they do."
+    if study.by in SEED_KEYS:
+        return "what differs here is chance; another setting over several seeds can be compared with this spread."
     pair = study.pair()
     unsettled = study.open_pair()
     if pair is not None and pair["kind"] in (RUNS, ONE_SEED):

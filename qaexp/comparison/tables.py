@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console, RenderableType
 from rich.console import Group as Lines
+from rich.console import RenderableType
 from rich.text import Text
 
 from qaexp.comparison.columns import Column, fitted, keyed_lines, lines
@@ -15,13 +15,12 @@ from qaexp.comparison.document import flags, verdict
 from qaexp.comparison.estimates import QUESTIONS, SEEDS, Estimate
 from qaexp.comparison.flips import FLIP_WORDS, Flip
 from qaexp.comparison.groups import Group, ranked
-from qaexp.comparison.next_steps import COMMAND
 from qaexp.comparison.result import Comparison, Table
 from qaexp.runs.formats import one_line
 from qaexp.runs.metrics import Number, number_of
 from qaexp.runs.short_words import value_text
 
-__all__ = ["epochs", "factor", "flip_lines", "interval", "print_findings", "terminal"]
+__all__ = ["epochs", "factor", "flip_lines", "interval", "terminal"]
 
 MAX_SKIPPED = 20
 MAX_DIFFERENCES = 12
@@ -56,17 +55,6 @@ def terminal(comparison: Comparison, *, limit: int | None = None, width: int | N
             parts += _differences(table, comparison, width)
     parts += _rest(comparison)
     return Lines(*parts)
-
-
-def print_findings(console: Console, found: Sequence[str]) -> None:
-    """Print the finding of a comparison, a line a sentence; a command stands on a line of its own, to be copied."""
-    for sentence in found:
-        words, colon, command = sentence.partition(COMMAND)
-        style = "" if words.startswith("Next: ") else "bold"
-        console.print(Text(one_line(words + (":" if colon else "")), style=style))
-        if colon:
-            # Not wrapped: a line break inside of it would be copied, too.
-            console.print(Text(one_line(f"  {COMMAND.lstrip(': ')}{command}")), soft_wrap=True)
 
 
 def flip_lines(found: Sequence[Flip], a: str, b: str) -> list[Text]:

@@ -117,8 +117,9 @@ def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str
         return word, f"{word}: {numbers}, {p}; {case.how}"
     reach = tested.minimum_detectable
     if reach is None:
-        why = "no difference would be certain" if tested.difference.standard_error else "the same difference everywhere"
-        return CANNOT_TELL, f"{numbers}, {p}; {why}: too few clusters to call it one"
+        why = "" if tested.difference.standard_error else "the same difference in each of "
+        few = "clusters of questions, which are too few" if why else "too few clusters of questions"
+        return CANNOT_TELL, f"{numbers}, {p}; {why}{few} to be certain of any difference"
     if reach <= case.relevant:
         return NOT_SHOWN, f"{numbers}, {p}; this comparison can detect {reach:.1f} points (80 % power)"
     able = f"{reach:.1f} points or more (80 % power)" if reach <= 100 else "no difference"

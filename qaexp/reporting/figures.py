@@ -27,6 +27,7 @@ from qaexp.reporting.style import (
     score_axis,
     sparse,
 )
+from qaexp.runs.formats import counted
 from qaexp.runs.metrics import is_number, number_of
 
 Row = Mapping[str, Any]
@@ -49,11 +50,13 @@ def loss(steps: Sequence[Row], history: Sequence[Row], run_name: str) -> Figure 
     points, means = finite(steps, "step", "loss"), finite(history, "step", "train_loss")
     if not points and not means:
         return None
-    figure = new_figure("Training loss", f"{run_name} · {len(points)} recorded steps, {len(means)} evaluations")
+    counts = f"{counted(len(points), 'recorded step')}, {counted(len(means), 'evaluation')}"
+    figure = new_figure("Training loss", f"{run_name} · {counts}")
     axes = figure.add_subplot()
     many = len(points) >= MANY_STEPS
     if points:
-        axes.plot(*xy(points), color=SKY if many else BLUE, linewidth=0.9 if many else 1.8, label="step")
+        look = {"color": SKY if many else BLUE, "linewidth": 0.9 if many else 1.8, "marker": _marker(points)}
+        axes.plot(*xy(points), label="step", **look)
     if many:
         window = len(points) // 20
         axes.plot(*xy(running_mean(points, window)), color=BLUE, label=f"mean of {window} records")
@@ -133,7 +136,7 @@ def learning_rate(steps: Sequence[Row], history: Sequence[Row], run_name: str) -
     highest = max(rate for _, rate in points)
     figure = new_figure("Learning rate", f"{run_name} · highest {highest:.2g}")
     axes = figure.add_subplot()
-    axes.plot(*xy(points), color=BLUE, label="learning rate")
+    axes.plot(*xy(points), color=BLUE, marker=_marker(points), label="learning rate")
     zero = [step for (before, first), (step, rate) in pairwise(points) if first == rate == 0 for step in (before, step)]
     if zero:
         axes.axvspan(zero[0], zero[-1], color=VERMILION, alpha=0.15, linewidth=0, label="0: nothing is learned here")
@@ -143,6 +146,11 @@ def learning_rate(steps: Sequence[Row], history: Sequence[Row], run_name: str) -
     _mark_epochs(axes, history)
     legend_below(figure, axes, 2)
     return figure
+
+
+def _marker(points: Sequence[Point]) -> str | None:
+    """A line of one point is none: only a mark shows it."""
+    return "o" if len(points) == 1 else None
 
 
 def _rate_format(highest: float) -> Callable[[float, float], str]:

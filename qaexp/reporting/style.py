@@ -20,6 +20,7 @@ from matplotlib.ticker import MaxNLocator
 
 from qaexp.runs.formats import visible
 from qaexp.runs.metrics import number_of
+from qaexp.runs.short_words import shortened
 
 DPI = 150
 # Okabe and Ito, "Color universal design" (2008).
@@ -27,10 +28,12 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "
 INK, GREY, PALE = "#222222", "#6b6b6b", "#dddddd"
 MAX_LABEL_LENGTH = 60
 MAX_FITTED_LENGTH = 300
+MAX_NAME_LENGTH = 36
 _FINE = 4
 """An axis of scores shows at least so many points: noise must not look like a difference."""
 
 _FONT = "DejaVu Sans"
+_TEXT_INCHES = 7.15
 _MISSING_GLYPH = "\u25a1"
 
 LOOK: Mapping[str, Any] = {
@@ -78,8 +81,14 @@ def new_figure(title: str, subtitle: str, *, height: float = 4.4, column_gap: fl
     layout = ConstrainedLayoutEngine(rect=(0, 0, 0.995, 1 - 0.62 / height), wspace=column_gap)
     figure = Figure(figsize=(7.4, height), layout=layout)
     FigureCanvasAgg(figure)
-    figure.text(0.015, 1 - 0.1 / height, label(title), ha="left", va="top", fontsize=13, fontweight="bold")
-    figure.text(0.015, 1 - 0.37 / height, label(subtitle, 120), ha="left", va="top", fontsize=9, color=GREY)
+    title = fitting(title, _TEXT_INCHES, 13, bold=True)
+    figure.text(0.015, 1 - 0.1 / height, title, ha="left", va="top", fontsize=13, fontweight="bold")
+    # What a run is called comes first, and must not push out what is said after it.
+    name, dot, rest = subtitle.partition(" · ")
+    subtitle = f"{shortened(name, MAX_NAME_LENGTH)}{dot}{rest}" if dot else subtitle
+    figure.text(
+        0.015, 1 - 0.37 / height, fitting(subtitle, _TEXT_INCHES, 9), ha="left", va="top", fontsize=9, color=GREY
+    )
     return figure
 
 

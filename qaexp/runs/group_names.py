@@ -10,6 +10,7 @@ from typing import Any
 
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted
+from qaexp.runs.naming import is_drawn
 from qaexp.runs.short_words import short_keys, value_texts
 from qaexp.runs.typed import Typed, typed
 
@@ -195,7 +196,8 @@ class _Choices:
 
 def _given_name(run: RunFiles) -> str | None:
     folder = run.path.resolve().name
-    return folder if run.config.get("name") == folder and not is_job(run) else None
+    is_given = run.config.get("name") == folder and not is_job(run) and not is_drawn(folder)
+    return folder if is_given else None
 
 
 def is_job(run: RunFiles) -> bool:

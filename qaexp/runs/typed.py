@@ -19,6 +19,7 @@ CHOICES, OVERRIDES = "choices", "overrides"
 
 _OF_HYDRA = "hydra"
 _MAX_YAML_BYTES = MEBIBYTE
+_MAX_LENGTH = 2_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FILES_FLAGS = ("-cd", "--config-dir", "-cn", "--config-name")
 
@@ -113,7 +114,7 @@ def _words(lines: Any) -> tuple[str, ...]:
 
 
 def _is_word(value: Any) -> bool:
-    return isinstance(value, str) and value != "" and value.isprintable()
+    return isinstance(value, str) and 0 < len(value) <= _MAX_LENGTH and value.isprintable()
 
 
 def _flags(words: Sequence[str]) -> tuple[str, ...]:

@@ -107,5 +107,7 @@ def _legend_below(axes: Axes) -> None:
     """Put the legend under the picture: Optuna's own stands on bars and points."""
     legend = axes.get_legend()
     if legend is not None:
-        names = [text.get_text() for text in legend.get_texts()]
-        axes.legend(legend.legend_handles, names, loc="upper left", bbox_to_anchor=(0.0, -0.14), ncols=2, frameon=False)
+        handles = [one for one in legend.legend_handles if one is not None]
+        for handle, text in zip(handles, legend.get_texts(), strict=True):
+            handle.set_label(text.get_text())
+        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.0, -0.14), ncols=2, frameon=False)

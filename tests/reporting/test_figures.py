@@ -360,3 +360,22 @@ def test_the_picture_of_two_scores_is_named_after_both() -> None:
     drawn = [figures.train_accuracy(HISTORY, "a run"), figures.train_accuracy([{**HISTORY[0], "exact": None}], "a run")]
     both, one = [figure.texts[0].get_text() for figure in drawn if figure is not None]
     assert (both, one) == ("Train accuracy and dev exact", "Train accuracy")
+
+
+def test_a_single_step_is_seen_and_counted_as_one() -> None:
+    for figure in (figures.loss(STEPS[:1], [], "a run"), figures.learning_rate(STEPS[:1], [], "a run")):
+        assert figure is not None
+        (line,) = figure.axes[0].lines
+        assert line.get_marker() == "o"
+    loss = figures.loss(STEPS[:1], HISTORY[:1], "a run")
+    assert loss is not None
+    assert "1 recorded step, 1 evaluation" in texts(loss)
+
+
+def test_a_long_name_pushes_nothing_out_of_the_picture() -> None:
+    figure = figures.loss(STEPS, HISTORY, "a-very-long-name-" * 12)
+    assert figure is not None
+    assert "10 recorded steps" in texts(figure)
+    figure.draw_without_rendering()
+    for text in figure.texts:
+        assert text.get_window_extent().x1 <= figure.bbox.x1

@@ -59,7 +59,7 @@ def test_other_values_and_other_data_are_other_groups_and_neutral_keys_are_not()
         ("inputs.data.train=x", 1),
         ("inputs.data.train=y", 1),
     ]
-    assert groups(run(1.0), run(1.0, 1, threads=1, name="b")) == [("a", 2)]
+    assert groups(run(1.0), run(1.0, 1, threads=1, name="b")) == [("x and 1 more", 2)]
 
 
 def test_weights_are_named_by_where_they_come_from_and_a_moved_file_is_no_other_one() -> None:
