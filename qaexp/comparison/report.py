@@ -16,11 +16,11 @@ from qaexp.comparison.document import document, flags, verdict
 from qaexp.comparison.figure_data import figure_data
 from qaexp.comparison.figures import pictures
 from qaexp.comparison.groups import Group
-from qaexp.comparison.next_steps import COMMAND
 from qaexp.comparison.result import Comparison, Table, units
 from qaexp.comparison.tables import epochs, factor
 from qaexp.reporting.explorer import script_json
 from qaexp.reporting.html import content_policy, shown
+from qaexp.reporting.sentences import COMMAND
 from qaexp.runs.files import storage_errors, write_changed
 from qaexp.runs.folders import make_directory
 from qaexp.runs.formats import visible
