@@ -18,6 +18,7 @@ from qaexp.start import held
 COMMANDS = {
     "train": "train and evaluate: one run, or a sweep with -m",
     "compare": "which run is better, and is it really: table, paired tests, report",
+    "best": "the folder of the best run, for scripts",
     "evaluate": "official metrics of a run's model, or of a model folder, on any file",
     "rescore": "decode a run's stored logits again, without the model",
     "answer": "answer questions with a run's model",

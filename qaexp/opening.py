@@ -31,6 +31,7 @@ from qaexp.runs.reuse import started_threads
 from qaexp.runs.run import Run
 from qaexp.runs.signals import watched
 from qaexp.runs.slurm import requeued
+from qaexp.runs.typed import told
 from qaexp.secret_names import is_secret_variable
 from qaexp.training.loop import Trainer
 from qaexp.training.precision import describe_device
@@ -129,7 +130,7 @@ def open_run(
         threads=threads,
         determinism={"deterministic": deterministic, "same_bytes": deterministic or parts.trainer.device.type == "cpu"},
         env_set=command.env_set,
-    )
+    ) | told(command.hydra_files)
     run = Run(
         directory,
         config=asdict(config),

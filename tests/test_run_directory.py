@@ -264,6 +264,10 @@ def test_run_json_and_the_rest_say_how_it_was_made(folder: Path, directory: Path
     assert config["data"]["train_file"] == str(folder / "train.json")
     environment = tiny_run.read_json(directory / "env.json")
     assert environment["command_line"][:3] == ["qaexp", "train", "name=one"]
+    assert "name=one" in environment["overrides"]
+    assert "optimizer.lr=2e-3" in environment["overrides"]
+    assert (environment["choices"]["optimizer"], environment["choices"]["model"]) == ("adamw", "tiny_random")
+    assert not any(group.startswith("hydra") for group in environment["choices"])
     overrides = (directory / ".hydra" / "overrides.yaml").read_text()
     assert "- name=one\n" in overrides
     assert "- optimizer.lr=2e-3\n" in overrides

@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
         0.
 
     Raises:
-        ConfigError: A path does not exist, or an option names what no run has.
+        ConfigError: A path does not exist, an option names what no run has, or no run meets a condition.
         IntegrityError: With --strict, when anything was passed over.
     """
     arguments = _parser().parse_args(list(argv))
@@ -52,14 +52,14 @@ def _parser() -> CommandParser:
     add = parser.add_argument
     add("paths", nargs="+", metavar="PATH", help="run directories, sweep directories, folders of them, or patterns")
     add("--metric", default="crossfit_f1", help="a number of summary.json to rank by (crossfit_f1)")
-    add("--baseline", metavar="X", help="the group to compare with: its name, a part of it, or a run's id")
-    add("--by", metavar="KEY", help="group by one key of the config alone, for example optimizer.lr")
+    add("--baseline", metavar="X", help="the group to compare with: its name or number, a part of the name, or a run")
+    add("--by", metavar="KEY", help="group by one key alone, or by a choice: optimizer.lr, lr, model, seed")
     add(
         "--where",
         action="append",
         default=[],
         metavar="COND",
-        help="keep runs such as 'optimizer.lr>=1e-4'; repeatable",
+        help="keep runs: 'lr>=1e-4', 'lr in 1e-4,3e-4 or tags=best', 'notes~word'; repeatable, all must hold",
     )
     add("--sort", metavar="METRIC", help="order the table by another metric")
     parser.add_number("--relevant", float, 2.0, "points from which on a difference matters (2)", 0)
@@ -67,6 +67,7 @@ def _parser() -> CommandParser:
     add("--flips-csv", type=Path, metavar="FILE", help="write all of them")
     add("--csv", type=Path, metavar="FILE", help="write one row a group")
     add("--html", type=Path, metavar="FILE", help="write the report: one page that needs no network")
+    add("--output", type=Path, metavar="DIR", help="write the report and every table into a folder, in all formats")
     add("--json", action="store_true", help="print one JSON document instead of the table")
     add("--markdown", action="store_true", help="print a Markdown table instead")
     add("--latex", action="store_true", help="print a LaTeX table instead")
@@ -77,8 +78,8 @@ def _parser() -> CommandParser:
 
 def _options(arguments: argparse.Namespace) -> Options:
     from qaexp.comparison.compare import Options
-    from qaexp.comparison.defaults import default_leaves
     from qaexp.config.schema import neutral_keys
+    from qaexp.reporting.defaults import default_leaves
 
     if sum((arguments.json, arguments.markdown, arguments.latex)) > 1:
         raise ConfigError("--json, --markdown and --latex: stdout can be one of them only; give one")
@@ -96,19 +97,51 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 
 def _write_files(comparison: Comparison, arguments: argparse.Namespace) -> None:
+    """Write what was asked for, and name every file on stderr."""
     from qaexp.comparison import paper
-    from qaexp.runs.files import write_rows, write_text
+    from qaexp.reporting.printing import complain
+    from qaexp.runs.files import write_text
+    from qaexp.runs.folders import make_directory
 
-    if arguments.csv:
-        write_text(arguments.csv, paper.csv(comparison))
-    if arguments.flips_csv:
-        from qaexp.comparison.flips import flip_rows, main_flips
-
-        write_rows(arguments.flips_csv, paper.shown_rows(flip_rows(main_flips(comparison)[2])))
-    if arguments.html:
+    wanted = {name: getattr(arguments, name) for name in ("csv", "flips_csv", "html", "json", "markdown", "latex")}
+    if folder := arguments.output:
+        make_directory(folder)
+        names = ("groups.csv", "flips.csv", "report.html", "comparison.json", "table.md", "table.tex")
+        defaults = {key: folder / name for key, name in zip(wanted, names, strict=True)}
+        wanted = {key: value if isinstance(value, Path) else defaults[key] for key, value in wanted.items()}
+    written: list[Path] = []
+    texts = {"csv": paper.csv, "markdown": paper.markdown, "latex": paper.latex, "json": _json}
+    for key, text_of in texts.items():
+        if isinstance(wanted[key], Path):
+            write_text(wanted[key], text_of(comparison))
+            written.append(wanted[key])
+    if isinstance(wanted["flips_csv"], Path):
+        written += _write_flips(comparison, wanted["flips_csv"], is_asked_for=arguments.flips_csv is not None)
+    if isinstance(wanted["html"], Path):
         from qaexp.comparison.report import write_report
 
-        write_report(comparison, arguments.html)
+        written += write_report(comparison, wanted["html"])
+    for path in written:
+        complain(f"wrote {path}")
+
+
+def _json(comparison: Comparison) -> str:
+    from qaexp.comparison.document import document
+    from qaexp.runs.formats import json_text
+
+    return json_text(document(comparison))
+
+
+def _write_flips(comparison: Comparison, path: Path, *, is_asked_for: bool) -> list[Path]:
+    """Write the answers that changed; where there are no two groups, only who asks for them is refused."""
+    from qaexp.comparison import paper
+    from qaexp.comparison.flips import flip_rows, main_flips
+    from qaexp.runs.files import write_rows
+
+    if not is_asked_for and not any(table.main_pair() for table in comparison.tables):
+        return []
+    write_rows(path, paper.shown_rows(flip_rows(main_flips(comparison)[2])))
+    return [path]
 
 
 def _print(comparison: Comparison, arguments: argparse.Namespace) -> None:
@@ -123,16 +156,19 @@ def _print(comparison: Comparison, arguments: argparse.Namespace) -> None:
         say_text(paper.markdown(comparison) if arguments.markdown else paper.latex(comparison))
         return
     from qaexp.reporting.console import RunConsole
+    from qaexp.reporting.sentences import print_findings
 
     console = RunConsole()
-    if not console.is_terminal:
-        # A pipe has no width: a table would be cut off.
+    width = console.width if console.is_terminal else None
+    if width is None:
+        # A pipe has no width: a line would be cut off.
         console.width = 10_000
-    if not comparison.tables:
-        console.print("no completed run to compare")
-    console.print(tables.terminal(comparison, limit=MAX_ROWS))
+    print_findings(console, document(comparison)["findings"])
+    console.print("")
+    console.print(tables.terminal(comparison, limit=MAX_ROWS, width=width))
     if arguments.flips:
         from qaexp.comparison.flips import main_flips
 
         a, b, found = main_flips(comparison)
-        console.print(tables.flips_table(found[: arguments.flips], a, b))
+        for line in tables.flip_lines(found[: arguments.flips], a, b):
+            console.print(line)

@@ -62,29 +62,33 @@ def train(job: Job) -> None:
     )
 
 
-def report(sweep: Path, jobs: Sequence[Job]) -> Path | None:
-    """Compare the runs of a sweep in its directory: report.html and its figures.
+def report(sweep: Path, jobs: Sequence[Job]) -> tuple[Sequence[str], Path | None]:
+    """Compare the runs of a sweep in its directory: the finding, and report.html with its figures.
 
-    A report that cannot be made is a warning: the runs are what counts, and `qaexp compare` says what is wrong.
+    A comparison that cannot be made is a warning: the runs are what counts, and `qaexp compare` says what is wrong.
 
     Args:
         sweep: The sweep's directory.
-        jobs: Its jobs; `reporter=none` in all of them wants no report.
+        jobs: Its jobs; `reporter=none` in all of them wants no page.
 
     Returns:
-        The page; None without one.
+        The finding in sentences, and the page; None without one.
     """
     from qaexp.comparison.compare import Options, compare
-    from qaexp.comparison.defaults import default_leaves
+    from qaexp.comparison.document import document
     from qaexp.comparison.report import write_report
     from qaexp.config.schema import neutral_keys
+    from qaexp.reporting.defaults import default_leaves
     from qaexp.runs.directory import REPORT
 
-    if not any(job.config.reporter.html for job in jobs):
-        return None
+    found: Sequence[str] = ()
     try:
         comparison = compare([sweep], Options(neutral=neutral_keys(), defaults=default_leaves()))
-        return write_report(comparison, sweep / REPORT)[0] if comparison.entries else None
+        if not comparison.entries:
+            return found, None
+        found = document(comparison)["findings"]
+        wants_page = any(job.config.reporter.html for job in jobs)
+        return found, write_report(comparison, sweep / REPORT)[0] if wants_page else None
     except Exception as error:
         logging.getLogger("qaexp").warning("%s: no report: %s; qaexp compare %s tells more", sweep, error, sweep)
-        return None
+        return found, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from qaexp.comparison.groups import Group
@@ -29,35 +29,38 @@ def nearest(groups: Sequence[Group], defaults: Mapping[str, Any]) -> tuple[Group
     fewest = min(len(found) for found in keys.values())
     able = [group for group in able if len(keys[id(group)]) == fewest]
     if len(able) == 1:
-        return able[0], f"the group nearest to the default config{told}"
+        return able[0], f"the group closest to the default settings{told}"
     if len({tuple(keys[id(group)]) for group in able}) == 1:
         told_apart = [key for key in keys[id(able[0])] if len({repr(group.settings[key]) for group in able}) > 1]
         distances = {id(group): _distance(group, told_apart, defaults) for group in able}
         least = min(distances.values())
         closest = [group for group in able if distances[id(group)] <= least * (1 + 1e-12)]
         if len(closest) == 1 and math.isfinite(least):
-            return closest[0], f"the group nearest to the default config{told}"
+            return closest[0], f"the group closest to the default settings{told}"
         able = closest
-    first = min(able, key=lambda group: _natural(group.name))
-    return first, f"none is nearer to the default config{told}: the first by name"
+    first = min(able, key=lambda group: _natural(group.long_name))
+    return first, f"none is closer to the default settings{told}: the first by name"
 
 
 def chosen(groups: Sequence[Group], words: str) -> Group:
-    """The group that a user means: its name, a part of it that no other has, or a run's id, folder name or path.
+    """The group that a user means: its name, long or short, a part that no other has, its number, or a run.
 
     Raises:
         ConfigError: None is meant, or several are.
     """
-    exact = [group for group in groups if group.name == words]
-    of_run = [
-        group
-        for group in groups
-        if any(words.rstrip("/") in (e.run.run_id, e.run.path.name, str(e.run.path)) for e in group.entries)
-    ]
-    part = [group for group in groups if words and words in group.name]
-    for found in (exact, of_run, part):
-        if len(found) == 1:
-            return found[0]
+    asked = words.rstrip("/")
+    ways: tuple[Callable[[Group], bool], ...] = (
+        lambda group: words in (group.name, group.long_name),
+        lambda group: any(asked in (e.run.run_id, e.run.path.name, str(e.run.path)) for e in group.entries),
+        lambda group: words.removeprefix("#") == str(group.number),
+        lambda group: bool(words.split()) and set(words.split()) <= {*group.name.split(), *group.long_name.split()},
+        lambda group: bool(words) and (words in group.name or words in group.long_name),
+    )
+    part: list[Group] = []
+    for way in ways:
+        part = [group for group in groups if way(group)]
+        if len(part) == 1:
+            return part[0]
     names = ", ".join(repr(group.name) for group in groups[:10])
     count = "no" if not part else f"{len(part)}"
     raise ConfigError(f"--baseline {words!r} names {count} group{'s' if len(part) > 1 else ''}; give one of {names}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from qaexp.comparison.contrasts import contrasts
 from qaexp.comparison.entries import Entry, NotComparableError, examine, is_edited
 from qaexp.comparison.groups import form_groups, numbered, ranked
 from qaexp.comparison.guard import blocks
+from qaexp.comparison.keys import meant, settings_of
 from qaexp.comparison.looks import EarlierLooks
 from qaexp.comparison.machines import Machines
 from qaexp.comparison.options import DEFAULT_METRIC, Options, with_metric
@@ -22,7 +24,8 @@ from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import SCORES
-from qaexp.runs.groups import differing, named, settings
+from qaexp.runs.group_names import own_names, setting_names
+from qaexp.runs.groups import SEED_KEYS, differing, settings
 from qaexp.runs.metrics import number_of
 
 __all__ = ["DEFAULT_METRIC", "Comparison", "Options", "Table", "compare", "units"]
@@ -42,6 +45,7 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
     options = options or Options()
     runs, skipped = collected(paths)
     runs, filtered = where(runs, options.where)
+    options = _with_whole_key(options, runs)
     runs, repeats = observed(runs, options.neutral)
     reader = ScoreReader()
     entries, refused, damaged = _examined(runs, reader)
@@ -49,7 +53,8 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
     machines = Machines()
     parts, tables, start = blocks(entries), list[Table](), 1
     for part in parts:
-        tables.append(_table(part.entries, part.reason, reader, machines, options, start=start))
+        taken = {group.name for table in tables for group in table.groups}
+        tables.append(_table(part.entries, part.reason, reader, machines, options, start=start, taken=taken))
         start += len(tables[-1].groups)
     if options.baseline is not None and parts:
         _check_baseline(tables, options.baseline)
@@ -66,6 +71,17 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
         notes=notes,
         edited=[entry.run.path for entry in entries if is_edited(entry.run)],
     )
+
+
+def _with_whole_key(options: Options, runs: Sequence[RunFiles]) -> Options:
+    """The options with the whole key that `--by` means."""
+    if options.by is None or not runs:
+        return options
+    several = [settings_of(run) for run in runs]
+    by = meant(f"--by {options.by}", options.by, several)
+    if all(values.get(by) is None for values in several):
+        raise ConfigError(f"--by {options.by}: no run has this key, or only null; give a key such as optimizer.lr")
+    return replace(options, by=by)
 
 
 def _examined(
@@ -92,8 +108,9 @@ def _table(
     options: Options,
     *,
     start: int,
+    taken: Collection[str],
 ) -> Table:
-    formed = form_groups(entries, reader, options.neutral, by=options.by)
+    formed = form_groups(entries, reader, options.neutral, by=options.by, taken=taken)
     groups = numbered(ranked(formed, options.metric), start=start)
     if len(groups) < 2:
         return Table(groups, [], None, reason, ranks(groups, [], options.metric))
@@ -136,13 +153,21 @@ def _check_baseline(tables: Sequence[Table], words: str) -> None:
 
 
 def _names(entries: Sequence[Entry], neutral: frozenset[str]) -> dict[Path, str]:
-    changes = differing([settings(entry.run, neutral, with_seeds=True) for entry in entries])
-    return {
-        entry.run.path: named({key: value for key, value in changed.items() if not _follows(key, value, changed)})
-        if changed
-        else str(entry.run.config.get("name") or entry.run.path.name)
-        for entry, changed in zip(entries, changes, strict=True)
-    }
+    """What each run is called: by what sets it apart, its seed too; where nothing does, by its folder."""
+    runs = [entry.run for entry in entries]
+    changes = [
+        {key: changed[key] for key in sorted(changed, key=_is_seed) if not _follows(key, changed[key], changed)}
+        for changed in differing([settings(run, neutral, with_seeds=True) for run in runs])
+    ]
+    if not any(changes):
+        return {run.path: run.path.resolve().name for run in runs}
+    own = own_names([[run] for run in runs])
+    found = zip(runs, own, setting_names(runs, changes), strict=True)
+    return {run.path: mine or name for run, mine, name in found}
+
+
+def _is_seed(key: str) -> bool:
+    return key in SEED_KEYS
 
 
 def _follows(key: str, value: Any, changed: Mapping[str, Any]) -> bool:

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from qaexp.comparison.contrasts import Contrast
+from qaexp.comparison.entries import Entry
+from qaexp.comparison.findings import findings
 from qaexp.comparison.groups import Group
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.verdict import COLLAPSED, Tested
 from qaexp.runs.directory import SCHEMA_VERSION
+from qaexp.runs.group_names import is_job
+from qaexp.runs.typed import typed
 
 COLUMNS = ("crossfit_f1", "f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1", "null_threshold")
 COSTS = ("best_epoch", "kept_epoch", "train_seconds", "tokens_per_second", "peak_memory_mib")
@@ -19,31 +23,23 @@ Row = dict[str, Any]
 
 def document(comparison: Comparison) -> Row:
     """Return everything as JSON can hold it: no NaN, no infinity (an unknown end of an interval is null)."""
-    return {
+    found = {
         "schema_version": SCHEMA_VERSION,
+        "findings": [],
         "metric": comparison.options.metric,
+        "by": comparison.options.by,
+        "relevant": comparison.options.relevant,
         "baseline": comparison.tables[0].baseline if comparison.tables else None,
         "baseline_reason": comparison.tables[0].baseline_reason if comparison.tables else None,
         "clusters": comparison.cluster_kind,
         "notes": [*comparison.notes, *([comparison.doubt] if comparison.doubt else [])],
-        "runs": [
-            {
-                "run_id": entry.run.run_id,
-                "path": str(entry.run.path),
-                "name": comparison.names[entry.run.path],
-                "state": "completed",
-                "flags": list(entry.flags),
-                "notes": list(entry.notes),
-                "config": _plain(entry.run.config),
-                "summary": _plain(entry.run.summary),
-            }
-            for entry in comparison.entries
-        ],
+        "runs": [_run(entry, comparison.names[entry.run.path]) for entry in comparison.entries],
         "groups": [_group(group, table) for table in comparison.tables for group in table.groups],
         "contrasts": [_contrast(contrast, table) for table in comparison.tables for contrast in table.contrasts],
         "refused": [{"paths": [str(path) for path in paths], "reason": reason} for paths, reason in comparison.refused],
         "skipped": [{"path": str(path), "reason": reason} for path, reason in comparison.skipped],
     }
+    return {**found, "findings": findings(found)}
 
 
 def group_rows(table: Table, metric: str) -> list[Row]:
@@ -91,6 +87,24 @@ def flags(group: Group) -> str:
     return ", ".join(f"{name} ({count} of {group.n})" for name, count in group.flags.items())
 
 
+def _run(entry: Entry, name: str) -> Row:
+    was_typed = typed(entry.run.path)
+    return {
+        "run_id": entry.run.run_id,
+        "path": str(entry.run.path),
+        "name": name,
+        "state": "completed",
+        "flags": list(entry.flags),
+        "notes": list(entry.notes),
+        "is_job": is_job(entry.run),
+        "choices": dict(was_typed.choices),
+        "overrides": list(was_typed.overrides),
+        "config_flags": list(was_typed.flags),
+        "config": _plain(entry.run.config),
+        "summary": _plain(entry.run.summary),
+    }
+
+
 def _group(group: Group, table: Table) -> Row:
     rank = table.places[group.name]
     return {
@@ -104,6 +118,7 @@ def _group(group: Group, table: Table) -> Row:
         "changes": _plain(dict(group.changes)),
         "flags": dict(group.flags),
         "is_collapsed": group.is_collapsed,
+        "silence": group.silence,
         "measured_apart": table.reason,
         "metrics": {
             name: {

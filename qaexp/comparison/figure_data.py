@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from qaexp.comparison.brief import brief
+from qaexp.comparison.dimensions import Dimension, dimensions, effect_words
 from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
 from qaexp.comparison.entries import Entry
-from qaexp.comparison.flips import FLIPS, Flip, flips, stability
+from qaexp.comparison.flips import FLIP_WORDS, FLIPS, Flip, flips, stability
 from qaexp.comparison.groups import Group
-from qaexp.comparison.main_effects import main_effects
+from qaexp.comparison.main_effects import Effect, Effects, main_effects
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.slices import slice_differences
 from qaexp.comparison.verdict import COLLAPSED
@@ -25,7 +27,13 @@ MAX_LOSSES = 120
 MAX_EPOCHS = 1000
 MAX_FLIPS = 1_000
 MAX_PARALLEL = 500
-MAX_CATEGORIES = 12
+MAX_CATEGORIES = 7
+"""Of more numbers an axis is a scale."""
+
+MANY_TIMES = 30
+"""Numbers so many times as large as others stand on a scale of powers."""
+
+MAX_DIMENSIONS = 8
 Numbers = dict[str, Any]
 
 
@@ -36,8 +44,9 @@ def figure_data(comparison: Comparison) -> Numbers:
     table, metric = comparison.tables[0], comparison.options.metric
     drawn = _drawn(table)
     pair = table.main_pair()
-    row, effects = number_of(metric), main_effects(table.groups, metric)
+    row, effects, apart = number_of(metric), main_effects(table.groups, metric), dimensions(table.groups)
     return {
+        "groups": _groups(table),
         "metric": metric,
         "title": row.title,
         "decimals": row.decimals,
@@ -60,10 +69,10 @@ def figure_data(comparison: Comparison) -> Numbers:
         ],
         "curves": [{"group": group.name, "runs": _histories(group, comparison)} for group in drawn],
         "losses": [{"group": group.name, "runs": _losses(group, comparison)} for group in drawn],
-        "effects": [asdict(effect) for effect in effects.rows],
+        "effects": [{**asdict(effect), **_words(effect, table, apart)} for effect in _telling(effects, table)],
         "aliased": list(effects.aliased),
         "seed_shares": seed_shares(table.groups, metric),
-        "parallel": _parallel(table, metric, comparison),
+        "parallel": _parallel(table, metric, comparison, apart),
         "learning": [asdict(point) for point in learning_curve(table.groups, metric)],
         "cost": [asdict(point) for point in quality_and_cost(table.groups, metric)],
         "slices": [asdict(one) for one in slice_differences(*pair, comparison.reader)] if pair else [],
@@ -72,6 +81,15 @@ def figure_data(comparison: Comparison) -> Numbers:
         ],
         "flips": _flips(*pair, comparison) if pair else None,
     }
+
+
+def _groups(table: Table) -> list[Numbers]:
+    """The letter of each group, and its name as figures show it."""
+    labels = brief([group.name for group in table.by_number])
+    return [
+        {"letter": group.letter, "name": group.name, "label": label}
+        for group, label in zip(table.by_number, labels, strict=True)
+    ]
 
 
 def _drawn(table: Table) -> list[Group]:
@@ -139,44 +157,50 @@ def _losses(group: Group, comparison: Comparison) -> list[Numbers]:
     return found
 
 
-def _parallel(table: Table, metric: str, comparison: Comparison) -> Numbers:
-    """Every run as a line through the keys that differ, its seed, and its metric."""
-    keys = list(dict.fromkeys(key for group in table.groups for key in group.changes))
-    rows: list[tuple[Group, Entry]] = [
-        (group, entry) for group in table.groups for entry in group.entries if metric in entry.metrics
+def _telling(effects: Effects, table: Table) -> Sequence[Effect]:
+    """The effects, none where several keys change with each group together: they would be the groups once more."""
+    keys = {effect.key for effect in effects.rows}
+    repeats = len(keys) == 1 and " + " in keys.pop() and len(effects.rows) == len(table.groups)
+    return () if repeats else effects.rows
+
+
+def _words(effect: Effect, table: Table, found: Sequence[Dimension]) -> Numbers:
+    key, value = effect_words(effect.key, effect.value, table.groups, found)
+    return {"key": key, "value": value}
+
+
+def _parallel(table: Table, metric: str, comparison: Comparison, found: Sequence[Dimension]) -> Numbers:
+    """Every run as a line through what differs, and its metric; nothing where one thing alone differs."""
+    rows: list[tuple[int, Entry]] = [
+        (place, entry) for place, group in enumerate(table.groups) for entry in group.entries if metric in entry.metrics
     ][:MAX_PARALLEL]
-    if not keys or len(rows) < 2:
+    if len(found) < 2 or len(rows) < 2:
         return {}
-    columns = {key: [group.changes.get(key) for group, _ in rows] for key in keys}
-    dimensions = [{"name": key, **_scale(values)} for key, values in columns.items()]
+    scales = [_scale(one) for one in found[:MAX_DIMENSIONS]]
     return {
-        "dimensions": [*dimensions, {"name": metric, "categories": None}],
+        "dimensions": [*scales, {"name": metric, "categories": None}],
         "rows": [
             [
-                *(_cell(columns[key][place], dimensions[number]["categories"]) for number, key in enumerate(keys)),
+                *(_cell(one, scale["categories"], place) for one, scale in zip(found, scales, strict=False)),
                 entry.metrics[metric],
             ]
-            for place, (_, entry) in enumerate(rows)
+            for place, entry in rows
         ],
         "names": [comparison.names[entry.run.path] for _, entry in rows],
     }
 
 
-def _scale(values: Sequence[Any]) -> Numbers:
-    """Numbers stand on a scale when there are many of them, else every value has a place of its own."""
-    numbers = sorted({value for value in values if is_number(value)})
-    if len(numbers) > MAX_CATEGORIES and all(is_number(value) for value in values):
-        return {"categories": None}
-    others = sorted({_label(value) for value in values if not is_number(value)})
-    return {"categories": list(dict.fromkeys([*map(_label, numbers), *others]))}
+def _scale(one: Dimension) -> Numbers:
+    """Numbers stand on a scale when there are many of them, else every value has a place of its own, in their order."""
+    pairs = dict(zip(one.texts, one.values, strict=True))
+    if len(pairs) > MAX_CATEGORIES and all(map(is_number, pairs.values())):
+        is_log = min(pairs.values()) > 0 and max(pairs.values()) / min(pairs.values()) > MANY_TIMES
+        return {"name": one.name, "categories": None, "is_log": is_log}
+    return {"name": one.name, "categories": sorted(pairs, key=lambda text: pairs[text])}
 
 
-def _cell(value: Any, categories: Sequence[str] | None) -> Any:
-    return value if categories is None else categories.index(_label(value))
-
-
-def _label(value: Any) -> str:
-    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+def _cell(one: Dimension, categories: Sequence[str] | None, place: int) -> Any:
+    return one.values[place] if categories is None else categories.index(one.texts[place])
 
 
 def _flips(a: Group, b: Group, comparison: Comparison) -> Numbers | None:
@@ -194,7 +218,7 @@ def _flips(a: Group, b: Group, comparison: Comparison) -> Numbers | None:
         "b_n": b.n,
         "num_questions": len(comparison.reader.read(a.entries[0].run).questions),
         "num_found": len(found),
-        "kinds": list(FLIPS),
+        "kinds": [FLIP_WORDS[kind] for kind in FLIPS],
         "counts": [sum(flip.kind == kind for flip in found) for kind in FLIPS],
         "contexts": [str(contexts.get(paragraph, "")) for paragraph in paragraphs],
         "rows": [_flip_row(flip, paragraphs.index(flip.paragraph)) for flip in shown],

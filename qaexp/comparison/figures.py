@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from qaexp.reporting.style import (
     BLUE,
@@ -23,12 +25,20 @@ from qaexp.reporting.style import (
     look,
     new_figure,
     png,
+    spread,
 )
+from qaexp.runs.short_words import shortened
 
 MAX_ROWS = 30
+MAX_NAME = 42
+MAX_LETTERS = 20
+"""Beyond so many points none has a letter."""
+
 COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, INK, GREY)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 Row = Mapping[str, Any]
+Letters = Mapping[str, tuple[str, str]]
+"""Of each group its letter, and its name as it is shown."""
 
 
 def pictures(data: Mapping[str, Any]) -> dict[str, bytes]:
@@ -39,19 +49,24 @@ def pictures(data: Mapping[str, Any]) -> dict[str, bytes]:
     """
     if not data:
         return {}
+    letters = {group["name"]: (group["letter"], group["label"]) for group in data["groups"]}
     with look():
         drawn = {
-            "intervals": intervals(data["intervals"], data["metric"], data["title"], data["limits"]),
-            "contrasts": contrasts(data["contrasts"], str(data["baseline"])),
-            "curves": curves(data["curves"]),
+            "intervals": intervals(data["intervals"], data["metric"], data["title"], data["limits"], letters),
+            "contrasts": contrasts(data["contrasts"], str(data["baseline"]), letters),
+            "curves": curves(data["curves"], letters),
             "effects": effects(data["effects"], data["metric"]),
-            "learning_curve": scatter(data["learning"], "Learning curve", "training examples", data["metric"]),
-            "quality_and_cost": scatter(data["cost"], "Quality against cost", "train seconds", data["metric"]),
+            "learning_curve": scatter(
+                data["learning"], "Learning curve", "training examples", data["metric"], letters, is_curve=True
+            ),
+            "quality_and_cost": scatter(data["cost"], "Quality against cost", "train seconds", data["metric"], letters),
         }
         return {name: png(figure) for name, figure in drawn.items() if figure is not None}
 
 
-def intervals(rows: Sequence[Row], metric: str, title: str, limits: Sequence[float | None]) -> Figure | None:
+def intervals(
+    rows: Sequence[Row], metric: str, title: str, limits: Sequence[float | None], letters: Letters
+) -> Figure | None:
     """Draw each group's mean, its interval and its runs; None without groups.
 
     Args:
@@ -59,6 +74,7 @@ def intervals(rows: Sequence[Row], metric: str, title: str, limits: Sequence[flo
         metric: What is drawn.
         title: The same with its unit.
         limits: The least and the greatest value that is possible; None: no bound.
+        letters: The letter of each group.
     """
     if not rows:
         return None
@@ -67,7 +83,7 @@ def intervals(rows: Sequence[Row], metric: str, title: str, limits: Sequence[flo
     )
     for place, row in enumerate(shown):
         axes.plot(row["values"], [place] * len(row["values"]), "o", color=GREY, markersize=4, alpha=0.7, zorder=3)
-    axes.set_yticks(range(len(shown)), [label(f"{row['name']}  (n = {row['n']})") for row in shown])
+    axes.set_yticks(range(len(shown)), [_named(row["name"], letters, f" (n = {row['n']})") for row in shown])
     _points(axes, shown, [row["over"] == "seeds" for row in shown])
     axes.set_xlabel(title)
     low, high = axes.get_xlim()
@@ -78,14 +94,14 @@ def intervals(rows: Sequence[Row], metric: str, title: str, limits: Sequence[flo
     return figure
 
 
-def contrasts(rows: Sequence[Row], baseline: str) -> Figure | None:
+def contrasts(rows: Sequence[Row], baseline: str, letters: Letters) -> Figure | None:
     """Draw what each group is above or below the baseline; None without contrasts."""
     if not rows:
         return None
     subtitle = "intervals at the level of Holm's correction; filled: better or worse"
-    figure, axes, shown = _forest(rows, f"Difference from {label(baseline, 50)}", subtitle)
+    figure, axes, shown = _forest(rows, f"Difference from {_named(baseline, letters)}", subtitle)
     axes.axvline(0, color=INK, linestyle="--", linewidth=1)
-    axes.set_yticks(range(len(shown)), [label(str(row["name"])) for row in shown])
+    axes.set_yticks(range(len(shown)), [_named(row["name"], letters) for row in shown])
     _points(axes, shown, [row["verdict"] in ("better", "worse") for row in shown])
     axes.set_xlabel(f"points of {rows[0]['score']}")
     return figure
@@ -100,39 +116,43 @@ def effects(rows: Sequence[Row], metric: str) -> Figure | None:
         named, "Main effects", "distance from the key's mean, the other keys being equal; 95 % intervals"
     )
     axes.axvline(0, color=INK, linestyle="--", linewidth=1)
-    axes.set_yticks(range(len(shown)), [label(f"{row['key']} = {row['value']}  (n = {row['n']})") for row in shown])
+    axes.set_yticks(range(len(shown)), [_value_named(row) for row in shown])
     _points(axes, shown, [row["low"] is not None and not row["low"] <= 0 <= row["high"] for row in shown])
     axes.set_xlabel(f"effect on {metric}")
     return figure
 
 
-def curves(groups: Sequence[Row]) -> Figure | None:
-    """Draw dev f1 by epoch: the mean over seeds and a band from the lowest to the highest; None without histories."""
+def curves(groups: Sequence[Row], letters: Letters) -> Figure | None:
+    """Draw dev f1 by epoch: the mean over seeds and a band from the lowest to the highest; None for a single epoch."""
     drawn = [(group, list(_means(group["runs"]))) for group in groups[: len(COLORS)]]
     drawn = [(group, points) for group, points in drawn if points]
-    if not drawn:
+    if len({point[0] for _, points in drawn for point in points}) < 2:
         return None
     figure = new_figure("Dev f1 by epoch", "mean over a group's seeds; band: lowest to highest seed")
     axes = figure.add_subplot()
     for (group, points), color, marker in zip(drawn, COLORS, MARKERS, strict=False):
         xs, means, lows, highs = zip(*points, strict=True)
         axes.fill_between(xs, lows, highs, color=color, alpha=0.15, linewidth=0)
-        axes.plot(xs, means, color=color, marker=marker, label=label(f"{group['group']}  (n = {len(group['runs'])})"))
+        axes.plot(
+            xs, means, color=color, marker=marker, label=_named(group["group"], letters, f" (n = {len(group['runs'])})")
+        )
     epoch_axis(axes, [point[0] for _, points in drawn for point in points])
     axes.set_ylabel("dev f1 (%)")
     legend_below(figure, axes, 2)
     return figure
 
 
-def scatter(rows: Sequence[Row], title: str, x: str, metric: str) -> Figure | None:
-    """Draw the metric of groups by some other number; None for fewer than two."""
-    if len(rows) < 2:
+def scatter(
+    rows: Sequence[Row], title: str, x: str, metric: str, letters: Letters, *, is_curve: bool = False
+) -> Figure | None:
+    """Draw the metric of groups by some other number; None where there are no two different ones."""
+    if len({row["x"] for row in rows}) < 2:
         return None
-    figure = new_figure(
-        title, "means over seeds, 95 % intervals" + ("; filled: the Pareto front" if "cost" in title else "")
-    )
+    marked = "" if is_curve else "; filled: no group is better and cheaper"
+    named = rows if len(rows) <= MAX_LETTERS else []
+    height = 4.4 + 0.17 * math.ceil(len(named) / 2)
+    figure = new_figure(title, f"means over seeds, 95 % intervals{marked}", height=height)
     axes = figure.add_subplot()
-    is_curve = "cost" not in title
     if is_curve:
         axes.plot([row["x"] for row in rows], [row["y"] for row in rows], color=BLUE, linewidth=1.2)
     for row in rows:
@@ -140,13 +160,50 @@ def scatter(rows: Sequence[Row], title: str, x: str, metric: str) -> Figure | No
             axes.plot([row["x"]] * 2, [row["low"], row["high"]], color=BLUE, linewidth=1.6)
         filled = is_curve or row["is_best"]
         axes.plot(row["x"], row["y"], "D", color=BLUE, markerfacecolor=BLUE if filled else "white", markersize=7)
-        if len(rows) <= 10:
-            axes.annotate(
-                label(str(row["name"]), 30), (row["x"], row["y"]), xytext=(7, 5), textcoords="offset points", fontsize=8
-            )
-    axes.margins(x=0.15)
+    axes.margins(x=0.08)
     axes.set(xlabel=x, ylabel=metric)
+    _letters_above(axes, named, letters)
+    shown = sorted((row["name"] for row in named), key=lambda name: (len(letters[name][0]), letters[name]))
+    handles = [Line2D([], [], linestyle="none", label=_named(name, letters)) for name in shown]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower left", ncols=2, handlelength=0, handletextpad=0)
     return figure
+
+
+def _letters_above(axes: Axes, rows: Sequence[Row], letters: Letters) -> None:
+    """Write the letters of points above the picture, each with a thin line down to its own, so that none is hidden."""
+    if not rows:
+        return
+    low, high = axes.get_xlim()
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(bottom, top)
+    gap = 0.035 * (high - low)
+    wanted = [row["x"] for row in rows]
+    for row, place in zip(rows, spread(wanted, gap, low + gap / 2, high - gap / 2), strict=True):
+        share = (place - low) / (high - low)
+        axes.annotate(
+            letters[row["name"]][0],
+            xy=(row["x"], row["y"] if row["high"] is None else row["high"]),
+            xytext=(share, 1.02),
+            textcoords="axes fraction",
+            ha="center",
+            va="bottom",
+            fontsize=9,
+            fontweight="bold",
+            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "linestyle": ":", "shrinkB": 2},
+        )
+
+
+def _named(name: Any, letters: Letters, end: str = "") -> str:
+    """A group's letter and its name, whose middle is cut where it is too long."""
+    letter, shown = letters.get(str(name), ("", str(name)))
+    return f"{letter}  {label(shortened(shown, MAX_NAME), MAX_NAME)}{end}".lstrip()
+
+
+def _value_named(row: Row) -> str:
+    """A value of a key: the key is cut, as the value is what tells rows apart."""
+    end = f" = {shortened(str(row['value']), MAX_NAME)}  (n = {row['n']})"
+    return label(shortened(str(row["key"]), max(MAX_NAME - len(end), 12)) + end, 2 * MAX_NAME)
 
 
 def _forest(rows: Sequence[Row], title: str, subtitle: str) -> tuple[Figure, Axes, Sequence[Row]]:

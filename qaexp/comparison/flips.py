@@ -16,6 +16,15 @@ from qaexp.comparison.scores import ScoreReader
 from qaexp.errors import ConfigError, IntegrityError
 
 FLIPS = ("fixed", "broken", "null to span", "span to null", "changed but equal")
+FLIP_WORDS = {
+    "fixed": "fixed",
+    "broken": "broken",
+    "null to span": "newly answered",
+    "span to null": "newly unanswered",
+    "changed but equal": "different text but same score",
+}
+"""What readers are told of each."""
+
 STABILITY = ("always right", "always wrong", "churn")
 NUM_SPANS = 3
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.estimates import Estimate, estimates
+from qaexp.comparison.keys import settings_of
 from qaexp.comparison.observations import Design, design
 from qaexp.comparison.scores import ScoreReader
-from qaexp.errors import ConfigError
+from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted
-from qaexp.runs.groups import SEED_KEYS, SEED_KINDS, differing, gather, named, settings
+from qaexp.runs.group_names import group_names, letter, prefixes, setting_names, unique
+from qaexp.runs.groups import SEED_KEYS, SEED_KINDS, differing, gather, settings, with_all_keys
 from qaexp.runs.metrics import LOWER, number_of
+from qaexp.runs.typed import Typed, typed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +26,8 @@ class Group:
 
     Attributes:
         number: Which group this is in all outputs, from 1; by the metric, whatever the table is sorted by.
-        name: What sets it apart from the other groups; no two groups of a table share one.
+        name: What sets it apart from the other groups; no two groups of a comparison share one.
+        long_name: The same with each key in full, whatever its runs are called: it decides where numbers do not.
         changes: The same, by dotted key.
         settings: All its keys but the seeds; of a key that varies inside the group all its values.
         entries: Its runs, by their seeds.
@@ -37,6 +39,7 @@ class Group:
 
     number: int
     name: str
+    long_name: str
     changes: Mapping[str, Any]
     settings: Mapping[str, Any]
     entries: Sequence[Entry]
@@ -44,6 +47,11 @@ class Group:
     averaged: frozenset[str]
     metrics: Mapping[str, Estimate]
     flags: Mapping[str, int]
+
+    @property
+    def letter(self) -> str:
+        """Its number as letters, for figures."""
+        return letter(self.number)
 
     @property
     def n(self) -> int:
@@ -76,7 +84,12 @@ class Group:
 
 
 def form_groups(
-    entries: Sequence[Entry], reader: ScoreReader, neutral: frozenset[str], *, by: str | None = None
+    entries: Sequence[Entry],
+    reader: ScoreReader,
+    neutral: frozenset[str],
+    *,
+    by: str | None = None,
+    taken: Collection[str] = (),
 ) -> list[Group]:
     """Group runs over their seeds, or by the value of one key alone.
 
@@ -84,10 +97,9 @@ def form_groups(
         entries: Runs that were measured alike, none of them a repeat of another one's settings and seeds.
         reader: Reads the scores of small groups again, for their interval.
         neutral: Dotted keys that cannot change results.
-        by: A dotted key of the config; runs with the same value of it are one group, whatever else differs.
-
-    Raises:
-        ConfigError: No run has the key.
+        by: A dotted key of the config, or a config group; runs with the same value of it are one group, whatever else
+            differs.
+        taken: Names of groups that were measured differently, which these cannot have.
     """
     of_run = {id(entry.run): entry for entry in entries}
     gathered = [[of_run[id(run)] for run in runs] for runs in _gathered([entry.run for entry in entries], neutral, by)]
@@ -96,10 +108,14 @@ def form_groups(
     gathered.sort(key=lambda group: _content(group, neutral, by))
     told = [{by: _value(group[0], by)} if by else settings(group[0].run, neutral) for group in gathered]
     changes = differing(told)
-    names = _unique([named(changed) for changed in changes])
+    several = [[entry.run for entry in group] for group in gathered]
+    # Whoever groups by one key is told of no other one.
+    nothing = [Typed()] * len(several)
+    names = setting_names([runs[0] for runs in several], changes, nothing) if by else group_names(several, changes)
+    long_names = unique(list(map(with_all_keys, changes)))
     return [
-        _group(name, changed, group, reader, neutral, by)
-        for name, changed, group in zip(names, changes, gathered, strict=True)
+        _group(named, changed, group, reader, neutral, by)
+        for *named, changed, group in zip(unique(names, taken), long_names, changes, gathered, strict=True)
     ]
 
 
@@ -111,7 +127,7 @@ def numbered(groups: Sequence[Group], *, start: int) -> list[Group]:
 def ranked(groups: Sequence[Group], metric: str) -> list[Group]:
     """The best group first; collapsed ones after all others, and those without the metric last.
 
-    Ties, and everything else about the order, follow from the names alone.
+    Ties, and everything else about the order, follow from the names with all keys alone.
     """
     sign = 1.0 if number_of(metric).better == LOWER else -1.0
 
@@ -119,13 +135,13 @@ def ranked(groups: Sequence[Group], metric: str) -> list[Group]:
         found = group.metrics.get(metric)
         # Rounded, so that sums in another order cannot swap groups that are alike.
         value = round(found.mean, 9) if found else math.inf
-        return found is None, group.is_collapsed, sign * value if found else 0.0, group.name
+        return found is None, group.is_collapsed, sign * value if found else 0.0, group.long_name
 
     return sorted(groups, key=place)
 
 
 def _group(
-    name: str,
+    names: Sequence[str],
     changes: Mapping[str, Any],
     group: Sequence[Entry],
     reader: ScoreReader,
@@ -134,6 +150,8 @@ def _group(
 ) -> Group:
     each = [settings(entry.run, neutral) for entry in group]
     varying = differing(each) if by else [{} for _ in group]
+    if by and by not in dotted(group[0].run.config):
+        each = _without_brought(each, [entry.run for entry in group], by)
     if by in SEED_KEYS:
         each = [one | _other_seeds(entry, by) for one, entry in zip(each, group, strict=True)]
     if by:
@@ -143,7 +161,8 @@ def _group(
     found = design(seeds, others if by else None, tuple(varying[0]))
     return Group(
         number=0,
-        name=name,
+        name=names[0],
+        long_name=names[1],
         changes=changes,
         settings=_common(each) | ({by: _value(group[0], by)} if by else {}),
         entries=tuple(group),
@@ -179,41 +198,32 @@ def _common(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _value(entry: Entry, key: str) -> Any:
-    """What a run has under a key of its config, a seed included."""
-    return dotted(entry.run.config).get(key)
+    """What a run has under a key of its config, a seed included, or under a config group."""
+    return settings_of(entry.run).get(key)
 
 
 def _content(group: Sequence[Entry], neutral: frozenset[str], by: str | None) -> str:
     return repr(_value(group[0], by) if by else sorted(settings(group[0].run, neutral).items(), key=repr))
 
 
-def _gathered(runs: Sequence[Any], neutral: frozenset[str], by: str | None) -> list[list[Any]]:
+def _gathered(runs: Sequence[RunFiles], neutral: frozenset[str], by: str | None) -> list[list[RunFiles]]:
     if by is None:
         return gather(runs, neutral)
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[RunFiles]] = {}
     for run in runs:
-        found.setdefault(repr(dotted(run.config).get(by)), []).append(run)
-    if list(found) == ["None"]:
-        from qaexp.config.suggest import did_you_mean
-
-        known = dict.fromkeys(key for run in runs for key in dotted(run.config))
-        raise ConfigError(
-            f"--by {by}: no run has this key, or only null{did_you_mean(by, [*known, *SEED_KEYS])}; give a dotted key "
-            "such as optimizer.lr"
-        )
+        found.setdefault(repr(settings_of(run).get(by)), []).append(run)
     return list(found.values())
 
 
-def _unique(names: Sequence[str]) -> list[str]:
-    """The names, those that stand there more than once with a count: different values may read the same."""
-    counts, found = Counter(names), list[str]()
-    taken = {name for name in names if counts[name] == 1}
-    for name in names:
-        if counts[name] > 1:
-            name = next(told for n in itertools.count(1) if (told := f"{name} ({n})") not in taken)
-            taken.add(name)
-        found.append(name)
-    return found
+def _without_brought(each: Sequence[Mapping[str, Any]], runs: Sequence[RunFiles], by: str) -> list[dict[str, Any]]:
+    """Settings without the keys that the choice of a config group brought: nobody typed them, and all runs agree."""
+    words = {key for run in runs for key in typed(run.path).words}
+    begins = prefixes(by, [key for one in each for key in one])
+    alike = {key for key in each[0] if len({repr(one.get(key)) for one in each}) == 1}
+    return [
+        {key: value for key, value in one.items() if not (key in alike - words and begins and key.startswith(begins))}
+        for one in each
+    ]
 
 
 def _counted(group: Sequence[Entry]) -> dict[str, int]:

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qaexp.comparison.document import group_rows
-from qaexp.comparison.estimates import Estimate
+from qaexp.comparison.estimates import QUESTIONS, Estimate
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.sides import RUNS
-from qaexp.comparison.verdict import ALPHA, BETTER
+from qaexp.comparison.verdict import ALPHA, BETTER, COLLAPSED
 from qaexp.runs.formats import counted, csv_text, one_line, visible
 from qaexp.runs.metrics import Number, number_of
+
+INTERVAL, P_VALUE = "95 % interval", "p"
 
 _MARKDOWN: Mapping[str, str] = {
     **{character: f"\\{character}" for character in "\\`*_{}[]<>#|~&!$"},
@@ -59,7 +61,7 @@ def markdown(comparison: Comparison) -> str:
     for table in comparison.tables:
         header, rows = _paper_rows(table, comparison)
         if table.reason:
-            lines += [f"Measured differently: {_markdown_text(table.reason)}", ""]
+            lines += [f"Not comparable with the table above: {_markdown_text(table.reason)}", ""]
         lines += ["| " + " | ".join(map(_markdown_text, header)) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
         for is_bold, name, cells in rows:
             first, *others = map(_markdown_text, cells)
@@ -71,7 +73,7 @@ def markdown(comparison: Comparison) -> str:
 
 def latex(comparison: Comparison) -> str:
     """Return a LaTeX tabular (booktabs) for each set of runs measured alike; bold as in `markdown`."""
-    lines: list[str] = []
+    lines = [r"% needs \usepackage{booktabs} in the preamble"]
     for table in comparison.tables:
         header, rows = _paper_rows(table, comparison)
         lines += [r"\begin{tabular}{l" + "r" * (len(header) - 1) + "}", r"\toprule"]
@@ -97,11 +99,17 @@ def _paper_rows(table: Table, comparison: Comparison) -> tuple[list[str], list[t
         (
             group.name in best,
             group.name + (" (collapsed)" if group.is_collapsed else ""),
-            [_spread(group.metrics.get(name), number_of(name)) for name in names] + [str(group.n)],
+            [
+                _spread(group.metrics.get(metric), number_of(metric)),
+                _interval(group.metrics.get(metric), number_of(metric)),
+                _p_value(table, group.name, metric),
+                *(_spread(group.metrics.get(name), number_of(name)) for name in names[1:]),
+                str(group.n),
+            ],
         )
         for group in table.groups
     ]
-    return ["group", *names, "n"], rows
+    return ["group", metric, INTERVAL, P_VALUE, *names[1:], "n"], rows
 
 
 def _bold(table: Table, metric: str) -> set[str]:
@@ -119,13 +127,31 @@ def _spread(found: Estimate | None, row: Number) -> str:
     return row.shown(found.mean) + (f" ± {row.shown(found.sd)}" if found.sd is not None else "")
 
 
+def _interval(found: Estimate | None, row: Number) -> str:
+    if found is None or found.low is None or found.high is None:
+        return "-"
+    return f"[{row.shown(found.low)}, {row.shown(found.high)}]" + ("*" if found.over == QUESTIONS else "")
+
+
+def _p_value(table: Table, name: str, metric: str) -> str:
+    """The p-value of a group against the baseline, after the correction."""
+    found = (one for one in table.contrasts if (one.a, one.b, one.metric) == (table.baseline, name, metric))
+    value = next((one.tests[metric].p_verdict for one in found if one.verdict != COLLAPSED), None)
+    return "-" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def _footnote(table: Table, comparison: Comparison) -> str:
     if table.baseline is None:
         return "One group: nothing to compare with."
+    metric = comparison.options.metric
     told = ["mean ± standard deviation over seeds"]
+    if table.tested_metric == metric:
+        told.append(f"p: against {table.baseline}, after Holm correction")
+    if any(metric in group.metrics and group.metrics[metric].over == QUESTIONS for group in table.groups):
+        told.append("* interval over questions only: too few seeds")
     if any(group.is_collapsed for group in table.groups):
         told.append("collapsed: a run answers nothing (at 0 or at its tuned threshold), so that nothing is concluded")
-    bold = _bold(table, comparison.options.metric)
+    bold = _bold(table, metric)
     tested = [one for one in table.contrasts if one.b in bold and one.a == table.baseline]
     if tested:
         tests = "studentised bootstrap over" if tested[0].kind == RUNS else "t test over seeds and"

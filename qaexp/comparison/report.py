@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from qaexp.comparison.brief import brief
 from qaexp.comparison.diff import config_differences, environment_differences
-from qaexp.comparison.document import flags, verdict
+from qaexp.comparison.dimensions import dimensions
+from qaexp.comparison.document import document, flags, verdict
 from qaexp.comparison.figure_data import figure_data
 from qaexp.comparison.figures import pictures
 from qaexp.comparison.groups import Group
@@ -17,12 +20,21 @@ from qaexp.comparison.result import Comparison, Table, units
 from qaexp.comparison.tables import epochs, factor
 from qaexp.reporting.explorer import script_json
 from qaexp.reporting.html import content_policy, shown
+from qaexp.reporting.sentences import COMMAND
 from qaexp.runs.files import storage_errors, write_changed
 from qaexp.runs.folders import make_directory
+from qaexp.runs.formats import visible
 from qaexp.runs.metrics import number_of
 from qaexp.runs.roots import rooted
+from qaexp.runs.short_words import value_texts
 
 MAX_GROUPS_IN_DIFF = 12
+MAX_LETTERS = 60
+"""So many groups are named above the figures; the leaderboard has all."""
+
+MAX_CONTRASTS = 30
+"""Of more contrasts the rest needs a click."""
+
 COLUMNS = ("f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1")
 COSTS = ("train_seconds", "tokens_per_second", "peak_memory_mib")
 
@@ -63,7 +75,8 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         data: Of `figure_data`.
     """
     style = _read("../reporting/page.css") + _read("report.css")
-    script = _read("vendor/echarts.min.js") + "\n" + _read("report.js")
+    scripts = ("vendor/echarts.min.js", "../reporting/browse.js", "charts.js", "report.js")
+    script = "\n".join(map(_read, scripts))
     entries = comparison.entries
     return _template().render(
         style=style,
@@ -73,6 +86,9 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         figures=data,
         metric=comparison.options.metric,
         number_of=number_of,
+        num_letters=MAX_LETTERS,
+        num_contrasts=MAX_CONTRASTS,
+        findings=[finding.partition(COMMAND) for finding in document(comparison)["findings"]],
         tables=[_table(table, comparison) for table in comparison.tables],
         columns=[name for name in COLUMNS if name != comparison.options.metric],
         costs=[name for name in COSTS if name != comparison.options.metric],
@@ -89,6 +105,8 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
 
 def _table(table: Table, comparison: Comparison) -> dict[str, Any]:
     groups = table.by_number[:MAX_GROUPS_IN_DIFF]
+    names = [group.name for group in table.groups]
+    labels = dict(zip(names, brief(names), strict=True))
     metric = comparison.options.metric
     return {
         "reason": table.reason,
@@ -98,6 +116,7 @@ def _table(table: Table, comparison: Comparison) -> dict[str, Any]:
         "rows": [
             {
                 "group": group,
+                "label": labels[group.name],
                 "rank": table.places[group.name],
                 "verdict": verdict(table, group, metric),
                 "flags": flags(group),
@@ -108,10 +127,19 @@ def _table(table: Table, comparison: Comparison) -> dict[str, Any]:
             for group in table.groups
         ],
         "contrasts": [(contrast, contrast.tests[contrast.metric], factor(contrast)) for contrast in table.contrasts],
-        "config": config_differences(groups) if len(groups) > 1 else {},
-        "environment": environment_differences(groups, comparison.machines),
-        "compared": [f"#{group.number} {group.name}" for group in groups],
+        "config": _cells(groups) if len(groups) > 1 else [],
+        "environment": list(environment_differences(groups, comparison.machines).items()),
+        "compared": [(group.letter, labels[group.name]) for group in groups],
+        "num_left_out": len(table.groups) - len(groups),
+        "letters": {group.name: group.letter for group in table.groups},
+        "labels": labels,
     }
+
+
+def _cells(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
+    """What differs in the config: the choices of config groups, then each key, with a cell for each group."""
+    choices = [(one.name, list(one.texts)) for one in dimensions(groups) if one.is_choice]
+    return [*choices, *((key, brief(value_texts(values))) for key, values in config_differences(groups).items())]
 
 
 def _notes(group: Group, metric: str) -> list[str]:
@@ -140,5 +168,5 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(shown=shown)
+    environment.filters.update(shown=shown, visible=visible)
     return environment.get_template("report.html.jinja")

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import operator
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
+from qaexp.comparison.conditions import condition, values_told
+from qaexp.comparison.keys import values_of
 from qaexp.errors import ConfigError
 from qaexp.runs.collect import RunFiles, collect
-from qaexp.runs.formats import dotted
+from qaexp.runs.formats import counted
 from qaexp.runs.groups import distinct, gather, seeds_of
 from qaexp.runs.metrics import NUMBERS
-
-_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    ">=": operator.ge, "<=": operator.le, "!=": operator.ne, "==": operator.eq, "=": operator.eq,
-    ">": operator.gt, "<": operator.lt,
-}  # fmt: skip
-_CONDITION = re.compile(r"\s*([\w.@/-]+?)\s*(>=|<=|!=|==|=|>|<)\s*(.*?)\s*")
-
 
 _OF_TRAINING = ("train_loss", "null_threshold")
 """Two trainings that end with the same ones, to the last digit, were the same computation."""
@@ -107,37 +99,26 @@ def _expanded(path: str) -> list[str]:
 
 
 def where(runs: Sequence[RunFiles], conditions: Sequence[str]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
-    """The runs for which all conditions hold; the others with the first one that does not."""
-    parsed = [_condition(text) for text in conditions]
+    """The runs for which all conditions hold; the others with the first one that does not.
+
+    Raises:
+        ConfigError: A text is no condition, names a key that no run has, or no run meets all of them.
+    """
+    if not conditions:
+        return list(runs), []
+    several = [values_of(run) for run in runs]
+    parsed = [condition(text, several) for text in conditions]
     kept, left_out = [], []
-    for run in runs:
-        values = {**dotted(run.config), **(run.summary or {})}
-        failed = next((text for text, key, test in parsed if not test(values.get(key))), None)
+    for run, values in zip(runs, several, strict=True):
+        failed = next((one.text for one in parsed if not one.holds(values)), None)
         if failed is None:
             kept.append(run)
         else:
             left_out.append((run.path, f"left out by --where {failed}"))
-    for text, key, _ in parsed:
-        if runs and not any(key in {**dotted(run.config), **(run.summary or {})} for run in runs):
-            raise ConfigError(
-                f"--where {text}: no run has the key {key}; keys are those of config.json and summary.json"
-            )
-    return kept, left_out
-
-
-def _condition(text: str) -> tuple[str, str, Callable[[Any], bool]]:
-    found = _CONDITION.fullmatch(text)
-    if not found:
+    if runs and not kept:
+        keys = list(dict.fromkeys(key for one in parsed for key in one.keys))
         raise ConfigError(
-            f"--where {text!r}: give a key, one of {' '.join(_OPERATORS)} and a value: optimizer.lr>=1e-4"
+            f"--where {' --where '.join(conditions)}: none of the {counted(len(runs), 'run')} is so; "
+            f"{values_told(keys, several)}"
         )
-    key, sign, wanted = found.groups()
-
-    def test(value: Any) -> bool:
-        try:
-            return _OPERATORS[sign](float(value), float(wanted))
-        except (TypeError, ValueError):
-            shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-            return sign in ("=", "==", "!=") and _OPERATORS[sign](shown, wanted)
-
-    return text, key, test
+    return kept, left_out

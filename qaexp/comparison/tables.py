@@ -6,25 +6,28 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Group as Lines
 from rich.console import RenderableType
-from rich.table import Table as RichTable
 from rich.text import Text
 
-from qaexp.comparison.contrasts import Contrast
+from qaexp.comparison.columns import Column, fitted, keyed_lines, lines
+from qaexp.comparison.contrast_lines import factor, verdict_lines
 from qaexp.comparison.diff import config_differences, environment_differences
 from qaexp.comparison.document import flags, verdict
 from qaexp.comparison.estimates import QUESTIONS, SEEDS, Estimate
-from qaexp.comparison.flips import Flip
+from qaexp.comparison.flips import FLIP_WORDS, Flip
 from qaexp.comparison.groups import Group, ranked
 from qaexp.comparison.result import Comparison, Table
-from qaexp.runs.formats import counted, one_line
+from qaexp.runs.formats import one_line
 from qaexp.runs.metrics import Number, number_of
+from qaexp.runs.short_words import value_text
 
-MAX_CONTRASTS = 12
-"""So many are printed; --json and --html have all."""
+__all__ = ["epochs", "factor", "flip_lines", "interval", "terminal"]
 
 MAX_SKIPPED = 20
 MAX_DIFFERENCES = 12
 _SHOWN = ("f1", "exact", "has_ans_f1", "no_ans_f1")
+_RANKS = {"no_ans_f1": 0, "has_ans_f1": 1, "exact": 2, "f1": 3, "sd": 4, "rank": 5}
+"""Which columns go first for want of room."""
+
 _COSTS = (
     ("best/kept epoch", None),
     ("train s", "train_seconds"),
@@ -33,35 +36,36 @@ _COSTS = (
 )
 
 
-def terminal(comparison: Comparison, *, limit: int | None = None) -> RenderableType:
-    """Return what the command prints: a table for each set of runs measured alike, verdicts, differences, the rest.
+def terminal(comparison: Comparison, *, limit: int | None = None, width: int | None = None) -> RenderableType:
+    """Return what the command prints below the finding: a table for each set of runs measured alike, and the rest.
 
     Args:
         comparison: What was found.
         limit: The most rows of a table; None: all.
+        width: Of the terminal, in characters; None: no limit, as in a pipe.
     """
     parts: list[RenderableType] = [Text(one_line(note), style="bold") for note in comparison.notes]
     for board, table in _shown_tables(comparison):
         if board is not None and board.reason:
             parts.append(_apart(board))
-        parts += [_leaderboard(board, comparison, limit)] if board is not None else []
+        parts += [_leaderboard(board, comparison, limit, width)] if board is not None else []
         if table is not None:
             parts += [_apart(table)] if board is None and table.reason and table.contrasts else []
-            parts += _verdicts(table)
-            parts += _differences(table, comparison)
+            parts += verdict_lines(table, width)
+            parts += _differences(table, comparison, width)
     parts += _rest(comparison)
     return Lines(*parts)
 
 
-def flips_table(found: Sequence[Flip], a: str, b: str) -> RenderableType:
-    """Return some flips for a terminal."""
-    table = _plain_table(f"flips from {a} to {b}")
-    for name in ("flip", "question", "gold", "a", "b", "f1"):
-        table.add_column(name, overflow="fold")
+def flip_lines(found: Sequence[Flip], a: str, b: str) -> list[Text]:
+    """Return some flips for a terminal: the question, and below it what is right and what both groups answer."""
+    parts = [Text(""), Text(one_line(f"flips: A is {a}, B is {b}"), style="bold")]
     for flip in found:
-        cells = (flip.kind, flip.question, " | ".join(flip.golds) or "(none)", flip.a or "(none)", flip.b or "(none)")
-        table.add_row(*(Text(one_line(cell)) for cell in cells), f"{flip.a_f1:.0f} → {flip.b_f1:.0f}")
-    return table
+        gold = " | ".join(flip.golds) or "(none)"
+        head = f"{FLIP_WORDS[flip.kind]}, f1 {flip.a_f1:.0f} → {flip.b_f1:.0f}: {flip.question}"
+        parts.append(Text(one_line(head)))
+        parts.append(Text(one_line(f"  gold: {gold}  A: {flip.a or '(none)'}  B: {flip.b or '(none)'}"), style="dim"))
+    return parts
 
 
 def interval(found: Estimate | None, row: Number) -> str:
@@ -81,7 +85,7 @@ def epochs(group: Group) -> str:
 
 
 def _apart(table: Table) -> RenderableType:
-    return Text("\n" + one_line(f"measured differently, not ranked with the above: {table.reason}"), style="bold")
+    return Text("\n" + one_line(f"not comparable with the table above: {table.reason}"), style="bold")
 
 
 def _shown_tables(comparison: Comparison) -> list[tuple[Table | None, Table | None]]:
@@ -94,47 +98,54 @@ def _shown_tables(comparison: Comparison) -> list[tuple[Table | None, Table | No
     return [(Table(groups, [], None, None, no_ranks), None), *((None, table) for table in comparison.tables)]
 
 
-def _leaderboard(table: Table, comparison: Comparison, limit: int | None) -> RenderableType:
+def _leaderboard(table: Table, comparison: Comparison, limit: int | None, width: int | None) -> RenderableType:
     """Two narrow tables fit a terminal where one wide one does not: scores, then costs and flags."""
-    metric = comparison.options.metric
-    names = [name for name in _SHOWN if name != metric]
-    is_tested = table.tested_metric == metric
-    scores, costs = _plain_table(None), _plain_table(None)
-    for board in (scores, costs):
-        board.add_column("#", justify="right")
-    scores.add_column("group", overflow="fold", min_width=20)
-    scores.add_column("n", justify="right", no_wrap=True)
-    scores.add_column(metric, justify="right", no_wrap=True)
-    if is_tested:
-        scores.add_column("rank", no_wrap=True)
-        scores.add_column("verdict", no_wrap=True)
-    for name in ("sd", *names):
-        scores.add_column(name, justify="right", no_wrap=True)
-    for title in ("best_f1", "null_threshold", *(title for title, _ in _COSTS)):
-        costs.add_column(title, justify="right", no_wrap=True)
-    costs.add_column("flags", overflow="fold")
-    row = number_of(metric)
-    for group in table.groups[:limit]:
-        found = group.metrics.get(metric)
-        number, style = str(group.number), "dim" if group.is_collapsed else ""
-        judged = [str(table.places[group.name] or "-"), verdict(table, group, metric)] if is_tested else []
-        scores.add_row(
-            number,
-            Text(one_line(group.name)),
-            str(group.n),
-            interval(found, row),
-            *judged,
-            row.shown(found.sd if found else None),
-            *(_mean(group, name) for name in names),
-            style=style,
-        )
-        numbers = [epochs(group) if name is None else _mean(group, name) for _, name in _COSTS]
-        thresholds = (_mean(group, "best_f1"), _mean(group, "null_threshold"))
-        costs.add_row(number, *thresholds, *numbers, Text(one_line(flags(group))), style=style)
+    groups = table.groups[:limit]
+    styles = ["dim" if group.is_collapsed else "" for group in groups]
+    scores, missing = fitted(_score_columns(table, groups, comparison.options.metric), width)
     notes = list(_notes(table, comparison))
+    if missing:
+        notes.append(f"no room here for {', '.join(missing)}: a wider terminal, --csv and --html have all")
     if limit is not None and len(table.groups) > limit:
         notes.append(f"{len(table.groups) - limit} more groups: --csv, --json and --html have all")
-    return Lines(scores, *(Text(one_line(note), style="dim") for note in notes), Text(""), costs)
+    below = [Text(one_line(note), style="dim") for note in notes]
+    return Lines(*lines(scores, styles), *below, Text(""), *_cost_lines(groups, styles, width))
+
+
+def _score_columns(table: Table, groups: Sequence[Group], metric: str) -> list[Column]:
+    row = number_of(metric)
+    found = [group.metrics.get(metric) for group in groups]
+    columns = [
+        Column("#", [str(group.number) for group in groups]),
+        Column("group", [one_line(group.name) for group in groups], is_text=True, is_flexible=True),
+    ]
+    is_tested = table.tested_metric == metric
+    if is_tested:
+        columns.append(Column("verdict", [verdict(table, group, metric) for group in groups], is_text=True))
+    columns.append(Column("n", [str(group.n) for group in groups]))
+    columns.append(Column(metric, [interval(one, row) for one in found]))
+    if is_tested:
+        ranks = [str(table.places[group.name] or "-") for group in groups]
+        columns.append(Column("rank", ranks, rank=_RANKS["rank"]))
+    columns.append(Column("sd", [row.shown(one.sd if one else None) for one in found], rank=_RANKS["sd"]))
+    names = [name for name in _SHOWN if name != metric]
+    return columns + [Column(name, [_mean(group, name) for group in groups], rank=_RANKS[name]) for name in names]
+
+
+def _cost_lines(groups: Sequence[Group], styles: Sequence[str], width: int | None) -> list[Text]:
+    columns = [Column("#", [str(group.number) for group in groups])]
+    columns += [Column(name, [_mean(group, name) for group in groups]) for name in ("best_f1", "null_threshold")]
+    for place, (title, name) in enumerate(_COSTS):
+        cells = [epochs(group) if name is None else _mean(group, name) for group in groups]
+        columns.append(Column(title, cells, rank=len(_COSTS) - place))
+    raised = [one_line(flags(group)) for group in groups]
+    wide = Column("flags", raised, is_text=True)
+    if any(raised) and (width is None or sum(one.width + 1 for one in (*columns, wide)) <= width + 1):
+        return lines([*columns, wide], styles)
+    shown, missing = fitted(columns, width)
+    told = [Text(f"#{group.number} flags: {words}") for group, words in zip(groups, raised, strict=True) if words]
+    more = [Text(f"no room here for {', '.join(missing)}", style="dim")] if missing else []
+    return [*lines(shown, styles), *more, *told]
 
 
 def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
@@ -170,59 +181,25 @@ def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
                 yield f"{entry.run.path}: {note}"
 
 
-def _verdicts(table: Table) -> list[RenderableType]:
-    if not table.contrasts:
-        return []
-    first = table.contrasts[0]
-    lines = [
-        Text(""),
-        Text(
-            one_line(
-                f"differences in {first.metric}, b - a; clusters: {table.unit}; "
-                f"{_correction(first.num_contrasts)}; baseline: {table.baseline} ({table.baseline_reason})"
-            ),
-            style="bold",
-        ),
-    ]
-    for contrast in table.contrasts[:MAX_CONTRASTS]:
-        lines.append(Text(one_line(f"{contrast.b} against {contrast.a}: {contrast.sentence}")))
-        lines.append(Text(one_line(f"  {factor(contrast)}"), style="dim"))
-    if len(table.contrasts) > MAX_CONTRASTS:
-        lines.append(Text(f"{len(table.contrasts) - MAX_CONTRASTS} more: --json and --html have all", style="dim"))
-    return list(lines)
-
-
-def _correction(num_contrasts: int) -> str:
-    return f"Holm over {counted(num_contrasts, 'contrast')}" if num_contrasts else "none is tested"
-
-
-def factor(contrast: Contrast) -> str:
-    """Return what may have caused a difference."""
-    causes = [*contrast.factors, *contrast.machines]
-    if contrast.single_factor:
-        return f"single-factor: {contrast.factors[0]}"
-    return f"confounded: {', '.join(causes)}" if causes else "nothing in the config differs"
-
-
-def _differences(table: Table, comparison: Comparison) -> list[RenderableType]:
+def _differences(table: Table, comparison: Comparison, width: int | None) -> list[RenderableType]:
     groups = table.by_number[:8]
     rows = config_differences(groups)
     if len(groups) < 2 or not rows or (len(rows) == 1 and len(groups[0].changes) == 1):
         rows = {}
     found: list[RenderableType] = []
     environment = environment_differences(groups, comparison.machines)
+    heads = [f"#{group.number}" for group in groups]
     for title, content in (("config: what differs", rows), ("machine, versions and code: what differs", environment)):
         if content:
-            board = _plain_table(title)
-            board.add_column("key")
-            for group in groups:
-                board.add_column(f"#{group.number}", overflow="fold")
-            for key, values in list(content.items())[:MAX_DIFFERENCES]:
-                board.add_row(Text(one_line(key)), *(Text(one_line(str(value))) for value in values))
-            found += [Text(""), board]
+            cells = [(key, [_cell(value) for value in values]) for key, values in content.items()]
+            found += [Text(""), *keyed_lines(title, cells[:MAX_DIFFERENCES], heads, width)]
             if len(content) > MAX_DIFFERENCES:
                 found.append(Text(f"{len(content) - MAX_DIFFERENCES} more keys: --html has all", style="dim"))
     return found
+
+
+def _cell(value: object) -> str:
+    return value if isinstance(value, str) else value_text(value)
 
 
 def _rest(comparison: Comparison) -> list[RenderableType]:
@@ -240,18 +217,6 @@ def _rest(comparison: Comparison) -> list[RenderableType]:
     if len(rows) > MAX_SKIPPED:
         lines.append(Text(f"{len(rows) - MAX_SKIPPED} more: --json has all"))
     return lines
-
-
-def _plain_table(title: str | None) -> RichTable:
-    return RichTable(
-        title=Text(one_line(title), style="bold") if title else None,
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        show_edge=False,
-        header_style="bold",
-        padding=(0, 1, 0, 0),
-    )
 
 
 def _mean(group: Group, name: str) -> str:

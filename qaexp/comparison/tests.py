@@ -1,6 +1,6 @@
 """Paired tests of two runs, or of two groups of runs, on the same questions.
 
-Questions about the same text are no independent witnesses: every test but McNemar's takes whole clusters of them
+Questions about one text are not independent: every test but McNemar's takes whole clusters of them
 (articles, or paragraphs). Between groups, seeds vary too: both enter the interval. Differences are b - a, in points.
 What one difference has is a `Difference`; whether anything may be said from it is decided in `contrasts`.
 """

@@ -117,11 +117,13 @@ def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str
         return word, f"{word}: {numbers}, {p}; {case.how}"
     reach = tested.minimum_detectable
     if reach is None:
-        why = "no difference would be certain" if tested.difference.standard_error else "the same difference everywhere"
-        return CANNOT_TELL, f"{numbers}, {p}; {why}: too few clusters to call it one"
+        why = "" if tested.difference.standard_error else "the same difference in each of "
+        few = "clusters of questions, which are too few" if why else "too few clusters of questions"
+        return CANNOT_TELL, f"{numbers}, {p}; {why}{few} to be certain of any difference"
     if reach <= case.relevant:
-        return NOT_SHOWN, f"{numbers}, {p}; it can detect {reach:.1f} points (80 % power)"
-    able = f"it can detect {reach:.1f} points or more (80 % power)" if reach <= 100 else "it can detect no difference"
+        return NOT_SHOWN, f"{numbers}, {p}; this comparison can detect {reach:.1f} points (80 % power)"
+    able = f"{reach:.1f} points or more (80 % power)" if reach <= 100 else "no difference"
+    able = f"this comparison can detect {able}"
     return CANNOT_TELL, f"{numbers}, {p}; {able}; {_way_out(tested, case)}"
 
 
@@ -132,14 +134,14 @@ def _way_out(tested: Tested, case: Circumstances) -> str:
     enough = next((number for number, points in tested.more_seeds.items() if points <= case.relevant), None)
     if enough:
         reach = tested.more_seeds[enough]
-        return f"with {enough} more seeds each, a number fixed before the next look: {reach:.1f} points"
+        return f"with {enough} more seeds per group, a number fixed before the next look: {reach:.1f} points"
     number, points = list(tested.more_seeds.items())[-1]
     if points > 100:
-        return f"nor with {number} more seeds each"
+        return f"nor with {number} more seeds per group"
     seeds = sum(value for value, _ in tested.difference.variance.seeds)
     cause = (
         "the spread between seeds is too large"
         if seeds > tested.difference.variance.clusters[0]
         else "more dev questions are needed"
     )
-    return f"with {number} more seeds each still {points:.1f}: {cause}"
+    return f"with {number} more seeds per group still {points:.1f}: {cause}"

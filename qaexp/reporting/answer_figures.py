@@ -39,6 +39,9 @@ from qaexp.reporting.style import (
 from qaexp.reporting.verdict import shown
 from qaexp.runs.metrics import is_number, number_of
 
+MIN_COVERAGE = 5
+"""From so many percent of the answers on, their risk has an interval."""
+
 
 def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: str) -> Figure | None:
     """Draw exact and f1 under every null threshold, with the three rules marked: 0, tuned and oracle.
@@ -133,7 +136,8 @@ def risk_coverage(predictions: Sequence[Row], run_name: str) -> Figure | None:
     )
     axes = figure.add_subplot()
     low, high = interval_band(curves.surest_first(sure, errors), depend.labels)
-    axes.fill_between(found.coverage, low, high, color=SKY, alpha=0.3, linewidth=0, label=depend.words)
+    words = f"{depend.words}, from {MIN_COVERAGE} % on" if any(map(math.isfinite, high)) else depend.words
+    axes.fill_between(found.coverage, low, high, color=SKY, alpha=0.3, linewidth=0, label=words)
     axes.axhline(chance, color=GREY, linestyle=":", linewidth=1.4, label=f"in any order: AURC {chance:.1f}")
     axes.plot(found.coverage, found.risk, color=BLUE, label=f"surest first: AURC {found.area:.1f}")
     axes.plot(
@@ -154,14 +158,19 @@ def risk_coverage(predictions: Sequence[Row], run_name: str) -> Figure | None:
 def interval_band(answers: Sequence[tuple[int, float]], labels: Sequence[str]) -> tuple[list[float], list[float]]:
     """Return the ends of the interval of the risk over the first 1, 2, 3, ... answers; NaN where there is none.
 
+    Over the first few answers it is as wide as the picture, and says nothing: it begins at `MIN_COVERAGE`.
+
     Args:
         answers: The place and the error of each answer, the surest first.
         labels: The cluster of each place.
     """
-    gathered, low, high = ClusterSums(), [], []
+    gathered = ClusterSums()
+    low: list[float] = []
+    high: list[float] = []
     for place, error in answers:
         gathered.add(error, labels[place])
-        ends = gathered.interval() or (math.nan, math.nan)
+        is_shown = 100 * (len(low) + 1) >= MIN_COVERAGE * len(answers)
+        ends = (is_shown and gathered.interval()) or (math.nan, math.nan)
         low.append(ends[0])
         high.append(ends[1])
     return low, high
@@ -183,7 +192,7 @@ def _rules(curve: ThresholdCurve, predictions: Sequence[Row], summary: Mapping[s
     """Return the rules that the run has."""
     tuned = float(summary["null_threshold"])
     silent = ", answers nothing" if curve.place(tuned) == 0 else ""
-    fitted = f", cross-fitted {shown(summary, 'crossfit_f1')}" if is_number(summary.get("crossfit_f1")) else ""
+    fitted = f", from other folds {shown(summary, 'crossfit_f1')}" if is_number(summary.get("crossfit_f1")) else ""
     found = [
         _Rule("default 0.00", 0.0, curve.at(0.0)[1], INK, "o"),
         _Rule(f"tuned {shown(summary, 'null_threshold')}", tuned, curve.at(tuned)[1], GREEN, "D", f"{fitted}{silent}"),

@@ -15,6 +15,9 @@ ANSWER_NOTHING = "answer nothing"
 WITHIN_A_TIE = "within a tie"
 """The official script may cut between questions of one null_score_diff, where no threshold can."""
 
+ALWAYS_ANSWERED = "always answered"
+"""The rule of a run that must answer."""
+
 _SAME_POINTS = 1e-6
 
 
@@ -48,7 +51,7 @@ def null_rule(config: Mapping[str, Any]) -> str:
     """
     decoding = config.get("decoding")
     must_answer = isinstance(decoding, Mapping) and decoding.get("allow_no_answer") is False
-    return "always answered" if must_answer else "null threshold 0"
+    return ALWAYS_ANSWERED if must_answer else "null threshold 0"
 
 
 def count_answered(predictions: Sequence[Row], summary: Mapping[str, Any]) -> Answered | None:

@@ -24,9 +24,10 @@ from qaexp.reporting.style import (
     label_ends,
     legend_below,
     new_figure,
-    percent_axis,
+    score_axis,
     sparse,
 )
+from qaexp.runs.formats import counted
 from qaexp.runs.metrics import is_number, number_of
 
 Row = Mapping[str, Any]
@@ -49,11 +50,13 @@ def loss(steps: Sequence[Row], history: Sequence[Row], run_name: str) -> Figure 
     points, means = finite(steps, "step", "loss"), finite(history, "step", "train_loss")
     if not points and not means:
         return None
-    figure = new_figure("Training loss", f"{run_name} · {len(points)} recorded steps, {len(means)} evaluations")
+    counts = f"{counted(len(points), 'recorded step')}, {counted(len(means), 'evaluation')}"
+    figure = new_figure("Training loss", f"{run_name} · {counts}")
     axes = figure.add_subplot()
     many = len(points) >= MANY_STEPS
     if points:
-        axes.plot(*xy(points), color=SKY if many else BLUE, linewidth=0.9 if many else 1.8, label="step")
+        look = {"color": SKY if many else BLUE, "linewidth": 0.9 if many else 1.8, "marker": _marker(points)}
+        axes.plot(*xy(points), label="step", **look)
     if many:
         window = len(points) // 20
         axes.plot(*xy(running_mean(points, window)), color=BLUE, label=f"mean of {window} records")
@@ -73,13 +76,14 @@ def train_accuracy(history: Sequence[Row], run_name: str, rule: str = DEFAULT_RU
     if not points:
         return None
     so_far = "" if _at_ends(history) else " so far"
-    figure = new_figure("Train accuracy", f"{run_name} · start and end both right, over each epoch's features{so_far}")
+    dev = finite(history, "epoch", "exact")
+    title = "Train accuracy and dev exact" if dev else "Train accuracy"
+    figure = new_figure(title, f"{run_name} · train: start and end both right, over each epoch's features{so_far}")
     axes = figure.add_subplot()
     axes.plot(*xy(points), color=BLUE, marker="o", label="train accuracy (per feature, dropout on)")
-    dev = finite(history, "epoch", "exact")
     if dev:
         axes.plot(*xy(dev), color=ORANGE, marker="s", linestyle="--", label=f"dev exact (per example, {rule})")
-    percent_axis(axes, "right")
+    score_axis(axes, "right", [value for _, value in (*points, *dev)])
     epoch_axis(axes, [epoch for epoch, _ in points])
     label_ends(axes, [(line[-1], color) for line, color in ((points, BLUE), (dev, ORANGE)) if line])
     legend_below(figure, axes, 2)
@@ -99,16 +103,22 @@ def scores(
     counted = "" if num_examples is None else f" · {num_examples} dev examples"
     figure = new_figure("Dev exact and f1", f"{run_name}{counted} · {rule}")
     panels = figure.subplots(1, 2, sharey=True)
+    series = {
+        (metric, prefix): points
+        for metric in ("exact", "f1")
+        for prefix in _SERIES
+        if (points := finite(history, "epoch", f"{prefix}{metric}"))
+    }
     for axes, metric in zip(panels, ("exact", "f1"), strict=True):
         ends: list[tuple[Point, str]] = []
         for prefix, color, marker in (("", INK, "o"), ("has_ans_", BLUE, "^"), ("no_ans_", ORANGE, "v")):
-            points = finite(history, "epoch", f"{prefix}{metric}")
+            points = series.get((metric, prefix), [])
             if points:
                 width = 2.2 if not prefix else 1.5
                 axes.plot(*xy(points), color=color, marker=marker, linewidth=width, label=_SERIES[prefix])
                 ends.append((points[-1], color))
         axes.set_title(metric)
-        percent_axis(axes, "score")
+        score_axis(axes, "score", [value for points in series.values() for _, value in points])
         epoch_axis(axes, [epoch for epoch, _ in finite(history, "epoch", metric)])
         label_ends(axes, ends)
         if kept_epoch is not None:
@@ -126,7 +136,7 @@ def learning_rate(steps: Sequence[Row], history: Sequence[Row], run_name: str) -
     highest = max(rate for _, rate in points)
     figure = new_figure("Learning rate", f"{run_name} · highest {highest:.2g}")
     axes = figure.add_subplot()
-    axes.plot(*xy(points), color=BLUE, label="learning rate")
+    axes.plot(*xy(points), color=BLUE, marker=_marker(points), label="learning rate")
     zero = [step for (before, first), (step, rate) in pairwise(points) if first == rate == 0 for step in (before, step)]
     if zero:
         axes.axvspan(zero[0], zero[-1], color=VERMILION, alpha=0.15, linewidth=0, label="0: nothing is learned here")
@@ -136,6 +146,11 @@ def learning_rate(steps: Sequence[Row], history: Sequence[Row], run_name: str) -
     _mark_epochs(axes, history)
     legend_below(figure, axes, 2)
     return figure
+
+
+def _marker(points: Sequence[Point]) -> str | None:
+    """A line of one point is none: only a mark shows it."""
+    return "o" if len(points) == 1 else None
 
 
 def _rate_format(highest: float) -> Callable[[float, float], str]:

@@ -13,13 +13,17 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from qaexp.errors import IntegrityError
-from qaexp.reporting.answering import count_answered, null_rule
+from qaexp.reporting.answering import ALWAYS_ANSWERED, count_answered, null_rule
 from qaexp.reporting.explorer import explorer_data, script_json
-from qaexp.reporting.tables import counted, facts, score_rows
+from qaexp.reporting.heading import changed_keys, labels, run_line
+from qaexp.reporting.spans import machine_time, moment
+from qaexp.reporting.tables import facts, score_rows
 from qaexp.reporting.verdict import drift_sentence, is_collapsed, number, seen, where_silent
 from qaexp.reporting.verdict import shown as shown_number
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted, visible
+from qaexp.runs.metrics import is_number
+from qaexp.runs.typed import typed
 
 NUM_ERRORS = 25
 MAX_EPOCHS = 1000
@@ -54,15 +58,19 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
     """
     predictions, contexts = run.predictions(), run.contexts()
     history, answered = run.history(), count_answered(predictions.rows, summary)
-    style, script = _inlined("page.css"), _inlined("page.js")
+    style, script = _inlined("page.css"), _inlined("browse.js") + _inlined("page.js")
     return _template().render(
         style=style,
         script=script,
         policy=content_policy(style, script),
-        predictions=script_json(explorer_data(predictions.rows, _scores(run), contexts)),
+        predictions=script_json(
+            explorer_data(predictions.rows, _scores(run), contexts, _thresholds(run.config, summary))
+        ),
         name=run.config.get("name") or run.path.name,
         rule=null_rule(run.config),
-        threads=counted(run.run, "threads", "thread"),
+        made_of=run_line(run, summary),
+        changed=changed_keys(run.config, typed(run.path)),
+        labels=labels(run.config),
         run=run.run,
         collapsed=is_collapsed(summary, run.flags),
         where_silent=where_silent(summary, answered),
@@ -131,6 +139,12 @@ def _scores(run: RunFiles) -> list[dict[str, Any]]:
         return []
 
 
+def _thresholds(config: Mapping[str, Any], summary: Mapping[str, Any]) -> list[float]:
+    """Return the null thresholds that have a name: the default and the tuned one; none where all is answered."""
+    tuned = summary.get("null_threshold")
+    return [] if null_rule(config) == ALWAYS_ANSWERED else [0.0, *([float(tuned)] if is_number(tuned) else [])]
+
+
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
@@ -157,5 +171,6 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters.update(moment=moment, machine_time=machine_time)
     environment.filters.update(shown=shown, shown_number=shown_number, number=number, visible=visible)
     return environment.get_template("page.html.jinja")

@@ -11,9 +11,9 @@ Row = Mapping[str, Any]
 
 RIGHT_SPAN = "right span"
 WRONG_SPAN = "wrong span"
-MISSED = "answered nothing though answerable"
+MISSED = "missed answer"
 FALSE_ANSWER = "answered though unanswerable"
-RIGHT_NOTHING = "rightly nothing"
+RIGHT_NOTHING = 'correct "no answer"'
 
 HAS_ANS_OUTCOMES = (RIGHT_SPAN, WRONG_SPAN, MISSED)
 NO_ANS_OUTCOMES = (RIGHT_NOTHING, FALSE_ANSWER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -16,9 +16,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
 
 from qaexp.runs.formats import visible
 from qaexp.runs.metrics import number_of
+from qaexp.runs.short_words import shortened
 
 DPI = 150
 # Okabe and Ito, "Color universal design" (2008).
@@ -26,7 +28,12 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "
 INK, GREY, PALE = "#222222", "#6b6b6b", "#dddddd"
 MAX_LABEL_LENGTH = 60
 MAX_FITTED_LENGTH = 300
+MAX_NAME_LENGTH = 36
+_FINE = 4
+"""An axis of scores shows at least so many points: noise must not look like a difference."""
+
 _FONT = "DejaVu Sans"
+_TEXT_INCHES = 7.15
 _MISSING_GLYPH = "\u25a1"
 
 LOOK: Mapping[str, Any] = {
@@ -74,8 +81,14 @@ def new_figure(title: str, subtitle: str, *, height: float = 4.4, column_gap: fl
     layout = ConstrainedLayoutEngine(rect=(0, 0, 0.995, 1 - 0.62 / height), wspace=column_gap)
     figure = Figure(figsize=(7.4, height), layout=layout)
     FigureCanvasAgg(figure)
-    figure.text(0.015, 1 - 0.1 / height, label(title), ha="left", va="top", fontsize=13, fontweight="bold")
-    figure.text(0.015, 1 - 0.37 / height, label(subtitle, 120), ha="left", va="top", fontsize=9, color=GREY)
+    title = fitting(title, _TEXT_INCHES, 13, bold=True)
+    figure.text(0.015, 1 - 0.1 / height, title, ha="left", va="top", fontsize=13, fontweight="bold")
+    # What a run is called comes first, and must not push out what is said after it.
+    name, dot, rest = subtitle.partition(" · ")
+    subtitle = f"{shortened(name, MAX_NAME_LENGTH)}{dot}{rest}" if dot else subtitle
+    figure.text(
+        0.015, 1 - 0.37 / height, fitting(subtitle, _TEXT_INCHES, 9), ha="left", va="top", fontsize=9, color=GREY
+    )
     return figure
 
 
@@ -125,6 +138,35 @@ def percent_axis(axes: Axes, name: str) -> None:
     axes.set_ylim(-2, 102)
     axes.set_yticks(range(0, 101, 20))
     axes.set_ylabel(f"{name} (%)")
+
+
+def score_axis(axes: Axes, name: str, values: Iterable[float]) -> None:
+    """Let the y axis be the part of 0 to 100 that shows the values apart; it says where it begins if not at 0."""
+    low, high = score_range(values)
+    axes.set_ylim(low - 0.02 * (high - low), high + 0.02 * (high - low))
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=high - low >= _FINE, steps=[1, 2, 2.5, 5, 10]))
+    begins = f", axis begins at {low:g}" if low > 0 else ""
+    axes.set_ylabel(f"{name} (%{begins})")
+
+
+def score_range(values: Iterable[float]) -> tuple[float, float]:
+    """Return the ends of an axis for scores from 0 to 100: all of it where the values need half of it, else a part.
+
+    >>> score_range([40.0, 95.0]), score_range([83.1, 88.5]), score_range([99.5, 100.0]), score_range([37.0, 37.0])
+    ((0.0, 100.0), (82.0, 90.0), (96.0, 100.0), (35.0, 39.0))
+    """
+    found = list(values)
+    least, most = min(found), max(found)
+    if most - least >= 50:
+        return 0.0, 100.0
+    step = 5 if most - least > 20 else 2 if most - least > _FINE else 1
+    low = math.floor((least - step / 2) / step) * step
+    high = math.ceil((most + step / 2) / step) * step
+    missing = max(_FINE - (high - low), 0)
+    low, high = low - missing // 2, high + missing - missing // 2
+    # An end beyond what is possible moves the other one along.
+    low, high = low - max(high - 100, 0), min(high, 100)
+    return float(max(low, 0)), float(high - min(low, 0))
 
 
 def epoch_axis(axes: Axes, epochs: Sequence[float]) -> None:

@@ -20,9 +20,9 @@ def load_runs(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
         paths: Run directories, sweep directories or folders of them: one, or several.
 
     Returns:
-        One row a run, in the order of the paths: `path`, `run_id`, `flags` (names), the config's keys with dots
-        (`optimizer.lr`, `name`, `seed`), then the numbers of summary.json. What is no completed run is skipped, with a
-        warning in the log `qaexp`.
+        One row a run, in the order of the paths: `path`, `run_id`, `flags` (names), what was noted on it (`tags`,
+        `notes`, `group`), the config's keys with dots (`optimizer.lr`, `name`, `seed`), then the numbers of
+        summary.json. What is no completed run is skipped, with a warning in the log `qaexp`.
     """
     import pandas as pd
 
@@ -32,6 +32,10 @@ def load_runs(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
             "path": str(run.path),
             "run_id": run.run.get("run_id"),
             "flags": tuple(flag.get("name") for flag in run.flags),
+            # What runs have that were made before people could note these.
+            "tags": [],
+            "notes": "",
+            "group": None,
             **dotted(run.config),
             **(run.summary or {}),
         }

@@ -9,12 +9,16 @@ from typing import Any
 
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted
+from qaexp.runs.group_names import group_names
 from qaexp.runs.identity import canonical_json, sized, without_keys
 from qaexp.runs.metrics import is_number
 
 SEED_KINDS = ("subset", "init", "order", "dropout")
 SEED_KEYS = ("seed", *(f"seeds.{kind}" for kind in SEED_KINDS))
 """What repeats may differ in; `seeds.dev` chooses the questions, so that other ones are another measurement."""
+_UNTOLD = frozenset({"probes"})
+"""A part of the identity, as it always was, that cannot change a score: what is asked beside the dev questions."""
+
 _DIGITS = 8
 _NAMED_BY = {
     "inputs.weights.": ("model.checkpoint", "model.revision"),
@@ -55,7 +59,8 @@ def group_runs(runs: Sequence[RunFiles], metrics: Sequence[str], neutral: frozen
     """
     groups = gather(distinct(runs, neutral)[0], neutral)
     changes = differing([settings(group[0], neutral) for group in groups])
-    return [_group(group, changed, metrics) for group, changed in zip(groups, changes, strict=True)]
+    names = group_names(groups, changes)
+    return [_group(*told, metrics) for told in zip(groups, names, changes, strict=True)]
 
 
 def gather(runs: Sequence[RunFiles], neutral: frozenset[str]) -> list[list[RunFiles]]:
@@ -112,7 +117,7 @@ def settings(run: RunFiles, neutral: frozenset[str], *, with_seeds: bool = False
     config = dotted(run.config)
     return {
         **{key: config[key] for keys in _NAMED_BY.values() for key in keys if key in config},
-        **dotted(without_keys(run.config, neutral if with_seeds else {*neutral, *SEED_KEYS})),
+        **dotted(without_keys(run.config, {*neutral, *_UNTOLD, *(() if with_seeds else SEED_KEYS)})),
         **{f"inputs.{key}": value for key, value in inputs.items()},
     }
 
@@ -138,14 +143,14 @@ def differing(several: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{key: leaves.get(key) for key in keys} for leaves in several]
 
 
-def named(changes: Mapping[str, Any]) -> str:
-    """What sets a group apart, in one line."""
+def with_all_keys(changes: Mapping[str, Any]) -> str:
+    """What sets a group apart, each key in full: a name that says the same whatever stands beside it."""
     return " ".join(f"{key}={value}" for key, value in changes.items()) or "all runs"
 
 
 def _settings_key(run: RunFiles, neutral: frozenset[str]) -> str:
     """What repeats share; a key that is null is as one that is not there."""
-    kept = dotted(without_keys(sized(run.config), {*neutral, *SEED_KEYS}))
+    kept = dotted(without_keys(sized(run.config), {*neutral, *_UNTOLD, *SEED_KEYS}))
     told = {key: value for key, value in kept.items() if value is not None}
     return canonical_json({"config": told, "inputs": run.run.get("inputs", {})})
 
@@ -160,9 +165,9 @@ def _inputs(run: RunFiles) -> Mapping[str, Any]:
     return inputs if isinstance(inputs, Mapping) else {}
 
 
-def _group(runs: Sequence[RunFiles], changes: Mapping[str, Any], metrics: Sequence[str]) -> Group:
+def _group(runs: Sequence[RunFiles], name: str, changes: Mapping[str, Any], metrics: Sequence[str]) -> Group:
     return Group(
-        name=named(changes),
+        name=name,
         changes=changes,
         run_ids=[run.run_id for run in runs],
         n=len(runs),

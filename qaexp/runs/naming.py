@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,6 +15,7 @@ from qaexp.runs.redact import Redactor
 from qaexp.runs.slurm import job_id
 
 _NUM_DIGITS = 8
+_DRAWN = re.compile(rf"\d{{4}}-\d\d-\d\d_\d\d-\d\d-\d\d-[0-9a-f]{{4}}|slurm-.+-[0-9a-f]{{{_NUM_DIGITS}}}")
 
 
 def default_name(words: Sequence[str], parent: Path, *, environ: Mapping[str, str], now: datetime) -> str:
@@ -36,6 +38,15 @@ def default_name(words: Sequence[str], parent: Path, *, environ: Mapping[str, st
         name = f"{now:%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}"
         if _is_ours(parent / name):
             return name
+
+
+def is_drawn(name: str) -> bool:
+    """Whether a name is one that `default_name` gives: it tells nobody what a run is.
+
+    >>> is_drawn("2026-01-31_10-00-00-ab12"), is_drawn("mine")
+    (True, False)
+    """
+    return _DRAWN.fullmatch(name) is not None
 
 
 def _is_ours(folder: Path) -> bool:

@@ -16,6 +16,7 @@ from qaexp.reporting.verdict import number
 from qaexp.runs.directory import COLLAPSE
 from qaexp.runs.formats import one_line
 from qaexp.runs.groups import Group
+from qaexp.runs.short_words import all_shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,9 @@ _COLUMNS = (
 _LEAST = 12
 """Names are never narrower."""
 
+_ENOUGH = 30
+"""Columns of numbers go before a name has less room than it needs, up to so many characters."""
+
 
 def groups_table(rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], width: int) -> RenderableType:
     """Show the groups of a sweep; one that answers nothing does not look like a success.
@@ -61,14 +65,16 @@ def groups_table(rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], wid
         [one_line(group.name) for group in groups],
         [_told(group, found) for group, found in zip(groups, counts, strict=True)],
     )
+    least = min(max(map(len, names)), _ENOUGH)
     count_width = max(len(str(group.n)) for group in groups) + 1
-    columns = _fitting(groups, width - count_width - _longest(names) - 1 - _longest(told))
+    columns = _fitting(groups, width - count_width - least - 1 - _longest(told))
     room = width - count_width - sum(column.width(groups) for column in columns)
-    flags_width = min(max(len(line) for text in told for line in text.split("\n")), room - 1 - _longest(names))
+    flags_width = min(max(len(line) for text in told for line in text.split("\n")), room - 1 - least)
     flags_width = max(flags_width, _longest(told))
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1, 0, 0))
     name_width = max(min(max(map(len, names)), room - 1 - flags_width), _LEAST)
-    table.add_column("group", overflow="fold", width=name_width)
+    shown = all_shortened(names, name_width)
+    table.add_column("group", no_wrap=True, width=name_width)
     for title in ("n", *(column.title for column in columns)):
         table.add_column(title, justify="right", no_wrap=True)
     if any(counts):
@@ -77,7 +83,7 @@ def groups_table(rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], wid
     for place, group in enumerate(groups):
         more = [Text(told[place])] if any(counts) else []
         style = "dim" if COLLAPSE in counts[place] else ""
-        table.add_row(Text(names[place]), str(group.n), *(column[place] for column in cells), *more, style=style)
+        table.add_row(Text(shown[place]), str(group.n), *(column[place] for column in cells), *more, style=style)
     parts: list[RenderableType] = [Text("means over seeds of the completed runs, in percent", style="bold"), table]
     if any(COLLAPSE in found for found in counts):
         words = (

@@ -14,11 +14,12 @@ from qaexp.runs.lock import hold
 from qaexp.runs.signals import raise_stop, stop_is_requested, watched
 from qaexp.sweeps.budget import Budgeted
 from qaexp.sweeps.job import Job
+from qaexp.sweeps.last_lines import print_end
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.plan import make_plan
 from qaexp.sweeps.pool import Watcher
 from qaexp.sweeps.record import write_plan, write_results
-from qaexp.sweeps.view import Report, SweepView, grouped_failures, print_plan, print_report, print_results
+from qaexp.sweeps.view import Report, SweepView, grouped_failures, print_plan
 
 Launch = Callable[[Sequence[Job], Watcher], Mapping[str, Outcome]]
 """Runs jobs, tells the watcher, and returns how they ended by identity; what is missing was not started."""
@@ -73,15 +74,12 @@ def run_sweep(
             with SweepView(console, plan) as view:
                 outcomes = launch(plan.to_run, Budgeted(view, sweep, max_checkpoint_mib))
             rows, groups = write_results(sweep, [planned.job for planned in plan.jobs], outcomes)
-            print_results(console, rows, groups, sweep)
-            if not stop_is_requested():
-                print_report(console, report, sweep, jobs)
+            print_end(console, report, rows, groups, sweep, jobs)
             if stop_is_requested():
                 raise_stop()
     else:
         rows, groups = write_results(sweep, [planned.job for planned in plan.jobs], outcomes)
-        print_results(console, rows, groups, sweep)
-        print_report(console, report, sweep, jobs)
+        print_end(console, report, rows, groups, sweep, jobs)
     _check(rows, sweep)
 
 

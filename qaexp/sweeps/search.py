@@ -24,12 +24,13 @@ from qaexp.sweeps.execute import sweep_console
 from qaexp.sweeps.health import collapsed_ids
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.judge import Judge
+from qaexp.sweeps.last_lines import print_end
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.plan import make_plan
 from qaexp.sweeps.pruning import MAXIMIZE, MINIMIZE, odd_ways, watched_number
 from qaexp.sweeps.record import write_results
 from qaexp.sweeps.sweeper import GridSweeper
-from qaexp.sweeps.view import SweepView, print_plan, print_report, print_results
+from qaexp.sweeps.view import SweepView, print_plan
 from qaexp.sweeps.winners import best_lines
 
 if TYPE_CHECKING:
@@ -174,9 +175,7 @@ class SearchSweeper(GridSweeper):
         rows, groups = write_results(
             self.directory, jobs, outcomes, planned=search.run_ids(), more={"trials": search.rows()}
         )
-        print_results(console, rows, groups, self.directory)
-        if not stop_is_requested():
-            print_report(console, self.parts.report, self.directory, jobs)
+        print_end(console, self.parts.report, rows, groups, self.directory, jobs)
         for name, data in draw_study(search.study, list(search.objectives)).items():
             make_directory(self.directory / PLOTS)
             write_bytes(self.directory / PLOTS / name, data)

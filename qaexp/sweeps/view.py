@@ -27,8 +27,8 @@ from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import COMPLETED, PRUNED, Outcome
 from qaexp.sweeps.plan import REUSE, Plan
 
-Report = Callable[[Path, Sequence[Job]], Path | None]
-"""Compares the runs in a sweep's directory; returns the page, None without one."""
+Report = Callable[[Path, Sequence[Job]], tuple[Sequence[str], Path | None]]
+"""Compares the runs in a sweep's directory; returns the finding in sentences, and the page, None without one."""
 
 _REFRESH_SECONDS = 1.0
 _COLORS = {"completed": "green", "failed": "bold red", "timeout": "bold red", "running": "cyan", "preempted": "yellow"}
@@ -230,10 +230,3 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
-
-
-def print_report(console: Console, report: Report | None, sweep: Path, jobs: Sequence[Job]) -> None:
-    """Have the runs compared, and say where the page is."""
-    page = report(sweep, jobs) if report else None
-    if page is not None:
-        console.print(_text(f"comparison {page}"), soft_wrap=True)

@@ -34,15 +34,19 @@ def best_lines(trials: Sequence[Found], objectives: Mapping[str, str], collapsed
         collapsed: The ids of the runs that answer nothing.
     """
     if len(objectives) != 1:
-        return [f"best: {_told(trial, objectives, collapsed)}" for trial in trials]
+        same: dict[tuple[float, ...], list[Found]] = {}
+        for trial in trials:
+            same.setdefault(tuple(trial.values), []).append(trial)
+        return [
+            f"best: {_told(equals[0], objectives, collapsed)}{_equals(len(equals) - 1)}" for equals in same.values()
+        ]
     answering = [trial for trial in trials if not set(trial.run_ids) & set(collapsed)]
     lines = []
     if trials:
         value = _best(trials, objectives)
         equals = [trial for trial in trials if trial.values[0] == value]
         chosen = next((trial for trial in equals if trial in answering), equals[0])
-        more = f"; {len(equals) - 1} more with the same value" if len(equals) > 1 else ""
-        lines.append(f"best: {_told(chosen, objectives, collapsed)}{more}")
+        lines.append(f"best: {_told(chosen, objectives, collapsed)}{_equals(len(equals) - 1)}")
         if chosen not in answering and answering:
             value = _best(answering, objectives)
             chosen = next(trial for trial in answering if trial.values[0] == value)
@@ -55,12 +59,16 @@ def _best(trials: Sequence[Found], objectives: Mapping[str, str]) -> float:
     return (max if way == MAXIMIZE else min)(trial.values[0] for trial in trials)
 
 
+def _equals(more: int) -> str:
+    return f"; {more} more with the same value" if more else ""
+
+
 def _told(trial: Found, objectives: Mapping[str, str], collapsed: Collection[str]) -> str:
     values = [
         f"{name} {number_of(name).shown(value)} ({way})"
         for (name, way), value in zip(objectives.items(), trial.values, strict=True)
     ]
-    params = " ".join(f"{key}={value}" for key, value in trial.params.items())
+    params = " ".join(f"{key}={_written(value)}" for key, value in trial.params.items())
     num_silent = sum(run_id in collapsed for run_id in trial.run_ids)
     silent = (
         f"; it answers nothing in {num_silent} of {len(trial.run_ids)} runs (null_collapse), at threshold 0 or at "
@@ -69,3 +77,8 @@ def _told(trial: Found, objectives: Mapping[str, str], collapsed: Collection[str
         else ""
     )
     return f"{', '.join(values)} with {params}{silent}"
+
+
+def _written(value: Any) -> str:
+    """A drawn value; its last digits stand in the folders of the runs."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

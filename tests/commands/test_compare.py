@@ -30,9 +30,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_table_names_groups_verdict_and_what_was_passed_over(folder: Path) -> None:
     done = tiny_run.call(folder, "compare", "sweep")
     assert done.code == 0
-    for part in ("optimizer.lr=0.001", "better", "single-factor: optimizer.lr", "Holm over 1 contrast;", "stopped"):
+    for part in ("lr=0.001", "better", "only optimizer.lr differs", "Holm correction for 1 contrast;", "stopped"):
         assert part in done.out
-    assert done.out.index("optimizer.lr=0.001") < done.out.index("optimizer.lr=0.0001 ")
+    rows = [line for line in done.out.splitlines() if line.startswith(("1 ", "2 "))]
+    assert [row.split()[1] for row in rows[:2]] == ["lr=0.001", "lr=0.0001"]
+    assert done.out.startswith("lr=0.001 is better than lr=0.0001, by ")
+    assert all(line == line.rstrip() for line in done.out.splitlines())
 
 
 def test_stdout_is_one_json_document_with_the_promised_keys(folder: Path) -> None:
@@ -50,7 +53,7 @@ def test_stdout_is_one_json_document_with_the_promised_keys(folder: Path) -> Non
     assert {"path", "reason"} <= found["skipped"][0].keys()
     names = {run["name"] for run in found["runs"]}
     assert len(names) == 6
-    assert all("optimizer.lr=" in name and "seed=" in name and "seeds." not in name for name in names)
+    assert all(name.startswith("lr=") and "seed=" in name and "seeds." not in name for name in names)
 
 
 def test_a_run_against_a_run_counts_as_mcnemar_does(folder: Path) -> None:
@@ -75,7 +78,19 @@ def test_files_are_written_where_they_were_asked_for(folder: Path, tmp_path: Pat
     kinds = {row["flip"] for row in csv.DictReader(io.StringIO(Path(flips).read_text(), newline=""))}
     assert "fixed" in kinds
     assert Path(page).stat().st_size > 2**20
-    assert (tmp_path / "deep" / "report_figures" / "intervals.png").is_file()
+    pictures = sorted((tmp_path / "deep" / "report_figures").iterdir())
+    assert (tmp_path / "deep" / "report_figures" / "intervals.png") in pictures
+    assert sorted(done.err.splitlines()) == sorted(f"wrote {path}" for path in (table, flips, page, *pictures))
+
+
+def test_all_formats_are_written_into_one_folder(folder: Path, tmp_path: Path) -> None:
+    done = tiny_run.call(folder, "compare", "sweep", "--output", str(tmp_path / "all"))
+    assert done.code == 0, done.err
+    files = {path.name for path in (tmp_path / "all").iterdir() if path.is_file()}
+    assert files == {"groups.csv", "flips.csv", "report.html", "comparison.json", "table.md", "table.tex"}
+    assert all(f"wrote {tmp_path / 'all' / name}" in done.err for name in files)
+    one = tiny_run.call(folder, "compare", "sweep/lr=0.001,seed=0", "--output", str(tmp_path / "one"))
+    assert (one.code, (tmp_path / "one" / "flips.csv").exists()) == (0, False)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +100,10 @@ def test_files_are_written_where_they_were_asked_for(folder: Path, tmp_path: Pat
         (("sweep", "--metric", "f3"), "--metric f3"),
         (("sweep", "--baseline", "nothing"), "--baseline"),
         (("sweep", "--where", "lr"), "--where"),
+        (("sweep", "--where", "lr>1"), "none of the 6 runs is so; optimizer.lr is 0.0001, 0.001"),
+        (("sweep", "--where", "lrr>1"), "did you mean optimizer.lr?"),
         (("sweep", "--by", "no.such.key"), "--by"),
+        (("sweep", "--by", "lrr"), "did you mean optimizer.lr?"),
         (("sweep", "--json", "--latex"), "--json"),
         (("sweep", "--relevant", "-1"), "--relevant"),
         (("sweep", "--nonsense"), "--nonsense"),

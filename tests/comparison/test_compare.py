@@ -24,7 +24,7 @@ from tests.fixtures.compared import edit, rows_of, scores, write_grid, write_run
 
 def test_groups_form_over_seeds_with_the_t_interval_of_scipy(grid: Path, options: Options) -> None:
     (table,) = compare([grid], options).tables
-    assert (table.groups[0].name, table.groups[0].n) == ("optimizer.lr=0.001", 3)
+    assert (table.groups[0].name, table.groups[0].n) == ("lr=0.001", 3)
     for group in table.groups:
         values = [entry.metrics["f1"] for entry in group.entries]
         low, high = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
@@ -37,11 +37,11 @@ def test_verdicts_say_what_was_planted(grid: Path, options: Options) -> None:
     comparison = compare([grid], replace(options, baseline="lr=0.0001"))
     (table,) = comparison.tables
     words = {(one.a, one.b): one for one in table.contrasts}
-    better = words["optimizer.lr=0.0001", "optimizer.lr=0.001"]
+    better = words["lr=0.0001", "lr=0.001"]
     assert better.verdict == "better"
     assert better.single_factor
     assert (better.tests["f1"].low or 0) > 0
-    alike = words["optimizer.lr=0.0001", "optimizer.lr=0.0003"]
+    alike = words["lr=0.0001", "lr=0.0003"]
     assert alike.verdict in ("cannot tell", "no difference shown")
     assert len(table.contrasts) == 3
 
@@ -93,7 +93,7 @@ def test_a_collapsed_group_is_never_first(tmp_path: Path, options: Options) -> N
     flag = [{"name": "null_collapse", "step": 3, "advice": "x"}]
     write_run(tmp_path / "s" / "bad", scores(0, 90), changes={"optimizer.lr": 1e-3}, flags=flag)
     (table,) = compare([tmp_path], options).tables
-    assert table.groups[0].name == "optimizer.lr=0.0001"
+    assert table.groups[0].name == "lr=0.0001"
     assert [table.ranks[group.name] for group in table.groups] == [1, None]
 
 
@@ -190,7 +190,7 @@ def test_by_groups_by_one_key_alone(tmp_path: Path, options: Options) -> None:
                 changes={"optimizer.lr": lr, "trainer.epochs": epochs},
             )
     (table,) = compare([tmp_path], replace(options, by="optimizer.lr")).tables
-    assert [(group.name, group.n) for group in table.groups] == [("optimizer.lr=0.001", 3), ("optimizer.lr=0.0001", 3)]
+    assert [(group.name, group.n) for group in table.groups] == [("lr=0.001", 3), ("lr=0.0001", 3)]
     with pytest.raises(ConfigError, match="--by no"):
         compare([tmp_path], replace(options, by="no.key"))
 
@@ -199,7 +199,7 @@ def test_baseline_is_the_group_nearest_to_the_default_config(tmp_path: Path, opt
     default = options.defaults["optimizer.lr"]
     write_run(tmp_path / "s" / "a", scores(0, 80), changes={"optimizer.lr": 123.0})
     write_run(tmp_path / "s" / "b", scores(0, 50), changes={"optimizer.lr": default})
-    assert compare([tmp_path], options).tables[0].baseline == f"optimizer.lr={default}"
+    assert compare([tmp_path], options).tables[0].baseline == f"lr={default}"
     with pytest.raises(ConfigError, match="--baseline 'nothing'"):
         compare([tmp_path], replace(options, baseline="nothing"))
 
@@ -221,7 +221,7 @@ def test_flips_by_hand(tmp_path: Path, options: Options) -> None:
         write_run(tmp_path / "s" / name, values, changes={"optimizer.lr": lr}, texts=texts[name], golds=golds)
     comparison = compare([tmp_path], replace(options, baseline="0.0001"))
     (table,) = comparison.tables
-    a, b = table.group("optimizer.lr=0.0001"), table.group("optimizer.lr=0.001")
+    a, b = table.group("lr=0.0001"), table.group("lr=0.001")
     found = {flip.id: flip.kind for flip in flips(a, b, comparison.reader)}
     assert found == {
         "q00000": "broken",
@@ -330,5 +330,5 @@ def test_many_ties_and_missing_numbers_have_one_order(tmp_path: Path, options: O
         random.Random(seed).shuffle(paths)
         tables.append([group.name for group in compare(paths, options).tables[0].groups])
     assert all(table == tables[0] for table in tables)
-    assert tables[0][-2:] == ["optimizer.lr=0.0003", "optimizer.lr=0.0005"]
+    assert tables[0][-2:] == ["lr=0.0003", "lr=0.0005"]
     assert not any(math.isnan(e.metrics.get("f1", 0)) for e in compare([tmp_path], options).entries)

@@ -248,7 +248,7 @@ def test_by_counts_every_setting_once_where_runs_are_missing(tmp_path: Path, opt
                 write_run(tmp_path / "s" / f"{lr}-{epochs}-{seed}", f1, changes=changes)
     shutil.rmtree(tmp_path / "s" / "0.001-1-0")
     table = only_table(tmp_path / "s", replace(options, by="optimizer.lr"))
-    whole, part = table.group("optimizer.lr=0.0001"), table.group("optimizer.lr=0.001")
+    whole, part = table.group("lr=0.0001"), table.group("lr=0.001")
     means = {group.name: group.metrics["f1"].mean for group in (whole, part)}
     assert means[part.name] == pytest.approx(100 * ((21 + (40 + 41) / 2) / 2) / 80)
     (contrast,) = table.contrasts

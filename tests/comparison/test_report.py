@@ -130,12 +130,12 @@ def test_no_run_makes_a_page_that_says_so(tmp_path: Path, options: Options) -> N
 
 def test_bold_only_where_the_difference_is_significant(comparison: Comparison) -> None:
     text = markdown(comparison)
-    rows = [line for line in text.splitlines() if line.startswith("| optimizer")]
+    rows = [line for line in text.splitlines() if line.startswith("| lr")]
     assert [("**" in line) for line in rows] == [True, False, False]
     assert "after Holm over 3 contrasts" in text
     paper = latex(comparison)
     assert paper.count(r"\textbf{") == 1
-    assert r"optimizer.lr=0.001" in paper
+    assert r"lr=0.001" in paper
     assert r"crossfit\_f1" in paper
 
 

@@ -35,8 +35,10 @@ def first_cells(browser: Browser, column: int) -> list[str]:
 
 
 def test_figures_are_drawn(opened: Browser) -> None:
-    shown = opened.evaluate("[...document.querySelectorAll('figure.chart:not([hidden]) canvas')].length")
-    assert shown >= 7
+    shown = opened.evaluate(
+        "[...document.querySelectorAll('figure.chart:not([hidden])')].map((one) => one.id.slice(7))"
+    )
+    assert shown == ["intervals", "contrasts", "curves", "losses", "effects", "slices"]
     blank = opened.evaluate(
         """[...document.querySelectorAll('figure.chart:not([hidden]) canvas')].filter((canvas) => {
           const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
@@ -92,6 +94,55 @@ def test_flips_are_filtered_searched_and_opened_by_keyboard(opened: Browser) -> 
     assert opened.evaluate("document.querySelectorAll('.hit[open] .pair > div').length") == 2
 
 
+def test_keys_walk_through_flips_and_a_link_brings_the_view_back(opened: Browser) -> None:
+    everything = count(opened)
+    opened.press("/", 191, "/")
+    assert opened.evaluate("document.activeElement.name") == "search"
+    opened.press("ArrowDown", 40)
+    opened.press("ArrowDown", 40)
+    opened.press("ArrowRight", 39)
+    assert opened.evaluate("[...document.querySelectorAll('.hit')].map((box) => box.open).indexOf(true)") == 1
+    opened.evaluate("location.hash = '#explore?flip=fixed&answer=has+an+answer&search=what'")
+    opened.evaluate("new Promise((done) => setTimeout(done, 50))")
+    kinds = opened.evaluate("[...new Set([...document.querySelectorAll('.hit .kind')].map((e) => e.textContent))]")
+    assert kinds == ["fixed"]
+    assert 0 < count(opened)[0] < everything[0]
+    assert opened.evaluate("document.querySelector('[name=search]').value") == "what"
+    opened.evaluate("document.querySelector('[type=reset]').click()")
+    opened.evaluate("new Promise((done) => setTimeout(done, 450))")
+    assert opened.evaluate("location.hash") == ""
+    assert count(opened) == everything
+
+
+def test_the_page_begins_with_the_finding_and_the_next_command(opened: Browser, report: Path) -> None:
+    told = opened.evaluate("[...document.querySelectorAll('.findings p')].map((one) => one.textContent)")
+    assert "lr=0.001 is better than" in told[0]
+    assert opened.evaluate(
+        "document.querySelector('.findings').compareDocumentPosition(document.getElementById('leaderboard')) & 4"
+    )
+    command = opened.evaluate("(document.querySelector('.command') || {}).textContent || ''")
+    assert command.startswith("qaexp train -m ") or not any("qaexp train" in sentence for sentence in told)
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_the_leaderboard_fits_and_more_columns_wait_behind_a_box(browser: Browser, report: Path, width: int) -> None:
+    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 600)
+    browser.open(report)
+    heads = (
+        "[...document.querySelectorAll('.sortable th button')].filter((one) => one.offsetWidth).map((one) => "
+        "[one.textContent, one.getBoundingClientRect().right <= "
+        "one.closest('.wide').getBoundingClientRect().right])"
+    )
+    shown = browser.evaluate(heads)
+    assert all(is_inside for _, is_inside in shown)
+    names = [name for name, _ in shown]
+    assert names[-1] == ("against the baseline" if width == 400 else "no_ans_f1")
+    assert "train_seconds" not in names
+    browser.evaluate("document.querySelector('.more-columns').click()")
+    assert "train_seconds" in [name for name, _ in browser.evaluate(heads)]
+    browser.call("Emulation.clearDeviceMetricsOverride")
+
+
 def test_pages_turn(opened: Browser) -> None:
     first = opened.evaluate("document.querySelector('.hit .asked').textContent")
     opened.evaluate("document.getElementById('next').click()")
@@ -130,7 +181,7 @@ def test_without_javascript_the_tables_are_there(browser: Browser, report: Path)
     browser.open(report)
     browser.call("Emulation.setScriptExecutionDisabled", value=False)
     text = browser.evaluate("document.body.innerText")
-    for part in ("Leaderboard", "optimizer.lr=0.001", "better", "need JavaScript", "What differs"):
+    for part in ("Leaderboard", "lr=0.001", "better", "need JavaScript", "What differs"):
         assert part in text
 
 

@@ -87,14 +87,14 @@ def of_terminal(comparison: Comparison) -> dict[str, Row]:
     console.print(tables.terminal(comparison))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     rows, is_tested, is_board = {}, False, False
-    judged = rf"(?P<rank>\d+(?:-\d+)?|-)\s+(?P<verdict>{_WORDS})\s+"
+    judged, place = rf"(?P<verdict>{_WORDS})\s+", r"(?P<rank>\d+(?:-\d+)?|-)\s+"
     for line in lines:
         if re.match(r"\s*#\s+group ", line):
             is_board, is_tested = True, " verdict " in line
             continue
         found = re.match(
-            rf"\s*(?P<number>\d+)\s+(?P<name>\S+)\s+(?P<n>\d+)\s+(?P<mean>{_NUMBER}|-)"
-            rf"(?: \[(?P<low>{_NUMBER}), (?P<high>{_NUMBER})\])?\*?\s+{judged if is_tested else ''}"
+            rf"\s*(?P<number>\d+)\s+(?P<name>\S+)\s+{judged if is_tested else ''}(?P<n>\d+)\s+(?P<mean>{_NUMBER}|-)"
+            rf"(?: \[(?P<low>{_NUMBER}), (?P<high>{_NUMBER})\])?\*?\s+{place if is_tested else ''}"
             rf"(?P<sd>{_NUMBER}|-)\s",
             line,
         )

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from qaexp.comparison.compare import Comparison, Options, compare
 from qaexp.comparison.contrasts import Contrast
-from qaexp.comparison.defaults import default_leaves
 from qaexp.comparison.document import document
 from qaexp.config.schema import neutral_keys
+from qaexp.reporting.defaults import default_leaves
+from qaexp.runs.short_words import value_text
 from tests.fixtures.compared import edit, write_run
 from tests.relations.teeth import VARIABLE
 
@@ -29,7 +30,7 @@ NewFolder = Callable[[], Path]
 NUM, PER_PARAGRAPH = 96, 6
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 COLLAPSED = [{"name": "null_collapse", "step": 3, "advice": "x"}]
-NAMES = tuple(f"optimizer.lr={rate}" for rate in RATES)
+NAMES = tuple(f"lr={value_text(rate)}" for rate in RATES)
 NOISE = 0.5
 
 _PHASES = (Phase.explicit, Phase.generate) if os.environ.get(VARIABLE) else tuple(Phase)
@@ -111,7 +112,7 @@ def plans(*, groups: tuple[int, int] = (2, 4), seeds: Sequence[tuple[int, ...]] 
 
 def add(folder: Path, name: str, f1: Floats, changes: dict[str, Any] | None = None, **more: Any) -> Path:
     """Write one run; `paragraphs` gives the paragraph of each question, `config_name` its `name`."""
-    paragraphs, config_name = more.pop("paragraphs", None), more.pop("config_name", name)
+    paragraphs, config_name = more.pop("paragraphs", None), more.pop("config_name", "study")
     more.setdefault("per_paragraph", PER_PARAGRAPH)
     run = write_run(folder / name, f1, changes={**(changes or {}), "name": config_name}, **more)
     if paragraphs is not None:

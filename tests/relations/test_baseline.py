@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qaexp.comparison.verdict import BETTER, WORSE
+from qaexp.runs.short_words import value_text
 from tests.relations.studies import RATES, NewFolder, Plan, add, answers, compared, default_options, examples, plans
 
 
@@ -17,7 +18,7 @@ def test_the_group_with_the_nearest_value_is_the_baseline(
     folder, default = new_folder(), default_options().defaults["optimizer.lr"]
     for place, factor in enumerate(factors):
         add(folder, f"{place}", answers(draw, 40 + 10 * place, config=place), {"optimizer.lr": default * factor})
-    assert compared(folder).tables[0].baseline == f"optimizer.lr={default * 0.5}"
+    assert compared(folder).tables[0].baseline == f"lr={value_text(default * 0.5)}"
 
 
 def test_fewer_keys_that_differ_come_before_nearer_values(new_folder: NewFolder) -> None:
@@ -25,7 +26,7 @@ def test_fewer_keys_that_differ_come_before_nearer_values(new_folder: NewFolder)
     rate, epochs = defaults["optimizer.lr"], defaults["trainer.epochs"]
     add(folder, "a", answers(1, 50), {"optimizer.lr": rate * 100, "trainer.epochs": epochs})
     add(folder, "b", answers(1, 60), {"optimizer.lr": rate * 1.1, "trainer.epochs": epochs + 1})
-    assert compared(folder).tables[0].baseline == f"optimizer.lr={rate * 100} trainer.epochs={epochs}"
+    assert compared(folder).tables[0].baseline == f"lr={value_text(rate * 100)} epochs={epochs}"
 
 
 @examples(10)

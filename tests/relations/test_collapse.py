@@ -9,6 +9,7 @@ import pytest
 
 from qaexp.comparison.slices import slice_differences
 from qaexp.comparison.verdict import COLLAPSED
+from qaexp.runs.short_words import value_text
 from tests.fixtures.compared import edit
 from tests.relations.outputs import FORMATS, rows_in
 from tests.relations.studies import COLLAPSED as FLAG
@@ -94,5 +95,5 @@ def test_what_answers_nothing_is_no_baseline_while_others_answer(new_folder: New
         flags = FLAG if place == 0 else []
         add(folder, f"{place}", answers(2, 50, config=place), {"optimizer.lr": nearest * factor}, flags=flags)
     (table,) = compared(folder).tables
-    assert table.baseline == f"optimizer.lr={nearest * 3.0}"
+    assert table.baseline == f"lr={value_text(nearest * 3.0)}"
     assert "of those that answer" in table.baseline_reason

@@ -93,7 +93,7 @@ def test_ends_beyond_the_range_are_cut_and_only_where_there_is_a_range(new_folde
             f1 = np.full(96, level) + (1.9 if level < 50 else -1.9) * (seed - 1)
             changes = {"optimizer.lr": RATES[place], "seed": seed}
             add(folder, f"{place}-{seed}", f1, changes, summary=summary)
-    low, high = (compared(folder).tables[0].group(f"optimizer.lr={rate}").metrics for rate in RATES[:2])
+    low, high = (compared(folder).tables[0].group(f"lr={rate}").metrics for rate in RATES[:2])
     assert (low["f1"].low, high["f1"].high) == (0, 100)
     assert (high["tokens_per_second"].high or 0) > 3000
     assert high["tokens_per_second"].low == 0

@@ -59,7 +59,7 @@ def test_the_test_set_is_tested_where_all_runs_hold_its_scores(new_folder: NewFo
     (contrast,) = comparison.tables[0].contrasts
     assert (contrast.metric, contrast.verdict) == ("test_f1", "better")
     assert set(contrast.tests) >= {"f1", "exact", "test_f1"}
-    a, b = (comparison.tables[0].group(f"optimizer.lr={rate}").metrics["test_f1"].mean for rate in RATES[:2])
+    a, b = (comparison.tables[0].group(f"lr={rate}").metrics["test_f1"].mean for rate in RATES[:2])
     assert contrast.tests["test_f1"].difference.difference == pytest.approx(b - a)
     (folder / "g0s1" / "test_scores.csv").unlink()
     (contrast,) = compared(folder, metric="test_f1", baseline="0.0001").tables[0].contrasts

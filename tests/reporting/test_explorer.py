@@ -36,8 +36,21 @@ def test_texts_that_repeat_stand_there_once() -> None:
     assert data["titles"] == ["Crabs"]
     assert data["words"] == ["", "what"]
     assert [row[2] for row in data["rows"]] == [0, 1, 0]
-    assert data["rows"][0][5:11] == ["What?", ["crab"], "crab", 100.0, 66.6666, -1.23]
+    assert data["rows"][0][5:11] == ["What?", ["crab"], "crab", 100.0, 66.6666, -1.23456]
     assert len(data["rows"][0][11]) == NUM_SPANS
+
+
+def test_a_threshold_moves_only_where_the_best_spans_are_scored() -> None:
+    scored = prediction(0, span_exact=100.0, span_f1=66.6666)
+    data = explorer_data([scored], [], {}, [0.0, 0.5])
+    assert data["thresholds"] == [0.0, 0.5]
+    assert data["rows"][0][12:] == [100.0, 66.6666]
+    silent = prediction(1, span_exact=0.0, span_f1=0.0, n_best=[], null_score_diff=1e6)
+    assert explorer_data([scored, silent], [], {}, [0.0])["thresholds"] == [0.0]
+    for other in (prediction(1), prediction(1, span_exact=0.0, span_f1=0.0, n_best=[])):
+        data = explorer_data([scored, other], [], {}, [0.0, 0.5])
+        assert data["thresholds"] == []
+        assert len(data["rows"][0]) == 12
 
 
 @pytest.mark.parametrize("text", ["The", "crab", "🦞", "and", "東京"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 from typing import Any
 
 import matplotlib
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from qaexp.reporting import answer_figures, figures, probe_figure, slice_figures
-from qaexp.reporting.style import DPI, fitting, label, look, png, spread, width_inches
+from qaexp.reporting.style import DPI, fitting, label, look, png, score_range, spread, width_inches
 
 STEPS = [{"step": step, "loss": 5.0 / step, "learning_rate": 1e-4 if step < 6 else 0.0} for step in range(1, 11)]
 HISTORY: list[dict[str, Any]] = [
@@ -116,7 +117,7 @@ def test_the_star_stands_where_best_f1_is() -> None:
     found = marks(figure)
     assert found["oracle, answer nothing: f1 100.0"][1] == 100.0
     assert found["oracle, answer nothing: f1 100.0"][0] < -0.4
-    assert found["tuned -1.40: f1 100.0, cross-fitted 0.0, answers nothing"] == [-1.4, 100.0]
+    assert found["tuned -1.40: f1 100.0, from other folds 0.0, answers nothing"] == [-1.4, 100.0]
     assert found["default 0.00: f1 0.0"] == [0.0, 0.0]
     best = 100 * (6 * 0.05 + 9) / 15
     figure = answer_figures.threshold(
@@ -312,3 +313,69 @@ def test_labels_are_short_single_lines_of_known_glyphs(text: str) -> None:
     shown = label(text)
     assert shown.isprintable()
     assert len(shown) <= 60
+
+
+def test_an_axis_of_scores_shows_the_difference_and_says_where_it_begins() -> None:
+    near = [{**HISTORY[0], "epoch": epoch, "f1": 82.0 + epoch, "exact": 80.0 + epoch, "has_ans_exact": 84.0,
+             "has_ans_f1": 85.0, "train_accuracy": 88.0} for epoch in (1, 2, 3)]  # fmt: skip
+    for figure in (figures.scores(near, "a run", 300, 3), figures.train_accuracy(near, "a run")):
+        assert figure is not None
+        low, high = figure.axes[0].get_ylim()
+        assert 75 < low < 81
+        assert 85 < high < 92
+        begin = figure.axes[0].get_ylabel().rpartition("axis begins at ")[2].rstrip(")")
+        assert float(begin) == pytest.approx(low, abs=0.5)
+    far = figures.scores([HISTORY[0], {**HISTORY[1], "f1": 90.0}], "a run", 300, 2)
+    assert far is not None
+    assert far.axes[0].get_ylim()[0] <= 0
+    assert "begins" not in far.axes[0].get_ylabel()
+
+
+@pytest.mark.parametrize(
+    "values", [[0.0], [100.0], [0.0, 100.0], [37.0, 37.1], [99.9, 100.0], [0.0, 0.2], [33.0, 90.0]]
+)
+def test_the_range_of_scores_holds_them_and_is_possible(values: list[float]) -> None:
+    low, high = score_range(values)
+    assert 0 <= low <= min(values)
+    assert max(values) <= high <= 100
+    assert high - low >= 4
+
+
+def test_risk_of_the_first_few_answers_has_no_interval() -> None:
+    rows = [
+        {"paragraph": f"p{number // 2}", "title": f"t{number // 2}", "golds": ["a"], "exact": 100.0 * (number % 3 > 0),
+         "prediction_text": "a", "null_score_diff": -number / 50, "n_best": [{"score": 1.0}]}
+        for number in range(200)
+    ]  # fmt: skip
+    answers = [(number, 100.0 - row["exact"]) for number, row in enumerate(rows)]
+    low, high = answer_figures.interval_band(answers, [row["paragraph"] for row in rows])
+    is_drawn = [math.isfinite(end) for end in high]
+    assert is_drawn == [math.isfinite(end) for end in low] == [False] * 9 + [True] * 191
+    figure = answer_figures.risk_coverage(rows, "a run")
+    assert figure is not None
+    assert "from 5 % on" in texts(figure)
+
+
+def test_the_picture_of_two_scores_is_named_after_both() -> None:
+    drawn = [figures.train_accuracy(HISTORY, "a run"), figures.train_accuracy([{**HISTORY[0], "exact": None}], "a run")]
+    both, one = [figure.texts[0].get_text() for figure in drawn if figure is not None]
+    assert (both, one) == ("Train accuracy and dev exact", "Train accuracy")
+
+
+def test_a_single_step_is_seen_and_counted_as_one() -> None:
+    for figure in (figures.loss(STEPS[:1], [], "a run"), figures.learning_rate(STEPS[:1], [], "a run")):
+        assert figure is not None
+        (line,) = figure.axes[0].lines
+        assert line.get_marker() == "o"
+    loss = figures.loss(STEPS[:1], HISTORY[:1], "a run")
+    assert loss is not None
+    assert "1 recorded step, 1 evaluation" in texts(loss)
+
+
+def test_a_long_name_pushes_nothing_out_of_the_picture() -> None:
+    figure = figures.loss(STEPS, HISTORY, "a-very-long-name-" * 12)
+    assert figure is not None
+    assert "10 recorded steps" in texts(figure)
+    figure.draw_without_rendering()
+    for text in figure.texts:
+        assert text.get_window_extent().x1 <= figure.bbox.x1

@@ -17,8 +17,8 @@ def prediction(gold: str, answer: str, exact: float) -> dict[str, Any]:
 CASES = [
     (prediction("Paris", "Paris", 100.0), "right span"),
     (prediction("Paris", "in Paris", 0.0), "wrong span"),
-    (prediction("Paris", "", 0.0), "answered nothing though answerable"),
-    (prediction("", "", 100.0), "rightly nothing"),
+    (prediction("Paris", "", 0.0), "missed answer"),
+    (prediction("", "", 100.0), 'correct "no answer"'),
     (prediction("", "Paris", 0.0), "answered though unanswerable"),
 ]
 
@@ -38,7 +38,7 @@ def test_shares_are_of_the_examples_with_and_of_those_without_an_answer() -> Non
     assert [(found.label, found.num, found.mean) for found in shares["has_ans"]] == [
         ("right span", 3, pytest.approx(60.0)),
         ("wrong span", 1, pytest.approx(20.0)),
-        ("answered nothing though answerable", 1, pytest.approx(20.0)),
+        ("missed answer", 1, pytest.approx(20.0)),
     ]
     assert (shares["has_ans"][0].low, shares["has_ans"][0].high) == (None, None)  # all on one paragraph
     assert [found.label for found in shares["no_ans"]] == list(NO_ANS_OUTCOMES)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from qaexp.commands.rescore import rescore
 from qaexp.reporting.explorer import explorer_data
 from qaexp.reporting.html import page
 from qaexp.reporting.outcomes import outcome
@@ -18,6 +19,7 @@ from qaexp.reporting.reporter import Reporter
 from qaexp.runs.collect import read_run
 from qaexp.runs.files import write_json_lines
 from tests.fixtures.browser import Browser
+from tests.fixtures.tiny_run import DEMO, train
 
 HOSTILE = "</script><script>alert(1)</script><img src=https://example.org/x onerror=alert(1)>\u2028\u202e'\"&lt;"
 
@@ -134,8 +136,8 @@ def test_order_brings_the_worst_to_the_top_and_reset_brings_all_back(opened: Bro
 def test_a_row_opens_by_keyboard_with_its_context_and_n_best(opened: Browser, report: Path) -> None:
     row = next(row for row in rows_of(report) if outcome(row) == "right span")
     search(opened, row["id"])
-    # From the search box over five selects and the button to the first row.
-    for _ in range(7):
+    # From the search box over five selects, the button, and the threshold with its slider and buttons to the first row.
+    for _ in range(11):
         opened.press("Tab", 9)
     assert opened.evaluate("document.activeElement.tagName") == "SUMMARY"
     opened.press("Enter", 13, "\r")
@@ -147,6 +149,163 @@ def test_a_row_opens_by_keyboard_with_its_context_and_n_best(opened: Browser, re
     assert opened.evaluate("document.querySelector('.hit[open] .context').textContent") == context
     best = opened.evaluate("[...document.querySelectorAll('.hit[open] td.text')].map((e) => e.textContent)")
     assert sorted(best) == sorted([span["text"] for span in row["n_best"]] + ["(no answer)"])
+
+
+def focused(browser: Browser) -> str:
+    """The question of the row that has the focus, else the name of the element."""
+    return str(
+        browser.evaluate(
+            "(document.activeElement.querySelector('.asked') || {}).textContent || document.activeElement.name"
+        )
+    )
+
+
+def pause(browser: Browser, milliseconds: int = 50) -> None:
+    browser.evaluate(f"new Promise((done) => setTimeout(done, {milliseconds}))")
+
+
+def test_slash_searches_and_arrows_walk_through_the_rows(opened: Browser, report: Path) -> None:
+    questions = [row["question"] for row in rows_of(report)]
+    opened.press("/", 191, "/")
+    assert focused(opened) == "search"
+    opened.press("/", 191, "/")
+    assert opened.evaluate("document.activeElement.value") == "/"
+    search(opened, "")
+    opened.press("ArrowDown", 40)
+    assert focused(opened) == questions[0]
+    assert opened.evaluate("document.activeElement.matches(':focus-visible')")
+    for _ in range(2):
+        opened.press("ArrowDown", 40)
+    opened.press("ArrowUp", 38)
+    assert focused(opened) == questions[1]
+    opened.press("ArrowRight", 39)
+    assert opened.evaluate("document.activeElement.parentElement.open")
+    opened.press("ArrowLeft", 37)
+    assert not opened.evaluate("document.activeElement.parentElement.open")
+    opened.evaluate("document.querySelector('.hit:last-child summary').focus()")
+    opened.press("ArrowDown", 40)
+    assert focused(opened) == questions[50]
+    opened.press("ArrowUp", 38)
+    assert focused(opened) == questions[49]
+    opened.evaluate("document.querySelector('.hit summary').focus()")
+    opened.press("ArrowUp", 38)
+    assert focused(opened) == "search"
+
+
+def test_a_link_brings_the_view_back(opened: Browser, report: Path) -> None:
+    choose(opened, "kind", "has_ans")
+    choose(opened, "order", "closest to the threshold first")
+    search(opened, "<b>&what #%")
+    opened.evaluate("document.querySelector('[name=search]').value = 'q0'")
+    set_threshold(opened, "-0.25")
+    opened.evaluate("document.getElementById('next').click()")
+    pause(opened, 450)
+    expected, view = (count(opened), shown(opened)), opened.evaluate("location.hash")
+    assert view == "#explore?search=q0&kind=has_ans&order=closest+to+the+threshold+first&threshold=-0.25&page=2"
+    opened.evaluate("document.querySelector('[type=reset]').click()")
+    pause(opened, 450)
+    assert opened.evaluate("location.hash") == ""
+    opened.evaluate(f"location.hash = {json.dumps(view)}")
+    pause(opened)
+    assert (count(opened), shown(opened)) == expected
+    assert opened.evaluate("document.querySelector('[name=threshold]').value") == "-0.25"
+    opened.evaluate("location.hash = '#explore?search=%3Cimg+src%3Dx%3E&outcome=none+such&threshold=x&page=99'")
+    pause(opened)
+    assert opened.evaluate("document.querySelector('[name=search]').value") == "<img src=x>"
+    assert count(opened).startswith("0 of 201") or "example.org" in shown(opened)[0]
+    assert opened.evaluate("document.querySelectorAll('#explorer img').length") == 0
+
+
+def test_a_link_opens_in_a_fresh_page(browser: Browser, report: Path) -> None:
+    kept = [row["question"] for row in rows_of(report) if outcome(row) == "missed answer"]
+    browser.open(report)
+    browser.call("Page.navigate", url="about:blank")
+    browser.call("Page.navigate", url=f"{report.as_uri()}#explore?outcome=missed+answer")
+    pause(browser, 300)
+    assert kept
+    assert shown(browser) == kept[:50]
+    assert browser.complaints == []
+
+
+def set_threshold(browser: Browser, value: str) -> None:
+    browser.evaluate(
+        f"""(() => {{
+          const box = document.querySelector('[name=threshold]');
+          box.value = {json.dumps(value)};
+          box.dispatchEvent(new Event('input', {{ bubbles: true }}));
+        }})()"""
+    )
+
+
+def test_only_what_is_wrong_is_coloured(opened: Browser) -> None:
+    colours = opened.evaluate(
+        """[...document.querySelectorAll('.hit')].map((box) => {
+          const style = getComputedStyle(box.querySelector('.answers > span'));
+          return [box.querySelector('.score').textContent === 'f1 100.0', style.color, Number(style.fontWeight)];
+        })"""
+    )
+    ink = opened.evaluate("getComputedStyle(document.body).color")
+    right = [colour for is_right, *colour in colours if is_right]
+    wrong = [colour for is_right, *colour in colours if not is_right]
+    assert right == [[ink, 400]] * len(right)
+    assert wrong
+    assert all(colour != ink for colour, _ in wrong)
+
+
+def test_the_slider_moves_the_threshold_by_keys_too(opened: Browser) -> None:
+    opened.evaluate("document.querySelector('[name=slider]').focus()")
+    before = count(opened)
+    for _ in range(20):
+        opened.press("ArrowRight", 39)
+    value = float(opened.evaluate("document.querySelector('[name=threshold]').value"))
+    assert value > 0
+    assert f"at null threshold {value:g}" in count(opened)
+    assert count(opened) != before
+    opened.evaluate("document.getElementById('default').click()")
+    assert count(opened) == before
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run that was trained for real, with its logits and its page."""
+    directory = train(tmp_path_factory.mktemp("trained"), "run", *DEMO, "trainer.epochs=1")
+    Reporter(plots=False, html=True).report(directory)
+    return directory
+
+
+def test_scores_at_every_threshold_are_those_of_rescore(browser: Browser, trained: Path) -> None:
+    rows = read_run(trained).predictions().rows
+    diffs = sorted(row["null_score_diff"] for row in rows)
+    tuned = (read_run(trained).summary or {})["null_threshold"]
+    browser.open(trained / "report.html")
+    seen = set()
+    for threshold in (diffs[0] - 1, diffs[0], diffs[len(diffs) // 2], diffs[-1], diffs[-1] + 1, tuned, 0.0):
+        set_threshold(browser, repr(threshold))
+        metrics = rescore(trained, null_threshold=threshold)
+        told = count(browser)
+        assert told.startswith(f"16 of 16 · exact {metrics['exact']:.1f} · f1 {metrics['f1']:.1f}")
+        answered = sum(row["null_score_diff"] <= threshold for row in rows)
+        assert browser.evaluate("document.getElementById('answered').textContent") == f"{answered} answered"
+        empty = browser.evaluate("[...document.querySelectorAll('.answers > span:first-child.none')].length")
+        assert empty == len(rows) - answered
+        choose(browser, "kind", "has_ans")
+        assert f"exact {metrics['has_ans_exact']:.1f} · f1 {metrics['has_ans_f1']:.1f}" in count(browser)
+        choose(browser, "kind", "all")
+        seen.add(told)
+    assert len(seen) > 2
+    assert browser.complaints == []
+
+
+def test_a_run_that_must_answer_has_no_slider(browser: Browser, report: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(report.parent, tmp_path / "run"))
+    config = json.loads((directory / "config.json").read_text())
+    config["decoding"]["allow_no_answer"] = False
+    (directory / "config.json").write_text(json.dumps(config))
+    Reporter(plots=False, html=True).report(directory)
+    browser.open(directory / "report.html")
+    assert browser.evaluate("document.getElementById('threshold').hidden")
+    assert count(browser).startswith("201 of 201")
+    assert browser.complaints == []
 
 
 def test_hostile_text_stays_text(opened: Browser, report: Path) -> None:

@@ -37,7 +37,7 @@ def test_seeds_are_repeats() -> None:
     assert len(found) == 1
     assert found[0].metrics["f1"] == {"mean": 30.0, "sd": pytest.approx(26.457513110645905), "n": 3}
     assert found[0].metrics["missing"] == {"mean": None, "sd": None, "n": 0}
-    assert found[0].name == "all runs"
+    assert found[0].name == "a"
 
 
 def test_one_run_has_no_deviation_and_a_missing_value_is_not_zero() -> None:
@@ -47,19 +47,19 @@ def test_one_run_has_no_deviation_and_a_missing_value_is_not_zero() -> None:
 
 def test_a_split_seed_is_a_repeat_and_the_dev_seed_is_not() -> None:
     split = run(1.0, seeds={"subset": 0, "init": 5, "order": 0, "dropout": 0, "dev": 0})
-    assert groups(run(1.0), split) == [("all runs", 2)]
+    assert groups(run(1.0), split) == [("a", 2)]
     dev = run(1.0, seeds={"subset": 0, "init": 0, "order": 0, "dropout": 0, "dev": 1})
     assert groups(run(1.0), dev) == [("seeds.dev=0", 1), ("seeds.dev=1", 1)]
 
 
 def test_other_values_and_other_data_are_other_groups_and_neutral_keys_are_not() -> None:
     other = run(1.0, 1, optimizer={"lr": 3e-3})
-    assert groups(run(1.0), run(2.0, 1), other) == [("optimizer.lr=0.001", 2), ("optimizer.lr=0.003", 1)]
+    assert groups(run(1.0), run(2.0, 1), other) == [("lr=0.001", 2), ("lr=0.003", 1)]
     assert groups(run(1.0), run(1.0, 1, inputs={"data": {"train": "y"}})) == [
         ("inputs.data.train=x", 1),
         ("inputs.data.train=y", 1),
     ]
-    assert groups(run(1.0), run(1.0, 1, threads=1, name="b")) == [("all runs", 2)]
+    assert groups(run(1.0), run(1.0, 1, threads=1, name="b")) == [("x and 1 more", 2)]
 
 
 def test_weights_are_named_by_where_they_come_from_and_a_moved_file_is_no_other_one() -> None:

@@ -18,6 +18,7 @@ from qaexp.comparison import (
     reasons,
     selection,
 )
+from qaexp.runs import group_names, short_words
 from qaexp.runs import groups as run_groups
 from tests.fixtures.patching import Patch, everywhere
 from tests.relations.broken.registry import answering, noticed_by
@@ -92,7 +93,8 @@ def other_settings_compared(patch: Patch) -> None:
 
 @noticed_by("folders_and_names")
 def names_not_unique(patch: Patch) -> None:
-    patch(groups, "_unique", list)
+    patch(group_names, "value_texts", lambda values: list(map(short_words.value_text, values)))
+    everywhere(patch, group_names.unique, lambda names, taken=(): list(names))
 
 
 @noticed_by("folders_and_names")

@@ -12,7 +12,7 @@ from qaexp.runs.formats import dotted
 
 
 def default_leaves(directory: Path | None = None) -> dict[str, Any]:
-    """Return the values of the default config by dotted key; keys whose value is an interpolation are left out.
+    """Return the values of the default config by dotted key, and its choices by group; interpolations are left out.
 
     Args:
         directory: conf/; None takes qaexp's own.
@@ -24,7 +24,7 @@ def default_leaves(directory: Path | None = None) -> dict[str, Any]:
         # A choice may change another group's, as data=demo does.
         for nested, choice in _choices(_load(folder / group / f"{chosen[group]}.yaml").get("defaults", [])).items():
             chosen[nested] = choice
-    leaves: dict[str, Any] = {}
+    leaves: dict[str, Any] = dict(chosen)
     for group, choice in chosen.items():
         tree = _load(folder / group / f"{choice}.yaml")
         tree.pop("defaults", None)

@@ -1,0 +1,151 @@
+"""Conditions on runs, as `--where` takes them: `optimizer.lr>=1e-4`, `lr in 1e-3,1e-4 or tags=best`, `notes~word`."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qaexp.comparison.keys import meant
+from qaexp.errors import ConfigError
+from qaexp.runs.short_words import value_text
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+    ">=": operator.ge, "<=": operator.le, "!=": operator.ne, "==": operator.eq, "=": operator.eq,
+    ">": operator.gt, "<": operator.lt,
+}  # fmt: skip
+_CONDITION = re.compile(r"\s*([\w.@/+-]+?)\s*(>=|<=|!=|==|=|>|<|~|\s+in\s)\s*(.*?)\s*", re.DOTALL | re.IGNORECASE)
+_QUOTED_OR_WORD = re.compile(r"\"[^\"]*\"|'[^']*'|\[[^\]]*\]|\([^)]*\)|(?P<word>(?<!\S)(?:or|and)(?!\S))|.", re.DOTALL)
+_HOW = "give a key, one of >= <= != = > < ~ in, and a value: optimizer.lr>=1e-4, 'lr in 1e-3,1e-4', 'notes~word'"
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """One key, one sign, one value."""
+
+    key: str
+    sign: str
+    wanted: str
+
+    def holds(self, values: Values) -> bool:
+        """Whether a run is so."""
+        value = values.get(self.key)
+        if self.sign == "in":
+            return any(_is(value, item) for item in _items(self.wanted))
+        if self.sign == "~":
+            wanted = _unquoted(self.wanted).lower()
+            several = value if isinstance(value, list | tuple) else [] if value is None else [value]
+            return any(wanted in _shown(item).lower() for item in several)
+        if self.sign in ("=", "=="):
+            return _is(value, self.wanted)
+        if self.sign == "!=":
+            return not _is(value, self.wanted)
+        number, limit = _number(value), _number(self.wanted)
+        return number is not None and limit is not None and _OPERATORS[self.sign](number, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition: one of several, each of them tests that must all hold.
+
+    Attributes:
+        text: As it was typed.
+        ways: The ways in which it can hold.
+    """
+
+    text: str
+    ways: Sequence[Sequence[_Test]]
+
+    def holds(self, values: Values) -> bool:
+        """Whether a run is so.
+
+        >>> condition("lr in 1e-3,0.1 or tags=best", [{"lr": 1, "tags": []}]).holds({"lr": 0.001, "tags": []})
+        True
+        """
+        return any(all(test.holds(values) for test in way) for way in self.ways)
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys that it is about, each once."""
+        return list(dict.fromkeys(test.key for way in self.ways for test in way))
+
+
+def condition(text: str, several: Sequence[Values]) -> Condition:
+    """Read a condition.
+
+    Args:
+        text: What was typed.
+        several: The values of each run, among which its keys are looked for.
+
+    Raises:
+        ConfigError: It is none, or no run has a key that it names.
+    """
+    ways = [[_test(part, text, several) for part in _split(way, "and")] for way in _split(text, "or")]
+    return Condition(text, ways)
+
+
+def values_told(keys: Sequence[str], several: Sequence[Values]) -> str:
+    """What runs have under some keys, for the message of a condition that none of them meets."""
+    told = []
+    for key in keys:
+        texts = list(dict.fromkeys(value_text(values.get(key)) for values in several))
+        more = f" and {len(texts) - 8} more" if len(texts) > 8 else ""
+        told.append(f"{key} is {', '.join(sorted(texts)[:8])}{more}")
+    return "; ".join(told)
+
+
+def _split(text: str, word: str) -> Iterator[str]:
+    """The parts of a text between a word, which in quotes and brackets is no such word."""
+    part = ""
+    for found in _QUOTED_OR_WORD.finditer(text):
+        if (found["word"] or "").lower() == word:
+            yield part
+            part = ""
+        else:
+            part += found[0]
+    yield part
+
+
+def _test(part: str, text: str, several: Sequence[Values]) -> _Test:
+    found = _CONDITION.fullmatch(part)
+    if not found:
+        raise ConfigError(f"--where {text!r}: {_HOW}")
+    key, sign, wanted = found.groups()
+    # Without any run there is nothing to look a key up in.
+    return _Test(meant(f"--where {text}", key, several) if several else key, sign.strip().lower(), wanted)
+
+
+def _is(value: Any, wanted: str) -> bool:
+    """Whether a value is the one that was typed; a list is what it holds, too: `tags=best`."""
+    if isinstance(value, list | tuple) and any(_is(item, wanted) for item in value):
+        return True
+    number = _number(value)
+    if number is not None and number == _number(wanted):
+        return True
+    wanted = _unquoted(wanted)
+    return _shown(value) == wanted or wanted.replace(" ", "") == value_text(value)
+
+
+def _items(text: str) -> list[str]:
+    """What stands in a list: `[a, b]`, `(a, b)` or `a,b`."""
+    inner = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
+    return [item.strip() for item in inner.split(",") if item.strip()]
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,76 @@
+"""Verdicts as a terminal shows them: groups by their numbers, the contrasts that matter first, never a flood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from qaexp.comparison.contrasts import Contrast
+from qaexp.comparison.result import Table
+from qaexp.runs.formats import counted, one_line
+
+MAX_LINES = 30
+"""So many lines of contrasts are printed; the page has all."""
+
+_WIDE = 200
+
+
+def verdict_lines(table: Table, width: int | None) -> list[Text]:
+    """The contrasts of a table: those with the baseline, and that of the two best groups.
+
+    Args:
+        table: The table.
+        width: Of the terminal, by which lines are counted; None: no limit.
+    """
+    if not table.contrasts:
+        return []
+    first, baseline = table.contrasts[0], table.group(table.baseline or "")
+    head = (
+        f"difference in {first.metric}, B minus A (B against A); p after {_correction(first.num_contrasts)}; "
+        f"clusters of questions: {table.unit}"
+    )
+    told = f"baseline: #{baseline.number} {baseline.name} ({table.baseline_reason})"
+    found = [Text(""), Text(head, style="bold"), Text(one_line(told), style="bold")]
+    several = _of_interest(table)
+    is_one_cause = len(several) > 1 and len({factor(contrast) for contrast in several}) == 1
+    used, shown = 0, 0
+    for contrast in several:
+        line = f"#{table.group(contrast.b).number} against #{table.group(contrast.a).number}: {contrast.sentence}"
+        texts = [Text(one_line(line)), *([] if is_one_cause else [Text(one_line(f"  {factor(contrast)}"), "dim")])]
+        needed = sum(-(-len(text.plain) // (width or _WIDE)) for text in texts)
+        if used + needed >= MAX_LINES:
+            break
+        used, shown = used + needed, shown + 1
+        found += texts
+    if is_one_cause:
+        found.append(Text(one_line(f"each time {factor(several[0])}"), style="dim"))
+    left = len(table.contrasts) - shown
+    if left:
+        found.append(Text(f"{left} more on the page (--html FILE)", style="dim"))
+    return found
+
+
+def factor(contrast: Contrast) -> str:
+    """Return what may have caused a difference."""
+    causes = [*contrast.factors, *contrast.machines]
+    if contrast.single_factor:
+        return f"only {contrast.factors[0]} differs"
+    if not causes:
+        return "nothing in the config differs"
+    if len(causes) == 1:
+        return f"no setting differs, but {causes[0]} does: the cause is unclear"
+    return f"several keys differ ({', '.join(causes)}): the cause is unclear"
+
+
+def _of_interest(table: Table) -> Sequence[Contrast]:
+    """The contrasts with the baseline by the other group's number, then that of the two best groups."""
+    best = [group.name for group in table.by_number if not group.is_collapsed][:2]
+    ours = [one for one in table.contrasts if one.a == table.baseline]
+    ours.sort(key=lambda one: table.group(one.b).number)
+    top = [one for one in table.contrasts if one not in ours and {one.a, one.b} == set(best)]
+    return [*top, *ours]
+
+
+def _correction(num_contrasts: int) -> str:
+    return f"Holm correction for {counted(num_contrasts, 'contrast')}" if num_contrasts else "no test"

@@ -1,0 +1,190 @@
+"""What a comparison has found, in one to three plain sentences, and what to do next: a function of its document alone.
+
+Everything that is said here stands in the document as numbers and verdicts; nothing is tested again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qaexp.comparison.found import NUMBERS_AS_WORDS, Study
+from qaexp.comparison.next_steps import next_step
+from qaexp.comparison.sides import ONE_SEED, RUNS
+from qaexp.comparison.verdict import BETTER, NOT_SHOWN, WORSE
+from qaexp.runs.formats import counted
+from qaexp.runs.metrics import LOWER, number_of
+
+Row = Mapping[str, Any]
+_MAX_NAMES = 3
+
+
+def findings(document: Row) -> list[str]:
+    """Return the finding of a comparison, sentence by sentence; the last one says what to do next.
+
+    Args:
+        document: What `document` returns.
+
+    Returns:
+        Plain sentences about the first table: runs that were measured differently are only counted.
+    """
+    study = Study(document)
+    found = [_result(study), *_why(study), *_left_out(study), *_apart(study)]
+    following = next_step(study)
+    return [*(sentence for sentence in found if sentence), *([f"Next: {following}"] if following else [])]
+
+
+def _result(study: Study) -> str:
+    """What the first table says, in one sentence."""
+    if not study.groups:
+        return "There is no completed run to compare."
+    if not study.able:
+        if study.silent:
+            return "Every setting answers nothing, so none is better: its score is the share of unanswerable questions."
+        return f"No run has {study.metric}."
+    if len(study.groups) == 1:
+        return _single(study)
+    if not study.is_tested:
+        return _untested(study)
+    if len(study.able) == 1:
+        return f"Only {study.name(study.leader)} answers in all of its runs: nothing can be compared with it."
+    return _ranked(study)
+
+
+def _single(study: Study) -> str:
+    group = study.leader
+    told = f"{study.shown(group)}{study.interval(group)}"
+    if group["n"] == 1:
+        return f"There is one run, {study.name(group)}, with {study.word} {told}: nothing to compare it with."
+    kind = "seeds of one setting" if group["design"].endswith("seeds") else "runs of one setting"
+    both = "Both runs" if group["n"] == 2 else f"All {group['n']} runs"
+    return f"{both} are {kind}, with {study.word} {told} on average{_far(study, group)}: there is no other setting."
+
+
+def _untested(study: Study) -> str:
+    which = "lowest" if number_of(study.metric).better == LOWER else "highest"
+    return (
+        f"{study.name(study.leader)} has the {which} {study.metric} ({study.shown(study.leader)}), a number that is "
+        "not tested: this says nothing about other runs."
+    )
+
+
+def _ranked(study: Study) -> str:
+    """The leader among groups that answer, and over whom it is shown to be better."""
+    leader, rest = study.leader, study.able[1:]
+    name, second = study.name(leader), study.second
+    won = [other for other in rest if study.verdict(leader, other) == BETTER]
+    open_ = [other for other in rest if other not in won]
+    if not open_:
+        over = f"than {study.name(second)}" if len(rest) == 1 else "than every other setting"
+        next_best = "" if len(rest) == 1 else f", the next best being {study.name(second)}"
+        return f"{name} is better {over}, by {study.lead(leader, second)}{next_best}{_these(study, second)}."
+    if won:
+        weaker = won[0] if study.baseline not in won else study.baseline
+        told = f"the baseline {study.name(weaker)}" if weaker is study.baseline else study.name(weaker)
+        others = f" and than {_others(len(won) - 1)}" if len(won) > 1 else ""
+        is_unknown = all(study.verdict(leader, other) is None for other in open_)
+        rest_told = "it was not compared with" if is_unknown else "it is not shown to be better than"
+        return (
+            f"{name} is better than {told}, by {study.lead(leader, weaker)}{others}; {rest_told} "
+            f"{_listed(study, open_)}{_far(study, leader)}."
+        )
+    if any(study.verdict(a, b) in (BETTER, WORSE) for a in rest for b in rest if a is not b):
+        return f"No setting is shown to be the best: {name} leads {study.name(second)} by {study.lead(leader, second)}."
+    far = _far(study, leader) or _far(study, second)
+    if study.difference(leader, second) == 0 or study.lead_is_nothing(leader, second):
+        return f"No setting is shown to be better: {name} and {study.name(second)} have the same {study.word}{far}."
+    return f"No setting is shown to be better. {name} leads by {study.lead(leader, second)}{far}."
+
+
+def _why(study: Study) -> list[str]:
+    """Why the leader is not shown to be better than the one behind it; what would have been found."""
+    if not study.is_tested or len(study.able) < 2:
+        return []
+    pair = study.pair()
+    if pair is None or pair["verdict"] in (BETTER, WORSE):
+        return []
+    tested = pair[pair["metric"]]
+    reach = tested["minimum_detectable"]
+    if pair["verdict"] == NOT_SHOWN:
+        return [f"A difference of {study.relevant} or more would most likely have been found (80 % power)."]
+    if pair["kind"] == ONE_SEED:
+        single = next((group for group in study.groups_of(pair) if group["n"] == 1), study.leader)
+        return [f"Too few seeds to tell: {study.name(single)} has a single seed."]
+    if reach is None:
+        return [f"It cannot be told: {_reason(pair)}."]
+    if pair["kind"] == RUNS:
+        return [f"Each has a single seed: as two runs they can be told apart from {study.points(reach)} on."]
+    few = "Too few seeds to tell: this" if study.helps(pair) else "This"
+    return [f"{few} comparison can detect {study.points(reach)} or more (80 % power){_more(study, pair)}."]
+
+
+def _more(study: Study, pair: Row) -> str:
+    """What more seeds would detect."""
+    reached = study.enough_seeds(pair)
+    if reached is not None:
+        return f"; {counted(reached[0], 'more seed')} per setting would detect {study.points(reached[1])}"
+    found = pair[pair["metric"]]["minimum_detectable_with_more_seeds"]
+    if not found:
+        return ""
+    number, points = list(found.items())[-1]
+    if points > number_of(pair["metric"]).clipped(points):
+        return f", and with {number} more seeds per setting no difference at all"
+    return f", and with {number} more seeds per setting still {study.points(points)}"
+
+
+def _reason(pair: Row) -> str:
+    """What stands in the way of a test, as the contrast's own sentence ends."""
+    return str(pair["sentence"]).rpartition("; ")[2]
+
+
+def _left_out(study: Study) -> list[str]:
+    """Groups that answer nothing, beside others that answer."""
+    silent = study.silent if study.able else []
+    if not silent:
+        return []
+    first = silent[0]
+    more = f" (and {counted(len(silent) - 1, 'more setting')})" if len(silent) > 1 else ""
+    return [f"{study.name(first)}{more} has no verdict: {first['silence']}."]
+
+
+def _apart(study: Study) -> list[str]:
+    found = study.apart
+    if not found:
+        return []
+    (reason, number), *others = found.items()
+    more = f"; {counted(sum(others_n for _, others_n in others), 'more run')} for other reasons" if others else ""
+    stands = "stands" if number == 1 else "stand"
+    return [f"{counted(number, 'run')} {stands} apart, measured differently: {reason}{more}."]
+
+
+def _far(study: Study, group: Row) -> str:
+    """What is to be said of a seed far from its siblings."""
+    values = study.values(group)
+    whose = "its" if group is study.leader else f"{study.name(group)}'s"
+    if len(values) == 2 and study.is_percent and abs(values[0] - values[1]) > 20:
+        return f", but {whose} two seeds are far apart ({min(values):.0f} and {max(values):.0f})"
+    found = study.far(group)
+    if found is None:
+        return ""
+    _, value, others = found
+    count = NUMBERS_AS_WORDS.get(len(values), str(len(values)))
+    how = "collapsed" if value < others else "lies far above the others"
+    return f", but one of {whose} {count} seeds {how} ({value:.0f} against {others:.0f})"
+
+
+def _these(study: Study, second: Row) -> str:
+    """A verdict between single runs is about these runs."""
+    pair = study.between(study.leader, second)
+    return " in these runs; other seeds may say something else" if pair is not None and pair["kind"] == RUNS else ""
+
+
+def _listed(study: Study, groups: Sequence[Row]) -> str:
+    names = [study.name(group) for group in groups[:_MAX_NAMES]]
+    if len(groups) > _MAX_NAMES:
+        return f"{', '.join(names)} and {_others(len(groups) - _MAX_NAMES)}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _others(number: int) -> str:
+    return f"{number} other{'' if number == 1 else 's'}"

@@ -1,0 +1,54 @@
+"""What a run has under a key that somebody typed: a key of its config, the end of one, or a group that was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qaexp.errors import ConfigError
+from qaexp.runs.collect import RunFiles
+from qaexp.runs.formats import dotted
+from qaexp.runs.groups import SEED_KEYS
+from qaexp.runs.short_words import meant_keys
+from qaexp.runs.typed import typed
+
+LABELS: Mapping[str, Any] = {"tags": [], "notes": "", "group": None}
+"""What people note on a run, with what a run has that was made before there was such a key."""
+
+
+def settings_of(run: RunFiles) -> dict[str, Any]:
+    """The values of a run by the keys that groups can be formed by: config groups, labels, the config."""
+    return {**typed(run.path).choices, **LABELS, **dotted(run.config)}
+
+
+def values_of(run: RunFiles) -> dict[str, Any]:
+    """The values of a run by the keys that conditions know: those of `settings_of`, its flags, id and summary."""
+    flags = [str(flag.get("name")) for flag in run.flags]
+    return {**settings_of(run), "flags": flags, "run_id": run.run_id, **(run.summary or {})}
+
+
+def meant(option: str, words: str, several: Sequence[Mapping[str, Any]]) -> str:
+    """The one key that somebody means: it may be only the end of a dotted one.
+
+    Args:
+        option: What it was typed for, for the message.
+        words: What was typed.
+        several: The values of each run.
+
+    Raises:
+        ConfigError: No run has such a key, or several keys end so.
+    """
+    from qaexp.config.suggest import did_you_mean
+
+    known = dict.fromkeys(key for values in several for key in values)
+    found = meant_keys(words, known)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigError(f"{option}: {words} may be {', '.join(found)}; give more of the key")
+    ends = {key.rpartition(".")[2]: key for key in known}
+    guess = did_you_mean(words, [*known, *SEED_KEYS]) or did_you_mean(words, ends)
+    raise ConfigError(
+        f"{option}: no run has the key {words}{guess}; keys are those of config.json and summary.json, such as "
+        "optimizer.lr, and config groups, such as optimizer"
+    )

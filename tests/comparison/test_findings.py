@@ -1,0 +1,190 @@
+"""A comparison's finding in sentences: each case, only what the numbers say, and the command that comes next."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qaexp.comparison.compare import Options, compare
+from qaexp.comparison.document import document
+from tests.fixtures.compared import edit, scores, write_grid, write_run
+
+CHANCE = "whoever adds seeds until something shows finds it by chance"
+
+
+def found(folder: Path, options: Options, **more: Any) -> list[str]:
+    return list(document(compare([folder], replace(options, **more)))["findings"])
+
+
+def constant(level: float, num: int = 240) -> np.ndarray:
+    """Scores with a mean of `level`: questions from the first one on are right."""
+    return np.where(np.arange(num) < num * level / 100, 100.0, 0.0)
+
+
+def test_one_better_than_all_is_said_first_and_used_next(grid: Path, options: Options) -> None:
+    first, *_, last = found(grid, options)
+    assert first.startswith("lr=0.001 is better than every other setting, by ")
+    assert " f1, the next best being lr=0.000" in first
+    assert last.startswith("Next: use it: lr=0.001 seed=")
+
+
+def test_better_than_the_baseline_only(tmp_path: Path, options: Options) -> None:
+    write_grid(tmp_path, levels={3e-4: 50, 1e-3: 75, 3e-3: 76}, seeds=4)
+    first, second, *_ = found(tmp_path, options)
+    assert first.startswith("lr=0.003 is better than the baseline lr=0.0003, by ")
+    assert first.endswith("; it is not shown to be better than lr=0.001.")
+    assert "can detect" in second
+
+
+def test_equal_within_what_matters(tmp_path: Path, options: Options) -> None:
+    write_grid(tmp_path, levels={3e-4: 60, 1e-3: 60.2}, seeds=5)
+    first, second, last = found(tmp_path, options, relevant=15.0)
+    assert first.startswith("No setting is shown to be better")
+    assert second == "A difference of 15.0 f1 or more would most likely have been found (80 % power)."
+    assert last.startswith("Next: choose by cost")
+
+
+def test_too_few_seeds_are_said_with_their_number_and_the_whole_command(tmp_path: Path, options: Options) -> None:
+    write_grid(tmp_path, levels={3e-4: 50, 1e-3: 51}, seeds=3)
+    for run in tmp_path.iterdir():
+        lr, seed = run.name.partition(",")[0], run.name[-1]
+        edit(run / "env.json", overrides=["name=study", f"optimizer.{lr}", "notes='a b'", f"seed={seed}"], choices={})
+    _, second, last = found(tmp_path, options, relevant=4.0)
+    assert second.startswith("Too few seeds to tell: this comparison can detect ")
+    assert " more seeds per setting would detect " in second
+    assert CHANCE in last
+    words = shlex.split(last.partition(": qaexp ")[2])
+    assert words[:2] == ["train", "-m"]
+    assert words[2:4] == ["optimizer.lr=0.0003,0.001", "notes='a b'"]
+    seeds = words[4].removeprefix("seed=").split(",")
+    assert seeds == ["0", "1", "2", "3", "4"]
+
+
+def test_the_command_keeps_the_name_of_a_sweep_and_the_flags_that_found_its_files(
+    tmp_path: Path, options: Options
+) -> None:
+    for place, optimizer in enumerate(("adamw", "sgd")):
+        run = write_run(tmp_path / optimizer, scores(0, 50 + place), changes={"optimizer.lr": 1.0 + place})
+        words = ["name=study", f"optimizer={optimizer}", "seed=0"]
+        edit(run / "env.json", overrides=words, choices={}, command_line=["qaexp", "train", "-cd", "my conf", "-m"])
+        edit(run / "run.json", run_id=f"{place}" * 8)
+        run.rename(tmp_path / f"{optimizer}-{str(place) * 8}")
+    *_, last = found(tmp_path, options)
+    assert last.endswith(": qaexp train -m -cd 'my conf' name=study optimizer=adamw,sgd seed=0,1,2,3,4")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["hf_token=<redacted>"], ["seeds.init=3"], ["optimizer.lr"]],
+    ids=["none recorded", "a secret", "kinds of seeds", "no value"],
+)
+def test_where_the_command_is_not_known_the_seeds_are_said(tmp_path: Path, options: Options, words: list[str]) -> None:
+    for place in (0, 1):
+        run = write_run(tmp_path / f"r{place}", scores(0, 50 + place), changes={"optimizer.lr": 1.0 + place})
+        edit(run / "env.json", overrides=words, choices={})
+    *_, last = found(tmp_path, options)
+    assert last.endswith(", with seed=0,1,2,3,4")
+    assert "qaexp train" not in last
+
+
+def test_a_seed_far_from_its_siblings_is_told_and_looked_at_first(tmp_path: Path, options: Options) -> None:
+    for lr, levels in ((5e-4, (83, 28, 84)), (1e-3, (40, 38, 41))):
+        for seed, level in enumerate(levels):
+            f1 = constant(level + seed / 100)
+            write_run(tmp_path / f"{lr}{seed}", f1, changes={"optimizer.lr": lr, "seed": seed})
+    first, _, last = found(tmp_path, options)
+    assert first.startswith("No setting is shown to be better. lr=0.0005 leads by 25.")
+    assert first.endswith(" f1, but one of its three seeds collapsed (28 against 84).")
+    assert last.startswith("Next: look at lr=0.0005 seed=1 first; then run 5 seeds of each setting")
+
+
+@pytest.mark.parametrize("values", [(50, 52, 54), (50, 50), (40, 50, 60, 70)])
+def test_seeds_that_only_spread_are_not_called_far(tmp_path: Path, options: Options, values: tuple[int, ...]) -> None:
+    for lr in (5e-4, 1e-3):
+        for seed, level in enumerate(values):
+            write_run(tmp_path / f"{lr}{seed}", constant(level), changes={"optimizer.lr": lr, "seed": seed})
+    assert not any("collapsed" in sentence or "far" in sentence for sentence in found(tmp_path, options))
+
+
+def test_one_group_only_says_how_many_seeds_and_that_there_is_nothing_else(tmp_path: Path, options: Options) -> None:
+    for seed in (0, 1):
+        write_run(tmp_path / f"r{seed}", scores(seed, 50), changes={"seed": seed})
+    first, last = found(tmp_path, options)
+    assert first.startswith("Both runs are seeds of one setting, with f1 ")
+    assert last.startswith("Next: --by seed puts them against each other")
+    assert [group.name for group in compare([tmp_path], replace(options, by="seed")).tables[0].groups] in (
+        ["seed=0", "seed=1"],
+        ["seed=1", "seed=0"],
+    )
+    assert not any("5 seeds" in sentence for sentence in found(tmp_path, options, by="seed"))
+
+
+def test_single_runs_are_about_these_runs(tmp_path: Path, options: Options) -> None:
+    for lr, level in ((3e-4, 40), (1e-3, 80)):
+        write_run(tmp_path / f"{lr}", scores(0, level), changes={"optimizer.lr": lr})
+    first, *_, last = found(tmp_path, options)
+    assert first.startswith("lr=0.001 is better than lr=0.0003, by ")
+    assert first.endswith("in these runs; other seeds may say something else.")
+    assert CHANCE in last
+
+
+def test_one_seed_against_several_names_the_single_one(tmp_path: Path, options: Options) -> None:
+    write_grid(tmp_path / "s", levels={3e-4: 50}, seeds=3)
+    write_run(tmp_path / "one", scores(0, 60), changes={"optimizer.lr": 1e-3})
+    _, second, last = found(tmp_path, options)
+    assert second == "Too few seeds to tell: lr=0.001 has a single seed."
+    assert "run 5 seeds of each setting" in last
+
+
+def silent(path: Path, lr: float, seed: int) -> None:
+    """A run that answers nothing to 240 questions, 80 of which have no answer."""
+    write_run(
+        path,
+        constant(33.4),
+        changes={"optimizer.lr": lr, "seed": seed},
+        flags=[{"name": "null_collapse", "step": 1, "advice": "x"}],
+    )
+
+
+def test_settings_that_answer_nothing_are_never_praised(tmp_path: Path, options: Options) -> None:
+    for seed in (0, 1, 2):
+        silent(tmp_path / f"a{seed}", 1e-2, seed)
+    write_grid(tmp_path / "s", levels={3e-4: 50, 1e-3: 75})
+    sentences = found(tmp_path, options)
+    assert sentences[0].startswith("lr=0.001 is better than")
+    assert "lr=0.01 has no verdict: 3 of 3 runs answer nothing as its flag says." in sentences
+    for seed in (0, 1, 2):
+        silent(tmp_path / "all" / f"a{seed}", 1e-2, seed)
+        silent(tmp_path / "all" / f"b{seed}", 1e-3, seed)
+    first, last = found(tmp_path / "all", options)
+    assert first.startswith("Every setting answers nothing, so none is better")
+    assert "docs/answers_nothing.md" in last
+
+
+def test_runs_on_other_questions_are_counted_apart(tmp_path: Path, options: Options) -> None:
+    write_run(tmp_path / "a", scores(0, 50, 240), changes={"data.dev_size": 240})
+    write_run(tmp_path / "a1", scores(1, 50, 240), changes={"data.dev_size": 240, "seed": 1})
+    write_run(tmp_path / "b", scores(0, 50, 200), changes={"data.dev_size": 200})
+    first, second, last = found(tmp_path, options)
+    assert first.startswith("Both runs are seeds of one setting, ")
+    assert second == "1 run stands apart, measured differently: other dev questions (200 against 240)."
+    assert "the same questions" in last
+
+
+def test_a_number_that_is_not_tested_gets_no_verdict(grid: Path, options: Options) -> None:
+    first, last = found(grid, options, metric="train_seconds")
+    assert "has the lowest train_seconds" in first
+    assert "better" not in first
+    assert "--metric f1" in last
+
+
+def test_without_a_run_that_is_said(tmp_path: Path, options: Options) -> None:
+    assert found(tmp_path, options) == [
+        "There is no completed run to compare.",
+        "Next: qaexp status says what the folders hold.",
+    ]
