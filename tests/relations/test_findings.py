@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qaexp.comparison.compare import Comparison
@@ -34,6 +34,8 @@ def test_order_and_names_of_folders_change_no_sentence(new_folder: NewFolder, pl
 def test_groups_that_change_places_change_their_names_in_the_sentences_alone(new_folder: NewFolder, plan: Plan) -> None:
     """The same runs, each with the other one's learning rate."""
     expected = sentences(compared(plan.write(new_folder()), baseline=NAMES[0]))
+    # Of equal ones the order goes by names.
+    assume("have the same f1" not in expected[0])
     folder = plan.write(new_folder())
     swap_rates(folder)
     found = sentences(compared(folder, baseline=NAMES[1]))
