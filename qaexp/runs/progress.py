@@ -97,10 +97,15 @@ def progress_of(paths: list[Path], now: datetime) -> tuple[list[Progress], list[
             told.append(_progress(folder, now))
         except (QaexpError, OSError, TypeError, ValueError, AttributeError) as error:
             skipped.append(Skipped(folder.path, folder.state, str(error)))
-    waiting = {os.path.realpath(job.path) for job in planned}
-    # A sweep whose jobs have no folder yet holds no run either.
-    waiting |= {str(Path(job).parent) for job in waiting}
+    # A folder that holds waiting jobs alone holds no run, and that is no news.
+    waiting = {place for job in planned for place in _places(job.path)}
     return told + planned, [one for one in skipped if os.path.realpath(one.path) not in waiting]
+
+
+def _places(folder: Path) -> list[str]:
+    """A folder and all that it lies in."""
+    real = Path(os.path.realpath(folder))
+    return [str(real), *map(str, real.parents)]
 
 
 def _once(paths: Iterable[Path]) -> Iterator[Path]:
