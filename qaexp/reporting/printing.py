@@ -128,14 +128,31 @@ def guard() -> None:
     sys.stdout, sys.stderr = cast(TextIO, _outlet(sys.stdout)), cast(TextIO, _outlet(sys.stderr))
 
 
-def terminal() -> TextIO:
-    """Stdout for a library that colours its text by itself; the text must be visible already."""
-    return cast(TextIO, Unescaped(_outlet(sys.stdout)))
+def terminal(stream: Any) -> TextIO:
+    """Stdout or stderr for a library that colours its text by itself; the text must be visible already."""
+    return cast(TextIO, Unescaped(_outlet(stream)))
 
 
 def say(sentence: str) -> None:
     """Print one line."""
     _put(sys.stdout, one_line(sentence) + "\n")
+
+
+def tell(sentence: str) -> None:
+    """Print one line that a person shall see at once: on a terminal's stdout, else on stderr, beside what is piped."""
+    _put(sys.stdout if is_terminal(sys.stdout) else sys.stderr, one_line(sentence) + "\n")
+
+
+def is_terminal(stream: Any) -> bool:
+    """Say whether a stream ends at a terminal; one that is closed does not.
+
+    >>> is_terminal(None), is_terminal(io.StringIO())
+    (False, False)
+    """
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError, OSError):
+        return False
 
 
 def complain(sentence: str) -> None:

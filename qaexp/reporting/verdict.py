@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qaexp.reporting.answering import Answered
 from qaexp.runs.directory import COLLAPSE
 from qaexp.runs.metrics import is_beyond_floats, number_of
+
+if TYPE_CHECKING:
+    from qaexp.reporting.answering import Answered  # loads scipy, and every start would wait for it
 
 THRESHOLD_GAIN = 1.0
 """From so many points of f1 on, a tuned null threshold is worth a sentence."""
@@ -140,8 +142,8 @@ def number(value: Any, digits: int = 1) -> str:
 def shown(row: Numbers, name: str) -> str:
     """Return a number of a summary, or of a row of history.csv, as people read it everywhere; `-` where there is none.
 
-    >>> shown({"epoch": 0.625}, "epoch"), shown({"train_loss": "x"}, "train_loss")
-    ('0.625', '-')
+    >>> shown({"epoch": 0.3529}, "epoch"), shown({"train_loss": "x"}, "train_loss")
+    ('0.35', '-')
     """
     value = row.get(name)
     is_value = isinstance(value, int | float) and not isinstance(value, bool)

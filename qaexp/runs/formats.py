@@ -106,6 +106,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def duration(seconds: float) -> str:
+    """Return a time for people.
+
+    >>> duration(8.4), duration(354), duration(7320)
+    ('8 s', '5 min 54 s', '2 h 02 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
 def visible(text: str) -> str:
     r"""Return `text` with control characters as escapes, so that printing it cannot steer a terminal.
 

@@ -19,6 +19,7 @@ from qaexp.config.hydra_files import hydra_trees
 from qaexp.config.origins import find_origins
 from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
+from qaexp.reporting.greeting import announce
 from qaexp.runs.naming import check_path
 from qaexp.start import start, variables
 from qaexp.sweeps import isolate
@@ -56,6 +57,7 @@ class GridSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take Hydra's context, the command's task, which knows how to run a job, and the sweep's config."""
         self._loader, self._config, self._num_gpus = hydra_context.config_loader, config, 0
+        self._is_announced = False
         parts = getattr(task_function, "parts", None)
         assert isinstance(parts, SweepParts), "only `qaexp train` starts sweeps"
         self._task = IsolatedTask(parts)
@@ -120,6 +122,9 @@ class GridSweeper(Sweeper):
         Raises:
             QaexpError: With all that is wrong with them.
         """
+        if not self._is_announced:
+            announce("sweep", self.directory)
+            self._is_announced = True
         isolate.prepare(self.parts.preload)
         jobs = compose_jobs(lines, self._composed, self.parts.command_line)
         for job in jobs[:1]:

@@ -17,7 +17,7 @@ from qaexp.errors import QaexpError
 from qaexp.reporting.verdict import number
 from qaexp.runs.collect import read_run
 from qaexp.runs.directory import COLLAPSE
-from qaexp.runs.formats import counted, one_line
+from qaexp.runs.formats import counted, duration, one_line
 from qaexp.runs.groups import Group
 from qaexp.runs.owners import utc_now
 from qaexp.runs.progress import Progress, progress_of_run
@@ -68,7 +68,7 @@ def _remarks(plan: Plan, at_once: int | None) -> list[str]:
     todo = ", ".join(f"{actions.count(action)} to {action}" for action in dict.fromkeys(actions))
     if plan.seconds is not None and num_left:
         rounds = -(-num_left // (at_once or 1))
-        todo += f"; about {_duration(plan.seconds * rounds)}, as a completed job took {_duration(plan.seconds)}"
+        todo += f"; about {duration(plan.seconds * rounds)}, as a completed job took {duration(plan.seconds)}"
     return [*found, f"{counted(len(plan.jobs), 'job')}: {todo}"]
 
 
@@ -113,7 +113,7 @@ class SweepView:
         if outcome.state == COMPLETED:
             self._flags[job.sha256] = words = _flags(job)
         self._line(
-            job, ": ".join([f"{outcome.state} after {_duration(seconds)}", *([" ".join(words)] if words else [])])
+            job, ": ".join([f"{outcome.state} after {duration(seconds)}", *([" ".join(words)] if words else [])])
         )
         self._refresh(time.monotonic())
 
@@ -166,7 +166,7 @@ class SweepView:
             return "-"
         elapsed = time.monotonic() - self._began[job.sha256]
         done = seen.step - (seen.resumed_step or 0)
-        return _duration(elapsed / done * (seen.total_steps - seen.step)) if done > 0 else "-"
+        return duration(elapsed / done * (seen.total_steps - seen.step)) if done > 0 else "-"
 
 
 def print_results(console: Console, rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], sweep: Path) -> None:
@@ -224,12 +224,6 @@ def _is_news(found: Progress, before: Progress | None) -> bool:
 def _steps(seen: Progress) -> str:
     is_total = seen.total_steps and seen.state != COMPLETED
     return f"{seen.step or 0}{f'/{seen.total_steps}' if is_total else ''}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
 def print_report(console: Console, report: Report | None, sweep: Path, jobs: Sequence[Job]) -> None:
