@@ -45,7 +45,7 @@ class Bars(Progress):
         super().__init__(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[words]}"),
             *([TimeElapsedColumn()] if width >= _WIDE else []),
             _Left(table_column=Column(no_wrap=True)),

@@ -36,6 +36,7 @@ def is_collapsed(summary: Numbers, flags: Sequence[Numbers] = ()) -> bool:
 def where_silent(summary: Numbers, answered: Answered | None) -> str:
     """Return the end of the sentence that a collapsed run answers nothing: where, unless its predictions are empty.
 
+    >>> from qaexp.reporting.answering import Answered
     >>> where_silent({"null_threshold": -1.172}, Answered(40, 25, at_default=9, at_tuned=0))
     ' at its tuned threshold -1.17'
     """

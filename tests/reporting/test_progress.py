@@ -82,8 +82,8 @@ def test_bars_leave_room_for_the_key_that_stops(width: int) -> None:
             view._bars.refresh()
     text = re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", out.getvalue())
     lines = [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
-    assert any("answering dev" in line and "8000/11873 features" in line for line in lines)
-    assert any("99999/123456 loss 12.345" in line for line in lines)
+    assert any(re.search(r"answering dev .* 8000/11873 +features", line) for line in lines)
+    assert any(re.search(r"training .* 99999/123456 +loss 12.345", line) for line in lines)
     assert max(map(len, lines)) <= width - 4
     assert "\u2026" not in text
 
