@@ -27,6 +27,7 @@ from qaexp.sweeps.execute import run_sweep
 from qaexp.sweeps.grid import job_lines
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.launcher import LocalLauncher
+from qaexp.sweeps.onlooker import looked_at
 from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.planning import Composed, compose_jobs, identify_jobs
 from qaexp.sweeps.policy import read_policy
@@ -141,20 +142,24 @@ class GridSweeper(Sweeper):
             raise ConfigError(
                 "sweep.on_failure=stop_after:K and sweep.max_checkpoint_mib need hydra/launcher=local; leave them out"
             )
-        return self._launch_elsewhere(jobs)
+        return self._launch_elsewhere(jobs, watcher)
 
-    def _launch_elsewhere(self, jobs: Sequence[Job]) -> Mapping[str, Outcome]:
+    def _launch_elsewhere(self, jobs: Sequence[Job], watcher: Watcher) -> Mapping[str, Outcome]:
         """Let another launcher run jobs; whatever happens to it, the run directories tell which are completed."""
         self._task.jobs = {job.overrides: job for job in jobs}
         environ = start().environ
         self._task.before = {name: environ.get(name) for job in jobs for name in job.environment}
         _give_own_folder(self._launcher)
-        try:
-            with variables(isolate.same_code()):
-                returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
-        except Exception as error:  # a launcher that lost a worker
-            return {job.sha256: _lost(error, job) for job in jobs}
-        return {job.sha256: _outcome(one, job) for job, one in zip(jobs, returned, strict=False)}
+        with looked_at(jobs, watcher) as onlooker:
+            try:
+                with variables(isolate.same_code()):
+                    returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
+            except Exception as error:  # a launcher that lost a worker
+                outcomes = {job.sha256: _lost(error, job) for job in jobs}
+            else:
+                outcomes = {job.sha256: _outcome(one, job) for job, one in zip(jobs, returned, strict=False)}
+        onlooker.close(outcomes)
+        return outcomes
 
     def _composed(self, words: Sequence[str]) -> Composed:
         with compose_errors():
