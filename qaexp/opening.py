@@ -20,9 +20,11 @@ from qaexp.errors import IntegrityError
 from qaexp.model import Checkpoint
 from qaexp.model.checkpoint import PIN
 from qaexp.model.source import is_hub_id
+from qaexp.reporting.greeting import already_completed
 from qaexp.reporting.reporter import Reporter
 from qaexp.reporting.trackers import Tracker, Trackers
 from qaexp.runs.environment import describe_environment
+from qaexp.runs.folder import look
 from qaexp.runs.identity import Identity, identify
 from qaexp.runs.log import LOGGER
 from qaexp.runs.origins import Origins, with_origins
@@ -110,6 +112,12 @@ def identify_run(config: ExperimentConfig, parts: Parts, origins: Origins | None
     plain["trainer"]["device"] = config.trainer.device.partition(":")[0]
     found = identify(plain, neutral_keys(), parts.pipeline.fingerprint(), parts.checkpoint.fingerprint())
     return replace(found, shown=with_origins(plain, origins, neutral_keys())) if origins else found
+
+
+def tell_completed(directory: Path) -> None:
+    """Say that the run is there already, and since when; of several processes only the main one does."""
+    if is_main_process():
+        already_completed((look(directory).record or {}).get("ended"))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from qaexp.evaluation.decoding import Prediction
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import Checkpoint
 from qaexp.model.folder import read_bounded
+from qaexp.reporting.bars import bar_on_stderr
 from qaexp.runs.directory import MODEL, link_problems
 from qaexp.runs.folder import COMPLETED, NOT_A_RUN, SWEEP, look
 
@@ -103,7 +105,10 @@ class Predictor:
     def answer_all(self, pairs: Sequence[tuple[str, str]]) -> list[Answer]:
         """Answer (question, context) pairs, in order."""
         examples = [Example(str(number), "", context, question, ()) for number, (question, context) in enumerate(pairs)]
-        predictions = self.question_set(examples).answers(self.loaded)
+        questions = self.question_set(examples)
+        # One question is answered before a bar can be seen.
+        with bar_on_stderr("answering", len(questions.features)) if len(pairs) > 1 else nullcontext() as seen:
+            predictions = questions.answers(self.loaded, seen)
         return [self._as_answer(prediction) for prediction in predictions]
 
     def _as_answer(self, prediction: Prediction) -> Answer:

@@ -72,7 +72,8 @@ class Recorder:
         self, due: EvaluationDue, state: TrainState, selection: Selection, questions: Questions, loaded: LoadedModel
     ) -> None:
         """Answer the dev questions and the probes, write a row of history.csv, and show it to the selection."""
-        scored = questions.dev.score(loaded)
+        with self._view.answering("dev", len(questions.dev.features)) as seen:
+            scored = questions.dev.score(loaded, seen)
         row = history_row(due, state, scored, questions.probe_answers(loaded))
         with deferred():
             self._scored = scored
@@ -88,8 +89,16 @@ class Recorder:
     def kept_score(self, state: TrainState, selection: Selection, questions: Questions, loaded: LoadedModel) -> Scored:
         """Give the model the weights that are kept; the dev questions as it answers them."""
         if selection.restore(state) or self._scored is None:
-            return questions.dev.score(loaded)
+            with self._view.answering("dev", len(questions.dev.features)) as seen:
+                return questions.dev.score(loaded, seen)
         return self._scored
+
+    def test_score(self, questions: Questions, loaded: LoadedModel) -> Scored | None:
+        """The test file, answered once, by the kept weights; None without one."""
+        if questions.test is None:
+            return None
+        with self._view.answering("test", len(questions.test.features)) as seen:
+            return questions.test.score(loaded, seen)
 
     def _time(self, state: TrainState) -> dict[str, Any]:
         """Write a line of timings.jsonl, and return it."""
@@ -168,11 +177,6 @@ def summarize(
 def _kept_row(recorder: Recorder, selection: Selection) -> dict[str, Any]:
     """The row of history.csv of the weights that are kept."""
     return next(row for row in reversed(recorder.history) if row["epoch"] == selection.kept_epoch)
-
-
-def score_test(questions: Questions, loaded: LoadedModel) -> Scored | None:
-    """The test file, answered once, by the kept weights; None without one."""
-    return questions.test.score(loaded) if questions.test else None
 
 
 def test_metrics(tested: Scored | None) -> dict[str, Any]:

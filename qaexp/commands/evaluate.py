@@ -80,10 +80,12 @@ def _evaluated(
 ) -> tuple[dict[str, Any], Evaluation]:
     from qaexp.evaluation.evaluate import evaluate
     from qaexp.predictor import Predictor
+    from qaexp.reporting.bars import bar_on_stderr
 
     predictor = Predictor(folder, device=device)
     questions = predictor.question_set(examples)
-    logits = questions.logits(predictor.loaded)
+    with bar_on_stderr("answering", len(questions.features)) as seen:
+        logits = questions.logits(predictor.loaded, seen)
     scored = evaluate(
         questions.examples, questions.features, logits, null_threshold=null_threshold, **questions.decoding.keywords()
     )

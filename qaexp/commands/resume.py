@@ -46,6 +46,11 @@ def main(argv: Sequence[str]) -> int:
     from qaexp.commands.shown import show_run
     from qaexp.commands.stored import stored_config
     from qaexp.commands.untold import untold
+    from qaexp.reporting.greeting import announce
+    from qaexp.training.processes import is_main_process
+
+    if is_main_process():
+        announce("run", directory, str((folder.record or {}).get("run_id", "")))
     from qaexp.experiment import run_experiment
     from qaexp.runs.redact import redactor_of
 
@@ -62,6 +67,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     """Run what is missing of a sweep, with the settings of its first start."""
     from qaexp.commands import jobs as work
     from qaexp.commands.stored import config_from
+    from qaexp.reporting.greeting import announce
     from qaexp.runs.directory import SWEEP_PLAN
     from qaexp.sweeps import isolate
     from qaexp.sweeps.execute import run_sweep
@@ -70,6 +76,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     from qaexp.sweeps.policy import read_policy
     from qaexp.sweeps.record import read_plan
 
+    announce("sweep", directory)
     isolate.prepare(work.PRELOAD)
     plan = read_plan(directory, lambda tree: config_from(tree, directory / SWEEP_PLAN, overrides))
     if plan.launcher is None:

@@ -211,11 +211,16 @@ def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
     from qaexp.config.compose import to_config
     from qaexp.config.hydra_files import hydra_trees, task_words
     from qaexp.config.origins import find_origins
-    from qaexp.experiment import run_experiment
+    from qaexp.reporting.greeting import announce
     from qaexp.runs.redact import redactor_of
+    from qaexp.training.processes import is_main_process
 
     settings = HydraConfig.get()
     directory = Path(settings.runtime.output_dir)
+    if is_main_process():
+        announce("run", directory)  # what follows takes seconds to be loaded
+    from qaexp.experiment import run_experiment
+
     environment = {str(name): str(value) for name, value in settings.job.env_set.items()}
     # Hydra has set them by now, and what a config sets has no say in how that config is read and built.
     with _without_empty(directory), variables({name: start().environ.get(name) for name in environment}):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +34,7 @@ def predict_logits(
     token_budget: int = 8192,
     autocast: contextlib.AbstractContextManager[object] | None = None,
     device: torch.device | str | None = None,
+    seen: Callable[[int, int], None] | None = None,
 ) -> Logits:
     """Run the model over all features, without dropout, gradients or any use of random numbers.
 
@@ -49,6 +50,7 @@ def predict_logits(
         token_budget: Tokens of a batch, padding included; a longer feature goes alone.
         autocast: The context to compute in, for mixed precision.
         device: Where the model is; None for the place of its parameters.
+        seen: Is told after each batch how many features are done, and of how many.
 
     Returns:
         The logits, unpadded, in the order of the features.
@@ -76,6 +78,8 @@ def predict_logits(
             place = ranges(features.indptr[batch], lengths[batch])
             start[place], end[place] = logits
             done += len(batch)
+            if seen is not None:
+                seen(done, len(features))
     return Logits(features.indptr, start, end)
 
 

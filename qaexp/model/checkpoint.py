@@ -129,6 +129,11 @@ class Checkpoint:
             )
         return found
 
+    @property
+    def num_stored(self) -> int | None:
+        """How many numbers the stored weights hold, told by their headers; None with random_weights."""
+        return None if self.random_weights else count_numbers(weight_files(self.folder.path))
+
     def fingerprint(self) -> dict[str, Any]:
         """What identifies the weights and the tokenizer, whatever the folder is called; part of a run's identity.
 

@@ -55,8 +55,8 @@ def loss(steps: Sequence[Row], history: Sequence[Row], run_name: str) -> Figure 
     axes = figure.add_subplot()
     many = len(points) >= MANY_STEPS
     if points:
-        look = {"color": SKY if many else BLUE, "linewidth": 0.9 if many else 1.8, "marker": _marker(points)}
-        axes.plot(*xy(points), label="step", **look)
+        color, linewidth = (SKY, 0.9) if many else (BLUE, 1.8)
+        axes.plot(*xy(points), label="step", color=color, linewidth=linewidth, marker=_marker(points))
     if many:
         window = len(points) // 20
         axes.plot(*xy(running_mean(points, window)), color=BLUE, label=f"mean of {window} records")

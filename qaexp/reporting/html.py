@@ -75,7 +75,7 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         collapsed=is_collapsed(summary, run.flags),
         where_silent=where_silent(summary, answered),
         flags=run.flags,
-        look_at=seen(summary, run.flags, answered),
+        look_at=[f"{sentence[:1].upper()}{sentence[1:]}" for sentence in seen(summary, run.flags, answered)],
         drift=drift_sentence(run.drift),
         scores=score_rows(summary, predictions.rows),
         facts=facts(summary, answered),

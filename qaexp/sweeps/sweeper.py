@@ -19,6 +19,7 @@ from qaexp.config.hydra_files import hydra_trees
 from qaexp.config.origins import find_origins
 from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
+from qaexp.reporting.greeting import announce
 from qaexp.runs.naming import check_path
 from qaexp.start import start, variables
 from qaexp.sweeps import isolate
@@ -26,6 +27,7 @@ from qaexp.sweeps.execute import run_sweep
 from qaexp.sweeps.grid import job_lines
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.launcher import LocalLauncher
+from qaexp.sweeps.onlooker import looked_at
 from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.planning import Composed, compose_jobs, identify_jobs
 from qaexp.sweeps.policy import read_policy
@@ -56,6 +58,7 @@ class GridSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take Hydra's context, the command's task, which knows how to run a job, and the sweep's config."""
         self._loader, self._config, self._num_gpus = hydra_context.config_loader, config, 0
+        self._is_announced = False
         parts = getattr(task_function, "parts", None)
         assert isinstance(parts, SweepParts), "only `qaexp train` starts sweeps"
         self._task = IsolatedTask(parts)
@@ -120,6 +123,9 @@ class GridSweeper(Sweeper):
         Raises:
             QaexpError: With all that is wrong with them.
         """
+        if not self._is_announced:
+            announce("sweep", self.directory)
+            self._is_announced = True
         isolate.prepare(self.parts.preload)
         jobs = compose_jobs(lines, self._composed, self.parts.command_line)
         for job in jobs[:1]:
@@ -136,20 +142,24 @@ class GridSweeper(Sweeper):
             raise ConfigError(
                 "sweep.on_failure=stop_after:K and sweep.max_checkpoint_mib need hydra/launcher=local; leave them out"
             )
-        return self._launch_elsewhere(jobs)
+        return self._launch_elsewhere(jobs, watcher)
 
-    def _launch_elsewhere(self, jobs: Sequence[Job]) -> Mapping[str, Outcome]:
+    def _launch_elsewhere(self, jobs: Sequence[Job], watcher: Watcher) -> Mapping[str, Outcome]:
         """Let another launcher run jobs; whatever happens to it, the run directories tell which are completed."""
         self._task.jobs = {job.overrides: job for job in jobs}
         environ = start().environ
         self._task.before = {name: environ.get(name) for job in jobs for name in job.environment}
         _give_own_folder(self._launcher)
-        try:
-            with variables(isolate.same_code()):
-                returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
-        except Exception as error:  # a launcher that lost a worker
-            return {job.sha256: _lost(error, job) for job in jobs}
-        return {job.sha256: _outcome(one, job) for job, one in zip(jobs, returned, strict=False)}
+        with looked_at(jobs, watcher) as onlooker:
+            try:
+                with variables(isolate.same_code()):
+                    returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
+            except Exception as error:  # a launcher that lost a worker
+                outcomes = {job.sha256: _lost(error, job) for job in jobs}
+            else:
+                outcomes = {job.sha256: _outcome(one, job) for job, one in zip(jobs, returned, strict=False)}
+        onlooker.close(outcomes)
+        return outcomes
 
     def _composed(self, words: Sequence[str]) -> Composed:
         with compose_errors():
