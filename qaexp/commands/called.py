@@ -85,11 +85,11 @@ class SweepResult(Sequence[RunResult]):
         return f"<sweep in {self.folder}: {len(self.runs)} completed runs>"
 
 
-def run(*overrides: str | Sequence[str], config_dir: str | Path | None = None, quiet: bool = False) -> RunResult:
+def run(*overrides: str, config_dir: str | Path | None = None, quiet: bool = False) -> RunResult:
     """Train one run, as `qaexp train` does; the same call again returns the result and trains nothing.
 
     Args:
-        *overrides: Override lines, for example `"data.train_size=100"`; lists of them, too.
+        *overrides: Override lines, for example `"data.train_size=100"`.
         config_dir: A folder with YAML files of your own, as `--config-dir`.
         quiet: Print nothing while it trains.
 
@@ -120,7 +120,7 @@ def run(*overrides: str | Sequence[str], config_dir: str | Path | None = None, q
             with open_dict(composed):
                 del composed["hydra"]
             directory = Path(str(settings.run.dir)).resolve()
-            ended = run_composed(composed, settings, directory, ["qaexp", "train", *lines])
+            ended = run_composed(composed, settings, directory, ["qaexp", "train", *_flags(folder), *lines])
         return RunResult(ended.directory, ended.run_id, ended.summary or {})
 
 
@@ -142,7 +142,7 @@ def sweep(*overrides: str | Sequence[str], config_dir: str | Path | None = None,
     from qaexp.commands.multirun import multirun
     from qaexp.config.compose import check_command_line, compose_with_hydra
 
-    lines = _lines("sweep", overrides)
+    lines = _lines("sweep", [line for one in overrides for line in ([one] if isinstance(one, str) else one)])
     folder = _folder_of_choices(config_dir)
     with held(), _silence(quiet):
         config = check_command_line(lines, config_dir=folder)
@@ -153,7 +153,7 @@ def sweep(*overrides: str | Sequence[str], config_dir: str | Path | None = None,
         with without_empty(Path(SWEEPS, name), Path(SWEEPS)):
             composed = compose_with_hydra(lines, config_dir=folder)
             directory = Path(str(composed.hydra.sweep.dir)).resolve()
-            multirun(lines, ["qaexp", "train", "-m", *lines], config_dir=folder)
+            multirun(lines, ["qaexp", "train", "-m", *_flags(folder), *lines], config_dir=folder)
         return SweepResult(directory, [] if config.sweep.dry_run else _completed(directory))
 
 
@@ -169,16 +169,16 @@ def _completed(sweep: Path) -> list[RunResult]:
 def _lines(function: str, given: Sequence[Any]) -> list[str]:
     from qaexp.config.texts import keep_texts
 
-    lines = [line for one in given for line in (one if isinstance(one, list | tuple) else [one])]
-    if wrong := [line for line in lines if not isinstance(line, str)]:
+    if wrong := [line for line in given if not isinstance(line, str)]:
         raise ConfigError(
-            f"{function}() takes override lines as texts, not {wrong[0]!r}: {function}('seed=1', 'name=try')"
+            f"{function}() takes override lines as texts, one argument each, not {wrong[0]!r:.80}: "
+            f"{function}('seed=1', 'name=try')"
         )
-    if flags := [line for line in lines if line.startswith("-")]:
+    if flags := [line for line in given if line.startswith("-")]:
         ways = {"--config-dir": "write config_dir='...'", "-m": "leave it out: qaexp.sweep() is a sweep"}
         way = ways.get(flags[0].partition("=")[0], "give override lines, as 'seed=1'")
         raise ConfigError(f"{function}() takes no flags, as {flags[0]}; {way}")
-    return list(keep_texts(lines))
+    return list(keep_texts(given))
 
 
 def _refuse_several_values(lines: Sequence[str]) -> None:
@@ -194,6 +194,11 @@ def _folder_of_choices(given: str | Path | None) -> Path | None:
     if given is not None and not Path(given).is_dir():
         raise ConfigError(f"config_dir={given} is no folder; give a folder with YAML files in groups")
     return None if given is None else Path(given)
+
+
+def _flags(folder: Path | None) -> list[str]:
+    """The flags of the command that does the same."""
+    return [] if folder is None else ["--config-dir", str(folder)]
 
 
 @contextmanager

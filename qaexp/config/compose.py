@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -44,8 +43,6 @@ def register_schema() -> None:
     register_sources()
     register_guard()
     register_variables()
-    # Our files of launchers and of the sweeper are whole; Hydra and its plugins offer schemas of the same names.
-    warnings.filterwarnings("ignore", r"\s*'hydra/\w+/\w+' is validated against ConfigStore schema", UserWarning)
     ConfigStore.instance().store(name="schema", node=ExperimentConfig, provider="qaexp")
 
 
