@@ -76,8 +76,8 @@ def check_plugins(node: Mapping[str, Any]) -> None:
         if not name.startswith("hydra_plugins."):
             last = name.rpartition(".")[2]
             raise ConfigError(
-                f"_target_={name} in hydra: Hydra takes launchers and sweepers from the package hydra_plugins alone; put "
-                f"the class into hydra_plugins/mine.py in a folder on PYTHONPATH, write _target_: "
+                f"_target_={name} in hydra: Hydra takes launchers and sweepers from the package hydra_plugins alone; "
+                f"put the class into hydra_plugins/mine.py in a folder on PYTHONPATH, write _target_: "
                 f"hydra_plugins.mine.{last}, and allow it by QAEXP_ALLOW_TARGETS=hydra_plugins.mine. (docs/sweeps.md)"
             )
 
