@@ -85,7 +85,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     if plan.launcher is None:
         raise ConfigError(
             f"{directory}: was started with another launcher; give the command that started it again"
-            f"{': ' + shlex.join(['qaexp', *plan.command_line[1:]]) if plan.command_line else ''}"
+            f"{': ' + shlex.join(['qaexp', *map(str, plan.command_line[1:])]) if plan.command_line[1:] else ''}"
         )
     try:
         launcher, policy = LocalLauncher(**plan.launcher), read_policy(plan.on_failure)

@@ -10,9 +10,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 import optuna
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import matplotlib as pictures
 
 from qaexp.reporting.style import INK, PALE
@@ -34,10 +35,18 @@ def draw_study(study: optuna.Study, objectives: Sequence[str]) -> dict[str, byte
     found: dict[str, bytes] = {}
     for index, name in enumerate(objectives):
         for kind, draw in _ways(study, name, index).items():
+            if kind != "history" and _are_equal(study, index):
+                continue  # no key can have led to a difference where there is none
             picture = _drawn(draw, f"{kind} of {name}")
             if picture is not None:
                 found[f"{kind}_{name}.png"] = picture
     return found
+
+
+def _are_equal(study: optuna.Study, index: int) -> bool:
+    """Have all completed trials the same value of an objective?"""
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return len({trial.values[index] for trial in done}) < 2
 
 
 def _ways(study: optuna.Study, name: str, index: int) -> dict[str, Callable[[], Any]]:
@@ -82,6 +91,12 @@ def _drawn(draw: Callable[[], Any], what: str) -> bytes | None:
 def _restyle(figure: Figure) -> None:
     """Give Optuna's picture our ground: its own draws the best trials white on pale grey."""
     for axes in figure.axes:
+        if axes.get_xlabel() == "Trial":  # trials are counted
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if (
+            axes.patches and (legend := axes.get_legend()) is not None
+        ):  # over bars, of one name
+            legend.remove()
         axes.set_facecolor("white")
         axes.tick_params(colors=INK)
         axes.xaxis.label.set_color(INK)

@@ -52,3 +52,28 @@ def test_a_key_that_makes_the_best_trials_is_the_important_one(tmp_path: Path) -
     widths = dict(zip(names, [bar.get_width() for bar in drawn.patches], strict=True))
     plt.close("all")
     assert widths["good"] > widths["bad"]
+
+
+def test_equal_trials_have_no_important_key(tmp_path: Path) -> None:
+    """Of equal values every key would be a third as important; with one that differs the pictures are back."""
+    search = opened(tmp_path, {"f1": "maximize"})
+    begun(search, "f1", [37.0, 37.0, 37.0])
+    assert set(pictures.draw_study(search.study, ["f1"])) == {"history_f1.png"}
+    begun(search, "f1", [50.0])
+    assert "parallel_f1.png" in pictures.draw_study(search.study, ["f1"])
+
+
+def test_trials_are_counted_in_whole_numbers_and_no_legend_hides_a_bar(tmp_path: Path) -> None:
+    search = opened(tmp_path, {"f1": "maximize"})
+    begun(search, "f1", [1.0, 2.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        history = pictures._ways(search.study, "f1", 0)["history"]()
+    pictures._restyle(history.figure)
+    assert all(float(tick).is_integer() for tick in history.get_xticks())
+    figure, axes = plt.subplots()
+    axes.barh([0, 1], [0.3, 0.7], label="f1")
+    axes.legend()
+    pictures._restyle(figure)
+    assert axes.get_legend() is None
+    plt.close("all")
