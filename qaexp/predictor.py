@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from qaexp.config.positions import position_limit
 from qaexp.data.features import build_features
@@ -98,12 +98,41 @@ class Predictor:
         decoding = Decoding(**{name: self.settings[name] for name in Decoding.__slots__})
         return QuestionSet(examples, features, decoding)
 
-    def answer(self, question: str, context: str) -> Answer:
-        """Answer one question."""
-        return self.answer_all([(question, context)])[0]
+    @overload
+    def answer(self, question: str, context: str) -> Answer: ...
+
+    @overload
+    def answer(self, question: list[str] | tuple[str, ...], context: str) -> list[Answer]: ...
+
+    @overload
+    def answer(self, question: str | Sequence[str], context: list[str] | tuple[str, ...]) -> list[Answer]: ...
+
+    def answer(self, question: str | Sequence[str], context: str | Sequence[str]) -> Answer | list[Answer]:
+        """Answer one question, or a list of them.
+
+        Args:
+            question: The question, or several.
+            context: The text that may hold the answer: one for each question, or one for all of them.
+
+        Returns:
+            The answer; where questions or contexts are lists, a list of answers in their order.
+
+        Raises:
+            ConfigError: The lists are not of the same length, or hold something else than texts.
+        """
+        if isinstance(question, str) and isinstance(context, str):
+            return self.answer_all([(question, context)])[0]
+        return self.answer_all(_pairs(question, context))
 
     def answer_all(self, pairs: Sequence[tuple[str, str]]) -> list[Answer]:
-        """Answer (question, context) pairs, in order."""
+        """Answer (question, context) pairs, in order.
+
+        Raises:
+            ConfigError: Something else than pairs of texts is given.
+        """
+        for pair in pairs:
+            if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+                raise ConfigError(f"answer_all() takes pairs of texts, (question, context), not {pair!r:.80}")
         examples = [Example(str(number), "", context, question, ()) for number, (question, context) in enumerate(pairs)]
         questions = self.question_set(examples)
         # One question is answered before a bar can be seen.
@@ -130,6 +159,33 @@ def _device(device: str) -> Any:
     from qaexp.training.precision import choose_device
 
     return choose_device(device)
+
+
+def _pairs(question: Any, context: Any) -> list[tuple[str, str]]:
+    """Each question with its context.
+
+    >>> _pairs(["Who?", "Where?"], "Anna lives in Paris.")
+    [('Who?', 'Anna lives in Paris.'), ('Where?', 'Anna lives in Paris.')]
+    """
+    questions, contexts = _texts("question", question), _texts("context", context)
+    if isinstance(question, str):
+        questions *= len(contexts)
+    if isinstance(context, str):
+        contexts *= len(questions)
+    if len(questions) != len(contexts):
+        raise ConfigError(
+            f"{len(questions)} questions and {len(contexts)} contexts: give as many contexts as questions, or one "
+            "context as a text for all of them"
+        )
+    return list(zip(questions, contexts, strict=True))
+
+
+def _texts(name: str, given: Any) -> list[str]:
+    items = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    for item in items:
+        if not isinstance(item, str):
+            raise ConfigError(f"{name} must be a text or a list of texts, not {item!r:.80}")
+    return items
 
 
 def model_folder(folder: Path) -> Path:

@@ -63,7 +63,7 @@ def config_from(
             f"{where}: {', '.join(hidden)} was a secret, which no run directory holds; give the command that "
             "started the run again"
         )
-    _check_overrides(overrides)
+    check_neutral(overrides)
     try:
         schema = OmegaConf.structured(ExperimentConfig)
         merged = OmegaConf.merge(schema, _literal(given), OmegaConf.from_dotlist(list(overrides)))
@@ -115,7 +115,12 @@ def _way_out(text: str, names: Sequence[str]) -> str:
     )
 
 
-def _check_overrides(overrides: Sequence[str]) -> None:
+def check_neutral(overrides: Sequence[str]) -> None:
+    """Refuse overrides of keys that can change results.
+
+    Raises:
+        ConfigError: Naming the first.
+    """
     neutral = sorted(neutral_keys())
     for word in overrides:
         key, _, value = word.partition("=")

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from qaexp.commands.arguments import TrainArguments, parse_train_arguments
+from qaexp.commands.composed import RUNS, SWEEPS, run_composed, without_empty
 from qaexp.errors import ConfigError, StorageError
-from qaexp.runs.naming import check_path, default_name
-from qaexp.start import held, start, variables
-
-RUNS, SWEEPS = "outputs", "multirun_outputs"
+from qaexp.runs.naming import check_name, default_name
 
 
 def main(argv: Sequence[str]) -> int:
@@ -48,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
 
         num_processes()  # refuses an environment that says too little of other processes, before a folder is made
         config = check_command_line(lines, config_name=arguments.config_name, config_dir=arguments.config_dir)
-        _check_name(config.name or "", lines)
+        check_name(config.name or "", lines)
         if config.name is None:
             _train_unnamed(arguments, argv)
         else:
@@ -67,7 +64,7 @@ def _train_unnamed(arguments: TrainArguments, argv: Sequence[str]) -> None:
 
     parent = Path(SWEEPS if _is_sweep(arguments) else RUNS)
     name = agreed(lambda: default_name(argv, parent, environ=os.environ, now=datetime.now()))
-    with _without_empty(parent / name, parent):
+    with without_empty(parent / name, parent):
         _through_hydra(arguments, [*arguments.overrides, f"name={name}"])
 
 
@@ -78,63 +75,6 @@ def _is_sweep(arguments: TrainArguments) -> bool:
     return bool({"-m", "--multirun"} & set(arguments.flags)) or is_sweep_by_itself(
         arguments.overrides, config_name=arguments.config_name, config_dir=arguments.config_dir
     )
-
-
-def run(*overrides: str) -> dict[str, Any]:
-    """Train one run from Python, as `qaexp train` does.
-
-    Args:
-        *overrides: Override lines, for example `"data.train_size=100"`.
-
-    Returns:
-        The run's summary, as in its summary.json.
-
-    Raises:
-        QaexpError: As `qaexp train`.
-    """
-    from qaexp.config.compose import check_command_line, compose_config
-    from qaexp.config.origins import find_origins
-    from qaexp.config.overrides import swept_keys
-    from qaexp.config.texts import keep_texts
-    from qaexp.experiment import run_experiment
-
-    if not all(isinstance(line, str) for line in overrides):
-        raise ConfigError("run() takes override lines as texts, one argument each: run('seed=1', 'name=try')")
-    overrides = tuple(keep_texts(overrides))
-    if swept_keys(overrides):
-        raise ConfigError(f"{', '.join(swept_keys(overrides))}: several values are a sweep; give run() one value each")
-    with held():
-        config = check_command_line(overrides)
-        _check_name(config.name or "", overrides)
-        origins = find_origins(compose_config(overrides))
-        config.name = config.name or default_name(overrides, Path(RUNS), environ=os.environ, now=datetime.now())
-        directory = Path(RUNS, config.name).resolve()
-        command = ["qaexp", "train", *overrides, f"name={config.name}"]
-        with _without_empty(directory, directory.parent):
-            return run_experiment(config, directory, command_line=command, origins=origins)[1]
-
-
-@contextmanager
-def _without_empty(*folders: Path) -> Iterator[None]:
-    """Take folders away after the body when they are empty: a run that was refused leaves none behind."""
-    try:
-        yield
-    finally:
-        for folder in folders:
-            with suppress(OSError):
-                folder.rmdir()
-
-
-def _check_name(name: str, lines: Sequence[str]) -> None:
-    """Refuse a name that would put a secret into a path.
-
-    Raises:
-        ConfigError: It holds a value that stands under a secret's key in the environment or on the command line.
-    """
-    from qaexp.runs.redact import Redactor
-
-    if Redactor(os.environ, lines).finds(name):
-        raise ConfigError("name= holds a secret, and it would be part of every path; choose a name without it")
 
 
 class _PastHydra(BaseException):
@@ -207,35 +147,8 @@ def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
     from hydra.core.hydra_config import HydraConfig
 
     from qaexp.commands.shown import show_run
-    from qaexp.commands.untold import untold
-    from qaexp.config.compose import to_config
-    from qaexp.config.hydra_files import hydra_trees, task_words
-    from qaexp.config.origins import find_origins
-    from qaexp.reporting.greeting import announce
-    from qaexp.runs.redact import redactor_of
-    from qaexp.training.processes import is_main_process
 
     settings = HydraConfig.get()
-    directory = Path(settings.runtime.output_dir)
-    if is_main_process():
-        announce("run", directory)  # what follows takes seconds to be loaded
-    from qaexp.experiment import run_experiment
-
-    environment = {str(name): str(value) for name, value in settings.job.env_set.items()}
-    # Hydra has set them by now, and what a config sets has no say in how that config is read and built.
-    with _without_empty(directory), variables({name: start().environ.get(name) for name in environment}):
-        config, words = to_config(composed), task_words(settings)
-        trees, origins = hydra_trees(composed, settings, words), find_origins(composed)
-        kept = [*trees.values(), {"env_set": environment}]
-        redactor = redactor_of(asdict(config), origins, [*words, *command_line], kept)
-        with untold(redactor):
-            check_path(directory, redactor)
-            directory, summary = run_experiment(
-                config,
-                directory,
-                command_line=command_line,
-                hydra_files=trees,
-                origins=origins,
-                environment=environment,
-            )
-    show_run(directory, summary)
+    ended = run_composed(composed, settings, Path(settings.runtime.output_dir), command_line)
+    if ended.summary is not None:
+        show_run(ended.directory, ended.summary)

@@ -64,7 +64,7 @@ def check_plugins(node: Mapping[str, Any]) -> None:
 
     Raises:
         IntegrityError: A target resolves to something outside of the user's packages.
-        ConfigError: It does not exist.
+        ConfigError: It does not exist, or stands where Hydra takes no plugins from.
     """
     for name in plugin_targets(node):
         resolved = _full_name(_resolve(name))
@@ -72,6 +72,13 @@ def check_plugins(node: Mapping[str, Any]) -> None:
             raise IntegrityError(
                 f"_target_={name} (which is {resolved}) in hydra is refused: it is no part of what "
                 "QAEXP_ALLOW_TARGETS allows; name the object where it stands"
+            )
+        if not name.startswith("hydra_plugins."):
+            last = name.rpartition(".")[2]
+            raise ConfigError(
+                f"_target_={name} in hydra: Hydra takes launchers and sweepers from the package hydra_plugins alone; "
+                f"put the class into hydra_plugins/mine.py in a folder on PYTHONPATH, write _target_: "
+                f"hydra_plugins.mine.{last}, and allow it by QAEXP_ALLOW_TARGETS=hydra_plugins.mine. (docs/sweeps.md)"
             )
 
 

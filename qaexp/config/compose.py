@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -44,8 +43,6 @@ def register_schema() -> None:
     register_sources()
     register_guard()
     register_variables()
-    # Our files of launchers and of the sweeper are whole; Hydra and its plugins offer schemas of the same names.
-    warnings.filterwarnings("ignore", r"\s*'hydra/\w+/\w+' is validated against ConfigStore schema", UserWarning)
     ConfigStore.instance().store(name="schema", node=ExperimentConfig, provider="qaexp")
 
 
@@ -108,8 +105,25 @@ def is_sweep_by_itself(lines: Sequence[str], *, config_name: str = CONFIG_NAME, 
         ConfigError: As `compose_config`.
         IntegrityError: As `compose_config`.
     """
+    return is_sweep(compose_with_hydra(lines, config_name=config_name, config_dir=config_dir))
+
+
+def is_sweep(composed: DictConfig) -> bool:
+    """Do the chosen files make a sweep of what was composed with Hydra's node?"""
+    return bool(composed.hydra.mode == RunMode.MULTIRUN)
+
+
+def compose_with_hydra(
+    lines: Sequence[str], *, config_name: str = CONFIG_NAME, config_dir: Path | None = None
+) -> DictConfig:
+    """Compose with Hydra's own node; lines that sweep are left out.
+
+    Raises:
+        ConfigError: As `compose_config`.
+        IntegrityError: As `compose_config`.
+    """
     plain = [str(one.input_line) for one in parse_overrides(lines)[0] if not one.is_sweep_override()]
-    return bool(_composed(plain, config_name, config_dir).hydra.mode == RunMode.MULTIRUN)
+    return _composed(plain, config_name, config_dir)
 
 
 def _composed(lines: Sequence[str], config_name: str, config_dir: Path | None) -> DictConfig:
@@ -118,7 +132,7 @@ def _composed(lines: Sequence[str], config_name: str, config_dir: Path | None) -
     GlobalHydra.instance().clear()
     with compose_errors(), initialize_config_dir(str(conf_directory()), version_base="1.3"):
         if config_dir:
-            _search_also(config_dir)
+            main_hydra(config_dir)
         composed = compose(config_name, list(lines), return_hydra_config=True)
         # Hydra resolves its own node later, where nothing is counted.
         resolve_all(composed.hydra)
@@ -141,12 +155,17 @@ def compose_errors() -> Iterator[None]:
         raise ConfigError(_TOO_DEEP) from error
 
 
-def _search_also(config_dir: Path) -> None:
-    """Let Hydra look for configs in one more folder, the primary one among them, as its --config-dir does."""
+def main_hydra(config_dir: Path | None) -> Hydra:
+    """Return Hydra as it stands ready to compose: in one more folder too, the primary config among its files.
+
+    Args:
+        config_dir: The folder, as with Hydra's --config-dir.
+    """
     search_path = create_config_search_path(str(conf_directory()))
-    search_path.prepend("command-line", f"file://{config_dir.resolve()}", "schema")
+    if config_dir is not None:
+        search_path.prepend("command-line", f"file://{config_dir.resolve()}", "schema")
     GlobalHydra.instance().clear()
-    Hydra.create_main_hydra2(task_name="qaexp", config_search_path=search_path)
+    return Hydra.create_main_hydra2(task_name="qaexp", config_search_path=search_path)
 
 
 def check_command_line(

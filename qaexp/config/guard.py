@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -56,6 +57,7 @@ class GuardedLoader(ConfigLoaderImpl):
 
     def _loaded(self, *args: Any, **keywords: Any) -> Any:
         """Load as Hydra does; what is wrong with the defaults is told without what the environment gave for them."""
+        ignore_schemas()
         with watched_environment() as names:
             try:
                 return super().load_configuration(*args, **keywords)
@@ -64,6 +66,14 @@ class GuardedLoader(ConfigLoaderImpl):
                     raise
                 text = " ".join(str(part) for part in (error, error.__cause__) if part is not None)
                 raise HydraException(told_of_variables(text, names)) from None
+
+
+def ignore_schemas() -> None:
+    """Say nothing of the schemas of Hydra's plugins, here and in the workers of launchers.
+
+    Our files of launchers and of the sweeper are whole; Hydra and its plugins offer schemas of the same names.
+    """
+    warnings.filterwarnings("ignore", r"\s*'hydra/\w+/\w+' is validated against ConfigStore schema", UserWarning)
 
 
 def register_guard() -> None:

@@ -20,9 +20,12 @@ from qaexp.config.origins import find_origins
 from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
 from qaexp.reporting.greeting import announce
+from qaexp.reporting.printing import say
+from qaexp.runs.formats import counted
 from qaexp.runs.naming import check_path
 from qaexp.start import start, variables
 from qaexp.sweeps import isolate
+from qaexp.sweeps.again import BY_COMMAND
 from qaexp.sweeps.execute import run_sweep
 from qaexp.sweeps.grid import job_lines
 from qaexp.sweeps.job import Job
@@ -67,10 +70,7 @@ class GridSweeper(Sweeper):
                 hydra_context=hydra_context, task_function=self._task, config=config
             )
         except (ImportError, RuntimeError) as error:
-            name = config.hydra.runtime.choices.get("hydra/launcher")
-            raise ConfigError(
-                f"hydra/launcher={name} is not installed; pip install 'qaexp[launchers]', or take hydra/launcher=local"
-            ) from error
+            raise ConfigError(_not_there(config, error)) from error
 
     def sweep(self, arguments: list[str]) -> None:
         """Plan the jobs of these override lines, and run what is missing.
@@ -106,7 +106,11 @@ class GridSweeper(Sweeper):
     def settings(self) -> dict[str, Any]:
         """What plan.json keeps."""
         local = self._launcher.settings if isinstance(self._launcher, LocalLauncher) else None
-        return {"launcher": local, **{key: self._config.sweep[key] for key in ("on_failure", "max_checkpoint_mib")}}
+        return {
+            "launcher": local,
+            BY_COMMAND: local is None,
+            **{key: self._config.sweep[key] for key in ("on_failure", "max_checkpoint_mib")},
+        }
 
     @property
     def at_once(self) -> int | None:
@@ -150,6 +154,11 @@ class GridSweeper(Sweeper):
         environ = start().environ
         self._task.before = {name: environ.get(name) for job in jobs for name in job.environment}
         _give_own_folder(self._launcher)
+        name = self._config.hydra.runtime.choices.get("hydra/launcher")
+        say(
+            f"{counted(len(jobs), 'job')} handed to hydra/launcher={name}; from another terminal, qaexp status "
+            f"{self.directory} shows how they go"
+        )
         with looked_at(jobs, watcher) as onlooker:
             try:
                 with variables(isolate.same_code()):
@@ -169,6 +178,17 @@ class GridSweeper(Sweeper):
         with open_dict(composed):
             del composed["hydra"]
         return to_config(composed), hydra_trees(composed, settings, words), find_origins(composed), environment
+
+
+def _not_there(config: DictConfig, error: Exception) -> str:
+    """Why a launcher cannot be had."""
+    choice, target = config.hydra.runtime.choices.get("hydra/launcher"), str(config.hydra.launcher.get("_target_"))
+    if target.startswith(("hydra_plugins.hydra_joblib_launcher.", "hydra_plugins.hydra_submitit_launcher.")):
+        return f"hydra/launcher={choice} is not installed; pip install 'qaexp[launchers]', or take hydra/launcher=local"
+    return (
+        f"hydra/launcher={choice}: {target} cannot be used ({' '.join(str(error).split())}); it must be a class of "
+        "hydra.plugins.launcher.Launcher in the package hydra_plugins (docs/sweeps.md), or take hydra/launcher=local"
+    )
 
 
 def _give_own_folder(launcher: Launcher) -> None:
