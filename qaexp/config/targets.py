@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from qaexp.start import start
+from qaexp.start import ALLOWED, start
 
 TARGET = "_target_"
 ADDRESSES: Mapping[str, tuple[str, ...]] = {
@@ -31,7 +31,7 @@ _HYDRA_PLUGINS = re.compile(r"(hydra\._internal\.core_plugins|hydra_plugins\.\w+
 
 def users_prefixes() -> tuple[str, ...]:
     """The dotted prefixes that every node may name as well: those of QAEXP_ALLOW_TARGETS when the process started."""
-    given = start().environ.get("QAEXP_ALLOW_TARGETS", "").split(",")
+    given = start().environ.get(ALLOWED, "").split(",")
     return tuple(part.strip() for part in given if part.strip())
 
 
