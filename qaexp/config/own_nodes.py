@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, field, fields, make_dataclass
 from typing import Any
 
-from omegaconf import DictConfig, Node, OmegaConf
+from omegaconf import MISSING, DictConfig, Node, OmegaConf
 
 from qaexp.config.schema import OPEN_NODES, ExperimentConfig
 from qaexp.config.suggest import offered
-from qaexp.config.targets import TARGET, users_prefixes
+from qaexp.config.targets import ADDRESSES, TARGET, users_prefixes
 
 OWN_NODES = ("data", "model", "trainer", "reporter")
 """The typed nodes that name what is built."""
@@ -62,7 +62,8 @@ def unknown_keys(whole: Mapping[str, Any]) -> Iterator[str]:
     """
     for kind in OWN_NODES:
         node = whole.get(kind)
-        if isinstance(node, Mapping) and not is_own(node.get(TARGET)):
+        # A target that no config may name is refused as such.
+        if isinstance(node, Mapping) and node.get(TARGET, "") in (*ADDRESSES[kind], "", None, MISSING):
             declared = [f"{kind}.{item.name}" for item in fields(_type_of(kind))]
             for key in own_keys(node, kind):
                 yield (

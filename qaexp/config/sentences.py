@@ -25,6 +25,9 @@ _OVERRIDE = re.compile(r"Could not override '([^']+)'")
 _NOT_IN_LIST = re.compile(r"Could not (?:override|append|find match for)[^']*'([^']+)'.*(?:No match in the defaults list)")
 _AMBIGUOUS = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'(?:$|\n| requires)", re.DOTALL)
 _NO_SUBCLASS = re.compile(r"(?:int|float|str|bool|list|dict) is not a subclass of (\w+)Config. value: (.*)")
+_UNSET = re.compile(r"Environment variable '(\w+)' not found")
+_NO_TARGET = re.compile(r"Interpolation key '(.+?)' not found")
+_NO_RESOLVER = re.compile(r"Unsupported interpolation type (.+)")
 _OPTIONS = re.compile(r"Could not find '([^']+)/([^'/]+)'\s+Available options in '[^']+':((?:\s*\n?\t\S+)+)")
 _FOUND = re.compile(r"'(?P<parent>[^']+)': Could not find '(?P<child>[^']+)'|Could not load '(?P<alone>[^']+)'")
 
@@ -127,6 +130,12 @@ def known_keys() -> list[str]:
 def _of_omegaconf(error: OmegaConfBaseException) -> str | None:
     message = str(error.msg or error).splitlines()[0]
     key = str(error.full_key or "")
+    if match := _UNSET.search(message):
+        return f"{key}: the variable {match[1]} is not set in the environment; set it, or write the value out"
+    if match := _NO_TARGET.search(message):
+        return f"{key}: ${{{match[1]}}} names a key that there is not; correct it, or write the value out"
+    if match := _NO_RESOLVER.search(message):
+        return f"{key}: ${{{match[1]}:...}} is no function that there is; write the value out"
     if isinstance(error, ConfigKeyError) and " not in '" in message:
         return f"{key} is no key{offered(key, known_keys())}"
     if match := _NO_SUBCLASS.search(message):

@@ -9,6 +9,11 @@ from typing import Any
 from qaexp.start import ALLOWED, start
 
 TARGET = "_target_"
+ALLOW_YOURS = (
+    f"allow your own package by --allow my_package. on the command line of qaexp train, or by {ALLOWED}=my_package. in "
+    "the environment"
+)
+"""The way out for who knows what is named."""
 ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "data": ("qaexp.data.pipeline.DataPipeline",),
     "model": ("qaexp.model.Checkpoint",),
@@ -60,8 +65,7 @@ def refusal(name: object, kind: str) -> str:
     ours = ", ".join(ADDRESSES[kind])
     libraries = " and optimizer classes of torch.optim and transformers" if kind == "optimizer" else ""
     return (
-        f"_target_={name} is refused: {kind} may name {ours}{libraries}; allow your own package by "
-        "QAEXP_ALLOW_TARGETS=my_package. in the environment"
+        f"_target_={name} is refused: {kind} may name {ours}{libraries}; {ALLOW_YOURS}"
     )
 
 
@@ -115,8 +119,7 @@ def refused_plugins(node: Mapping[str, Any]) -> list[str]:
         else:
             continue
         problems.append(
-            f"{place}{key}={value} is refused: {wrong}; leave it out, or allow your own package by "
-            "QAEXP_ALLOW_TARGETS=my_package. in the environment"
+            f"{place}{key}={value} is refused: {wrong}; leave it out, or {ALLOW_YOURS}"
         )
     return problems
 

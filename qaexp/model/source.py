@@ -36,7 +36,8 @@ def locate(checkpoint: str, revision: str | None, *, with_weights: bool) -> Chec
     """Find a checkpoint's folder; a hub checkpoint is fetched when it is not cached.
 
     Args:
-        checkpoint: Hub id, path of a folder (a run's stands for its model/), or `package://module/folder` (found without importing the module).
+        checkpoint: Hub id, path of a folder (a run's stands for its model/), or `package://module/folder` (found
+            without importing the module).
         revision: Commit, tag or branch of a hub checkpoint; None for the main branch.
         with_weights: False when only the config and the tokenizer are needed.
 
@@ -79,8 +80,8 @@ def model_of(folder: Path) -> Path:
         if (model / "config.json").is_file() and not model.is_symlink():
             return model
         raise ConfigError(
-            f"model.checkpoint={folder} is a run that has no model yet; complete it with qaexp resume {folder}, or give "
-            "another run"
+            f"model.checkpoint={folder} is a run that has no model yet; complete it with qaexp resume {folder}, or "
+            "give another run"
         )
     if any((folder / name).is_file() for name in _SWEEP) and not (folder / "config.json").is_file():
         runs = sorted(path.parent for path in folder.glob(f"*/{_MODEL}"))
