@@ -182,6 +182,7 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from qaexp.config.completion import register_completion
     from qaexp.config.compose import one_line, register_schema
     from qaexp.config.conf import conf_directory
     from qaexp.config.sentences import own_fault
@@ -189,6 +190,7 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
 
     register_schema()
     register_plugins()
+    register_completion()
     task = _Task(list(sys.argv))
     # The script that installs completion registers the program's name; everywhere else it names the command.
     program = "qaexp" if "--shell-completion" in arguments.flags else "qaexp train"

@@ -17,17 +17,16 @@ usage: qaexp train [key=value ...] [group=choice ...] [flags]
   qaexp train data=json data.train_file=train.json data.dev_file=dev.json seed=2
   qaexp train name=lr optimizer.lr=1e-4          outputs/lr/
   qaexp train -m name=seeds seed=0,1,2           multirun_outputs/seeds/, one run directory a job
-
   qaexp train --from outputs/lr seed=1           the config of a run again, with another seed
 
 flags:
-  -m, --multirun       a sweep: every combination of the values given
-  --from RUN           begin with the config of a run (its folder or its config.json), or with a whole YAML file
-  -cd, --config-dir DIR   your own YAML files, added to those of qaexp: DIR/optimizer/mine.yaml is optimizer=mine
+  -m, --multirun           a sweep: every combination of the values given
+  --from RUN               begin with the config of a run (its folder or its config.json), or with a whole YAML file
+  -cd, --config-dir DIR    your own YAML files, added to those of qaexp: DIR/optimizer/mine.yaml is optimizer=mine
   -cn, --config-name NAME  the file of DIR to begin with; `qaexp train --cfg job > DIR/NAME.yaml` writes one
-  --allow PACKAGE.     let configs name your own code in this package
-  --cfg job            print the config and stop; -p optimizer prints a part
-  --info defaults      where each part of the config comes from"""
+  --allow PACKAGE.         let configs name your own code in this package
+  --cfg job                print the config and stop; -p optimizer prints a part
+  --info defaults          where each part of the config comes from"""
 
 
 _WIDTH, _WIDEST = 42, 60
@@ -47,8 +46,8 @@ def _key_lines() -> list[str]:
     lines = [_line(name, defaults.get(name), _meaning(item)) for name, item, _ in leaves()]
     for node in OPEN_NODES:
         choice = _chosen(node)
-        lines += [_line(key, value, meaning) for key, value, meaning in open_keys(node, choice)]
-        lines.append(_line(f"{node}.*", None, f"those of another choice: qaexp train {node}=NAME --cfg job -p {node}"))
+        lines += [_line(key, value.replace(", ", ","), meaning) for key, value, meaning in open_keys(node, choice)]
+        lines.append(_line(f"{node}.*", None, f"list them with: qaexp train {node}=NAME --cfg job -p {node}"))
     return lines
 
 

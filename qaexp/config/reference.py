@@ -27,7 +27,15 @@ Every group, choice and key, made from the schema and `conf/`; a test holds this
 Choose with `group=choice`, set with `key=value`, sweep with `key=a,b` and `-m`. `qaexp train --cfg job` prints what a
 command line composes. A key of type text keeps the words as typed: `name=1e3` is `1e3`; `null` and `${...}` keep their
 meaning, and quotes make a text of them. In a YAML file YAML's own rules count: there `name: 3.10` is a number, and is
-refused with the way to quote it. Keys marked *neutral* cannot change results and are no part of a run's identity. Your
+refused with the way to quote it. `notes`, `group` and `tags` are free texts, and a path that exists may hold any sign:
+`notes="free text, with commas"`, `tags=[a,b]`, `model.checkpoint=multirun_outputs/x/seed=0,optimizer.lr=0.001-9c1a0966`
+are typed as they stand. What another tool calls otherwise (`--lr`, `num_train_epochs`) is refused with the word for it.
+
+`qaexp train --cfg job > my.yaml` writes a config that `qaexp train --config-dir=. --config-name=my` runs again;
+`qaexp train --from RUN seed=1` begins with the config of a run: its folder, its `config.json` or its
+`.hydra/config.yaml`. What such a file does not say is as in the default config; a group that is chosen takes the place
+of its node. A file of yours that is called like one of qaexp's own, and says something else, is refused: it would not
+be used. Keys marked *neutral* cannot change results and are no part of a run's identity. Your
 own files: [extending](extending.md).
 """
 
