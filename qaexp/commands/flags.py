@@ -13,8 +13,8 @@ _FLAGS = (
     "--package", "--config-name", "--config-dir", "--from", "--allow", "--info",
 )  # fmt: skip
 _CONFIG_PATH = (
-    "--config-path (-cp) would take qaexp's own files away; use --config-dir DIR (-cd): your files are added to qaexp's, "
-    "and --config-name NAME (-cn) chooses one of them as the config to begin with"
+    "--config-path (-cp) would take qaexp's own files away; use --config-dir DIR (-cd): your files are added to "
+    "qaexp's, and --config-name NAME (-cn) chooses one of them as the config to begin with"
 )
 _SEE = "(see qaexp train --help)"
 

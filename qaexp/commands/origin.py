@@ -86,7 +86,7 @@ def _config_file(origin: Path) -> Path:
 
 
 def _stored(file: Path) -> dict[str, Any]:
-    """The content of a config.json, as a config that Hydra may read: values stay as they are, expressions live again."""
+    """The content of a config.json as a config that Hydra may read: values as they are, expressions live again."""
     stored = read_json(file)
     if not {"data", "model", "optimizer"} & set(stored):
         raise ConfigError(f"--from {file}: is no config of a run (it has {', '.join(list(stored)[:5])}); give a run")
@@ -132,8 +132,10 @@ def _refuse_redacted(content: Mapping[str, Any], file: Path, lines: Sequence[str
     hidden = [key for key, value in dotted(content).items() if REDACTED in str(value)]
     unknown = [key for key in hidden if not _is_given(key, given)]
     if unknown:
-        words = " ".join(f"{key}=..." for key in unknown)
-        raise ConfigError(f"{file}: {', '.join(unknown)} was a secret, which no run directory holds; give it again: {words}")
+        raise ConfigError(
+            f"{file}: {', '.join(unknown)} was a secret, which no run directory holds; give each again on the command line, "
+            "as key=value"
+        )
 
 
 def _is_given(key: str, given: set[str]) -> bool:

@@ -123,7 +123,10 @@ def _check_overrides(overrides: Sequence[str], directory: Path) -> None:
         if key not in neutral or not value or key == "name" or "${" in value:
             is_known = key in known or key.partition(".")[0] in OPEN_NODES
             hint = "" if is_known else did_you_mean(key, neutral)
-            hint = hint or f"; for another experiment begin with this one: qaexp train --from {directory} {shlex.quote(word)}"
+            hint = (
+                hint
+                or f"; for another experiment begin with this one: qaexp train --from {directory} {shlex.quote(word)}"
+            )
             raise ConfigError(f"{word}: only keys that cannot change results may be given here{hint}")
 
 

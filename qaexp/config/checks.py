@@ -128,7 +128,9 @@ def _feature_problems(config: ExperimentConfig) -> Iterator[str]:
 def _batch_problems(config: ExperimentConfig) -> Iterator[str]:
     size, budget = config.batches.batch_size, config.batches.token_budget
     if (size is None) == (budget is None):
-        both = f"batches.batch_size={_shown(size)} and batches.token_budget={_shown(budget)}: exactly one of them is set"
+        both = (
+            f"batches.batch_size={_shown(size)} and batches.token_budget={_shown(budget)}: exactly one of them is set"
+        )
         number = _shown(size) if size is not None else 8
         yield (
             f"{both}; write batches=fixed batches.batch_size={number}, or batches=by_length batches.token_budget="

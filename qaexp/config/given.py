@@ -56,7 +56,7 @@ def prepare(choices: Callable[[str], Mapping[str, Any]]) -> None:
     _store(GIVEN, {"defaults": bare["defaults"], **_without(content, chosen)})
 
 
-def _without(content: Mapping[str, Any], chosen: Collection[str]) -> dict[str, Any]:
+def _without(content: Mapping[Any, Any], chosen: Collection[str]) -> dict[str, Any]:
     # `sweep` is a node as well as a group of presets, which choose nothing in its place.
     nodes = set(chosen) - set(_PRESETS)
     return {str(key): value for key, value in content.items() if key not in nodes}

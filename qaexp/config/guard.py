@@ -20,7 +20,7 @@ from qaexp.config.loggers import refused_loggers
 from qaexp.config.own_nodes import unknown_keys
 from qaexp.config.schema import ExperimentConfig
 from qaexp.config.sentences import NO_SCHEMA
-from qaexp.config.shadows import shadowed
+from qaexp.config.shadows import schemas, shadowed
 from qaexp.config.targets import items, refused_plugins
 from qaexp.config.tellable import refused_in_hydra, told_of_variables
 from qaexp.config.variables import refused_variables
@@ -69,6 +69,9 @@ class GuardedLoader(ConfigLoaderImpl):
         """Load as Hydra does; what is wrong with the defaults is told without what the environment gave for them."""
         with watched_environment() as names:
             try:
+                folders = [Path(source.path) for source in self.get_sources() if source.scheme() == "file"]
+                if problems := list(schemas(folders)):
+                    raise ConfigError(*problems)
                 if config_name == GIVEN:
                     prepare(lambda primary: self._choices(primary, overrides))
                 return super().load_configuration(config_name, overrides, *args, **keywords)
@@ -77,7 +80,6 @@ class GuardedLoader(ConfigLoaderImpl):
                     raise
                 text = " ".join(str(part) for part in (error, error.__cause__) if part is not None)
                 raise HydraException(told_of_variables(text, names)) from None
-
 
     def _choices(self, config_name: str, overrides: list[str]) -> Mapping[str, Any]:
         """What is chosen of each group."""

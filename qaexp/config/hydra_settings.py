@@ -17,7 +17,10 @@ _IDLE = {
     "hydra.verbose": ((False,), "train.log and debug.log in the run directory have all"),
     "hydra.sweep.subdir": ((".",), "the folder of a job is called by what is swept and the run id"),
     "hydra.output_subdir": ((None,), "a run's .hydra/ is written in its run directory"),
-    "hydra.sweeper.max_batch_size": ((None,), "all jobs are planned together; hydra.launcher.jobs says how many run at a time"),
+    "hydra.sweeper.max_batch_size": (
+        (None,),
+        "all jobs are planned together; hydra.launcher.jobs says how many run at a time",
+    ),
 }
 # Filled in by Hydra at each start.
 _HYDRAS = ("hydra.job.num", "hydra.job.id", "hydra.job.config_name", "hydra.job.override_dirname", "hydra.runtime",

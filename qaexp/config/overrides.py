@@ -171,9 +171,7 @@ def _check_value(
     return [f"{key}={override.get_value_element_as_str()}" if not override.is_sweep_override() else _first(override)]
 
 
-def _check_hydra_value(
-    override: Override, composed: DictConfig, keys: Sequence[str], problems: list[str]
-) -> list[str]:
+def _check_hydra_value(override: Override, composed: DictConfig, keys: Sequence[str], problems: list[str]) -> list[str]:
     """Keys of Hydra's own node: that they are there; what they may say is looked at when all is composed."""
     key = override.key_or_group
     is_new = override.is_add() or override.is_delete() or ".env_set." in key or key == "hydra"
@@ -197,7 +195,7 @@ def _values(override: Override, legal: Sequence[str]) -> list[object]:
         override: The override.
         legal: What glob() chooses from.
     """
-    value = override.value()
+    value: object = override.value()
     if not override.is_sweep_override():
         return [value]
     if isinstance(value, IntervalSweep):
@@ -222,7 +220,8 @@ def without_globs(lines: Sequence[str], options: Callable[[str], Sequence[str]])
 
 def _without_glob(line: str, options: Callable[[str], Sequence[str]]) -> str:
     parsed, _ = parse_overrides([line])
-    if not parsed or not isinstance(value := parsed[0].value(), Glob):
+    value: object = parsed[0].value() if parsed else None
+    if not isinstance(value, Glob):
         return line
     names = value.filter(sorted(options(parsed[0].key_or_group)))
     # One name alone is no sweep for Hydra's grammar.

@@ -67,8 +67,8 @@ def unknown_keys(whole: Mapping[str, Any]) -> Iterator[str]:
             declared = [f"{kind}.{item.name}" for item in fields(_type_of(kind))]
             for key in own_keys(node, kind):
                 yield (
-                    f"{kind}.{key} is no key{offered(f'{kind}.{key}', declared)} (only a class of your own may have keys "
-                    "of its own)"
+                    f"{kind}.{key} is no key{offered(f'{kind}.{key}', declared)} (only a class of your own may have "
+                    "keys of its own)"
                 )
 
 

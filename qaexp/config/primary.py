@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import OmegaConf
 
 from qaexp.config.compose import compose_config
@@ -129,8 +128,8 @@ def _check_none_here(name: str, folder: Path | None, is_named: bool) -> None:
         )
     if is_named and folder is not None:
         raise ConfigError(
-            f"--config-name {name}: there is no {folder / here}, and qaexp's own config would be used; give the name of a "
-            "file of yours, or leave out --config-name"
+            f"--config-name {name}: there is no {folder / here}, and qaexp's own config would be used; give the name "
+            "of a file of yours, or leave out --config-name"
         )
 
 
@@ -147,7 +146,9 @@ def _missing(name: str, folder: Path | None) -> str:
         return f"--config-name {name}: qaexp has no such config; give the folder of yours by --config-dir"
     for file in (folder / name, folder / f"{name}.yml"):
         if file.is_file():
-            return f"--config-name {name}: {file} does not end with .yaml; rename it to {file.with_suffix('.yaml').name}"
+            return (
+                f"--config-name {name}: {file} does not end with .yaml; rename it to {file.with_suffix('.yaml').name}"
+            )
     names = sorted(file.stem for file in folder.glob("*.yaml"))
     has = f"it has {', '.join(names[:20])}" if names else "it has no YAML file outside of its groups"
     return f"--config-name {name}: there is no {folder / name}.yaml; {has}{did_you_mean(name, names)}"

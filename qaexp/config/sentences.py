@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -22,7 +22,9 @@ _LONGEST_SHOWN = 200
 _KINDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 _FILE = re.compile(r"In '([^']+)'")
 _OVERRIDE = re.compile(r"Could not override '([^']+)'")
-_NOT_IN_LIST = re.compile(r"Could not (?:override|append|find match for)[^']*'([^']+)'.*(?:No match in the defaults list)")
+_NOT_IN_LIST = re.compile(
+    r"Could not (?:override|append|find match for)[^']*'([^']+)'.*(?:No match in the defaults list)"
+)
 _AMBIGUOUS = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'(?:$|\n| requires)", re.DOTALL)
 _NO_SUBCLASS = re.compile(r"(?:int|float|str|bool|list|dict) is not a subclass of (\w+)Config. value: (.*)")
 _UNSET = re.compile(r"Environment variable '(\w+)' not found")
@@ -40,8 +42,8 @@ def plain(error: BaseException) -> str:
     where = f"{file}.yaml: " if file and not file.startswith("qaexp") else ""
     if file and "/" in file and f"Key '{file.partition('/')[0]}' not in 'ExperimentConfig'" in text:
         return (
-            f"{where}its keys would stand under `{file.partition('/')[0]}`, which no config has; let the file begin with "
-            "the line `# @package _global_`, and write whole keys"
+            f"{where}its keys would stand under `{file.partition('/')[0]}`, which no config has; let the file begin "
+            "with the line `# @package _global_`, and write whole keys"
         )
     inner = next((one for one in reversed(chain) if isinstance(one, OmegaConfBaseException)), None)
     if (sentence := _of_hydra(text)) is not None:
@@ -109,8 +111,8 @@ def _of_hydra(text: str) -> str | None:
         if match["alone"]:
             return f"{match['alone']}: there is no such YAML file; correct its name, or give its folder by --config-dir"
         return (
-            f"{match['parent']}.yaml: its defaults list names {match['child']}, and there is no such YAML file; correct "
-            "the name, or give its folder by --config-dir"
+            f"{match['parent']}.yaml: its defaults list names {match['child']}, and there is no such YAML file; "
+            "correct the name, or give its folder by --config-dir"
         )
     if match := _OVERRIDE.search(text):
         return f"{match[1]} is no key{offered(match[1], known_keys())}"
@@ -141,13 +143,17 @@ def _of_omegaconf(error: OmegaConfBaseException) -> str | None:
     if match := _NO_SUBCLASS.search(message):
         node = key or match[1].lower()
         return f"{node}={match[2][:_LONGEST_SHOWN]} does not fit, it must be {_node_kind(node)}"
+    if message.endswith("is not Optional"):
+        return f"{key}=null does not fit, it must be {wanted(key) or 'a mapping of its keys'}"
     if "has missing mandatory value" in message:
         return f"{key} is not set; give it a value"
     if message.startswith("Cannot merge DictConfig with ListConfig"):
         return "a list stands where a mapping must stand, or the other way round; compare with qaexp train --cfg job"
     if isinstance(error, ValidationError) and key:
         value = getattr(error, "value", None)
-        return misfit_sentence(key, value) if wanted(key) else f"{key}={_shown(value)} does not fit, it must be a mapping"
+        if wanted(key):
+            return misfit_sentence(key, value)
+        return f"{key}={_shown(value)} does not fit, it must be a mapping"
     return None
 
 
@@ -184,7 +190,7 @@ def _hint(key: str, value: object) -> str:
         return f"; to sweep, add -m and write {key}=range({match[1]},{int(match[2]) + 1})"
     if _is_list(value) and len(value) > 1 and "list" not in kind:  # type: ignore[arg-type]
         return f"; to sweep, add -m and write {key}={','.join(map(_shown, value))}"  # type: ignore[call-overload]
-    if isinstance(value, str | int | float) and not isinstance(value, bool) and kind == "a list of texts":
+    if not _is_list(value) and not isinstance(value, Mapping) and value is not None and kind == "a list of texts":
         return f"; write {key}=[{value}]"
     return ""
 
@@ -193,5 +199,3 @@ def _is_list(value: object) -> bool:
     from omegaconf import ListConfig
 
     return isinstance(value, list | tuple | ListConfig)
-
-

@@ -19,8 +19,7 @@ def shadowed(folders: Iterable[Path]) -> Iterator[str]:
     own = conf_directory()
     files = sorted(file.relative_to(own) for file in own.rglob("*.yaml"))
     for folder in folders:
-        if (folder / _SCHEMA).is_file():
-            yield f"{folder / _SCHEMA}: schema is the name of what says which keys there are; give the file another name"
+        yield from schemas([folder])
         for file in files:
             mine = folder / file
             if str(file) != f"{CONFIG_NAME}.yaml" and mine.is_file() and not _is_same(mine, own / file):
@@ -28,6 +27,13 @@ def shadowed(folders: Iterable[Path]) -> Iterator[str]:
                     f"{mine}: qaexp has a file {file} of its own, which would be used in place of this one; give it "
                     f"another name, for example {file.with_stem(f'my_{file.stem}')}, and choose that"
                 )
+
+
+def schemas(folders: Iterable[Path]) -> Iterator[str]:
+    """Name the files that would stand before the schema of all keys."""
+    for folder in folders:
+        if (folder / _SCHEMA).is_file():
+            yield f"{folder / _SCHEMA}: schema is the name of what says which keys there are; rename the file"
 
 
 def _is_same(one: Path, other: Path) -> bool:

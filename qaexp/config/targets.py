@@ -64,9 +64,7 @@ def refusal(name: object, kind: str) -> str:
     """The sentence for a target that its node may not name."""
     ours = ", ".join(ADDRESSES[kind])
     libraries = " and optimizer classes of torch.optim and transformers" if kind == "optimizer" else ""
-    return (
-        f"_target_={name} is refused: {kind} may name {ours}{libraries}; {ALLOW_YOURS}"
-    )
+    return f"_target_={name} is refused: {kind} may name {ours}{libraries}; {ALLOW_YOURS}"
 
 
 def refused_targets(config: Mapping[str, Any]) -> list[str]:
@@ -118,9 +116,7 @@ def refused_plugins(node: Mapping[str, Any]) -> list[str]:
             wrong = "only _target_ may stand there"
         else:
             continue
-        problems.append(
-            f"{place}{key}={value} is refused: {wrong}; leave it out, or {ALLOW_YOURS}"
-        )
+        problems.append(f"{place}{key}={value} is refused: {wrong}; leave it out, or {ALLOW_YOURS}")
     return problems
 
 
