@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from qaexp.config.build import build
 from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.data.pipeline import DataPipeline
-from qaexp.errors import IntegrityError
+from qaexp.errors import ConfigError, IntegrityError
 from qaexp.model import Checkpoint
 from qaexp.model.checkpoint import PIN
 from qaexp.model.source import is_hub_id
@@ -78,11 +78,26 @@ def build_parts(config: ExperimentConfig) -> Parts:
         pipeline=build(config.data, "data"),
         checkpoint=build(config.model, "model"),
         trainer=build(config.trainer, "trainer"),
-        reporter=build(config.reporter, "reporter"),
+        reporter=_reporter(config),
         optimizer=build(config.optimizer, "optimizer"),
         schedule=build(config.schedule, "schedule"),
         trackers={name: build(node, "trackers") for name, node in config.trackers.items()},
     )
+
+
+def _reporter(config: ExperimentConfig) -> Reporter:
+    """Build the reporter; what it lacks is found before the training, not after it.
+
+    Raises:
+        ConfigError: It has no method `report`.
+    """
+    reporter: Reporter = build(config.reporter, "reporter")
+    if not callable(getattr(reporter, "report", None)):
+        raise ConfigError(
+            f"reporter._target_={config.reporter._target_} makes a {type(reporter).__name__}, which has no method "
+            "report(directory, summary); add it, or take reporter=none"
+        )
+    return reporter
 
 
 def check_no_secret_is_asked_for(config: ExperimentConfig, origins: Origins | None) -> None:

@@ -11,16 +11,18 @@ from safetensors import SafetensorError
 
 from qaexp.config.schema import ExperimentConfig
 from qaexp.data.features import Features
-from qaexp.errors import StorageError
+from qaexp.errors import QaexpError, StorageError, of_the_system
 from qaexp.evaluation.outputs import CROSSFIT_COLUMNS, contexts_of, logits_bytes, prediction_records, score_rows
 from qaexp.evaluation.question_set import QuestionSet, Scored
 from qaexp.model import LoadedModel
 from qaexp.model.loading import quiet
 from qaexp.opening import Parts
+from qaexp.reporting.printing import complain
 from qaexp.reporting.progress import TrainingView
 from qaexp.reporting.trackers import Trackers
 from qaexp.runs import directory as layout
 from qaexp.runs.files import write_text
+from qaexp.runs.formats import one_line
 from qaexp.runs.identity import Identity
 from qaexp.runs.metrics import TEST
 from qaexp.runs.run import Run
@@ -229,9 +231,26 @@ def test_score_rows(test: QuestionSet, tested: Scored) -> list[dict[str, Any]]:
 
 
 def report(run: Run, parts: Parts, summary: Mapping[str, Any]) -> None:
-    """Draw the pictures and the page; of several processes only the main one does."""
-    if run.is_main:
+    """Draw the pictures and the page; of several processes only the main one does.
+
+    What is drawn can be drawn again: a reporter that fails is told, and costs no run. Where qaexp's own cannot write,
+    nothing else could be written either.
+    """
+    if not run.is_main:
+        return
+    try:
         parts.reporter.report(run.directory, summary)
+    except (Exception, SystemExit) as error:
+        is_ours = type(parts.reporter).__module__.partition(".")[0] == __name__.partition(".")[0]
+        if is_ours and (isinstance(error, QaexpError) or of_the_system(error) is not None):
+            raise
+        sentence = run.redacted(
+            f"the reporter failed ({type(error).__name__}: {error}), and the run goes on without what it draws; "
+            "debug.log in the run directory has the traceback, and qaexp plot draws qaexp's own plots and page"
+        )
+        run.log.warning(sentence)
+        run.log.debug("the reporter", exc_info=error)
+        complain(one_line(sentence))
 
 
 def raise_flags(

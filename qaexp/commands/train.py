@@ -10,10 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from qaexp.commands.arguments import TrainArguments, parse_train_arguments
+from qaexp.commands.arguments import TrainArguments, parse_train_arguments, prefixes
 from qaexp.commands.composed import RUNS, SWEEPS, run_composed, without_empty
 from qaexp.errors import ConfigError, StorageError
 from qaexp.runs.naming import check_name, default_name
+from qaexp.start import allowing
 
 
 def main(argv: Sequence[str]) -> int:
@@ -35,16 +36,28 @@ def main(argv: Sequence[str]) -> int:
 
         say_text(train_help() + "\n")
         return 0
+    with allowing(prefixes(arguments.allowed)):
+        _begin(arguments, argv)
+    return 0
+
+
+def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
+    """Find the config to begin with, and run."""
     from qaexp.config.texts import keep_texts
 
     lines = keep_texts(arguments.overrides)
-    arguments = replace(arguments, overrides=tuple(lines))
+    arguments = replace(arguments, overrides=tuple(lines), config_name=_primary(arguments, lines))
     if arguments.runs:
         from qaexp.config.compose import check_command_line
         from qaexp.training.processes import num_processes
 
         num_processes()  # refuses an environment that says too little of other processes, before a folder is made
-        config = check_command_line(lines, config_name=arguments.config_name, config_dir=arguments.config_dir)
+        config = check_command_line(
+            lines,
+            config_name=arguments.config_name,
+            config_dir=arguments.config_dir,
+            is_sweep="--multirun" in arguments.flags,
+        )
         check_name(config.name or "", lines)
         if config.name is None:
             _train_unnamed(arguments, argv)
@@ -55,7 +68,23 @@ def main(argv: Sequence[str]) -> int:
 
         with bounded():  # `--cfg job --resolve` resolves what nothing has looked at before
             _through_hydra(arguments, lines)
-    return 0
+
+
+def _primary(arguments: TrainArguments, lines: Sequence[str]) -> str:
+    """The name of the config to begin with; what it is made of is told where something runs."""
+    from qaexp.config.primary import choose_primary
+
+    if arguments.origin is None:
+        return choose_primary(arguments.config_name, arguments.config_dir, is_named=arguments.is_named)
+    from qaexp.commands.origin import begin_with_run
+    from qaexp.config.given import GIVEN
+    from qaexp.reporting.printing import say
+    from qaexp.training.processes import is_main_process
+
+    for sentence in begin_with_run(arguments.origin, lines):
+        if arguments.runs and is_main_process():
+            say(sentence)
+    return GIVEN
 
 
 def _train_unnamed(arguments: TrainArguments, argv: Sequence[str]) -> None:
@@ -72,7 +101,7 @@ def _is_sweep(arguments: TrainArguments) -> bool:
     """Does -m ask for a sweep, or a preset, wherever it is chosen?"""
     from qaexp.config.compose import is_sweep_by_itself
 
-    return bool({"-m", "--multirun"} & set(arguments.flags)) or is_sweep_by_itself(
+    return "--multirun" in arguments.flags or is_sweep_by_itself(
         arguments.overrides, config_name=arguments.config_name, config_dir=arguments.config_dir
     )
 
@@ -94,25 +123,28 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from qaexp.config.completion import register_completion
     from qaexp.config.compose import one_line, register_schema
-    from qaexp.config.conf import CONFIG_NAME, conf_directory
+    from qaexp.config.conf import conf_directory
+    from qaexp.config.sentences import own_fault
     from qaexp.sweeps.plugins import register_plugins
 
     register_schema()
     register_plugins()
+    register_completion()
     task = _Task(list(sys.argv))
     # The script that installs completion registers the program's name; everywhere else it names the command.
-    program = "qaexp" if {"-sc", "--shell-completion"} & set(arguments.flags) else "qaexp train"
+    program = "qaexp" if "--shell-completion" in arguments.flags else "qaexp train"
     sys.argv = [program, *arguments.flags, *lines]
     # With this, Hydra hands errors on instead of printing their traceback and leaving with exit code 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=CONFIG_NAME)(task)()
+        hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=arguments.config_name)(task)()
     except _PastHydra as passed:
         raise passed.error from passed.error.__cause__
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(one_line(error)) from error
+        raise own_fault(error) or ConfigError(one_line(error)) from error
     except BlockingIOError:
         raise  # no further process could be started
     except OSError as error:

