@@ -91,8 +91,9 @@ def only_name(group: Sequence[RunFiles]) -> str:
     parents = {run.path.resolve().parent.name for run in group}
     if len(parents) == 1 and all(map(is_job, group)):
         return parents.pop()
-    names = {run.config.get("name") for run in group}
-    if len(names) == 1 and isinstance(name := names.pop(), str) and name:
+    names = {repr(run.config.get("name")) for run in group}
+    name = group[0].config.get("name")
+    if len(names) == 1 and isinstance(name, str) and name:
         return name
     return f"{folders[0]} and {len(group) - 1} more"
 
@@ -139,15 +140,13 @@ def prefixes(group: str, keys: Collection[str]) -> tuple[str, ...]:
 
 
 def _typed_of(groups: Sequence[Sequence[RunFiles]]) -> list[Typed]:
-    """What was typed for all runs of each group alike."""
+    """What was typed for all runs of each group alike, of those that tell it."""
     found = []
     for group in groups:
-        each = [typed(run.path) for run in group]
-        choices = {
-            key: value for key, value in each[0].choices.items() if all(one.choices.get(key) == value for one in each)
-        }
-        overrides = [word for word in each[0].overrides if any(word in one.overrides for one in each[1:] or each)]
-        found.append(Typed(choices, overrides))
+        told = [one for run in group if (one := typed(run.path)).choices or one.overrides] or [Typed()]
+        choices = dict(set.intersection(*(set(one.choices.items()) for one in told)))
+        keys = set.intersection(*(set(one.words) for one in told))
+        found.append(Typed(choices, sorted(f"{key}=" for key in keys)))
     return found
 
 

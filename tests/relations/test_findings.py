@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from hypothesis import assume, given
@@ -11,7 +12,8 @@ from qaexp.comparison.compare import Comparison
 from qaexp.comparison.document import document
 from qaexp.comparison.findings import findings
 from qaexp.comparison.verdict import BETTER, WORSE
-from tests.relations.studies import NAMES, NewFolder, Plan, compared, examples, plans
+from tests.fixtures.compared import edit
+from tests.relations.studies import NAMES, RATES, NewFolder, Plan, compared, examples, plans
 from tests.relations.test_folders_and_names import renamed
 
 
@@ -61,9 +63,6 @@ def test_better_is_said_only_where_a_verdict_says_it(new_folder: NewFolder, plan
 
 
 def swap_rates(folder: Path) -> None:
-    from tests.fixtures.compared import edit
-    from tests.relations.studies import RATES
-
     for run in folder.iterdir():
         place = int(run.name[1])
         edit(run / "config.json", optimizer={"lr": RATES[1 - place]})
@@ -71,4 +70,4 @@ def swap_rates(folder: Path) -> None:
 
 def swapped(sentence: str) -> str:
     one, other = NAMES[:2]
-    return sentence.replace(f"{one} ", "* ").replace(f"{one}:", "*:").replace(other, one).replace("*", other)
+    return re.sub(f"{one}|{other}", lambda found: other if found[0] == one else one, sentence)
