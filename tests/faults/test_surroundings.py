@@ -127,7 +127,7 @@ def test_a_run_is_worth_more_than_what_it_prints(tmp_path: Path) -> None:
 def test_a_terminal_that_is_closed_while_a_run_trains(tmp_path: Path) -> None:
     """Under nohup a run outlives its terminal; bars and lines go nowhere from then on."""
     ours, its = pty.openpty()
-    words = [*TINY[:1], "trainer.epochs=40", *TINY[2:], "name=a"]
+    words = [*TINY[:1], "trainer.epochs=8", *TINY[2:], "name=a"]
     process = subprocess.Popen(
         ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", sys.executable, "-m", "qaexp", "train", *words],
         cwd=tmp_path,
