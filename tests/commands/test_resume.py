@@ -70,7 +70,7 @@ def test_it_goes_on_from_anywhere(work: Path, killed: Path, tmp_path: Path) -> N
     assert again.code == 0
     first = again.out.splitlines()[0]
     assert re.fullmatch(
-        r"already completed at 20\d\d-\d\d-\d\d \d\d:\d\d; nothing to do \(another name= runs it again\)", first
+        r"already completed (at \d\d:\d\d|on 20\d\d-\d\d-\d\d); nothing to do \(another name= runs it again\)", first
     )
     assert str(killed) in again.out.replace("\n", "")
     assert tiny_run.snapshot(killed) == before
