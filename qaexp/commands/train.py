@@ -217,10 +217,6 @@ def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
 
     settings = HydraConfig.get()
     directory = Path(settings.runtime.output_dir)
-    if is_main_process():
-        announce("run", directory)  # what follows takes seconds to be loaded
-    from qaexp.experiment import run_experiment
-
     environment = {str(name): str(value) for name, value in settings.job.env_set.items()}
     # Hydra has set them by now, and what a config sets has no say in how that config is read and built.
     with _without_empty(directory), variables({name: start().environ.get(name) for name in environment}):
@@ -230,6 +226,10 @@ def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
         redactor = redactor_of(asdict(config), origins, [*words, *command_line], kept)
         with untold(redactor):
             check_path(directory, redactor)
+            if is_main_process():
+                announce("run", directory)
+            from qaexp.experiment import run_experiment  # takes seconds to be loaded
+
             directory, summary = run_experiment(
                 config,
                 directory,
