@@ -76,7 +76,7 @@ def test_columns_leave_the_least_important_first(runs: list[Progress], width: in
 def test_a_note_has_lines_of_its_own_and_a_sweep_its_tally(runs: list[Progress], width: int) -> None:
     lines = terminal_lines(runs, [Skipped(Path("x"), "not a run", "is empty")], width)
     text = " ".join(" ".join(lines).split())
-    assert "1 of 3 completed, 1 running, 1 planned" in text
+    assert "1 of 3 completed, 1 running, 1 not started" in text
     assert "no JSON; qaexp resume outputs/nb" in text
     assert "no JSON; qaexp" in next(line for line in lines if line.startswith("    "))
     assert lines[-1] == "x: skipped: is empty"
@@ -108,7 +108,7 @@ def test_a_pipe_gets_a_line_a_run_without_blanks_at_its_end(runs: list[Progress]
     assert lines[0].split()[-1] == "note"
     assert [line.split()[0] for line in lines[1:7]] == [str(one.path) for one in runs]
     assert lines[2].endswith("no JSON; qaexp resume outputs/nb")
-    assert lines[7].endswith("tty80: 1 of 3 completed, 1 running, 1 planned")
+    assert lines[7].endswith("tty80: 1 of 3 completed, 1 running, 1 not started")
     assert all(line == line.rstrip() for line in lines)
 
 
