@@ -227,7 +227,7 @@ def test_a_model_that_its_tuned_threshold_silences_has_collapsed(work: Path) -> 
     assert all(row["null_score_diff"] > tuned for row in rows)
     assert f"The model answers none of 16 questions at its tuned threshold {tuned:.2f}, so" in str(collapse(run))
     assert f"NULL COLLAPSE: the run answers nothing at its tuned threshold {tuned:.2f}\n" in _lines(done.out)
-    assert "cross-fitted it gives" not in done.out
+    assert "a tuned null threshold gives" not in done.out
     assert "it silences the model" in done.out
     asked = ("-q", "Where was Anna born?", "-c", "Anna was born in Paris.")
     assert tiny_run.call(work, "answer", str(run), *asked).out == "(no answer)\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+import re
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -59,7 +60,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = ("batches.batch_size=4", "trainer.epochs=2", "optimizer.lr=2e-3")
     done = tiny_run.call(folder, "train", "name=one", *words, *settings)
     assert done.code == 0, done.err
-    assert done.err == ""
+    # stdout is no terminal: what runs is said beside it, and nothing else.
+    begun, parts, features, fresh = done.err.splitlines()
+    assert begun.endswith("  run one -> outputs/one")
+    assert re.fullmatch(
+        r"[0-9a-f]{8}  tiny_random \u00b7 train.json 18/13/5 \u00b7 adamw 2e-3 \u00b7 cpu fp32, \d+ threads?", parts
+    )
+    assert re.fullmatch(r"features \d+/\d+/\d+ \u00b7 dev exact \d+\.\d at best", features)
+    assert fresh.startswith("fresh weights: all ")
     (folder / "stdout.txt").write_text(done.out)
     return folder
 
@@ -282,7 +290,7 @@ def test_the_terminal_ends_with_the_scores_and_the_directory(
     assert len(epochs) == 2
     assert f"f1 {summary['f1']:.1f}" in epochs[-1]
     assert out.count("What is the capital of France?") == 2
-    assert "cross-fitted" in out
+    assert "threshold from other folds" in out
     assert out.strip().splitlines()[-1].split() == ["run", "directory", str(directory)]
     assert "ceiling exact 100.0" in (directory / "train.log").read_text()
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (directory / "plots").iterdir())

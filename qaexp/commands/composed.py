@@ -53,10 +53,6 @@ def run_composed(composed: Any, settings: Any, directory: Path, command_line: Se
     from qaexp.runs.redact import redactor_of
     from qaexp.training.processes import is_main_process
 
-    if is_main_process():
-        announce("run", directory)  # what follows takes seconds to be loaded
-    from qaexp.experiment import run_experiment
-
     environment = {str(name): str(value) for name, value in settings.job.env_set.items()}
     # Hydra may have set them by now, and what a config sets has no say in how that config is read and built.
     with without_empty(directory), variables({name: start().environ.get(name) for name in environment}):
@@ -71,6 +67,10 @@ def run_composed(composed: Any, settings: Any, directory: Path, command_line: Se
                 from qaexp.commands.rehearsal import tell_run
 
                 return Ended(directory, tell_run(config, origins, directory), None)
+            if is_main_process():
+                announce("run", directory)
+            from qaexp.experiment import run_experiment  # takes seconds to be loaded
+
             directory, summary = run_experiment(
                 config,
                 directory,

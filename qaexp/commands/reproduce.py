@@ -48,7 +48,6 @@ def main(argv: Sequence[str]) -> int:
     from qaexp.commands.resume import tell_unset_variables, working_directory
     from qaexp.commands.stored import stored_config
     from qaexp.commands.untold import untold
-    from qaexp.experiment import run_experiment
     from qaexp.runs.redact import redactor_of
 
     changed = _changes(original)
@@ -56,6 +55,8 @@ def main(argv: Sequence[str]) -> int:
     config, origins = stored_config(original.path)
     config.name, config.threads = directory.name, (original.record or {}).get("threads")
     say(f"running {original.path} again, into {directory}")
+    from qaexp.experiment import run_experiment  # takes seconds to be loaded
+
     redactor = redactor_of(asdict(config), origins, sys.argv)
     with chdir(working_directory(original.path)), untold(redactor):
         run_experiment(config, directory, command_line=sys.argv, origins=origins)

@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
     from qaexp.runs.directory import RUN, SWEEP_PLAN
     from qaexp.runs.folder import look, real_path
     from qaexp.sweeps.journal import JOURNAL
-    from qaexp.training.processes import num_processes
+    from qaexp.training.processes import is_main_process, num_processes
 
     num_processes()  # refuses an environment that says too little of other processes
     directory = real_path(arguments.run)
@@ -54,15 +54,14 @@ def main(argv: Sequence[str]) -> int:
     from qaexp.commands.stored import stored_config
     from qaexp.commands.untold import untold
     from qaexp.reporting.greeting import announce
-    from qaexp.training.processes import is_main_process
-
-    if is_main_process():
-        announce("run", directory, str((folder.record or {}).get("run_id", "")))
-    from qaexp.experiment import run_experiment
     from qaexp.runs.redact import redactor_of
 
     tell_unset_variables(directory)
     config, origins = stored_config(directory, arguments.overrides)
+    if is_main_process():
+        announce("run", directory, str((folder.record or {}).get("run_id", "")))
+    from qaexp.experiment import run_experiment  # takes seconds to be loaded
+
     redactor = redactor_of(asdict(config), origins, sys.argv)
     with chdir(working_directory(directory)), untold(redactor):
         _, summary = run_experiment(config, directory, command_line=sys.argv, origins=origins)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from qaexp import __version__
-from qaexp.reporting.printing import encodable, is_terminal, say, tell
+from qaexp.reporting.printing import encodable, is_terminal, tell
+from qaexp.reporting.progress import show_lines
 from qaexp.runs.formats import counted
 from qaexp.runs.metrics import is_number, number_of
 
@@ -47,10 +48,12 @@ def already_completed(ended: Any) -> None:
         ended: When it ended, as run.json has it; anything else is left out.
     """
     try:
-        when = f" at {datetime.fromisoformat(ended).astimezone():%Y-%m-%d %H:%M}"
+        then = datetime.fromisoformat(ended).astimezone()
+        is_today = then.date() == datetime.now(then.tzinfo).date()
+        when = f" at {then:%H:%M}" if is_today else f" on {then:%Y-%m-%d}"
     except (TypeError, ValueError, OverflowError):
         when = ""
-    say(f"already completed{when}; nothing to do (another name= runs it again)")
+    show_lines([f"already completed{when}; nothing to do (another name= runs it again)"])
 
 
 def tell_parts(

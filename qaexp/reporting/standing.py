@@ -11,7 +11,7 @@ from qaexp.runs.folder import COMPLETED, RUNNING
 from qaexp.runs.formats import counted, one_line
 from qaexp.runs.metrics import number_of
 from qaexp.runs.planned import job_names
-from qaexp.runs.progress import Progress, Skipped
+from qaexp.runs.progress import PLANNED, Progress, Skipped
 
 COLUMNS = ("run", "state", "stage", "step", "epoch", "loss", "f1", "checkpoint", "attempt")
 _LEAVING = ("stage", "attempt", "checkpoint", "epoch", "loss")
@@ -80,7 +80,11 @@ def tally(runs: Sequence[Progress]) -> str:
     '0 of 0 completed'
     """
     states = [run.state for run in runs]
-    others = [f"{states.count(state)} {state}" for state in dict.fromkeys(states) if state != COMPLETED]
+    others = [
+        f"{states.count(state)} {'not started' if state == PLANNED else state}"
+        for state in dict.fromkeys(states)
+        if state != COMPLETED
+    ]
     return ", ".join([f"{states.count(COMPLETED)} of {len(states)} completed", *others])
 
 

@@ -147,9 +147,9 @@ def summary_table(
         # A Text, not markup: what stands in brackets in a path or an advice is shown as it is.
         words = Text(one_line(_with_way(sentence, directory)), style=warning)
         lines.add_row(Text("next steps" if index == 0 else "", style="dim"), words)
-    lines.add_row(Text("run directory", style="dim"), Text(one_line(str(directory)), overflow="fold"))
     if (directory / REPORT).is_file():
         lines.add_row(Text("page", style="dim"), Text(one_line(str(directory / REPORT)), overflow="fold"))
+    lines.add_row(Text("run directory", style="dim"), Text(one_line(str(directory)), overflow="fold"))
     title = f"NULL COLLAPSE: the run answers nothing{where_silent(summary, answered)}" if collapsed else None
     return Group(_score_table(title, score_rows(summary, predictions)), Text(), lines)
 

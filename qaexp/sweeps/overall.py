@@ -29,13 +29,15 @@ def overall(states: Mapping[str, str], seen: Mapping[str, Progress], seconds: fl
 
 
 def seconds_left(states: Mapping[str, str], seen: Mapping[str, Progress], seconds: float) -> float | None:
-    """Return how long the rest will take if it goes on as so far; None before anything is known, or when all is done.
+    """Return how long the rest will take if it goes on as so far; None before anything is known, or if nothing runs.
 
     Args:
         states: As for `overall`.
         seen: As for `overall`.
         seconds: As for `overall`.
     """
+    if RUNNING not in states.values():
+        return None
     own = {job: state for job, state in states.items() if state != REUSED}
     ended = [job for job, state in own.items() if state not in ("", RUNNING)]
     done = len(ended) + sum(_share(seen.get(job)) for job, state in own.items() if state == RUNNING)

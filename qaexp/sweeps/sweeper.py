@@ -129,13 +129,13 @@ class GridSweeper(Sweeper):
         Raises:
             QaexpError: With all that is wrong with them.
         """
-        if not self._is_announced:
-            announce("sweep", self.directory)
-            self._is_announced = True
         isolate.prepare(self.parts.preload)
         jobs = compose_jobs(lines, self._composed, self.parts.command_line)
         for job in jobs[:1]:
             check_path(self.directory.absolute(), job.redactor)
+        if not self._is_announced:
+            announce("sweep", self.directory)
+            self._is_announced = True
         jobs, self._num_gpus = identify_jobs(jobs, self.parts.identify, self.directory)
         return jobs
 

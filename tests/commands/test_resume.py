@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,9 @@ def test_it_goes_on_from_anywhere(work: Path, killed: Path, tmp_path: Path) -> N
     elsewhere.mkdir()
     done = tiny_run.call(elsewhere, "resume", str(killed))
     assert done.code == 0, done.err
+    run_id = tiny_run.read_json(killed / "run.json")["run_id"]
+    assert f"  run killed {run_id} -> {killed}\n" in done.err
+    assert "goes on after step 3 of 4\n" in done.err
     assert drill.fingerprints(killed) == drill.fingerprints(work / "outputs" / "alone")
     assert drill.steps_once(killed)
     record = tiny_run.read_json(killed / "run.json")
@@ -64,6 +68,10 @@ def test_it_goes_on_from_anywhere(work: Path, killed: Path, tmp_path: Path) -> N
     before = tiny_run.snapshot(killed)
     again = tiny_run.call(elsewhere, "resume", str(killed))
     assert again.code == 0
+    first = again.out.splitlines()[0]
+    assert re.fullmatch(
+        r"already completed (at \d\d:\d\d|on 20\d\d-\d\d-\d\d); nothing to do \(another name= runs it again\)", first
+    )
     assert str(killed) in again.out.replace("\n", "")
     assert tiny_run.snapshot(killed) == before
 

@@ -122,8 +122,9 @@ def test_a_sweep_over_shares_ends_with_all(tmp_path: Path) -> None:
     runs = sorted((tmp_path / "multirun_outputs" / "curve").glob("data.train_size=*"))
     found = {run.name.rpartition("-")[0]: len(tiny_run.read_json(run / "data.json")["train_ids"]) for run in runs}
     assert found == {"data.train_size=0.01": 31, "data.train_size=1": 1, "data.train_size=1.0": 3090}
-    output = (next(run for run in runs if "1.0" in run.name) / "output.log").read_text()
-    assert output.startswith("data.train_size=1.0: 3,090 of 3,090 examples\n")
+    output = (next(run for run in runs if "1.0" in run.name) / "output.log").read_text().splitlines()
+    assert output[2] == "data.train_size=1.0: 3,090 of 3,090 examples"
+    assert "demo 3,090/8" in output[0]
 
 
 @pytest.mark.case("name_that_looks_like_a_number")

@@ -53,6 +53,18 @@ def test_equals_one_feature_at_a_time(padding_side: str, token_budget: int) -> N
         np.testing.assert_allclose(found.end[tokens], expected.end_logits[0].numpy(), atol=1e-5)
 
 
+def test_who_looks_on_is_told_after_each_batch() -> None:
+    model, features = make()
+    told: list[tuple[int, int]] = []
+    seen = lambda done, total: told.append((done, total))  # noqa: E731
+    predict_logits(model, features, padding_side="right", token_budget=100, seen=seen, **BERT)
+    assert [total for _, total in told] == [len(features)] * len(told)
+    counts = [done for done, _ in told]
+    assert counts == sorted(set(counts))
+    assert len(counts) > 3
+    assert counts[-1] == len(features)
+
+
 def test_random_state_modes_and_gradients_stay_as_they_were() -> None:
     model, features = make()
     frozen = model.bert.embeddings  # type: ignore[union-attr]

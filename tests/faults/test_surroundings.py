@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -120,6 +121,30 @@ def test_a_run_is_worth_more_than_what_it_prints(tmp_path: Path) -> None:
         assert started(tmp_path, ("verify", f"outputs/{name}")).returncode == 0
     assert started(tmp_path, ("train", "-m", "name=s", "seed=0,1", *TINY), "<&- >&- 2>&-").returncode == 0
     assert len(list((tmp_path / "multirun_outputs" / "s").glob("*/summary.json"))) == 2
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_while_a_run_trains(tmp_path: Path) -> None:
+    """Under nohup a run outlives its terminal; bars and lines go nowhere from then on."""
+    ours, its = pty.openpty()
+    words = [*TINY[:1], "trainer.epochs=8", *TINY[2:], "name=a"]
+    process = subprocess.Popen(
+        ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", sys.executable, "-m", "qaexp", "train", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "HF_HUB_OFFLINE": "1", "TERM": "xterm"},
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+    )
+    os.close(its)
+    said = b""
+    while b"training" not in said and (chunk := os.read(ours, 4096)):
+        said += chunk
+    os.close(ours)
+    assert process.wait(timeout=120) == 0, said.decode()
+    assert (tmp_path / "outputs" / "a" / "summary.json").exists()
+    assert said.index(b"-> outputs/a") < said.index(b"tiny_random") < said.index(b"training")
 
 
 @pytest.mark.parametrize("name", WORDS)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +113,14 @@ def test_fresh_weights_are_told(
     assert found.getvalue() == said
 
 
-@pytest.mark.parametrize("ended", [None, 5, "yesterday", [], "2026-11-28T00:19:00"])
+@pytest.mark.parametrize("ended", [None, 5, "yesterday", [], "2020-02-28T10:19:00"])
 def test_a_completed_run_is_said_to_be_one(capsys: pytest.CaptureFixture[str], ended: Any) -> None:
     greeting.already_completed(ended)
     said = capsys.readouterr().out
     assert said.endswith("; nothing to do (another name= runs it again)\n")
-    assert ("at 2026-11-28 00:19" in said) == (ended == "2026-11-28T00:19:00")
+    assert ("completed on 2020-02-28; " in said) == (ended == "2020-02-28T10:19:00")
+    greeting.already_completed(datetime.now(UTC).isoformat())
+    assert re.match(r"already completed at \d\d:\d\d; nothing to do", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("model", [{}, {"checkpoint": ""}, {"checkpoint": "/"}, {"checkpoint": "package://a"}])

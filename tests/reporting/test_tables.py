@@ -175,8 +175,8 @@ def test_what_was_written_is_named_and_a_long_time_is_in_minutes(tmp_path: Path)
     assert "report.html" not in shown({**GOOD, "crossfit_f1": 86.0}, [], str(tmp_path)).splitlines()[-1]
     (tmp_path / "report.html").touch()
     lines = shown({**GOOD, "total_seconds": 354.2}, [], str(tmp_path)).splitlines()
-    assert lines[-2].split() == ["run", "directory", str(tmp_path)]
-    assert lines[-1].split() == ["page", str(tmp_path / "report.html")]
+    assert lines[-2].split() == ["page", str(tmp_path / "report.html")]
+    assert lines[-1].split() == ["run", "directory", str(tmp_path)]
     assert any("5 min 54 s in all" in line for line in lines)
 
 

@@ -49,6 +49,7 @@ def test_resume_runs_what_is_missing_from_anywhere(stopped: Path, tmp_path: Path
     # The command that started it finds nothing to do, and the bytes are those of single runs.
     again = tiny_run.call(tmp_path, "train", "-m", "name=s", *WORDS, "+optimizer.how=raise,b,c")
     assert "3 jobs: 3 to reuse" in again.out
+    assert "already completed: 3 jobs; nothing to do (another name= runs all again)\n" in again.out
     single = tiny_run.train(tmp_path, "single", *WORDS, "+optimizer.how=b")
     assert drill.fingerprints(single) == drill.fingerprints(stopped / jobs[1]["path"])
 
