@@ -357,8 +357,10 @@ def test_an_answer_without_its_start_is_sought_by_fix_alone(tmp_path: Path) -> N
     for answers in ([{"text": "Paris"}], ["Paris"], "Paris"):
         row = {**flat()[0], "answers": answers}
         path = write(tmp_path / "a.json", [row])
-        with pytest.raises(DataError):
+        with pytest.raises(DataError) as caught:
             read_squad_file(path)
+        is_listed = answers == ["Paris"]  # a text is no answer of a list, and is told as that
+        assert is_listed or "data.on_bad=fix to look for answers without answer_start" in caught.value.problems[-1]
         file = read_squad_file(path, "fix")
         assert file.examples[0].answers == (Answer("Paris", 0),)
         assert file.num_fixed == 1
