@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qaexp.data.cells import answers_of_columns
-from qaexp.data.layouts import Record
+from qaexp.data.reading import Record
 from qaexp.data.validation import MISSING, Faults, OffsetFault, classify_offset, describe
 
 MAX_ANSWERS = 10_000

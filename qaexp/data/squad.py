@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.data.golds import Found, gold_answers, says_something
-from qaexp.data.layouts import NUM_PEEKED, Reading, Record
+from qaexp.data.keys import NUM_PEEKED
 from qaexp.data.names import check_columns, no_answers
+from qaexp.data.reading import Reading, Record
 from qaexp.data.records import read_records, read_regular_file
 from qaexp.data.validation import MAX_ID_LENGTH, MAX_SHOWN, EnoughFaultsError, Faults, describe
 from qaexp.errors import DataError

@@ -230,6 +230,25 @@ def test_own_names_are_told_once_and_the_mapping_that_helps_works(tmp_path: Path
         assert file.num_number_ids == (path.suffix != ".csv")
 
 
+def test_own_names_in_nested_files(tmp_path: Path) -> None:
+    """Keys of paragraphs and questions are mapped as columns are; what other keys files have is nobody's business."""
+    paragraph = {
+        "passage": CONTEXT,
+        "qas": [{"qid": 3, "query": "Q", "answers": [], "is_impossible": True, "query2": 1}],
+    }
+    for value in ([paragraph], {"data": [{"title": "T", "paragraphs": [paragraph]}]}, {"paragraphs": [paragraph]}):
+        path = write(tmp_path / "a.json", value)
+        with pytest.raises(
+            DataError, match=r"'data\.columns=\{id: qid, context: passage, question: query\}'"
+        ) as caught:
+            read_squad_file(path)
+        assert len(caught.value.problems) == 1
+        file = read_squad_file(path, columns={"id": "qid", "context": "passage", "question": "query"})
+        assert ids(file) == ["3"]
+        with pytest.raises(DataError, match="found: passage"):
+            read_squad_file(path, columns={"id": "qid", "context": "text", "question": "query"})
+
+
 def test_names_that_the_file_does_not_have(tmp_path: Path) -> None:
     path = next(own(tmp_path))
     with pytest.raises(
