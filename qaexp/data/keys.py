@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from qaexp.data.exports.recognised import tool_of
 from qaexp.data.names import check_names, guess, theirs
@@ -12,6 +13,28 @@ from qaexp.errors import DataError
 
 NUM_PEEKED = 100
 """So many values are looked at to learn what a file holds."""
+
+_MAX_PEEKED = 4 * 2**20
+T = TypeVar("T")
+
+
+def peek(values: Iterator[T], fields_of: Callable[[T], Any]) -> list[T]:
+    """Take the first values, fewer where their texts are long, so that little is held at a time.
+
+    Args:
+        values: They go on behind those that are returned.
+        fields_of: What a value holds; the characters of the texts in it are counted.
+    """
+    first: list[T] = []
+    num_characters = 0
+    for value in values:
+        first.append(value)
+        fields = fields_of(value)
+        texts = fields.values() if isinstance(fields, dict) else ()
+        num_characters += sum(len(text) for text in texts if isinstance(text, str))
+        if len(first) == NUM_PEEKED or num_characters > _MAX_PEEKED:
+            break
+    return first
 
 
 def check_rows(rows: list[dict[str, Any]], reading: Reading) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from qaexp.data.columnar import table_of
-from qaexp.data.keys import NUM_PEEKED, check_nested, check_rows
+from qaexp.data.keys import check_nested, check_rows, peek
 from qaexp.data.names import Columns, renamed, theirs
 from qaexp.data.reading import Reading, Record
 from qaexp.data.validation import Faults, describe
@@ -57,7 +58,7 @@ def value_records(values: Values, reading: Reading, *, is_article: bool = False)
         is_article: Whether a value whose keys tell nothing is taken for an article, and not for a row.
     """
     every = iter(values)
-    first = list(islice(every, NUM_PEEKED))
+    first = peek(every, itemgetter(1))
     objects = [value for _, value in first if isinstance(value, dict)]
     is_nested = any(key in value for value in objects for key in _NESTED)
     if is_article and not is_nested:
@@ -77,7 +78,7 @@ def value_records(values: Values, reading: Reading, *, is_article: bool = False)
 def flat_records(rows: Values, reading: Reading) -> Iterator[Record]:
     """Check the names of rows, then the title (it may be absent) and the context of each; equal contexts become one."""
     every = iter(rows)
-    first = list(islice(every, NUM_PEEKED))
+    first = peek(every, itemgetter(1))
     objects = [value for _, value in first if isinstance(value, dict)]
     if objects:
         check_rows(objects, reading)

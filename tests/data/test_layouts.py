@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from qaexp.data.keys import peek
 from qaexp.data.squad import Answer, Example, SquadFile, read_squad_file
 from qaexp.errors import ConfigError, DataError
 
@@ -411,3 +412,18 @@ def test_an_export_of_a_tool_is_named_with_the_command(tmp_path: Path) -> None:
     write(path, [{"id": 1, "data": {"text": "a", "question": "Q"}, "annotations": [{"result": []}]}])
     with pytest.raises(DataError, match=r"export of Label Studio.*qaexp convert .*export\.json --to squad"):
         read_squad_file(path)
+
+
+def test_little_is_held_to_learn_what_a_file_holds() -> None:
+    taken: list[int] = []
+
+    def rows() -> Iterator[dict[str, str]]:
+        for number in range(1000):
+            taken.append(number)
+            yield {"context": "x" * 2**20}
+
+    values = rows()
+    assert len(peek(values, lambda row: row)) == 5
+    assert len(taken) == 5
+    assert next(values)
+    assert len(peek(iter([{"context": ""}] * 1000), lambda row: row)) == 100
