@@ -118,6 +118,8 @@ LAYOUTS: dict[str, str] = {
 }
 
 
+@pytest.mark.case("layout_of_run_qa")
+@pytest.mark.case("suffix_that_lies")
 @pytest.mark.parametrize("name", ["data.json", "data.jsonl", "data.csv", "data"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_layout_holds_the_same_questions(tmp_path: Path, layout: str, name: str) -> None:
@@ -277,6 +279,7 @@ def ids(file: SquadFile) -> list[str]:
     return [example.id for example in file.examples]
 
 
+@pytest.mark.case("whole_number_ids")
 def test_whole_number_ids(tmp_path: Path) -> None:
     file = read_squad_file(write(tmp_path / "a.json", with_ids(100, 101.0, "102", -1)))
     assert ids(file) == ["100", "101", "102", "-1"]
@@ -336,6 +339,7 @@ def asked(answers: Any, **more: Any) -> dict[str, Any]:
     return {"context": CONTEXT, "qas": [{"id": "a", "question": "Q", "answers": answers, **more}, qas()[0]]}
 
 
+@pytest.mark.case("blank_answer_means_no_answer")
 @pytest.mark.parametrize("spelling", NONE)
 @pytest.mark.parametrize("on_bad", ["fail", "skip", "fix"])
 def test_each_spelling_of_no_answer(tmp_path: Path, spelling: str, on_bad: str) -> None:
