@@ -291,5 +291,9 @@ def test_commands_that_run_a_stored_config_say_where_settings_are_given() -> Non
         assert "qaexp train" in line
         assert f"qaexp {command} takes" in line
     assert where_settings_are_given("train", [problem]) == []
+    changed = "holds another run: trainer.epochs was 4, now 6; set trainer.allow_drift=true"
+    assert where_settings_are_given("resume", [changed]) == []
+    redacted = "trackers.mine.api_key was a secret; give the command that started the run again"
+    assert where_settings_are_given("resume", [redacted]) == []
     assert where_settings_are_given("resume", ["set trainer.allow_drift=true, or see data.json"]) == []
     assert where_settings_are_given("reproduce", ["set trainer.allow_drift=true"]) != []

@@ -10,7 +10,8 @@ from qaexp.config.schema import OPEN_NODES, leaves, neutral_keys
 TAKES = {"resume": "keys that cannot change results", "reproduce": "none"}
 """The commands that run a stored config, and which settings they take."""
 
-_HAS_A_WAY_OUT = ("qaexp train", "the whole command")
+_HAS_A_WAY_OUT = ("qaexp train", "the whole command", "give the command")
+_ADVICE = re.compile(r"\b(?:set|lower|raise|lengthen|shorten|choose|take|give|try an?) ([a-z_]+(?:\.\w+)+)")
 
 
 def named_settings(text: str) -> set[str]:
@@ -34,6 +35,7 @@ def where_settings_are_given(command: str, problems: Iterable[str]) -> list[str]
         return []
     taken = neutral_keys() if command == "resume" else frozenset[str]()
     for problem in problems:
-        if not any(words in problem for words in _HAS_A_WAY_OUT) and named_settings(problem) - taken:
+        advised = set().union(*map(named_settings, _ADVICE.findall(problem)))
+        if advised - taken and not any(words in problem for words in _HAS_A_WAY_OUT):
             return [f"settings are given to qaexp train, with another name=; qaexp {command} takes {TAKES[command]}"]
     return []

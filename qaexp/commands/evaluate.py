@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def evaluate_file(
-    folder: Path, file: Path, *, null_threshold: float = 0.0, device: str | None = None, on_bad: str = "fail"
+    folder: Path,
+    file: Path,
+    *,
+    null_threshold: float = 0.0,
+    device: str | None = None,
+    on_bad: str = "fail",
+    columns: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Score a model on a file.
 
@@ -65,13 +71,16 @@ def evaluate_file(
         null_threshold: Answer nothing where null_score_diff is above it.
         device: Where to compute; None: a GPU when there is one.
         on_bad: What to do with a faulty example: fail, skip or fix.
+        columns: What our columns are called in the file, where they have other names.
 
     Returns:
         The metrics by the names of summary.json, and the answers in the official format `{id: text}`.
     """
     from qaexp.data.squad import read_squad_file
 
-    metrics, evaluation = _evaluated(folder, read_squad_file(file, on_bad).examples, null_threshold, device)
+    metrics, evaluation = _evaluated(
+        folder, read_squad_file(file, on_bad, columns=columns).examples, null_threshold, device
+    )
     return metrics, _texts(evaluation)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.data.cells import read_cells
-from qaexp.data.json_text import MAX_LINE_BYTES
+from qaexp.data.json_text import MAX_LINE_BYTES, first_line
 from qaexp.data.names import Columns, check_names, theirs
 from qaexp.data.validation import MAX_TEXT
 from qaexp.errors import DataError
@@ -18,6 +18,7 @@ from qaexp.errors import DataError
 SUFFIXES = (".csv", ".tsv", ".tab")
 _DELIMITERS = (",", ";", "\t", "|")
 _MAX_COLUMNS = 10_000
+_LONGEST_HINT = 16
 _MAX_ROWS = 20_000_000
 _LIMIT_LOCK = threading.Lock()
 
@@ -26,7 +27,8 @@ def looks_delimited(path: Path, text: str, columns: Columns) -> bool:
     """Whether a text is a table: by its suffix, or because its first line has the columns of questions."""
     if path.suffix.lower() in SUFFIXES:
         return True
-    first = _header_hint(text[:MAX_LINE_BYTES].lstrip("\n\r"))[0].partition("\n")[0]
+    head = text[:MAX_LINE_BYTES]
+    first = _first(head[_header_hint(head)[0] :])
     called = theirs(columns)
     return any({called["context"], called["question"]} <= set(_cells_of(first, mark)) for mark in _DELIMITERS)
 
@@ -39,9 +41,10 @@ def table_rows(path: Path, text: str, columns: Columns, *, wants_answers: bool) 
     Raises:
         DataError: Columns are missing, a row has another number of cells, quotes do not close, or a cell is too long.
     """
-    text, mark = _header_hint(text if "\n" in text else text.replace("\r", "\n"))
+    text = text if "\n" in text else text.replace("\r", "\n")
+    begin, mark = _header_hint(text)
     mark = mark or _delimiter(path, text, columns)
-    rows = _rows(path, text, mark)
+    rows = _rows(path, text, mark, begin)
     _, header = next(rows, (0, []))
     header = [name.strip() for name in header]
     if not header:
@@ -59,11 +62,17 @@ def table_rows(path: Path, text: str, columns: Columns, *, wants_answers: bool) 
         yield line, read_cells(dict(zip(header, cells, strict=True)), called)
 
 
-def _header_hint(text: str) -> tuple[str, str | None]:
-    """Take off the line `sep=;` that spreadsheets read the delimiter from."""
-    first, _, rest = text.partition("\n")
-    hint = first.strip()
-    return (rest, hint[4]) if len(hint) == 5 and hint.startswith("sep=") else (text, None)
+def _first(text: str) -> str:
+    """The first line that is not blank."""
+    begin, end = first_line(text)
+    return text[begin:end]
+
+
+def _header_hint(text: str) -> tuple[int, str | None]:
+    """Where a table begins: behind the line `sep=;`, which spreadsheets read the delimiter from; and that delimiter."""
+    end = text.find("\n") + 1
+    hint = text[:end].strip() if end <= _LONGEST_HINT else ""
+    return (end, hint[4]) if len(hint) == 5 and hint.startswith("sep=") else (0, None)
 
 
 def _cells_of(line: str, mark: str) -> list[str]:
@@ -74,9 +83,10 @@ def _cells_of(line: str, mark: str) -> list[str]:
 
 
 def _delimiter(path: Path, text: str, columns: Columns) -> str:
-    first = text.lstrip("\r\n").partition("\n")[0]
-    if len(first) > MAX_LINE_BYTES:
-        raise DataError(f"{path}: its first line has {len(first):,} characters; is it a table?")
+    begin, end = first_line(text)
+    if end - begin > MAX_LINE_BYTES:
+        raise DataError(f"{path}: its first line has {end - begin:,} characters; is it a table?")
+    first = text[begin:end]
     called = set(theirs(columns).values())
     usual = "\t" if path.suffix.lower() in (".tsv", ".tab") else ","
 
@@ -87,7 +97,7 @@ def _delimiter(path: Path, text: str, columns: Columns) -> str:
     return max(_DELIMITERS, key=likelihood)
 
 
-def _rows(path: Path, text: str, mark: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path, text: str, mark: str, begin: int) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows that are not blank, each with the line that it ends at.
 
     Tabs separate cells that nobody quotes in many exports: there a quotation mark is a character like others, unless
@@ -95,7 +105,7 @@ def _rows(path: Path, text: str, mark: str) -> Iterator[tuple[int, list[str]]]:
     """
     is_bare = mark == "\t" and not _has_quoted_cells(text)
     reader = csv.reader(
-        _short_lines(path, text, mark),
+        _short_lines(path, text, mark, begin),
         delimiter=mark,
         strict=True,
         quoting=csv.QUOTE_NONE if is_bare else csv.QUOTE_MINIMAL,
@@ -122,9 +132,9 @@ def _has_quoted_cells(text: str) -> bool:
     )
 
 
-def _short_lines(path: Path, text: str, mark: str) -> Iterator[str]:
-    """Yield the lines with their ends, none of them beyond any table's."""
-    begin, number = 0, 0
+def _short_lines(path: Path, text: str, mark: str, begin: int) -> Iterator[str]:
+    """Yield the lines from a place on with their ends, none of them beyond any table's."""
+    number = text.count("\n", 0, begin)
     while begin < len(text):
         number += 1
         end = text.find("\n", begin) + 1 or len(text)

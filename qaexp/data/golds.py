@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qaexp.data.cells import answers_of_columns
-from qaexp.data.layouts import Record
+from qaexp.data.reading import Record
 from qaexp.data.validation import MISSING, Faults, OffsetFault, classify_offset, describe
 
 MAX_ANSWERS = 10_000
@@ -157,8 +157,10 @@ def _answer(item: Any, prefix: str, context: str, faults: Faults) -> Placed:
     if raw is None:
         return None, False
     text = faults.text(raw, "text", prefix)
-    if text is not None and text.strip() and raw.get("answer_start") is None and is_sought:
-        return _sought(text, prefix, context, faults, is_missing="answer_start" not in raw)
+    if text is not None and text.strip() and raw.get("answer_start") is None:
+        if is_sought:
+            return _sought(text, prefix, context, faults, is_missing="answer_start" not in raw)
+        faults.misses_places = True
     start = faults.whole(raw, "answer_start", prefix)
     if text is not None and not text.strip():
         faults.tell(f"{prefix}text", f"is {describe(text)}, it must not be blank")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,6 +13,7 @@ from qaexp.runs.formats import json_reason
 
 LINE_SUFFIXES = (".jsonl", ".ndjson")
 MAX_LINE_BYTES = 64 * 2**20
+_VISIBLE = re.compile(r"\S")
 # A list or object takes 60 bytes of memory and more, and may take 3 characters: questions take more characters.
 _FREE_NESTED = 300_000
 _CHARACTERS_OF_NESTED = 12
@@ -25,10 +27,13 @@ def json_values(path: Path, text: str) -> Iterator[tuple[int | None, Any]]:
     Raises:
         DataError: It is neither; the place is named.
     """
-    text = text.rstrip()
-    if path.suffix.lower() not in LINE_SUFFIXES and not _begins_with_a_whole_line(path, text):
+    # A file may have gigabytes: no copy is made of it.
+    begin, end = first_line(text)
+    is_alone = _VISIBLE.search(text, end) is None
+    is_lines = path.suffix.lower() in LINE_SUFFIXES
+    if not is_lines and (is_alone or not _is_whole(path, text, begin, end)):
         yield None, parse_json(path, text, 1)
-    elif "\n" not in text:
+    elif is_alone:
         yield _only_line(path, text)
     else:
         yield from _lines(path, text)
@@ -42,13 +47,24 @@ def _only_line(path: Path, text: str) -> tuple[int | None, Any]:
     return None if is_document else 1, value
 
 
-def _begins_with_a_whole_line(path: Path, text: str) -> bool:
+def first_line(text: str) -> tuple[int, int]:
+    r"""Where the first line that is not blank begins, and where it ends (exclusive, without its line end).
+
+    >>> first_line("\n ab\ncd")
+    (1, 4)
+    """
+    visible = _VISIBLE.search(text)
+    begin = 0 if visible is None else text.rfind("\n", 0, visible.start()) + 1
+    end = text.find("\n", len(text) if visible is None else visible.start())
+    return begin, len(text) if end < 0 else end
+
+
+def _is_whole(path: Path, text: str, begin: int, end: int) -> bool:
     """Whether the first line of several is a JSON object, so that the file is JSON lines."""
-    first, newline, _ = text.partition("\n")
-    if not newline or len(first) > MAX_LINE_BYTES or not first.rstrip().endswith("}"):
+    if end - begin > MAX_LINE_BYTES or not text[begin:end].rstrip().endswith("}"):
         return False
     try:
-        parse_json(path, first, 1)
+        parse_json(path, text[begin:end], 1)
     except DataError:
         return False
     return True

@@ -116,7 +116,7 @@ def check_names(file: object, found: Iterable[str], columns: Columns, *, wants_a
         return
     if lost and not missing:
         raise DataError(f"{file}: {named('data.columns')} names {', '.join(lost)}, {_told(names)}; correct the name.")
-    if missing == ["answers"] and not lost and not _guess("answers", names, ()):
+    if missing == ["answers"] and not lost and not guess("answers", names, ()):
         raise DataError(no_answers(file, _told(names)))
     raise DataError(f"{file}: {_told(names)}; {_way_out(names, missing, columns)}")
 
@@ -139,15 +139,16 @@ def _way_out(names: Collection[str], missing: Collection[str], columns: Columns)
     mapping = {ours: name for ours, name in columns.items() if name in names}
     for ours in ("id", *missing):
         if ours in missing or ours not in names:
-            guess = _guess(ours, names, mapping.values())
-            mapping |= {ours: guess} if guess else {ours: "..."} if ours in missing else {}
+            found = guess(ours, names, mapping.values())
+            mapping |= {ours: found} if found else {ours: "..."} if ours in missing else {}
     value = "{" + ", ".join(f"{ours}: {_quoted(name)}" for ours, name in mapping.items()) + "}"
     found = option("data.columns")
     written = f"{found} '{value}'" if found else f"'data.columns={value}'"
     return f"say what its columns are called: {written}"
 
 
-def _guess(ours: str, names: Collection[str], taken: Collection[str]) -> str | None:
+def guess(ours: str, names: Collection[str], taken: Collection[str]) -> str | None:
+    """The name of a file's column that is likely to be one of ours; None where there is none."""
     plain = {re.sub(r"[\s-]+", "_", str(name).strip().lower()): str(name) for name in reversed(list(names))}
     likely = (plain.get(synonym) for synonym in (ours, *_SYNONYMS[ours]))
     return next((name for name in likely if name is not None and name not in taken), None)

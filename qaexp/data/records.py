@@ -11,7 +11,8 @@ from qaexp.data.columns import column_rows
 from qaexp.data.contents import BINARY_SUFFIXES, READ, check_content, looks_like_json
 from qaexp.data.delimited import SUFFIXES, looks_delimited, table_rows
 from qaexp.data.json_text import LINE_SUFFIXES, json_values, parse_json
-from qaexp.data.layouts import Reading, Record, document_records, flat_records, value_records
+from qaexp.data.layouts import document_records, flat_records, value_records
+from qaexp.data.reading import Reading, Record
 from qaexp.errors import DataError
 
 MAX_FILE_BYTES = 4 * 2**30

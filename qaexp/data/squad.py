@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from qaexp.data.golds import Found, gold_answers, says_something
-from qaexp.data.layouts import NUM_PEEKED, Reading, Record
+from qaexp.data.keys import peek
 from qaexp.data.names import check_columns, no_answers
+from qaexp.data.reading import Reading, Record
 from qaexp.data.records import read_records, read_regular_file
 from qaexp.data.validation import MAX_ID_LENGTH, MAX_SHOWN, EnoughFaultsError, Faults, describe
 from qaexp.errors import DataError
@@ -156,7 +158,7 @@ class _Read:
         Raises:
             DataError: Answers are needed, and there are none.
         """
-        first = list(islice(records, NUM_PEEKED))
+        first = peek(records, attrgetter("fields"))
         self.makes_ids = bool(first) and all(record.fields.get("id") is None for record in first)
         if first and self.wants_answers and not any(map(says_something, first)):
             raise DataError(no_answers(path, f"{first[0].prefix}answers is missing, and so it is in the others"))

@@ -135,6 +135,8 @@ class Faults:
         self.problems: list[str] = []
         self.num_skipped = 0
         self.num_fixed = 0
+        self.misses_places = False
+        """Whether an answer has a text, and no place where it stands."""
         self._refused: list[str] = []
         self._num_refused = 0
 
@@ -202,6 +204,11 @@ class Faults:
         self.mistyped(prefix + key, value, "a whole number")
         return None
 
+    def _what_fix_does(self) -> str:
+        if self.misses_places:
+            return "look for answers without answer_start, where their text stands once"
+        return "move answers that stand at one other place only"
+
     def raise_refused(self) -> None:
         """Raise what was refused: the first 20 faults, a line each, and a last line that says what to do.
 
@@ -214,7 +221,7 @@ class Faults:
         more = f", of which the first {MAX_SHOWN} are told above" if count > MAX_SHOWN else ""
         advice = {
             "fail": f", or {set_to('data.on_bad', 'skip')} to leave faulty examples out or "
-            f"{setting('data.on_bad', 'fix')} to move answers that stand at one other place only",
+            f"{setting('data.on_bad', 'fix')} to {self._what_fix_does()}",
             "fix": f", or {set_to('data.on_bad', 'skip')} to leave out what cannot be fixed",
             "skip": "",
         }[self.on_bad]

@@ -92,6 +92,7 @@ def test_what_cannot_be_answered(run: Path, tmp_path: Path) -> None:
 QUESTIONS = [{"id": "b", "question": QUESTION}, {"id": 7, "question": "When was Anna born?"}]
 
 
+@pytest.mark.case("predict_without_gold_answers")
 def test_predict_without_gold_answers(run: Path, tmp_path: Path) -> None:
     """A test set whose answers are kept back: {id: text} for the leaderboard, the null odds beside it."""
     (tmp_path / "test.json").write_text(

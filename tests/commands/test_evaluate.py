@@ -111,6 +111,7 @@ def faulty(dev: str, tmp_path: Path) -> Path:
     return tmp_path / "faulty.json"
 
 
+@pytest.mark.case("evaluate_cannot_skip")
 def test_evaluate_cannot_skip(run: Path, faulty: Path, tmp_path: Path) -> None:
     """The message names the option that evaluate has, and the option does what it says."""
     words = ("evaluate", str(run), "--data", "faulty.json")

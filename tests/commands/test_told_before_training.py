@@ -38,11 +38,11 @@ def flag_names(run: dict[str, Any]) -> list[str]:
 @pytest.mark.case("skipped_without_a_word")
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_what_was_left_out_stands_on_the_console_and_is_a_flag(tmp_path: Path, epochs: int) -> None:
-    file = write(tmp_path / "train.json", [question(100), question(101), question(102), question("q3")])
+    file = write(tmp_path / "train.json", [question(True), question(1.5), question([7]), question("q3")])
     dev = tiny_run.write_squad(tmp_path / "dev.json", 3, 1)
     words = (*tiny_run.FILES, *tiny_run.files_of(file, dev), f"trainer.epochs={epochs}", "data.on_bad=skip")
     done, run, data = train(tmp_path, *words)
-    line = "train.json: 3 of 4 questions left out, first: data[0].paragraphs[0].qas[0].id is 100, it must be text"
+    line = "train.json: 3 of 4 questions left out, first: data[0].paragraphs[0].qas[0].id is true, it must be text"
     assert done.out.splitlines()[0] == line
     assert "examples_skipped" in flag_names(run)
     assert data["source"]["train"]["num_skipped"] == 3

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from qaexp.data.keys import peek
 from qaexp.data.squad import Answer, Example, SquadFile, read_squad_file
 from qaexp.errors import ConfigError, DataError
 
@@ -117,6 +118,8 @@ LAYOUTS: dict[str, str] = {
 }
 
 
+@pytest.mark.case("layout_of_run_qa")
+@pytest.mark.case("suffix_that_lies")
 @pytest.mark.parametrize("name", ["data.json", "data.jsonl", "data.csv", "data"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_layout_holds_the_same_questions(tmp_path: Path, layout: str, name: str) -> None:
@@ -230,6 +233,25 @@ def test_own_names_are_told_once_and_the_mapping_that_helps_works(tmp_path: Path
         assert file.num_number_ids == (path.suffix != ".csv")
 
 
+def test_own_names_in_nested_files(tmp_path: Path) -> None:
+    """Keys of paragraphs and questions are mapped as columns are; what other keys files have is nobody's business."""
+    paragraph = {
+        "passage": CONTEXT,
+        "qas": [{"qid": 3, "query": "Q", "answers": [], "is_impossible": True, "query2": 1}],
+    }
+    for value in ([paragraph], {"data": [{"title": "T", "paragraphs": [paragraph]}]}, {"paragraphs": [paragraph]}):
+        path = write(tmp_path / "a.json", value)
+        with pytest.raises(
+            DataError, match=r"'data\.columns=\{id: qid, context: passage, question: query\}'"
+        ) as caught:
+            read_squad_file(path)
+        assert len(caught.value.problems) == 1
+        file = read_squad_file(path, columns={"id": "qid", "context": "passage", "question": "query"})
+        assert ids(file) == ["3"]
+        with pytest.raises(DataError, match="found: passage"):
+            read_squad_file(path, columns={"id": "qid", "context": "text", "question": "query"})
+
+
 def test_names_that_the_file_does_not_have(tmp_path: Path) -> None:
     path = next(own(tmp_path))
     with pytest.raises(
@@ -257,6 +279,7 @@ def ids(file: SquadFile) -> list[str]:
     return [example.id for example in file.examples]
 
 
+@pytest.mark.case("whole_number_ids")
 def test_whole_number_ids(tmp_path: Path) -> None:
     file = read_squad_file(write(tmp_path / "a.json", with_ids(100, 101.0, "102", -1)))
     assert ids(file) == ["100", "101", "102", "-1"]
@@ -316,6 +339,7 @@ def asked(answers: Any, **more: Any) -> dict[str, Any]:
     return {"context": CONTEXT, "qas": [{"id": "a", "question": "Q", "answers": answers, **more}, qas()[0]]}
 
 
+@pytest.mark.case("blank_answer_means_no_answer")
 @pytest.mark.parametrize("spelling", NONE)
 @pytest.mark.parametrize("on_bad", ["fail", "skip", "fix"])
 def test_each_spelling_of_no_answer(tmp_path: Path, spelling: str, on_bad: str) -> None:
@@ -357,8 +381,10 @@ def test_an_answer_without_its_start_is_sought_by_fix_alone(tmp_path: Path) -> N
     for answers in ([{"text": "Paris"}], ["Paris"], "Paris"):
         row = {**flat()[0], "answers": answers}
         path = write(tmp_path / "a.json", [row])
-        with pytest.raises(DataError):
+        with pytest.raises(DataError) as caught:
             read_squad_file(path)
+        is_listed = answers == ["Paris"]  # a text is no answer of a list, and is told as that
+        assert is_listed or "data.on_bad=fix to look for answers without answer_start" in caught.value.problems[-1]
         file = read_squad_file(path, "fix")
         assert file.examples[0].answers == (Answer("Paris", 0),)
         assert file.num_fixed == 1
@@ -390,3 +416,18 @@ def test_an_export_of_a_tool_is_named_with_the_command(tmp_path: Path) -> None:
     write(path, [{"id": 1, "data": {"text": "a", "question": "Q"}, "annotations": [{"result": []}]}])
     with pytest.raises(DataError, match=r"export of Label Studio.*qaexp convert .*export\.json --to squad"):
         read_squad_file(path)
+
+
+def test_little_is_held_to_learn_what_a_file_holds() -> None:
+    taken: list[int] = []
+
+    def rows() -> Iterator[dict[str, str]]:
+        for number in range(1000):
+            taken.append(number)
+            yield {"context": "x" * 2**20}
+
+    values = rows()
+    assert len(peek(values, lambda row: row)) == 5
+    assert len(taken) == 5
+    assert next(values)
+    assert len(peek(iter([{"context": ""}] * 1000), lambda row: row)) == 100

@@ -163,3 +163,12 @@ def test_flags_rise_at_their_shares() -> None:
 
 def test_a_split_without_answers_raises_nothing() -> None:
     assert flags(("audit", "dev"), num_answers=0) == []
+
+
+def test_other_spellings_are_told() -> None:
+    path = ("source", "train")
+    assert lines(path, num_blank_answers=3, num_number_ids=9) == [
+        "train.json: 3 of 100 questions marked as without an answer by a blank answer, null or -1"
+    ]
+    (line,) = lines(path, num_made_ids=100)
+    assert line.startswith("train.json: no question has an id")

@@ -28,6 +28,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "plot": ("nothing",),
     "status": ("run",),
     "resume": ("nothing",),
+    "convert": ("nothing.json",),
     "verify": ("run",),
     "reproduce": ("nothing",),
 }
@@ -187,7 +188,7 @@ def test_answer_without_anything_to_answer(tmp_path: Path) -> None:
     assert (done.returncode, b"stdin: the bytes are not UTF-8" in done.stderr) == (2, True)
     (tmp_path / "half.jsonl").write_text('{"question": "\\ud800?", "context": "a"}')
     done = started(tmp_path, ("answer", "outputs/a", "--input", "half.jsonl"))
-    assert (done.returncode, b"half.jsonl, line 1" in done.stderr) == (3, True)
+    assert (done.returncode, b"half.jsonl: line 1: " in done.stderr) == (3, True)
     done = started(tmp_path, ("answer", "outputs/a", "-q", "who?", "-c", "caf\u00e9 \u20ac", "--json"), changes={
         "PYTHONIOENCODING": "ascii:strict"
     })  # fmt: skip

@@ -10,7 +10,8 @@ from typing import Any
 from qaexp.data.contents import BINARY_SUFFIXES
 from qaexp.data.exports.exported import Exported
 from qaexp.data.exports.recognised import KNOWN, read_export, tool_of
-from qaexp.data.layouts import Reading, flat_records
+from qaexp.data.layouts import flat_records
+from qaexp.data.reading import Reading
 from qaexp.data.records import json_objects, read_regular_file
 from qaexp.data.squad import Example, SquadFile, collect, read_squad_file
 from qaexp.data.validation import Faults

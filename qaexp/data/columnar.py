@@ -1,0 +1,34 @@
+"""JSON tables that were written column by column, as pandas' `to_json` and `to_dict` do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from qaexp.data.names import KNOWN, Columns, theirs
+
+
+def table_of(root: dict[str, Any], columns: Columns) -> Iterator[dict[str, Any]] | None:
+    """The rows of a table that was written column by column, as pandas and `to_dict` do; None for anything else."""
+    names, data = root.get("columns"), root.get("data")
+    if isinstance(names, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
+        return (dict(zip(map(str, names), row, strict=False)) for row in data)
+    called = theirs(columns)
+    question, context = root.get(called["question"]), root.get(called["context"])
+    if isinstance(question, list) and isinstance(context, list):
+        lists = {name: value for name, value in root.items() if isinstance(value, list) and name in _known(columns)}
+        return (
+            (dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)) if _even(lists) else None
+        )
+    if isinstance(question, dict) and isinstance(context, dict):
+        maps = {name: value for name, value in root.items() if isinstance(value, dict) and name in _known(columns)}
+        return ({name: value.get(key) for name, value in maps.items()} for key in question)
+    return None
+
+
+def _known(columns: Columns) -> set[str]:
+    return {*KNOWN, *columns.values()}
+
+
+def _even(lists: dict[str, list[Any]]) -> bool:
+    return len({len(value) for value in lists.values()}) == 1

@@ -1,0 +1,32 @@
+"""A question as it stands in a file, and how its file is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from qaexp.data.names import Columns
+from qaexp.data.validation import Faults
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A question as it stands in the file: title and context are checked (None: faulty, told already), `fields` is raw.
+
+    `prefix` is put before a key to name its place, such as `data[0].paragraphs[2].qas[1].` or `line 17: `.
+    """
+
+    prefix: str
+    title: str | None
+    context: str | None
+    fields: dict[str, Any]
+    is_flat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a file is read: where its faults go, the user's own names, and whether answers are needed."""
+
+    faults: Faults
+    columns: Columns
+    wants_answers: bool
