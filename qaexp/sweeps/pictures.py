@@ -93,9 +93,7 @@ def _restyle(figure: Figure) -> None:
     for axes in figure.axes:
         if axes.get_xlabel() == "Trial":  # trials are counted
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if (
-            axes.patches and (legend := axes.get_legend()) is not None
-        ):  # over bars, of one name
+        if axes.patches and (legend := axes.get_legend()) is not None:  # over bars, of one name
             legend.remove()
         axes.set_facecolor("white")
         axes.tick_params(colors=INK)
