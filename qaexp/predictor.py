@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,9 @@ class Answer:
 class Predictor:
     """Answers questions with the model of a run, or of a folder in the format of transformers."""
 
-    def __init__(self, folder: str | Path, *, null_threshold: float | None = None, device: str | None = None) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], *, null_threshold: float | None = None, device: str | None = None
+    ) -> None:
         """Load the model.
 
         Args:
@@ -80,7 +83,7 @@ class Predictor:
                 "model that was trained to answer questions, or train it first: qaexp train model.checkpoint=..."
             )
         self._fit_windows(position_limit(checkpoint.architecture()))
-        torch.nn.Module.to(self.loaded.model, chosen)
+        _move(self.loaded.model, chosen)
 
     def _fit_windows(self, limit: int | None) -> None:
         """Shorten the standard windows for a model with fewer positions that qaexp did not make."""
@@ -148,6 +151,25 @@ class Predictor:
             null_score_diff=prediction.null_score_diff,
             n_best=[{name: getattr(span, name) for name in span.__slots__} for span in prediction.n_best],
         )
+
+
+def _move(model: Any, device: str) -> None:
+    """Let a model compute on a device.
+
+    Raises:
+        ConfigError: torch knows no such device, or there is none here.
+    """
+    import torch
+
+    try:
+        torch.nn.Module.to(model, device)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(
+            f"device={device} cannot be used ({reason}); give cpu, or cuda where there is a GPU"
+        ) from error
 
 
 def _pairs(question: Any, context: Any) -> list[tuple[str, str]]:
