@@ -14,9 +14,10 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "evaluate": {"data.on_bad": "--on-bad", "data.columns": "--columns", "trainer.device": "--device"},
     "answer": {"data.on_bad": "--on-bad", "data.columns": "--columns", "trainer.device": "--device"},
     "convert": {"data.on_bad": "--on-bad", "data.columns": "--columns"},
+    "Predictor": {"trainer.device": "device"},
     "rescore": {"decoding.max_answer_length": "--max-answer-length", "decoding.n_best_size": "--n-best-size"},
 }
-"""The commands with options in the place of settings."""
+"""The commands with options in the place of settings, and the class with arguments for them."""
 
 KEYS: Mapping[str, frozenset[str]] = {"resume": frozenset({"steal_lock", "trainer.allow_drift"})}
 """The settings that messages name and other commands than `train` take as they stand."""
@@ -37,6 +38,13 @@ def spoken_by(command: str) -> Iterator[None]:
         yield
     finally:
         _COMMAND.reset(token)
+
+
+@contextmanager
+def spoken_by_python(name: str) -> Iterator[None]:
+    """Let messages use the words of a class that Python calls; inside a command those of the command stay."""
+    with spoken_by(name if _COMMAND.get() == TRAIN else _COMMAND.get()):
+        yield
 
 
 def option(key: str) -> str | None:
@@ -82,6 +90,8 @@ def setting(key: str, value: str) -> str:
     --on-bad skip | model=minilm of qaexp train
     """
     found = option(key)
+    if found and not found.startswith("--"):
+        return f"{found}={value}"
     return f"{found} {value}" if found else f"{key}={value}" + ("" if is_settable(key) else " of qaexp train")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
+from qaexp.advice import spoken_by_python
 from qaexp.config.positions import position_limit
 from qaexp.data.features import build_features
 from qaexp.data.squad import Example
@@ -57,7 +59,9 @@ class Answer:
 class Predictor:
     """Answers questions with the model of a run, or of a folder in the format of transformers."""
 
-    def __init__(self, folder: str | Path, *, null_threshold: float | None = None, device: str | None = None) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], *, null_threshold: float | None = None, device: str | None = None
+    ) -> None:
         """Load the model.
 
         Args:
@@ -158,7 +162,8 @@ class Predictor:
 def _device(device: str) -> Any:
     from qaexp.training.precision import choose_device
 
-    return choose_device(device)
+    with spoken_by_python("Predictor"):
+        return choose_device(device)
 
 
 def _pairs(question: Any, context: Any) -> list[tuple[str, str]]:

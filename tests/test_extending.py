@@ -43,7 +43,7 @@ def test_own_optimizer_schedule_and_model_do_what_they_say(work: Path) -> None:
 
     assert rates("stairs")[-1] == pytest.approx(3e-4 / 2, rel=1e-6)  # the second of two steps
     weights = {name: (work / "outputs" / name / "model" / "model.safetensors").read_bytes() for name in ("half", "top")}
-    words = ("model=tiny_random", *pages._TINY, *pages._SMALL["data"].split(), "reporter=none")
+    words = ("model=tiny_random", *pages.TINY, *pages.SIZES, "reporter=none")
     frozen = tiny_run.train(work, "frozen", *words, "model.freeze_layers=1")
     assert weights["half"] == (frozen / "model" / "model.safetensors").read_bytes()
     assert weights["half"] != weights["top"]
@@ -53,11 +53,9 @@ def test_own_data_in_an_own_format(work: Path) -> None:
     run = read_run(work / "outputs" / "tabs")
     assert len(run.predictions().rows) == 16
     assert all(row["id"].startswith("devq") for row in run.predictions().rows)
-    words = ("data=tabs", "data.train_file=train.tsv", "data.dev_file=dev.tsv", *pages._TINY)
-    again = tiny_run.call(
-        work, "train", "--config-dir", "my_experiments/conf", "name=tabs", *words, "model=tiny_random", "reporter=none",
-        "data.train_size=12", "data.dev_size=16",
-    )  # fmt: skip
+    words = ("data=tabs", "data.train_file=train.tsv", "data.dev_file=dev.tsv", *pages.TINY, *pages.SIZES)
+    own = ("--config-dir", "my_experiments/conf", "name=tabs", *words, "model=tiny_random", "reporter=none")
+    again = tiny_run.call(work, "train", *own)
     assert again.code == 0, "the same content is the same run"
 
 

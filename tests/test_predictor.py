@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import qaexp
+import qaexp.predictor
 from qaexp.errors import ConfigError
 from tests.fixtures import tiny_run
 
@@ -100,3 +102,32 @@ def test_settings_come_from_the_folder_or_are_the_standard_ones(run: Path, tmp_p
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds no model"):
         qaexp.Predictor(tmp_path)
+
+
+def test_lists_of_questions_are_answered_in_lists(predictor: qaexp.Predictor) -> None:
+    """As pipelines do: one context for each question, or one for all; one question for several contexts, too."""
+    one = predictor.answer(QUESTION, CONTEXT)
+    assert isinstance(one, qaexp.predictor.Answer)
+    other = "Boris was born in Rome in 1901."
+    assert predictor.answer([QUESTION, QUESTION], [CONTEXT, CONTEXT])[1].n_best == one.n_best
+    assert len(predictor.answer((QUESTION, "Who taught?"), CONTEXT)) == 2
+    several = predictor.answer(QUESTION, [CONTEXT, other])
+    assert [len(several), several[0].n_best] == [2, one.n_best]
+    assert predictor.answer([], []) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "context", "says"),
+    [
+        ([QUESTION], [CONTEXT, CONTEXT], "1 questions and 2 contexts"),
+        ([QUESTION, 3], CONTEXT, "question must be a text or a list of texts, not 3"),
+        (QUESTION, None, "context must be a text or a list of texts, not None"),
+    ],
+)
+def test_lists_that_do_not_fit_are_refused_in_a_sentence(
+    question: Any, context: Any, says: str, predictor: qaexp.Predictor
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        predictor.answer(question, context)
+    with pytest.raises(ConfigError, match="pairs of texts"):
+        predictor.answer_all([(QUESTION, CONTEXT), QUESTION])  # type: ignore[list-item]

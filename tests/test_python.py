@@ -174,6 +174,27 @@ def test_tables_of_runs_epochs_and_questions(swept: Any, first: Any) -> None:
     assert len(qaexp.load_predictions(swept.folder)) == 4 * first["num_dev_examples"]
 
 
+def test_a_result_stands_where_a_path_is_asked_for(first: Any, swept: Any) -> None:
+    assert len(qaexp.load_runs(first)) == len(qaexp.load_runs([first])) == 1
+    assert len(qaexp.load_runs([first, swept])) == 5
+    assert len(qaexp.compare(swept, metric="f1").groups) == 2
+    assert set(qaexp.load_predictions(first)["run_id"]) == {first.run_id}
+    assert qaexp.Predictor(first, device="cpu").folder == first.folder / "model"
+
+
+def test_what_is_no_path_is_said(first: Any) -> None:
+    for load in (qaexp.load_runs, qaexp.load_history, qaexp.load_predictions, qaexp.compare):
+        with pytest.raises(ConfigError, match="must be a text or a Path"):
+            load(123)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="nothing to compare"):
+        qaexp.compare([])
+    with pytest.raises(ConfigError, match=r"^metric f2: no run has it"):
+        qaexp.compare(first, metric="f2")
+    for device in ("gpu", "cuda:99"):
+        with pytest.raises(ConfigError, match=rf"^device={device} is none of|^device={device}, but"):
+            qaexp.Predictor(first, device=device)
+
+
 NOWHERE: dict[str, Callable[[], Any]] = {
     "load_runs": lambda: qaexp.load_runs("nowhere"),
     "one of several": lambda: qaexp.load_runs([".", "nowhere"]),

@@ -46,6 +46,10 @@ class RunResult(dict[str, Any]):
         """The content of summary.json."""
         return dict(self)
 
+    def __fspath__(self) -> str:
+        """The run directory, so that the result may stand where a path is asked for."""
+        return str(self.folder)
+
     def __repr__(self) -> str:
         """The folder, the id and the main numbers."""
         shown = ", ".join(
@@ -79,6 +83,10 @@ class SweepResult(Sequence[RunResult]):
         from qaexp.runs.frame import load_runs
 
         return load_runs([run.folder for run in self.runs])
+
+    def __fspath__(self) -> str:
+        """The sweep's directory, so that the result may stand where a path is asked for."""
+        return str(self.folder)
 
     def __repr__(self) -> str:
         """The folder and how many runs there are."""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from qaexp.errors import ConfigError
+from qaexp.runs.frame import Paths, one_or_several
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from qaexp.comparison.compare import Comparison
+
+
+_OPTION = re.compile(r"--(metric|baseline|by|where|sort|relevant)\b")
 
 
 class Compared(Mapping[str, Any]):
@@ -87,7 +94,7 @@ class Compared(Mapping[str, Any]):
 
 
 def compare(
-    paths: str | Path | Iterable[str | Path],
+    paths: Paths,
     *,
     metric: str = "crossfit_f1",
     baseline: str | None = None,
@@ -128,4 +135,11 @@ def compare(
         neutral=neutral_keys(),
         defaults=default_leaves(),
     )
-    return Compared(compare_runs([paths] if isinstance(paths, str | Path) else list(paths), options))
+    given = one_or_several(paths)
+    if not given:
+        raise ConfigError("there is nothing to compare; give run directories, sweep directories or folders of them")
+    try:
+        return Compared(compare_runs(given, options))
+    except ConfigError as error:
+        # It speaks to the command line, where the keywords are options.
+        raise ConfigError(*(_OPTION.sub(r"\1", problem) for problem in error.problems)) from error

@@ -66,7 +66,8 @@ def run_composed(composed: Any, settings: Any, directory: Path, command_line: Se
             if config.sweep.dry_run:
                 from qaexp.commands.rehearsal import tell_run
 
-                return Ended(directory, tell_run(config, origins, directory), None)
+                with without_empty(directory, *_above(directory)):  # Hydra has made them
+                    return Ended(directory, tell_run(config, origins, directory), None)
             if is_main_process():
                 announce("run", directory)
             from qaexp.experiment import run_experiment  # takes seconds to be loaded
@@ -80,6 +81,12 @@ def run_composed(composed: Any, settings: Any, directory: Path, command_line: Se
                 environment=environment,
             )
             return Ended(directory, str(read_json(directory / RUN).get("run_id", "")), summary)
+
+
+def _above(directory: Path) -> list[Path]:
+    """The folders between the working directory and a directory, from the inside out."""
+    here = Path.cwd()
+    return [folder for folder in directory.absolute().parents if folder != here and folder.is_relative_to(here)]
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qaexp.errors import ConfigError
@@ -14,7 +14,8 @@ from qaexp.runs.patterns import expanded
 if TYPE_CHECKING:
     import pandas as pd
 
-Paths = str | Path | Iterable[str | Path]
+OnePath = str | os.PathLike[str]
+Paths = OnePath | Iterable[OnePath]
 """Run directories, sweep directories, folders of them, or patterns such as `outputs/*`: one, or several."""
 
 _FIRST = ("path", "run_id", "flags")
@@ -103,9 +104,24 @@ def _runs(paths: Paths) -> list[RunFiles]:
     raise ConfigError(f"{', '.join(several)}: no run there; give run directories, sweep directories or folders of them")
 
 
+def one_or_several(paths: Paths) -> list[str]:
+    """Paths as texts, whichever way they are given.
+
+    >>> one_or_several("outputs"), one_or_several(["a", "b"])
+    (['outputs'], ['a', 'b'])
+
+    Raises:
+        ConfigError: Something else is given.
+    """
+    given = [paths] if isinstance(paths, str | os.PathLike) or not isinstance(paths, Iterable) else list(paths)
+    for path in given:
+        if not isinstance(path, str | os.PathLike):
+            raise ConfigError(f"a path must be a text or a Path, or a list of them, not {path!r:.80}")
+    return [os.fspath(path) for path in given]
+
+
 def _several(paths: Paths) -> list[str]:
-    several = [paths] if isinstance(paths, str | Path) else list(paths)
-    return list(dict.fromkeys(found for path in several for found in expanded(str(path))))
+    return list(dict.fromkeys(found for path in one_or_several(paths) for found in expanded(path)))
 
 
 def _frame(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
