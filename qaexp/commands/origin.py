@@ -133,8 +133,8 @@ def _refuse_redacted(content: Mapping[str, Any], file: Path, lines: Sequence[str
     unknown = [key for key in hidden if not _is_given(key, given)]
     if unknown:
         raise ConfigError(
-            f"{file}: {', '.join(unknown)} was a secret, which no run directory holds; give each again on the command line, "
-            "as key=value"
+            f"{file}: {', '.join(unknown)} was a secret, which no run directory holds; give each again on the command "
+            "line, as key=value"
         )
 
 
