@@ -49,6 +49,8 @@ def register_schema() -> None:
     register_variables()
     # Our files of launchers and of the sweeper are whole; Hydra and its plugins offer schemas of the same names.
     warnings.filterwarnings("ignore", r"\s*'hydra/\w+/\w+' is validated against ConfigStore schema", UserWarning)
+    # It is refused, in a sentence of ours.
+    warnings.filterwarnings("ignore", r"provider=hydra\.searchpath.* is not available", UserWarning)
     ConfigStore.instance().store(name="schema", node=schema_node(), provider="qaexp")
 
 

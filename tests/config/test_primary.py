@@ -110,6 +110,8 @@ REFUSED = {
     ("-cd", "shadow"): "which would be used in place of this one",
     ("hydra.searchpath=[file://{folder}/shadow]",): "which would be used in place of this one",
     ("-cd", "schemas"): "schemas/schema.yaml",
+    ("-cn", ""): "--config-name is empty",
+    ("hydra.searchpath=[file:///nowhere]",): "/nowhere is no folder",
 }
 
 
