@@ -9,12 +9,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qaexp.commands.arguments import TrainArguments, parse_train_arguments, prefixes
 from qaexp.errors import ConfigError, StorageError
 from qaexp.runs.naming import check_path, default_name
 from qaexp.start import allowing, held, start, variables
+
+if TYPE_CHECKING:
+    from qaexp.config.schema import ExperimentConfig
 
 RUNS, SWEEPS = "outputs", "multirun_outputs"
 
@@ -61,6 +64,7 @@ def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
             is_sweep="--multirun" in arguments.flags,
         )
         _check_name(config.name or "", lines)
+        _tell_unused_weights(config)
         if config.name is None:
             _train_unnamed(arguments, argv)
         else:
@@ -87,6 +91,21 @@ def _primary(arguments: TrainArguments, lines: Sequence[str]) -> str:
         if arguments.runs and is_main_process():
             say(sentence)
     return GIVEN
+
+
+def _tell_unused_weights(config: ExperimentConfig) -> None:
+    """Say that a run begins with fresh weights though its checkpoint has trained ones, as under model=tiny_random."""
+    from qaexp.config.positions import checkpoint_folder
+    from qaexp.reporting.printing import complain
+    from qaexp.training.processes import is_main_process
+
+    checkpoint = config.model.checkpoint
+    folder = None if checkpoint.startswith("package://") else checkpoint_folder(checkpoint)
+    if config.model.random_weights and folder and (folder / "model.safetensors").is_file() and is_main_process():
+        complain(
+            f"model.random_weights=true: the weights of {checkpoint} are not used; write model.random_weights=false to "
+            "begin with them"
+        )
 
 
 def _train_unnamed(arguments: TrainArguments, argv: Sequence[str]) -> None:
