@@ -173,12 +173,14 @@ def _check_value(
 
 def _check_hydra_value(override: Override, composed: DictConfig, keys: Sequence[str], problems: list[str]) -> list[str]:
     """Keys of Hydra's own node: that they are there; what they may say is looked at when all is composed."""
-    key = override.key_or_group
-    is_new = override.is_add() or override.is_delete() or ".env_set." in key or key == "hydra"
+    key, line = override.key_or_group, str(override.input_line)
+    is_new = override.is_add() or override.is_delete() or key == "hydra"
     if not is_new and find_node(composed, key) is None:
-        problems.append(f"{key} is no key{offered(key, [name for name in keys if name.startswith('hydra.')])}")
+        of_hydra = [name for name in keys if name.startswith("hydra.")]
+        hint = f"; write +{line}" if ".env_set." in key else offered(key, of_hydra)
+        problems.append(f"{key} is no key{hint}")
         return []
-    return [] if override.is_sweep_override() else [str(override.input_line)]
+    return [] if override.is_sweep_override() else [line]
 
 
 def _first(override: Override) -> str:
