@@ -71,6 +71,10 @@ def parse_train_arguments(argv: Sequence[str]) -> TrainArguments:
     found = _train_parser().parse_intermixed_args(list(argv))
     if found.config_dir is not None and not found.config_dir.is_dir():
         raise ConfigError(f"--config-dir {found.config_dir} is no folder; give a folder with YAML files in groups")
+    if found.config_name is not None and not found.config_name.strip():
+        raise ConfigError(
+            "--config-name is empty, so that qaexp's own config would be used; give a name, or leave it out"
+        )
     if found.origin is not None and found.config_name is not None:
         raise ConfigError(
             f"--from {found.origin} and --config-name {found.config_name} both give the config to begin with; leave "

@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qaexp.commands.arguments import TrainArguments, parse_train_arguments, prefixes
 from qaexp.commands.composed import RUNS, SWEEPS, run_composed, without_empty
 from qaexp.errors import ConfigError, StorageError
 from qaexp.runs.naming import check_name, default_name
 from qaexp.start import allowing
+
+if TYPE_CHECKING:
+    from qaexp.config.schema import ExperimentConfig
 
 
 def main(argv: Sequence[str]) -> int:
@@ -59,6 +62,7 @@ def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
             is_sweep="--multirun" in arguments.flags,
         )
         check_name(config.name or "", lines)
+        _tell_unused_weights(config)
         if config.name is None:
             _train_unnamed(arguments, argv)
         else:
@@ -85,6 +89,21 @@ def _primary(arguments: TrainArguments, lines: Sequence[str]) -> str:
         if arguments.runs and is_main_process():
             say(sentence)
     return GIVEN
+
+
+def _tell_unused_weights(config: ExperimentConfig) -> None:
+    """Say that a run begins with fresh weights though its checkpoint has trained ones, as under model=tiny_random."""
+    from qaexp.config.positions import checkpoint_folder
+    from qaexp.reporting.printing import complain
+    from qaexp.training.processes import is_main_process
+
+    checkpoint = config.model.checkpoint
+    folder = None if checkpoint.startswith("package://") else checkpoint_folder(checkpoint)
+    if config.model.random_weights and folder and (folder / "model.safetensors").is_file() and is_main_process():
+        complain(
+            f"model.random_weights=true: the weights of {checkpoint} are not used; write model.random_weights=false to "
+            "begin with them"
+        )
 
 
 def _train_unnamed(arguments: TrainArguments, argv: Sequence[str]) -> None:

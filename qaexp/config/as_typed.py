@@ -12,6 +12,7 @@ FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 _FREE = ("notes", "group")
 _LISTS = ("tags",)
 _QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)
+_PARTS = re.compile(rf"(?:^|,)\s*((?:{_QUOTED.pattern})(?=\s*(?:,|$))|[^,]*)", re.DOTALL)
 # No sign of Hydra's grammar in it, and a colon or a percent sign is none where it stands inside a word.
 _PLAIN = re.compile(r"[\w./~:@%+-]+")
 _PIN = "#sha256="
@@ -53,7 +54,7 @@ def quoted(text: str) -> str:
 def _list(value: str) -> str:
     """A list of texts, with or without its brackets; parts that are quoted stay so."""
     inside = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-    parts = [part.strip() for part in inside.split(",")]
+    parts = [match[1].strip() for match in _PARTS.finditer(inside)]
     return f"[{','.join(part if _QUOTED.fullmatch(part) else quoted(part) for part in parts if part)}]"
 
 

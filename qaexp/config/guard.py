@@ -68,7 +68,7 @@ class GuardedLoader(ConfigLoaderImpl):
 
     def _loaded(self, config_name: str | None, overrides: list[str], *args: Any, **keywords: Any) -> Any:
         """Load as Hydra does; what is wrong with the defaults is told without what the environment gave for them."""
-        ignore_schemas()
+        hush_hydra()
         with watched_environment() as names:
             try:
                 folders = [Path(source.path) for source in self.get_sources() if source.scheme() == "file"]
@@ -89,11 +89,13 @@ class GuardedLoader(ConfigLoaderImpl):
         return cast("Mapping[str, Any]", found.overrides.known_choices)
 
 
-def ignore_schemas() -> None:
-    """Say nothing of the schemas of Hydra's plugins, here and in the workers of launchers.
+def hush_hydra() -> None:
+    """Leave out what Hydra warns of and nobody can mend, here and in the workers of launchers.
 
-    Our files of launchers and of the sweeper are whole; Hydra and its plugins offer schemas of the same names.
+    Our files of launchers and of the sweeper are whole; Hydra and its plugins offer schemas of the same names. A search
+    path that is not there is refused in a sentence of ours.
     """
+    warnings.filterwarnings("ignore", r"provider=hydra\.searchpath.* is not available", UserWarning)
     warnings.filterwarnings("ignore", r"\s*'hydra/\w+/\w+' is validated against ConfigStore schema", UserWarning)
 
 

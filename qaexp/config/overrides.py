@@ -173,12 +173,14 @@ def _check_value(
 
 def _check_hydra_value(override: Override, composed: DictConfig, keys: Sequence[str], problems: list[str]) -> list[str]:
     """Keys of Hydra's own node: that they are there; what they may say is looked at when all is composed."""
-    key = override.key_or_group
-    is_new = override.is_add() or override.is_delete() or ".env_set." in key or key == "hydra"
+    key, line = override.key_or_group, str(override.input_line)
+    is_new = override.is_add() or override.is_delete() or key == "hydra"
     if not is_new and find_node(composed, key) is None:
-        problems.append(f"{key} is no key{offered(key, [name for name in keys if name.startswith('hydra.')])}")
+        of_hydra = [name for name in keys if name.startswith("hydra.")]
+        hint = f"; write +{line}" if ".env_set." in key else offered(key, of_hydra)
+        problems.append(f"{key} is no key{hint}")
         return []
-    return [] if override.is_sweep_override() else [str(override.input_line)]
+    return [] if override.is_sweep_override() else [line]
 
 
 def _first(override: Override) -> str:
@@ -203,27 +205,3 @@ def _values(override: Override, legal: Sequence[str]) -> list[object]:
     if isinstance(value, Glob):
         return list(value.filter(sorted(legal)))
     return list(override.sweep_iterator())
-
-
-def without_globs(lines: Sequence[str], options: Callable[[str], Sequence[str]]) -> list[str]:
-    """Return override lines with the files that they choose in place of glob().
-
-    Args:
-        lines: Override lines.
-        options: Returns the names of a group's files.
-
-    >>> without_globs(["schedule=glob(c*)", "seed=1"], lambda group: ["linear", "cosine", "constant"])
-    ['schedule=choice(constant,cosine)', 'seed=1']
-    """
-    return [_without_glob(line, options) if "glob" in line else line for line in lines]
-
-
-def _without_glob(line: str, options: Callable[[str], Sequence[str]]) -> str:
-    parsed, _ = parse_overrides([line])
-    value: object = parsed[0].value() if parsed else None
-    if not isinstance(value, Glob):
-        return line
-    names = value.filter(sorted(options(parsed[0].key_or_group)))
-    # One name alone is no sweep for Hydra's grammar.
-    chosen = f"choice({','.join(names)})" if len(names) > 1 else "".join(names)
-    return f"{parsed[0].get_key_element()}={chosen}"

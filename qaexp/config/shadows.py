@@ -19,6 +19,8 @@ def shadowed(folders: Iterable[Path]) -> Iterator[str]:
     own = conf_directory()
     files = sorted(file.relative_to(own) for file in own.rglob("*.yaml"))
     for folder in folders:
+        if not folder.is_dir():
+            yield f"hydra.searchpath: {folder} is no folder; give a folder that is there as file:///path"
         yield from schemas([folder])
         for file in files:
             mine = folder / file

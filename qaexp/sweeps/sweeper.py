@@ -15,9 +15,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from qaexp.config.compose import compose_errors, to_config
+from qaexp.config.globs import without_globs
 from qaexp.config.hydra_files import hydra_trees
 from qaexp.config.origins import find_origins
-from qaexp.config.overrides import without_globs
 from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
 from qaexp.reporting.greeting import announce

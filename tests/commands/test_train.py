@@ -130,7 +130,15 @@ def test_python_refuses_what_it_cannot_run(
 
 def test_help_lists_groups_and_keys(tmp_path: Path) -> None:
     text = tiny_run.call(tmp_path, "train", "--help").out
-    for part in ("minilm", "tiny_random", "data.train_size", "trainer.early_stopping_patience", "-m"):
+    parts = (
+        "minilm",
+        "tiny_random",
+        "data.train_size=1000",
+        "trainer.early_stopping_patience=null",
+        "-m",
+        "--from RUN",
+    )
+    for part in (*parts, "optimizer.lr=3.0e-4", "schedule.warmup_ratio=0.1", "batches.token_budget=512", "--allow"):
         assert part in text
 
 

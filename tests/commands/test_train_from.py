@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from qaexp.config.compose import check_command_line
+from qaexp.errors import ConfigError
+from qaexp.model import Checkpoint
 from tests import REPOSITORY
 from tests.fixtures import tiny_run
 
@@ -130,29 +133,31 @@ def test_nothing_of_a_strangers_run_is_executed(work: Path, tmp_path: Path) -> N
     assert not canary.exists()
 
 
-def test_relative_paths_mean_what_they_meant(tmp_path: Path) -> None:
-    files = tiny_run.files_of(
-        tiny_run.write_squad(tmp_path / "train.json", 4, 2), tiny_run.write_squad(tmp_path / "dev.json", 2, 2)
-    )
-    relative = [word.replace(f"{tmp_path}/", "") for word in files]
-    tiny_run.train(tmp_path, "base", *tiny_run.FILES, *relative, "trainer.epochs=0")
-    (tmp_path / "elsewhere").mkdir()
-    found = shown(tmp_path / "elsewhere", "--from", str(tmp_path / "outputs" / "base"))
-    assert found["data"]["train_file"] == str(tmp_path / "train.json")
+def test_relative_paths_mean_what_they_meant(work: Path, tmp_path: Path) -> None:
+    (work / "train.json").write_text("{}")
+    data = {
+        **tiny_run.read_json(work / "outputs/base/config.json")["data"],
+        "train_file": "train.json",
+        "source": "json",
+    }
+    copy = changed(work, tmp_path, data=data)
+    assert shown(tmp_path, "--from", str(copy))["data"]["train_file"] == str(work / "train.json")
+    assert shown(work, "--from", str(copy))["data"]["train_file"] == "train.json"
 
 
-def test_a_run_folder_is_a_checkpoint_run_folder_as_checkpoint(work: Path, tmp_path: Path) -> None:
-    words = (*tiny_run.DEMO, "trainer.epochs=0", "model.random_weights=false")
-    ids = set()
-    for name, place in (("short", "outputs/base"), ("long", "outputs/base/model")):
-        run = tiny_run.train(work, name, *words, f"model.checkpoint={place}")
-        ids.add(tiny_run.read_json(run / "run.json")["run_id"])
-    assert len(ids) == 1
+def test_a_run_folder_is_a_checkpoint_run_folder_as_checkpoint(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(work)
+    prints = [Checkpoint(checkpoint=place).fingerprint() for place in ("outputs/base", "outputs/base/model")]
+    assert prints[0] == prints[1]
+    with pytest.raises(ConfigError, match="is more than the"):
+        check_command_line(["model.checkpoint=outputs/base", "features.max_length=4096"])
     (tmp_path / "nomodel").mkdir()
-    shutil.copy(work / "outputs" / "base" / "run.json", tmp_path / "nomodel")
+    shutil.copy("outputs/base/run.json", tmp_path / "nomodel")
     for place, says in ((tmp_path / "nomodel", "is a run that has no model yet"), (EXAMPLE, "is a sweep; give one")):
-        done = tiny_run.call(work, "train", *words, "name=x", f"model.checkpoint={place}")
-        assert (done.code, says in done.err) == (2, True), done.err
+        with pytest.raises(ConfigError, match=says):
+            Checkpoint(checkpoint=str(place)).fingerprint()
 
 
 def test_more_epochs_of_a_finished_run(work: Path) -> None:
@@ -160,6 +165,8 @@ def test_more_epochs_of_a_finished_run(work: Path) -> None:
     longer = tiny_run.call(work, "train", *words, "trainer.epochs=2")
     assert (longer.code, "trainer.epochs was 1, now 2;" in longer.err) == (2, True), longer.err
     assert f"model.checkpoint={work / 'outputs' / 'base'} model.random_weights=false" in longer.err
+    fresh = tiny_run.call(work, "train", *words, "trainer.epochs=2", "model.checkpoint=outputs/base")
+    assert "the weights of outputs/base are not used" in fresh.err
     resumed = tiny_run.call(work, "resume", "outputs/base", "trainer.max_steps=3")
     assert (resumed.code, "did you mean" in resumed.err) == (2, False)
     assert "qaexp train --from" in resumed.err

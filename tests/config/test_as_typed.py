@@ -63,7 +63,7 @@ def test_several_paths_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ("tags=a,b", ["a", "b"]),
         ("tags=one", ["one"]),
         ("tags=[1e3,true,2024]", ["1e3", "true", "2024"]),
-        ("tags=[a=b, c d,'e f']", ["a=b", "c d", "e f"]),
+        ("tags=[a=b, c d,'e,f',it's]", ["a=b", "c d", "e,f", "it's"]),
         ("tags=[]", []),
     ],
 )

@@ -115,7 +115,7 @@ def test_what_is_stored_as_its_expression_or_tells_nothing_is_not_refused(tmp_pa
         ("optimizer: {lr: '${oc.decode:\"[${oc.env:DBPWD}\"}'}", "optimizer.lr=${oc.decode:\"[${oc.env:DBPWD}\"}"),
         ("optimizer: {lr: '${oc.env:DBPWD}'}", "optimizer.lr=${oc.env:DBPWD} is no number"),
         ("features: {max_length: '${oc.env:SIZE}'}", "features.max_length=${oc.env:SIZE} is outside the legal values"),
-        ("defaults: [{override /data: '${oc.env:DBPWD}'}]", "Could not find 'data/${oc.env:DBPWD}'"),
+        ("defaults: [{override /data: '${oc.env:DBPWD}'}]", "data=${oc.env:DBPWD}: data has no '${oc.env:DBPWD}'"),
         ("data: {_target_: '${oc.env:DB_PASS}.x'}", "_target_=${oc.env:DB_PASS}.x"),
     ],
 )  # fmt: skip

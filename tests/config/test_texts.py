@@ -78,7 +78,7 @@ def test_each_value_is_quoted_where_it_stands(line: str, kept: str) -> None:
 
 
 def test_every_text_of_the_schema_is_one() -> None:
-    texts = [name for name, _, hint in leaves() if "str" in str(hint)]
+    texts = [name for name, _, hint in leaves() if "str" in str(hint) and name != "tags"]
     assert len(texts) > 15
     assert keep_texts([f"{name}=1e3" for name in texts]) == [f"{name}='1e3'" for name in texts]
     others = [name for name, _, hint in leaves() if "str" not in str(hint) and name != "probes"]

@@ -228,7 +228,7 @@ CONTRADICTIONS = {
     ("trainer=cuda",): ("trainer.device=cuda", "no CUDA GPU", "trainer=cpu"),
     ("trainer.device=cuda:7",): ("trainer.device=cuda:7", "no CUDA GPU"),
     ("batches.batch_size=8",): ("batches.batch_size=8", "batches.token_budget=512", "exactly one"),
-    ("batches.token_budget=null",): ("batches.batch_size=None", "batches.token_budget=None", "exactly one"),
+    ("batches.token_budget=null",): ("batches.batch_size=null", "batches.token_budget=null", "exactly one"),
     ("batches.shuffle=false",): ("batches.group_by_length=true", "batches.shuffle=true"),
     ("schedule.warmup_steps=10",): ("schedule.warmup_steps=10", "schedule.warmup_ratio", "null"),
     ("data.train_file=a.json",): ("data.train_file=a.json", "data.source=demo", "data=json"),
