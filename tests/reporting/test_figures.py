@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from qaexp.reporting import answer_figures, figures, probe_figure, slice_figures
-from qaexp.reporting.style import DPI, fitting, label, look, png, score_range, spread, width_inches
+from qaexp.reporting.axes import score_range, spread
+from qaexp.reporting.style import DPI, fitting, label, look, png, width_inches
 
 STEPS = [{"step": step, "loss": 5.0 / step, "learning_rate": 1e-4 if step < 6 else 0.0} for step in range(1, 11)]
 HISTORY: list[dict[str, Any]] = [
