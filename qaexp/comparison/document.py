@@ -118,6 +118,7 @@ def _group(group: Group, table: Table) -> Row:
         "changes": _plain(dict(group.changes)),
         "flags": dict(group.flags),
         "is_collapsed": group.is_collapsed,
+        "num_collapsed": group.num_collapsed,
         "silence": group.silence,
         "measured_apart": table.reason,
         "metrics": {

@@ -11,7 +11,7 @@ from typing import Any
 from qaexp.comparison.found import NUMBERS_AS_WORDS, Study
 from qaexp.comparison.next_steps import next_step
 from qaexp.comparison.sides import ONE_SEED, RUNS
-from qaexp.comparison.verdict import BETTER, NOT_SHOWN, WORSE
+from qaexp.comparison.verdict import BETTER, NOT_SHOWN, WORSE, looked_before
 from qaexp.runs.formats import counted
 from qaexp.runs.metrics import LOWER, number_of
 
@@ -39,9 +39,7 @@ def _result(study: Study) -> str:
     if not study.groups:
         return "There is no completed run to compare."
     if not study.able:
-        if study.silent:
-            return "Every setting answers nothing, so none is better: its score is the share of unanswerable questions."
-        return f"No run has {study.metric}."
+        return _silent(study) if study.silent else f"No run has {study.metric}."
     if len(study.groups) == 1:
         return _single(study)
     if not study.is_tested:
@@ -51,11 +49,24 @@ def _result(study: Study) -> str:
     return _ranked(study)
 
 
+def _silent(study: Study) -> str:
+    """What is said where no group answers in all of its runs."""
+    if all(group["num_collapsed"] == group["n"] for group in study.silent):
+        every = "Every setting" if len(study.silent) > 1 else study.name(study.silent[0])
+        return f"{every} answers nothing: the score is the share of questions without an answer, no skill."
+    first = study.silent[0]
+    return f"No setting answers in all of its runs ({study.name(first)}: {first['silence']}), so there is no verdict."
+
+
 def _single(study: Study) -> str:
     group = study.leader
     told = f"{study.shown(group)}{study.interval(group)}"
     if group["n"] == 1:
         return f"There is one run, {study.name(group)}, with {study.word} {told}: nothing to compare it with."
+    if study.by is not None:
+        return (
+            f"All {group['n']} runs have {study.name(group)}, with {study.word} {told} on average: there is no other."
+        )
     kind = "seeds of one setting" if group["design"].endswith("seeds") else "runs of one setting"
     both = "Both runs" if group["n"] == 2 else f"All {group['n']} runs"
     return f"{both} are {kind}, with {study.word} {told} on average{_far(study, group)}: there is no other setting."
@@ -82,12 +93,13 @@ def _ranked(study: Study) -> str:
     if won:
         weaker = won[0] if study.baseline not in won else study.baseline
         told = f"the baseline {study.name(weaker)}" if weaker is study.baseline else study.name(weaker)
-        others = f" and than {_others(len(won) - 1)}" if len(won) > 1 else ""
+        lead = study.lead(leader, weaker)
+        over = f"{told}, by {lead}" if len(won) == 1 else f"{told} (by {lead}) and than {_others(len(won) - 1)}"
         is_unknown = all(study.verdict(leader, other) is None for other in open_)
         rest_told = "it was not compared with" if is_unknown else "it is not shown to be better than"
         return (
-            f"{name} is better than {told}, by {study.lead(leader, weaker)}{others}; {rest_told} "
-            f"{_listed(study, open_)}{_far(study, leader)}."
+            f"{name} is better than {over}{_these(study, weaker)}; {rest_told} {_listed(study, open_)}"
+            f"{_far(study, leader)}."
         )
     if any(study.verdict(a, b) in (BETTER, WORSE) for a in rest for b in rest if a is not b):
         return f"No setting is shown to be the best: {name} leads {study.name(second)} by {study.lead(leader, second)}."
@@ -103,7 +115,8 @@ def _why(study: Study) -> list[str]:
         return []
     pair = study.pair()
     if pair is None or pair["verdict"] in (BETTER, WORSE):
-        return []
+        looks = looked_before([(a, b) for a, b in pair["earlier_looks"]]).removeprefix("; ") if pair else ""
+        return [f"They were {looks}."] if looks else []
     tested = pair[pair["metric"]]
     reach = tested["minimum_detectable"]
     if pair["verdict"] == NOT_SHOWN:
@@ -163,14 +176,14 @@ def _far(study: Study, group: Row) -> str:
     values = study.values(group)
     whose = "its" if group is study.leader else f"{study.name(group)}'s"
     if len(values) == 2 and study.is_percent and abs(values[0] - values[1]) > 20:
-        return f", but {whose} two seeds are far apart ({min(values):.0f} and {max(values):.0f})"
+        return f", but {whose} two {study.siblings} are far apart ({min(values):.0f} and {max(values):.0f})"
     found = study.far(group)
     if found is None:
         return ""
     _, value, others = found
     count = NUMBERS_AS_WORDS.get(len(values), str(len(values)))
     how = "collapsed" if value < others else "lies far above the others"
-    return f", but one of {whose} {count} seeds {how} ({value:.0f} against {others:.0f})"
+    return f", but one of {whose} {count} {study.siblings} {how} ({value:.0f} against {others:.0f})"
 
 
 def _these(study: Study, second: Row) -> str:

@@ -42,7 +42,12 @@ class Study:
         self._short: dict[str, str] = dict(zip(names, all_shortened(list(names), _MAX_NAME), strict=True))
         self.baseline: Row | None = names.get(document["baseline"])
         self._contrasts = {(one["a"], one["b"]): one for one in document["contrasts"]}
-        self._runs = {run["run_id"]: run for run in document["runs"]}
+        self._runs: dict[int, Sequence[Row]] = {}
+        start = 0
+        for group in document["groups"]:
+            # The runs stand in the order of the groups; ids of runs that somebody made up need not differ.
+            self._runs[group["number"]] = document["runs"][start : start + group["n"]]
+            start += group["n"]
         self._relevant = float(document["relevant"])
         self._apart = [group for group in groups if group["measured_apart"] is not None]
         self.refused: Sequence[Row] = document["refused"]
@@ -72,6 +77,11 @@ class Study:
     def word(self) -> str:
         """The metric as a sentence has it: `f1` for that at thresholds of other folds, too."""
         return self.metric.removeprefix("crossfit_")
+
+    @property
+    def siblings(self) -> str:
+        """What the runs of a group are to each other: with `--by` other settings are among them."""
+        return "seeds" if self.by is None else "runs"
 
     @property
     def is_tested(self) -> bool:
@@ -160,7 +170,7 @@ class Study:
 
     def runs(self, group: Row) -> list[Row]:
         """The runs of a group, by their seeds."""
-        return [self._runs[run_id] for run_id in group["run_ids"] if run_id in self._runs]
+        return list(self._runs[group["number"]])
 
     def values(self, group: Row) -> list[float]:
         """What each of its runs has of the metric."""

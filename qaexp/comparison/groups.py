@@ -111,8 +111,8 @@ def form_groups(
     several = [[entry.run for entry in group] for group in gathered]
     # Whoever groups by one key is told of no other one.
     nothing = [Typed()] * len(several)
-    names = setting_names([runs[0] for runs in several], changes, nothing) if by else group_names(several, changes)
-    long_names = unique(list(map(with_all_keys, changes)))
+    names = setting_names([runs[0] for runs in several], told, nothing) if by else group_names(several, changes)
+    long_names = unique(list(map(with_all_keys, told if by else changes)))
     return [
         _group(named, changed, group, reader, neutral, by)
         for *named, changed, group in zip(unique(names, taken), long_names, changes, gathered, strict=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
 from qaexp.comparison.found import Row, Study
 from qaexp.comparison.next_command import with_seeds
+from qaexp.comparison.options import DEFAULT_METRIC
 from qaexp.comparison.sides import ONE_SEED, RUNS
 from qaexp.comparison.verdict import NOT_SHOWN
 from qaexp.runs.groups import SEED_KEYS
@@ -32,7 +35,7 @@ def next_step(study: Study) -> str | None:
     if unsettled is None:
         return _use(study)
     if unsettled["verdict"] == NOT_SHOWN:
-        return "choose by cost or by simplicity: what could still differ is smaller than what was asked for."
+        return "choose by cost or by simplicity."
     return _after_cannot_tell(study, unsettled)
 
 
@@ -46,10 +49,13 @@ def _of_one(study: Study) -> str:
 
 
 def _use(study: Study) -> str:
-    run = max(
-        study.runs(study.leader), key=lambda run: ((run["summary"] or {}).get(study.metric) or 0.0, run["run_id"])
-    )
-    return f"use it: {run['name']} is its best run, and qaexp best prints the folder."
+    score = study.metric
+    runs = sorted(study.runs(study.leader), key=lambda run: ((run["summary"] or {}).get(score) or 0.0, run["name"]))
+    metric = "" if study.metric == DEFAULT_METRIC else f" --metric {study.metric}"
+    words = study.leader["name"].split()
+    is_condition = study.by is None and all("=" in word and "$" not in word for word in words)
+    where = f" --where {shlex.quote(' and '.join(words))}" if is_condition else ""
+    return f"use it; its best run is {runs[-1]['name']}, whose folder is printed by: qaexp best FOLDER{metric}{where}"
 
 
 def _after_cannot_tell(study: Study, pair: Row) -> str:

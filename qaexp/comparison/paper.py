@@ -61,7 +61,7 @@ def markdown(comparison: Comparison) -> str:
     for table in comparison.tables:
         header, rows = _paper_rows(table, comparison)
         if table.reason:
-            lines += [f"Not comparable with the table above: {_markdown_text(table.reason)}", ""]
+            lines += [f"Measured differently: {_markdown_text(table.reason)}", ""]
         lines += ["| " + " | ".join(map(_markdown_text, header)) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
         for is_bold, name, cells in rows:
             first, *others = map(_markdown_text, cells)

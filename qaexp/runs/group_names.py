@@ -91,8 +91,9 @@ def only_name(group: Sequence[RunFiles]) -> str:
     parents = {run.path.resolve().parent.name for run in group}
     if len(parents) == 1 and all(map(is_job, group)):
         return parents.pop()
-    names = {run.config.get("name") for run in group}
-    if len(names) == 1 and isinstance(name := names.pop(), str) and name:
+    names = {repr(run.config.get("name")) for run in group}
+    name = group[0].config.get("name")
+    if len(names) == 1 and isinstance(name, str) and name:
         return name
     return f"{folders[0]} and {len(group) - 1} more"
 

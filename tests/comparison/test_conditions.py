@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from qaexp.comparison.compare import Options, compare
+from qaexp.comparison.document import document
 from qaexp.comparison.selection import where
 from qaexp.errors import ConfigError
 from qaexp.runs.collect import RunFiles, collect
@@ -109,6 +110,12 @@ def test_groups_are_formed_by_a_choice(folder: Path, options: Options) -> None:
     (contrast,) = table.contrasts
     assert "optimizer" in contrast.factors
     assert "optimizer._target_" not in contrast.factors
+
+
+def test_a_key_that_all_runs_share_names_the_only_group(folder: Path, options: Options) -> None:
+    comparison = compare([folder], replace(options, by="optimizer", where=("optimizer=sgd",)))
+    assert [group.name for group in comparison.tables[0].groups] == ["optimizer=sgd"]
+    assert document(comparison)["findings"][0].startswith("All 2 runs have optimizer=sgd, with f1 ")
 
 
 @pytest.mark.parametrize(("by", "says"), [("lrr", "did you mean optimizer.lr?"), ("nothing.at.all", "no run has the")])

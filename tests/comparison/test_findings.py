@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -30,15 +31,26 @@ def test_one_better_than_all_is_said_first_and_used_next(grid: Path, options: Op
     first, *_, last = found(grid, options)
     assert first.startswith("lr=0.001 is better than every other setting, by ")
     assert " f1, the next best being lr=0.000" in first
-    assert last.startswith("Next: use it: lr=0.001 seed=")
+    assert last.startswith("Next: use it; its best run is lr=0.001 seed=")
+    assert last.endswith(": qaexp best FOLDER --where lr=0.001")
 
 
 def test_better_than_the_baseline_only(tmp_path: Path, options: Options) -> None:
     write_grid(tmp_path, levels={3e-4: 50, 1e-3: 75, 3e-3: 76}, seeds=4)
     first, second, *_ = found(tmp_path, options)
     assert first.startswith("lr=0.003 is better than the baseline lr=0.0003, by ")
+    assert "seeds collapsed" not in first
     assert first.endswith("; it is not shown to be better than lr=0.001.")
     assert "can detect" in second
+
+
+def test_earlier_looks_with_fewer_seeds_are_told_beside_a_verdict(tmp_path: Path, options: Options) -> None:
+    sweep = write_grid(tmp_path / "s", levels={1e-4: 50, 1e-3: 75}, seeds=3)
+    ids = [json.loads((path / "run.json").read_text())["run_id"] for path in sweep.iterdir() if path.name[-1] != "2"]
+    looks = [{"at": "2026-01-31T10:00:00+00:00", "run_ids": sorted(ids)}]
+    (sweep / "sweep.json").write_text(json.dumps({"looks": looks}))
+    told = "They were compared before with 2 seeds: with 2 looks the risk of a false verdict is up to 10 %, not 5 %."
+    assert told in found(sweep, options)
 
 
 def test_equal_within_what_matters(tmp_path: Path, options: Options) -> None:
@@ -162,8 +174,16 @@ def test_settings_that_answer_nothing_are_never_praised(tmp_path: Path, options:
         silent(tmp_path / "all" / f"a{seed}", 1e-2, seed)
         silent(tmp_path / "all" / f"b{seed}", 1e-3, seed)
     first, last = found(tmp_path / "all", options)
-    assert first.startswith("Every setting answers nothing, so none is better")
+    assert first == "Every setting answers nothing: the score is the share of questions without an answer, no skill."
     assert "docs/answers_nothing.md" in last
+
+
+def test_a_group_of_which_one_run_answers_nothing_is_not_said_to_be_silent(tmp_path: Path, options: Options) -> None:
+    silent(tmp_path / "a0", 1e-2, 0)
+    write_run(tmp_path / "a1", scores(1, 50), changes={"optimizer.lr": 1e-2, "seed": 1})
+    first = found(tmp_path, options)[0]
+    assert first.startswith("No setting answers in all of its runs (")
+    assert "1 of 2 runs answers nothing" in first
 
 
 def test_runs_on_other_questions_are_counted_apart(tmp_path: Path, options: Options) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qaexp.comparison.compare import Comparison
 from qaexp.comparison.document import document
 from qaexp.comparison.findings import findings
 from qaexp.comparison.verdict import BETTER, WORSE
-from tests.relations.studies import NAMES, NewFolder, Plan, compared, examples, plans
+from tests.fixtures.compared import edit
+from tests.relations.studies import NAMES, RATES, NewFolder, Plan, compared, examples, plans
 from tests.relations.test_folders_and_names import renamed
 
 
@@ -34,6 +36,8 @@ def test_order_and_names_of_folders_change_no_sentence(new_folder: NewFolder, pl
 def test_groups_that_change_places_change_their_names_in_the_sentences_alone(new_folder: NewFolder, plan: Plan) -> None:
     """The same runs, each with the other one's learning rate."""
     expected = sentences(compared(plan.write(new_folder()), baseline=NAMES[0]))
+    # Of equal ones the order goes by names.
+    assume("have the same f1" not in expected[0])
     folder = plan.write(new_folder())
     swap_rates(folder)
     found = sentences(compared(folder, baseline=NAMES[1]))
@@ -59,9 +63,6 @@ def test_better_is_said_only_where_a_verdict_says_it(new_folder: NewFolder, plan
 
 
 def swap_rates(folder: Path) -> None:
-    from tests.fixtures.compared import edit
-    from tests.relations.studies import RATES
-
     for run in folder.iterdir():
         place = int(run.name[1])
         edit(run / "config.json", optimizer={"lr": RATES[1 - place]})
@@ -69,4 +70,4 @@ def swap_rates(folder: Path) -> None:
 
 def swapped(sentence: str) -> str:
     one, other = NAMES[:2]
-    return sentence.replace(f"{one} ", "* ").replace(f"{one}:", "*:").replace(other, one).replace("*", other)
+    return re.sub(f"{one}|{other}", lambda found: other if found[0] == one else one, sentence)

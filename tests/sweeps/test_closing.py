@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.console import Console
 from qaexp.config.compose import check_command_line
 from qaexp.runs.groups import Group
 from qaexp.sweeps.job import Job
+from qaexp.sweeps.last_lines import print_end
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.plan import Plan, PlannedJob
 from qaexp.sweeps.view import SweepView, print_results
@@ -87,3 +89,25 @@ def test_a_job_that_collapsed_is_told_when_it_ends(tmp_path: Path) -> None:
             view.started(job)
             view.ended(job, Outcome("completed"), 1.0)
         assert says in out.getvalue()
+
+
+def test_a_sweep_ends_with_its_finding_first_and_the_page_last() -> None:
+    out = StringIO()
+    row = {"flags": [], "state": "completed", "is_planned": True}
+    rows: list[dict[str, Any]] = [{"run_id": name, **row} for name in "abcd"]
+    found = ["No setting is shown to be better.", "Next: run more seeds: qaexp train -m name=s seed=0,1,2"]
+    console = Console(file=out, width=60, color_system=None)
+    print_end(console, lambda *_: (found, Path("s/report.html")), rows, GROUPS, Path("s"), [])
+    lines = out.getvalue().splitlines()
+    assert lines[:3] == [found[0], "Next: run more seeds:", "  qaexp train -m name=s seed=0,1,2"]
+    assert lines[3].startswith("means over seeds")
+    assert lines[-1] == "comparison s/report.html"
+
+
+def test_long_names_are_cut_in_the_middle_and_stay_apart() -> None:
+    long = [replace(group, name=f"a_long_key_of_an_optimizer={n} another_key=1") for n, group in enumerate(GROUPS)]
+    out = StringIO()
+    print_results(Console(file=out, width=60, color_system=None), [], long, Path("s"))
+    names = [line.split()[0] for line in out.getvalue().splitlines() if line.startswith(("a_", "…"))]
+    assert len(set(names)) == len(long) == len(names)
+    assert max(map(len, out.getvalue().splitlines())) <= 60
