@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from qaexp.reporting.answering import Answered, count_answered, oracle_threshold
-from qaexp.reporting.spans import duration
 from qaexp.reporting.verdict import drift_sentence, is_collapsed, shown, what_to_look_at, where_silent
 from qaexp.runs.formats import one_line
 from qaexp.runs.metrics import TEST, number_of
@@ -106,8 +105,10 @@ def _training(summary: Numbers) -> str:
 
 def _time(summary: Numbers) -> str:
     speed = f" ({shown(summary, 'tokens_per_second')} tokens/s)" if summary.get("num_steps", True) else ""
-    total, train, evaluation = (duration(summary.get(f"{name}_seconds")) for name in ("total", "train", "eval"))
-    return f"{total} in all, {train} training{speed}, {evaluation} evaluation"
+    return (
+        f"{shown(summary, 'total_seconds')} s in all, {shown(summary, 'train_seconds')} s training{speed}, "
+        f"{shown(summary, 'eval_seconds')} s evaluation"
+    )
 
 
 def counted(row: Numbers, name: str, word: str) -> str:
