@@ -30,11 +30,19 @@ def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[P
     for run in sorted(runs.values(), key=lambda run: (str(run.path.resolve()), str(run.path))):
         # A copy, not a repeat: what has other numbers is another run, whatever its identity says.
         content = repr((run.run.get("identity") or run.path.resolve(), run.config, run.summary))
-        if content in kept:
-            skipped.append((run.path, f"the same run as {kept[content].path}"))
-        else:
+        if content not in kept:
             kept[content] = run
+            continue
+        # The copy is the one whose folder has another name than the run.
+        copy = run
+        if _has_own_folder(run) and not _has_own_folder(kept[content]):
+            copy, kept[content] = kept[content], run
+        skipped.append((copy.path, f"the same run as {kept[content].path}"))
     return list(kept.values()), skipped
+
+
+def _has_own_folder(run: RunFiles) -> bool:
+    return run.config.get("name") == run.path.name
 
 
 def observed(runs: Sequence[RunFiles], neutral: frozenset[str]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:

@@ -140,15 +140,13 @@ def prefixes(group: str, keys: Collection[str]) -> tuple[str, ...]:
 
 
 def _typed_of(groups: Sequence[Sequence[RunFiles]]) -> list[Typed]:
-    """What was typed for all runs of each group alike."""
+    """What was typed for all runs of each group alike, of those that tell it."""
     found = []
     for group in groups:
-        each = [typed(run.path) for run in group]
-        choices = {
-            key: value for key, value in each[0].choices.items() if all(one.choices.get(key) == value for one in each)
-        }
-        overrides = [word for word in each[0].overrides if any(word in one.overrides for one in each[1:] or each)]
-        found.append(Typed(choices, overrides))
+        told = [one for run in group if (one := typed(run.path)).choices or one.overrides] or [Typed()]
+        choices = dict(set.intersection(*(set(one.choices.items()) for one in told)))
+        keys = set.intersection(*(set(one.words) for one in told))
+        found.append(Typed(choices, sorted(f"{key}=" for key in keys)))
     return found
 
 

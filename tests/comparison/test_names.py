@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -150,6 +151,27 @@ def test_a_single_run_and_an_only_group_have_the_name_of_the_run(tmp_path: Path,
     found = compare([tmp_path], options)
     assert [[group.name for group in table.groups] for table in found.tables] == [["other", "mine"], ["fewer"]]
     assert "all runs" not in json.dumps(document(found))
+
+
+def test_a_copy_takes_no_name_from_a_run(tmp_path: Path, options: Options) -> None:
+    for name, lr in (("mine", 1e-3), ("other", 1e-4)):
+        write_run(tmp_path / name, scores(0, 50, 40), changes={"name": name, "optimizer.lr": lr})
+    shutil.copytree(tmp_path / "mine", tmp_path / "a copy of it")
+    found = compare([tmp_path], options)
+    assert names(tmp_path, options) == ["mine", "other"]
+    assert found.skipped == [(tmp_path / "a copy of it", f"the same run as {tmp_path / 'mine'}")]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_what_was_typed_for_some_runs_only_names_the_same_in_every_order(
+    tmp_path: Path, options: Options, order: tuple[int, ...]
+) -> None:
+    for seed, place in enumerate(order):
+        words = [["optimizer=sgd"], ["optimizer=sgd", "optimizer.lr=0.01"], ["optimizer=sgd", "optimizer.lr=0.01"]]
+        add(tmp_path, f"s{seed}", seed, SGD, words[place], optimizer="sgd")
+        add(tmp_path, f"a{seed}", seed, ADAMW, ["optimizer=adamw"], optimizer="adamw")
+    write_run(tmp_path / "told nothing", scores(7, 50, 40), changes={**SGD, "seed": 7})
+    assert names(tmp_path, options) == ["optimizer=adamw", "optimizer=sgd"]
 
 
 def test_jobs_of_a_sweep_are_named_by_what_was_swept_even_with_one_seed(tmp_path: Path, options: Options) -> None:

@@ -255,7 +255,8 @@ def test_markdown(hostile_runs: Path) -> None:
 
 
 def test_latex(hostile_runs: Path) -> None:
-    text = compared(hostile_runs, "--latex")
+    comment, _, text = compared(hostile_runs, "--latex").partition("\n")
+    assert comment == "% needs \\usepackage{booktabs} in the preamble"
     assert {1, 2} <= numbers_in(text)
     ours = {"begin", "end", "toprule", "midrule", "bottomrule", "textbf", "par", "smallskip", "footnotesize"}
     ours |= {"textbackslash", "textasciitilde", "textasciicircum", "pm", "le", "ge", "to"}

@@ -192,7 +192,7 @@ def test_odd_numbers(qaexp: Any) -> None:
     assert [group["metrics"].get("crossfit_f1") is None for group in first["groups"]] == [False] * 4 + [True] * 6 + [
         False
     ]
-    assert order[:4] == [f"optimizer.lr={(number + 1) / 1e4}" for number in range(4)]
+    assert order[:4] == [f"lr={(number + 1) / 1e4}" for number in range(4)]
     assert first["refused"][0]["reason"] == "other dev questions (80 against 240)"
     mixed = qaexp.call("compare", "runs", "--allow-mixed")
     assert "WARNING: --allow-mixed" in mixed.out

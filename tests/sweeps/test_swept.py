@@ -159,7 +159,7 @@ def test_the_groups_are_those_that_compare_finds(tmp_path: Path) -> None:
     done = tiny_run.call(tmp_path, "compare", str(sweep), "--csv", str(tmp_path / "c.csv"))
     assert done.code == 0, done.err
     compared = {row["group"]: row for row in rows_of(tmp_path / "c.csv")}
-    assert set(compared) == {group.name for group in groups} == {"optimizer.lr=0.001", "optimizer.lr=0.003"}
+    assert set(compared) == {group.name for group in groups} == {"lr=0.001", "lr=0.003"}
     for group in groups:
         row = compared[group.name]
         for name, found in group.metrics.items():
