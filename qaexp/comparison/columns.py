@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from qaexp.runs.formats import counted, one_line
@@ -34,8 +35,8 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Of the widest cell."""
-        return max(map(len, (self.title, *self.cells)))
+        """Of the widest cell, in places of a terminal: some characters take two."""
+        return max(map(cell_len, (self.title, *self.cells)))
 
 
 def fitted(columns: Sequence[Column], width: int | None) -> tuple[list[Column], list[str]]:
@@ -105,5 +106,9 @@ def _cut(column: Column, room: int) -> Column:
 
 
 def _line(columns: Sequence[Column], cells: Sequence[str]) -> str:
-    pairs = zip(columns, cells, strict=True)
-    return " ".join(f"{cell:{'<' if one.is_text else '>'}{one.width}}" for one, cell in pairs).rstrip()
+    return " ".join(_padded(one, cell) for one, cell in zip(columns, cells, strict=True)).rstrip()
+
+
+def _padded(column: Column, cell: str) -> str:
+    blanks = " " * (column.width - cell_len(cell))
+    return cell + blanks if column.is_text else blanks + cell

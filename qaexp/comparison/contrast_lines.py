@@ -58,9 +58,23 @@ def factor(contrast: Contrast) -> str:
         return f"only {contrast.factors[0]} differs"
     if not causes:
         return "nothing in the config differs"
+    if (choice := _only_choice(contrast)) is not None and not contrast.machines:
+        return f"only the choice of {choice} differs, and with it {', '.join(causes)}"
     if len(causes) == 1:
         return f"no setting differs, but {causes[0]} does: the cause is unclear"
     return f"several keys differ ({', '.join(causes)}): the cause is unclear"
+
+
+def _only_choice(contrast: Contrast) -> str | None:
+    """The config group whose choice is all that sets two names apart: they name every key that it did not bring."""
+    one, other = set(contrast.a.split()), set(contrast.b.split())
+    apart = [*(one - other), *(other - one)]
+    keys = {word.partition("=")[0] for word in apart if "=" in word}
+    if len(apart) != 2 or len(keys) != 1 or not all("=" in word for word in apart):
+        return None
+    (key,) = keys
+    is_key = any(changed == key or changed.endswith(f".{key}") for changed in contrast.changed)
+    return None if is_key else key
 
 
 def _of_interest(table: Table) -> Sequence[Contrast]:

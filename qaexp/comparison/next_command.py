@@ -13,6 +13,9 @@ from qaexp.runs.origins import REDACTED
 _MAX_NAMED = 8
 """More seeds than these are written as a range."""
 
+_MAX_SWEEPS = 3
+"""So many commands are told at most."""
+
 Row = Mapping[str, Any]
 
 
@@ -24,24 +27,34 @@ def with_seeds(runs: Sequence[Row], num_seeds: int) -> str | None:
         num_seeds: How many seeds each setting has in the end.
 
     Returns:
-        The line, quoted for a shell; None where the folders do not tell it: no words were recorded, one holds a secret,
-        kinds of seeds were swept apart, or the settings are no grid.
+        The line, quoted for a shell: one sweep where the settings are a grid, else one for each of a few settings. None
+        where the folders do not tell it: no words were recorded, one holds a secret, kinds of seeds were swept apart.
     """
     lines = [_words(run) for run in runs]
     if not lines or any(line is None for line in lines) or len({tuple(run["config_flags"]) for run in runs}) > 1:
         return None
-    settings = list(dict.fromkeys(tuple(line.items()) for line in lines if line is not None))
-    keys = list(dict(settings[0]))
-    if any(sorted(dict(one)) != sorted(keys) for one in settings):
-        return None
-    values = {key: list(dict.fromkeys(dict(one)[key] for one in settings)) for key in keys}
-    if math.prod(map(len, values.values())) != len({tuple(sorted(one)) for one in settings}):
-        return None
-    words = [f"{key}={','.join(_sorted(found))}" for key, found in values.items()]
+    settings = list({tuple(sorted(line.items())): line for line in lines if line is not None}.values())
     numbers = _seeds(runs, num_seeds)
     is_long = len(numbers) > _MAX_NAMED and numbers == list(range(len(numbers)))
     seeds = f"range(0,{len(numbers)})" if is_long else ",".join(map(str, numbers))
-    return " ".join(map(shlex.quote, ["qaexp", "train", "-m", *runs[0]["config_flags"], *words, f"seed={seeds}"]))
+    swept = _grid(settings)
+    if swept is None and len(settings) > _MAX_SWEEPS:
+        return None
+    each = [swept] if swept is not None else settings
+    start, end = ["qaexp", "train", "-m", *runs[0]["config_flags"]], f"seed={seeds}"
+    commands = [[*start, *(f"{key}={value}" for key, value in words.items()), end] for words in each]
+    return " && ".join(shlex.join(words) for words in commands)
+
+
+def _grid(settings: Sequence[Mapping[str, str]]) -> dict[str, str] | None:
+    """The words of one sweep over all settings; None where they are no grid."""
+    keys = list(settings[0])
+    if any(sorted(one) != sorted(keys) for one in settings):
+        return None
+    values = {key: list(dict.fromkeys(one[key] for one in settings)) for key in keys}
+    if math.prod(map(len, values.values())) != len(settings):
+        return None
+    return {key: ",".join(_sorted(found)) for key, found in values.items()}
 
 
 def _words(run: Row) -> dict[str, str] | None:

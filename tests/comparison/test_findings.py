@@ -90,6 +90,18 @@ def test_the_command_keeps_the_name_of_a_sweep_and_the_flags_that_found_its_file
     assert last.endswith(": qaexp train -m -cd 'my conf' name=study optimizer=adamw,sgd seed=0,1,2,3,4")
 
 
+def test_settings_that_are_no_grid_have_a_command_each(tmp_path: Path, options: Options) -> None:
+    for place, more in enumerate(([], ["optimizer=sgd", "optimizer.betas=[0.8, 0.9]"])):
+        run = write_run(tmp_path / f"r{place}", scores(0, 50 + place), changes={"optimizer.lr": 1.0 + place})
+        edit(run / "env.json", overrides=[f"name=r{place}", "data=json", *more], choices={})
+    *_, last = found(tmp_path, options)
+    one, other = last.partition(": qaexp ")[2].split(" && qaexp ")
+    assert {one, other} == {
+        "train -m data=json seed=0,1,2,3,4",
+        "train -m data=json optimizer=sgd 'optimizer.betas=[0.8, 0.9]' seed=0,1,2,3,4",
+    }
+
+
 @pytest.mark.parametrize(
     "words",
     [[], ["hf_token=<redacted>"], ["seeds.init=3"], ["optimizer.lr"]],

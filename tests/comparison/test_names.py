@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from qaexp.comparison.compare import Options, compare
+from qaexp.comparison.contrast_lines import factor
 from qaexp.comparison.document import document
 from qaexp.runs.group_names import letter
 from qaexp.runs.short_words import all_shortened
@@ -44,6 +45,11 @@ def test_a_choice_stands_for_all_keys_that_it_brought(tmp_path: Path, options: O
         changed = {**SGD, "optimizer.lr": 0.1}
         add(tmp_path, f"t{seed}", seed, changed, ["optimizer=sgd", "optimizer.lr=0.1"], optimizer="sgd")
     assert names(tmp_path, options) == ["optimizer=adamw", "optimizer=sgd", "optimizer=sgd lr=0.1"]
+    causes = {frozenset((one.a, one.b)): factor(one) for one in compare([tmp_path], options).tables[0].contrasts}
+    chosen = causes[frozenset(("optimizer=adamw", "optimizer=sgd"))]
+    assert chosen.startswith("only the choice of optimizer differs, and with it optimizer._target_, optimizer.lr")
+    assert causes[frozenset(("optimizer=sgd", "optimizer=sgd lr=0.1"))] == "only optimizer.lr differs"
+    assert causes[frozenset(("optimizer=adamw", "optimizer=sgd lr=0.1"))].startswith("several keys differ (")
 
 
 def test_choices_and_keys_stand_together_as_they_were_swept(tmp_path: Path, options: Options) -> None:
