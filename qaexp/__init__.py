@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qaexp.faces import face
 
 __version__ = "0.1.0"
-__all__ = ["Predictor", "__version__", "load_runs", "run"]
+__all__ = [
+    "Predictor",
+    "QaexpError",
+    "__version__",
+    "compare",
+    "load_history",
+    "load_predictions",
+    "load_runs",
+    "run",
+    "sweep",
+]
 
 if TYPE_CHECKING:
-    from qaexp.commands.train import run
+    from qaexp.commands.called import run, sweep
+    from qaexp.commands.compared import compare
+    from qaexp.errors import QaexpError
     from qaexp.predictor import Predictor
-    from qaexp.runs.frame import load_runs
+    from qaexp.runs.frame import load_history, load_predictions, load_runs
 
-_HOMES = {"run": "qaexp.commands.train", "Predictor": "qaexp.predictor", "load_runs": "qaexp.runs.frame"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import the public names when they are used, so that `import qaexp` costs nothing."""
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'qaexp' has no attribute {name!r}")
+__getattr__, __dir__ = face(
+    __name__,
+    {
+        "Predictor": "qaexp.predictor",
+        "QaexpError": "qaexp.errors",
+        "compare": "qaexp.commands.compared",
+        "load_history": "qaexp.runs.frame",
+        "load_predictions": "qaexp.runs.frame",
+        "load_runs": "qaexp.runs.frame",
+        "run": "qaexp.commands.called",
+        "sweep": "qaexp.commands.called",
+    },
+)

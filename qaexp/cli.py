@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from qaexp import __version__
+from qaexp.advice import spoken_by
 from qaexp.commands.surroundings import check_words, check_working_directory
 from qaexp.errors import QaexpError, Stopped, of_the_system
 from qaexp.reporting.printing import complain, outlets, say, say_text
@@ -17,9 +19,10 @@ COMMANDS = {
     "train": "train and evaluate: one run, or a sweep with -m",
     "compare": "which run is better, and is it really: table, paired tests, report",
     "best": "the folder of the best run, for scripts",
-    "evaluate": "official metrics of a run's model, or of a model folder, on any SQuAD file",
+    "evaluate": "official metrics of a run's model, or of a model folder, on any file",
     "rescore": "decode a run's stored logits again, without the model",
     "answer": "answer questions with a run's model",
+    "convert": "bring an export of an annotation tool, or any data file, into SQuAD JSON",
     "plot": "draw a run's plots and report again from its files",
     "status": "where runs stand: state, progress, last error",
     "resume": "go on with a run from its folder alone",
@@ -67,7 +70,8 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
     try:
         check_words(arguments)
         check_working_directory()
-        return int(import_module(f"qaexp.commands.{name}").main(list(arguments)))
+        with spoken_by(name):
+            return int(import_module(f"qaexp.commands.{name}").main(list(arguments)))
     except Stopped as stop:
         complain(f"qaexp {name}: {stop}; the same command goes on where it stopped")
         return stop.exit_code
@@ -82,9 +86,20 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
             fault = of_the_system(refused)
         if fault is None:
             raise
-        for problem in fault.problems:
+        for problem in (*fault.problems, *_more_advice(name, fault.problems)):
             complain(f"qaexp {name}: {problem}")
         return fault.exit_code
+
+
+def _more_advice(name: str, problems: Sequence[str]) -> list[str]:
+    """Where settings are given that the problems name, and the command does not take."""
+    if name not in ("resume", "reproduce"):
+        return []
+    with suppress(OSError):  # not even the modules that it needs can be opened
+        from qaexp.commands.advised import where_settings_are_given
+
+        return where_settings_are_given(name, problems)
+    return []
 
 
 def _hide_secrets(error: BaseException, arguments: Sequence[str]) -> None:

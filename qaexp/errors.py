@@ -7,6 +7,8 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from qaexp.advice import fewest_threads
+
 
 class QaexpError(ValueError):
     """A fault that qaexp understands; `exit_code` is what the command line returns for it (1 is kept for bugs)."""
@@ -113,7 +115,7 @@ class Stopped(BaseException):
 _MAY_NOT = "let its owner give you the right, or choose another folder"
 _NO_ROOM = "free space or choose a folder that may be written, then run the same command again"
 _BROKEN = "look at the disk or the network it is on, then run the same command again"
-_ONE_MORE = "raise the limit (ulimit -u) or end other programs; threads=1 and hydra.launcher.jobs=1 need the fewest"
+_ONE_MORE = "raise the limit (ulimit -u) or end other programs"
 _REFUSALS: dict[int, tuple[type[QaexpError], str]] = {
     errno.EACCES: (StorageError, _MAY_NOT),
     errno.EPERM: (StorageError, _MAY_NOT),
@@ -140,9 +142,10 @@ def of_the_system(error: BaseException) -> QaexpError | None:
     if isinstance(error, OSError) and error.errno in _REFUSALS:
         kind, way_out = _REFUSALS[error.errno]
         place = f"{error.filename}: " if error.filename is not None else ""
-        return kind(f"{place}{error.strerror}; {way_out}")
+        more = f"; {fewest_threads()}" if way_out == _ONE_MORE else ""
+        return kind(f"{place}{error.strerror}; {way_out}{more}")
     if any(words in str(error) for words in _NO_THREAD):
-        return OutOfMemoryError(f"no further thread can be started; {_ONE_MORE}")
+        return OutOfMemoryError(f"no further thread can be started; {_ONE_MORE}; {fewest_threads()}")
     return None
 
 

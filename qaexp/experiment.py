@@ -59,25 +59,27 @@ def _run(
 ) -> tuple[Path, dict[str, Any]]:
     identity = opening.identify_run(config, parts, command.origins)
     if (done := completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)) is not None:
+        opening.tell_completed(directory)
         return directory, done
     clock, memory = Clock(), PeakMemory(parts.trainer.device)
     with opening.open_run(config, parts, identity, directory, command) as (run, trackers):
         with run.stage("data"):
             splits = parts.pipeline.load(subset_seed=config.seeds.subset, dev_seed=config.seeds.dev)
+            stages.tell_parts(config, run, parts, splits)
         with run.stage("features"):
-            features = stages.make_features(config, parts, splits)
+            features, is_cached = stages.make_features(config, parts, splits)
             report = stages.data_report(config, run, splits, features)
             run.write_json(DATA, report)
-            stages.tell_data(run, report)
+            stages.tell_data(run, report, is_cached=is_cached)
         with run.stage("model"):
-            loaded = parts.checkpoint.load(seed=config.seeds.init)
+            loaded = stages.load_model(config, run, parts)
             state = stages.prepare_training(config, parts, loaded, features["train"])
             questions = stages.question_sets(config, parts, splits, features, state)
             selection = Selection(config.trainer.keep, config.trainer.early_stopping_patience)
         with run.stage("training"), stages.training_view(config, run, state) as view:
             recorder = results.Recorder(run, view, clock, memory, trackers)
             with Checkpoints(run, state, selection, recorder, clock, splits.train.examples) as checkpoints:
-                for record in clock.training(stages.training_records(config, run, parts, state, selection)):
+                for record in clock.training(stages.training_records(config, run, parts, state, selection, view)):
                     if isinstance(record, StepRecord):
                         recorder.step(record, state)
                         continue
@@ -86,7 +88,7 @@ def _run(
                     checkpoints.store()
         with run.stage("evaluation"):
             scored = recorder.kept_score(state, selection, questions, loaded)
-            tested = results.score_test(questions, loaded)
+            tested = recorder.test_score(questions, loaded)
             summary = results.summarize(parts, features, questions, state, selection, scored, clock, recorder)
             summary |= results.test_metrics(tested)
             results.raise_flags(run, config, recorder, features, questions, scored, state, selection)

@@ -16,13 +16,15 @@ from torch.optim import Optimizer
 from qaexp.config.build import build
 from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.data.pipeline import DataPipeline
-from qaexp.errors import IntegrityError
+from qaexp.errors import ConfigError, IntegrityError
 from qaexp.model import Checkpoint
 from qaexp.model.checkpoint import PIN
 from qaexp.model.source import is_hub_id
+from qaexp.reporting.greeting import already_completed
 from qaexp.reporting.reporter import Reporter
 from qaexp.reporting.trackers import Tracker, Trackers
 from qaexp.runs.environment import describe_environment
+from qaexp.runs.folder import look
 from qaexp.runs.identity import Identity, identify
 from qaexp.runs.log import LOGGER
 from qaexp.runs.origins import Origins, with_origins
@@ -76,11 +78,26 @@ def build_parts(config: ExperimentConfig) -> Parts:
         pipeline=build(config.data, "data"),
         checkpoint=build(config.model, "model"),
         trainer=build(config.trainer, "trainer"),
-        reporter=build(config.reporter, "reporter"),
+        reporter=_reporter(config),
         optimizer=build(config.optimizer, "optimizer"),
         schedule=build(config.schedule, "schedule"),
         trackers={name: build(node, "trackers") for name, node in config.trackers.items()},
     )
+
+
+def _reporter(config: ExperimentConfig) -> Reporter:
+    """Build the reporter; what it lacks is found before the training, not after it.
+
+    Raises:
+        ConfigError: It has no method `report`.
+    """
+    reporter: Reporter = build(config.reporter, "reporter")
+    if not callable(getattr(reporter, "report", None)):
+        raise ConfigError(
+            f"reporter._target_={config.reporter._target_} makes a {type(reporter).__name__}, which has no method "
+            "report(directory, summary); add it, or take reporter=none"
+        )
+    return reporter
 
 
 def check_no_secret_is_asked_for(config: ExperimentConfig, origins: Origins | None) -> None:
@@ -110,6 +127,12 @@ def identify_run(config: ExperimentConfig, parts: Parts, origins: Origins | None
     plain["trainer"]["device"] = config.trainer.device.partition(":")[0]
     found = identify(plain, neutral_keys(), parts.pipeline.fingerprint(), parts.checkpoint.fingerprint())
     return replace(found, shown=with_origins(plain, origins, neutral_keys())) if origins else found
+
+
+def tell_completed(directory: Path) -> None:
+    """Say that the run is there already, and since when; of several processes only the main one does."""
+    if is_main_process():
+        already_completed((look(directory).record or {}).get("ended"))
 
 
 @contextmanager

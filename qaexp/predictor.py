@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from qaexp.config.positions import position_limit
 from qaexp.data.features import build_features
@@ -16,6 +17,7 @@ from qaexp.evaluation.decoding import Prediction
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import Checkpoint
 from qaexp.model.folder import read_bounded
+from qaexp.reporting.bars import bar_on_stderr
 from qaexp.runs.directory import MODEL, link_problems
 from qaexp.runs.folder import COMPLETED, NOT_A_RUN, SWEEP, look
 
@@ -71,7 +73,7 @@ class Predictor:
         self.folder = model_folder(Path(folder))
         self.settings = model_settings(self.folder)
         self.null_threshold = self.settings["null_threshold"] if null_threshold is None else null_threshold
-        chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        chosen = _device(device) if device else "cuda" if torch.cuda.is_available() else "cpu"
         checkpoint = Checkpoint(checkpoint=str(self.folder))
         self.loaded = checkpoint.load(seed=0)
         if fresh := self.loaded.source["fresh_weights"]:
@@ -96,14 +98,46 @@ class Predictor:
         decoding = Decoding(**{name: self.settings[name] for name in Decoding.__slots__})
         return QuestionSet(examples, features, decoding)
 
-    def answer(self, question: str, context: str) -> Answer:
-        """Answer one question."""
-        return self.answer_all([(question, context)])[0]
+    @overload
+    def answer(self, question: str, context: str) -> Answer: ...
+
+    @overload
+    def answer(self, question: list[str] | tuple[str, ...], context: str) -> list[Answer]: ...
+
+    @overload
+    def answer(self, question: str | Sequence[str], context: list[str] | tuple[str, ...]) -> list[Answer]: ...
+
+    def answer(self, question: str | Sequence[str], context: str | Sequence[str]) -> Answer | list[Answer]:
+        """Answer one question, or a list of them.
+
+        Args:
+            question: The question, or several.
+            context: The text that may hold the answer: one for each question, or one for all of them.
+
+        Returns:
+            The answer; where questions or contexts are lists, a list of answers in their order.
+
+        Raises:
+            ConfigError: The lists are not of the same length, or hold something else than texts.
+        """
+        if isinstance(question, str) and isinstance(context, str):
+            return self.answer_all([(question, context)])[0]
+        return self.answer_all(_pairs(question, context))
 
     def answer_all(self, pairs: Sequence[tuple[str, str]]) -> list[Answer]:
-        """Answer (question, context) pairs, in order."""
+        """Answer (question, context) pairs, in order.
+
+        Raises:
+            ConfigError: Something else than pairs of texts is given.
+        """
+        for pair in pairs:
+            if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+                raise ConfigError(f"answer_all() takes pairs of texts, (question, context), not {pair!r:.80}")
         examples = [Example(str(number), "", context, question, ()) for number, (question, context) in enumerate(pairs)]
-        predictions = self.question_set(examples).answers(self.loaded)
+        questions = self.question_set(examples)
+        # One question is answered before a bar can be seen.
+        with bar_on_stderr("answering", len(questions.features)) if len(pairs) > 1 else nullcontext() as seen:
+            predictions = questions.answers(self.loaded, seen)
         return [self._as_answer(prediction) for prediction in predictions]
 
     def _as_answer(self, prediction: Prediction) -> Answer:
@@ -119,6 +153,39 @@ class Predictor:
             null_score_diff=prediction.null_score_diff,
             n_best=[{name: getattr(span, name) for name in span.__slots__} for span in prediction.n_best],
         )
+
+
+def _device(device: str) -> Any:
+    from qaexp.training.precision import choose_device
+
+    return choose_device(device)
+
+
+def _pairs(question: Any, context: Any) -> list[tuple[str, str]]:
+    """Each question with its context.
+
+    >>> _pairs(["Who?", "Where?"], "Anna lives in Paris.")
+    [('Who?', 'Anna lives in Paris.'), ('Where?', 'Anna lives in Paris.')]
+    """
+    questions, contexts = _texts("question", question), _texts("context", context)
+    if isinstance(question, str):
+        questions *= len(contexts)
+    if isinstance(context, str):
+        contexts *= len(questions)
+    if len(questions) != len(contexts):
+        raise ConfigError(
+            f"{len(questions)} questions and {len(contexts)} contexts: give as many contexts as questions, or one "
+            "context as a text for all of them"
+        )
+    return list(zip(questions, contexts, strict=True))
+
+
+def _texts(name: str, given: Any) -> list[str]:
+    items = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    for item in items:
+        if not isinstance(item, str):
+            raise ConfigError(f"{name} must be a text or a list of texts, not {item!r:.80}")
+    return items
 
 
 def model_folder(folder: Path) -> Path:

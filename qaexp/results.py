@@ -11,16 +11,18 @@ from safetensors import SafetensorError
 
 from qaexp.config.schema import ExperimentConfig
 from qaexp.data.features import Features
-from qaexp.errors import StorageError
+from qaexp.errors import QaexpError, StorageError, of_the_system
 from qaexp.evaluation.outputs import CROSSFIT_COLUMNS, contexts_of, logits_bytes, prediction_records, score_rows
 from qaexp.evaluation.question_set import QuestionSet, Scored
 from qaexp.model import LoadedModel
 from qaexp.model.loading import quiet
 from qaexp.opening import Parts
+from qaexp.reporting.printing import complain
 from qaexp.reporting.progress import TrainingView
 from qaexp.reporting.trackers import Trackers
 from qaexp.runs import directory as layout
 from qaexp.runs.files import write_text
+from qaexp.runs.formats import one_line
 from qaexp.runs.identity import Identity
 from qaexp.runs.metrics import TEST
 from qaexp.runs.run import Run
@@ -72,7 +74,8 @@ class Recorder:
         self, due: EvaluationDue, state: TrainState, selection: Selection, questions: Questions, loaded: LoadedModel
     ) -> None:
         """Answer the dev questions and the probes, write a row of history.csv, and show it to the selection."""
-        scored = questions.dev.score(loaded)
+        with self._view.answering("dev", len(questions.dev.features)) as seen:
+            scored = questions.dev.score(loaded, seen)
         row = history_row(due, state, scored, questions.probe_answers(loaded))
         with deferred():
             self._scored = scored
@@ -88,8 +91,16 @@ class Recorder:
     def kept_score(self, state: TrainState, selection: Selection, questions: Questions, loaded: LoadedModel) -> Scored:
         """Give the model the weights that are kept; the dev questions as it answers them."""
         if selection.restore(state) or self._scored is None:
-            return questions.dev.score(loaded)
+            with self._view.answering("dev", len(questions.dev.features)) as seen:
+                return questions.dev.score(loaded, seen)
         return self._scored
+
+    def test_score(self, questions: Questions, loaded: LoadedModel) -> Scored | None:
+        """The test file, answered once, by the kept weights; None without one."""
+        if questions.test is None:
+            return None
+        with self._view.answering("test", len(questions.test.features)) as seen:
+            return questions.test.score(loaded, seen)
 
     def _time(self, state: TrainState) -> dict[str, Any]:
         """Write a line of timings.jsonl, and return it."""
@@ -170,11 +181,6 @@ def _kept_row(recorder: Recorder, selection: Selection) -> dict[str, Any]:
     return next(row for row in reversed(recorder.history) if row["epoch"] == selection.kept_epoch)
 
 
-def score_test(questions: Questions, loaded: LoadedModel) -> Scored | None:
-    """The test file, answered once, by the kept weights; None without one."""
-    return questions.test.score(loaded) if questions.test else None
-
-
 def test_metrics(tested: Scored | None) -> dict[str, Any]:
     """The test file's metrics under `test_*`, at threshold 0; nothing is chosen on it."""
     if tested is None:
@@ -225,9 +231,26 @@ def test_score_rows(test: QuestionSet, tested: Scored) -> list[dict[str, Any]]:
 
 
 def report(run: Run, parts: Parts, summary: Mapping[str, Any]) -> None:
-    """Draw the pictures and the page; of several processes only the main one does."""
-    if run.is_main:
+    """Draw the pictures and the page; of several processes only the main one does.
+
+    What is drawn can be drawn again: a reporter that fails is told, and costs no run. Where qaexp's own cannot write,
+    nothing else could be written either.
+    """
+    if not run.is_main:
+        return
+    try:
         parts.reporter.report(run.directory, summary)
+    except (Exception, SystemExit) as error:
+        is_ours = type(parts.reporter).__module__.partition(".")[0] == __name__.partition(".")[0]
+        if is_ours and (isinstance(error, QaexpError) or of_the_system(error) is not None):
+            raise
+        sentence = run.redacted(
+            f"the reporter failed ({type(error).__name__}: {error}), and the run goes on without what it draws; "
+            "debug.log in the run directory has the traceback, and qaexp plot draws qaexp's own plots and page"
+        )
+        run.log.warning(sentence)
+        run.log.debug("the reporter", exc_info=error)
+        complain(one_line(sentence))
 
 
 def raise_flags(

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
+
 from qaexp.config.positions import length_problem, position_limit
 from qaexp.config.schema import ExperimentConfig
 from qaexp.data.batches import BatchPlan
@@ -21,6 +23,8 @@ from qaexp.evaluation.data_report import audit_line, describe_data
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import LoadedModel
 from qaexp.opening import Parts
+from qaexp.reporting import greeting
+from qaexp.reporting.printing import tell
 from qaexp.reporting.progress import NO_ANSWER, TrainingView, show_lines
 from qaexp.runs.directory import PROFILE, PROFILE_TABLE, PROFILE_TRACE
 from qaexp.runs.folders import make_directory
@@ -47,8 +51,8 @@ class Questions:
         return [prediction.text or NO_ANSWER for prediction in found]
 
 
-def make_features(config: ExperimentConfig, parts: Parts, splits: Splits) -> dict[str, Features]:
-    """The features of each split by its name, from the cache where they are known.
+def make_features(config: ExperimentConfig, parts: Parts, splits: Splits) -> tuple[dict[str, Features], bool]:
+    """The features of each split by its name, and whether all of them came from the cache.
 
     Raises:
         ConfigError: The checkpoint has not so many positions; the check of the config could not know where it is one
@@ -59,7 +63,8 @@ def make_features(config: ExperimentConfig, parts: Parts, splits: Splits) -> dic
     if (problem := length_problem(config.features.max_length, limit, config.model.checkpoint)) is not None:
         raise ConfigError(problem)
     windows = asdict(config.features)
-    return {name: cached_features(part.examples, tokenizer, **windows)[0] for name, part in named(splits).items()}
+    found = {name: cached_features(part.examples, tokenizer, **windows) for name, part in named(splits).items()}
+    return {name: made for name, (made, _) in found.items()}, all(is_cached for _, is_cached in found.values())
 
 
 def named(splits: Splits) -> dict[str, Split]:
@@ -89,19 +94,44 @@ def data_report(config: ExperimentConfig, run: Run, splits: Splits, features: Ma
     return report
 
 
-def tell_data(run: Run, report: Mapping[str, Any]) -> None:
+def tell_parts(config: ExperimentConfig, run: Run, parts: Parts, splits: Splits) -> None:
+    """Show what the run is made of; what of it came from the environment is told by its expression."""
+    if run.is_main:
+        greeting.tell_parts(
+            run.run_id,
+            run.shown_config,
+            [len(split.examples) for split in named(splits).values()],
+            num_parameters=getattr(parts.checkpoint, "num_stored", None),
+            device=str(parts.trainer.device),
+            precision=parts.trainer.precision,
+            threads=torch.get_num_threads(),
+        )
+
+
+def tell_data(run: Run, report: Mapping[str, Any], *, is_cached: bool) -> None:
     """Show what a user should know of the data before it is trained on, and raise the flags for it.
 
     Args:
         run: The run.
         report: The content of data.json.
+        is_cached: All features came from the cache.
     """
+    if run.is_main:
+        greeting.tell_features(report["audit"], is_cached=is_cached)
     lines = [*size_lines(report), *finding_lines(report)]
     for line in lines:
         run.log.info(line)
     show_lines([run.redacted(line) for line in lines], is_main=run.is_main)
     for name, advice in data_flags(report):
         run.raise_flag(name, advice, 0)
+
+
+def load_model(config: ExperimentConfig, run: Run, parts: Parts) -> LoadedModel:
+    """Open the weights, and show which of them are fresh."""
+    loaded = parts.checkpoint.load(seed=config.seeds.init)
+    if run.is_main:
+        greeting.tell_fresh(loaded.source, is_all=config.model.random_weights)
+    return loaded
 
 
 def prepare_training(config: ExperimentConfig, parts: Parts, loaded: LoadedModel, features: Features) -> TrainState:
@@ -138,10 +168,16 @@ def question_sets(
 
 
 def training_records(
-    config: ExperimentConfig, run: Run, parts: Parts, state: TrainState, selection: Selection
+    config: ExperimentConfig, run: Run, parts: Parts, state: TrainState, selection: Selection, view: TrainingView
 ) -> Iterator[StepRecord | EvaluationDue | CheckpointDue]:
     """Train until nothing gets better; with `trainer.profile_steps` some steps are profiled into the run directory."""
-    with settled_heap(), _profile(config, run, state) as after_step:
+    with settled_heap(), _profile(config, run, state) as profiled:
+
+        def after_step() -> None:
+            if profiled is not None:
+                profiled()
+            view.moved(state.step)
+
         for record in () if selection.is_over else parts.trainer.train(state, after_step=after_step):
             yield record
             if selection.is_over:
@@ -171,8 +207,11 @@ def _profile(config: ExperimentConfig, run: Run, state: TrainState) -> Iterator[
 
 def training_view(config: ExperimentConfig, run: Run, state: TrainState) -> TrainingView:
     """What the terminal shows of the training."""
-    probes = [run.redacted(probe.question) for probe in config.probes]
-    return TrainingView(state.setup.total_steps, probes=probes, is_main=run.is_main)
+    probes, total = [run.redacted(probe.question) for probe in config.probes], state.setup.total_steps
+    first = run.checkpoint.step if run.checkpoint else 0
+    if first and run.is_main:
+        tell(f"goes on after step {first} of {total}")
+    return TrainingView(total, first_step=first, probes=probes, is_main=run.is_main)
 
 
 def model_settings(config: ExperimentConfig, run: Run, identity: Identity, null_threshold: float | None) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+ALLOWED = "QAEXP_ALLOW_TARGETS"
+"""The variable of the dotted prefixes that configs may name, separated by commas."""
 
 _held: Start | None = None
 
@@ -42,6 +45,22 @@ def held(given: Start | None = None) -> Iterator[None]:
     _held = before or given or start()
     try:
         yield
+    finally:
+        _held = before
+
+
+@contextmanager
+def allowing(prefixes: Sequence[str]) -> Iterator[None]:
+    """Let the body, and the processes that it starts, be as if they were started with more allowed prefixes."""
+    global _held
+    before, environ = _held, dict(start().environ)
+    given = [part for part in environ.get(ALLOWED, "").split(",") if part.strip()]
+    joined = ",".join([*given, *prefixes])
+    _held = Start({**environ, ALLOWED: joined}, start().directory) if prefixes else before
+    try:
+        # Workers of launchers get the environment as it is.
+        with variables({ALLOWED: joined} if prefixes else {}):
+            yield
     finally:
         _held = before
 

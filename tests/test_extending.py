@@ -2,80 +2,80 @@
 
 from __future__ import annotations
 
-import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from qaexp.runs.collect import read_run
-from tests import REPOSITORY
-from tests.fixtures.tiny_run import DEMO, MODEL, call, read_json
+from tests.fixtures import pages, tiny_run
+from tests.fixtures.tiny_run import read_json
 
-OWN = Path(__file__).parent / "fixtures" / "own_package"
-DOCS = REPOSITORY / "docs"
-
-
-@pytest.fixture
-def own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(OWN)
-    monkeypatch.setenv("QAEXP_ALLOW_TARGETS", "own_qa.")
+PAGE = "docs/extending.md"
 
 
-@pytest.mark.usefixtures("own")
-def test_an_own_optimizer_and_an_own_tracker(tmp_path: Path) -> None:
-    words = ("optimizer=sign", "optimizer.lr=1e-3", "trackers=[logfile]", "trackers.logfile.file=events.txt")
-    done = call(tmp_path, "train", "--config-dir", str(OWN / "conf"), "name=a", *words, *DEMO)
-    assert done.code == 0, done.err
-    lines = (tmp_path / "events.txt").read_text().splitlines()
-    steps = (tmp_path / "outputs" / "a" / "metrics.jsonl").read_text().splitlines()
-    assert lines[0] == "start a"
-    assert sum(line.startswith("step ") for line in lines) == len(steps)
-    assert lines[-1] == f"done f1 {read_json(tmp_path / 'outputs' / 'a' / 'summary.json')['f1']:.1f}"
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in which the page was followed to its end."""
+    folder = tmp_path_factory.mktemp("extending")
+    with pytest.MonkeyPatch.context() as patch:
+        pages.Reader(PAGE, folder, patch).follow()
+        yield folder
+        sys.modules.pop("own_qa", None)
 
 
-@pytest.mark.usefixtures("own")
-def test_own_data_in_an_own_format(tmp_path: Path) -> None:
-    rows = [f"q{n}\tWho lives at number {n}?\tAnna lives at number {n}.\t{'Anna' if n % 3 else ''}" for n in range(12)]
-    (tmp_path / "train.tsv").write_text("\n".join(rows[:8]))
-    (tmp_path / "dev.tsv").write_text("\n".join(rows[8:]))
-    words = ("data=tabs", "data.train_file=train.tsv", "data.dev_file=dev.tsv", "data.train_size=6")
-    for name in ("a", "b"):
-        done = call(tmp_path, "train", "--config-dir", str(OWN / "conf"), f"name={name}", *words, *MODEL)
-        assert done.code == 0, done.err
-    run = read_run(tmp_path / "outputs" / "a")
-    assert [row["id"] for row in run.predictions().rows] == ["q8", "q9", "q10", "q11"]
-    assert run.summary is not None
-    assert run.summary["num_train_examples"] == 6
-    ids = {read_json(tmp_path / "outputs" / name / "run.json")["run_id"] for name in ("a", "b")}
-    assert len(ids) == 1, "the same content is the same run"
+def test_every_example_was_run(work: Path) -> None:
+    """Each file under conf/ that the page prints was chosen by a run, and by its own code."""
+    configs = [read_json(path) for path in (work / "outputs").glob("*/config.json")]
+    targets = {str(node.get("_target_")) for config in configs for node in config.values() if isinstance(node, dict)}
+    targets |= {str(node["_target_"]) for config in configs for node in config["trackers"].values()}
+    files = [block for block in pages.blocks(PAGE) if block.language == "yaml"]
+    assert len(files) >= 7
+    for block in files:
+        assert block.text.split("_target_: ")[1].splitlines()[0] in targets, block.file
+    assert all((folder / "summary.json").exists() for folder in (work / "outputs").iterdir() if folder.is_dir())
 
 
-@pytest.mark.usefixtures("own")
-def test_an_own_model_node(tmp_path: Path) -> None:
-    done = call(tmp_path, "train", "--config-dir", str(OWN / "conf"), "name=a", *DEMO, "model=half_frozen")
-    assert done.code == 0, done.err
-    done = call(tmp_path, "train", "name=b", *DEMO, "model.freeze_layers=1")
-    assert done.code == 0, done.err
-    weights = {(tmp_path / "outputs" / name / "model" / "model.safetensors").read_bytes() for name in ("a", "b")}
-    assert len(weights) == 1
+def test_own_optimizer_schedule_and_model_do_what_they_say(work: Path) -> None:
+    def rates(name: str) -> list[float]:
+        return [row["learning_rate"] for row in tiny_run.read_lines(work / "outputs" / name / "metrics.jsonl")]
+
+    assert rates("stairs")[-1] == pytest.approx(3e-4 / 2, rel=1e-6)  # the second of two steps
+    weights = {name: (work / "outputs" / name / "model" / "model.safetensors").read_bytes() for name in ("half", "top")}
+    words = ("model=tiny_random", *pages._TINY, *pages._SMALL["data"].split(), "reporter=none")
+    frozen = tiny_run.train(work, "frozen", *words, "model.freeze_layers=1")
+    assert weights["half"] == (frozen / "model" / "model.safetensors").read_bytes()
+    assert weights["half"] != weights["top"]
 
 
-def test_an_own_target_is_refused_unless_it_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(OWN)
-    done = call(tmp_path, "train", "--config-dir", str(OWN / "conf"), "name=a", "optimizer=sign", *DEMO)
+def test_own_data_in_an_own_format(work: Path) -> None:
+    run = read_run(work / "outputs" / "tabs")
+    assert len(run.predictions().rows) == 16
+    assert all(row["id"].startswith("devq") for row in run.predictions().rows)
+    words = ("data=tabs", "data.train_file=train.tsv", "data.dev_file=dev.tsv", *pages._TINY)
+    again = tiny_run.call(
+        work, "train", "--config-dir", "my_experiments/conf", "name=tabs", *words, "model=tiny_random", "reporter=none",
+        "data.train_size=12", "data.dev_size=16",
+    )  # fmt: skip
+    assert again.code == 0, "the same content is the same run"
+
+
+def test_own_tracker_and_reporter_are_told_everything(work: Path) -> None:
+    lines = (work / "events.txt").read_text().splitlines()
+    run = work / "outputs" / "logged"
+    assert lines[0] == "start logged"
+    assert sum(line.startswith("step ") for line in lines) == len(tiny_run.read_lines(run / "metrics.jsonl"))
+    assert lines[-1] == f"done f1 {read_json(run / 'summary.json')['f1']:.1f}"
+    f1 = read_json(work / "outputs" / "noted" / "summary.json")["f1"]
+    assert (work / "outputs" / "journal.md").read_text() == f"- noted: f1 {f1:.1f}\n"
+    assert (work / "outputs" / "noted" / "report.html").exists()
+
+
+def test_an_own_target_is_refused_unless_it_is_allowed(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("QAEXP_ALLOW_TARGETS")
+    done = tiny_run.call(
+        work, "train", "--config-dir", "my_experiments/conf", "name=refused", "optimizer=sign", *tiny_run.DEMO
+    )
     assert done.code == 8
     assert "QAEXP_ALLOW_TARGETS" in done.last_line
-
-
-def test_the_page_shows_these_very_files() -> None:
-    """Every code block of the page that names a file is that file, or a part of it."""
-    blocks = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", (DOCS / "extending.md").read_text("utf-8"), re.DOTALL)
-    assert {name for name, _ in blocks} == {
-        "own_qa.py",
-        "conf/data/tabs.yaml",
-        "conf/model/half_frozen.yaml",
-        "conf/optimizer/sign.yaml",
-        "conf/trackers/logfile.yaml",
-    }
-    for name, text in blocks:
-        assert text.strip() in (OWN / name).read_text("utf-8"), name

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qaexp.commands.arguments import CommandParser
+from qaexp.commands.questions import FORMATS, add_reading_options, read_questions
 from qaexp.commands.surroundings import is_undecodable, undecodable
-from qaexp.errors import ConfigError, DataError
+from qaexp.commands.written import check_target, counted, name_written
+from qaexp.errors import ConfigError
 from qaexp.reporting.printing import ask, say, say_json
 
 if TYPE_CHECKING:
-    from qaexp.predictor import Answer
+    from qaexp.predictor import Answer, Predictor
 
 NO_ANSWER = "(no answer)"
 NO_INPUT = "no input: give -q and -c, or --input"
@@ -39,26 +40,66 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError("-q and -c belong together: a question and the text to look in")
     if arguments.question is not None and arguments.input is not None:
         raise ConfigError("-q and --input exclude each other; leave one out")
+    if arguments.predictions_out is not None and arguments.input is None:
+        raise ConfigError("--predictions-out needs --input: the ids that the answers are written under")
     if arguments.question is None and arguments.input is None and sys.stdin is None:
         raise ConfigError(NO_INPUT)
-    from qaexp.predictor import Predictor
-
-    pairs = _read_pairs(arguments.input) if arguments.input else None
-    predictor = Predictor(arguments.run, null_threshold=arguments.null_threshold)
-    if arguments.question is not None:
-        pairs = [(arguments.question, arguments.context)]
-    if pairs is not None:
-        found: Iterator[Answer] = iter(predictor.answer_all(pairs))
-    else:
-        found = (predictor.answer(question, context) for question, context in _typed_in())
-    for answer in found:
-        _show(answer, arguments.n_best, as_json=arguments.json)
+    if arguments.input is not None:
+        _answer_file(arguments)
+        return 0
+    predictor = _predictor(arguments)
+    typed = [(arguments.question, arguments.context)] if arguments.question is not None else _typed_in()
+    for question, context in typed:
+        _show(predictor.answer(question, context), arguments.n_best, as_json=arguments.json)
     return 0
 
 
-def _show(answer: Answer, n_best: int, *, as_json: bool) -> None:
+def _predictor(arguments: argparse.Namespace) -> Predictor:
+    from qaexp.predictor import Predictor
+
+    return Predictor(arguments.run, null_threshold=arguments.null_threshold, device=arguments.device)
+
+
+def _answer_file(arguments: argparse.Namespace) -> None:
+    """Answer the questions of a file: on the screen, or into a file and only as JSON on the screen too."""
+    out: Path | None = arguments.predictions_out
+    if out is not None:
+        check_target(out, "--predictions-out", [arguments.input])
+        check_target(null_odds_path(out), "--predictions-out", [arguments.input])
+    read = read_questions(arguments.input, arguments.on_bad, arguments.columns, wants_answers=False)
+    answers = _predictor(arguments).answer_all([(example.question, example.context) for example in read.examples])
+    if out is not None:
+        _write({example.id: answer for example, answer in zip(read.examples, answers, strict=True)}, out)
+    if out is None or arguments.json:
+        for example, answer in zip(read.examples, answers, strict=True):
+            asked = {"id": example.id, "question": example.question}
+            _show(answer, arguments.n_best, as_json=arguments.json, asked=asked)
+
+
+def null_odds_path(predictions: Path) -> Path:
+    """Where the null odds of a file of predictions are written: beside it.
+
+    >>> null_odds_path(Path("out/p.json")).as_posix()
+    'out/p.null_odds.json'
+    """
+    return predictions.with_name(f"{predictions.stem}.null_odds.json")
+
+
+def _write(answers: Mapping[str, Answer], out: Path) -> None:
+    """Write the answers in the official format, and beside them how sure each "no answer" is."""
+    from qaexp.runs.files import write_json
+
+    odds = null_odds_path(out)
+    write_json(out, {id: answer.answer for id, answer in answers.items()})
+    write_json(odds, {id: answer.null_score_diff for id, answer in answers.items()})
+    empty = sum(not answer.answer for answer in answers.values())
+    name_written(out, f"{counted(len(answers), 'answer')} as {{id: text}}, {empty:,} of them empty (no answer)")
+    name_written(odds, "null_score_diff of each id, for --na-prob-file of the official script")
+
+
+def _show(answer: Answer, n_best: int, *, as_json: bool, asked: Mapping[str, str] | None = None) -> None:
     if as_json:
-        say_json({**asdict(answer), "n_best": answer.n_best[:n_best]}, indent=None)
+        say_json({**(asked or {}), **asdict(answer), "n_best": answer.n_best[:n_best]}, indent=None)
         return
     say(answer.answer or NO_ANSWER)
     if n_best > 1:
@@ -66,37 +107,10 @@ def _show(answer: Answer, n_best: int, *, as_json: bool) -> None:
             say(f"  {span['score']:8.3f}  {span['text']}")
 
 
-def _read_pairs(file: Path) -> list[tuple[str, str]]:
-    """Read JSON lines with `question` and `context`."""
-    try:
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{file} cannot be read: {error}; give a file of JSON lines with question and context"
-        ) from error
-    pairs, problems = [], []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-            question, context = record["question"], record["context"]
-            if not (isinstance(question, str) and isinstance(context, str)):
-                raise TypeError("question and context must be text")
-            if is_undecodable(question) or is_undecodable(context):
-                raise TypeError("a lone surrogate (half of a UTF-16 pair) is no character")
-            pairs.append((question, context))
-        except (ValueError, KeyError, TypeError) as error:
-            problems.append(f"{file}, line {number}: no JSON object with question and context ({error})")
-    if problems:
-        raise DataError(*problems[:20])
-    return pairs
-
-
 def _typed_in() -> Iterator[tuple[str, str]]:
     """Ask for a context, then for questions on it; an empty one goes back, then ends."""
-    while context := _ask("context (empty: leave): "):
-        while question := _ask("question (empty: another context): "):
+    while context := _ask("Context (Enter to quit): "):
+        while question := _ask("Question (Enter for a new context): "):
             yield question, context
 
 
@@ -123,10 +137,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("run", type=Path, help="a run directory, or a model folder in the format of transformers")
     parser.add_argument("-q", "--question", metavar="TEXT", help="the question")
     parser.add_argument("-c", "--context", metavar="TEXT", help="the text to look in")
-    parser.add_argument("--input", type=Path, metavar="FILE.jsonl", help="JSON lines with question and context")
+    parser.add_argument("--input", type=Path, metavar="FILE", help=f"{FORMATS}, with or without answers")
+    add_reading_options(parser)
+    parser.add_argument(
+        "--predictions-out", type=Path, metavar="FILE", help="write {id: text}, and the null odds beside it (--input)"
+    )
+    parser.add_argument(
+        "--device", help="where to compute: cpu, cuda, cuda:N or mps (default: a GPU when there is one)"
+    )
     parser.add_number("--n-best", int, 1, "show the K best spans", low=1)
     parser.add_number(
         "--null-threshold", float, None, "answer nothing where null_score_diff is above it (default: tuned)"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON document per answer")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON document per answer (of --input with its id and question)"
+    )
     return parser

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from qaexp.advice import option, setting
+from qaexp.commands.flags import check_flags
 from qaexp.config.conf import CONFIG_NAME
 from qaexp.errors import ConfigError
 
@@ -19,11 +21,14 @@ class TrainArguments:
 
     Attributes:
         overrides: `key=value` words, in order.
-        flags: All other words, in order.
+        flags: What Hydra gets of the other words.
         runs: True when something is trained; false for --cfg, --info, shell completion.
         wants_help: True for --help.
         config_name: The primary config.
         config_dir: The user's folder of more choices.
+        is_named: The primary config was chosen by --config-name.
+        origin: The run whose config is the beginning, of --from; None without one.
+        allowed: The dotted prefixes of --allow.
     """
 
     overrides: tuple[str, ...]
@@ -32,6 +37,21 @@ class TrainArguments:
     wants_help: bool
     config_name: str
     config_dir: Path | None
+    is_named: bool = False
+    origin: Path | None = None
+    allowed: tuple[str, ...] = ()
+
+
+_SWITCHES = (
+    ("--help", "-h"),
+    ("--hydra-help",),
+    ("--version",),
+    ("--resolve",),
+    ("--run", "-r"),
+    ("--multirun", "-m"),
+    ("--shell-completion", "-sc"),
+)
+_INFOS = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 
 def parse_train_arguments(argv: Sequence[str]) -> TrainArguments:
@@ -42,49 +62,86 @@ def parse_train_arguments(argv: Sequence[str]) -> TrainArguments:
 
     >>> found = parse_train_arguments(["name=a", "-m", "seed=0,1"])
     >>> found.overrides, found.flags
-    (('name=a', 'seed=0,1'), ('-m',))
+    (('name=a', 'seed=0,1'), ('--multirun',))
 
     Raises:
-        ConfigError: For an unknown flag.
+        ConfigError: For an unknown flag, or one that names what would not be used.
     """
-    parser = CommandParser("train", "", add_help=False)
-    parser.add_argument("overrides", nargs="*")
-    for flags in (
-        ("--help", "-h"),
-        ("--hydra-help",),
-        ("--version",),
-        ("--resolve",),
-        ("--run", "-r"),
-        ("--multirun", "-m"),
-        ("--shell-completion", "-sc"),
-    ):
-        parser.add_argument(*flags, action="store_true")
-    parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
-    parser.add_argument("--package", "-p")
-    parser.add_argument("--config-name", "-cn", default=CONFIG_NAME)
-    parser.add_argument("--config-dir", "-cd", type=Path)
-    parser.add_argument(
-        "--info",
-        "-i",
-        nargs="?",
-        const="all",
-        choices=["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"],
-    )
-    found = parser.parse_intermixed_args(list(argv))
-    rest = list(argv)
-    for line in found.overrides:
-        rest.remove(line)
+    check_flags(argv)
+    found = _train_parser().parse_intermixed_args(list(argv))
     if found.config_dir is not None and not found.config_dir.is_dir():
         raise ConfigError(f"--config-dir {found.config_dir} is no folder; give a folder with YAML files in groups")
+    if found.origin is not None and found.config_name is not None:
+        raise ConfigError(
+            f"--from {found.origin} and --config-name {found.config_name} both give the config to begin with; leave "
+            "out one of them"
+        )
     shows = bool(found.cfg or found.info or found.shell_completion or found.hydra_help or found.version)
     return TrainArguments(
         overrides=tuple(found.overrides),
-        flags=tuple(rest),
+        flags=tuple(_hydra_flags(found)),
         runs=not shows,
         wants_help=found.help,
-        config_name=found.config_name.removesuffix(".yaml"),
+        config_name=(found.config_name or CONFIG_NAME).removesuffix(".yaml"),
         config_dir=found.config_dir,
+        is_named=found.config_name is not None,
+        origin=found.origin,
+        allowed=tuple(found.allow or ()),
     )
+
+
+def prefixes(allowed: Sequence[str]) -> tuple[str, ...]:
+    """The dotted prefixes that --allow gives, each with its dot at the end.
+
+    >>> prefixes(["own_qa", "mine.,other.qa."])
+    ('own_qa.', 'mine.', 'other.qa.')
+
+    Raises:
+        ConfigError: One is no name of a package.
+    """
+    parts = [part.strip() for words in allowed for part in words.split(",")]
+    for part in parts:
+        if not all(name.isidentifier() for name in part.removesuffix(".").split(".")):
+            raise ConfigError(f"--allow {part}: is no name of a package; write it as my_package.")
+    return tuple(f"{part.removesuffix('.')}." for part in parts)
+
+
+def _train_parser() -> CommandParser:
+    parser = CommandParser("train", "", add_help=False)
+    parser.add_argument("overrides", nargs="*")
+    for flags in _SWITCHES:
+        parser.add_argument(*flags, action="store_true")
+    parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+    parser.add_argument("--package", "-p", action=_Once)
+    parser.add_argument("--config-name", "-cn", action=_Once)
+    parser.add_argument("--config-dir", "-cd", type=Path, action=_Once)
+    parser.add_argument("--from", dest="origin", type=Path, action=_Once)
+    parser.add_argument("--allow", action="append")
+    parser.add_argument("--info", "-i", nargs="?", const="all", choices=_INFOS)
+    return parser
+
+
+def _hydra_flags(found: argparse.Namespace) -> Iterator[str]:
+    """Give the flags that Hydra gets; the primary config it is told by its name."""
+    for flags in _SWITCHES:
+        if getattr(found, flags[0].removeprefix("--").replace("-", "_")):
+            yield flags[0]
+    for name in ("cfg", "package", "config_dir", "info"):
+        if (value := getattr(found, name)) is not None:
+            yield from (f"--{name.replace('_', '-')}", str(value))
+
+
+class _Once(argparse.Action):
+    """Takes one value: of two, argparse would use the last and not say so."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        """Keep the value, or refuse a second one."""
+        before = getattr(namespace, self.dest)
+        if before is not None:
+            parser.error(f"{option} is given twice ({before} and {values}), and one counts; leave out the other")
+        setattr(namespace, self.dest, values)
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -96,7 +153,9 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
-        raise ConfigError(f"{message} (see {self.prog} --help)")
+        settings = (word.partition("=") for word in message.split() if "=" in word)
+        hints = [f"; write {setting(key, value)}" for key, _, value in settings if option(key)]
+        raise ConfigError(f"{message}{''.join(hints)} (see {self.prog} --help)")
 
     def add_number(
         self, flag: str, kind: type[int] | type[float], default: float | None, help: str, low: float | None = None

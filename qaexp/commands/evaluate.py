@@ -1,14 +1,18 @@
-"""`qaexp evaluate`: official metrics of a model on any SQuAD file."""
+"""`qaexp evaluate`: official metrics of a model on any file of questions and answers."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qaexp.commands.arguments import CommandParser
+from qaexp.commands.questions import FORMATS, add_reading_options, read_questions
 from qaexp.commands.scored import print_scored
+from qaexp.commands.written import check_target, counted, name_written
+from qaexp.reporting.printing import complain
 
 if TYPE_CHECKING:
     from qaexp.data.squad import Example
@@ -28,49 +32,65 @@ def main(argv: Sequence[str]) -> int:
         QaexpError: There is no such model or file, or the file is faulty.
     """
     arguments = _parser().parse_args(list(argv))
-    metrics, examples, evaluation = _evaluated(arguments.run, arguments.data, arguments.null_threshold, None)
-    if arguments.predictions_out:
+    out = arguments.predictions_out
+    if out:
+        check_target(out, "--predictions-out", [arguments.data])
+    read = read_questions(arguments.data, arguments.on_bad, arguments.columns, wants_answers=True)
+    if all(example.is_impossible for example in read.examples):
+        complain(
+            f"{arguments.data}: no question has an answer, so only answering nothing is right; if its answers are "
+            f"kept back: qaexp answer RUN --input {shlex.quote(str(arguments.data))} --predictions-out predictions.json"
+        )
+    metrics, evaluation = _evaluated(arguments.run, read.examples, arguments.null_threshold, arguments.device)
+    if arguments.on_bad != "fail":
+        metrics |= {"num_skipped": read.num_skipped, "num_fixed": read.num_fixed}
+    if out:
         from qaexp.runs.files import write_json
 
-        write_json(arguments.predictions_out, _texts(evaluation))
-    print_scored(metrics, examples, evaluation, as_json=arguments.json)
+        texts = _texts(evaluation)
+        write_json(out, texts)
+        name_written(out, f"{counted(len(texts), 'answer')} as {{id: text}}")
+    print_scored(metrics, read.examples, evaluation, as_json=arguments.json)
     return 0
 
 
 def evaluate_file(
-    folder: Path, file: Path, *, null_threshold: float = 0.0, device: str | None = None
+    folder: Path, file: Path, *, null_threshold: float = 0.0, device: str | None = None, on_bad: str = "fail"
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Score a model on a file.
 
     Args:
         folder: A run directory or a model folder.
-        file: SQuAD JSON, JSON lines or parquet.
+        file: Any file that training reads.
         null_threshold: Answer nothing where null_score_diff is above it.
         device: Where to compute; None: a GPU when there is one.
+        on_bad: What to do with a faulty example: fail, skip or fix.
 
     Returns:
         The metrics by the names of summary.json, and the answers in the official format `{id: text}`.
     """
-    metrics, _, evaluation = _evaluated(folder, file, null_threshold, device)
+    from qaexp.data.squad import read_squad_file
+
+    metrics, evaluation = _evaluated(folder, read_squad_file(file, on_bad).examples, null_threshold, device)
     return metrics, _texts(evaluation)
 
 
 def _evaluated(
-    folder: Path, file: Path, null_threshold: float, device: str | None
-) -> tuple[dict[str, Any], Sequence[Example], Evaluation]:
-    from qaexp.data.squad import read_squad_file
+    folder: Path, examples: Sequence[Example], null_threshold: float, device: str | None
+) -> tuple[dict[str, Any], Evaluation]:
     from qaexp.evaluation.evaluate import evaluate
     from qaexp.predictor import Predictor
+    from qaexp.reporting.bars import bar_on_stderr
 
-    examples = read_squad_file(file).examples
     predictor = Predictor(folder, device=device)
     questions = predictor.question_set(examples)
-    logits = questions.logits(predictor.loaded)
+    with bar_on_stderr("answering", len(questions.features)) as seen:
+        logits = questions.logits(predictor.loaded, seen)
     scored = evaluate(
         questions.examples, questions.features, logits, null_threshold=null_threshold, **questions.decoding.keywords()
     )
     counts = {"num_dev_examples": len(examples), "num_dev_features": len(questions.features)}
-    return {**scored.metrics, **counts}, examples, scored
+    return {**scored.metrics, **counts}, scored
 
 
 def _texts(evaluation: Evaluation) -> dict[str, str]:
@@ -80,8 +100,12 @@ def _texts(evaluation: Evaluation) -> dict[str, str]:
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser("evaluate", "Official metrics of a model on any SQuAD file.")
     parser.add_argument("run", type=Path, help="a run directory, or a model folder in the format of transformers")
-    parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="SQuAD JSON, JSON lines or parquet")
+    parser.add_argument("--data", type=Path, required=True, metavar="FILE", help=FORMATS)
+    add_reading_options(parser)
     parser.add_number("--null-threshold", float, 0.0, "answer nothing where null_score_diff is above it (default 0)")
     parser.add_argument("--predictions-out", type=Path, metavar="FILE", help="write the answers as {id: text}")
+    parser.add_argument(
+        "--device", help="where to compute: cpu, cuda, cuda:N or mps (default: a GPU when there is one)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import chdir
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qaexp.commands.arguments import CommandParser
 from qaexp.errors import ConfigError, IntegrityError
+
+if TYPE_CHECKING:
+    from qaexp.sweeps.again import Command
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,11 +37,13 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(list(argv))
     from qaexp.runs.directory import RUN, SWEEP_PLAN
     from qaexp.runs.folder import look, real_path
+    from qaexp.sweeps.journal import JOURNAL
     from qaexp.training.processes import num_processes
 
     num_processes()  # refuses an environment that says too little of other processes
     directory = real_path(arguments.run)
-    if (directory / SWEEP_PLAN).exists() and not (directory / RUN).exists():
+    is_sweep = any((directory / name).exists() for name in (SWEEP_PLAN, JOURNAL))
+    if is_sweep and not (directory / RUN).exists():
         return _resume_sweep(directory, arguments.overrides)
     folder = look(directory)
     folder.check_readable()
@@ -46,6 +53,11 @@ def main(argv: Sequence[str]) -> int:
     from qaexp.commands.shown import show_run
     from qaexp.commands.stored import stored_config
     from qaexp.commands.untold import untold
+    from qaexp.reporting.greeting import announce
+    from qaexp.training.processes import is_main_process
+
+    if is_main_process():
+        announce("run", directory, str((folder.record or {}).get("run_id", "")))
     from qaexp.experiment import run_experiment
     from qaexp.runs.redact import redactor_of
 
@@ -62,18 +74,26 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     """Run what is missing of a sweep, with the settings of its first start."""
     from qaexp.commands import jobs as work
     from qaexp.commands.stored import config_from
+    from qaexp.reporting.greeting import announce
     from qaexp.runs.directory import SWEEP_PLAN
     from qaexp.sweeps import isolate
+    from qaexp.sweeps.again import command_of
     from qaexp.sweeps.execute import run_sweep
     from qaexp.sweeps.launcher import LocalLauncher
     from qaexp.sweeps.planning import identify_jobs
     from qaexp.sweeps.policy import read_policy
     from qaexp.sweeps.record import read_plan
 
+    if (command := command_of(directory)) is not None:
+        return _give_again(directory, command, overrides)
+    announce("sweep", directory)
     isolate.prepare(work.PRELOAD)
     plan = read_plan(directory, lambda tree: config_from(tree, directory / SWEEP_PLAN, overrides))
     if plan.launcher is None:
-        raise ConfigError(f"{directory}: was started with another launcher; give the command that started it again")
+        raise ConfigError(
+            f"{directory}: was started with another launcher; give the command that started it again"
+            f"{': ' + shlex.join(['qaexp', *map(str, plan.command_line[1:])]) if plan.command_line[1:] else ''}"
+        )
     try:
         launcher, policy = LocalLauncher(**plan.launcher), read_policy(plan.on_failure)
     except (TypeError, ValueError) as error:
@@ -90,6 +110,26 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
             report=work.report,
         )
     return 0
+
+
+def _give_again(directory: Path, command: Command, overrides: Sequence[str]) -> int:
+    """Go on with a sweep by the command that started it, in the directory where the sweep stands now."""
+    from qaexp.commands.stored import check_neutral
+    from qaexp.commands.train import main as train
+    from qaexp.reporting.printing import say
+    from qaexp.sweeps.again import again
+
+    check_neutral(overrides)
+    words = again(directory, command, overrides)
+    say(f"goes on by its command: {command.shown}")
+    mine = sys.argv
+    # What is stored of the jobs is the command of the sweep, not this one.
+    sys.argv = ["qaexp", "train", *command.words]
+    try:
+        with chdir(command.working_directory if command.working_directory.is_dir() else Path.cwd()):
+            return train(words)
+    finally:
+        sys.argv = mine
 
 
 def tell_unset_variables(*directories: Path) -> None:

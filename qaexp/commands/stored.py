@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from qaexp.config.compose import one_line, to_config
-from qaexp.config.schema import ExperimentConfig, neutral_keys
+from qaexp.config.own_nodes import schema_node
+from qaexp.config.schema import OPEN_NODES, ExperimentConfig, leaves, neutral_keys
 from qaexp.config.suggest import did_you_mean
 from qaexp.errors import ConfigError
 from qaexp.runs.directory import CONFIG
@@ -63,10 +65,9 @@ def config_from(
             f"{where}: {', '.join(hidden)} was a secret, which no run directory holds; give the command that "
             "started the run again"
         )
-    _check_overrides(overrides)
+    check_neutral(overrides, where.parent)
     try:
-        schema = OmegaConf.structured(ExperimentConfig)
-        merged = OmegaConf.merge(schema, _literal(given), OmegaConf.from_dotlist(list(overrides)))
+        merged = OmegaConf.merge(schema_node(), _literal(given), OmegaConf.from_dotlist(list(overrides)))
     except OmegaConfBaseException as error:
         raise ConfigError(f"{where}: {one_line(error)}; made by another version of qaexp?") from error
     assert isinstance(merged, DictConfig)
@@ -115,12 +116,27 @@ def _way_out(text: str, names: Sequence[str]) -> str:
     )
 
 
-def _check_overrides(overrides: Sequence[str]) -> None:
-    neutral = sorted(neutral_keys())
+def check_neutral(overrides: Sequence[str], directory: Path | None = None) -> None:
+    """Refuse overrides of keys that can change results.
+
+    Args:
+        overrides: Override lines.
+        directory: The run that another experiment can begin with, where it is one.
+
+    Raises:
+        ConfigError: Naming the first.
+    """
+    neutral, known = sorted(neutral_keys()), {name for name, _, _ in leaves()}
     for word in overrides:
         key, _, value = word.partition("=")
         if key not in neutral or not value or key == "name" or "${" in value:
-            hint = did_you_mean(key, neutral) or "; give the whole command with another name= for another experiment"
+            is_known = key in known or key.partition(".")[0] in OPEN_NODES
+            way_out = (
+                "; give the whole command with another name= for another experiment"
+                if directory is None
+                else f"; for another experiment begin with this one: qaexp train --from {directory} {shlex.quote(word)}"
+            )
+            hint = ("" if is_known else did_you_mean(key, neutral)) or way_out
             raise ConfigError(f"{word}: only keys that cannot change results may be given here{hint}")
 
 

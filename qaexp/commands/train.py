@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from qaexp.commands.arguments import TrainArguments, parse_train_arguments
+from qaexp.commands.arguments import TrainArguments, parse_train_arguments, prefixes
+from qaexp.commands.composed import RUNS, SWEEPS, run_composed, without_empty
 from qaexp.errors import ConfigError, StorageError
-from qaexp.runs.naming import check_path, default_name
-from qaexp.start import held, start, variables
-
-RUNS, SWEEPS = "outputs", "multirun_outputs"
+from qaexp.runs.naming import check_name, default_name
+from qaexp.start import allowing
 
 
 def main(argv: Sequence[str]) -> int:
@@ -38,17 +36,29 @@ def main(argv: Sequence[str]) -> int:
 
         say_text(train_help() + "\n")
         return 0
+    with allowing(prefixes(arguments.allowed)):
+        _begin(arguments, argv)
+    return 0
+
+
+def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
+    """Find the config to begin with, and run."""
     from qaexp.config.texts import keep_texts
 
     lines = keep_texts(arguments.overrides)
-    arguments = replace(arguments, overrides=tuple(lines))
+    arguments = replace(arguments, overrides=tuple(lines), config_name=_primary(arguments, lines))
     if arguments.runs:
         from qaexp.config.compose import check_command_line
         from qaexp.training.processes import num_processes
 
         num_processes()  # refuses an environment that says too little of other processes, before a folder is made
-        config = check_command_line(lines, config_name=arguments.config_name, config_dir=arguments.config_dir)
-        _check_name(config.name or "", lines)
+        config = check_command_line(
+            lines,
+            config_name=arguments.config_name,
+            config_dir=arguments.config_dir,
+            is_sweep="--multirun" in arguments.flags,
+        )
+        check_name(config.name or "", lines)
         if config.name is None:
             _train_unnamed(arguments, argv)
         else:
@@ -58,7 +68,23 @@ def main(argv: Sequence[str]) -> int:
 
         with bounded():  # `--cfg job --resolve` resolves what nothing has looked at before
             _through_hydra(arguments, lines)
-    return 0
+
+
+def _primary(arguments: TrainArguments, lines: Sequence[str]) -> str:
+    """The name of the config to begin with; what it is made of is told where something runs."""
+    from qaexp.config.primary import choose_primary
+
+    if arguments.origin is None:
+        return choose_primary(arguments.config_name, arguments.config_dir, is_named=arguments.is_named)
+    from qaexp.commands.origin import begin_with_run
+    from qaexp.config.given import GIVEN
+    from qaexp.reporting.printing import say
+    from qaexp.training.processes import is_main_process
+
+    for sentence in begin_with_run(arguments.origin, lines):
+        if arguments.runs and is_main_process():
+            say(sentence)
+    return GIVEN
 
 
 def _train_unnamed(arguments: TrainArguments, argv: Sequence[str]) -> None:
@@ -67,7 +93,7 @@ def _train_unnamed(arguments: TrainArguments, argv: Sequence[str]) -> None:
 
     parent = Path(SWEEPS if _is_sweep(arguments) else RUNS)
     name = agreed(lambda: default_name(argv, parent, environ=os.environ, now=datetime.now()))
-    with _without_empty(parent / name, parent):
+    with without_empty(parent / name, parent):
         _through_hydra(arguments, [*arguments.overrides, f"name={name}"])
 
 
@@ -75,66 +101,9 @@ def _is_sweep(arguments: TrainArguments) -> bool:
     """Does -m ask for a sweep, or a preset, wherever it is chosen?"""
     from qaexp.config.compose import is_sweep_by_itself
 
-    return bool({"-m", "--multirun"} & set(arguments.flags)) or is_sweep_by_itself(
+    return "--multirun" in arguments.flags or is_sweep_by_itself(
         arguments.overrides, config_name=arguments.config_name, config_dir=arguments.config_dir
     )
-
-
-def run(*overrides: str) -> dict[str, Any]:
-    """Train one run from Python, as `qaexp train` does.
-
-    Args:
-        *overrides: Override lines, for example `"data.train_size=100"`.
-
-    Returns:
-        The run's summary, as in its summary.json.
-
-    Raises:
-        QaexpError: As `qaexp train`.
-    """
-    from qaexp.config.compose import check_command_line, compose_config
-    from qaexp.config.origins import find_origins
-    from qaexp.config.overrides import swept_keys
-    from qaexp.config.texts import keep_texts
-    from qaexp.experiment import run_experiment
-
-    if not all(isinstance(line, str) for line in overrides):
-        raise ConfigError("run() takes override lines as texts, one argument each: run('seed=1', 'name=try')")
-    overrides = tuple(keep_texts(overrides))
-    if swept_keys(overrides):
-        raise ConfigError(f"{', '.join(swept_keys(overrides))}: several values are a sweep; give run() one value each")
-    with held():
-        config = check_command_line(overrides)
-        _check_name(config.name or "", overrides)
-        origins = find_origins(compose_config(overrides))
-        config.name = config.name or default_name(overrides, Path(RUNS), environ=os.environ, now=datetime.now())
-        directory = Path(RUNS, config.name).resolve()
-        command = ["qaexp", "train", *overrides, f"name={config.name}"]
-        with _without_empty(directory, directory.parent):
-            return run_experiment(config, directory, command_line=command, origins=origins)[1]
-
-
-@contextmanager
-def _without_empty(*folders: Path) -> Iterator[None]:
-    """Take folders away after the body when they are empty: a run that was refused leaves none behind."""
-    try:
-        yield
-    finally:
-        for folder in folders:
-            with suppress(OSError):
-                folder.rmdir()
-
-
-def _check_name(name: str, lines: Sequence[str]) -> None:
-    """Refuse a name that would put a secret into a path.
-
-    Raises:
-        ConfigError: It holds a value that stands under a secret's key in the environment or on the command line.
-    """
-    from qaexp.runs.redact import Redactor
-
-    if Redactor(os.environ, lines).finds(name):
-        raise ConfigError("name= holds a secret, and it would be part of every path; choose a name without it")
 
 
 class _PastHydra(BaseException):
@@ -154,25 +123,28 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from qaexp.config.completion import register_completion
     from qaexp.config.compose import one_line, register_schema
-    from qaexp.config.conf import CONFIG_NAME, conf_directory
+    from qaexp.config.conf import conf_directory
+    from qaexp.config.sentences import own_fault
     from qaexp.sweeps.plugins import register_plugins
 
     register_schema()
     register_plugins()
+    register_completion()
     task = _Task(list(sys.argv))
     # The script that installs completion registers the program's name; everywhere else it names the command.
-    program = "qaexp" if {"-sc", "--shell-completion"} & set(arguments.flags) else "qaexp train"
+    program = "qaexp" if "--shell-completion" in arguments.flags else "qaexp train"
     sys.argv = [program, *arguments.flags, *lines]
     # With this, Hydra hands errors on instead of printing their traceback and leaving with exit code 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=CONFIG_NAME)(task)()
+        hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=arguments.config_name)(task)()
     except _PastHydra as passed:
         raise passed.error from passed.error.__cause__
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(one_line(error)) from error
+        raise own_fault(error) or ConfigError(one_line(error)) from error
     except BlockingIOError:
         raise  # no further process could be started
     except OSError as error:
@@ -207,30 +179,8 @@ def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
     from hydra.core.hydra_config import HydraConfig
 
     from qaexp.commands.shown import show_run
-    from qaexp.commands.untold import untold
-    from qaexp.config.compose import to_config
-    from qaexp.config.hydra_files import hydra_trees, task_words
-    from qaexp.config.origins import find_origins
-    from qaexp.experiment import run_experiment
-    from qaexp.runs.redact import redactor_of
 
     settings = HydraConfig.get()
-    directory = Path(settings.runtime.output_dir)
-    environment = {str(name): str(value) for name, value in settings.job.env_set.items()}
-    # Hydra has set them by now, and what a config sets has no say in how that config is read and built.
-    with _without_empty(directory), variables({name: start().environ.get(name) for name in environment}):
-        config, words = to_config(composed), task_words(settings)
-        trees, origins = hydra_trees(composed, settings, words), find_origins(composed)
-        kept = [*trees.values(), {"env_set": environment}]
-        redactor = redactor_of(asdict(config), origins, [*words, *command_line], kept)
-        with untold(redactor):
-            check_path(directory, redactor)
-            directory, summary = run_experiment(
-                config,
-                directory,
-                command_line=command_line,
-                hydra_files=trees,
-                origins=origins,
-                environment=environment,
-            )
-    show_run(directory, summary)
+    ended = run_composed(composed, settings, Path(settings.runtime.output_dir), command_line)
+    if ended.summary is not None:
+        show_run(ended.directory, ended.summary)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import Field
 from typing import Any
 
-from qaexp.config.conf import choices, conf_directory
+from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
+from qaexp.config.reference import default_values, open_keys
 from qaexp.config.schema import OPEN_NODES, leaves
 
 _USAGE = """qaexp train: train and evaluate, from YAML to a run directory.
@@ -16,24 +17,50 @@ usage: qaexp train [key=value ...] [group=choice ...] [flags]
   qaexp train data=json data.train_file=train.json data.dev_file=dev.json seed=2
   qaexp train name=lr optimizer.lr=1e-4          outputs/lr/
   qaexp train -m name=seeds seed=0,1,2           multirun_outputs/seeds/, one run directory a job
+  qaexp train --from outputs/lr seed=1           the config of a run again, with another seed
 
-flags: -m (a sweep)  --cfg job (print the config)  --info defaults  --config-dir DIR (your own YAML files)  -cn NAME"""
+flags:
+  -m, --multirun           a sweep: every combination of the values given
+  --from RUN               begin with the config of a run (its folder or its config.json), or with a whole YAML file
+  -cd, --config-dir DIR    your own YAML files, added to those of qaexp: DIR/optimizer/mine.yaml is optimizer=mine
+  -cn, --config-name NAME  the file of DIR to begin with; `qaexp train --cfg job > DIR/NAME.yaml` writes one
+  --allow PACKAGE.         let configs name your own code in this package
+  --cfg job                print the config and stop; -p optimizer prints a part
+  --info defaults          where each part of the config comes from"""
+
+
+_WIDTH, _WIDEST = 42, 60
 
 
 def train_help() -> str:
-    """The help text; reads file names and the schema only."""
+    """The help text; reads file names, the files of conf/ and the schema only."""
     groups = [
         f"  {group:<12}{' '.join(names)}" for group, names in choices([conf_directory()]).items() if "/" not in group
     ]
-    return "\n".join([_USAGE, "", "groups (group=choice):", *groups, "", "keys (key=value):", *_key_lines()])
+    keys = ["keys (key=value), each with the value that it has if you say nothing:", *_key_lines()]
+    return "\n".join([_USAGE, "", "groups (group=choice):", *groups, "", *keys])
 
 
 def _key_lines() -> list[str]:
-    lines = [f"  {name:<40}{_meaning(item)}" for name, item, _ in leaves()]
-    open_lines = [
-        f"  {node + '.*':<40}the keywords of the chosen YAML file, e.g. see --cfg job -p {node}" for node in OPEN_NODES
-    ]
-    return lines + open_lines
+    defaults = default_values()
+    lines = [_line(name, defaults.get(name), _meaning(item)) for name, item, _ in leaves()]
+    for node in OPEN_NODES:
+        choice = _chosen(node)
+        lines += [_line(key, value.replace(", ", ","), meaning) for key, value, meaning in open_keys(node, choice)]
+        lines.append(_line(f"{node}.*", None, f"list them with: qaexp train {node}=NAME --cfg job -p {node}"))
+    return lines
+
+
+def _line(key: str, default: str | None, meaning: str) -> str:
+    shown = key if default is None else f"{key}={default}"
+    shown = shown if len(shown) <= _WIDEST else f"{shown[: _WIDEST - 3]}..."
+    return f"  {shown:<{_WIDTH}}  {meaning}".rstrip()
+
+
+def _chosen(group: str) -> str:
+    """The choice of a group in the default config."""
+    text = (conf_directory() / f"{CONFIG_NAME}.yaml").read_text("utf-8")
+    return next(line.split()[2] for line in text.splitlines() if line.startswith(f"  - {group}: "))
 
 
 def _meaning(item: Field[Any]) -> str:

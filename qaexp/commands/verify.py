@@ -55,8 +55,17 @@ def _line(run: Verified) -> str:
         checked = f"{run.num_files} held against what was written" if run.num_files else "nothing could be checked"
         return f"{run.path}: {run.state}; files: {checked}, {named}"
     if run.is_complete:
-        return f"{run.path}: all {run.num_files} files are what was written"
+        return f"{run.path}: {_intact(run.num_files)}"
     if not run.num_files:
         return f"{run.path}: unfinished ({run.state}); nothing was verified: it has no checkpoint, and no results yet"
     where = "checkpoints and manifest" if (run.path / MANIFEST).exists() else "checkpoints"
-    return f"{run.path}: unfinished ({run.state}); the {run.num_files} files of its {where} are what was written"
+    return f"{run.path}: unfinished ({run.state}); of its {where}, {_intact(run.num_files)}"
+
+
+def _intact(num_files: int) -> str:
+    """Say that so many files hold the bytes that were written.
+
+    >>> _intact(1), _intact(16)
+    ('its 1 file intact', 'all 16 files intact')
+    """
+    return "its 1 file intact" if num_files == 1 else f"all {num_files} files intact"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from qaexp.runs.collect import RunFiles, collect
 from qaexp.runs.formats import counted
 from qaexp.runs.groups import distinct, gather, seeds_of
 from qaexp.runs.metrics import NUMBERS
+from qaexp.runs.patterns import expanded
 
 _OF_TRAINING = ("train_loss", "null_threshold")
 """Two trainings that end with the same ones, to the last digit, were the same computation."""
@@ -20,8 +20,8 @@ _OF_TRAINING = ("train_loss", "null_threshold")
 
 def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
     """The completed runs, each once, sorted; and what was passed over."""
-    expanded = [Path(found) for path in paths for found in _expanded(str(path))]
-    found = collect(*dict.fromkeys(expanded))
+    given = [Path(found) for path in paths for found in expanded(str(path))]
+    found = collect(*dict.fromkeys(given))
     runs: dict[Path, RunFiles] = {}
     for run in found.runs:
         runs.setdefault(run.path.resolve(), run)
@@ -89,21 +89,6 @@ def _repeated(run: RunFiles, first: RunFiles) -> str:
     differing = [name for name in NUMBERS if NUMBERS[name].column and one.get(name) != other.get(name)]
     numbers = f"with another {differing[0]}" if differing else "with the same scores"
     return f"a repeat of {first.path}: the same settings and {told}, {numbers}; one observation"
-
-
-def _expanded(path: str) -> list[str]:
-    if os.path.lexists(path):
-        return [path]
-    pattern = Path(path)
-    root = Path(pattern.anchor or ".")
-    try:
-        found = sorted(map(str, root.glob(str(pattern.relative_to(pattern.anchor))))) if pattern.parts else []
-    except (ValueError, OSError) as error:
-        # `a**b` is no pattern, and no file system has a name of a thousand characters.
-        raise ConfigError(f"{path}: nothing there, and no pattern ({error}); give run directories") from error
-    if not found:
-        raise ConfigError(f"{path}: nothing there; give run directories, sweep directories or patterns of them")
-    return found
 
 
 def where(runs: Sequence[RunFiles], conditions: Sequence[str]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:

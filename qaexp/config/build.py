@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from qaexp.config.numerals import as_annotated
 from qaexp.config.suggest import did_you_mean
 from qaexp.config.targets import (
     ADDRESSES,
@@ -45,6 +46,7 @@ def build(node: Mapping[str, Any] | object, kind: str, **extra: Any) -> Any:
     _refuse_hidden_targets(keywords, str(name))
     target = _locate(name, kind)
     _check_keywords(str(name), target, {key for key in keywords if key not in _SPECIAL_KEYS} | set(extra))
+    keywords = _as_annotated(keywords, target)
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 
@@ -53,7 +55,8 @@ def build(node: Mapping[str, Any] | object, kind: str, **extra: Any) -> Any:
     except InstantiationException as error:
         if isinstance(error.__cause__, QaexpError):
             raise error.__cause__ from None
-        raise ConfigError(f"{name} cannot be built: {' '.join(str(error.__cause__ or error).split())}") from error
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ConfigError(f"{name} cannot be built: {reason}; change its settings in {kind}.*") from error
 
 
 def check_plugins(node: Mapping[str, Any]) -> None:
@@ -64,7 +67,7 @@ def check_plugins(node: Mapping[str, Any]) -> None:
 
     Raises:
         IntegrityError: A target resolves to something outside of the user's packages.
-        ConfigError: It does not exist.
+        ConfigError: It does not exist, or stands where Hydra takes no plugins from.
     """
     for name in plugin_targets(node):
         resolved = _full_name(_resolve(name))
@@ -72,6 +75,13 @@ def check_plugins(node: Mapping[str, Any]) -> None:
             raise IntegrityError(
                 f"_target_={name} (which is {resolved}) in hydra is refused: it is no part of what "
                 "QAEXP_ALLOW_TARGETS allows; name the object where it stands"
+            )
+        if not name.startswith("hydra_plugins."):
+            last = name.rpartition(".")[2]
+            raise ConfigError(
+                f"_target_={name} in hydra: Hydra takes launchers and sweepers from the package hydra_plugins alone; "
+                f"put the class into hydra_plugins/mine.py in a folder on PYTHONPATH, write _target_: "
+                f"hydra_plugins.mine.{last}, and allow it by QAEXP_ALLOW_TARGETS=hydra_plugins.mine. (docs/sweeps.md)"
             )
 
 
@@ -134,6 +144,15 @@ def _refuse_hidden_targets(keywords: Mapping[str, Any], owner: str) -> None:
                 if "_target_" in inner:
                     raise IntegrityError(hidden(inner["_target_"], f"{owner}.{key}"))
                 _refuse_hidden_targets(inner, owner)
+
+
+def _as_annotated(keywords: Mapping[str, Any], target: Any) -> dict[str, Any]:
+    """Read texts as what the signature says: the environment gives nothing but texts."""
+    parameters = inspect.signature(target).parameters
+    return {
+        key: as_annotated(value, parameters[key].annotation) if key in parameters else value
+        for key, value in keywords.items()
+    }
 
 
 def _check_keywords(name: str, target: Any, given: set[str]) -> None:

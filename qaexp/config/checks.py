@@ -128,15 +128,23 @@ def _feature_problems(config: ExperimentConfig) -> Iterator[str]:
 def _batch_problems(config: ExperimentConfig) -> Iterator[str]:
     size, budget = config.batches.batch_size, config.batches.token_budget
     if (size is None) == (budget is None):
+        both = (
+            f"batches.batch_size={_shown(size)} and batches.token_budget={_shown(budget)}: exactly one of them is set"
+        )
+        number = _shown(size) if size is not None else 8
         yield (
-            f"batches.batch_size={size} and batches.token_budget={budget}: exactly one of them is set; "
-            "put the other to null"
+            f"{both}; write batches=fixed batches.batch_size={number}, or batches=by_length batches.token_budget="
+            f"{_shown(budget) if budget is not None else 3072}"
         )
     if config.batches.group_by_length and not config.batches.shuffle:
         yield (
             "batches.group_by_length=true needs batches.shuffle=true, since grouped features are not in drawn order; "
             "set both alike"
         )
+
+
+def _shown(number: int | None) -> str:
+    return "null" if number is None else str(number)
 
 
 def _device_problems(config: ExperimentConfig) -> Iterator[str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.hydra import Hydra
@@ -22,10 +20,14 @@ from omegaconf.errors import OmegaConfBaseException
 from qaexp.config.checks import check_config
 from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
 from qaexp.config.guard import register_guard
+from qaexp.config.hydra_settings import idle_settings
 from qaexp.config.interpolations import bounded, resolve_all
+from qaexp.config.numerals import numeral, read_numerals
 from qaexp.config.origins import Origin, Place, all_origins
 from qaexp.config.overrides import check_overrides, parse_overrides
+from qaexp.config.own_nodes import schema_node, unknown_keys, with_own_keys
 from qaexp.config.schema import ExperimentConfig
+from qaexp.config.sentences import NO_SCHEMA, own_fault, plain
 from qaexp.config.sources import register_sources
 from qaexp.config.targets import refused_targets
 from qaexp.config.tellable import misfit, refused_values, told
@@ -44,9 +46,7 @@ def register_schema() -> None:
     register_sources()
     register_guard()
     register_variables()
-    # Our files of launchers and of the sweeper are whole; Hydra and its plugins offer schemas of the same names.
-    warnings.filterwarnings("ignore", r"\s*'hydra/\w+/\w+' is validated against ConfigStore schema", UserWarning)
-    ConfigStore.instance().store(name="schema", node=ExperimentConfig, provider="qaexp")
+    ConfigStore.instance().store(name="schema", node=schema_node(), provider="qaexp")
 
 
 def to_config(composed: DictConfig) -> ExperimentConfig:
@@ -62,28 +62,23 @@ def to_config(composed: DictConfig) -> ExperimentConfig:
         with bounded():
             config = OmegaConf.to_object(composed)
     except OmegaConfBaseException as error:
-        raise ConfigError(misfit(str(error.full_key), origins) or one_line(error)) from error
+        raise ConfigError(misfit(str(error.full_key), origins) or plain(error)) from error
     except RecursionError as error:
         raise ConfigError(_TOO_DEEP) from error
-    assert isinstance(config, ExperimentConfig)
+    if not isinstance(config, ExperimentConfig):
+        raise ConfigError(NO_SCHEMA)
+    with_own_keys(config)
     for name in ("train_size", "dev_size"):
-        setattr(config.data, name, _number(getattr(config.data, name)))
+        setattr(config.data, name, numeral(getattr(config.data, name)))
+    read_numerals(config, origins)
     tree = asdict(config)
     refused = refused_targets(tree)
     if refused:
         raise IntegrityError(*(told(sentence, tree, origins) for sentence in refused))
-    problems = [*refused_values(tree, origins), *check_config(config)]
+    problems = [*unknown_keys(tree), *refused_values(tree, origins), *check_config(config)]
     if problems:
         raise ConfigError(*(told(sentence, tree, origins) for sentence in problems))
     return config
-
-
-def _number(value: Any) -> Any:
-    """Read a text as the number that it spells: a union of numbers takes what `${oc.env:SIZE}` gives as it is."""
-    for kind in (int, float) if isinstance(value, str) else ():
-        with suppress(ValueError):
-            return kind(value)
-    return value
 
 
 def compose_config(
@@ -95,7 +90,11 @@ def compose_config(
         ConfigError: When the YAML files or the overrides do not fit together.
         IntegrityError: Hydra's own node names an object that Hydra would build.
     """
-    composed = _composed(lines, config_name, config_dir)
+    return without_hydra(_composed(lines, config_name, config_dir))
+
+
+def without_hydra(composed: DictConfig) -> DictConfig:
+    """Take Hydra's own node out of a composed config; returns the config."""
     with open_dict(composed):
         del composed["hydra"]
     return composed
@@ -108,8 +107,25 @@ def is_sweep_by_itself(lines: Sequence[str], *, config_name: str = CONFIG_NAME, 
         ConfigError: As `compose_config`.
         IntegrityError: As `compose_config`.
     """
+    return is_sweep(compose_with_hydra(lines, config_name=config_name, config_dir=config_dir))
+
+
+def is_sweep(composed: DictConfig) -> bool:
+    """Do the chosen files make a sweep of what was composed with Hydra's node?"""
+    return bool(composed.hydra.mode == RunMode.MULTIRUN)
+
+
+def compose_with_hydra(
+    lines: Sequence[str], *, config_name: str = CONFIG_NAME, config_dir: Path | None = None
+) -> DictConfig:
+    """Compose with Hydra's own node; lines that sweep are left out.
+
+    Raises:
+        ConfigError: As `compose_config`.
+        IntegrityError: As `compose_config`.
+    """
     plain = [str(one.input_line) for one in parse_overrides(lines)[0] if not one.is_sweep_override()]
-    return bool(_composed(plain, config_name, config_dir).hydra.mode == RunMode.MULTIRUN)
+    return _composed(plain, config_name, config_dir)
 
 
 def _composed(lines: Sequence[str], config_name: str, config_dir: Path | None) -> DictConfig:
@@ -118,7 +134,7 @@ def _composed(lines: Sequence[str], config_name: str, config_dir: Path | None) -
     GlobalHydra.instance().clear()
     with compose_errors(), initialize_config_dir(str(conf_directory()), version_base="1.3"):
         if config_dir:
-            _search_also(config_dir)
+            main_hydra(config_dir)
         composed = compose(config_name, list(lines), return_hydra_config=True)
         # Hydra resolves its own node later, where nothing is counted.
         resolve_all(composed.hydra)
@@ -136,21 +152,30 @@ def compose_errors() -> Iterator[None]:
         with bounded():
             yield
     except (HydraException, OmegaConfBaseException, OSError) as error:
-        raise ConfigError(one_line(error)) from error
+        raise own_fault(error) or ConfigError(plain(error)) from error
     except RecursionError as error:
         raise ConfigError(_TOO_DEEP) from error
 
 
-def _search_also(config_dir: Path) -> None:
-    """Let Hydra look for configs in one more folder, the primary one among them, as its --config-dir does."""
+def main_hydra(config_dir: Path | None) -> Hydra:
+    """Return Hydra as it stands ready to compose: in one more folder too, the primary config among its files.
+
+    Args:
+        config_dir: The folder, as with Hydra's --config-dir.
+    """
     search_path = create_config_search_path(str(conf_directory()))
-    search_path.prepend("command-line", f"file://{config_dir.resolve()}", "schema")
+    if config_dir is not None:
+        search_path.prepend("command-line", f"file://{config_dir.resolve()}", "schema")
     GlobalHydra.instance().clear()
-    Hydra.create_main_hydra2(task_name="qaexp", config_search_path=search_path)
+    return Hydra.create_main_hydra2(task_name="qaexp", config_search_path=search_path)
 
 
 def check_command_line(
-    lines: Sequence[str], *, config_name: str = CONFIG_NAME, config_dir: Path | None = None
+    lines: Sequence[str],
+    *,
+    config_name: str = CONFIG_NAME,
+    config_dir: Path | None = None,
+    is_sweep: bool | None = None,
 ) -> ExperimentConfig:
     """Collect all that is wrong with a command line, before Hydra stops at the first mistake.
 
@@ -158,6 +183,7 @@ def check_command_line(
         lines: Overrides as typed; of a sweep's override the first value is composed, and all are checked.
         config_name: The primary config.
         config_dir: A folder of the user's that adds choices.
+        is_sweep: -m was given; None where nobody knows.
 
     Returns:
         The config of the run (of a sweep: of its first job).
@@ -170,10 +196,13 @@ def check_command_line(
     offered = choices([conf_directory(), *([config_dir] if config_dir else [])])
 
     def compose_lines(lines: list[str]) -> DictConfig:
-        return compose_config(lines, config_name=config_name, config_dir=config_dir)
+        return _composed(lines, config_name, config_dir)
 
     try:
-        config = to_config(compose_lines(check_overrides(overrides, offered, compose_lines, problems)))
+        good = check_overrides(overrides, offered, compose_lines, problems)
+        composed = compose_lines(good)
+        problems += idle_settings(overrides, composed, is_sweep)
+        config = to_config(without_hydra(composed))
     except ConfigError as error:
         raise ConfigError(*problems, *error.problems) from error
     if problems:
@@ -182,10 +211,5 @@ def check_command_line(
 
 
 def one_line(error: BaseException) -> str:
-    """The sentence of a library's error: its lines joined, without the frame of paths and types that it adds."""
-    if isinstance(error, OmegaConfBaseException) and error.full_key and error.msg:
-        return f"{error.full_key}: {str(error.msg).splitlines()[0]}; correct its value"
-    text = str(error)
-    if error.__cause__ is not None and str(error.__cause__) not in text:
-        text = f"{text} {error.__cause__}"
-    return " ".join(part.strip() for part in text.splitlines() if part.strip())
+    """The sentence of a library's error."""
+    return plain(error)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import hydra._internal.hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import Container, DictConfig, ListConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from qaexp.config.build import check_plugins
+from qaexp.config.given import GIVEN, prepare
 from qaexp.config.interpolations import bounded, watched_environment
 from qaexp.config.loggers import refused_loggers
+from qaexp.config.own_nodes import unknown_keys
+from qaexp.config.schema import ExperimentConfig
+from qaexp.config.sentences import NO_SCHEMA
+from qaexp.config.shadows import schemas, shadowed
 from qaexp.config.targets import items, refused_plugins
 from qaexp.config.tellable import refused_in_hydra, told_of_variables
 from qaexp.config.variables import refused_variables
@@ -47,23 +55,46 @@ class GuardedLoader(ConfigLoaderImpl):
                 raise
             raise ConfigError(f"hydra.searchpath: {error}; give folders as file:///path") from error
         assert isinstance(composed, DictConfig)
+        if OmegaConf.get_type(composed) is not ExperimentConfig:
+            raise ConfigError(NO_SCHEMA)
         with bounded():
             check_hydra(composed)
+        if problems := [*shadowed(_users_folders(composed)), *unknown_keys(_unresolved(composed))]:
+            raise ConfigError(*problems)
         problems = list(refused_in_hydra(composed))
         if problems:
             raise ConfigError(*problems)
         return composed
 
-    def _loaded(self, *args: Any, **keywords: Any) -> Any:
+    def _loaded(self, config_name: str | None, overrides: list[str], *args: Any, **keywords: Any) -> Any:
         """Load as Hydra does; what is wrong with the defaults is told without what the environment gave for them."""
+        ignore_schemas()
         with watched_environment() as names:
             try:
-                return super().load_configuration(*args, **keywords)
+                folders = [Path(source.path) for source in self.get_sources() if source.scheme() == "file"]
+                if problems := list(schemas(folders)):
+                    raise ConfigError(*problems)
+                if config_name == GIVEN:
+                    prepare(lambda primary: self._choices(primary, overrides))
+                return super().load_configuration(config_name, overrides, *args, **keywords)
             except (HydraException, OmegaConfBaseException) as error:
                 if not names:
                     raise
                 text = " ".join(str(part) for part in (error, error.__cause__) if part is not None)
                 raise HydraException(told_of_variables(text, names)) from None
+
+    def _choices(self, config_name: str, overrides: list[str]) -> Mapping[str, Any]:
+        """What is chosen of each group."""
+        found = self.compute_defaults_list(config_name, overrides, RunMode.MULTIRUN)
+        return cast("Mapping[str, Any]", found.overrides.known_choices)
+
+
+def ignore_schemas() -> None:
+    """Say nothing of the schemas of Hydra's plugins, here and in the workers of launchers.
+
+    Our files of launchers and of the sweeper are whole; Hydra and its plugins offer schemas of the same names.
+    """
+    warnings.filterwarnings("ignore", r"\s*'hydra/\w+/\w+' is validated against ConfigStore schema", UserWarning)
 
 
 def register_guard() -> None:
@@ -77,8 +108,7 @@ def check_hydra(composed: DictConfig) -> None:
     Raises:
         IntegrityError: With one sentence an entry.
     """
-    whole = OmegaConf.to_container(composed, resolve=False)
-    assert isinstance(whole, dict)
+    whole = _unresolved(composed)
     node = whole["hydra"]
     texts = [(f"{place}{key}", value) for place, key, value in items(whole, "")]
     problems = [
@@ -91,6 +121,18 @@ def check_hydra(composed: DictConfig) -> None:
     if problems:
         raise IntegrityError(*problems)
     check_plugins(node)
+
+
+def _users_folders(composed: DictConfig) -> list[Path]:
+    """The folders that Hydra searched beside qaexp's own."""
+    sources = composed.hydra.runtime.config_sources
+    return [Path(one.path) for one in sources if one.schema == "file" and one.provider not in ("main", "schema")]
+
+
+def _unresolved(composed: DictConfig) -> dict[str, Any]:
+    whole = OmegaConf.to_container(composed, resolve=False)
+    assert isinstance(whole, dict)
+    return {str(key): value for key, value in whole.items()}
 
 
 def _refused_launcher(node: Mapping[str, Any]) -> Iterator[str]:

@@ -10,6 +10,8 @@ from qaexp.config.ranges import number_problems
 from qaexp.config.schema import OPEN_NODES, ExperimentConfig
 from qaexp.config.targets import TARGET
 
+SELF_CONTAINED = ("optimizer", "schedule")
+"""Those whose keys belong to their target: another target has none of them."""
 # Legal values of the keys that these nodes share, inclusive.
 _RANGES: dict[str, tuple[float, float]] = {
     "optimizer.lr": (0.0, 100.0),
@@ -30,7 +32,7 @@ _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a tex
 
 def open_problems(config: ExperimentConfig) -> Iterator[str]:
     """Name what is wrong with the open nodes of a config, one sentence a problem."""
-    for node in ("optimizer", "schedule"):
+    for node in SELF_CONTAINED:
         if getattr(config, node).get(TARGET) is None:
             yield f"{node} has no {TARGET}; give it in the YAML file that is chosen, as those in conf/{node}/ do"
     for name, (low, high) in _RANGES.items():
@@ -46,7 +48,8 @@ def open_problems(config: ExperimentConfig) -> Iterator[str]:
     if config.schedule.get("warmup_steps") is not None and config.schedule.get("warmup_ratio"):
         yield (
             f"schedule.warmup_steps={config.schedule['warmup_steps']} and schedule.warmup_ratio="
-            f"{config.schedule['warmup_ratio']} contradict each other; set one of them to null"
+            f"{config.schedule['warmup_ratio']} contradict each other; write schedule.warmup_steps="
+            f"{config.schedule['warmup_steps']} schedule.warmup_ratio=null"
         )
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, OverrideType
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from qaexp.config.interpolations import MAX_VALUES
-from qaexp.config.schema import OPEN_NODES
-from qaexp.config.suggest import did_you_mean
+from qaexp.config.own_nodes import may_have_more
+from qaexp.config.suggest import did_you_mean, offered
 from qaexp.config.texts import keep_texts
+from qaexp.config.unknown import no_override, unknown_key
 from qaexp.config.values import find_node, shortened, value_problems
 
 # Groups whose file is optional: `experiment=null` chooses none.
@@ -39,10 +40,7 @@ def parse_overrides(lines: Sequence[str]) -> tuple[list[Override], list[str]]:
             parsed.append(parser.parse_override(line))
         except (HydraException, RecursionError) as error:
             reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
-            problems.append(
-                f"{shortened(line)!r} is no override ({shortened(reason)}); write key=value, and quote values with "
-                "special characters"
-            )
+            problems.append(no_override(line, shortened(reason)))
     return parsed, problems
 
 
@@ -66,7 +64,7 @@ def check_overrides(
     Args:
         overrides: The parsed overrides.
         choices: Group name to the names of its files.
-        compose: Composes a config from override lines.
+        compose: Composes a config, Hydra's node in it, from override lines.
         problems: Gets one sentence per mistake.
 
     Returns:
@@ -74,7 +72,7 @@ def check_overrides(
     """
     groups = [override for override in overrides if _is_choice(override, choices)]
     good_groups = [line for override in groups for line in _check_choice(override, choices, problems)]
-    composed = compose([line for line in good_groups if not line.startswith("hydra/")])
+    composed = compose(good_groups)
     keys = list_keys(composed)
     values = [override for override in overrides if override not in groups]
     good_values = [line for override in values for line in _check_value(override, composed, keys, choices, problems)]
@@ -110,7 +108,7 @@ def _is_choice(override: Override, choices: Mapping[str, Sequence[str]]) -> bool
 def _check_choice(override: Override, choices: Mapping[str, Sequence[str]], problems: list[str]) -> list[str]:
     group = override.key_or_group
     if group.startswith("hydra/"):
-        return [str(override.input_line)]
+        return [] if override.is_sweep_override() else [str(override.input_line)]
     if group not in choices and group not in _OPTIONAL:
         hint = did_you_mean(group, choices) or f"; choose one of {', '.join(choices)}"
         problems.append(f"{group} is no group of configs{hint}")
@@ -118,16 +116,20 @@ def _check_choice(override: Override, choices: Mapping[str, Sequence[str]], prob
     if override.is_delete():
         problems.append(f"~{group}: a group cannot be left out; choose one of {', '.join(choices.get(group, []))}")
         return []
-    names = _values(override)
     legal = list(choices.get(group, []))
+    names = _values(override, legal)
     unknown = [name for name in names if not _legal_choice(name, group, legal)]
-    for name in unknown:
-        offer = ", ".join(legal) or "nothing yet: add a file with --config-dir"
-        problems.append(f"{group}={name!s}: {group} has no {name!r}; it offers {offer}{did_you_mean(str(name), legal)}")
-    if unknown:
+    offer = ", ".join(legal) or "nothing yet: add a file with --config-dir"
+    problems.extend(
+        f"{group}={name!s}: {group} has no {name!r}; it offers {offer}{did_you_mean(str(name), legal)}"
+        for name in unknown
+    )
+    if not names:
+        problems.append(f"{override.input_line}: no file of {group} is called so; it offers {offer}")
+    if unknown or not names:
         return []
     first = names[0] if not isinstance(names[0], list) else f"[{','.join(map(str, names[0]))}]"
-    return keep_texts([f"{group}={'null' if first is None else first}"])
+    return keep_texts([f"{override.get_key_element()}={'null' if first is None else first}"])
 
 
 def _legal_choice(name: object, group: str, legal: Sequence[str]) -> bool:
@@ -148,25 +150,35 @@ def _check_value(
     key = override.key_or_group
     line = str(override.input_line)
     if key == "hydra" or key.startswith("hydra."):
-        return [] if override.is_sweep_override() else [line]
+        return _check_hydra_value(override, composed, keys, problems)
     if override.is_delete():
         problems.append(f"{line}: a key cannot be left out; set it to null or to another value")
         return []
-    root, _, rest = key.partition(".")
     if find_node(composed, key) is None:
-        if override.is_add() and root in OPEN_NODES and rest:
+        if override.is_add() and may_have_more(composed, key):
             return [f"+{_first(override)}" if override.is_sweep_override() else line]
-        hint = did_you_mean(key, [*keys, *choices]) or "; qaexp train --help lists all keys, give one of them"
-        problems.append(f"{key} is no key{hint}")
+        problems.append(unknown_key(key, line, [*(name for name in keys if not name.startswith("hydra.")), *choices]))
         return []
-    if override.is_add():
+    if override.is_add() and override.type is not OverrideType.FORCE_ADD:
         problems.append(f"{line}: {key} exists; leave out the '+'")
         return []
-    wrong = [problem for value in _values(override) for problem in value_problems(composed, key, value)]
+    wrong = [problem for value in _values(override, ()) for problem in value_problems(composed, key, value)]
+    if isinstance(override.value(), Glob):
+        wrong = [f"{line}: glob() chooses files of a group, and {key} is a key; write its values, as {key}=1,2"]
     problems.extend(wrong)
     if wrong:
         return []
     return [f"{key}={override.get_value_element_as_str()}" if not override.is_sweep_override() else _first(override)]
+
+
+def _check_hydra_value(override: Override, composed: DictConfig, keys: Sequence[str], problems: list[str]) -> list[str]:
+    """Keys of Hydra's own node: that they are there; what they may say is looked at when all is composed."""
+    key = override.key_or_group
+    is_new = override.is_add() or override.is_delete() or ".env_set." in key or key == "hydra"
+    if not is_new and find_node(composed, key) is None:
+        problems.append(f"{key} is no key{offered(key, [name for name in keys if name.startswith('hydra.')])}")
+        return []
+    return [] if override.is_sweep_override() else [str(override.input_line)]
 
 
 def _first(override: Override) -> str:
@@ -176,11 +188,42 @@ def _first(override: Override) -> str:
     return keep_texts([f"{override.key_or_group}={next(override.sweep_string_iterator())}"])[0]
 
 
-def _values(override: Override) -> list[object]:
-    """The values that an override gives: one, or all those of a sweep (of an interval its ends)."""
-    value = override.value()
+def _values(override: Override, legal: Sequence[str]) -> list[object]:
+    """The values that an override gives: one, or all those of a sweep (of an interval its ends).
+
+    Args:
+        override: The override.
+        legal: What glob() chooses from.
+    """
+    value: object = override.value()
     if not override.is_sweep_override():
         return [value]
     if isinstance(value, IntervalSweep):
         return [value.start, value.end]
+    if isinstance(value, Glob):
+        return list(value.filter(sorted(legal)))
     return list(override.sweep_iterator())
+
+
+def without_globs(lines: Sequence[str], options: Callable[[str], Sequence[str]]) -> list[str]:
+    """Return override lines with the files that they choose in place of glob().
+
+    Args:
+        lines: Override lines.
+        options: Returns the names of a group's files.
+
+    >>> without_globs(["schedule=glob(c*)", "seed=1"], lambda group: ["linear", "cosine", "constant"])
+    ['schedule=choice(constant,cosine)', 'seed=1']
+    """
+    return [_without_glob(line, options) if "glob" in line else line for line in lines]
+
+
+def _without_glob(line: str, options: Callable[[str], Sequence[str]]) -> str:
+    parsed, _ = parse_overrides([line])
+    value: object = parsed[0].value() if parsed else None
+    if not isinstance(value, Glob):
+        return line
+    names = value.filter(sorted(options(parsed[0].key_or_group)))
+    # One name alone is no sweep for Hydra's grammar.
+    chosen = f"choice({','.join(names)})" if len(names) > 1 else "".join(names)
+    return f"{parsed[0].get_key_element()}={chosen}"

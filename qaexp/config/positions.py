@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from qaexp.advice import setting, the_model
+
 # Model types whose first token has the position padding_idx + 1.
 _COUNT_FROM_PADDING = (
     "roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "data2vec-text", "ibert", "lilt",
@@ -27,6 +29,8 @@ def checkpoint_folder(checkpoint: str) -> Path | None:
         origin = spec.origin if spec else None
         return Path(origin).parent / inside if origin else None
     folder = Path(checkpoint).expanduser()
+    if (folder / "run.json").is_file():
+        return folder / "model"
     return folder if folder.is_dir() else None
 
 
@@ -65,6 +69,6 @@ def length_problem(max_length: int, limit: int | None, checkpoint: str) -> str |
     if limit is None or max_length <= limit:
         return None
     return (
-        f"features.max_length={max_length} is more than the {limit} positions of model.checkpoint={checkpoint}; "
-        f"lower it to at most {limit}"
+        f"{setting('features.max_length', str(max_length))} is more than the {limit} positions of "
+        f"{the_model(checkpoint)}; lower it to at most {limit}"
     )

@@ -22,7 +22,7 @@ def number_problems(name: str, value: float, low: float | None, high: float | No
     if isinstance(value, float) and not math.isfinite(value):
         yield f"{name}={value} is no finite number; take one of {_interval(low, high)}"
     elif (low is not None and value < low) or (high is not None and value > high):
-        yield f"{name}={value} is outside {_interval(low, high)}{' ' + unit if unit else ''}"
+        yield f"{name}={value} is outside {_interval(low, high)}{f' ({unit})' if unit else ''}"
 
 
 def _interval(low: float | None, high: float | None) -> str:

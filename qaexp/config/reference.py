@@ -27,7 +27,15 @@ Every group, choice and key, made from the schema and `conf/`; a test holds this
 Choose with `group=choice`, set with `key=value`, sweep with `key=a,b` and `-m`. `qaexp train --cfg job` prints what a
 command line composes. A key of type text keeps the words as typed: `name=1e3` is `1e3`; `null` and `${...}` keep their
 meaning, and quotes make a text of them. In a YAML file YAML's own rules count: there `name: 3.10` is a number, and is
-refused with the way to quote it. Keys marked *neutral* cannot change results and are no part of a run's identity. Your
+refused with the way to quote it. `notes`, `group` and `tags` are free texts, and a path that exists may hold any sign:
+`notes="free text, with commas"`, `tags=[a,b]`, `model.checkpoint=multirun_outputs/x/seed=0,optimizer.lr=0.001-9c1a0966`
+are typed as they stand. What another tool calls otherwise (`--lr`, `num_train_epochs`) is refused with the word for it.
+
+`qaexp train --cfg job > my.yaml` writes a config that `qaexp train --config-dir=. --config-name=my` runs again;
+`qaexp train --from RUN seed=1` begins with the config of a run: its folder, its `config.json` or its
+`.hydra/config.yaml`. What such a file does not say is as in the default config; a group that is chosen takes the place
+of its node. A file of yours that is called like one of qaexp's own, and says something else, is refused: it would not
+be used. Keys marked *neutral* cannot change results and are no part of a run's identity. Your
 own files: [extending](extending.md).
 """
 
@@ -65,18 +73,45 @@ def _table(rows: Iterator[list[str]]) -> str:
 
 def _open_table(group: str, name: str) -> str:
     """The keys of an open node's file, with the comments that stand behind them."""
+    rows = [f"| `{key}` | {_cell(value)} | {_cell(meaning)} |" for key, value, meaning in open_keys(group, name)]
+    if not rows:
+        return ""
+    return "\n".join([f"`{group}={name}`:\n", "| key | value | meaning |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def open_keys(group: str, name: str) -> list[tuple[str, str, str]]:
+    """Return the dotted key, the value and the meaning of each line of a file of conf/, as they stand there."""
     lines = (conf_directory() / group / f"{name}.yaml").read_text("utf-8").splitlines()
     found = [match for line in lines if (match := _COMMENTED.match(line)) and not match["key"].startswith("_")]
     rows, outer = [], ""
     for match in found:
-        if match["value"].strip():
+        if value := match["value"].strip():
             path = f"{group.replace('/', '.')}.{outer if match['indent'] else ''}{match['key']}"
-            rows.append(f"| `{path}` | {_cell(match['value'].strip())} | {_cell(match['meaning'] or '')} |")
+            rows.append((path, value, match["meaning"] or ""))
         else:
             outer = f"{match['key']}."
-    if not rows:
-        return ""
-    return "\n".join([f"`{group}={name}`:\n", "| key | value | meaning |", "| --- | --- | --- |", *rows]) + "\n"
+    return rows
+
+
+def default_values() -> dict[str, str]:
+    """Return the value of each key as the default config has it, as it is shown; lists of mappings are left out."""
+    primary = _values("config.yaml")
+    chosen = {key: name for entry in primary["defaults"] if isinstance(entry, dict) for key, name in entry.items()}
+    for entry in _values(f"data/{chosen['data']}.yaml").get("defaults", []):
+        for key, name in entry.items():
+            chosen[key.removeprefix("override /").partition("@")[0]] = name
+    files = {group: _values(f"{group}/{name}.yaml") for group, name in chosen.items() if _is_node(group, name)}
+    found: dict[str, str] = {}
+    for name, _, _ in leaves():
+        group, _, key = name.rpartition(".")
+        values = (files.get(group) or primary[group]) if group else primary
+        if not (isinstance(values.get(key), list) and values[key]):
+            found[name] = _shown(values.get(key))
+    return found
+
+
+def _is_node(group: str, name: str | None) -> bool:
+    return name is not None and "override" not in group and group not in (*_PRESETS, *OPEN_NODES)
 
 
 def _values(file: str) -> dict[str, Any]:
@@ -98,13 +133,15 @@ def _first_comment(group: str, name: str) -> str:
 
 def _type(hint: Any) -> str:
     parts = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    words = {type(None): "null", int: "int", float: "float", str: "text", bool: "true/false"}
+    words = {type(None): "null", int: "int", float: "float", str: "text", bool: "true/false", Any: "mapping or null"}
     return " or ".join(words.get(part, "list") for part in parts)
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return "see conf/config.yaml"
+        return "see conf/config.yaml" if value else "[]"
+    if value == "":
+        return '""'
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -21,6 +21,7 @@ def key(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    default: Any = MISSING,
 ) -> Any:
     """Declare a config key.
 
@@ -31,11 +32,12 @@ def key(
         low: The smallest legal value, inclusive.
         high: The largest legal value, inclusive.
         choices: The legal words of a text key.
+        default: The value in configs that do not have the key, as those of older runs; else it must be given.
     """
-    return field(
-        default=MISSING,
-        metadata={"help": help, "unit": unit, "neutral": neutral, "low": low, "high": high, "choices": choices},
-    )
+    metadata = {"help": help, "unit": unit, "neutral": neutral, "low": low, "high": high, "choices": choices}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass
@@ -78,7 +80,10 @@ class DataConfig:
     subset: str = key(
         "how training examples are drawn", choices=("random", "stratified", "first", "answerable", "python_sample")
     )
-    on_bad: str = key("what a faulty example does", choices=("fail", "skip", "fix"))
+    on_bad: str = key("what to do with a faulty example", choices=("fail", "skip", "fix"))
+    columns: Any = key(  # noqa: RUF009 (it is a field)
+        "what the files call qaexp's columns, such as {context: passage, question: query}; null: the same", default=None
+    )
 
 
 @dataclass
@@ -106,7 +111,7 @@ class ModelConfig:
     """Which weights, and what is changed about them before training."""
 
     _target_: str = MISSING
-    checkpoint: str = key("hub id, local folder (another run's model/) or package://module/folder; #sha256=... pins it")
+    checkpoint: str = key("hub id, local folder, another run's folder or package://module/folder; #sha256=... pins it")
     revision: str | None = key("commit, tag or branch of a hub checkpoint")
     sha256: str | None = key("required sha256 of model.safetensors")
     random_weights: bool = key("take only the architecture and the tokenizer; all weights are fresh")
@@ -153,7 +158,7 @@ class TrainerConfig:
 class DecodingConfig:
     """How logits become answers."""
 
-    allow_no_answer: bool = key("may a question have no answer (SQuAD v2)")
+    allow_no_answer: bool = key("allow unanswerable questions (SQuAD v2)")
     n_best_size: int = key("best spans kept per example", low=1, high=1000)
     max_answer_length: int = key("longest legal answer", unit="tokens", low=1)
 
@@ -186,10 +191,13 @@ class ExperimentConfig:
         "the run's name and folder, stable; null draws a time stamp, or one name for all starts of a Slurm job",
         neutral=True,
     )
+    tags: list[str] = key("words to find the run by", neutral=True, default=[])  # noqa: RUF009 (it is a field)
+    notes: str = key("what the run is for, in your words", neutral=True, default="")
+    group: str | None = key("which runs it belongs with, a word of yours", neutral=True, default=None)
     seed: int = key("the seed that all others follow", low=0, high=2**32 - 1)
     seeds: SeedsConfig = field(default_factory=SeedsConfig)
     threads: int | None = key("CPU threads; null: torch's default", neutral=True, low=1, high=1024)
-    steal_lock: bool = key("take a run directory whose owner on another machine is gone", neutral=True)
+    steal_lock: bool = key("take over a run whose process on another machine has died", neutral=True)
     probes: list[ProbeConfig] = key("questions that are answered after each epoch")  # noqa: RUF009 (it is a field)
     data: DataConfig = field(default_factory=DataConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)

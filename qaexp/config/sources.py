@@ -11,7 +11,7 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 
-from qaexp.config.targets import users_prefixes
+from qaexp.config.targets import ALLOW_YOURS, users_prefixes
 from qaexp.config.texts import yaml_problems
 from qaexp.errors import ConfigError, IntegrityError
 
@@ -60,7 +60,7 @@ class ImportlibResourcesConfigSource(importlib_resources_config_source.Importlib
         if not f"{self.path}.".startswith((*_PACKAGES, *users_prefixes())):
             raise IntegrityError(
                 f"pkg://{self.path} in hydra.searchpath is refused: it would be imported; give its folder as "
-                "file:///path, or allow your own package by QAEXP_ALLOW_TARGETS=my_package. in the environment"
+                f"file:///path, or {ALLOW_YOURS}"
             )
 
 

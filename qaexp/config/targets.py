@@ -6,9 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from qaexp.start import start
+from qaexp.start import ALLOWED, start
 
 TARGET = "_target_"
+ALLOW_YOURS = (
+    f"allow your own package by --allow my_package. on the command line of qaexp train, or by {ALLOWED}=my_package. in "
+    "the environment"
+)
+"""The way out for who knows what is named."""
 ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "data": ("qaexp.data.pipeline.DataPipeline",),
     "model": ("qaexp.model.Checkpoint",),
@@ -31,7 +36,7 @@ _HYDRA_PLUGINS = re.compile(r"(hydra\._internal\.core_plugins|hydra_plugins\.\w+
 
 def users_prefixes() -> tuple[str, ...]:
     """The dotted prefixes that every node may name as well: those of QAEXP_ALLOW_TARGETS when the process started."""
-    given = start().environ.get("QAEXP_ALLOW_TARGETS", "").split(",")
+    given = start().environ.get(ALLOWED, "").split(",")
     return tuple(part.strip() for part in given if part.strip())
 
 
@@ -59,10 +64,7 @@ def refusal(name: object, kind: str) -> str:
     """The sentence for a target that its node may not name."""
     ours = ", ".join(ADDRESSES[kind])
     libraries = " and optimizer classes of torch.optim and transformers" if kind == "optimizer" else ""
-    return (
-        f"_target_={name} is refused: {kind} may name {ours}{libraries}; allow your own package by "
-        "QAEXP_ALLOW_TARGETS=my_package. in the environment"
-    )
+    return f"_target_={name} is refused: {kind} may name {ours}{libraries}; {ALLOW_YOURS}"
 
 
 def refused_targets(config: Mapping[str, Any]) -> list[str]:
@@ -114,10 +116,7 @@ def refused_plugins(node: Mapping[str, Any]) -> list[str]:
             wrong = "only _target_ may stand there"
         else:
             continue
-        problems.append(
-            f"{place}{key}={value} is refused: {wrong}; leave it out, or allow your own package by "
-            "QAEXP_ALLOW_TARGETS=my_package. in the environment"
-        )
+        problems.append(f"{place}{key}={value} is refused: {wrong}; leave it out, or {ALLOW_YOURS}")
     return problems
 
 

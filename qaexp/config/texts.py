@@ -17,6 +17,7 @@ from hydra.grammar.gen.OverrideLexer import OverrideLexer
 from hydra.grammar.gen.OverrideParser import OverrideParser
 from omegaconf._utils import get_yaml_loader
 
+from qaexp.config.as_typed import as_typed
 from qaexp.config.interpolations import MAX_VALUES
 from qaexp.config.schema import ExperimentConfig, leaves
 
@@ -31,7 +32,7 @@ _YAML_KINDS = {"int": "a number", "float": "a number", "bool": "a truth value"}
 
 
 def keep_texts(lines: Sequence[str]) -> list[str]:
-    """Quote the numbers that are given to keys and groups that are texts.
+    """Quote the numbers that are given to keys and groups that are texts, and free texts and paths as a whole.
 
     Where they stand is found with Hydra's own grammar, of single values as well as of those of a sweep; null,
     interpolations and what is quoted stay as they are. A truth value is refused later, with how to quote it, since it
@@ -41,12 +42,18 @@ def keep_texts(lines: Sequence[str]) -> list[str]:
     ["name='1e3'", 'seed=1', "data.revision=main,'1_0'", 'name=null']
     """
     kept = []
-    for line in lines:
+    for line in map(as_typed, map(_without_plus, lines)):
         key = line.lstrip("+").partition("=")[0]
         # Nothing looks at the truth values inside a list of probes.
         kinds = (*_NUMBERS, OverrideLexer.BOOL) if _is_probe(key) else _NUMBERS
         kept.append(_quoted(line, kinds) if _is_text(key) else line)
     return kept
+
+
+def _without_plus(line: str) -> str:
+    """`+experiment=...` is what people type; qaexp's own groups are in the defaults list, so that nothing is added."""
+    bare = line.lstrip("+")
+    return bare if bare != line and bare.partition("=")[0] in _groups() else line
 
 
 def yaml_problems(path: Path, package: str, text: str) -> Iterator[str]:
@@ -75,8 +82,14 @@ def _texts() -> frozenset[str]:
     """The keys that are texts, and the groups, whose choices are."""
     leaf_hints = [(name, get_args(hint) if isinstance(hint, UnionType) else (hint,)) for name, _, hint in leaves()]
     texts = {name for name, hints in leaf_hints if str in hints}
-    groups = {item.name for item in fields(ExperimentConfig)} - {name for name, _ in leaf_hints}
-    return frozenset({*texts, *groups, *_PRESETS, *_OF_HYDRA})
+    return frozenset({*texts, *_groups(), *_PRESETS, *_OF_HYDRA, "tags"})
+
+
+@cache
+def _groups() -> frozenset[str]:
+    """The groups that qaexp's own defaults list has."""
+    nodes = {item.name for item in fields(ExperimentConfig)} - {name for name, _, _ in leaves()} - {"seeds"}
+    return frozenset({*nodes, *_PRESETS})
 
 
 def _is_text(key: str) -> bool:

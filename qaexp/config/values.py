@@ -4,33 +4,14 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from omegaconf import (
-    BooleanNode,
-    Container,
-    DictConfig,
-    FloatNode,
-    IntegerNode,
-    ListConfig,
-    Node,
-    OmegaConf,
-    StringNode,
-    UnionNode,
-)
+from omegaconf import BooleanNode, Container, DictConfig, ListConfig, Node, OmegaConf, StringNode
 from omegaconf.errors import OmegaConfBaseException
 
 from qaexp.config.open_nodes import kind_problem
+from qaexp.config.schema import OPEN_NODES
+from qaexp.config.sentences import misfit_sentence, plain, wanted
 
 _LONGEST_SHOWN = 200
-# The union of the schema is that of whole numbers and fractions.
-_WANTED = {
-    IntegerNode: "a whole number",
-    FloatNode: "a number",
-    UnionNode: "a number",
-    BooleanNode: "true or false",
-    StringNode: "a text",
-    ListConfig: "a list",
-    DictConfig: "a mapping",
-}
 
 
 def find_node(composed: DictConfig, key: str) -> object:
@@ -71,9 +52,8 @@ def value_problems(composed: DictConfig, key: str, value: object) -> list[str]:
     try:
         OmegaConf.update(updated, key, value, merge=True)
     except OmegaConfBaseException as error:
-        shown = "null" if value is None else shortened(str(value))
-        wanted = f"{_WANTED.get(type(node), 'of another kind')}{' or null' if node._is_optional() else ''}"
-        return [f"{key}={shown} does not fit, it must be {wanted} ({str(error).splitlines()[0].rstrip('.')})"]
+        # Inside a list of mappings the key that does not fit is another one.
+        return [misfit_sentence(key, value) if wanted(key) or key in OPEN_NODES else plain(error)]
     added = find_node(updated, key)
     missing = OmegaConf.missing_keys(added) if isinstance(added, Container) else ()
     return [f"{name} is not set; give it a value" for name in sorted(missing)]

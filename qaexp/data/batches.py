@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from qaexp.advice import named
 from qaexp.data.windows import ranges
 from qaexp.errors import ConfigError
 
@@ -43,7 +44,8 @@ class BatchPlan:
     def __post_init__(self) -> None:
         if (self.batch_size is None) == (self.token_budget is None):
             raise ConfigError(
-                f"batches.batch_size is {self.batch_size} and batches.token_budget {self.token_budget}: "
+                f"{named('batches.batch_size')} is {self.batch_size} and {named('batches.token_budget')} "
+                f"{self.token_budget}: "
                 "exactly one of them must be set; set the other one to null."
             )
 

@@ -7,10 +7,12 @@ the footer and the lengths in a batch, and rows become Python objects some at a 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qaexp.data.batch_headers import is_compressed
+from qaexp.data.names import Columns, check_names, theirs
 from qaexp.data.validation import MAX_TEXT
 from qaexp.errors import DataError
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-COLUMNS = ("id", "title", "context", "question", "answers", "is_impossible")
-_NEEDED = ("id", "context", "question", "answers")
 _TEXTS = ("id", "title", "context", "question")
 # A row needs an id of its own and a question: packed as well as can be they take more than these bytes.
 _BYTES_OF_A_VALUE = 4
@@ -33,12 +33,16 @@ _LONG_TEXT = 2**20
 _MAX_ANSWERS = 10_000
 
 
-def column_rows(path: Path, content: bytes) -> Iterator[dict[str, Any]]:
+def column_rows(
+    path: Path, content: bytes, columns: Columns | None = None, *, wants_answers: bool = True
+) -> Iterator[dict[str, Any]]:
     """Yield the rows of a parquet file or an Arrow stream, with those of our columns that it has.
 
     Args:
         path: The file; its suffix says which of the two it is.
         content: Its bytes.
+        columns: What our columns are called there, where they have other names.
+        wants_answers: Whether a file without answers is refused.
 
     Raises:
         DataError: It cannot be read, lacks columns, or claims more than a file of its size holds.
@@ -46,7 +50,8 @@ def column_rows(path: Path, content: bytes) -> Iterator[dict[str, Any]]:
     import pyarrow as pa
 
     try:
-        batches = _parquet(path, content) if path.suffix.lower() == ".parquet" else _arrow(path, content)
+        wanted = _Wanted(path, columns or {}, wants_answers)
+        batches = _parquet(wanted, content) if path.suffix.lower() == ".parquet" else _arrow(wanted, content)
         for batch in batches:
             yield from _rows(path, batch)
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, MemoryError) as error:
@@ -56,13 +61,31 @@ def column_rows(path: Path, content: bytes) -> Iterator[dict[str, Any]]:
         raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {reason}; is the file complete?") from error
 
 
-def _parquet(path: Path, content: bytes) -> Iterator[pa.RecordBatch]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The file, and which of its columns are ours."""
+
+    path: Path
+    columns: Columns
+    needs_answers: bool
+
+    def texts(self, schema: pa.Schema, names: list[str]) -> list[str]:
+        """The columns that hold texts which rows may share."""
+        from pyarrow import types
+
+        ours = {theirs(self.columns)[name] for name in _TEXTS}
+        plain = (types.is_string, types.is_large_string)
+        return [name for name in names if name in ours and any(is_text(schema.field(name).type) for is_text in plain)]
+
+
+def _parquet(wanted: _Wanted, content: bytes) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = _columns(path, pq.read_schema(pa.BufferReader(content)))
+    path, schema = wanted.path, pq.read_schema(pa.BufferReader(content))
+    names = _columns(wanted, schema)
     # Equal texts of a column stay one text in memory, as they are in the file.
-    file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=[name for name in names if name in _TEXTS])
+    file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=wanted.texts(schema, names))
     num_rows, num_values, num_bytes = _claims(file.metadata, names)
     _check_claims(path, len(content), num_rows, num_values)
     limit = min(_MAX_UNPACKED, _FREE_UNPACKED + _MAX_RATIO * len(content))
@@ -91,16 +114,17 @@ def _claims(metadata: pq.FileMetaData, names: list[str]) -> tuple[int, int, int]
     return metadata.num_rows, max(num_values.values(), default=0), num_bytes
 
 
-def _arrow(path: Path, content: bytes) -> Iterator[pa.RecordBatch]:
+def _arrow(wanted: _Wanted, content: bytes) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
+    path = wanted.path
     if is_compressed(content):
         raise DataError(
             f"{path} has compressed batches, whose size is not known before they are unpacked; write the stream "
             "without compression, or as parquet"
         )
     stream = pa.ipc.open_stream(pa.BufferReader(content))
-    names = _columns(path, stream.schema)
+    names = _columns(wanted, stream.schema)
     num_rows = 0
     for batch in stream:
         num_rows += batch.num_rows
@@ -110,16 +134,11 @@ def _arrow(path: Path, content: bytes) -> Iterator[pa.RecordBatch]:
         yield batch.select(names)
 
 
-def _columns(path: Path, schema: pa.Schema) -> list[str]:
+def _columns(wanted: _Wanted, schema: pa.Schema) -> list[str]:
     """The names of our columns, of which none that is needed is missing, and none is of a type that hides its size."""
-    missing = [name for name in _NEEDED if name not in schema.names]
-    if missing:
-        found = ", ".join(schema.names[:20]) or "none"
-        raise DataError(
-            f"{path} has no column {' and no column '.join(missing)} (its columns: {found[:200]}); give a file with "
-            f"the columns {', '.join(_NEEDED)}"
-        )
-    names = [name for name in COLUMNS if name in schema.names]
+    path = wanted.path
+    check_names(path, schema.names, wanted.columns, wants_answers=wanted.needs_answers)
+    names = [name for name in theirs(wanted.columns).values() if name in schema.names]
     for name in names:
         if schema.names.count(name) > 1:
             raise DataError(f"{path} has the column {name} more than once; export it again")

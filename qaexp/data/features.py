@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qaexp.advice import named, setting
 from qaexp.data.edges import label_chars
 from qaexp.data.rows import Rows, lay_out
 from qaexp.data.squad import Example
@@ -156,9 +157,11 @@ def warn_truncated_questions(features: Features) -> None:
     """Log a warning when questions were cut."""
     if features.num_truncated_questions:
         _log.warning(
-            "%d questions left no room for their context and were cut on the right; raise features.max_length "
-            "or lower features.doc_stride to keep them whole.",
+            "%d questions left no room for their context and were cut on the right; raise %s or lower %s to keep them "
+            "whole.",
             features.num_truncated_questions,
+            named("features.max_length"),
+            named("features.doc_stride"),
         )
 
 
@@ -195,17 +198,18 @@ def _check_room(max_length: int, doc_stride: int, num_specials: int) -> None:
     least = doc_stride + num_specials + 2
     if doc_stride < 0 or max_length < least:
         largest = max_length - num_specials - 2
-        way_out = f"features.doc_stride must be 0 to {largest}, or " if largest >= 0 else ""
+        length, stride = named("features.max_length"), named("features.doc_stride")
+        way_out = f"{stride} must be 0 to {largest}, or " if largest >= 0 else ""
         raise ConfigError(
-            f"features.doc_stride is {doc_stride} and features.max_length {max_length}, of which this tokenizer takes "
-            f"{num_specials} for special tokens: {way_out}features.max_length at least {max(least, num_specials + 2)}."
+            f"{stride} is {doc_stride} and {length} {max_length}, of which this tokenizer takes "
+            f"{num_specials} for special tokens: {way_out}{length} at least {max(least, num_specials + 2)}."
         )
 
 
 def _refuse_surrogates(examples: Sequence[Example]) -> None:
     problems = [
         f"example {example.id!r}: its {name} holds a lone surrogate (half of a UTF-16 pair), which no tokenizer can "
-        "encode; correct the file, or leave such examples out with data.on_bad=skip."
+        f"encode; correct the file, or leave such examples out with {setting('data.on_bad', 'skip')}."
         for example in examples
         for name, text in (("question", example.question), ("context", example.context))
         if not _is_encodable(text)

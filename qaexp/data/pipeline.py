@@ -10,6 +10,7 @@ from typing import Any
 
 from qaexp.data.demo import demo_file
 from qaexp.data.hub import check_pin, hub_files
+from qaexp.data.names import check_columns
 from qaexp.data.records import read_regular_file
 from qaexp.data.squad import Example, read_squad_file
 from qaexp.data.subsets import draw, draw_in_order, drawable
@@ -17,6 +18,8 @@ from qaexp.errors import ConfigError, DataError, collected
 
 SOURCES = ("demo", "hub", "json")
 MAX_PROBLEMS = 20
+RESPELLED = ("num_number_ids", "num_made_ids", "num_blank_answers")
+"""What was read in another spelling than qaexp's own, counted in data.json; nothing is wrong with it."""
 _log = logging.getLogger(__name__)
 
 
@@ -25,7 +28,8 @@ class Split:
     """The examples of a split, and where they come from.
 
     `source` can be written as JSON: kind, path or dataset and revision, sha256 of the file, squad_version,
-    num_examples (in the file, before any draw), num_skipped, num_fixed, num_duplicates and up to 20 problems.
+    num_examples (in the file, before any draw), num_skipped, num_fixed, num_duplicates, those
+    counts of RESPELLED that are not 0, and up to 20 problems.
     `drawn_from` says of how many examples of which kind the split was drawn; None where none were drawn.
     """
 
@@ -60,6 +64,7 @@ class DataPipeline:
         dev_size: float | None,
         subset: str,
         on_bad: str,
+        columns: Any = None,
     ) -> None:
         """Take the keys of the config's group `data`; nothing is looked at until a method is called."""
         self.source = source
@@ -68,6 +73,7 @@ class DataPipeline:
         self.train_size, self.dev_size = train_size, dev_size
         self.subset = subset
         self.on_bad = on_bad
+        self.columns = columns
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what identifies the data, before any of it is parsed: sha256 of the files, or the hub's commit.
@@ -105,7 +111,7 @@ class DataPipeline:
             with collected(problems, DataError):
                 read[name] = self._read(path, "json" if name == "test" else self.source)
         if problems:
-            raise DataError(*problems)
+            raise DataError(*dict.fromkeys(problems))  # of a file that is two splits once
         train: tuple[Example, ...] = ()
         dev: tuple[Example, ...] = ()
         with collected(problems, ConfigError):
@@ -122,6 +128,7 @@ class DataPipeline:
 
     def _check(self) -> None:
         """Refuse keys that are missing and keys that have no effect, all at once."""
+        check_columns(self.columns)
         if self.source not in SOURCES:
             raise ConfigError(f"data.source is {self.source!r}, it must be one of {', '.join(SOURCES)}.")
         problems = []
@@ -153,7 +160,7 @@ class DataPipeline:
 
     def _read(self, path: Path, kind: str) -> Split:
         """Read a file and note where it came from."""
-        file = read_squad_file(path, self.on_bad)
+        file = read_squad_file(path, self.on_bad, columns=self.columns)
         origin: dict[str, Any] = {"kind": kind}
         if kind == "hub":
             origin |= {"dataset": self.dataset, "config_name": self.config_name, "revision": self.revision}
@@ -170,6 +177,7 @@ class DataPipeline:
                 "squad_version": file.squad_version,
                 "num_examples": len(file.examples),
                 **counts,
+                **{name: count for name in RESPELLED if (count := getattr(file, name))},
                 "problems": list(file.problems[:MAX_PROBLEMS]),
             },
         )

@@ -1,38 +1,21 @@
-"""From the bytes of a data file to one raw record per question: nested JSON, JSON lines, parquet and Arrow."""
+"""From the bytes of a data file to one raw record per question, whatever the format."""
 
 from __future__ import annotations
 
-import json
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from qaexp.data.columns import column_rows
-from qaexp.data.validation import Faults
+from qaexp.data.contents import BINARY_SUFFIXES, READ, check_content, looks_like_json
+from qaexp.data.delimited import SUFFIXES, looks_delimited, table_rows
+from qaexp.data.json_text import LINE_SUFFIXES, json_values, parse_json
+from qaexp.data.layouts import Reading, Record, document_records, flat_records, value_records
 from qaexp.errors import DataError
-from qaexp.runs.formats import json_reason
 
 MAX_FILE_BYTES = 4 * 2**30
-MAX_LINE_BYTES = 64 * 2**20
-# A list or object takes 60 bytes of memory and more, and may take 3 characters: questions take more characters.
-_FREE_NESTED = 300_000
-_CHARACTERS_OF_NESTED = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A question as it stands in the file: title and context are checked (None: faulty, told already), `fields` is raw.
-
-    `prefix` is put before a key to name its place, such as `data[0].paragraphs[2].qas[1].` or `line 17: `.
-    """
-
-    prefix: str
-    title: str | None
-    context: str | None
-    fields: dict[str, Any]
-    is_flat: bool
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_regular_file(path: Path) -> bytes:
@@ -63,28 +46,67 @@ def read_regular_file(path: Path) -> bytes:
     return content
 
 
-def read_records(path: Path, content: bytes, faults: Faults) -> Iterator[Record]:
-    """Yield the records of a file whose format follows from its suffix.
+def read_records(path: Path, content: bytes, reading: Reading) -> Iterator[Record]:
+    """Yield the records of a file.
 
-    `.jsonl`, `.ndjson`, `.parquet` and `.arrow` are flat (one row a question); anything else is JSON, either the
-    official nesting or a list of flat rows.
+    What a file is follows from its content: JSON in any known layout, JSON lines, a table as text. Only parquet files
+    and Arrow streams need their suffixes.
 
     Raises:
         DataError: The file as a whole cannot be understood; the place is named.
     """
-    suffix = path.suffix.lower()
-    if suffix in (".parquet", ".arrow"):
-        rows = ((f"row {number}: ", row) for number, row in enumerate(column_rows(path, content), start=1))
-        yield from _flat(rows, faults)
-    elif suffix in (".jsonl", ".ndjson"):
-        lines = enumerate(_decode(path, content).split("\n"), start=1)
-        yield from _flat(((f"line {n}: ", _parse_line(path, line, n)) for n, line in lines if line.strip()), faults)
+    check_content(path, content)
+    if path.suffix.lower() in BINARY_SUFFIXES and content[:64].lstrip()[:1] not in (b"{", b"["):
+        columns, wants_answers = reading.columns, reading.wants_answers
+        found = enumerate(column_rows(path, content, columns, wants_answers=wants_answers), start=1)
+        yield from flat_records(((f"row {number}: ", row) for number, row in found), reading)
+        return
+    text = _decode(path, content)
+    if looks_like_json(text):
+        yield from _json_records(path, text, reading)
+    elif looks_delimited(path, text, reading.columns):
+        rows = table_rows(path, text, reading.columns, wants_answers=reading.wants_answers)
+        yield from flat_records(((f"line {line}: ", row) for line, row in rows), reading)
+    elif path.suffix.lower() in (".json", *LINE_SUFFIXES):
+        yield from document_records(parse_json(path, text, 1), reading)
     else:
-        document = _parse(path, _decode(path, content), 1)
-        if isinstance(document, list):
-            yield from _flat(((f"[{index}].", row) for index, row in enumerate(document)), faults)
+        raise DataError(f"{path} is neither JSON nor a table with the columns of questions; {READ}.")
+
+
+def json_objects(path: Path, content: bytes) -> list[tuple[str, Any]]:
+    """Return the values of a JSON file with their places: those of its lines, of its list, or the one that it is.
+
+    Of a file that is no JSON there are none.
+
+    Raises:
+        DataError: It is broken JSON, or no text.
+    """
+    check_content(path, content)
+    if path.suffix.lower() in BINARY_SUFFIXES or not looks_like_json(text := _decode(path, content)):
+        return []
+    found: list[tuple[str, Any]] = []
+    for line, value in json_values(path, text):
+        if line is None and isinstance(value, list):
+            found += [(f"[{index}].", item) for index, item in enumerate(value)]
         else:
-            yield from _nested(document, faults)
+            found.append(("" if line is None else f"line {line}: ", value))
+    return found
+
+
+def _json_records(path: Path, text: str, reading: Reading) -> Iterator[Record]:
+    """Yield the questions of a JSON document, or of JSON lines."""
+    values = json_values(path, text)
+    line, value = next(values)
+    if line is None:
+        yield from document_records(value, reading)
+    else:
+        yield from value_records(_with_places(line, value, values), reading)
+
+
+def _with_places(line: int, value: Any, rest: Iterator[tuple[int | None, Any]]) -> Iterator[tuple[str, Any]]:
+    yield f"line {line}: ", value
+    for number, other in rest:
+        yield f"line {number}: ", other
 
 
 def _decode(path: Path, content: bytes) -> str:
@@ -94,87 +116,11 @@ def _decode(path: Path, content: bytes) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
+        hint = "is the file complete, and is it text?"
+        if content.startswith(_UTF16):
+            hint = "it begins as UTF-16 text does: save it as UTF-8"
+        elif path.suffix.lower() in SUFFIXES:
+            hint = "save the table as UTF-8 (iconv -f ISO-8859-1 -t UTF-8)"
         raise DataError(
-            f"{path}: line {line}, column {column}: the bytes are not UTF-8 ({error.reason}); "
-            "is the file complete, and is it text?"
+            f"{path}: line {line}, column {column}: the bytes are not UTF-8 ({error.reason}); {hint}"
         ) from error
-
-
-def _parse_line(path: Path, text: str, line: int) -> Any:
-    if len(text) > MAX_LINE_BYTES:
-        raise DataError(
-            f"{path}: line {line} has {len(text) / 2**20:,.0f} MiB, and the line of a question may have "
-            f"{MAX_LINE_BYTES // 2**20}; is there one question a line?"
-        )
-    return _parse(path, text, line)
-
-
-def _parse(path: Path, text: str, line: int) -> Any:
-    """Return the JSON value of a text that begins at a line of the file; keys given twice and NaN are refused."""
-    num_nested, limit = text.count("[") + text.count("{"), _FREE_NESTED + len(text) // _CHARACTERS_OF_NESTED
-    if num_nested > limit:
-        raise DataError(
-            f"{path}: {num_nested:,} lists and objects in {len(text):,} characters, more than the {limit:,} that are "
-            "read of such a text; is it a data set?"
-        )
-    try:
-        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}: line {line + error.lineno - 1}, column {error.colno}: this is not JSON "
-            f"({error.msg}); is the file complete?"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else json_reason(error)
-        raise DataError(f"{path}: the JSON at line {line} is refused: {reason}; correct the file.") from error
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"an object has the key {twice[:60]!a} more than once")
-    return record
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _nested(document: Any, faults: Faults) -> Iterator[Record]:
-    """Walk articles, paragraphs and questions of the official format."""
-    root = faults.object(document, "the document")
-    for article, prefix in _children(root, "data", "", faults):
-        title = faults.text(article, "title", prefix)
-        for paragraph, inner in _children(article, "paragraphs", prefix, faults):
-            context = faults.text(paragraph, "context", inner)
-            for question, innermost in _children(paragraph, "qas", inner, faults):
-                yield Record(innermost, title, context, question, is_flat=False)
-
-
-def _children(
-    parent: dict[str, Any] | None, key: str, prefix: str, faults: Faults
-) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield the objects in a list with their prefixes; what is no list or no object counts as one skipped example."""
-    items = None if parent is None else faults.items(parent, key, prefix)
-    faults.num_skipped += items is None
-    for index, item in enumerate(items or ()):
-        inner = f"{prefix}{key}[{index}]."
-        record = faults.object(item, inner)
-        faults.num_skipped += record is None
-        if record is not None:
-            yield record, inner
-
-
-def _flat(rows: Iterator[tuple[str, Any]], faults: Faults) -> Iterator[Record]:
-    """Check the title (it may be absent) and the context of each row; equal contexts become one object."""
-    contexts: dict[str, str] = {}
-    for prefix, value in rows:
-        row = faults.object(value, prefix)
-        faults.num_skipped += row is None
-        if row is not None:
-            title = faults.text(row, "title", prefix) if row.get("title") is not None else ""
-            context = faults.text(row, "context", prefix)
-            shared = None if context is None else contexts.setdefault(context, context)
-            yield Record(prefix, title, shared, row, is_flat=True)

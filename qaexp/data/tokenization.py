@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qaexp.advice import another_model, model_key
 from qaexp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -79,21 +80,21 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerFast) -> None:
         ConfigError: It is a slow one (no offsets), or has no CLS or no padding token; every reason is named.
     """
     name = type(tokenizer).__name__
-    way_out = "choose a checkpoint with a fast tokenizer of an encoder, for example model=minilm"
+    way_out = another_model("checkpoint with a fast tokenizer of an encoder")
     problems = []
     if not tokenizer.is_fast:
         problems.append(
-            f"model.checkpoint: its tokenizer ({name}) is a slow one, which knows no character offsets, "
+            f"{model_key()}: its tokenizer ({name}) is a slow one, which knows no character offsets, "
             f"and answers are cut out by them; {way_out} (it has a tokenizer.json)."
         )
     if tokenizer.cls_token_id is None:
         problems.append(
-            f"model.checkpoint: its tokenizer ({name}) has no CLS token, and the label of a feature "
+            f"{model_key()}: its tokenizer ({name}) has no CLS token, and the label of a feature "
             f"without an answer points there; {way_out}."
         )
     if tokenizer.pad_token_id is None:
         problems.append(
-            f"model.checkpoint: its tokenizer ({name}) has no padding token, and the rows of a batch "
+            f"{model_key()}: its tokenizer ({name}) has no padding token, and the rows of a batch "
             f"differ in length; {way_out}."
         )
     if problems:
@@ -141,8 +142,8 @@ def pair_template(backend: Tokenizer, cls_token_id: int) -> PairTemplate:
     null_part = next((number for number, part in enumerate(specials) if cls_token_id in part), None)
     if null_part is None:
         raise ConfigError(
-            f"model.checkpoint: its tokenizer does not put its CLS token (id {cls_token_id}) around "
-            "a question and a context; choose an encoder's checkpoint, for example model=minilm."
+            f"{model_key()}: its tokenizer does not put its CLS token (id {cls_token_id}) around "
+            f"a question and a context; {another_model('checkpoint of an encoder')}."
         )
     text_types = encoding.type_ids[len(parts[0])], encoding.type_ids[parts[2].start - 1]
     template = PairTemplate(specials, types, text_types, null_part, specials[null_part].index(cls_token_id))
@@ -150,8 +151,8 @@ def pair_template(backend: Tokenizer, cls_token_id: int) -> PairTemplate:
         alone = [backend.encode(text, add_special_tokens=False).ids for text in pair]
         if template.frame(*alone) != backend.encode(*pair).ids:
             raise ConfigError(
-                "model.checkpoint: its tokenizer encodes a text in a pair otherwise than alone, so that "
-                "windows cannot be cut; choose another checkpoint, for example model=minilm."
+                f"{model_key()}: its tokenizer encodes a text in a pair otherwise than alone, so that "
+                f"windows cannot be cut; {another_model()}."
             )
     return template
 
@@ -163,8 +164,8 @@ def _special_parts(encoding: Encoding) -> tuple[range, range, range]:
     second = [i for i, sequence in enumerate(sequence_ids) if sequence == 1]
     if not first or not second or first[-1] > second[0]:
         raise ConfigError(
-            "model.checkpoint: its tokenizer finds no tokens in a plain English question and text, or "
-            "swaps them; choose another checkpoint, for example model=minilm."
+            f"{model_key()}: its tokenizer finds no tokens in a plain English question and text, or "
+            f"swaps them; {another_model()}."
         )
     return range(first[0]), range(first[-1] + 1, second[0]), range(second[-1] + 1, len(sequence_ids))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from qaexp.advice import named, set_to, setting
 from qaexp.errors import ConfigError, DataError
 
 ON_BAD = ("fail", "skip", "fix")
@@ -128,7 +129,7 @@ class Faults:
     def __init__(self, file: str, on_bad: str) -> None:
         """Collect for the file of this name under one of `fail`, `skip` and `fix`."""
         if on_bad not in ON_BAD:
-            raise ConfigError(f"data.on_bad is {on_bad!r}, it must be one of {', '.join(ON_BAD)}.")
+            raise ConfigError(f"{named('data.on_bad')} is {on_bad!r}, it must be one of {', '.join(ON_BAD)}.")
         self.file = file
         self.on_bad = on_bad
         self.problems: list[str] = []
@@ -212,9 +213,9 @@ class Faults:
         count = self._num_refused
         more = f", of which the first {MAX_SHOWN} are told above" if count > MAX_SHOWN else ""
         advice = {
-            "fail": ", or set data.on_bad=skip to leave faulty examples out or data.on_bad=fix to move answers "
-            "that stand at one other place only",
-            "fix": ", or set data.on_bad=skip to leave out what cannot be fixed",
+            "fail": f", or {set_to('data.on_bad', 'skip')} to leave faulty examples out or "
+            f"{setting('data.on_bad', 'fix')} to move answers that stand at one other place only",
+            "fix": f", or {set_to('data.on_bad', 'skip')} to leave out what cannot be fixed",
             "skip": "",
         }[self.on_bad]
         faults = "1 fault" if count == 1 else f"{count} faults"

@@ -102,6 +102,10 @@ def _file_lines(name: str, source: Report) -> Iterator[str]:
             yield f"{name}: {source[key]:,} of {total:,} questions {done}, first: {first}"
     if source["num_duplicates"]:
         yield f"{name}: {source['num_duplicates']:,} of {total:,} questions repeat another one and are left out"
+    if blank := source.get("num_blank_answers"):
+        yield f"{name}: {blank:,} of {total:,} questions say by a blank answer, null or -1 that they have no answer"
+    if source.get("num_made_ids"):
+        yield f"{name}: no question has an id; they are called by their place in the file and its content (q1-...)"
 
 
 def _label_lines(name: str, found: Report) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from qaexp.advice import named, set_to
 from qaexp.data.squad import paragraph_id
 from qaexp.errors import ConfigError, DataError, IntegrityError
 from qaexp.evaluation.decoding import Prediction, decode
@@ -133,6 +134,6 @@ def _check_threshold(null_threshold: float, allow_no_answer: bool) -> None:
         raise ConfigError(f"null threshold is {null_threshold}, it must be a finite number (0 is the default)")
     if null_threshold and not allow_no_answer:
         raise ConfigError(
-            f"null threshold is {null_threshold}, but decoding.allow_no_answer is false, so it would have no effect; "
-            "leave it out, or set decoding.allow_no_answer=true"
+            f"null threshold is {null_threshold}, but {named('decoding.allow_no_answer')} is false, so it would have "
+            f"no effect; leave it out, or {set_to('decoding.allow_no_answer', 'true')}"
         )

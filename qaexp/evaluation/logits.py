@@ -54,5 +54,6 @@ def check_logits(examples: Sequence[Example], features: Features, logits: Logits
         ids = [examples[index].id for index in np.unique(features.example_index[broken])]
         raise DivergedError(
             f"logits: NaN or Inf in {len(ids)} of {len(examples)} examples (first ids: "
-            f"{', '.join(ids[:NUM_IDS_SHOWN])}), no score is given; train again with a lower optimizer.lr, or in fp32"
+            f"{', '.join(ids[:NUM_IDS_SHOWN])}), no score is given; train again with a lower "
+            "optimizer.lr, or in fp32"
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from qaexp.advice import lower, set_to
 from qaexp.data.batches import collate
 from qaexp.data.windows import ranges
 from qaexp.errors import OutOfMemoryError
@@ -33,6 +34,7 @@ def predict_logits(
     token_budget: int = 8192,
     autocast: contextlib.AbstractContextManager[object] | None = None,
     device: torch.device | str | None = None,
+    seen: Callable[[int, int], None] | None = None,
 ) -> Logits:
     """Run the model over all features, without dropout, gradients or any use of random numbers.
 
@@ -48,6 +50,7 @@ def predict_logits(
         token_budget: Tokens of a batch, padding included; a longer feature goes alone.
         autocast: The context to compute in, for mixed precision.
         device: Where the model is; None for the place of its parameters.
+        seen: Is told after each batch how many features are done, and of how many.
 
     Returns:
         The logits, unpadded, in the order of the features.
@@ -75,6 +78,8 @@ def predict_logits(
             place = ranges(features.indptr[batch], lengths[batch])
             start[place], end[place] = logits
             done += len(batch)
+            if seen is not None:
+                seen(done, len(features))
     return Logits(features.indptr, start, end)
 
 
@@ -112,8 +117,8 @@ def _halved(num_features: int, length: int) -> int:
     """The token budget for half as many features of this length."""
     if num_features == 1:
         raise OutOfMemoryError(
-            f"evaluation: one feature of {length} tokens does not fit into the memory of the device; lower "
-            "features.max_length, use a smaller model, or set trainer.device=cpu"
+            f"evaluation: one feature of {length} tokens does not fit into the memory of the device; "
+            f"{lower('features.max_length')}, use a smaller model, or {set_to('trainer.device', 'cpu')}"
         )
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from qaexp.model import LoadedModel
 
 
+Seen = Callable[[int, int], None]
+"""Is told after each batch how many features are answered, and of how many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoding:
     """How logits become answers: the keys of the config group `decoding`."""
@@ -66,18 +70,18 @@ class QuestionSet:
         self._golds = Golds.prepare(example.golds for example in examples)
         self._autocast = autocast
 
-    def score(self, loaded: LoadedModel) -> Scored:
-        """Answer every example and score the answers officially."""
+    def score(self, loaded: LoadedModel, seen: Seen | None = None) -> Scored:
+        """Answer every example and score the answers officially; `seen` is told of the features that are done."""
         began = time.perf_counter()
-        logits = self.logits(loaded)
+        logits = self.logits(loaded, seen)
         scored = evaluate(self.examples, self.features, logits, golds=self._golds, **self.decoding.keywords())
         return Scored(logits, scored, time.perf_counter() - began)
 
-    def answers(self, loaded: LoadedModel) -> list[Prediction]:
+    def answers(self, loaded: LoadedModel, seen: Seen | None = None) -> list[Prediction]:
         """Answer every example, in order."""
-        return decode(self.examples, self.features, self.logits(loaded), **self.decoding.keywords())
+        return decode(self.examples, self.features, self.logits(loaded, seen), **self.decoding.keywords())
 
-    def logits(self, loaded: LoadedModel) -> Logits:
+    def logits(self, loaded: LoadedModel, seen: Seen | None = None) -> Logits:
         """The model's start and end logits of every feature."""
         with self._autocast():
             return predict_logits(
@@ -86,4 +90,5 @@ class QuestionSet:
                 pad_token_id=int(loaded.tokenizer.pad_token_id),
                 padding_side=str(loaded.tokenizer.padding_side),
                 with_token_types=loaded.with_token_types,
+                seen=seen,
             )

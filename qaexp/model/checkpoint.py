@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from qaexp.advice import set_to, setting, the_model
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.model.dropout import set_dropout
 from qaexp.model.folder import WEIGHTS, check_blob, combined, hash_file, weight_files
@@ -78,7 +79,10 @@ class Checkpoint:
         if pinned and sha256 is None:
             sha256 = pinned
         if sha256 is not None and random_weights:
-            raise ConfigError(f"model.sha256={sha256} has no effect with model.random_weights=true; set it to null")
+            raise ConfigError(
+                f"{setting('model.sha256', sha256)} has no effect with {setting('model.random_weights', 'true')}; "
+                "set it to null"
+            )
         self.checkpoint = checkpoint
         self.revision = revision
         self.sha256 = sha256
@@ -119,10 +123,16 @@ class Checkpoint:
         found = combined(hashes)
         if self.sha256 is not None and found != self.sha256.lower():
             raise IntegrityError(
-                f"model.sha256={self.sha256}, but the {WEIGHTS} of model.checkpoint={self.checkpoint} has {found}; "
-                "get the file again, or set model.sha256=null if you chose another checkpoint on purpose"
+                f"{setting('model.sha256', self.sha256)}, but the {WEIGHTS} of {the_model(self.checkpoint)} has "
+                f"{found}; get the file again, or {set_to('model.sha256', 'null')} if you chose another checkpoint on "
+                "purpose"
             )
         return found
+
+    @property
+    def num_stored(self) -> int | None:
+        """How many numbers the stored weights hold, told by their headers; None with random_weights."""
+        return None if self.random_weights else count_numbers(weight_files(self.folder.path))
 
     def fingerprint(self) -> dict[str, Any]:
         """What identifies the weights and the tokenizer, whatever the folder is called; part of a run's identity.
@@ -206,7 +216,7 @@ class Checkpoint:
         tensors, hashes = read_tensors(files)
         if (found := combined(hashes)) != expected:
             raise IntegrityError(
-                f"model.checkpoint={self.checkpoint}: its weights changed while they were read ({expected} became "
+                f"{the_model(self.checkpoint)}: its weights changed while they were read ({expected} became "
                 f"{found}); start again when nobody writes to {self.folder.path}"
             )
         return tensors

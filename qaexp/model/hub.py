@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from qaexp import hub
+from qaexp.advice import another_model, named, the_model
 from qaexp.errors import DataError
 from qaexp.model.folder import TOKENIZER_FILES, VOCABULARY_FILES, WEIGHTS, WEIGHTS_INDEX, weight_files
 
@@ -36,7 +37,7 @@ def fetch(repository: str, revision: str | None, *, with_weights: bool) -> Path:
         return _download(repository, revision, with_weights=with_weights)
     reason, way_out = refusal
     if cached is None:
-        raise DataError(f"model.checkpoint={repository} is not cached, and {reason}; {way_out}")
+        raise DataError(f"{the_model(repository)} is not cached, and {reason}; {way_out}")
     LOG.warning("%s: the cached commit %s is used, because %s", repository, cached.name, reason)
     return cached
 
@@ -77,7 +78,7 @@ def _refusal(repository: str, revision: str | None) -> tuple[str, str] | None:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
-    fetch_before = f"run `{_command(repository, revision)}` where there is a network, or choose model=minilm"
+    fetch_before = f"run `{_command(repository, revision)}` where there is a network, or {another_model('model')}"
     if (reason := hub.why_not_there()) is not None:
         return reason, fetch_before
     endpoint = hub.endpoint()
@@ -85,7 +86,7 @@ def _refusal(repository: str, revision: str | None) -> tuple[str, str] | None:
         HfApi(endpoint=endpoint).model_info(repository, revision=revision, timeout=hub.ANSWER_SECONDS)
     except RevisionNotFoundError:
         main = f"`{_command(repository, None)}` fetches the main branch beforehand"
-        return f"{endpoint} has no revision {revision} of it", f"choose another model.revision ({main})"
+        return f"{endpoint} has no revision {revision} of it", f"choose another {named('model.revision')} ({main})"
     except RepositoryNotFoundError:
         way_out = "check the spelling, or set HF_TOKEN if it is not public"
         return (
@@ -109,6 +110,6 @@ def _download(repository: str, revision: str | None, *, with_weights: bool) -> P
         return Path(snapshot_download(repository, revision=commit, allow_patterns=first))
     except Exception as error:  # as above
         raise DataError(
-            f"model.checkpoint={repository} could not be fetched ({hub.first_line(error)}); try again, or run "
+            f"{the_model(repository)} could not be fetched ({hub.first_line(error)}); try again, or run "
             f"`{_command(repository, revision)}` beforehand"
         ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from qaexp.advice import named, setting
 from qaexp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def layers_of(model: PreTrainedModel) -> tuple[str, int]:
         if isinstance(module, ModuleList) and len(module) == number and not is_head(model, name):
             return name, len(module)
     raise ConfigError(
-        f"{type(model).__name__} has no list of {number} layers, so model.freeze_layers and trainer.layer_decay "
-        "cannot tell its layers apart; set them to 0 and 1"
+        f"{type(model).__name__} has no list of {number} layers, so {named('model.freeze_layers')} and "
+        f"{named('trainer.layer_decay')} cannot tell its layers apart; set them to 0 and 1"
     )
 
 
@@ -80,7 +81,8 @@ def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
     number = layers_of(model)[1]
     if layers > number:
         raise ConfigError(
-            f"model.freeze_layers={layers} is more than the {number} layers of {type(model).__name__}; lower it"
+            f"{setting('model.freeze_layers', str(layers))} is more than the {number} layers of "
+            f"{type(model).__name__}; lower it"
         )
     depth_of = depths(model)
     for name, parameter in model.named_parameters():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from qaexp.advice import another_model, set_to, the_model
 from qaexp.errors import ConfigError, IntegrityError, StorageError
 from qaexp.model.layers import is_head
 from qaexp.model.redirects import check_config, check_tokenizer, parse_object
@@ -37,7 +38,7 @@ def open_tokenizer(snapshot: Snapshot, checkpoint: str, config: PreTrainedConfig
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    way_out = "choose a model with a tokenizer.json, for example model=minilm"
+    way_out = another_model("model with a tokenizer.json")
     try:
         check_tokenizer(checkpoint, snapshot.tokenizer)
         with quiet(), snapshot.unpacked() as folder:
@@ -48,14 +49,14 @@ def open_tokenizer(snapshot: Snapshot, checkpoint: str, config: PreTrainedConfig
         _refuse(checkpoint, "its tokenizer cannot be opened", error)
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ConfigError(
-            f"model.checkpoint={checkpoint} has only a slow tokenizer ({type(tokenizer).__name__}), which knows no "
+            f"{the_model(checkpoint)} has only a slow tokenizer ({type(tokenizer).__name__}), which knows no "
             f"character offsets; {way_out}"
         )
     # Where there is no file at all, transformers gives one that knows nothing but special tokens.
     files = ["tokenizer.json", *tokenizer.vocab_files_names.values()]
     if not any(name in snapshot.tokenizer for name in files):
         names = ", ".join(dict.fromkeys(files))
-        raise ConfigError(f"model.checkpoint={checkpoint} has no file of a tokenizer ({names}); {way_out}")
+        raise ConfigError(f"{the_model(checkpoint)} has no file of a tokenizer ({names}); {way_out}")
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     return tokenizer
@@ -94,8 +95,8 @@ def check_vocabulary(checkpoint: str, tokenizer: PreTrainedTokenizerFast, config
     highest, size = max(tokenizer.get_vocab().values()), getattr(config, "vocab_size", None)
     if size is not None and highest >= size:
         raise ConfigError(
-            f"model.checkpoint={checkpoint}: its tokenizer has ids up to {highest}, but its embeddings only {size} "
-            "rows; use the tokenizer that was saved with these weights, or another model, for example model=minilm"
+            f"{the_model(checkpoint)}: its tokenizer has ids up to {highest}, but its embeddings only {size} "
+            f"rows; use the tokenizer that was saved with these weights, or {another_model('model')}"
         )
 
 
@@ -105,8 +106,8 @@ def _check_family(checkpoint: str, model_type: Any) -> None:
 
     if model_type in CONFIG_MAPPING and CONFIG_MAPPING[model_type] not in AutoModelForQuestionAnswering._model_mapping:
         raise WrongFamilyError(
-            f"model.checkpoint={checkpoint} is a {model_type} model, for which transformers has no "
-            "question-answering head; choose an encoder, for example model=minilm or model=bert_base"
+            f"{the_model(checkpoint)} is a {model_type} model, for which transformers has no "
+            f"question-answering head; {another_model('checkpoint (an encoder)')}"
         )
 
 
@@ -148,7 +149,7 @@ def open_weights(
         )
     except Exception as error:  # transformers raises many kinds for weights that do not fit
         raise IntegrityError(
-            f"model.checkpoint={checkpoint}: its weights cannot be read, or are not those of its config.json "
+            f"{the_model(checkpoint)}: its weights cannot be read, or are not those of its config.json "
             f"({_summary(error)}); get the files again"
         ) from error
     missing = sorted(info["missing_keys"])
@@ -156,8 +157,8 @@ def open_weights(
     if needed:
         more = f" and {len(needed) - _NAMES_SHOWN} more" if len(needed) > _NAMES_SHOWN else ""
         raise ConfigError(
-            f"model.checkpoint={checkpoint} has no weights for {', '.join(needed[:_NAMES_SHOWN])}{more}; only the "
-            "head may be fresh, so use weights of this architecture, or model.random_weights=true"
+            f"{the_model(checkpoint)} has no weights for {', '.join(needed[:_NAMES_SHOWN])}{more}; only the "
+            f"head may be fresh, so use weights of this architecture, or {set_to('model.random_weights', 'true')}"
         )
     return model, missing
 
@@ -198,8 +199,8 @@ def quiet() -> Iterator[None]:
 
 def _refuse(checkpoint: str, what: str, error: Exception) -> NoReturn:
     raise ConfigError(
-        f"model.checkpoint={checkpoint}: {what} ({_summary(error)}); choose another checkpoint, for example "
-        "model=minilm (code inside a checkpoint is never run)"
+        f"{the_model(checkpoint)}: {what} ({_summary(error)}); {another_model()} "
+        "(code inside a checkpoint is never run)"
     ) from error
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from qaexp.advice import the_model
 from qaexp.errors import IntegrityError
 
 _TRUST = "get the checkpoint from a source that you trust"
@@ -57,7 +58,7 @@ def check_config(checkpoint: str, values: Mapping[str, Any]) -> None:
     Raises:
         IntegrityError: Naming the key and its value.
     """
-    where = f"model.checkpoint={checkpoint}: its config.json"
+    where = f"{the_model(checkpoint)}: its config.json"
     has_sines = values.get("model_type") == "roformer" or any(key.startswith("sinus") for key, _ in _keys(values))
     for key, value in _keys(values):
         if key in _REDIRECTS and value is not None:
@@ -92,7 +93,7 @@ def check_tokenizer(checkpoint: str, files: Mapping[str, bytes]) -> None:
         for key, value in parse_object(files[name], name).items() if name in files else ():
             if _leads_elsewhere(key, value):
                 raise IntegrityError(
-                    f"model.checkpoint={checkpoint}: its {name} has {key}={value!r:.80}, which may stand for other "
+                    f"{the_model(checkpoint)}: its {name} has {key}={value!r:.80}, which may stand for other "
                     f"files than those that are hashed; remove the key, or {_TRUST}"
                 )
 

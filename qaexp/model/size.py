@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qaexp.advice import the_model
 from qaexp.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def check_files(checkpoint: str, files: list[Path]) -> None:
     size, memory = sum(path.stat().st_size for path in files), _memory()
     if size > memory:
         raise ConfigError(
-            f"model.checkpoint={checkpoint}: its weights take {size / 2**30:,.1f} GiB, and this machine has "
+            f"{the_model(checkpoint)}: its weights take {size / 2**30:,.1f} GiB, and this machine has "
             f"{memory / 2**30:,.1f} GiB of memory; take a smaller model"
         )
 
@@ -74,7 +75,7 @@ def check_size(checkpoint: str, config: PreTrainedConfig, num_stored: int | None
     try:
         _count(config, counter)
     except _TooLargeError as found:
-        where = f"model.checkpoint={checkpoint}: its config.json describes a model of {found}"
+        where = f"{the_model(checkpoint)}: its config.json describes a model of {found}"
         if counter.num_modules > _MAX_MODULES:
             raise IntegrityError(
                 f"{where}, and no known model has as many; correct it, or take another model"
@@ -88,7 +89,7 @@ def check_size(checkpoint: str, config: PreTrainedConfig, num_stored: int | None
         ) from None
     except Exception as error:  # numbers that do not fit each other, which each family says in its own way
         raise ConfigError(
-            f"model.checkpoint={checkpoint}: no model can be built of its config.json ({type(error).__name__}: "
+            f"{the_model(checkpoint)}: no model can be built of its config.json ({type(error).__name__}: "
             f"{str(error).partition(chr(10))[0]:.200}); take another model"
         ) from error
 

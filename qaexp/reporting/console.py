@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -10,17 +11,18 @@ from rich.segment import Segment
 from qaexp.reporting.printing import terminal
 from qaexp.runs.formats import visible
 
-NARROWEST, USUAL_WIDTH = 20, 80
-"""A terminal that claims fewer columns (COLUMNS=0) does not know how many it has."""
+NARROWEST, USUAL_WIDTH, WIDEST = 20, 80, 1000
+"""A terminal that claims fewer columns (COLUMNS=0), or more than any has, does not know how many it has."""
 
 
 class RunConsole(Console):
     """A console on stdout for texts of any origin: brackets are no markup, control characters are escapes."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        """Print to stdout; `quiet` in all processes but the main one."""
-        super().__init__(file=terminal(), quiet=quiet, highlight=False, markup=False, emoji=False)
-        if self.width < NARROWEST:
+    def __init__(self, *, quiet: bool = False, on_stderr: bool = False) -> None:
+        """Print to stdout, or to stderr; `quiet` in all processes but the main one."""
+        stream = terminal(sys.stderr if on_stderr else sys.stdout)
+        super().__init__(file=stream, quiet=quiet, highlight=False, markup=False, emoji=False)
+        if not NARROWEST <= self.width <= WIDEST:
             self.width = USUAL_WIDTH
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:

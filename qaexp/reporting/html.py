@@ -16,7 +16,7 @@ from qaexp.errors import IntegrityError
 from qaexp.reporting.answering import ALWAYS_ANSWERED, count_answered, null_rule
 from qaexp.reporting.explorer import explorer_data, script_json
 from qaexp.reporting.heading import changed_keys, labels, run_line
-from qaexp.reporting.moments import machine_time, moment
+from qaexp.reporting.spans import machine_time, moment
 from qaexp.reporting.tables import facts, score_rows
 from qaexp.reporting.verdict import drift_sentence, is_collapsed, number, seen, where_silent
 from qaexp.reporting.verdict import shown as shown_number
@@ -79,7 +79,7 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         collapsed=is_collapsed(summary, run.flags),
         where_silent=where_silent(summary, answered),
         flags=run.flags,
-        look_at=seen(summary, run.flags, answered),
+        look_at=[f"{sentence[:1].upper()}{sentence[1:]}" for sentence in seen(summary, run.flags, answered)],
         drift=drift_sentence(run.drift),
         scores=score_rows(summary, predictions.rows),
         facts=facts(summary, answered),

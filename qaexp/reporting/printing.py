@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from typing import Any, TextIO, cast
 
 from qaexp.runs.formats import one_line, visible
 from qaexp.runs.log import OneLineFormatter
+
+_LAST_BLANKS = re.compile(" +\n")
 
 
 class Outlet:
@@ -69,11 +72,11 @@ class Outlet:
 
 
 class Unescaped:
-    """An outlet for text whose control characters are ours."""
+    """An outlet for text whose control characters are ours; what is piped has no blanks at the ends of lines."""
 
     def __init__(self, outlet: Outlet) -> None:
         """Take the outlet."""
-        self._outlet = outlet
+        self._outlet, self._is_terminal = outlet, is_terminal(outlet)
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the outlet's."""
@@ -81,7 +84,7 @@ class Unescaped:
 
     def write(self, text: str) -> int:
         """Write a text as it is."""
-        self._outlet.write_raw(text)
+        self._outlet.write_raw(text if self._is_terminal else _LAST_BLANKS.sub("\n", text))
         return len(text)
 
 
@@ -128,14 +131,31 @@ def guard() -> None:
     sys.stdout, sys.stderr = cast(TextIO, _outlet(sys.stdout)), cast(TextIO, _outlet(sys.stderr))
 
 
-def terminal() -> TextIO:
-    """Stdout for a library that colours its text by itself; the text must be visible already."""
-    return cast(TextIO, Unescaped(_outlet(sys.stdout)))
+def terminal(stream: Any) -> TextIO:
+    """Stdout or stderr for a library that colours its text by itself; the text must be visible already."""
+    return cast(TextIO, Unescaped(_outlet(stream)))
 
 
 def say(sentence: str) -> None:
     """Print one line."""
     _put(sys.stdout, one_line(sentence) + "\n")
+
+
+def tell(sentence: str) -> None:
+    """Print one line that a person shall see at once: on a terminal's stdout, else on stderr, beside what is piped."""
+    _put(sys.stdout if is_terminal(sys.stdout) else sys.stderr, one_line(sentence) + "\n")
+
+
+def is_terminal(stream: Any) -> bool:
+    """Say whether a stream ends at a terminal; one that is closed does not.
+
+    >>> is_terminal(None), is_terminal(io.StringIO())
+    (False, False)
+    """
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError, OSError):
+        return False
 
 
 def complain(sentence: str) -> None:

@@ -105,7 +105,10 @@ def _attempt(name: str, make: Callable[[], T | None]) -> T | None:
 
 def _figures(run: RunFiles, summary: Mapping[str, Any]) -> dict[str, Callable[[], Figure | None]]:
     """Return what draws each picture, in the order of the page."""
-    from qaexp.reporting import answer_figures, figures, probe_figure, slice_figures
+    import qaexp.reporting.answer_figures as answer_figures
+    import qaexp.reporting.figures as figures
+    import qaexp.reporting.probe_figure as probe_figure
+    import qaexp.reporting.slice_figures as slice_figures
 
     name, rule = str(run.config.get("name") or run.path.name), null_rule(run.config)
     history, steps, predictions = run.history(), run.steps().rows, run.predictions().rows

@@ -11,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from qaexp.reporting.answering import Answered, count_answered, oracle_threshold
+from qaexp.reporting.spans import duration
 from qaexp.reporting.verdict import drift_sentence, is_collapsed, shown, what_to_look_at, where_silent
+from qaexp.runs.directory import REPORT
 from qaexp.runs.formats import one_line
 from qaexp.runs.metrics import TEST, number_of
 
@@ -38,7 +40,7 @@ def score_rows(summary: Numbers, predictions: Sequence[Numbers] = ()) -> list[tu
     rows = [(rule, [*(shown(summary, name) for name in _SCORES), default])]
     if summary.get("null_threshold") is not None:
         fitted = [shown(summary, "crossfit_exact"), shown(summary, "crossfit_f1")]
-        rows += [("cross-fitted", [*fitted, _NONE, _NONE, _NONE]), *_oracle_rows(summary, predictions)]
+        rows += [("threshold from other folds", [*fitted, _NONE, _NONE, _NONE]), *_oracle_rows(summary, predictions)]
     if summary.get(f"{TEST}f1") is not None:
         rows.append((f"test file, {rule}", [*(shown(summary, f"{TEST}{name}") for name in _SCORES), default]))
     return rows
@@ -62,7 +64,7 @@ def facts(summary: Numbers, answered: Answered | None = None) -> list[tuple[str,
     """Return what else is worth a line: name and value, only where there is one."""
     found = [
         ("answers", _answers(summary, answered)),
-        ("kept epoch", _kept_epoch(summary)),
+        ("weights", _kept_epoch(summary)),
         ("null threshold", _tuned(summary, answered)),
         ("training", _training(summary)),
         ("time", _time(summary)),
@@ -82,8 +84,8 @@ def _answers(summary: Numbers, answered: Answered | None) -> str | None:
 def _kept_epoch(summary: Numbers) -> str | None:
     if summary.get("kept_epoch") is None or not summary.get("num_steps", True):
         return None
-    best = f"best: {shown(summary, 'best_epoch')}, f1 {shown(summary, 'best_epoch_f1')}"
-    return f"{shown(summary, 'kept_epoch')} ({best})"
+    best = f"best epoch: {shown(summary, 'best_epoch')}, f1 {shown(summary, 'best_epoch_f1')}"
+    return f"of epoch {shown(summary, 'kept_epoch')} saved ({best})"
 
 
 def _tuned(summary: Numbers, answered: Answered | None) -> str | None:
@@ -105,10 +107,8 @@ def _training(summary: Numbers) -> str:
 
 def _time(summary: Numbers) -> str:
     speed = f" ({shown(summary, 'tokens_per_second')} tokens/s)" if summary.get("num_steps", True) else ""
-    return (
-        f"{shown(summary, 'total_seconds')} s in all, {shown(summary, 'train_seconds')} s training{speed}, "
-        f"{shown(summary, 'eval_seconds')} s evaluation"
-    )
+    total, train, evaluation = (duration(summary.get(f"{name}_seconds")) for name in ("total", "train", "eval"))
+    return f"{total} in all, {train} training{speed}, {evaluation} evaluation"
 
 
 def counted(row: Numbers, name: str, word: str) -> str:
@@ -146,8 +146,10 @@ def summary_table(
     for index, sentence in enumerate(what_to_look_at(summary, flags, answered)):
         # A Text, not markup: what stands in brackets in a path or an advice is shown as it is.
         words = Text(one_line(_with_way(sentence, directory)), style=warning)
-        lines.add_row(Text("look at" if index == 0 else "", style="dim"), words)
+        lines.add_row(Text("next steps" if index == 0 else "", style="dim"), words)
     lines.add_row(Text("run directory", style="dim"), Text(one_line(str(directory)), overflow="fold"))
+    if (directory / REPORT).is_file():
+        lines.add_row(Text("page", style="dim"), Text(one_line(str(directory / REPORT)), overflow="fold"))
     title = f"NULL COLLAPSE: the run answers nothing{where_silent(summary, answered)}" if collapsed else None
     return Group(_score_table(title, score_rows(summary, predictions)), Text(), lines)
 
@@ -161,9 +163,11 @@ def _score_table(warning: str | None, rows: Sequence[tuple[str, list[str]]]) -> 
         pad_edge=False,
         padding=(0, 2, 0, 0),
     )
-    table.add_column("null threshold rule")
-    for name in ("exact", "f1", "has_ans f1", "no_ans f1", "threshold"):
-        table.add_column(name, justify="right")
+    table.add_column('how "no answer" is decided')
+    for place, name in enumerate(("exact", "f1", "has_ans f1", "no_ans f1", "threshold")):
+        # Headers and words may break on a narrow terminal, numbers may not.
+        widest = max((len(word) for _, cells in rows for word in cells[place].split()), default=1)
+        table.add_column(name, justify="right", min_width=widest)
     for name, cells in rows:
         table.add_row(name, *cells, style="dim" if warning else "")
     return table

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qaexp.reporting.answering import Answered
 from qaexp.runs.directory import COLLAPSE
 from qaexp.runs.metrics import is_beyond_floats, number_of
+
+if TYPE_CHECKING:
+    from qaexp.reporting.answering import Answered  # loads scipy, and every start would wait for it
 
 THRESHOLD_GAIN = 1.0
 """From so many points of f1 on, a tuned null threshold is worth a sentence."""
@@ -34,6 +36,7 @@ def is_collapsed(summary: Numbers, flags: Sequence[Numbers] = ()) -> bool:
 def where_silent(summary: Numbers, answered: Answered | None) -> str:
     """Return the end of the sentence that a collapsed run answers nothing: where, unless its predictions are empty.
 
+    >>> from qaexp.reporting.answering import Answered
     >>> where_silent({"null_threshold": -1.172}, Answered(40, 25, at_default=9, at_tuned=0))
     ' at its tuned threshold -1.17'
     """
@@ -46,7 +49,7 @@ def what_to_look_at(summary: Numbers, flags: Sequence[Numbers] = (), answered: A
     """Return sentences, the most important first; at least one."""
     found = [*_flagged(summary, flags, answered), *seen(summary, flags, answered)]
     fair = "f1" if summary.get("crossfit_f1") is None else "crossfit_f1, the fair number to compare runs by,"
-    return found or [f"{fair} and the worst errors in report.html"]
+    return found or [f"look at {fair} and the worst errors in report.html"]
 
 
 def drift_sentence(drift: Sequence[Numbers]) -> str | None:
@@ -99,8 +102,8 @@ def _seen(summary: Numbers, answered: Answered | None) -> Iterator[str]:
     yield from _threshold_gain(summary, answered)
     if _gap(summary, "train_accuracy", "exact") >= OVERFIT_GAP:
         yield (
-            f"the gap between train accuracy {shown(summary, 'train_accuracy')} and dev exact "
-            f"{shown(summary, 'exact')}: more examples or fewer epochs (plots/train_accuracy.png)"
+            f"train accuracy {shown(summary, 'train_accuracy')} is far above dev exact {shown(summary, 'exact')}: take "
+            "more examples or fewer epochs (plots/train_accuracy.png)"
         )
     if _gap(summary, "best_epoch_f1", "f1") >= THRESHOLD_GAIN:
         yield (
@@ -116,15 +119,15 @@ def _threshold_gain(summary: Numbers, answered: Answered | None) -> Iterator[str
         nothing = answered.share_no_ans
         if 0 < nothing < 100 and fitted <= nothing + _ROUNDING:
             yield (
-                f"cross-fitted f1 {shown(summary, 'crossfit_f1')}: no better than answering nothing at all, which "
-                f"gives {nothing:.1f}"
+                f"f1 {shown(summary, 'crossfit_f1')} with the threshold from other folds: no better than answering "
+                f"nothing at all, which gives {nothing:.1f}"
             )
             return
     if _gap(summary, "crossfit_f1", "f1") >= THRESHOLD_GAIN and (answered is None or answered.at_tuned != 0):
         count = "" if answered is None else f" and answers {answered.at_tuned} of {answered.num_examples} questions"
         yield (
-            f"the null threshold: cross-fitted it gives f1 {shown(summary, 'crossfit_f1')} instead of "
-            f"{shown(summary, 'f1')} (plots/threshold.png); qaexp answer uses the tuned one{count}"
+            f"a tuned null threshold gives f1 {shown(summary, 'crossfit_f1')} instead of {shown(summary, 'f1')}, "
+            f"judged on other folds than it is tuned on (plots/threshold.png); qaexp answer uses it{count}"
         )
 
 
@@ -140,8 +143,8 @@ def number(value: Any, digits: int = 1) -> str:
 def shown(row: Numbers, name: str) -> str:
     """Return a number of a summary, or of a row of history.csv, as people read it everywhere; `-` where there is none.
 
-    >>> shown({"epoch": 0.625}, "epoch"), shown({"train_loss": "x"}, "train_loss")
-    ('0.625', '-')
+    >>> shown({"epoch": 0.3529}, "epoch"), shown({"train_loss": "x"}, "train_loss")
+    ('0.35', '-')
     """
     value = row.get(name)
     is_value = isinstance(value, int | float) and not isinstance(value, bool)

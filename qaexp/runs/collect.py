@@ -18,6 +18,8 @@ MAX_DEPTH = 3
 
 _TEXT_COLUMNS_OF_SCORES = ("id", "title", "paragraph", "question_word")
 NO_RUN = "not a run directory"
+_PICTURE_ENDINGS = (".png", ".svg", ".pdf")
+_FILE_ENDINGS = (".html", ".json", ".csv", ".yaml", ".journal")
 _LOGGER = logging.getLogger("qaexp")
 
 
@@ -172,7 +174,10 @@ def find(*paths: Path | str, now: datetime | None = None) -> Found:
         *paths: Where to look.
         now: The time now, with its zone; None: the clock's.
     """
-    return _joined([_find_in(Path(path), MAX_DEPTH, now) for path in paths])
+    given = [Path(path) for path in paths]
+    if len(given) > 1:  # `sweep/*` names all that stands beside the runs
+        given = [path for path in given if not _stands_beside_runs(path)]
+    return _joined([_find_in(path, MAX_DEPTH, now) for path in given])
 
 
 def load_run_files(*paths: Path | str) -> list[RunFiles]:
@@ -208,6 +213,11 @@ def _may_be_run(path: Path) -> bool:
     return any(os.path.lexists(path / name) for name in (layout.RUN, layout.SUMMARY, layout.CONFIG))
 
 
+def _stands_beside_runs(path: Path) -> bool:
+    """Is it what qaexp itself puts beside the runs of a sweep: a table, a page, pictures?"""
+    return _holds_pictures(path) if path.is_dir() else path.suffix in _FILE_ENDINGS
+
+
 def _holds_pictures(path: Path) -> bool:
     """Is it a folder of pictures that qaexp itself puts beside runs: of a comparison, or of a search?"""
     if path.name != layout.PLOTS and not path.name.endswith(layout.PICTURES):
@@ -217,7 +227,7 @@ def _holds_pictures(path: Path) -> bool:
             files = [(entry.name, entry.is_file(follow_symlinks=False)) for entry in entries]
     except OSError:
         return False
-    return all(is_file and name.endswith(".png") for name, is_file in files if not name.startswith("."))
+    return all(is_file and name.endswith(_PICTURE_ENDINGS) for name, is_file in files if not name.startswith("."))
 
 
 def _folders(path: Path) -> tuple[list[Path], list[Path]]:

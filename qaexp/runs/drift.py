@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ MAX_CHANGES_SHOWN = 10
 # Other bytes must be expected from another version of these, or from another kind of device.
 _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "numpy")
 _DEVICE_KEYS = ("device", "name", "precision", "num_processes")
+
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_LENGTHS = ("trainer.epochs", "trainer.max_steps")
 
 Changes = dict[str, tuple[Any, Any]]
 
@@ -49,7 +53,31 @@ def environment_changes(directory: Path, environment: Mapping[str, Any]) -> Chan
 
 
 def shown(changes: Changes) -> str:
-    """Return the changes as words, the first of many."""
-    words = [f"{key} was {old!r}, now {new!r}" for key, (old, new) in list(changes.items())[:MAX_CHANGES_SHOWN]]
-    more = len(changes) - len(words)
+    """Return the changes as words: keys first, the first of many; other files are named once, not by their hashes.
+
+    >>> shown({"weights.weights_sha256": ("a" * 64, "b" * 64), "trainer.epochs": (4, 6)})
+    'trainer.epochs was 4, now 6, other weights'
+    >>> shown({"data.files.train": ("a" * 64, "b" * 64), "data.files.dev": ("a" * 64, "c" * 64)})
+    'other data (data.files.train, data.files.dev)'
+    """
+    files = [key for key, values in changes.items() if key.startswith("weights.") or any(map(_is_hash, values))]
+    keys = [key for key in changes if key not in files]
+    words = [f"{key} was {changes[key][0]!r}, now {changes[key][1]!r}" for key in keys[:MAX_CHANGES_SHOWN]]
+    more = len(keys) - len(words)
+    if any(key.startswith("weights.") for key in files):
+        words.append("other weights")
+    if others := [key for key in files if not key.startswith("weights.")]:
+        words.append(f"other data ({', '.join(others)})")
     return ", ".join(words) + (f" and {more} more" if more > 0 else "")
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and _HASH.fullmatch(value) is not None
+
+
+def is_longer_training(changes: Changes) -> bool:
+    """Say whether nothing but more epochs or steps is asked for."""
+    return bool(changes) and all(
+        key in _LENGTHS and isinstance(old, int) and isinstance(new, int) and new > old
+        for key, (old, new) in changes.items()
+    )

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from qaexp.advice import another_name
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.runs import directory as layout
 from qaexp.runs.chain import follow_chain, read_small
@@ -32,7 +33,6 @@ NEWER, NOT_A_RUN, SWEEP = "newer", "not a run", "sweep"
 RESUMABLE = (FAILED, PREEMPTED, KILLED, UNFINISHED_END)
 """The same command goes on with a run in one of these states."""
 
-_WAY_OUT = "take another name=, or move the folder away"
 _BACK = "bring the run's own file back, or move the folder away and train again"
 _TRACES = (layout.SUMMARY, layout.MANIFEST, layout.ENVIRONMENT, layout.DATA, layout.METRICS, layout.HISTORY)
 _MAX_NAMES_SHOWN = 4
@@ -125,7 +125,7 @@ def check_schema_version(directory: Path, record: Mapping[str, Any]) -> None:
     """
     version = record.get("schema_version")
     if not isinstance(version, int):
-        raise IntegrityError(f"{directory / layout.RUN}: schema_version is {version!r}, not a number; {_WAY_OUT}")
+        raise IntegrityError(f"{directory / layout.RUN}: schema_version is {version!r}, not a number; {another_name()}")
     if version > layout.SCHEMA_VERSION:
         raise ConfigError(
             f"{directory}: made by a newer qaexp (schema_version {version}, this one knows "

@@ -17,6 +17,7 @@ RESULTS_VERSION = 2
 RUN_ID_LENGTH = 8
 _EXACT_INTEGERS = 2**53
 _SIZES = ("train_size", "dev_size")
+_COLUMNS = "columns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,10 @@ def identify(
 
 
 def sized(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of a config in which a size of 1.0 is null: both take all examples.
+    """Return a copy of a config in which what means the same is the same.
 
-    The canonical text of a tree does not tell 1.0 from 1, which takes one example.
+    A size of 1.0 is null: both take all examples, and the canonical text of a tree does not tell 1.0 from 1, which
+    takes one. No names of columns is as if the key were not there: so it is in the runs that were made before it.
 
     >>> sized({"seed": 1, "data": {"train_size": 1.0, "dev_size": 1}})
     {'seed': 1, 'data': {'train_size': None, 'dev_size': 1}}
@@ -104,7 +106,8 @@ def sized(config: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         return dict(config)
     all_of_it = {name: None for name in _SIZES if isinstance(data.get(name), float) and data[name] == 1.0}
-    return {**config, "data": {**data, **all_of_it}}
+    named = {key: value for key, value in data.items() if key != _COLUMNS or value}
+    return {**config, "data": {**named, **all_of_it}}
 
 
 def without_keys(config: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:

@@ -46,7 +46,8 @@ class Number:
         column: The column of `table` with its value for each question, whose mean it is; None where there is none.
         questions: Over which questions that mean is: `has_ans`, `no_ans`, or None for all.
         table: The file of that column: `scores.csv` or `test_scores.csv`.
-        is_trimmed: A whole number is shown without digits behind the point: 1 and 0.625, not 1.0000.
+        is_trimmed: A whole number is shown without digits behind the point, and no other one as if it were whole: 1 and
+            0.99, not 1.00.
         significant: At least so many significant digits are shown: a threshold of 0.004 is not 0.00, the default.
     """
 
@@ -76,8 +77,8 @@ class Number:
 
         >>> number_of("f1").shown(81.25), number_of("train_loss").shown(1.2), number_of("f1").shown(None)
         ('81.2', '1.200', '-')
-        >>> number_of("epoch").shown(1.0), number_of("epoch").shown(0.625), number_of("null_threshold").shown(0.0041)
-        ('1', '0.625', '0.0041')
+        >>> number_of("epoch").shown(1.0), number_of("epoch").shown(0.9999), number_of("null_threshold").shown(0.0041)
+        ('1', '0.99', '0.0041')
         >>> [number_of("train_seconds").shown(seconds) for seconds in (0.0, 0.81, 5.23, 14.2, 1234.5)]
         ['0', '0.81', '5.2', '14', '1,234']
         """
@@ -85,6 +86,9 @@ class Number:
             return "-"
         if self.significant and 0 < abs(value) < 10.0 ** (self.significant - 1 - self.decimals):
             return f"{value:.{self.significant}g}"
+        if self.is_trimmed:
+            # Downwards: an epoch that is not over is not shown as if it were.
+            value = math.floor(round(value * 10**self.decimals, 6)) / 10**self.decimals
         text = f"{value:,.{self.decimals}f}"
         return text.rstrip("0").rstrip(".") if self.is_trimmed and "." in text else text
 
@@ -110,7 +114,7 @@ def _threshold(name: str) -> Number:
 
 def _epoch(name: str) -> Number:
     """Epochs are whole numbers only where every evaluation stands at an epoch's end."""
-    return Number(name, "epochs", 4, None, 0.0, is_trimmed=True)
+    return Number(name, "epochs", 2, None, 0.0, is_trimmed=True)
 
 
 def _count(name: str) -> Number:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -55,6 +56,16 @@ def _is_ours(folder: Path) -> bool:
         return claim_directory(folder)
     except StorageError:
         return True
+
+
+def check_name(name: str, lines: Sequence[str]) -> None:
+    """Refuse a name that would put a secret into a path.
+
+    Raises:
+        ConfigError: It holds a value that stands under a secret's key in the environment or on the command line.
+    """
+    if Redactor(os.environ, lines).finds(name):
+        raise ConfigError("name= holds a secret, and it would be part of every path; choose a name without it")
 
 
 def check_path(directory: Path, redactor: Redactor) -> None:

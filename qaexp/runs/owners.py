@@ -91,7 +91,7 @@ def is_alive(directory: Path, record: Mapping[str, Any], now: datetime) -> bool:
         return is_fresh
     if record.get("boot_id") != this_process()["boot_id"]:
         return False
-    return _is_locked(directory) or (is_fresh and is_known(record) and is_process(record.get("pid")))
+    return is_locked(directory) or (is_fresh and is_known(record) and is_process(record.get("pid")))
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def heartbeat(beat: Callable[[], None], seconds: float = HEARTBEAT_SECONDS) -> I
         thread.join()
 
 
-def _is_locked(directory: Path) -> bool:
+def is_locked(directory: Path) -> bool:
     """Does a process under this kernel hold the directory? Where the lock cannot be asked, none is known to."""
     try:
         descriptor = os.open(directory / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from qaexp.errors import QaexpError
-from qaexp.runs import directory as layout
 from qaexp.runs.checkpoint import newest_step
 from qaexp.runs.collect import RunFiles, find, is_run
 from qaexp.runs.folder import COMPLETED, NOT_A_RUN, RESUMABLE, RUNNING, Folder, first_line, look
 from qaexp.runs.metrics import is_number
 from qaexp.runs.owners import age_seconds
-from qaexp.runs.reading import MAX_TABLE_BYTES, read_json
+from qaexp.runs.planned import planned_folders
 
 PLANNED = "planned"
 """The state of a job of a sweep that has not been started."""
@@ -86,9 +86,10 @@ def progress_of(paths: list[Path], now: datetime) -> tuple[list[Progress], list[
     """
     found = find(*paths, now=now)
     told: list[Progress] = []
-    planned = [job for path in paths for job in _planned(path)]
+    planned = [_waiting(folder) for folder in _once(planned_folders(paths))]
     skipped = [Skipped(path, NOT_A_RUN, reason) for path, reason in found.skipped]
-    for folder in found.folders:
+    by_path = {folder.path: folder for folder in found.folders}
+    for folder in (by_path[path] for path in _once(by_path)):
         if not is_run(folder):
             skipped.append(Skipped(folder.path, folder.state, folder.sentence))
             continue
@@ -96,21 +97,30 @@ def progress_of(paths: list[Path], now: datetime) -> tuple[list[Progress], list[
             told.append(_progress(folder, now))
         except (QaexpError, OSError, TypeError, ValueError, AttributeError) as error:
             skipped.append(Skipped(folder.path, folder.state, str(error)))
-    waiting = {job.path for job in planned}
-    return told + planned, [one for one in skipped if one.path not in waiting]
+    # A folder that holds waiting jobs alone holds no run, and that is no news.
+    waiting = {place for job in planned for place in _places(job.path)}
+    return told + planned, [one for one in skipped if os.path.realpath(one.path) not in waiting]
 
 
-def _planned(path: Path) -> Iterator[Progress]:
-    """The jobs of sweeps, in a folder or right below it, that have no run yet."""
-    for plan in (path / layout.SWEEP_PLAN, *sorted(path.glob(f"*/{layout.SWEEP_PLAN}"))):
-        try:
-            names = [str(job["path"]) for job in read_json(plan, MAX_TABLE_BYTES)["jobs"]]
-        except (OSError, QaexpError, KeyError, TypeError):
-            continue
-        for name in names:
-            if name == Path(name).name and look(plan.parent / name).state == NOT_A_RUN:
-                nothing = dict.fromkeys(field.name for field in fields(Progress) if field.default is MISSING)
-                yield Progress(**{**nothing, "path": plan.parent / name, "state": PLANNED})  # type: ignore[arg-type]
+def _places(folder: Path) -> list[str]:
+    """A folder and all that it lies in."""
+    real = Path(os.path.realpath(folder))
+    return [str(real), *map(str, real.parents)]
+
+
+def _once(paths: Iterable[Path]) -> Iterator[Path]:
+    """Each folder once, however many of the given paths lead to it."""
+    seen: set[str] = set()
+    for path in paths:
+        if (real := os.path.realpath(path)) not in seen:
+            seen.add(real)
+            yield path
+
+
+def _waiting(folder: Path) -> Progress:
+    """Where a job stands that has no run yet."""
+    nothing = dict.fromkeys(field.name for field in fields(Progress) if field.default is MISSING)
+    return Progress(**{**nothing, "path": folder, "state": PLANNED})  # type: ignore[arg-type]
 
 
 def progress_of_run(directory: Path, now: datetime) -> Progress | None:

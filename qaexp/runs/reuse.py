@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from qaexp.advice import another_name
 from qaexp.errors import BusyError, ConfigError, IntegrityError
 from qaexp.runs.directory import (
     CHECKPOINTS,
@@ -12,19 +13,18 @@ from qaexp.runs.directory import (
     HISTORY,
     LOCK,
     METRICS,
+    MODEL,
     OUTPUT_LOG,
     REBUILT,
     RUN,
     SUMMARY,
 )
-from qaexp.runs.drift import Changes, config_changes, shown
+from qaexp.runs.drift import Changes, config_changes, is_longer_training, shown
 from qaexp.runs.files import TEMP_PREFIX
 from qaexp.runs.folder import COMPLETED, DAMAGED, check_schema_version, look
 from qaexp.runs.folders import remove, remove_temps
 from qaexp.runs.identity import Identity
 from qaexp.runs.reading import read_json
-
-_WAY_OUT = "take another name=, or move the folder away"
 
 
 def completed_summary(directory: Path, identity: Identity, *, allow_drift: bool = False) -> dict[str, Any] | None:
@@ -62,7 +62,12 @@ def check_same_run(directory: Path, identity: Identity, *, allow_drift: bool = F
     if changes and not allow_drift:
         if _failed_before_training(directory, record):
             return {}
-        raise ConfigError(f"{directory}: holds another run: {shown(changes)}; {_WAY_OUT}")
+        further = (
+            f"; to train its model further: another name= and model.checkpoint={directory} model.random_weights=false"
+            if is_longer_training(changes) and (directory / MODEL).is_dir()
+            else ""
+        )
+        raise ConfigError(f"{directory}: holds another run: {shown(changes)}; {another_name()}{further}")
     return record
 
 
@@ -125,4 +130,4 @@ def _check_no_strange_files(directory: Path) -> None:
     if strange and not (directory / RUN).exists():
         if folder.state == DAMAGED:
             folder.check_readable()
-        raise ConfigError(f"{directory}: holds {strange[0]!r} but no run; {_WAY_OUT}")
+        raise ConfigError(f"{directory}: holds {strange[0]!r} but no run; {another_name()}")

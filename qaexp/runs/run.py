@@ -135,6 +135,11 @@ class Run:
         """Seconds since the run was described, with those of the attempts that it goes on from."""
         return time.monotonic() - self._started + self._earlier_seconds
 
+    @property
+    def run_id(self) -> str:
+        """The first eight hex digits of the identity."""
+        return self._identity.run_id
+
     def add_elapsed(self, seconds: float) -> None:
         """Count the seconds of earlier attempts too."""
         self._earlier_seconds += seconds

@@ -7,6 +7,7 @@ raised at once, whatever is going on.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,6 +77,9 @@ def deferred() -> Iterator[None]:
     finally:
         _WATCH.depth -= 1
     if _WATCH.requested is not None and _WATCH.depth == 0:
+        if _WATCH.is_raised and not _is_on_its_way():
+            # Python drops what is raised while it deletes an object, and a library may drop it too.
+            _WATCH.is_raised = False
         raise_stop()
 
 
@@ -106,6 +110,16 @@ def raise_stop(default: signal.Signals = signal.SIGTERM) -> None:
     if not _WATCH.is_raised:
         _WATCH.is_raised = True
         raise Stopped(_WATCH.requested or default)
+
+
+def _is_on_its_way() -> bool:
+    """Is a `Stopped`, or what was made of it, what ends the bodies around?"""
+    error = sys.exception()
+    while error is not None:
+        if isinstance(error, Stopped):
+            return True
+        error = error.__context__
+    return False
 
 
 def _note(number: int, _: FrameType | None) -> None:

@@ -62,6 +62,9 @@ def run_sweep(
     if dry_run:
         return
     outcomes: Mapping[str, Outcome] = {}
+    if not plan.to_run:
+        done = counted(len(plan.jobs), "job")
+        console.print(f"already completed: {done}; nothing to do (another name= runs all again)")
     if plan.to_run:
         make_directory(sweep)
         with hold(sweep), watched(is_alone=False):

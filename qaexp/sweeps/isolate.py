@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 import traceback
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -69,7 +70,7 @@ class Child:
         given = Start({**mine.environ, **world.environment}, mine.directory)
         self._process = _CONTEXT.Process(target=_body, args=(writer, given, world.output, function, args), daemon=False)
         self.started = time.monotonic()
-        with _known_start_method(), _refusals(), variables(same_code()):
+        with _known_start_method(), _refusals(), _no_script(), variables(same_code()):
             self._process.start()
         writer.close()
         self._message: dict[str, Any] | None = None
@@ -139,6 +140,20 @@ def _refusals() -> Iterator[None]:
             "no further process can be started: the one that they are forked from has ended (what it printed stands "
             "above); where it is a limit, raise it (ulimit -u)"
         ) from error
+
+
+@contextmanager
+def _no_script() -> Iterator[None]:
+    """A child would import the script that started this process anew, and a script that calls us would call us again.
+
+    What children are called with lives in modules.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 @contextmanager

@@ -71,16 +71,21 @@ def make_plan(jobs: Sequence[Job], sweep: Path) -> Plan:
     own = {job.folder.name for job in kept}
     completed = [run.summary for run in found if run.summary is not None]
     seconds = [took for summary in completed if is_number(took := summary.get("total_seconds")) and took > 0]
-    planned = [_planned(job) for job in kept]
+    jobs_planned = [planned(job) for job in kept]
     return Plan(
-        planned,
+        jobs_planned,
         num_duplicates=len(jobs) - len(kept),
         others=[run.path for run in found if run.path.name not in own],
         seconds=sum(seconds) / len(seconds) if seconds else None,
     )
 
 
-def _planned(job: Job) -> PlannedJob:
+def planned(job: Job) -> PlannedJob:
+    """What will be done about one job.
+
+    Raises:
+        BusyError: Another process works on it.
+    """
     folder = look(job.folder)
     if folder.state == NOT_A_RUN:
         return PlannedJob(job, RUN)

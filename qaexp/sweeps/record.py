@@ -69,6 +69,7 @@ class StoredPlan:
         on_failure: `sweep.on_failure`.
         max_checkpoint_mib: `sweep.max_checkpoint_mib`.
         working_directory: Where the sweep was started.
+        command_line: The words that started it.
     """
 
     jobs: Sequence[Job]
@@ -76,6 +77,7 @@ class StoredPlan:
     on_failure: str
     max_checkpoint_mib: float | None
     working_directory: Path
+    command_line: Sequence[str] = ()
 
 
 def read_plan(sweep: Path, to_config: ToConfig) -> StoredPlan:
@@ -97,7 +99,8 @@ def read_plan(sweep: Path, to_config: ToConfig) -> StoredPlan:
         jobs = [_stored_job(job, command_line, to_config) for job in stored["jobs"]]
         settings, folder = stored["settings"], Path(stored["working_directory"])
         budget = settings.get("max_checkpoint_mib")
-        return StoredPlan(jobs, settings.get("launcher"), settings.get("on_failure", "continue"), budget, folder)
+        on_failure = settings.get("on_failure", "continue")
+        return StoredPlan(jobs, settings.get("launcher"), on_failure, budget, folder, command_line)
     except (KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(
             f"{sweep / SWEEP_PLAN}: is no plan of a sweep ({error}); give the command again"

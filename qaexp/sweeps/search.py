@@ -19,6 +19,7 @@ from qaexp.runs.formats import counted, one_line
 from qaexp.runs.lock import hold
 from qaexp.runs.metrics import NUMBERS
 from qaexp.runs.signals import raise_stop, stop_is_requested, watched
+from qaexp.sweeps.again import BY_COMMAND
 from qaexp.sweeps.budget import Budgeted
 from qaexp.sweeps.execute import sweep_console
 from qaexp.sweeps.health import collapsed_ids
@@ -26,9 +27,9 @@ from qaexp.sweeps.job import Job
 from qaexp.sweeps.judge import Judge
 from qaexp.sweeps.last_lines import print_end
 from qaexp.sweeps.outcome import Outcome
-from qaexp.sweeps.plan import make_plan
+from qaexp.sweeps.plan import Plan, make_plan
 from qaexp.sweeps.pruning import MAXIMIZE, MINIMIZE, odd_ways, watched_number
-from qaexp.sweeps.record import write_results
+from qaexp.sweeps.record import write_plan, write_results
 from qaexp.sweeps.sweeper import GridSweeper
 from qaexp.sweeps.view import SweepView, print_plan
 from qaexp.sweeps.winners import best_lines
@@ -100,6 +101,8 @@ class SearchSweeper(GridSweeper):
             return
         make_directory(self.directory)
         with hold(self.directory), watched(is_alone=False):
+            # No list of jobs: what is drawn next follows from the trials before.
+            write_plan(self.directory, Plan([]), self.parts.command_line, {**self.settings, BY_COMMAND: True})
             search = Search(
                 self.directory,
                 space.distributions,

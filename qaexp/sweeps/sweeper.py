@@ -17,15 +17,21 @@ from omegaconf import DictConfig, open_dict
 from qaexp.config.compose import compose_errors, to_config
 from qaexp.config.hydra_files import hydra_trees
 from qaexp.config.origins import find_origins
+from qaexp.config.overrides import without_globs
 from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
+from qaexp.reporting.greeting import announce
+from qaexp.reporting.printing import say
+from qaexp.runs.formats import counted
 from qaexp.runs.naming import check_path
 from qaexp.start import start, variables
 from qaexp.sweeps import isolate
+from qaexp.sweeps.again import BY_COMMAND
 from qaexp.sweeps.execute import run_sweep
 from qaexp.sweeps.grid import job_lines
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.launcher import LocalLauncher
+from qaexp.sweeps.onlooker import looked_at
 from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.planning import Composed, compose_jobs, identify_jobs
 from qaexp.sweeps.policy import read_policy
@@ -56,6 +62,7 @@ class GridSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take Hydra's context, the command's task, which knows how to run a job, and the sweep's config."""
         self._loader, self._config, self._num_gpus = hydra_context.config_loader, config, 0
+        self._is_announced = False
         parts = getattr(task_function, "parts", None)
         assert isinstance(parts, SweepParts), "only `qaexp train` starts sweeps"
         self._task = IsolatedTask(parts)
@@ -64,10 +71,7 @@ class GridSweeper(Sweeper):
                 hydra_context=hydra_context, task_function=self._task, config=config
             )
         except (ImportError, RuntimeError) as error:
-            name = config.hydra.runtime.choices.get("hydra/launcher")
-            raise ConfigError(
-                f"hydra/launcher={name} is not installed; pip install 'qaexp[launchers]', or take hydra/launcher=local"
-            ) from error
+            raise ConfigError(_not_there(config, error)) from error
 
     def sweep(self, arguments: list[str]) -> None:
         """Plan the jobs of these override lines, and run what is missing.
@@ -103,7 +107,11 @@ class GridSweeper(Sweeper):
     def settings(self) -> dict[str, Any]:
         """What plan.json keeps."""
         local = self._launcher.settings if isinstance(self._launcher, LocalLauncher) else None
-        return {"launcher": local, **{key: self._config.sweep[key] for key in ("on_failure", "max_checkpoint_mib")}}
+        return {
+            "launcher": local,
+            BY_COMMAND: local is None,
+            **{key: self._config.sweep[key] for key in ("on_failure", "max_checkpoint_mib")},
+        }
 
     @property
     def at_once(self) -> int | None:
@@ -112,7 +120,8 @@ class GridSweeper(Sweeper):
 
     def lines(self, arguments: Sequence[str]) -> list[str]:
         """The override lines of the preset and of the command line."""
-        return keep_texts([*(f"{key}={value}" for key, value in self._params.items()), *arguments])
+        lines = keep_texts([*(f"{key}={value}" for key, value in self._params.items()), *arguments])
+        return without_globs(lines, self._loader.get_group_options)
 
     def identified(self, lines: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> list[Job]:
         """Compose, check and identify jobs.
@@ -120,6 +129,9 @@ class GridSweeper(Sweeper):
         Raises:
             QaexpError: With all that is wrong with them.
         """
+        if not self._is_announced:
+            announce("sweep", self.directory)
+            self._is_announced = True
         isolate.prepare(self.parts.preload)
         jobs = compose_jobs(lines, self._composed, self.parts.command_line)
         for job in jobs[:1]:
@@ -136,20 +148,29 @@ class GridSweeper(Sweeper):
             raise ConfigError(
                 "sweep.on_failure=stop_after:K and sweep.max_checkpoint_mib need hydra/launcher=local; leave them out"
             )
-        return self._launch_elsewhere(jobs)
+        return self._launch_elsewhere(jobs, watcher)
 
-    def _launch_elsewhere(self, jobs: Sequence[Job]) -> Mapping[str, Outcome]:
+    def _launch_elsewhere(self, jobs: Sequence[Job], watcher: Watcher) -> Mapping[str, Outcome]:
         """Let another launcher run jobs; whatever happens to it, the run directories tell which are completed."""
         self._task.jobs = {job.overrides: job for job in jobs}
         environ = start().environ
         self._task.before = {name: environ.get(name) for job in jobs for name in job.environment}
         _give_own_folder(self._launcher)
-        try:
-            with variables(isolate.same_code()):
-                returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
-        except Exception as error:  # a launcher that lost a worker
-            return {job.sha256: _lost(error, job) for job in jobs}
-        return {job.sha256: _outcome(one, job) for job, one in zip(jobs, returned, strict=False)}
+        name = self._config.hydra.runtime.choices.get("hydra/launcher")
+        say(
+            f"{counted(len(jobs), 'job')} handed to hydra/launcher={name}; from another terminal, qaexp status "
+            f"{self.directory} shows how they go"
+        )
+        with looked_at(jobs, watcher) as onlooker:
+            try:
+                with variables(isolate.same_code()):
+                    returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
+            except Exception as error:  # a launcher that lost a worker
+                outcomes = {job.sha256: _lost(error, job) for job in jobs}
+            else:
+                outcomes = {job.sha256: _outcome(one, job) for job, one in zip(jobs, returned, strict=False)}
+        onlooker.close(outcomes)
+        return outcomes
 
     def _composed(self, words: Sequence[str]) -> Composed:
         with compose_errors():
@@ -159,6 +180,17 @@ class GridSweeper(Sweeper):
         with open_dict(composed):
             del composed["hydra"]
         return to_config(composed), hydra_trees(composed, settings, words), find_origins(composed), environment
+
+
+def _not_there(config: DictConfig, error: Exception) -> str:
+    """Why a launcher cannot be had."""
+    choice, target = config.hydra.runtime.choices.get("hydra/launcher"), str(config.hydra.launcher.get("_target_"))
+    if target.startswith(("hydra_plugins.hydra_joblib_launcher.", "hydra_plugins.hydra_submitit_launcher.")):
+        return f"hydra/launcher={choice} is not installed; pip install 'qaexp[launchers]', or take hydra/launcher=local"
+    return (
+        f"hydra/launcher={choice}: {target} cannot be used ({' '.join(str(error).split())}); it must be a class of "
+        "hydra.plugins.launcher.Launcher in the package hydra_plugins (docs/sweeps.md), or take hydra/launcher=local"
+    )
 
 
 def _give_own_folder(launcher: Launcher) -> None:

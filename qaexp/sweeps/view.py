@@ -9,27 +9,32 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
+from rich.console import Group as Together
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from qaexp.errors import QaexpError
-from qaexp.reporting.verdict import number
+from qaexp.reporting.spans import duration
+from qaexp.reporting.verdict import number, shown
 from qaexp.runs.collect import read_run
 from qaexp.runs.directory import COLLAPSE
 from qaexp.runs.formats import counted, one_line
 from qaexp.runs.groups import Group
 from qaexp.runs.owners import utc_now
 from qaexp.runs.progress import Progress, progress_of_run
+from qaexp.runs.signals import stop_is_requested
 from qaexp.sweeps.closing import groups_table
 from qaexp.sweeps.health import flag_names
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import COMPLETED, PRUNED, Outcome
+from qaexp.sweeps.overall import count_words, overall
 from qaexp.sweeps.plan import REUSE, Plan
 
 Report = Callable[[Path, Sequence[Job]], tuple[Sequence[str], Path | None]]
 """Compares the runs in a sweep's directory; returns the finding in sentences, and the page, None without one."""
 
+STOPPING = "stopping: the jobs end after their steps and store what they did; Ctrl-C again stops at once"
 _REFRESH_SECONDS = 1.0
 _COLORS = {"completed": "green", "failed": "bold red", "timeout": "bold red", "running": "cyan", "preempted": "yellow"}
 
@@ -68,7 +73,8 @@ def _remarks(plan: Plan, at_once: int | None) -> list[str]:
     todo = ", ".join(f"{actions.count(action)} to {action}" for action in dict.fromkeys(actions))
     if plan.seconds is not None and num_left:
         rounds = -(-num_left // (at_once or 1))
-        todo += f"; about {_duration(plan.seconds * rounds)}, as a completed job took {_duration(plan.seconds)}"
+        left, one = (duration(round(seconds)) for seconds in (plan.seconds * rounds, plan.seconds))
+        todo += f"; about {left}, as a completed job took {one}"
     return [*found, f"{counted(len(plan.jobs), 'job')}: {todo}"]
 
 
@@ -84,7 +90,8 @@ class SweepView:
         self._seen: dict[str, Progress] = {}
         self._flags: dict[str, list[str]] = {}
         self._live = Live(console=console, auto_refresh=False, transient=False) if console.is_terminal else None
-        self._shown = 0.0
+        self._shown, self._start = 0.0, time.monotonic()
+        self._is_stop_told = False
 
     def __enter__(self) -> SweepView:
         """Begin to show."""
@@ -97,7 +104,7 @@ class SweepView:
     ) -> None:
         """Leave the last table as it stands."""
         if self._live is not None:
-            self._live.update(self._as_table(), refresh=True)
+            self._refresh(time.monotonic())
             self._live.stop()
 
     def started(self, job: Job) -> None:
@@ -113,13 +120,16 @@ class SweepView:
         if outcome.state == COMPLETED:
             self._flags[job.sha256] = words = _flags(job)
         self._line(
-            job, ": ".join([f"{outcome.state} after {_duration(seconds)}", *([" ".join(words)] if words else [])])
+            job,
+            ": ".join([f"{outcome.state} after {duration(round(seconds))}", *([" ".join(words)] if words else [])])
+            + f" ({count_words(self._states)})",
         )
         self._refresh(time.monotonic())
 
     def tick(self, running: Sequence[Job]) -> Collection[str]:
         """Some time has passed: look at the files of the jobs that run, and let them run."""
         now = time.monotonic()
+        self._tell_stop()
         if now - self._shown >= _REFRESH_SECONDS:
             self._shown = now
             for job in running:
@@ -134,7 +144,7 @@ class SweepView:
         before = self._seen.get(job.sha256)
         self._seen[job.sha256] = found
         if found.f1 is not None and _is_news(found, before):
-            epoch = f"{found.epoch} (kept)" if found.state == COMPLETED else found.epoch
+            epoch = shown({"epoch": found.epoch}, "epoch") + (" (kept)" if found.state == COMPLETED else "")
             self._line(job, f"epoch {epoch}  step {_steps(found)}  loss {number(found.loss, 3)}  f1 {number(found.f1)}")
 
     def _line(self, job: Job, words: str) -> None:
@@ -142,16 +152,26 @@ class SweepView:
             place = f"[{self._places[job.sha256]}/{len(self._jobs)}]"
             self._console.print(_text(f"{place} {job.label}: {words}"), soft_wrap=True)
 
+    def _tell_stop(self) -> None:
+        """Say once that a signal was heard: until the jobs have stored what they did, nothing else would."""
+        if stop_is_requested() and not self._is_stop_told:
+            self._is_stop_told = True
+            self._console.print(_text(STOPPING))
+
     def _refresh(self, now: float) -> None:
         if self._live is not None:
-            self._live.update(self._as_table(), refresh=True)
+            words = overall(self._states, self._seen, now - self._start)
+            # Above the jobs: of a sweep that is taller than the terminal the last ones are not seen.
+            self._live.update(Together(Text(words, style="bold"), self._as_table()), refresh=True)
 
     def _as_table(self) -> Table:
         table = _table("job", "what differs", "state", "epoch", "step", "loss", "dev f1", "left")
         for place, job in enumerate(self._jobs, 1):
             state, seen = self._states[job.sha256], self._seen.get(job.sha256)
             cells = (
-                (str(seen.epoch or "-"), _steps(seen), number(seen.loss, 3), number(seen.f1)) if seen else ("-",) * 4
+                (shown({"epoch": seen.epoch}, "epoch"), _steps(seen), number(seen.loss, 3), number(seen.f1))
+                if seen
+                else ("-",) * 4
             )
             left = self._left(job, seen) if state == "running" else "-"
             state_text = Text(state or "waiting", style=_COLORS.get(state, "dim"))
@@ -166,7 +186,7 @@ class SweepView:
             return "-"
         elapsed = time.monotonic() - self._began[job.sha256]
         done = seen.step - (seen.resumed_step or 0)
-        return _duration(elapsed / done * (seen.total_steps - seen.step)) if done > 0 else "-"
+        return duration(round(elapsed / done * (seen.total_steps - seen.step))) if done > 0 else "-"
 
 
 def print_results(console: Console, rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], sweep: Path) -> None:
@@ -224,9 +244,3 @@ def _is_news(found: Progress, before: Progress | None) -> bool:
 def _steps(seen: Progress) -> str:
     is_total = seen.total_steps and seen.state != COMPLETED
     return f"{seen.step or 0}{f'/{seen.total_steps}' if is_total else ''}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -6,6 +6,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from qaexp.runs.signals import deferred
+
 
 @contextmanager
 def settled_heap() -> Iterator[None]:
@@ -14,8 +16,10 @@ def settled_heap() -> Iterator[None]:
     torch and transformers bring half a million; a full collection looks at each, and took 0.17 s several times an
     epoch, where all that is new since would take a thousandth of it.
     """
-    gc.collect()
-    gc.freeze()
+    # What a signal raises while objects are deleted would be lost, with a traceback on the terminal.
+    with deferred():
+        gc.collect()
+        gc.freeze()
     try:
         yield
     finally:

@@ -74,7 +74,10 @@ def make_optimizer(factory: Callable[..., Optimizer], model: PreTrainedModel, *,
         return factory(groups)
     except Exception as error:  # each optimizer has its own way to refuse: betas=[0.9] is AdamW's IndexError
         name = getattr(getattr(factory, "func", factory), "__name__", str(factory))
-        raise ConfigError(f"optimizer: {name} refuses its settings ({error}); change them in optimizer.*") from error
+        raise ConfigError(
+            f"optimizer: {name} refuses its settings ({type(error).__name__}: {error}); change them in optimizer.* "
+            "(debug.log in the run directory has the traceback)"
+        ) from error
 
 
 class Muon(Optimizer):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from qaexp.advice import choose_cpu, setting
 from qaexp.errors import ConfigError
 from qaexp.training.processes import num_processes
 
@@ -32,26 +33,30 @@ def choose_device(device: str) -> torch.device:
     """
     kind, _, index = device.partition(":")
     if kind not in ("auto", "cpu", "cuda", "mps") or (":" in device and not (kind == "cuda" and index.isdigit())):
-        raise ConfigError(f"trainer.device={device} is none of auto, cpu, cuda, cuda:N, mps")
+        raise ConfigError(f"{setting('trainer.device', device)} is none of auto, cpu, cuda, cuda:N, mps")
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if kind == "cuda":
         _check_cuda(device, index)
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError(f"trainer.device={device}, but torch sees no Apple GPU; choose trainer=cpu")
+        raise ConfigError(f"{setting('trainer.device', device)}, but torch sees no Apple GPU; {choose_cpu()}")
     return torch.device(f"cuda:{index}" if index else kind)
 
 
 def _check_cuda(device: str, index: str) -> None:
     if not torch.cuda.is_available():
         raise ConfigError(
-            f"trainer.device={device}, but torch {torch.__version__} sees no CUDA GPU; choose trainer=cpu, or install "
-            "a driver and a torch with CUDA"
+            f"{setting('trainer.device', device)}, but torch {torch.__version__} sees no CUDA GPU; {choose_cpu()}, or "
+            "install a driver and a torch with CUDA"
         )
     if index and int(index) >= torch.cuda.device_count():
-        raise ConfigError(f"trainer.device={device}, but there are only {torch.cuda.device_count()} GPUs; count from 0")
+        raise ConfigError(
+            f"{setting('trainer.device', device)}, but there are only {torch.cuda.device_count()} GPUs; count from 0"
+        )
     if index and num_processes() > 1:
-        raise ConfigError(f"trainer.device={device} names one GPU for {num_processes()} processes; choose cuda")
+        raise ConfigError(
+            f"{setting('trainer.device', device)} names one GPU for {num_processes()} processes; choose cuda"
+        )
 
 
 def choose_precision(precision: str, device: torch.device) -> str:

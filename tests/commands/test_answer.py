@@ -63,7 +63,12 @@ def test_typed_questions(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert done.code == 0
     assert len(done.out.splitlines()) == 2
     assert all(line in CONTEXT for line in done.out.splitlines())
-    assert "question" in done.err
+    assert (
+        done.err
+        == "Context (Enter to quit): Question (Enter for a new context): "
+        + 2 * ("Question (Enter for a new context): ")
+        + "Context (Enter to quit): "
+    )
 
 
 def test_what_cannot_be_answered(run: Path, tmp_path: Path) -> None:
@@ -82,3 +87,66 @@ def test_what_cannot_be_answered(run: Path, tmp_path: Path) -> None:
     failed = tiny_run.call(tmp_path, "answer", "missing", "-q", "a", "-c", "b")
     assert failed.code == 2
     assert "holds no model" in failed.last_line
+
+
+QUESTIONS = [{"id": "b", "question": QUESTION}, {"id": 7, "question": "When was Anna born?"}]
+
+
+def test_predict_without_gold_answers(run: Path, tmp_path: Path) -> None:
+    """A test set whose answers are kept back: {id: text} for the leaderboard, the null odds beside it."""
+    (tmp_path / "test.json").write_text(
+        json.dumps({"data": [{"paragraphs": [{"context": CONTEXT, "qas": QUESTIONS}]}]})
+    )
+    words = ("answer", str(run), "--input", "test.json", "--null-threshold", "1e5")
+    done = tiny_run.call(tmp_path, *words, "--predictions-out", "p.json")
+    assert done.code == 0, done.err
+    assert done.out == ""
+    assert "wrote p.json: 2 answers as {id: text}, 0 of them empty (no answer)" in done.err
+    assert "wrote p.null_odds.json: null_score_diff of each id" in done.err
+    answers, odds = tiny_run.read_json(tmp_path / "p.json"), tiny_run.read_json(tmp_path / "p.null_odds.json")
+    assert list(answers) == list(odds) == ["b", "7"]
+    shown = [json.loads(line) for line in tiny_run.call(tmp_path, *words, "--json").out.splitlines()]
+    assert [(row["id"], row["question"], row["answer"], row["null_score_diff"]) for row in shown] == [
+        ("b", QUESTION, answers["b"], odds["b"]),
+        ("7", "When was Anna born?", answers["7"], odds["7"]),
+    ]
+    both = tiny_run.call(tmp_path, *words, "--json", "--predictions-out", "q.json")
+    assert len(both.out.splitlines()) == 2
+
+
+def test_answers_that_are_there_are_not_looked_at(run: Path, tmp_path: Path) -> None:
+    row = {"id": "a", "question": QUESTION, "context": CONTEXT, "answers": [{"text": "nowhere", "answer_start": -9}]}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    done = tiny_run.call(tmp_path, "answer", str(run), "--input", "a.jsonl", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["id"] == "a"
+
+
+def test_columns_and_faulty_questions_of_a_table(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"id,passage,query\n1,{CONTEXT},{QUESTION}\n{'x' * 1001},{CONTEXT},{QUESTION}\n")
+    words = ("answer", str(run), "--input", "a.csv")
+    failed = tiny_run.call(tmp_path, *words)
+    assert failed.code == 3
+    assert "--columns '{context: passage, question: query}'" in failed.last_line
+    named = ("--columns", "{context: passage, question: query}")
+    failed = tiny_run.call(tmp_path, *words, *named)
+    assert failed.code == 3
+    assert "--on-bad skip" in failed.last_line
+    done = tiny_run.call(tmp_path, *words, *named, "--on-bad", "skip", "--json")
+    assert done.code == 0, done.err
+    assert "1 of 2 questions left out, first: line 3: id has 1001 characters" in done.err
+    assert [json.loads(line)["id"] for line in done.out.splitlines()] == ["1"]
+
+
+def test_where_predictions_cannot_be_written_is_said_before_the_work(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": "a", "question": QUESTION, "context": CONTEXT}))
+    (tmp_path / "folder").mkdir()
+    before = (tmp_path / "a.jsonl").read_bytes()
+    for out, code, part in (("a.jsonl", 2, "is read"), ("folder", 2, "a folder"), ("no/p.json", 5, "no folder no")):
+        failed = tiny_run.call(tmp_path, "answer", "missing", "--input", "a.jsonl", "--predictions-out", out)
+        assert failed.code == code
+        assert part in failed.last_line
+    assert (tmp_path / "a.jsonl").read_bytes() == before
+    failed = tiny_run.call(tmp_path, "answer", str(run), "-q", "a", "-c", "b", "--predictions-out", "p.json")
+    assert failed.code == 2
+    assert "--predictions-out needs --input" in failed.last_line

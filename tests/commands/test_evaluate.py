@@ -99,3 +99,67 @@ def test_what_cannot_be_evaluated(run: Path, dev: str, tmp_path: Path) -> None:
     assert failed.code == 2
     failed = tiny_run.call(tmp_path, "evaluate", str(run), "--data", dev, "--predictions-out", "no/such/folder.json")
     assert failed.code == 5, failed.err
+
+
+@pytest.fixture
+def faulty(dev: str, tmp_path: Path) -> Path:
+    """The dev file with one answer that does not stand where it says."""
+    document = tiny_run.read_json(Path(dev))
+    question = document["data"][0]["paragraphs"][0]["qas"][0]
+    question["answers"][0]["answer_start"] += 1
+    (tmp_path / "faulty.json").write_text(json.dumps(document))
+    return tmp_path / "faulty.json"
+
+
+def test_evaluate_cannot_skip(run: Path, faulty: Path, tmp_path: Path) -> None:
+    """The message names the option that evaluate has, and the option does what it says."""
+    words = ("evaluate", str(run), "--data", "faulty.json")
+    failed = tiny_run.call(tmp_path, *words)
+    assert failed.code == 3
+    assert "give --on-bad skip to leave faulty examples out or --on-bad fix to move" in failed.last_line
+    assert "data.on_bad" not in failed.err
+    typed = tiny_run.call(tmp_path, *words, "data.on_bad=skip")
+    assert typed.code == 2
+    assert "unrecognized arguments: data.on_bad=skip; write --on-bad skip" in typed.last_line
+    for on_bad, done, counts in (("skip", "left out", (1, 0, 15)), ("fix", "mended", (0, 1, 16))):
+        called = tiny_run.call(tmp_path, *words, "--on-bad", on_bad, "--json")
+        assert called.code == 0, called.err
+        found = json.loads(called.out)
+        assert (found["num_skipped"], found["num_fixed"], found["num_dev_examples"]) == counts
+        assert f"faulty.json: 1 of 16 questions {done}, first: data[0]" in called.err
+
+
+def test_every_written_file_is_named(run: Path, dev: str, tmp_path: Path) -> None:
+    done = tiny_run.call(tmp_path, "evaluate", str(run), "--data", dev, "--json", "--predictions-out", "p.json")
+    json.loads(done.out)
+    assert "wrote p.json: 16 answers as {id: text}" in done.err
+
+
+def test_a_file_without_answers_names_the_command_that_helps(run: Path, dev: str, tmp_path: Path) -> None:
+    document = tiny_run.read_json(Path(dev))
+    for article in document["data"]:
+        for question in (one for paragraph in article["paragraphs"] for one in paragraph["qas"]):
+            del question["answers"], question["is_impossible"]
+    (tmp_path / "test.json").write_text(json.dumps(document))
+    failed = tiny_run.call(tmp_path, "evaluate", str(run), "--data", "test.json")
+    assert failed.code == 3
+    assert "qaexp answer RUN --input test.json --predictions-out predictions.json" in failed.last_line
+    row = {"id": "a", "context": "Paris", "question": "Q", "answers": {"text": [], "answer_start": []}}
+    (tmp_path / "blank.json").write_text(json.dumps([row]))
+    done = tiny_run.call(tmp_path, "evaluate", str(run), "--data", "blank.json")
+    assert done.code == 0
+    assert "qaexp answer RUN --input blank.json" in done.err
+
+
+def test_errors_of_models_and_devices_are_told_in_the_words_of_evaluate(run: Path, dev: str, tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    shutil.copytree(run / "model", folder)
+    (folder / "model.safetensors").write_bytes(b"nothing")
+    failed = tiny_run.call(tmp_path, "evaluate", str(folder), "--data", dev)
+    assert failed.code == 8
+    assert "model.checkpoint" not in failed.err
+    assert "plain" in failed.last_line
+    failed = tiny_run.call(tmp_path, "evaluate", str(run), "--data", dev, "--device", "cuda:99")
+    assert failed.code == 2
+    assert "--device cuda:99" in failed.last_line
+    assert "trainer" not in failed.last_line

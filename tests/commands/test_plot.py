@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.fixtures import tiny_run
+import pytest
+
+from qaexp.reporting.reporter import Reporter
+from tests.fixtures import fake_run, tiny_run
 
 
 def test_pictures_and_page_are_drawn_again(tmp_path: Path) -> None:
@@ -24,3 +27,50 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     assert failed.code == 2
     assert "not a run directory" in failed.last_line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes seconds a run; here it counts which runs are drawn."""
+    monkeypatch.setattr(Reporter, "report", lambda self, directory: [directory / "report.html"])
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run, a sweep of two, and a damaged one."""
+    place = tmp_path_factory.mktemp("several")
+    for name in ("outputs/one", "multirun_outputs/grid/seed=0", "multirun_outputs/grid/seed=1"):
+        fake_run.build(place / name, num_examples=8, num_steps=6, num_epochs=1)
+    (place / "multirun_outputs" / "grid" / "report_figures").mkdir()
+    (place / "outputs" / "broken").mkdir()
+    (place / "outputs" / "broken" / "run.json").write_text("{")
+    return place
+
+
+@pytest.mark.usefixtures("_undrawn")
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (["multirun_outputs/grid"], ["seed=0", "seed=1"]),
+        (["multirun_outputs"], ["seed=0", "seed=1"]),
+        (["outputs", "multirun_outputs", "outputs/one", "./outputs"], ["one", "seed=0", "seed=1"]),
+    ],
+)
+def test_folders_of_runs_and_sweeps_are_drawn_once_each(several: Path, given: list[str], names: list[str]) -> None:
+    done = tiny_run.call(several, "plot", *given)
+    assert done.code == 0, done.err
+    pages = [Path(line).parent.name for line in done.out.splitlines() if line.endswith("report.html")]
+    assert pages == names
+    assert ("outputs/broken: skipped: damaged" in done.err) == ("outputs" in given)
+    assert "report_figures" not in done.err
+
+
+def test_a_damaged_run_that_is_named_is_refused_before_anything_is_drawn(several: Path) -> None:
+    failed = tiny_run.call(several, "plot", "outputs/one", "outputs/broken")
+    assert (failed.code, failed.out) == (8, "")
+
+
+def test_a_folder_without_runs_is_refused(several: Path) -> None:
+    (several / "empty").mkdir()
+    failed = tiny_run.call(several, "plot", "empty")
+    assert (failed.code, failed.last_line) == (2, "qaexp plot: empty: holds no run to draw")

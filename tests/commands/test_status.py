@@ -170,3 +170,70 @@ def test_what_is_no_number_is_not_shown_as_one(tmp_path: Path, value: Any) -> No
     assert done.code == 0, done.err
     assert f"{run}" in done.out
     assert make_plan([], tmp_path).seconds is None
+
+
+def test_alone_it_shows_what_runs_and_sweeps_are_left_in(folder: Path) -> None:
+    place = folder.parent
+    (folder / "foreign" / "run.json").unlink()
+    (folder / "foreign").rmdir()
+    fake_run.build(place / "multirun_outputs" / "grid" / "seed=0", num_examples=8, num_steps=6, num_epochs=1)
+    paths = [run["path"] for run in json.loads(tiny_run.call(place, "status", "--json").out)["runs"]]
+    both = json.loads(tiny_run.call(place, "status", "outputs", "multirun_outputs", "--json").out)["runs"]
+    assert paths == [run["path"] for run in both]
+    assert len(paths) == 7
+    assert "multirun_outputs/grid/seed=0" in tiny_run.call(place, "status").out
+
+
+def test_alone_it_says_where_it_looked_in_vain(tmp_path: Path) -> None:
+    done = tiny_run.call(tmp_path, "status")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "no runs here: neither outputs/ nor multirun_outputs/ holds one; qaexp train starts one\n"
+    assert json.loads(tiny_run.call(tmp_path, "status", "--json").out) == {"runs": [], "skipped": []}
+    (tmp_path / "outputs").mkdir()
+    assert tiny_run.call(tmp_path, "status").code == 0
+
+
+@pytest.mark.parametrize("given", [".", "multirun_outputs", "multirun_outputs/grid"])
+def test_a_job_that_waits_is_told_once_however_deep_it_lies(tmp_path: Path, given: str) -> None:
+    sweep = tmp_path / "multirun_outputs" / "grid"
+    (sweep / "seed=1").mkdir(parents=True)
+    (sweep / "plan.json").write_text(json.dumps({"jobs": [{"path": "seed=1"}, {"path": "seed=2"}]}))
+    (sweep / "report_figures").mkdir()
+    (sweep / "report_figures" / "quality.png").touch()
+    found = json.loads(tiny_run.call(tmp_path, "status", given, "--json").out)
+    assert [(Path(run["path"]).name, run["state"]) for run in found["runs"]] == [
+        ("seed=1", "planned"),
+        ("seed=2", "planned"),
+    ]
+    assert found["skipped"] == []
+
+
+def test_a_glob_over_a_sweep_names_its_jobs_and_nothing_that_qaexp_made(tmp_path: Path) -> None:
+    sweep = tmp_path / "grid"
+    fake_run.build(sweep / "seed=0", num_examples=8, num_steps=6, num_epochs=1)
+    (sweep / "seed=1").mkdir()
+    (sweep / "plan.json").write_text(json.dumps({"jobs": [{"path": "seed=0"}, {"path": "seed=1"}]}))
+    for name in ("report.html", "sweep.json", "sweep.csv"):
+        (sweep / name).write_text("{}")
+    for name in ("report_figures", "plots"):
+        (sweep / name).mkdir()
+        (sweep / name / "a.png").touch()
+    words = [str(path.relative_to(tmp_path)) for path in sorted(sweep.iterdir())]
+    found = json.loads(tiny_run.call(tmp_path, "status", *words, "--json").out)
+    assert [run["state"] for run in found["runs"]] == ["completed", "planned"]
+    assert found["skipped"] == []
+
+
+def test_a_run_that_several_paths_lead_to_is_told_once(folder: Path) -> None:
+    done = tiny_run.call(folder.parent, "status", "outputs", "outputs/failed", "./outputs", str(folder), "--json")
+    names = [Path(run["path"]).name for run in json.loads(done.out)["runs"]]
+    assert len(names) == len(set(names)) == 6
+
+
+def test_a_watch_needs_a_terminal(folder: Path) -> None:
+    done = tiny_run.call(folder.parent, "status", "outputs", "--watch")
+    assert done.code == 0
+    assert done.out == tiny_run.call(folder.parent, "status", "outputs").out
+    assert done.err == "qaexp status: --watch needs a terminal: stdout is none, so this was printed once\n"
+    both = tiny_run.call(folder.parent, "status", "outputs", "--watch", "--json")
+    assert (both.code, "--watch" in both.last_line, "--json" in both.last_line) == (2, True, True)

@@ -108,7 +108,7 @@ def test_the_same_run_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     first, second = (tiny_run.snapshot(tmp_path / "outputs" / name) for name in ("shell", "python"))
     same = ("model/model.safetensors", "metrics.jsonl", "history.csv", "predictions.jsonl", "scores.csv")
     assert all(first[name][1] == second[name][1] for name in same)
-    assert {name for name in first if not name.startswith(".hydra/")} == set(second)  # Hydra's files are Hydra's
+    assert set(first) == set(second)
     loaded = qaexp.load_runs(tmp_path / "outputs")
     assert list(loaded["name"]) == ["python", "shell"]
     assert set(loaded["run_id"]) == {tiny_run.read_json(directory / "run.json")["run_id"]}
@@ -137,3 +137,25 @@ def test_help_lists_groups_and_keys(tmp_path: Path) -> None:
 def test_a_list_in_place_of_words_is_named() -> None:
     with pytest.raises(ConfigError, match="one argument each"):
         qaexp.run(["seed=1"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("words", [("name=a",), (), ("name=a", "--run"), ("name=a", "hydra.run.dir=here/b")])
+def test_a_dry_run_of_a_single_run_trains_nothing(words: tuple[str, ...], tmp_path: Path) -> None:
+    """`sweep.dry_run=true` without -m: what would run, its identity and folder, and nothing on the disk."""
+    done = tiny_run.call(tmp_path, "train", *words, *tiny_run.DEMO, "sweep.dry_run=true")
+    assert done.code == 0, done.err
+    assert "would be trained" in done.out
+    assert "nothing was trained" in done.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_tells_what_is_there_already(tmp_path: Path) -> None:
+    run = tiny_run.train(tmp_path, "a", *tiny_run.DEMO, "trainer.epochs=0")
+    before = tiny_run.snapshot(run)
+    dry = ("train", "name=a", *tiny_run.DEMO, "sweep.dry_run=true")
+    same = tiny_run.call(tmp_path, *dry, "trainer.epochs=0")
+    assert tiny_run.read_json(run / "run.json")["run_id"] in same.out
+    assert "is completed" in same.out
+    other = tiny_run.call(tmp_path, *dry, "trainer.epochs=1")
+    assert (other.code, "holds another run" in other.last_line) == (2, True)
+    assert tiny_run.snapshot(run) == before

@@ -52,7 +52,7 @@ def test_a_run_that_nobody_touched(run: Path) -> None:
     before = tiny_run.snapshot(run)
     done = tiny_run.call(run.parent, "verify", str(run))
     assert done.code == 0, done.err
-    assert done.out == f"{run}: all {len(covered(run))} files are what was written\n"
+    assert done.out == f"{run}: all {len(covered(run))} files intact\n"
     assert tiny_run.snapshot(run) == before
     (told,) = json.loads(tiny_run.call(run.parent, "verify", str(run), "--json").out)
     assert (told["state"], told["is_complete"], told["problems"]) == ("completed", True, [])
@@ -160,7 +160,7 @@ def test_an_unfinished_run_tells_of_its_checkpoints(run: Path) -> None:
     num_files = sum(path.is_file() for path in (run / CHECKPOINTS).rglob("*"))
     done = tiny_run.call(run.parent, "verify", str(run))
     assert done.code == 0
-    assert done.out == f"{run}: unfinished (failed); the {num_files} files of its checkpoints are what was written\n"
+    assert done.out == f"{run}: unfinished (failed); of its checkpoints, all {num_files} files intact\n"
     path = next((run / CHECKPOINTS).glob("*/state.json"))
     path.write_text("{}")
     done = tiny_run.call(run.parent, "verify", str(run))

@@ -14,6 +14,7 @@ from qaexp.data.pipeline import DataPipeline
 from qaexp.data.squad import read_squad_file
 from qaexp.data.subsets import draw
 from qaexp.errors import ConfigError, DataError
+from qaexp.runs.identity import identify
 
 KEYS: dict[str, Any] = {
     "source": "json",
@@ -190,3 +191,32 @@ def test_sizes_name_their_key(files: dict[str, str]) -> None:
 def test_a_missing_file_is_known_before_anything_is_loaded(files: dict[str, str]) -> None:
     with pytest.raises(DataError, match=r"nowhere\.json"):
         pipeline(**{**files, "dev_file": "nowhere.json"}).fingerprint()
+
+
+def test_own_column_names_are_part_of_the_identity_only_where_there_are_some(tmp_path: Path) -> None:
+    """Runs that were made before the key existed keep their ids; another mapping makes other examples."""
+    before = {"seed": 1, "data": {"source": "json", "on_bad": "fail"}}
+    now = [{"seed": 1, "data": {**before["data"], "columns": columns}} for columns in (None, {})]  # type: ignore[dict-item]
+    named = {"seed": 1, "data": {**before["data"], "columns": {"context": "passage"}}}  # type: ignore[dict-item]
+    ids = [identify(config, (), {}, {}).run_id for config in (before, *now, named)]
+    assert ids[0] == ids[1] == ids[2] != ids[3]
+    identity = identify(now[0], (), {}, {})
+    assert identity.changes(before, identity.inputs) == {}
+    assert identify(named, (), {}, {}).changes(before, identity.inputs) == {"data.columns.context": (None, "passage")}
+
+
+def test_own_column_names_hold_for_all_files(tmp_path: Path) -> None:
+    row = {"id": 1, "passage": "Paris", "question": "Q", "answers": {"text": ["Paris"], "answer_start": [0]}}
+    for name in ("train", "dev", "test"):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({**row, "question": name}))
+    files = {f"{name}_file": str(tmp_path / f"{name}.jsonl") for name in ("train", "dev", "test")}
+    splits = pipeline(**files, columns={"context": "passage"}).load(subset_seed=0, dev_seed=0)
+    assert splits.test is not None
+    assert [part.examples[0].context for part in (splits.train, splits.dev, splits.test)] == ["Paris"] * 3
+    assert splits.train.source["num_number_ids"] == 1
+    assert "num_made_ids" not in splits.train.source
+    with pytest.raises(DataError) as caught:
+        pipeline(**{**files, "dev_file": files["train_file"], "test_file": None}).load(subset_seed=0, dev_seed=0)
+    assert len(caught.value.problems) == 1
+    with pytest.raises(ConfigError, match=r"data\.columns"):
+        pipeline(**files, columns={"kontext": "passage"}).fingerprint()

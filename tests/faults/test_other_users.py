@@ -37,7 +37,7 @@ def test_directories_of_another_user(tmp_path: Path) -> None:
         os.chown(path, SOMEBODY, SOMEBODY)
     before = tiny_run.snapshot(tmp_path / "outputs")
     for words, code, says in (
-        (("verify", "outputs/completed"), 0, "are what was written"),
+        (("verify", "outputs/completed"), 0, "files intact"),
         (("status", "outputs"), 0, "goes on after step"),
         (("compare", "outputs"), 0, "completed"),
         (("plot", "outputs/completed"), 5, "plots: cannot be written: Permission denied"),

@@ -151,7 +151,7 @@ def test_page_asks_for_nothing_outside_itself(fake_run: Path, tmp_path: Path) ->
     assert [link.startswith("data:image/png;base64,") for link in links].count(True) == 9
     assert all(link[1:] in ids for link in links if not link.startswith("data:"))
     assert {tag for tag, _ in found.tags} <= ALLOWED_TAGS
-    for text in ("notebook-repaired", "cross-fitted", "optimizer.lr", "Worst errors", "has_ans_f1"):
+    for text in ("notebook-repaired", "threshold from other folds", "optimizer.lr", "Worst errors", "has_ans_f1"):
         assert text in found.text
 
 
@@ -206,8 +206,8 @@ def test_epochs_and_scores_are_those_of_the_files(fake_run: Path, tmp_path: Path
     summary = {**(run.summary or {}), "f1": 10.0, "best_f1": 40.0, "best_f1_thresh": 0.0, "kept_epoch": 1.625}
     source = page(run, summary, {})
     cells = re.findall(r'<tr><td class="n">(.*?)</td><td class="n">(.*?)</td>', source[source.index('id="epochs"') :])
-    assert cells == [("0.625", "60"), ("1.25", "120"), ("1.625", "180"), ("2", "240")]
-    assert "1.625 (best: 4" in source
+    assert cells == [("0.62", "60"), ("1.25", "120"), ("1.62", "180"), ("2", "240")]
+    assert "of epoch 1.62 saved (best epoch: 4" in source
     answered = sum(bool(row["prediction_text"]) for row in run.predictions().rows)
     assert f"{answered} of 200 questions at threshold 0" in source
 
@@ -221,7 +221,7 @@ def test_a_run_that_its_tuned_threshold_silences_says_so(fake_run: Path, tmp_pat
     text = " ".join(Page(page(run, {**(run.summary or {}), "null_threshold": -99.0}, {})).text.split())
     assert "Null collapse: this run answers nothing at its tuned threshold -99.00." in text
     assert "-99.00, stored with the model: it silences the model" in text
-    assert "cross-fitted it gives" not in text
+    assert "tuned null threshold gives" not in text
     unflagged = {**(run.summary or {}), "has_ans_f1": 0.0, "no_ans_f1": 100.0}
     (directory / "run.json").write_text(json.dumps({**record, "flags": []}))
     assert "Null collapse" not in Page(page(read_run(directory), unflagged, {})).text

@@ -45,12 +45,12 @@ def test_scores_stand_under_their_rules() -> None:
     text = shown(GOOD, [])
     rows = {line.split("  ")[0]: line.split() for line in text.splitlines() if line}
     assert rows["default"] == ["default", "80.0", "84.0", "82.0", "87.0", "0.00"]
-    assert rows["cross-fitted"] == ["cross-fitted", "80.2", "84.3", "-", "-", "-"]
+    assert rows["threshold from other folds"][-5:] == ["80.2", "84.3", "-", "-", "-"]
     assert rows["oracle"] == ["oracle", "81.0", "85.0", "-", "-", "0.70"]
-    assert "3 (best: 3, f1 84.0)" in text
-    assert "1,234 s in all" in text
+    assert "of epoch 3 saved (best epoch: 3, f1 84.0)" in text
+    assert "20 min 34 s in all" in text
     assert "outputs/a" in text
-    assert "look at" in text
+    assert "next steps" in text
 
 
 def test_a_run_that_went_on_in_another_world_says_so() -> None:
@@ -69,7 +69,7 @@ def test_a_run_that_went_on_in_another_world_says_so() -> None:
 def test_run_that_must_answer_has_no_threshold_rules() -> None:
     text = shown({**GOOD, "null_threshold": None, "best_f1": None}, [])
     assert "oracle" not in text
-    assert "cross-fitted" not in text
+    assert "other folds" not in text
 
 
 def predictions(num_has_ans: int, num_no_ans: int, diff: float = -0.5) -> list[dict[str, Any]]:
@@ -129,7 +129,9 @@ def test_a_threshold_that_silences_is_not_praised_whatever_the_flags() -> None:
     silence = {**GOOD, "f1": 4.3, "crossfit_f1": 44.0, "null_threshold": 1.0}
     text = shown(silence, [], rows=predictions(14, 11))
     assert "instead of" not in text
-    assert "cross-fitted f1 44.0: no better than answering nothing at all, which gives 44.0" in text
+    assert (
+        "f1 44.0 with the threshold from other folds: no better than answering nothing at all, which gives 44.0" in text
+    )
     assert "instead of 4.3" in shown({**silence, "crossfit_f1": 44.1}, [], rows=predictions(14, 11))
 
 
@@ -164,9 +166,28 @@ def test_a_cut_within_a_tie_is_not_a_threshold() -> None:
 
 def test_facts_of_a_run_without_a_step() -> None:
     found = dict(facts({**GOOD, "num_steps": 0, "kept_epoch": 0, "best_epoch": 0}))
-    assert "kept epoch" not in found
+    assert "weights" not in found
     assert found["training"] == "none: 0 steps, the model answers as it was loaded"
-    assert dict(facts({**GOOD, "kept_epoch": 100.0625}))["kept epoch"] == "100.0625 (best: 3, f1 84.0)"
+    assert dict(facts({**GOOD, "kept_epoch": 100.0625}))["weights"] == "of epoch 100.06 saved (best epoch: 3, f1 84.0)"
+
+
+def test_what_was_written_is_named_and_a_long_time_is_in_minutes(tmp_path: Path) -> None:
+    assert "report.html" not in shown({**GOOD, "crossfit_f1": 86.0}, [], str(tmp_path)).splitlines()[-1]
+    (tmp_path / "report.html").touch()
+    lines = shown({**GOOD, "total_seconds": 354.2}, [], str(tmp_path)).splitlines()
+    assert lines[-2].split() == ["run", "directory", str(tmp_path)]
+    assert lines[-1].split() == ["page", str(tmp_path / "report.html")]
+    assert any("5 min 54 s in all" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_scores_stand_whole_at_every_width(width: int) -> None:
+    out = io.StringIO()
+    table = summary_table({**GOOD, "best_exact_thresh": -0.0041, "exact": 100.0}, [], Path("outputs/a"))
+    Console(file=out, width=width, highlight=False).print(table)
+    words = out.getvalue().split()
+    assert {"100.0", "84.0", "82.0", "87.0", "80.2", "84.3", "81.0", "85.0", "0.70", "-0.0041"} <= set(words)
+    assert "\u2026" not in out.getvalue()
 
 
 def test_a_picture_that_was_not_drawn_is_not_just_named(tmp_path: Path) -> None:
@@ -177,8 +198,8 @@ def test_a_picture_that_was_not_drawn_is_not_just_named(tmp_path: Path) -> None:
 
 def test_what_to_look_at_follows_the_numbers() -> None:
     assert "worst errors" in what_to_look_at(GOOD)[0]
-    assert "the null threshold" in what_to_look_at({**GOOD, "crossfit_f1": 86.0})[0]
-    assert "the gap" in what_to_look_at({**GOOD, "exact": 40.0})[0]
+    assert "a tuned null threshold gives f1 86.0 instead of 84.0" in what_to_look_at({**GOOD, "crossfit_f1": 86.0})[0]
+    assert "is far above dev exact" in what_to_look_at({**GOOD, "exact": 40.0})[0]
     assert "epoch 2 was better" in what_to_look_at({**GOOD, "best_epoch": 2, "best_epoch_f1": 86.0})[0]
     assert what_to_look_at({})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 
@@ -40,6 +41,45 @@ def test_a_signal_is_raised_with_its_exit_code(number: signal.Signals, code: int
     assert (stop.signal, stop.exit_code) == (number, code)
     assert done == []
     assert [signal.getsignal(one) for one in SIGNALS] == before
+
+
+def test_one_that_is_lost_where_an_object_is_deleted_is_raised_after_the_next_step() -> None:
+    done = []
+
+    class Deleted:
+        def __del__(self) -> None:
+            send(signal.SIGINT)
+
+    def body() -> None:
+        thing = Deleted()
+        del thing
+        done.append("lost")
+        with deferred():
+            done.append("step")
+        done.append("went on")
+
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        assert stopped(body).signal == signal.SIGINT
+    finally:
+        sys.unraisablehook = hook
+    assert done == ["lost", "step"]
+
+
+def test_what_is_stored_on_the_way_out_is_stored() -> None:
+    done = []
+
+    def body() -> None:
+        try:
+            send(signal.SIGTERM)
+        finally:
+            with deferred():
+                done.append("stored")
+            done.append("said")
+
+    assert stopped(body).signal == signal.SIGTERM
+    assert done == ["stored", "said"]
 
 
 def test_no_library_takes_it_for_a_fault_of_its_own() -> None:

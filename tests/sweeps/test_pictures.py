@@ -52,3 +52,40 @@ def test_a_key_that_makes_the_best_trials_is_the_important_one(tmp_path: Path) -
     widths = dict(zip(names, [bar.get_width() for bar in drawn.patches], strict=True))
     plt.close("all")
     assert widths["good"] > widths["bad"]
+
+
+def study_of(values: list[float], keys: tuple[str, ...]) -> Any:
+    import optuna
+    from optuna.distributions import FloatDistribution
+    from optuna.trial import create_trial
+
+    study = optuna.create_study(direction="maximize")
+    ends = {key: FloatDistribution(0.0, 1.0) for key in keys}
+    for place, value in enumerate(values):
+        params = {key: (place * (number + 2)) % 7 / 7 for number, key in enumerate(keys)}
+        study.add_trial(create_trial(value=value, params=params, distributions=ends))
+    return study
+
+
+def test_trials_that_are_alike_have_no_importance_and_one_key_no_parallels() -> None:
+    alike = study_of([36.7] * 4, ("lr", "decay"))
+    assert set(pictures.draw_study(alike, ["f1"])) == {"history_f1.png", "parallel_f1.png"}
+    single = study_of([10.0, 20.0, 30.0, 25.0], ("lr",))
+    assert "parallel_f1.png" not in pictures.draw_study(single, ["f1"])
+
+
+@pytest.mark.parametrize("kind", ["history", "importance"])
+def test_no_legend_stands_on_what_is_drawn(kind: str) -> None:
+    study = study_of([10.0, 20.0, 30.0, 25.0, 40.0], ("lr", "decay"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna calls its pictures experimental
+        axes = pictures._ways(study, "f1", 0)[kind]()
+    axes.figure.set_size_inches(8, 4.5)
+    pictures._restyle(axes.figure)
+    axes.figure.canvas.draw()
+    legend = axes.get_legend()
+    assert legend is not None
+    assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+    if kind == "history":
+        assert all(float(tick).is_integer() for tick in axes.get_xticks())
+    plt.close("all")

@@ -79,6 +79,33 @@ def test_a_search_is_counted_over_its_starts(tmp_path: Path) -> None:
     assert "parallel_crossfit_f1.png" in pictures
 
 
+def test_a_stopped_search_goes_on_from_its_folder(tmp_path: Path) -> None:
+    """By `qaexp resume`, from anywhere; its trials are counted over both, and drawn as if nothing had happened."""
+    words = (RATE, "seed=0", "hydra.sweeper.num_trials=2")
+    assert search(tmp_path, "s", *words).code == 0
+    folder = tmp_path / "multirun_outputs" / "s"
+    plan = json.loads((folder / "plan.json").read_text())
+    plan["command_line"] = [word.replace("num_trials=2", "num_trials=3") for word in plan["command_line"]]
+    (folder / "plan.json").write_text(json.dumps(plan))
+    moved = tmp_path / "it's moved"
+    folder.rename(moved)
+    done = tiny_run.call(tmp_path, "resume", str(moved))
+    assert done.code == 0, done.err
+    found = json.loads((moved / "sweep.json").read_text())
+    assert [trial["state"] for trial in found["trials"]] == ["complete"] * 3
+    assert not folder.exists()
+    assert json.loads((moved / "plan.json").read_text())["command_line"] == plan["command_line"]
+    # Of an older qaexp there is no plan, and the runs know the command: nothing is left to do.
+    (moved / "plan.json").unlink()
+    again = tiny_run.call(tmp_path, "resume", str(moved), "steal_lock=true")
+    assert (again.code, "goes on by its command: qaexp train sweep=optuna" in again.out) == (0, True), again.err
+    assert tiny_run.call(tmp_path, "resume", str(moved), "optimizer.lr=1").code == 2
+    for line, says in ((["qaexp", "train", "name=<redacted>"], "held a secret"), ("train", "no command")):
+        (moved / "plan.json").write_text(json.dumps({**plan, "command_line": line}))
+        refused = tiny_run.call(tmp_path, "resume", str(moved))
+        assert (refused.code in (2, 8), says in refused.last_line) == (True, True), refused.err
+
+
 def test_two_objectives(tmp_path: Path) -> None:
     words = (RATE, "seed=0", "hydra.sweeper.num_trials=2", "+hydra.sweeper.objectives.train_seconds=minimize")
     done = search(tmp_path, "two", *words)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -10,10 +16,14 @@ import pytest
 from rich.console import Console
 
 from qaexp.config.compose import check_command_line
+from qaexp.runs.progress import Progress
+from qaexp.runs.signals import watched
 from qaexp.sweeps.job import Job
+from qaexp.sweeps.onlooker import Onlooker, looked_at
 from qaexp.sweeps.outcome import Outcome
+from qaexp.sweeps.overall import overall, seconds_left
 from qaexp.sweeps.plan import Plan, PlannedJob
-from qaexp.sweeps.view import SweepView, grouped_failures, print_plan
+from qaexp.sweeps.view import STOPPING, SweepView, grouped_failures, print_plan
 from tests.fixtures import fake_run, tiny_run
 
 
@@ -63,7 +73,7 @@ def test_a_pipe_gets_a_line_for_each_event(plan: Plan) -> None:
     shown = show(plan, is_terminal=False)
     assert "[2/3] seed=1: started" in shown
     assert "[2/3] seed=1: epoch 1" in shown
-    assert "[2/3] seed=1: failed after 1 min 01 s: RuntimeError: no" in shown
+    assert "[2/3] seed=1: failed after 1 min 01 s: RuntimeError: no (2 of 3 jobs done)" in shown
 
 
 def test_the_end_of_a_run_tells_the_numbers_of_its_summary(plan: Plan) -> None:
@@ -71,6 +81,74 @@ def test_the_end_of_a_run_tells_the_numbers_of_its_summary(plan: Plan) -> None:
     summary = tiny_run.read_json(plan.jobs[1].job.folder / "summary.json")
     numbers = f"epoch 1 (kept)  step {summary['num_steps']}  loss {summary['train_loss']:.3f}  f1 {summary['f1']:.1f}"
     assert f"[2/3] seed=1: {numbers}" in shown
+
+
+def test_a_terminal_sees_how_far_the_whole_sweep_is(plan: Plan) -> None:
+    shown = show(plan, is_terminal=True)
+    assert re.search(r"1 of 3 completed, 1 failed, 1 running; \d+ s so far, about \d+ s left", shown)
+    assert "jobs done" not in shown
+
+
+def test_a_stop_is_said_at_once_and_once(plan: Plan) -> None:
+    out = StringIO()
+    with watched(is_alone=False), SweepView(Console(file=out, width=200), plan) as view:
+        view.tick([])
+        assert STOPPING not in out.getvalue()
+        os.kill(os.getpid(), signal.SIGINT)
+        view.tick([])
+        view.tick([])
+    assert out.getvalue().count(STOPPING) == 1
+
+
+def test_the_time_that_is_left_follows_from_what_is_done() -> None:
+    half = Progress(Path("b"), "running", None, 5, 10, None, None, None, None, 1, None, None)
+    states = {"a": "completed", "b": "running", "c": "", "d": "reused", "e": "failed"}
+    assert seconds_left(states, {"b": half}, 100.0) == pytest.approx(100 / 2.5 * 1.5)
+    assert seconds_left({"a": "running", "b": ""}, {}, 100.0) is None
+    assert seconds_left({"a": "completed", "d": "reused"}, {}, 100.0) is None
+    assert overall(states, {}, 65.0).startswith("2 of 5 completed, 1 running, 1 failed; 1 min 05 s so far, about ")
+
+
+class Told:
+    """A watcher that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def started(self, job: Job) -> None:
+        self.words.append(f"{job.label} started")
+
+    def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        self.words.append(f"{job.label} {outcome.state}")
+
+    def tick(self, running: Sequence[Job]) -> tuple[()]:
+        self.words.append(f"{len(running)} running")
+        return ()
+
+
+def test_jobs_of_another_launcher_are_told_by_their_folders(plan: Plan) -> None:
+    jobs, told = [planned.job for planned in plan.jobs], Told()
+    onlooker = Onlooker(jobs, told)
+    onlooker.see()
+    fake_run.build(jobs[0].folder, num_examples=8, num_steps=6, num_epochs=1)
+    onlooker.see()
+    onlooker.see()
+    onlooker.close({jobs[1].sha256: Outcome("failed", "bug", "no"), jobs[0].sha256: Outcome("completed")})
+    assert told.words == [
+        "0 running",
+        *("seed=0 started", "seed=0 completed", "0 running", "0 running"),
+        *("seed=1 started", "seed=1 failed"),
+    ]
+
+
+def test_other_launchers_are_looked_at_until_they_are_done(plan: Plan) -> None:
+    told = Told()
+    with looked_at([planned.job for planned in plan.jobs], told, seconds=0.001):
+        deadline = time.monotonic() + 30
+        while not told.words and time.monotonic() < deadline:
+            time.sleep(0.001)
+    assert told.words
+    assert "qaexp-onlooker" not in {each.name for each in threading.enumerate()}
 
 
 def test_a_terminal_gets_a_table(plan: Plan) -> None:

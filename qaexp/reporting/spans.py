@@ -1,9 +1,30 @@
-"""When something was, as people read it."""
+"""Times as people read them: how long something took, and when it was."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+
+from qaexp.runs.metrics import is_number, number_of
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def duration(seconds: Any) -> str:
+    """Return a time in seconds in its two largest units; `-` where there is none.
+
+    >>> [duration(seconds) for seconds in (0.81, 4, 42.3, 59.9, 354.2, 7384.0, 90000, None)]
+    ['0.81 s', '4 s', '42 s', '1 min 0 s', '5 min 54 s', '2 h 3 min', '1 d 1 h', '-']
+    """
+    if not is_number(seconds) or seconds < 0:
+        return "-"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{seconds if isinstance(seconds, int) else number_of('total_seconds').shown(seconds)} s"
+    for size, part, (one, other) in ((_DAY, _HOUR, "dh"), (_HOUR, _MINUTE, ("h", "min"))):
+        if whole >= size:
+            return f"{whole // size} {one} {whole % size // part} {other}"
+    return f"{whole // _MINUTE} min {whole % _MINUTE} s"
 
 
 def moment(stamp: Any) -> str:

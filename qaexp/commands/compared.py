@@ -1,0 +1,131 @@
+"""A comparison from Python: what `qaexp compare --json` prints, as an object with tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from qaexp.comparison.compare import Comparison
+
+
+class Compared(Mapping[str, Any]):
+    """A comparison as `qaexp compare --json` tells it, a mapping of its keys.
+
+    Attributes:
+        document: The whole document: plain lists, mappings, texts and numbers.
+    """
+
+    def __init__(self, comparison: Comparison) -> None:
+        """Take what was compared."""
+        from qaexp.comparison.document import document
+
+        self._comparison = comparison
+        self.document: dict[str, Any] = document(comparison)
+
+    def __getitem__(self, key: str) -> Any:
+        """A part of the document."""
+        return self.document[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys of the document."""
+        return iter(self.document)
+
+    def __len__(self) -> int:
+        """How many keys the document has."""
+        return len(self.document)
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        """The groups over seeds, best first."""
+        return list(self.document["groups"])
+
+    @property
+    def contrasts(self) -> list[dict[str, Any]]:
+        """What was tested: each pair of groups with difference, interval, p-value and verdict."""
+        return list(self.document["contrasts"])
+
+    @property
+    def findings(self) -> list[Any]:
+        """What was found, in sentences: those of the document, or one for each pair that was compared."""
+        return list(self.document.get("findings") or [contrast["sentence"] for contrast in self.contrasts])
+
+    def frame(self) -> pd.DataFrame:
+        """One row a group: what `qaexp compare --csv` writes."""
+        import pandas as pd
+
+        from qaexp.comparison.document import group_rows
+
+        metric = self.document["metric"]
+        return pd.DataFrame([row for table in self._comparison.tables for row in group_rows(table, metric)])
+
+    def contrasts_frame(self) -> pd.DataFrame:
+        """One row a pair of groups."""
+        import pandas as pd
+
+        return pd.DataFrame(self.contrasts)
+
+    def write_html(self, path: str | Path) -> Path:
+        """Write the page that `qaexp compare --html` writes.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        from qaexp.comparison.report import write_report
+
+        return write_report(self._comparison, Path(path))[0]
+
+    def __repr__(self) -> str:
+        """How much was compared, and each finding on a line."""
+        from qaexp.runs.formats import counted
+
+        head = f"{counted(len(self.groups), 'group')} of {counted(len(self.document['runs']), 'run')}"
+        return "\n".join([f"<comparison of {head} by {self.document['metric']}>", *map(str, self.findings)])
+
+
+def compare(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    metric: str = "crossfit_f1",
+    baseline: str | None = None,
+    by: str | None = None,
+    where: str | Sequence[str] = (),
+    sort: str | None = None,
+    relevant: float = 2.0,
+    allow_mixed: bool = False,
+) -> Compared:
+    """Compare the completed runs under some paths, as `qaexp compare` does; nothing is written.
+
+    Args:
+        paths: Run directories, sweep directories, folders of them, or patterns such as `outputs/*`: one, or several.
+        metric: A number of summary.json to rank by.
+        baseline: The group to compare with: its name, a part of it, or a run's id; None: that of the default settings.
+        by: Group by this key alone, for example `optimizer.lr`.
+        where: Keep runs such as `optimizer.lr>=1e-4`: one condition, or several.
+        sort: Order the groups by another metric.
+        relevant: Points from which on a difference matters.
+        allow_mixed: Show runs that were measured differently in one table.
+
+    Raises:
+        ConfigError: There is nothing at a path, or a keyword names what no run has.
+    """
+    from qaexp.comparison.compare import Options
+    from qaexp.comparison.compare import compare as compare_runs
+    from qaexp.config.schema import neutral_keys
+    from qaexp.reporting.defaults import default_leaves
+
+    options = Options(
+        metric=metric,
+        baseline=baseline,
+        by=by,
+        where=(where,) if isinstance(where, str) else tuple(where),
+        sort=sort,
+        relevant=relevant,
+        allow_mixed=allow_mixed,
+        neutral=neutral_keys(),
+        defaults=default_leaves(),
+    )
+    return Compared(compare_runs([paths] if isinstance(paths, str | Path) else list(paths), options))

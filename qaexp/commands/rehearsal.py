@@ -1,0 +1,46 @@
+"""`sweep.dry_run=true` for a single run: what would be trained, under which identity and where, and nothing more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qaexp.config.schema import ExperimentConfig
+from qaexp.runs.origins import Origins
+
+_MEANINGS = {
+    "run": "would be trained",
+    "resume": "would go on",
+    "retry": "would be trained from the start",
+    "reuse": "is completed and would be shown again, not trained",
+}
+
+
+def tell_run(config: ExperimentConfig, origins: Origins, directory: Path) -> str:
+    """Say what the same command without `sweep.dry_run` would do; nothing is written.
+
+    Args:
+        config: The checked config.
+        origins: What of it came from the environment.
+        directory: The run directory.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        QaexpError: What the run would be refused for.
+    """
+    from qaexp.opening import build_parts, identify_run
+    from qaexp.reporting.printing import say
+    from qaexp.runs.reuse import completed_summary
+    from qaexp.sweeps.job import Job
+    from qaexp.sweeps.plan import planned
+    from qaexp.training.processes import is_main_process
+
+    identity = identify_run(config, build_parts(config), origins)
+    completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)
+    found = planned(Job((), (), config, (), sha256=identity.sha256, directory=directory))
+    if is_main_process():
+        note = f" ({found.note})" if found.note else ""
+        say(f"run {identity.run_id} in {directory}: {_MEANINGS[found.action]}{note}")
+        say("sweep.dry_run=true: nothing was trained or written; leave it out to train")
+    return identity.run_id

@@ -1,0 +1,47 @@
+"""Files that a command writes where the user says: looked at before the work begins, named on the screen afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qaexp.errors import ConfigError, StorageError
+from qaexp.reporting.printing import complain
+
+
+def check_target(path: Path, option: str, inputs: Sequence[Path] = (), *, may_exist: bool = True) -> None:
+    """Refuse a place that nothing can be written to, before hours of work are done for it.
+
+    Args:
+        path: Where a file will be written.
+        option: What the user gave it by.
+        inputs: Files that the command reads, which it never writes over.
+        may_exist: Whether a file that is there already is replaced.
+
+    Raises:
+        ConfigError: It is a folder, a device or a pipe, one of the inputs, or there already where that is refused.
+        StorageError: Its folder does not exist.
+    """
+    if not path.parent.is_dir():
+        raise StorageError(f"{path}: cannot be written: there is no folder {path.parent}; make it first")
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device or a pipe"
+        raise ConfigError(f"{option} {path} is {kind}; give the path of a file")
+    if path.exists() and any(other.exists() and path.samefile(other) for other in inputs):
+        raise ConfigError(f"{option} {path} is the file that is read; give another path")
+    if not may_exist and (path.exists() or path.is_symlink()):
+        raise ConfigError(f"{option} {path} is there already, and nothing is written over it; give another path")
+
+
+def name_written(path: Path, what: str) -> None:
+    """Say on stderr, beside the results, that a file was written."""
+    complain(f"wrote {path}: {what}")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "answer"), counted(2000, "answer")
+    ('1 answer', '2,000 answers')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

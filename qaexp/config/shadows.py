@@ -1,0 +1,43 @@
+"""Files of the user's that would not be used, since qaexp has one of the same name: never left out in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from qaexp.config.conf import CONFIG_NAME, conf_directory
+
+_SCHEMA = "schema.yaml"
+
+
+def shadowed(folders: Iterable[Path]) -> Iterator[str]:
+    """Name the files that qaexp's own files stand before; what says the same may stand there.
+
+    Args:
+        folders: The folders of the user's that Hydra searches.
+    """
+    own = conf_directory()
+    files = sorted(file.relative_to(own) for file in own.rglob("*.yaml"))
+    for folder in folders:
+        yield from schemas([folder])
+        for file in files:
+            mine = folder / file
+            if str(file) != f"{CONFIG_NAME}.yaml" and mine.is_file() and not _is_same(mine, own / file):
+                yield (
+                    f"{mine}: qaexp has a file {file} of its own, which would be used in place of this one; give it "
+                    f"another name, for example {file.with_stem(f'my_{file.stem}')}, and choose that"
+                )
+
+
+def schemas(folders: Iterable[Path]) -> Iterator[str]:
+    """Name the files that would stand before the schema of all keys."""
+    for folder in folders:
+        if (folder / _SCHEMA).is_file():
+            yield f"{folder / _SCHEMA}: schema is the name of what says which keys there are; rename the file"
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
+    except OSError:
+        return False

@@ -1,0 +1,147 @@
+"""Tables as text: CSV and TSV as Python's csv, pandas and spreadsheets write them, one question a row."""
+
+from __future__ import annotations
+
+import csv
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from qaexp.data.cells import read_cells
+from qaexp.data.json_text import MAX_LINE_BYTES
+from qaexp.data.names import Columns, check_names, theirs
+from qaexp.data.validation import MAX_TEXT
+from qaexp.errors import DataError
+
+SUFFIXES = (".csv", ".tsv", ".tab")
+_DELIMITERS = (",", ";", "\t", "|")
+_MAX_COLUMNS = 10_000
+_MAX_ROWS = 20_000_000
+_LIMIT_LOCK = threading.Lock()
+
+
+def looks_delimited(path: Path, text: str, columns: Columns) -> bool:
+    """Whether a text is a table: by its suffix, or because its first line has the columns of questions."""
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    first = _header_hint(text[:MAX_LINE_BYTES].lstrip("\n\r"))[0].partition("\n")[0]
+    called = theirs(columns)
+    return any({called["context"], called["question"]} <= set(_cells_of(first, mark)) for mark in _DELIMITERS)
+
+
+def table_rows(path: Path, text: str, columns: Columns, *, wants_answers: bool) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the rows of a table with their lines, as a flat JSON row would hold them (under the file's names).
+
+    The delimiter is the one of `,`, `;`, tab and `|` under which the header has most of the needed names.
+
+    Raises:
+        DataError: Columns are missing, a row has another number of cells, quotes do not close, or a cell is too long.
+    """
+    text, mark = _header_hint(text if "\n" in text else text.replace("\r", "\n"))
+    mark = mark or _delimiter(path, text, columns)
+    rows = _rows(path, text, mark)
+    _, header = next(rows, (0, []))
+    header = [name.strip() for name in header]
+    if not header:
+        raise DataError(f"{path} holds nothing but blank lines; export it again.")
+    check_names(path, header, columns, wants_answers=wants_answers)
+    if repeated := next((name for name in header if name and header.count(name) > 1), None):
+        raise DataError(f"{path} has the column {repeated[:60]!a} more than once; rename one of them.")
+    called = theirs(columns)
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise DataError(
+                f"{path}: the row that ends at line {line} has {len(cells)} cells, and the header has {len(header)}; "
+                "is a text with a delimiter or a line end in it not quoted?"
+            )
+        yield line, read_cells(dict(zip(header, cells, strict=True)), called)
+
+
+def _header_hint(text: str) -> tuple[str, str | None]:
+    """Take off the line `sep=;` that spreadsheets read the delimiter from."""
+    first, _, rest = text.partition("\n")
+    hint = first.strip()
+    return (rest, hint[4]) if len(hint) == 5 and hint.startswith("sep=") else (text, None)
+
+
+def _cells_of(line: str, mark: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line.rstrip("\r")], delimiter=mark), [])]
+    except csv.Error:
+        return []
+
+
+def _delimiter(path: Path, text: str, columns: Columns) -> str:
+    first = text.lstrip("\r\n").partition("\n")[0]
+    if len(first) > MAX_LINE_BYTES:
+        raise DataError(f"{path}: its first line has {len(first):,} characters; is it a table?")
+    called = set(theirs(columns).values())
+    usual = "\t" if path.suffix.lower() in (".tsv", ".tab") else ","
+
+    def likelihood(mark: str) -> tuple[int, bool, int]:
+        cells = _cells_of(first, mark)
+        return len(called.intersection(cells)), mark == usual and len(cells) > 1, len(cells)
+
+    return max(_DELIMITERS, key=likelihood)
+
+
+def _rows(path: Path, text: str, mark: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows that are not blank, each with the line that it ends at.
+
+    Tabs separate cells that nobody quotes in many exports: there a quotation mark is a character like others, unless
+    cells begin and end with one.
+    """
+    is_bare = mark == "\t" and not _has_quoted_cells(text)
+    reader = csv.reader(
+        _short_lines(path, text, mark),
+        delimiter=mark,
+        strict=True,
+        quoting=csv.QUOTE_NONE if is_bare else csv.QUOTE_MINIMAL,
+    )
+    while True:
+        try:
+            with _long_cells():
+                cells = next(reader, None)
+        except csv.Error as error:
+            raise DataError(
+                f"{path}: line {reader.line_num}: this is no row of a table ({error}); quote texts that hold the "
+                'delimiter, a line end or a quotation mark, which is written twice ("")'
+            ) from error
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells):
+            yield reader.line_num, cells
+
+
+def _has_quoted_cells(text: str) -> bool:
+    """Whether cells of a table with tabs are quoted: one begins with a mark, and one ends with it."""
+    return ('\t"' in text or '\n"' in text or text.startswith('"')) and (
+        '"\t' in text or '"\n' in text or '"\r' in text
+    )
+
+
+def _short_lines(path: Path, text: str, mark: str) -> Iterator[str]:
+    """Yield the lines with their ends, none of them beyond any table's."""
+    begin, number = 0, 0
+    while begin < len(text):
+        number += 1
+        end = text.find("\n", begin) + 1 or len(text)
+        if end - begin > MAX_LINE_BYTES or text.count(mark, begin, end) > _MAX_COLUMNS + MAX_TEXT:
+            raise DataError(f"{path}: line {number} has {end - begin:,} characters; is there one question a row?")
+        if number > _MAX_ROWS:
+            raise DataError(f"{path} has more than {_MAX_ROWS:,} lines, and no more are read; split it.")
+        yield text[begin:end]
+        begin = end
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let a cell be as long as a text may be; the limit is that of the whole process otherwise."""
+    with _LIMIT_LOCK:
+        before = csv.field_size_limit(4 * MAX_TEXT)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)

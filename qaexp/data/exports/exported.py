@@ -1,0 +1,99 @@
+"""What every reader of an export gives: flat rows with their places, and what was left out of it, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from qaexp.data.validation import classify_offset
+
+QUESTION_KEYS = ("question", "query", "question_text", "q", "prompt")
+TEXT_KEYS = ("text", "context", "passage", "paragraph", "document", "content", "article", "body", "data")
+NO_ANSWER_WORDS = frozenset(
+    {"no answer", "no_answer", "noanswer", "unanswerable", "not answerable", "impossible", "is_impossible"}
+    | {"unanswered", "not answered", "cannot answer", "cannotanswer", "no", "none"}
+)
+
+
+@dataclass(slots=True)
+class Exported:
+    """The questions of an export.
+
+    Attributes:
+        tool: What made it.
+        num_read: Tasks, documents or labels that it holds.
+        unit: What these are called there.
+        rows: Flat rows with their places.
+        left_out: Why something was left out, and how often.
+    """
+
+    tool: str
+    unit: str
+    num_read: int = 0
+    rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def add(self, place: str, id: object, question: str, context: str, answers: list[dict[str, Any]]) -> None:
+        """Add a question; without answers it has none in its text."""
+        unique = [answer for number, answer in enumerate(answers) if answer not in answers[:number]]
+        row = {"context": context, "question": question, "answers": unique, "is_impossible": not unique}
+        self.rows.append((place, row if id is None else {"id": id, **row}))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A marked stretch of a text, with its label and what the tool says that it reads."""
+
+    start: Any
+    end: Any
+    label: str
+    text: str | None = None
+
+    def placed(self, context: str) -> dict[str, Any] | None:
+        """The span as an answer of the context; None where it does not stand there.
+
+        Some tools count UTF-16 units, and write a line end as two characters.
+        """
+        if not _is_whole(self.start) or not _is_whole(self.end) or self.end <= self.start:
+            return None
+        if self.text is None and self.end > len(context):
+            return None
+        inside = context[self.start : self.end]
+        text = inside if self.text is None else self.text
+        if text not in (inside, inside.strip()) and "\\n" in text:
+            text = text.replace("\\r", "\r").replace("\\n", "\n")
+        if not text.strip():
+            return None
+        if context.startswith(text, self.start):
+            return {"text": text, "answer_start": self.start}
+        fault = classify_offset(context, text, self.start)
+        # Where it stands several times, the nearest place may be another answer.
+        is_sure = fault.start_char is not None and (fault.is_unique or fault.kind in ("utf16", "crlf"))
+        return {"text": fault.text or text, "answer_start": fault.start_char} if is_sure else None
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def first_text(record: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
+    """The first text under one of some keys, in any case of letters."""
+    plain = {str(key).lower(): value for key, value in record.items()}
+    return next((plain[key] for key in keys if isinstance(plain.get(key), str) and plain[key].strip()), None)
+
+
+def is_question(label: str) -> bool:
+    """Whether a label is a question itself, as where a tool for spans is used for questions.
+
+    >>> is_question("Which river?"), is_question("ANSWER")
+    (True, False)
+    """
+    return label.rstrip().endswith(("?", "\uff1f", "\u061f"))
+
+
+def answer_spans(spans: list[Span]) -> list[Span]:
+    """The spans that are answers: those with a label that says so, where there is one; else all."""
+    named = [span for span in spans if "answer" in span.label.lower()]
+    return named or spans

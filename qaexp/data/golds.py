@@ -1,0 +1,191 @@
+"""The gold answers of a question as files spell them: lists, pairs of columns, and the ways to say that none is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from qaexp.data.cells import answers_of_columns
+from qaexp.data.layouts import Record
+from qaexp.data.validation import MISSING, Faults, OffsetFault, classify_offset, describe
+
+MAX_ANSWERS = 10_000
+"""Gold answers that one question may have."""
+
+_NO_ANSWER_TEXTS = frozenset({"cannotanswer", "no answer", "no_answer", "noanswer", "unanswerable", "[no answer]"})
+_NO_ANSWER_CATEGORIES = frozenset({"no_answer", "none", "is_impossible", "noanswer"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answers of a question as (text, first character); `is_blank`: something in their place said that none is."""
+
+    answers: tuple[tuple[str, int], ...] = ()
+    is_blank: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """The answers as a list of whatever stands there, and whether nothing in them says plainly that there is none."""
+
+    items: list[Any]
+    is_blank: bool = False
+
+
+def says_something(record: Record) -> bool:
+    """Whether a record has answers, in whatever form, or says that it has none."""
+    fields = record.fields
+    return "answers" in fields or "answer_text" in fields or fields.get("is_impossible") is True
+
+
+def gold_answers(record: Record, faults: Faults) -> Found | None:
+    """Return the gold answers of a record, or None when one of them is wrong or contradicts `is_impossible`."""
+    raw = _raw(record, faults)
+    if raw is not None and _flag(record) in (True, MISSING) and _all_say_none(raw.items, record):
+        raw = _Raw([], is_blank=True)
+    is_consistent = raw is not None and _is_consistent(record, raw, faults)
+    if raw is None or record.context is None:
+        return None
+    found = [
+        _answer(item, f"{record.prefix}answers[{index}].", record.context, faults)
+        for index, item in enumerate(raw.items)
+    ]
+    answers = tuple(answer for answer, _ in found if answer is not None)
+    if not is_consistent or len(answers) < len(raw.items):
+        return None
+    faults.num_fixed += any(is_fixed for _, is_fixed in found)
+    return Found(answers, raw.is_blank)
+
+
+def _flag(record: Record) -> Any:
+    """`is_impossible`; in flat rows, whose columns have gaps, null is as good as absent."""
+    flag = record.fields.get("is_impossible", MISSING)
+    return MISSING if flag is None and record.is_flat else flag
+
+
+def _raw(record: Record, faults: Faults) -> _Raw | None:
+    """Return the answers as a list; None, after a fault, where they are nothing of the kind."""
+    fields = record.fields
+    value = fields.get("answers", MISSING)
+    if value is MISSING and "answer_text" in fields:
+        value = answers_of_columns(fields)
+    elif isinstance(value, str) and record.is_flat:
+        value = answers_of_columns({**fields, "answer_text": value})
+    if (value is None and _flag(record) in (True, MISSING)) or (value is MISSING and _flag(record) is True):
+        return _Raw([], is_blank=True)
+    if isinstance(value, dict) and (record.is_flat or {"text", "answer_start"} & set(value)):
+        return _of_lists(value, record, faults)
+    items = _few(
+        faults.items({"answers": value} if value is not MISSING else {}, "answers", record.prefix), record, faults
+    )
+    return None if items is None else _Raw(items)
+
+
+def _of_lists(value: dict[str, Any], record: Record, faults: Faults) -> _Raw | None:
+    """The answers of `{"text": [...], "answer_start": [...]}`, or of one text and one start."""
+    prefix = f"{record.prefix}answers."
+    if not isinstance(value.get("text"), list) and not isinstance(value.get("answer_start"), list) and "text" in value:
+        return _Raw([value])
+    texts, starts = faults.items(value, "text", prefix), faults.items(value, "answer_start", prefix)
+    texts = _few(texts, record, faults)
+    if texts is None or starts is None:
+        return None
+    if len(texts) != len(starts):
+        faults.tell(f"{record.prefix}answers", f"has {len(texts)} texts and {len(starts)} starts, it must have as many")
+        return None
+    items = [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
+    # In the official nesting an empty list alone may as well be a label that is missing.
+    return _Raw(items, is_blank=not items and not record.is_flat)
+
+
+def _few(items: list[Any] | None, record: Record, faults: Faults) -> list[Any] | None:
+    """The answers of a question, unless they are more than anybody gives."""
+    if items is not None and len(items) > MAX_ANSWERS:
+        faults.tell(f"{record.prefix}answers", f"has {len(items):,} of them, it may have {MAX_ANSWERS:,}")
+        return None
+    return items
+
+
+def _all_say_none(items: list[Any], record: Record) -> bool:
+    return bool(items) and all(_says_none(item, record.context or "") for item in items)
+
+
+def _says_none(item: Any, context: str) -> bool:
+    """Whether an answer is one of the spellings of "no answer": blank, a word for it, or at -1 and not in the text."""
+    if item is None:
+        return True
+    if isinstance(item, str):
+        return not item.strip()
+    if not isinstance(item, dict):
+        return False
+    text, start = item.get("text"), item.get("answer_start")
+    if str(item.get("answer_category") or "").lower() in _NO_ANSWER_CATEGORIES:
+        return True
+    if text is None:
+        return start in (None, -1) and bool({"text", "answer_start"} & set(item))
+    if not isinstance(text, str):
+        return False
+    if not text.strip() or text.strip().lower() in _NO_ANSWER_TEXTS:
+        return True
+    return start == -1 and text not in context
+
+
+def _is_consistent(record: Record, raw: _Raw, faults: Faults) -> bool:
+    """Whether `is_impossible` agrees with the answers; only SQuAD v1 and flat files may leave it out."""
+    flag, num_answers = _flag(record), len(raw.items)
+    where = f"{record.prefix}is_impossible"
+    if flag is MISSING:
+        if num_answers or record.is_flat or raw.is_blank:
+            return True
+        faults.tell(where, "is missing and answers is empty; a question without an answer needs is_impossible: true")
+    elif not isinstance(flag, bool):
+        faults.mistyped(where, flag, "true or false")
+    elif flag == (num_answers > 0):
+        faults.tell(where, f"is {describe(flag)}, but there are {num_answers} answers")
+    else:
+        return True
+    return False
+
+
+Placed = tuple[tuple[str, int] | None, bool]
+
+
+def _answer(item: Any, prefix: str, context: str, faults: Faults) -> Placed:
+    """Return an answer that stands where it says (None when it is wrong), and whether it had to be moved there."""
+    is_sought = faults.on_bad == "fix"
+    raw = {"text": item} if is_sought and isinstance(item, str) else faults.object(item, prefix)
+    if raw is None:
+        return None, False
+    text = faults.text(raw, "text", prefix)
+    if text is not None and text.strip() and raw.get("answer_start") is None and is_sought:
+        return _sought(text, prefix, context, faults, is_missing="answer_start" not in raw)
+    start = faults.whole(raw, "answer_start", prefix)
+    if text is not None and not text.strip():
+        faults.tell(f"{prefix}text", f"is {describe(text)}, it must not be blank")
+        return None, False
+    if text is None or start is None:
+        return None, False
+    if start >= 0 and context.startswith(text, start):
+        return (text, start), False
+    # The search for its place takes time, and would tell nobody anything.
+    is_told = faults.on_bad == "fix" or not faults.is_full
+    fault = classify_offset(context, text, start) if is_told else OffsetFault("elsewhere", None, False)
+    where = f"{prefix}answer_start"
+    sentence = f"is {start}, where {describe(text)} does not stand ({fault})"
+    if faults.on_bad == "fix" and fault.start_char is not None and fault.is_unique:
+        done = "moved" if fault.text is None else "spelled as there"
+        faults.note_fixed(where, f"{sentence}; {done}")
+        return (fault.text or text, fault.start_char), True
+    faults.tell(where, sentence)
+    return None, False
+
+
+def _sought(text: str, prefix: str, context: str, faults: Faults, *, is_missing: bool) -> Placed:
+    """Return an answer without a start at the one place where its text stands."""
+    where, first = f"{prefix}answer_start", context.find(text)
+    sentence = f"is {'missing' if is_missing else 'null'}, and {describe(text)} stands"
+    if first >= 0 and context.find(text, first + 1) < 0:
+        faults.note_fixed(where, f"{sentence} at {first} alone; found there")
+        return (text, first), True
+    faults.tell(where, f"{sentence} {'nowhere in the context' if first < 0 else 'at several places'}")
+    return None, False

@@ -1,0 +1,203 @@
+"""The layouts of JSON data sets, told apart by their keys: articles, paragraphs, flat rows, tables of pandas."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+from qaexp.data.exports.recognised import tool_of
+from qaexp.data.names import KNOWN, Columns, check_names, renamed, theirs
+from qaexp.data.validation import Faults, describe
+from qaexp.errors import DataError
+
+NUM_PEEKED = 100
+"""So many values are looked at to learn what a file holds."""
+
+_NESTED = ("paragraphs", "qas")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A question as it stands in the file: title and context are checked (None: faulty, told already), `fields` is raw.
+
+    `prefix` is put before a key to name its place, such as `data[0].paragraphs[2].qas[1].` or `line 17: `.
+    """
+
+    prefix: str
+    title: str | None
+    context: str | None
+    fields: dict[str, Any]
+    is_flat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a file is read: where its faults go, the user's own names, and whether answers are needed."""
+
+    faults: Faults
+    columns: Columns
+    wants_answers: bool
+
+
+Values = Iterable[tuple[str, Any]]
+
+
+def document_records(document: Any, reading: Reading) -> Iterator[Record]:
+    """Yield the questions of one JSON document: the official nesting or a part of it, a list, a table, or one row."""
+    if isinstance(document, list):
+        yield from value_records(_numbered(document, ""), reading)
+        return
+    root = document
+    if not isinstance(root, dict):
+        raise _no_layout(reading, f"the document is {describe(document)}, it must be an object or a list")
+    if (table := _table(root, reading.columns)) is not None:
+        yield from flat_records(_numbered(table, ""), reading)
+    elif "data" not in root and any(key in root for key in _NESTED):
+        yield from _nested("", root, reading)
+    elif "data" not in root and _is_row(root, reading.columns):
+        yield from flat_records([("", root)], reading)
+    elif "data" not in root:
+        found = ", ".join(map(str, root))[:200] or "none"
+        raise _no_layout(reading, f"data is missing, and its keys are those of no known layout (found: {found})")
+    elif not isinstance(root["data"], list):
+        raise _no_layout(reading, f"data is {describe(root['data'])}, it must be a list")
+    else:
+        yield from value_records(_numbered(root["data"], "data"), reading, is_article=True)
+
+
+def _no_layout(reading: Reading, problem: str) -> DataError:
+    """A fault of the file as a whole: no policy for faulty examples helps."""
+    return DataError(f"{reading.faults.file}: {problem}; docs/data_formats.md lists what is read, give such a file.")
+
+
+def value_records(values: Values, reading: Reading, *, is_article: bool = False) -> Iterator[Record]:
+    """Yield the questions of articles, paragraphs or flat rows, whichever the first of them are.
+
+    Args:
+        values: The values with their places.
+        reading: How they are read.
+        is_article: Whether a value whose keys tell nothing is taken for an article, and not for a row.
+    """
+    every = iter(values)
+    first = list(islice(every, NUM_PEEKED))
+    objects = [value for _, value in first if isinstance(value, dict)]
+    is_nested = any(key in value for value in objects for key in _NESTED)
+    if is_article and not is_nested:
+        # With one key only, or none that rows have, it is an article that lost its paragraphs.
+        is_nested = not any(_is_row(value, reading.columns) or len(set(value) - {"title"}) > 1 for value in objects)
+    if not is_nested:
+        yield from flat_records(chain(first, every), reading)
+        return
+    for prefix, value in chain(first, every):
+        record = reading.faults.object(value, prefix)
+        reading.faults.num_skipped += record is None
+        if record is not None:
+            yield from _nested(prefix, record, reading)
+
+
+def flat_records(rows: Values, reading: Reading) -> Iterator[Record]:
+    """Check the names of rows, then the title (it may be absent) and the context of each; equal contexts become one."""
+    every = iter(rows)
+    first = list(islice(every, NUM_PEEKED))
+    objects = [value for _, value in first if isinstance(value, dict)]
+    if objects:
+        _check_rows(objects, reading)
+    faults, contexts = reading.faults, dict[str, str]()
+    for prefix, value in chain(first, every):
+        row = faults.object(value, prefix)
+        faults.num_skipped += row is None
+        if row is not None:
+            fields = renamed(row, reading.columns)
+            context = faults.text(fields, "context", prefix)
+            shared = None if context is None else contexts.setdefault(context, context)
+            yield Record(prefix, _title(fields, prefix, faults), shared, fields, is_flat=True)
+
+
+def _check_rows(rows: list[dict[str, Any]], reading: Reading) -> None:
+    """Hold the names of the first rows against those that are needed.
+
+    Raises:
+        DataError: Some are missing; the export of an annotation tool is called so.
+    """
+    file = reading.faults.file
+    try:
+        names = dict.fromkeys(name for row in rows for name in row)
+        check_names(file, names, reading.columns, wants_answers=reading.wants_answers)
+    except DataError as error:
+        if (tool := tool_of(rows)) is None:
+            raise
+        raise DataError(
+            f"{file} is an export of {tool}; make SQuAD JSON of it: qaexp convert {shlex.quote(file)} --to squad"
+        ) from error
+
+
+def _nested(prefix: str, value: dict[str, Any], reading: Reading) -> Iterator[Record]:
+    """Walk the paragraphs and questions of an article, or the questions of a paragraph."""
+    faults = reading.faults
+    title = _title(renamed(value, reading.columns), prefix, faults)
+    if "qas" in value and "paragraphs" not in value:
+        yield from _questions(prefix, value, title, reading)
+        return
+    for paragraph, inner in _children(value, "paragraphs", prefix, faults):
+        yield from _questions(inner, paragraph, title, reading)
+
+
+def _questions(prefix: str, paragraph: dict[str, Any], title: str | None, reading: Reading) -> Iterator[Record]:
+    context = reading.faults.text(renamed(paragraph, reading.columns), "context", prefix)
+    for question, innermost in _children(paragraph, "qas", prefix, reading.faults):
+        yield Record(innermost, title, context, renamed(question, reading.columns), is_flat=False)
+
+
+def _title(record: dict[str, Any], prefix: str, faults: Faults) -> str | None:
+    """The title, which many exports leave out: then it is empty."""
+    return faults.text(record, "title", prefix) if record.get("title") is not None else ""
+
+
+def _children(parent: dict[str, Any], key: str, prefix: str, faults: Faults) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the objects in a list with their prefixes; what is no list or no object counts as one skipped example."""
+    items = faults.items(parent, key, prefix)
+    faults.num_skipped += items is None
+    for index, item in enumerate(items or ()):
+        inner = f"{prefix}{key}[{index}]."
+        record = faults.object(item, inner)
+        faults.num_skipped += record is None
+        if record is not None:
+            yield record, inner
+
+
+def _numbered(items: Iterable[Any], key: str) -> Iterator[tuple[str, Any]]:
+    return ((f"{key}[{index}].", item) for index, item in enumerate(items))
+
+
+def _is_row(value: dict[str, Any], columns: Columns) -> bool:
+    called = theirs(columns)
+    return called["question"] in value or called["context"] in value
+
+
+def _table(root: dict[str, Any], columns: Columns) -> Iterator[dict[str, Any]] | None:
+    """The rows of a table that was written column by column, as pandas and `to_dict` do; None for anything else."""
+    names, data = root.get("columns"), root.get("data")
+    if isinstance(names, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
+        return (dict(zip(map(str, names), row, strict=False)) for row in data)
+    called = theirs(columns)
+    question, context = root.get(called["question"]), root.get(called["context"])
+    if isinstance(question, list) and isinstance(context, list):
+        lists = {name: value for name, value in root.items() if isinstance(value, list) and name in _known(columns)}
+        return (
+            (dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)) if _even(lists) else None
+        )
+    if isinstance(question, dict) and isinstance(context, dict):
+        maps = {name: value for name, value in root.items() if isinstance(value, dict) and name in _known(columns)}
+        return ({name: value.get(key) for name, value in maps.items()} for key in question)
+    return None
+
+
+def _known(columns: Columns) -> set[str]:
+    return {*KNOWN, *columns.values()}
+
+
+def _even(lists: dict[str, list[Any]]) -> bool:
+    return len({len(value) for value in lists.values()}) == 1

@@ -1,0 +1,112 @@
+"""A sweep that its own command alone can go on with, as a search or one of another launcher: the words of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qaexp.errors import ConfigError, IntegrityError, QaexpError
+from qaexp.runs.collect import collect
+from qaexp.runs.directory import ENVIRONMENT, SCHEMA_VERSION, SWEEP_PLAN
+from qaexp.runs.origins import REDACTED
+from qaexp.runs.reading import read_json
+from qaexp.sweeps.journal import JOURNAL
+
+BY_COMMAND = "by_command"
+"""The key among a plan's settings that says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What started a sweep.
+
+    Attributes:
+        words: Those behind `qaexp train`.
+        working_directory: Where it was started.
+    """
+
+    words: Sequence[str]
+    working_directory: Path
+
+    @property
+    def shown(self) -> str:
+        """As it is typed."""
+        return shlex.join(["qaexp", "train", *self.words])
+
+
+def command_of(sweep: Path) -> Command | None:
+    """Return the command that a sweep goes on by; None where its plan is all that is needed.
+
+    Args:
+        sweep: The sweep's directory.
+
+    Raises:
+        ConfigError: It is not known any more, or held a secret.
+        IntegrityError: What is stored is no command.
+    """
+    is_search = (sweep / JOURNAL).is_file()
+    if (sweep / SWEEP_PLAN).exists():
+        stored = read_json(sweep / SWEEP_PLAN)
+        if not (is_search or _is_by_command(stored)):
+            return None
+        return _command(stored, sweep / SWEEP_PLAN)
+    if not is_search:
+        return None
+    # A search that an older qaexp began has no plan; each of its runs knows what started it.
+    runs = sorted(collect(sweep, completed_only=False).runs, key=lambda run: str(run.run.get("started")), reverse=True)
+    for run in runs:
+        try:
+            return _command(read_json(run.path / ENVIRONMENT), run.path / ENVIRONMENT)
+        except (FileNotFoundError, QaexpError):
+            continue
+    raise ConfigError(
+        f"{sweep}: the command of this search is not known; give the command that started it again, and it goes on"
+    )
+
+
+def again(sweep: Path, command: Command, overrides: Sequence[str]) -> list[str]:
+    """The words behind `qaexp train` that go on with a sweep where it stands now.
+
+    Args:
+        sweep: Its directory.
+        command: What started it.
+        overrides: Further override lines.
+    """
+    words = [*command.words, *overrides]
+    if not {"-m", "--multirun"} & set(words):
+        words.insert(0, "-m")
+    if not any(word.startswith("name=") for word in words):
+        words.append(f"name={quoted(sweep.name)}")
+    return [*words, f"hydra.sweep.dir={quoted(str(sweep.resolve()))}"]
+
+
+def quoted(text: str) -> str:
+    r"""A text as a value of an override.
+
+    >>> print(quoted("it's"))
+    'it\'s'
+    """
+    escaped = text.replace("\\'", "\\\\'").replace("'", r"\'").replace("${", r"\${")
+    return f"'{escaped}'"
+
+
+def _is_by_command(stored: Mapping[str, Any]) -> bool:
+    settings = stored.get("settings")
+    return isinstance(settings, Mapping) and bool(settings.get(BY_COMMAND))
+
+
+def _command(stored: Mapping[str, Any], file: Path) -> Command:
+    version, line = stored.get("schema_version", 0), stored.get("command_line")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise ConfigError(f"{file}: made by a newer qaexp; upgrade qaexp")
+    if not isinstance(line, list) or not all(isinstance(word, str) for word in line) or "train" not in line:
+        raise IntegrityError(f"{file}: holds no command of a sweep; give the command that started it again")
+    command = Command(line[line.index("train") + 1 :], Path(str(stored.get("working_directory", ""))))
+    if any(REDACTED in word for word in line):
+        raise ConfigError(
+            f"{file}: the command held a secret, which no folder keeps; give it again, with the secret: {command.shown}"
+        )
+    return command

@@ -1,0 +1,227 @@
+"""`qaexp convert`: exports of annotation tools become SQuAD JSON that qaexp reads; nothing is dropped in silence."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qaexp.data.squad import read_squad_file
+from tests.fixtures import tiny_run
+
+CONTEXT = "Paris is the capital of France. It lies on the Seine \U0001f642 today."
+CAPITAL, NONE = "What is the capital?", "Which sea?"
+PARIS = {"start": 0, "end": 5, "text": "Paris", "labels": ["Answer"]}
+# Label Studio counts UTF-16 units: the emoji before it is two of them.
+TODAY = {"start": 56, "end": 61, "text": "today", "labels": ["Answer"]}
+
+
+def region(value: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"id": "r", "from_name": "answer", "to_name": "text", "type": "labels", "value": value, **more}
+
+
+def task(id: int, question: str | None, *results: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    annotations = [{"id": 9 + number, "result": result, **more} for number, result in enumerate(results)]
+    data = {"text": CONTEXT} if question is None else {"text": CONTEXT, "question": question}
+    return {"id": id, "data": data, "annotations": annotations, "predictions": [], "project": 1}
+
+
+def typed(text: str, **value: Any) -> dict[str, Any]:
+    return {"id": "r", "from_name": "question", "type": "textarea", "value": {**value, "text": [text]}}
+
+
+CHOICE = {"from_name": "c", "type": "choices", "value": {"choices": ["No answer"]}}
+LABEL_STUDIO = [
+    task(1, CAPITAL, [region(PARIS)]),
+    task(2, NONE, []),
+    task(3, "When?", [region(TODAY)]),
+    task(4, "Skipped?", [], was_cancelled=True),
+    task(5, "Open?"),
+    task(6, "Two of us?", [region(PARIS)], [region(PARIS)]),
+    task(7, "Chosen?", [region(PARIS), CHOICE]),
+    task(8, None, [region(PARIS), typed("Typed?", start=0, end=5)]),
+    task(9, None, [typed("Whole?"), region(PARIS)]),
+    task(10, None, [region({**PARIS, "labels": ["Labelled?"]})]),
+    task(11, None, [region(PARIS)]),
+    task(12, "Shifted?", [region({**PARIS, "text": "London"})]),
+    task(13, "HTML?", [region({**PARIS, "start": "/div[1]/text()[1]", "startOffset": 0})]),
+]
+MINIMAL = [
+    {"text": CONTEXT, "question": CAPITAL, "id": 1, "answer": [PARIS], "annotator": 1, "annotation_id": 5},
+    {"text": CONTEXT, "question": NONE, "id": 2, "annotator": 1, "annotation_id": 6, "lead_time": 2.5},
+]
+DOCCANO = [
+    {"id": 1, "text": CONTEXT, "label": [[0, 5, "ANSWER"]], "question": CAPITAL, "Comments": []},
+    {"id": 2, "text": CONTEXT, "label": [], "question": NONE, "Comments": []},
+]
+DOCCANO_RELATIONS = [
+    {
+        "id": 1,
+        "text": CONTEXT,
+        "entities": [
+            {"id": 1, "label": CAPITAL, "start_offset": 0, "end_offset": 5},
+            {"id": 2, "label": "Which river?", "start_offset": 47, "end_offset": 52},
+            {"id": 3, "label": "PLACE", "start_offset": 24, "end_offset": 30},
+        ],
+        "relations": [],
+        "Comments": [],
+    }
+]
+ANSWER = {
+    "answer_id": 1,
+    "document_id": 2,
+    "question_id": 3,
+    "text": "Paris",
+    "answer_start": 0,
+    "answer_category": None,
+}
+HAYSTACK = {
+    "data": [
+        {
+            "paragraphs": [
+                {
+                    "qas": [
+                        {"question": CAPITAL, "id": 107744, "answers": [ANSWER], "is_impossible": False},
+                        {"question": NONE, "id": 107745, "answers": [], "is_impossible": True},
+                    ],
+                    "context": CONTEXT,
+                    "document_id": 38690,
+                }
+            ]
+        }
+    ]
+}
+DOCUMENT = {"content": CONTEXT, "content_type": "text", "id": "d", "meta": {}}
+LABELS = [
+    {
+        "id": "a1",
+        "query": CAPITAL,
+        "document": DOCUMENT,
+        "is_correct_answer": True,
+        "is_correct_document": True,
+        "origin": "gold-label",
+        "answer": {"answer": "Paris", "type": "extractive", "offsets_in_document": [{"start": 0, "end": 5}]},
+        "no_answer": False,
+    },
+    {"id": "a2", "query": "Bad?", "document": DOCUMENT, "is_correct_answer": False, "answer": None, "no_answer": False},
+    {"id": "a3", "query": NONE, "document": DOCUMENT, "is_correct_answer": True, "answer": None, "no_answer": True},
+]
+CDQA = {
+    "version": "v1.1",
+    "data": [
+        {
+            "title": "t",
+            "paragraphs": [
+                {"context": CONTEXT, "qas": [{"question": CAPITAL, "answers": [{"answer_start": 0, "text": "Paris"}]}]},
+                {"context": "nobody asked", "qas": []},
+            ],
+        }
+    ],
+}
+EXPORTS: dict[str, tuple[str, str]] = {
+    "Label Studio": ("ls.json", json.dumps(LABEL_STUDIO[:3])),
+    "Label Studio of JSON_MIN": ("min.json", json.dumps(MINIMAL)),
+    "doccano": ("doc.jsonl", "\n".join(map(json.dumps, DOCCANO))),
+    "doccano with relations": ("rel.jsonl", "\n".join(map(json.dumps, DOCCANO_RELATIONS))),
+    "Haystack's annotation tool": ("hs.json", json.dumps(HAYSTACK)),
+    "Haystack (labels)": ("labels.json", json.dumps(LABELS)),
+    "cdQA": ("cdqa.json", json.dumps(CDQA)),
+    "table": ("a.csv", f"id,context,question,answer_text,answer_start\n1,{CONTEXT},{CAPITAL},Paris,0\n"),
+}
+
+
+def converted(folder: Path, name: str) -> dict[str, list[str]]:
+    """The answers by question of what was written."""
+    return {one.question: list(one.golds) for one in read_squad_file(folder / name).examples}
+
+
+@pytest.mark.parametrize("tool", EXPORTS)
+def test_each_export_becomes_squad_json(tmp_path: Path, tool: str) -> None:
+    name, text = EXPORTS[tool]
+    (tmp_path / name).write_text(text, "utf-8")
+    done = tiny_run.call(tmp_path, "convert", name, "--to", "squad")
+    assert done.code == 0, done.err
+    assert tool.partition(" of ")[0].partition(" with ")[0] in done.out.splitlines()[0]
+    out = f"{name.partition('.')[0]}.squad.json"
+    assert f"wrote {out}: " in done.out
+    found = converted(tmp_path, out)
+    assert found[CAPITAL] == ["Paris"]
+    assert found.get(NONE, []) == []
+    written = tiny_run.read_json(tmp_path / out)
+    assert written["version"] == "v2.0"
+    again = tiny_run.call(tmp_path, "convert", name, "--to", "squad")
+    assert again.code == 2
+    assert f"--output {out} is there already" in again.last_line
+    assert tiny_run.read_json(tmp_path / out) == written
+
+
+def test_what_is_left_out_of_label_studio_is_told_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "ls.json").write_text(json.dumps(LABEL_STUDIO))
+    done = tiny_run.call(tmp_path, "convert", "ls.json", "--output", "out.json")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[0] == "read ls.json: export of Label Studio, 13 tasks"
+    assert {line.removeprefix("left out: ") for line in done.out.splitlines() if line.startswith("left out: ")} == {
+        "task that was skipped (1)",
+        "task without an annotation (1)",
+        "marked span without a question (1)",
+        "annotation without a question (1)",
+        "answer that does not stand where the export says (1)",
+        "answer that was marked in HTML or in a dialogue (1)",
+    }
+    # A question whose answer cannot be read is left out, and does not become one without an answer.
+    assert converted(tmp_path, "out.json") == {
+        CAPITAL: ["Paris"],
+        NONE: [],
+        "When?": ["today"],
+        "Two of us?": ["Paris"],
+        "Chosen?": [],
+        "Typed?": ["Paris"],
+        "Whole?": ["Paris"],
+        "Labelled?": ["Paris"],
+    }
+
+
+def test_a_label_of_doccano_may_be_the_question(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("\n".join(map(json.dumps, DOCCANO_RELATIONS)))
+    done = tiny_run.call(tmp_path, "convert", "a.json")
+    assert converted(tmp_path, "a.squad.json") == {CAPITAL: ["Paris"], "Which river?": ["Seine"]}
+    assert "left out: span whose label is no question, of a document without a question (1)" in done.out
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1}', "[1, 2]", "a,b\n1,2\n", '[{"id": 1, "data": {"text": "a"}, "annotations": []}]']
+)
+def test_an_unknown_file_is_refused_and_the_known_ones_are_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    failed = tiny_run.call(tmp_path, "convert", "a.json")
+    assert failed.code == 3
+    assert all(tool in failed.err for tool in ("Label Studio",))
+    assert "Traceback" not in failed.err
+    assert not (tmp_path / "a.squad.json").exists()
+
+
+def test_places_that_cannot_be_read_or_written(tmp_path: Path) -> None:
+    (tmp_path / "ls.json").write_text(json.dumps(LABEL_STUDIO))
+    os.mkfifo(tmp_path / "pipe")
+    for words, code in (
+        (["."], 3),
+        (["pipe"], 3),
+        (["missing.json"], 3),
+        (["ls.json", "--output", "pipe"], 2),
+        (["ls.json", "--output", "."], 2),
+        (["ls.json", "--output", "ls.json"], 2),
+        (["ls.json", "--output", "no/out.json"], 5),
+    ):
+        failed = tiny_run.call(tmp_path, "convert", *words)
+        assert failed.code == code, failed.err
+        assert len(failed.err.splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["ls.json"]
+
+
+def test_convert_is_listed_and_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "convert" in tiny_run.call(tmp_path, "--help").out
+    monkeypatch.setenv("COMP_LINE", "qaexp con")
+    assert tiny_run.call(tmp_path, "-sc", "query=bash").out.split() == ["convert"]

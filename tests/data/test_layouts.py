@@ -1,0 +1,392 @@
+"""Exports that people have: each layout holds the same four questions, whatever its file is called."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qaexp.data.squad import Answer, Example, SquadFile, read_squad_file
+from qaexp.errors import ConfigError, DataError
+
+CONTEXT = 'Paris is the capital of France.\nIt lies on the river "Seine"; Berlin, too, is a capital.'
+ROWS: list[dict[str, Any]] = [
+    {"id": "q0", "question": "Which city?", "text": "Paris", "start": 0},
+    {"id": "q1", "question": "Which river?", "text": "Seine", "start": 54},
+    {"id": "q2", "question": "Which sea?", "text": None, "start": None},
+    {"id": "q3", "question": 'Which "other" city, then?', "text": "Berlin", "start": 62},
+]
+EXPECTED = tuple(
+    Example(
+        row["id"], "", CONTEXT, row["question"], (Answer(row["text"], row["start"]),) if row["text"] is not None else ()
+    )
+    for row in ROWS
+)
+
+
+def columns(row: dict[str, Any]) -> dict[str, list[Any]]:
+    return {
+        "text": [] if row["text"] is None else [row["text"]],
+        "answer_start": [] if row["text"] is None else [row["start"]],
+    }
+
+
+def flat() -> list[dict[str, Any]]:
+    return [{"id": row["id"], "context": CONTEXT, "question": row["question"], "answers": columns(row)} for row in ROWS]
+
+
+def qas() -> list[dict[str, Any]]:
+    return [
+        {
+            "id": row["id"],
+            "question": row["question"],
+            "answers": [] if row["text"] is None else [{"text": row["text"], "answer_start": row["start"]}],
+            "is_impossible": row["text"] is None,
+        }
+        for row in ROWS
+    ]
+
+
+def paragraphs() -> list[dict[str, Any]]:
+    return [{"context": CONTEXT, "qas": qas()[:2]}, {"context": CONTEXT, "qas": qas()[2:]}]
+
+
+def lines(values: list[Any]) -> str:
+    return "\n".join(map(json.dumps, values)) + "\n"
+
+
+def table(cells: Callable[[dict[str, Any]], dict[str, Any]], **how: Any) -> str:
+    rows = [{"id": row["id"], "context": CONTEXT, "question": row["question"], **cells(row)} for row in ROWS]
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), **how)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def printed(row: dict[str, Any]) -> dict[str, Any]:
+    """The answers as pandas prints the arrays of a parquet file."""
+    found = columns(row)
+    starts = f"array({found['answer_start']}, dtype=int32)"
+    return {"answers": f"{{'text': array({found['text']!r},\n      dtype=object), 'answer_start': {starts}}}"}
+
+
+def two_columns(row: dict[str, Any]) -> dict[str, Any]:
+    return {"answer_text": row["text"], "answer_start": "" if row["start"] is None else float(row["start"])}
+
+
+def _numbered(values: list[Any]) -> dict[str, Any]:
+    return {str(number): value for number, value in enumerate(values)}
+
+
+LAYOUTS: dict[str, str] = {
+    "layout_of_run_qa": json.dumps({"version": "0.1", "data": flat()}),
+    "a bare list of rows": json.dumps(flat(), indent=2),
+    "suffix_that_lies: JSON lines": lines(flat()),
+    "JSON lines with blank lines and CRLF": lines(flat()).replace("\n", "\r\n\r\n"),
+    "nested": json.dumps({"version": "v2.0", "data": [{"title": "", "paragraphs": paragraphs()}]}),
+    "nested without titles": json.dumps({"data": [{"paragraphs": paragraphs()}]}, indent=1),
+    "a list of paragraphs": json.dumps(paragraphs()),
+    "paragraphs under data": json.dumps({"data": paragraphs()}),
+    "one object of paragraphs": json.dumps({"paragraphs": paragraphs()}),
+    "one paragraph": json.dumps({"context": CONTEXT, "qas": qas()}),
+    "a list of articles": json.dumps([{"title": "", "paragraphs": [one]} for one in paragraphs()]),
+    "paragraphs a line": lines(paragraphs()),
+    "answers of questions as two lists": json.dumps(
+        [{"context": CONTEXT, "qas": [{**one, "answers": columns(row)} for one, row in zip(qas(), ROWS, strict=True)]}]
+    ),
+    "columns of pandas": json.dumps({name: _numbered([row[name] for row in flat()]) for name in flat()[0]}),
+    "lists of to_dict": json.dumps({name: [row[name] for row in flat()] for name in flat()[0]}),
+    "split of pandas": json.dumps({"columns": list(flat()[0]), "data": [list(row.values()) for row in flat()]}),
+    "answer_text and answer_start": json.dumps(
+        [{**row, "answers": None, **two_columns(one)} for row, one in zip(flat(), ROWS, strict=True)]
+    ).replace('"answers": null, ', ""),
+    "CSV with answers as JSON": table(lambda row: {"answers": json.dumps(columns(row))}),
+    "CSV with answers as Python": table(lambda row: {"answers": str(columns(row))}),
+    "CSV with answers as numpy": table(printed),
+    "CSV with two columns": table(two_columns),
+    "CSV with a BOM and semicolons": "\ufeff" + table(two_columns, delimiter=";"),
+    "CSV of a spreadsheet": "sep=;\r\n" + table(two_columns, delimiter=";"),
+    "CSV with is_impossible": table(lambda row: {**two_columns(row), "is_impossible": row["text"] is None}),
+    "TSV": table(two_columns, delimiter="\t"),
+}
+
+
+@pytest.mark.parametrize("name", ["data.json", "data.jsonl", "data.csv", "data"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_layout_holds_the_same_questions(tmp_path: Path, layout: str, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(LAYOUTS[layout].encode())
+    found = read_squad_file(path)
+    assert found.examples == EXPECTED
+    assert (found.squad_version, found.num_fixed, found.num_skipped, found.num_made_ids) == ("v2", 0, 0, 0)
+
+
+def test_a_table_with_tabs_need_not_quote(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text('id\tcontext\tquestion\tanswers\n1\tThe "Seine", say.\tWhich "river"?\t\n', "utf-8")
+    assert read_squad_file(path).examples == (Example("1", "", 'The "Seine", say.', 'Which "river"?', ()),)
+
+
+def test_a_long_text_is_a_cell_and_the_limit_of_others_stays(tmp_path: Path) -> None:
+    before = csv.field_size_limit()
+    path = tmp_path / "a.csv"
+    path.write_text("id,context,question,answers\n1," + "word " * 60_000 + ",Q,\n", "utf-8")
+    assert len(read_squad_file(path).examples[0].context) == 300_000
+    assert csv.field_size_limit() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("id,context,question,answers\n1,a,b\n", "has 3 cells, and the header has 4"),
+        ('id,context,question,answers\n1,"a,b,c\n', "no row of a table"),
+        ("id,context,context,question,answers\n1,a,b,c,\n", "column 'context' more than once"),
+        ("id,context,question,answers\n", "no usable question"),
+        ("id,context,question,answers\n1,a,b,__import__('os')\n", "line 2: answers[0].answer_start is missing"),
+        ("id,context,question,answers\n1,a,b,[open('x')]\n", "answer_start is"),
+        ("id,context,question,answers\n1,a,b," + "[" * 5000 + "\n", "answer_start is"),
+    ],
+)
+def test_a_table_that_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text, "utf-8")
+    with pytest.raises(DataError) as caught:
+        read_squad_file(path)
+    assert says in str(caught.value)
+    assert "a.csv" in str(caught.value)
+
+
+# --- Files that are something else ------------------------------------------------------------------------------------
+
+ELSE = {
+    "zip": (b"PK\x03\x04" + bytes(30), "a zip archive"),
+    "xlsx": (b"PK\x03\x04" + bytes(30) + b"xl/workbook.xml", "an Excel workbook"),
+    "gzip": (b"\x1f\x8b" + bytes(30), "gunzip"),
+    "bzip2": (b"BZh91AY", "bunzip2"),
+    "parquet": (b"PAR1" + bytes(30), "a name that ends in .parquet"),
+    "html": (b"\n<!DOCTYPE html><html>404</html>", "a web page (HTML)"),
+    "xml": (b"<?xml version='1.0'?>", "markup"),
+    "pdf": (b"%PDF-1.7", "PDF"),
+    "pickle": (b"\x80\x04\x95", "pickle"),
+    "git-lfs": (b"version https://git-lfs.github.com/spec/v1\noid x\n", "git lfs pull"),
+    "UTF-16": ('{"data": []}'.encode("utf-16"), "save it as UTF-8"),
+    "tar": (bytes(257) + b"ustar" + bytes(300), "tar archive"),
+}
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.csv"])
+@pytest.mark.parametrize("kind", ELSE)
+def test_what_is_something_else_is_named(tmp_path: Path, kind: str, name: str) -> None:
+    content, says = ELSE[kind]
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read_squad_file(path)
+    (problem,) = caught.value.problems
+    assert says in problem
+    assert str(path) in problem
+
+
+# --- Names ------------------------------------------------------------------------------------------------------------
+
+OWN = [{"id": 7, "passage": "Paris", "query": "Which?", "answer": {"text": ["Paris"], "answer_start": [0]}}]
+MAPPING = {"context": "passage", "question": "query", "answers": "answer"}
+
+
+def own(tmp_path: Path) -> Iterator[Path]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    cells = {**OWN[0], "answer": str(OWN[0]["answer"])}
+    contents = {
+        "a.json": json.dumps({"data": OWN}),
+        "b.json": json.dumps(OWN),
+        "c.jsonl": lines(OWN * 1),
+        "d.csv": ",".join(cells) + "\n" + ",".join(f'"{value}"' for value in cells.values()) + "\n",
+    }
+    for name, text in contents.items():
+        (tmp_path / name).write_text(text, "utf-8")
+        yield tmp_path / name
+    pq.write_table(pa.Table.from_pylist(OWN), tmp_path / "e.parquet")
+    yield tmp_path / "e.parquet"
+
+
+def test_own_names_are_told_once_and_the_mapping_that_helps_works(tmp_path: Path) -> None:
+    for path in own(tmp_path):
+        with pytest.raises(DataError) as caught:
+            read_squad_file(path)
+        (problem,) = caught.value.problems
+        assert "found: id, passage, query, answer; needed: id, context, question, answers" in problem
+        assert "'data.columns={context: passage, question: query, answers: answer}'" in problem
+        file = read_squad_file(path, columns=MAPPING)
+        assert file.examples == (Example("7", "", "Paris", "Which?", (Answer("Paris", 0),)),)
+        # Text cells have no numbers.
+        assert file.num_number_ids == (path.suffix != ".csv")
+
+
+def test_names_that_the_file_does_not_have(tmp_path: Path) -> None:
+    path = next(own(tmp_path))
+    with pytest.raises(
+        DataError, match=r"found: id, passage.*'data\.columns=\{question: query, answers: answer, context"
+    ):
+        read_squad_file(path, columns={"context": "wrong", "question": "query", "answers": "answer"})
+    for wrong in ({"kontext": "passage"}, {"context": "a", "question": "a"}, ["context"], "passage"):
+        with pytest.raises(ConfigError, match=r"data\.columns"):
+            read_squad_file(path, columns=wrong)  # type: ignore[arg-type]
+
+
+# --- Ids --------------------------------------------------------------------------------------------------------------
+
+
+def with_ids(*ids: Any) -> list[dict[str, Any]]:
+    return [{**flat()[0], "id": id} if id is not ... else {**flat()[0]} for id in ids]
+
+
+def write(path: Path, value: Any) -> Path:
+    path.write_text(json.dumps(value), "utf-8")
+    return path
+
+
+def ids(file: SquadFile) -> list[str]:
+    return [example.id for example in file.examples]
+
+
+def test_whole_number_ids(tmp_path: Path) -> None:
+    file = read_squad_file(write(tmp_path / "a.json", with_ids(100, 101.0, "102", -1)))
+    assert ids(file) == ["100", "101", "102", "-1"]
+    assert file.num_number_ids == 3
+    for wrong in (1.5, True, [1]):
+        with pytest.raises(DataError, match="id is"):
+            read_squad_file(write(tmp_path / "b.json", with_ids(wrong, 1)))
+
+
+def test_a_number_and_its_digits_are_one_id(tmp_path: Path) -> None:
+    rows = with_ids(1, "1")
+    assert read_squad_file(write(tmp_path / "a.json", rows)).num_duplicates == 1
+    rows[1]["question"] = "Another?"
+    with pytest.raises(DataError, match="ids must be unique"):
+        read_squad_file(write(tmp_path / "b.json", rows))
+
+
+def test_whole_number_ids_of_a_table(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist(with_ids(100, 101)), tmp_path / "a.parquet")
+    assert ids(read_squad_file(tmp_path / "a.parquet")) == ["100", "101"]
+
+
+def test_ids_are_made_where_no_question_has_one(tmp_path: Path) -> None:
+    rows = [{key: value for key, value in row.items() if key != "id"} for row in flat()]
+    file = read_squad_file(write(tmp_path / "a.json", rows))
+    assert [id.partition("-")[0] for id in ids(file)] == ["q1", "q2", "q3", "q4"]
+    assert {id.partition("-")[2] for id in ids(file)} == {file.sha256[:8]}
+    assert file.num_made_ids == 4
+    # By content, not by name: the same run has the same ids wherever its file lies.
+    assert ids(read_squad_file(write(tmp_path / "b.json", rows))) == ids(file)
+    with pytest.raises(DataError, match=r"\[1\]\.id is missing"):
+        read_squad_file(write(tmp_path / "c.json", [flat()[0], rows[1]]))
+
+
+# --- No answer --------------------------------------------------------------------------------------------------------
+
+NONE: dict[str, Any] = {
+    "blank_answer_means_no_answer": [{"text": "", "answer_start": 0, "answer_category": "NO_ANSWER"}],
+    "blank": [{"text": "  ", "answer_start": 5}],
+    "minus one": [{"text": "", "answer_start": -1}],
+    "unknown of CoQA": [{"text": "unknown", "answer_start": -1}],
+    "null text": [{"text": None, "answer_start": None}],
+    "a category": [{"text": "Paris", "answer_start": 0, "answer_category": "NO_ANSWER"}],
+    "CANNOTANSWER of QuAC": [{"text": "CANNOTANSWER", "answer_start": 20}],
+    "several": [{"text": "", "answer_start": 0}, {"text": "", "answer_start": -1}],
+    "null": None,
+    "empty lists": {"text": [], "answer_start": []},
+    "lists of blanks": {"text": [""], "answer_start": [-1]},
+    "one blank": {"text": "", "answer_start": -1},
+}
+
+
+def asked(answers: Any, **more: Any) -> dict[str, Any]:
+    return {"context": CONTEXT, "qas": [{"id": "a", "question": "Q", "answers": answers, **more}, qas()[0]]}
+
+
+@pytest.mark.parametrize("spelling", NONE)
+@pytest.mark.parametrize("on_bad", ["fail", "skip", "fix"])
+def test_each_spelling_of_no_answer(tmp_path: Path, spelling: str, on_bad: str) -> None:
+    for more in ({"is_impossible": True}, {}):
+        file = read_squad_file(write(tmp_path / "a.json", [asked(NONE[spelling], **more)]), on_bad)
+        assert [example.is_impossible for example in file.examples] == [True, False], more
+        assert (file.num_skipped, file.num_fixed) == (0, 0)
+        assert file.num_blank_answers == 1
+    row = {**flat()[0], "id": "a", "answers": NONE[spelling]}
+    file = read_squad_file(write(tmp_path / "b.json", [row, flat()[0]]), on_bad)
+    assert [example.is_impossible for example in file.examples] == [True, False]
+
+
+@pytest.mark.parametrize("spelling", NONE)
+def test_a_blank_answer_of_an_answerable_question_is_a_fault(tmp_path: Path, spelling: str) -> None:
+    if spelling == "a category":
+        return  # its text stands where it says
+    path = write(tmp_path / "a.json", [asked(NONE[spelling], is_impossible=False)])
+    for on_bad in ("fail", "fix"):
+        with pytest.raises(DataError):
+            read_squad_file(path, on_bad)
+    assert read_squad_file(path, "skip").num_skipped == 1
+
+
+def test_some_blank_answers_are_a_fault(tmp_path: Path) -> None:
+    mixed = [{"text": "Paris", "answer_start": 0}, {"text": "", "answer_start": 0}]
+    with pytest.raises(DataError, match="must not be blank"):
+        read_squad_file(write(tmp_path / "a.json", [asked(mixed)]))
+
+
+def test_minus_one_of_an_answer_that_stands_in_the_text_is_an_offset(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", [asked([{"text": "Paris", "answer_start": -1}])])
+    with pytest.raises(DataError, match="answer_start is -1"):
+        read_squad_file(path)
+    assert read_squad_file(path, "fix").examples[0].answers == (Answer("Paris", 0),)
+
+
+def test_an_answer_without_its_start_is_sought_by_fix_alone(tmp_path: Path) -> None:
+    for answers in ([{"text": "Paris"}], ["Paris"], "Paris"):
+        row = {**flat()[0], "answers": answers}
+        path = write(tmp_path / "a.json", [row])
+        with pytest.raises(DataError):
+            read_squad_file(path)
+        file = read_squad_file(path, "fix")
+        assert file.examples[0].answers == (Answer("Paris", 0),)
+        assert file.num_fixed == 1
+    with pytest.raises(DataError, match="at several places"):
+        read_squad_file(write(tmp_path / "b.json", [{**flat()[0], "answers": ["capital"]}]), "fix")
+
+
+# --- Questions alone --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{k: v for k, v in row.items() if k != "answers"} for row in flat()],
+        [{"context": CONTEXT, "qas": [{"id": row["id"], "question": row["question"]} for row in ROWS]}],
+    ],
+)
+def test_predict_without_gold_answers(tmp_path: Path, value: Any) -> None:
+    path = write(tmp_path / "test file.json", value)
+    with pytest.raises(DataError) as caught:
+        read_squad_file(path)
+    (problem,) = caught.value.problems
+    assert f"qaexp answer RUN --input '{path}' --predictions-out" in problem
+    assert ids(read_squad_file(path, wants_answers=False)) == ["q0", "q1", "q2", "q3"]
+
+
+def test_an_export_of_a_tool_is_named_with_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    write(path, [{"id": 1, "data": {"text": "a", "question": "Q"}, "annotations": [{"result": []}]}])
+    with pytest.raises(DataError, match=r"export of Label Studio.*qaexp convert .*export\.json --to squad"):
+        read_squad_file(path)

@@ -1,0 +1,81 @@
+"""Launchers other than ours: what is said where one cannot be had, and that a sweep goes on whoever ran its jobs."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import warnings
+from pathlib import Path
+
+import pytest
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from qaexp.config.build import check_plugins
+from qaexp.config.compose import main_hydra, register_schema
+from qaexp.errors import ConfigError
+from qaexp.sweeps.plugins import register_plugins
+from qaexp.sweeps.sweeper import _not_there
+from tests.fixtures import tiny_run
+
+WORDS = (*tiny_run.MODEL, "data.train_size=12", "data.dev_size=8", "trainer.epochs=1", "threads=1")
+
+
+@pytest.mark.parametrize("node", ["launcher", "sweeper"])
+def test_an_own_plugin_outside_of_hydra_plugins_is_told_where_it_must_stand(
+    node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QAEXP_ALLOW_TARGETS", "collections.")
+    with pytest.raises(ConfigError, match=r"hydra_plugins alone.*_target_: hydra_plugins\.mine\.OrderedDict"):
+        check_plugins({node: {"_target_": "collections.OrderedDict"}})
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher", r"qaexp\[launchers\]"),
+        ("hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher", r"qaexp\[launchers\]"),
+        ("hydra_plugins.mine.Mine", r"hydra_plugins\.mine\.Mine cannot be used \(Unknown plugin class\)"),
+    ],
+)
+def test_a_launcher_that_is_not_there_is_told_by_its_true_cause(target: str, says: str) -> None:
+    tree = {"hydra": {"launcher": {"_target_": target}, "runtime": {"choices": {"hydra/launcher": "chosen"}}}}
+    said = _not_there(OmegaConf.create(tree), RuntimeError("Unknown plugin class"))
+    with pytest.raises(ConfigError, match=says):
+        raise ConfigError(said)
+    assert said.startswith("hydra/launcher=chosen")
+    assert ("pip install" in said) == ("mine" not in target)
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "basic", "submitit_local"])
+def test_a_worker_says_nothing_of_schemas(launcher: str) -> None:
+    """A worker of joblib composes its job with the loader that it got pickled, and none of our filters."""
+    register_schema()
+    register_plugins()
+    loader = pickle.loads(pickle.dumps(main_hydra(None).config_loader))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.resetwarnings()
+        loader.load_configuration("config", [f"hydra/launcher={launcher}", "name=a"], run_mode=RunMode.MULTIRUN)
+    assert [str(one.message) for one in caught if "ConfigStore" in str(one.message)] == []
+
+
+def test_a_sweep_of_another_launcher_goes_on_from_its_folder(tmp_path: Path) -> None:
+    done = tiny_run.call(tmp_path, "train", "-m", "name=s", "hydra/launcher=basic", *WORDS, "seed=0,1")
+    assert done.code == 0, done.err
+    assert "2 jobs handed to hydra/launcher=basic" in done.out
+    sweep = tmp_path / "multirun_outputs" / "s"
+    (lost,) = sweep.glob("seed=1-*")
+    shutil.rmtree(lost)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    again = tiny_run.call(elsewhere, "resume", str(sweep))
+    assert again.code == 0, again.err
+    assert "goes on by its command: qaexp train -m name=s hydra/launcher=basic" in again.out
+    assert (lost / "summary.json").exists()
+    # A plan of an older qaexp does not know that its command is enough, and the command is said.
+    plan = json.loads((sweep / "plan.json").read_text())
+    del plan["settings"]["by_command"]
+    (sweep / "plan.json").write_text(json.dumps(plan))
+    older = tiny_run.call(elsewhere, "resume", str(sweep))
+    assert (older.code, "started it again: qaexp train -m name=s hydra/launcher=basic" in older.last_line) == (2, True)
