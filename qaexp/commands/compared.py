@@ -121,8 +121,8 @@ def compare(
     """
     from qaexp.comparison.compare import Options
     from qaexp.comparison.compare import compare as compare_runs
-    from qaexp.comparison.defaults import default_leaves
     from qaexp.config.schema import neutral_keys
+    from qaexp.reporting.defaults import default_leaves
 
     options = Options(
         metric=metric,

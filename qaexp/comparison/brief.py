@@ -16,14 +16,27 @@ def brief(names: Sequence[str]) -> list[str]:
     >>> brief(["lr=0.0008574042765875 decay=0.1", "lr=0.0001242832764995"])
     ['lr=0.0008574 decay=0.1', 'lr=0.0001243']
     >>> brief(["0.12345678", "0.12345612"]), brief(["0.0003", "v1.123456.2"])
-    (['0.1234568', '0.1234561'], ['0.0003', 'v1.123456.2'])
+    (['0.123457', '0.123456'], ['0.0003', 'v1.123456.2'])
+    """
+    return brief_texts(names, names)
+
+
+def brief_texts(texts: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return texts whose numbers have the digits that tell names apart.
+
+    Args:
+        texts: Sentences about what has these names.
+        names: The names.
+
+    >>> brief_texts(["lr=0.0008574042765875 leads."], ["lr=0.0008574042765875", "lr=0.0001242832764995"])
+    ['lr=0.0008574 leads.']
     """
     wanted = len(set(names))
     for digits in _DIGITS:
-        found = [_LONG.sub(partial(_rounded, digits), name) for name in names]
-        if len(set(found)) == wanted:
-            return found
-    return list(names)
+        cut = partial(_LONG.sub, partial(_rounded, digits))
+        if len({cut(name) for name in names}) == wanted:
+            return [cut(text) for text in texts]
+    return list(texts)
 
 
 def _rounded(digits: int, number: re.Match[str]) -> str:

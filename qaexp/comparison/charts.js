@@ -68,9 +68,14 @@ function letterOf(name) {
   return letters.get(name) || "";
 }
 
+/** A group's name as it is shown: long numbers with fewer digits. */
+function labelOf(name) {
+  return shownNames.get(name) || name;
+}
+
 /** A group's letter and, where there is room, its name. */
 function groupLabel(whole, room) {
-  const name = shownNames.get(whole) || whole;
+  const name = labelOf(whole);
   const start = letterOf(whole) ? `${letterOf(whole)}  ` : "";
   const left = room - widthOf(start);
   return left < 50 && widthOf(line(name)) > left ? start.trim() : start + cut(name, left);
@@ -384,7 +389,7 @@ function points(id, rows, xName, yName, isLine) {
       yAxis: axis(cut(yName, 260), { nameGap: labelRoom(upright) + 16, ...upright }),
       tooltip: { trigger: "item", formatter: (found) => {
         const row = rows[found.dataIndex];
-        return `${letterOf(row.name)} ${short(row.name)}\n${yName} ${number(row.y, data.decimals)} ${range(row, data.decimals)}, n = ${row.n}\n${xName} ${number(row.x, 0)}`;
+        return `${letterOf(row.name)} ${short(labelOf(row.name))}\n${yName} ${number(row.y, data.decimals)} ${range(row, data.decimals)}, n = ${row.n}\n${xName} ${number(row.x, 0)}`;
       } },
       series: [
         bars(withBars, false, (row) => row.x),
@@ -448,12 +453,12 @@ function drawAll(isPaper = false) {
   const named = (row, room) => groupLabel(row.name, room);
   forest("intervals", data.intervals, {
     name: [metric], inner: (row) => row.values, filled: (row) => !row.is_collapsed, limits: data.limits, words: named,
-    tip: (row) => `${letterOf(row.name)} ${short(row.name)}\n${metric} ${number(row.y, data.decimals)} ${range(row, data.decimals)} over ${row.over || "-"}, n = ${row.n}`,
+    tip: (row) => `${letterOf(row.name)} ${short(labelOf(row.name))}\n${metric} ${number(row.y, data.decimals)} ${range(row, data.decimals)} over ${row.over || "-"}, n = ${row.n}`,
   });
   forest("contrasts", data.contrasts, {
     name: above(data.contrasts.length ? data.contrasts[0].score : ""), zero: true, limits: differences,
     filled: (row) => row.verdict === "better" || row.verdict === "worse", words: named,
-    tip: (row) => `${letterOf(row.name)} ${short(row.name)}\n${number(row.y)} ${range(row)}: ${row.verdict}`,
+    tip: (row) => `${letterOf(row.name)} ${short(labelOf(row.name))}\n${number(row.y)} ${range(row)}: ${row.verdict}`,
   });
   curves("curves", data.curves, "f1", "epoch", "dev f1 (%)");
   curves("losses", data.losses, "y", "step", "training loss");

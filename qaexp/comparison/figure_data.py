@@ -10,10 +10,10 @@ from typing import Any
 from qaexp.comparison.brief import brief
 from qaexp.comparison.dimensions import Dimension, dimensions, effect_words
 from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
-from qaexp.comparison.entries import Entry
 from qaexp.comparison.flips import FLIP_WORDS, FLIPS, Flip, flips, stability
 from qaexp.comparison.groups import Group
 from qaexp.comparison.main_effects import Effect, Effects, main_effects
+from qaexp.comparison.parallel import parallel
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.slices import slice_differences
 from qaexp.comparison.verdict import COLLAPSED
@@ -26,14 +26,6 @@ MAX_CURVES = 12
 MAX_LOSSES = 120
 MAX_EPOCHS = 1000
 MAX_FLIPS = 1_000
-MAX_PARALLEL = 500
-MAX_CATEGORIES = 7
-"""Of more numbers an axis is a scale."""
-
-MANY_TIMES = 30
-"""Numbers so many times as large as others stand on a scale of powers."""
-
-MAX_DIMENSIONS = 8
 Numbers = dict[str, Any]
 
 
@@ -72,7 +64,7 @@ def figure_data(comparison: Comparison) -> Numbers:
         "effects": [{**asdict(effect), **_words(effect, table, apart)} for effect in _telling(effects, table)],
         "aliased": list(effects.aliased),
         "seed_shares": seed_shares(table.groups, metric),
-        "parallel": _parallel(table, metric, comparison, apart),
+        "parallel": parallel(table, metric, comparison.names, apart),
         "learning": [asdict(point) for point in learning_curve(table.groups, metric)],
         "cost": [asdict(point) for point in quality_and_cost(table.groups, metric)],
         "slices": [asdict(one) for one in slice_differences(*pair, comparison.reader)] if pair else [],
@@ -167,40 +159,6 @@ def _telling(effects: Effects, table: Table) -> Sequence[Effect]:
 def _words(effect: Effect, table: Table, found: Sequence[Dimension]) -> Numbers:
     key, value = effect_words(effect.key, effect.value, table.groups, found)
     return {"key": key, "value": value}
-
-
-def _parallel(table: Table, metric: str, comparison: Comparison, found: Sequence[Dimension]) -> Numbers:
-    """Every run as a line through what differs, and its metric; nothing where one thing alone differs."""
-    rows: list[tuple[int, Entry]] = [
-        (place, entry) for place, group in enumerate(table.groups) for entry in group.entries if metric in entry.metrics
-    ][:MAX_PARALLEL]
-    if len(found) < 2 or len(rows) < 2:
-        return {}
-    scales = [_scale(one) for one in found[:MAX_DIMENSIONS]]
-    return {
-        "dimensions": [*scales, {"name": metric, "categories": None}],
-        "rows": [
-            [
-                *(_cell(one, scale["categories"], place) for one, scale in zip(found, scales, strict=False)),
-                entry.metrics[metric],
-            ]
-            for place, entry in rows
-        ],
-        "names": [comparison.names[entry.run.path] for _, entry in rows],
-    }
-
-
-def _scale(one: Dimension) -> Numbers:
-    """Numbers stand on a scale when there are many of them, else every value has a place of its own, in their order."""
-    pairs = dict(zip(one.texts, one.values, strict=True))
-    if len(pairs) > MAX_CATEGORIES and all(map(is_number, pairs.values())):
-        is_log = min(pairs.values()) > 0 and max(pairs.values()) / min(pairs.values()) > MANY_TIMES
-        return {"name": one.name, "categories": None, "is_log": is_log}
-    return {"name": one.name, "categories": sorted(pairs, key=lambda text: pairs[text])}
-
-
-def _cell(one: Dimension, categories: Sequence[str] | None, place: int) -> Any:
-    return one.values[place] if categories is None else categories.index(one.texts[place])
 
 
 def _flips(a: Group, b: Group, comparison: Comparison) -> Numbers | None:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from qaexp.reporting.axes import epoch_axis, spread
 from qaexp.reporting.style import (
     BLUE,
     GREEN,
@@ -19,13 +20,11 @@ from qaexp.reporting.style import (
     PURPLE,
     SKY,
     VERMILION,
-    epoch_axis,
     label,
     legend_below,
     look,
     new_figure,
     png,
-    spread,
 )
 from qaexp.runs.short_words import shortened
 

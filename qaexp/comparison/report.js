@@ -69,7 +69,7 @@ function explorer(found) {
     const pair = element("div", "pair");
     [[found.a, found.a_n], [found.b, found.b_n]].forEach(([name, n], place) => {
       const box = element("div");
-      box.append(element("p", "soft", `${letterOf(name)} ${name} · right in ${(row.scores[place] * n / 100).toFixed(0)} of ${n} · f1 ${row.scores[place + 2].toFixed(1)}`));
+      box.append(element("p", "soft", `${letterOf(name)} ${labelOf(name)} · right in ${(row.scores[place] * n / 100).toFixed(0)} of ${n} · f1 ${row.scores[place + 2].toFixed(1)}`));
       for (const [text, score] of row.spans[place]) {
         const best = element("p");
         best.append(element("span", "share", score === null ? "" : score.toFixed(2)), element("span", "", text));
@@ -124,7 +124,7 @@ function explorer(found) {
   listenToKeys(rows, search);
   const told = found.num_found > found.rows.length ? ` The ${found.rows.length} largest are shown.` : "";
   document.getElementById("flip-summary").textContent = visible(
-    `From ${letterOf(found.a)} (${found.a}) to ${letterOf(found.b)} (${found.b}), ${found.num_found} of ${found.num_questions} questions are answered differently: `
+    `From ${letterOf(found.a)} (${labelOf(found.a)}) to ${letterOf(found.b)} (${labelOf(found.b)}), ${found.num_found} of ${found.num_questions} questions are answered differently: `
     + found.kinds.map((name, place) => `${found.counts[place]} ${name}`).join(", ")
     + `. Right or wrong goes by more than half of a group's runs, and the texts are the most frequent ones of these.${told}`);
   document.getElementById("flip-explorer").hidden = false;
@@ -141,7 +141,7 @@ function steadiness(rows) {
   const body = table.createTBody();
   rows.forEach((row) => {
     const line = body.insertRow();
-    columns.forEach((name, place) => line.append(element("td", place ? "n" : "", row[name])));
+    columns.forEach((name, place) => line.append(element("td", place ? "n" : "", place ? row[name] : groupLabel(row[name], 400))));
   });
   box.append(table);
   box.hidden = false;

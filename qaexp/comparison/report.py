@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from qaexp.comparison.brief import brief
+from qaexp.comparison.brief import brief, brief_texts
 from qaexp.comparison.diff import config_differences, environment_differences
 from qaexp.comparison.dimensions import dimensions
 from qaexp.comparison.document import document, flags, verdict
@@ -78,6 +78,10 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
     scripts = ("vendor/echarts.min.js", "../reporting/browse.js", "charts.js", "report.js")
     script = "\n".join(map(_read, scripts))
     entries = comparison.entries
+    names = [group.name for table in comparison.tables for group in table.groups]
+    labels = dict(zip(names, brief(names), strict=True))
+    found = [finding.partition(COMMAND) for finding in document(comparison)["findings"]]
+    sentences = [words for words, _, _ in found]
     return _template().render(
         style=style,
         script=script,
@@ -88,8 +92,8 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         number_of=number_of,
         num_letters=MAX_LETTERS,
         num_contrasts=MAX_CONTRASTS,
-        findings=[finding.partition(COMMAND) for finding in document(comparison)["findings"]],
-        tables=[_table(table, comparison) for table in comparison.tables],
+        findings=[(words, *rest) for words, (_, *rest) in zip(brief_texts(sentences, names), found, strict=True)],
+        tables=[_table(table, comparison, labels) for table in comparison.tables],
         columns=[name for name in COLUMNS if name != comparison.options.metric],
         costs=[name for name in COSTS if name != comparison.options.metric],
         num_runs=len(entries),
@@ -103,10 +107,9 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
     )
 
 
-def _table(table: Table, comparison: Comparison) -> dict[str, Any]:
+def _table(table: Table, comparison: Comparison, labels: Mapping[str, str]) -> dict[str, Any]:
     groups = table.by_number[:MAX_GROUPS_IN_DIFF]
-    names = [group.name for group in table.groups]
-    labels = dict(zip(names, brief(names), strict=True))
+    sentences = brief_texts([contrast.sentence for contrast in table.contrasts], list(labels))
     metric = comparison.options.metric
     return {
         "reason": table.reason,
@@ -126,12 +129,14 @@ def _table(table: Table, comparison: Comparison) -> dict[str, Any]:
             }
             for group in table.groups
         ],
-        "contrasts": [(contrast, contrast.tests[contrast.metric], factor(contrast)) for contrast in table.contrasts],
+        "contrasts": [
+            (contrast, contrast.tests[contrast.metric], sentence, factor(contrast))
+            for contrast, sentence in zip(table.contrasts, sentences, strict=True)
+        ],
         "config": _cells(groups) if len(groups) > 1 else [],
         "environment": list(environment_differences(groups, comparison.machines).items()),
         "compared": [(group.letter, labels[group.name]) for group in groups],
         "num_left_out": len(table.groups) - len(groups),
-        "letters": {group.name: group.letter for group in table.groups},
         "labels": labels,
     }
 

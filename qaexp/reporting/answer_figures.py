@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 import qaexp.reporting.risk as curves
 from qaexp.reporting.answering import ANSWER_NOTHING, oracle_threshold
+from qaexp.reporting.axes import percent_axis
 from qaexp.reporting.figures import Row
 from qaexp.reporting.intervals import ClusterSums, arms, dependence
 from qaexp.reporting.quantities import (
@@ -23,19 +24,7 @@ from qaexp.reporting.quantities import (
     confidence_bins,
     threshold_curve,
 )
-from qaexp.reporting.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    legend_below,
-    new_figure,
-    percent_axis,
-)
+from qaexp.reporting.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, legend_below, new_figure
 from qaexp.reporting.verdict import shown
 from qaexp.runs.metrics import is_number, number_of
 

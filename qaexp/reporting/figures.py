@@ -12,21 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from qaexp.reporting.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    SKY,
-    VERMILION,
-    epoch_axis,
-    label_ends,
-    legend_below,
-    new_figure,
-    score_axis,
-    sparse,
-)
+from qaexp.reporting.axes import epoch_axis, label_ends, score_axis, sparse
+from qaexp.reporting.style import BLUE, GREEN, GREY, INK, ORANGE, SKY, VERMILION, legend_below, new_figure
 from qaexp.runs.formats import counted
 from qaexp.runs.metrics import is_number, number_of
 
@@ -55,8 +42,12 @@ def loss(steps: Sequence[Row], history: Sequence[Row], run_name: str) -> Figure 
     axes = figure.add_subplot()
     many = len(points) >= MANY_STEPS
     if points:
-        color, linewidth = (SKY, 0.9) if many else (BLUE, 1.8)
-        axes.plot(*xy(points), label="step", color=color, linewidth=linewidth, marker=_marker(points))
+        look: dict[str, Any] = {
+            "color": SKY if many else BLUE,
+            "linewidth": 0.9 if many else 1.8,
+            "marker": _marker(points),
+        }
+        axes.plot(*xy(points), label="step", **look)
     if many:
         window = len(points) // 20
         axes.plot(*xy(running_mean(points, window)), color=BLUE, label=f"mean of {window} records")

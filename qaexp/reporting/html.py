@@ -30,6 +30,9 @@ MAX_EPOCHS = 1000
 NUM_OPEN_ERRORS = 5
 """So many of the worst errors are shown without a click."""
 
+NUM_CHANGED = 12
+"""Of more keys that leave the default config the rest needs a click."""
+
 EXCERPT_CHARS = 240
 """So many characters of a context are shown on either side of the answer."""
 
@@ -70,6 +73,7 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         rule=null_rule(run.config),
         made_of=run_line(run, summary),
         changed=changed_keys(run.config, typed(run.path)),
+        num_changed=NUM_CHANGED,
         labels=labels(run.config),
         run=run.run,
         collapsed=is_collapsed(summary, run.flags),

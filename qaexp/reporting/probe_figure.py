@@ -10,9 +10,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from qaexp.reporting.axes import sparse
 from qaexp.reporting.figures import DEFAULT_RULE, Row
 from qaexp.reporting.progress import NO_ANSWER
-from qaexp.reporting.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, SKY, fitting, new_figure, sparse
+from qaexp.reporting.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, SKY, fitting, new_figure
 from qaexp.runs.metrics import is_number, number_of
 
 MAX_PROBES = 10

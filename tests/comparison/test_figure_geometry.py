@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,13 @@ def test_one_epoch_is_no_curve(tmp_path: Path, options: Options, browser: Browse
     files = write_report(compare([tmp_path / "s"], options), tmp_path / "report.html")
     assert {"curves", "losses"}.isdisjoint(chart.name for chart in shown(browser, files[0], 1280, "light"))
     assert "curves.png" not in {file.name for file in files}
+
+
+def test_no_text_of_the_page_has_the_digits_of_a_drawn_number(browser: Browser, page_of: Callable[[str], Path]) -> None:
+    shown(browser, page_of("a search"), 1280, "light")
+    text = browser.evaluate("document.body.innerText")
+    assert "lr=" in text
+    assert not re.search(r"(lr|decay|ratio)=[0-9.e-]{12,}", text)
 
 
 def test_numbers_that_were_drawn_are_short_and_stay_apart() -> None:

@@ -196,3 +196,13 @@ def test_hostile_text_stays_text(browser: Browser, options: Options, tmp_path: P
     assert "<script>alert(1)</script>" in browser.evaluate("document.getElementById('hits').textContent")
     assert browser.requests == [page.as_uri()]
     assert browser.complaints == []
+
+
+def test_flags_stand_beside_the_name_and_open_to_the_notes(browser: Browser, options: Options, tmp_path: Path) -> None:
+    page = write_report(compare([write_markup(tmp_path / "runs")], options), tmp_path / "page.html")[0]
+    browser.open(page)
+    flag = "document.querySelector('.sortable tbody th[scope=row] summary .flag')"
+    assert browser.evaluate(f"{flag}.textContent").endswith("(1 of 1)")
+    assert browser.evaluate(f"{flag}.getBoundingClientRect().right <= innerWidth")
+    letter = "getComputedStyle(document.querySelector('.sortable tbody td'), '::after').content"
+    assert browser.evaluate(letter).strip('"').strip("\u00a0") == "A"

@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from qaexp.reporting import answer_figures, figures, probe_figure, slice_figures
-from qaexp.reporting.style import DPI, fitting, label, look, png, score_range, spread, width_inches
+from qaexp.reporting.axes import score_range, spread
+from qaexp.reporting.style import DPI, fitting, label, look, png, width_inches
+from qaexp.runs.metrics import number_of
 
 STEPS = [{"step": step, "loss": 5.0 / step, "learning_rate": 1e-4 if step < 6 else 0.0} for step in range(1, 11)]
 HISTORY: list[dict[str, Any]] = [
@@ -77,7 +79,7 @@ def test_epochs_are_those_of_history_csv() -> None:
     ]
     for figure in drawn:
         assert figure is not None
-        assert ticks(figure) == ["0.625", "1.25", "1.625"]
+        assert ticks(figure) == [number_of("epoch").shown(epoch) for epoch in epochs]
     loss = figures.loss(STEPS, history, "a run")
     assert loss is not None
     assert "mean of the epoch so far" in lines(loss)

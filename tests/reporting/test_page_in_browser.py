@@ -379,3 +379,16 @@ def test_twelve_thousand_predictions_stay_small_and_fast(browser: Browser, fake_
     assert count(browser).startswith("60 of 12,000")
     # About 10 ms where nothing else runs.
     assert milliseconds < 1000
+
+
+def test_the_scores_and_every_picture_are_whole_on_a_phone(browser: Browser, report: Path) -> None:
+    browser.call("Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=True)
+    browser.open(report)
+    table = "document.querySelector('.scores .wide')"
+    assert browser.evaluate(f"{table}.scrollWidth <= {table}.clientWidth + 1")
+    pictures = "[...document.querySelectorAll('.pictures figure')]"
+    assert browser.evaluate(f"{pictures}.every((one) => one.scrollWidth <= one.clientWidth + 1)")
+    browser.evaluate("document.querySelector('.pictures img').click()")
+    assert browser.evaluate(f"{pictures}[0].scrollWidth > {pictures}[0].clientWidth + 100")
+    assert browser.evaluate("document.documentElement.scrollWidth") <= 400
+    browser.call("Emulation.clearDeviceMetricsOverride")
