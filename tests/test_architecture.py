@@ -13,8 +13,8 @@ from tests import REPOSITORY
 
 PACKAGE = REPOSITORY / "qaexp"
 
-# An arrow (A imports B) only ever goes down. `advice` (words alone), `errors`, `hub`, `secret_names` and `start` are the
-# ground that every floor stands on: what configs may not hold and what runs do not store go by the same names.
+# An arrow (A imports B) only ever goes down. `advice` (words alone), `errors`, `hub`, `secret_names` and `start` are
+# the ground that every floor stands on: what configs may not hold and what runs do not store go by the same names.
 FLOORS = {
     "advice": -1,
     "errors": 0,
