@@ -46,8 +46,10 @@ def check_content(path: Path, content: bytes) -> None:
 
 def _what(path: Path, content: bytes) -> tuple[str, str] | None:
     """What a file is and the way out; None for what may be read."""
+    is_binary = path.suffix.lower() in BINARY_SUFFIXES
     for beginning, what, way_out in _BEGINNINGS:
-        if content.startswith(beginning):
+        # What is wrong with an Arrow file that is called so, its reader knows better.
+        if content.startswith(beginning) and not (is_binary and beginning == b"ARROW1"):
             return what, way_out
     if content[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zipped(content)
@@ -55,7 +57,6 @@ def _what(path: Path, content: bytes) -> tuple[str, str] | None:
         return "UTF-16 text", "save it as UTF-8"
     if content[257:262] == b"ustar":
         return "a tar archive", "unpack it, and give a file that is in it"
-    is_binary = path.suffix.lower() in BINARY_SUFFIXES
     if content[:4] == b"PAR1" and path.suffix.lower() != ".parquet":
         return "a parquet file by its content", "give it a name that ends in .parquet"
     if content[:4] == b"\xff\xff\xff\xff" and not is_binary:

@@ -145,7 +145,10 @@ def wide(text: str, count: int) -> str:
 
 
 DATA: dict[str, tuple[Callable[[Path], Read], str]] = {
-    "rows without columns": (rows_without_columns, "DataError: * has no column question and no column answers"),
+    "rows without columns": (
+        rows_without_columns,
+        "DataError: *: found: id, context; needed: id, context, question, answers",
+    ),
     "rows of all columns": (rows_of_all_columns, "a.parquet has * bytes and says that it holds 5,000,000 rows"),
     "answers of one row": (answers_of_one_row, "up to 5,000,000 values in a column"),
     "a text that packs": (text_that_packs, "says that it unpacks to 200 MiB"),
@@ -158,7 +161,7 @@ DATA: dict[str, tuple[Callable[[Path], Read], str]] = {
     "runs": (runs, "a.arrow has the column id of the type run_end_encoded"),
     "views": (views, "a.arrow has the column context of the type string_view"),
     "faulty lines": (
-        text_file("a.jsonl", lambda: '{"id": 1}\n' * 400_000),
+        text_file("a.jsonl", lambda: '{"context": 1, "question": 1, "answers": 1}\n' * 400_000),
         "more than 10,000 faults, of which the first 20",
     ),
     "a line without end": (text_file("a.jsonl", lambda: "[" * 70 * MEBIBYTE), "line 1 has 70 MiB"),
