@@ -14,10 +14,12 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "evaluate": {"data.on_bad": "--on-bad", "data.columns": "--columns", "trainer.device": "--device"},
     "answer": {"data.on_bad": "--on-bad", "data.columns": "--columns", "trainer.device": "--device"},
     "convert": {"data.on_bad": "--on-bad", "data.columns": "--columns"},
-    "Predictor": {"trainer.device": "device"},
     "rescore": {"decoding.max_answer_length": "--max-answer-length", "decoding.n_best_size": "--n-best-size"},
 }
-"""The commands with options in the place of settings, and the class with arguments for them."""
+"""The commands with options in the place of settings."""
+
+ARGUMENTS: Mapping[str, Mapping[str, str]] = {"Predictor": {"trainer.device": "device"}}
+"""The classes that Python calls with arguments in the place of settings."""
 
 KEYS: Mapping[str, frozenset[str]] = {"resume": frozenset({"steal_lock", "trainer.allow_drift"})}
 """The settings that messages name and other commands than `train` take as they stand."""
@@ -48,8 +50,8 @@ def spoken_by_python(name: str) -> Iterator[None]:
 
 
 def option(key: str) -> str | None:
-    """The option of the running command that stands for a key of the config, if there is one."""
-    return OPTIONS.get(_COMMAND.get(), {}).get(key)
+    """The option of the running command, or the argument of the class, that stands for a key of the config."""
+    return {**OPTIONS, **ARGUMENTS}.get(_COMMAND.get(), {}).get(key)
 
 
 def is_settable(key: str) -> bool:

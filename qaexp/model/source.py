@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,13 +82,13 @@ def model_of(folder: Path) -> Path:
         if (model / "config.json").is_file() and not model.is_symlink():
             return model
         raise ConfigError(
-            f"model.checkpoint={folder} is a run that has no model yet; complete it with qaexp resume {folder}, or "
+            f"{the_model(str(folder))} is a run that has no model yet; complete it with qaexp resume {folder}, or "
             "give another run"
         )
     if any((folder / name).is_file() for name in _SWEEP) and not (folder / "config.json").is_file():
         runs = sorted(path.parent for path in folder.glob(f"*/{_MODEL}"))
-        example = f', for example "model.checkpoint={runs[0]}"' if runs else ""
-        raise ConfigError(f"model.checkpoint={folder} is a sweep; give one of its runs{example}")
+        example = f", for example {shlex.quote(the_model(str(runs[0])))}" if runs else ""
+        raise ConfigError(f"{the_model(str(folder))} is a sweep; give one of its runs{example}")
     return folder
 
 
