@@ -97,7 +97,7 @@ def test_quiet_is_quiet_and_a_run_that_stands_is_not_made_again(
     before = tiny_run.snapshot(first.folder)
     assert qaexp.run(*TINY, "name=first", "optimizer.lr=1e-4", quiet=True) == first
     assert qaexp.run(*TINY, "seed=1", quiet=True).folder.parent == work / "outputs"
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr() == ("", "")
     assert tiny_run.snapshot(first.folder) == before
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qaexp.commands.composed import RUNS, SWEEPS, run_composed, without_empty
 from qaexp.errors import ConfigError
+from qaexp.reporting.printing import hushed
 from qaexp.runs.naming import check_name, default_name
 from qaexp.start import held
 
@@ -211,9 +212,10 @@ def _flags(folder: Path | None) -> list[str]:
 
 @contextmanager
 def _silence(quiet: bool) -> Iterator[None]:
-    """Send what is printed in the body nowhere; what is logged as a warning is told all the same."""
+    """Print nothing in the body; what is logged as a warning is told all the same."""
     if not quiet:
         yield
         return
-    with redirect_stdout(io.StringIO()):
+    # Tables and bars go to stdout by a library; lines of ours also to stderr.
+    with hushed(), redirect_stdout(io.StringIO()):
         yield

@@ -57,8 +57,8 @@ class Compared(Mapping[str, Any]):
 
     @property
     def findings(self) -> list[Any]:
-        """What was found, in sentences: those of the document, or one for each pair that was compared."""
-        return list(self.document.get("findings") or [contrast["sentence"] for contrast in self.contrasts])
+        """What was found, in sentences, and what to do next."""
+        return list(self.document["findings"])
 
     def frame(self) -> pd.DataFrame:
         """One row a group: what `qaexp compare --csv` writes."""

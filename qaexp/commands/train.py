@@ -101,8 +101,8 @@ def _tell_unused_weights(config: ExperimentConfig) -> None:
     folder = None if checkpoint.startswith("package://") else checkpoint_folder(checkpoint)
     if config.model.random_weights and folder and (folder / "model.safetensors").is_file() and is_main_process():
         complain(
-            f"model.random_weights=true: the weights of {checkpoint} are not used; write model.random_weights=false to "
-            "begin with them"
+            "model.random_weights=true: the weights of model.checkpoint are not used; write model.random_weights=false "
+            "to begin with them"
         )
 
 

@@ -101,4 +101,5 @@ def _of_keys(keys: Sequence[str], names: Sequence[str], groups: Sequence[Group])
 
 
 def _pattern(values: Sequence[str]) -> tuple[int, ...]:
-    return tuple(values.index(value) for value in values)
+    first: dict[str, int] = {}
+    return tuple(first.setdefault(value, place) for place, value in enumerate(values))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from qaexp.config.conf import choices, conf_directory
+
 NOT_NEEDED = ""
 """Stands for a habit that needs no word here."""
 
@@ -87,11 +89,13 @@ _HABITS: dict[str, str] = {
     "save_strategy": NOT_NEEDED,
     "null_score_diff_threshold": NOT_NEEDED,
 }
+_NO = ("false", "no", "0", "none", "off")
 # Values that have another name here.
 _VALUES = {
     "optimizer": {"adamw_torch": "adamw", "adamw_hf": "adamw", "adamw_torch_fused": "adamw", "adam": "adamw"},
     "schedule": {"constant_with_warmup": "constant"},
     "data": {"squad": "squad_v1"},
+    "trainer.device": {"gpu": "cuda"},
 }
 
 
@@ -117,9 +121,13 @@ def in_our_words(name: str, value: str | None) -> str | None:
 
     >>> in_our_words("learning-rate", "3e-5"), in_our_words("fp16", None), in_our_words("do_train", None)
     ('optimizer.lr=3e-5', 'trainer.precision=fp16', '')
+    >>> in_our_words("fp16", "false"), in_our_words("accelerator", "gpu"), in_our_words("report_to", "wandb")
+    ('', 'trainer.device=cuda', 'trackers=none|tensorboard')
     """
     words = _HABITS.get(name.replace("-", "_").lower())
     if words is None or "{}" not in words:
-        return words
-    group = words.partition("=")[0]
-    return words.replace("{}", "..." if value is None else _VALUES.get(group, {}).get(value, value))
+        return NOT_NEEDED if words and (value or "").lower() in _NO else words
+    key = next(word for word in words.split() if "{}" in word).partition("=")[0]
+    given = "..." if value is None else _VALUES.get(key, {}).get(value, value)
+    legal = choices([conf_directory()]).get(key, [given])
+    return words.replace("{}", given if given in legal else "|".join(legal))

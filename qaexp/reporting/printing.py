@@ -11,12 +11,14 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TextIO, cast
 
 from qaexp.runs.formats import one_line, visible
 from qaexp.runs.log import OneLineFormatter
 
 _LAST_BLANKS = re.compile(" +\n")
+_HUSHED: ContextVar[bool] = ContextVar("hushed", default=False)
 
 
 class Outlet:
@@ -136,13 +138,27 @@ def terminal(stream: Any) -> TextIO:
     return cast(TextIO, Unescaped(_outlet(stream)))
 
 
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Let nothing be printed by the body; what is logged as a warning, or complained of, is told all the same."""
+    token = _HUSHED.set(True)
+    try:
+        yield
+    finally:
+        _HUSHED.reset(token)
+
+
 def say(sentence: str) -> None:
     """Print one line."""
+    if _HUSHED.get():
+        return
     _put(sys.stdout, one_line(sentence) + "\n")
 
 
 def tell(sentence: str) -> None:
     """Print one line that a person shall see at once: on a terminal's stdout, else on stderr, beside what is piped."""
+    if _HUSHED.get():
+        return
     _put(sys.stdout if is_terminal(sys.stdout) else sys.stderr, one_line(sentence) + "\n")
 
 

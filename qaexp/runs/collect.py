@@ -215,7 +215,10 @@ def _may_be_run(path: Path) -> bool:
 
 def _stands_beside_runs(path: Path) -> bool:
     """Is it what qaexp itself puts beside the runs of a sweep: a table, a page, pictures?"""
-    return _holds_pictures(path) if path.is_dir() else path.suffix in _FILE_ENDINGS
+    if path.is_dir():
+        return _holds_pictures(path)
+    is_in_sweep = any((path.parent / name).is_file() for name in (layout.SWEEP_PLAN, layout.SWEEP))
+    return is_in_sweep and path.suffix in _FILE_ENDINGS
 
 
 def _holds_pictures(path: Path) -> bool:

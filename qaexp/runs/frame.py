@@ -88,7 +88,7 @@ def load_predictions(paths: Paths) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     for run in _runs(paths):
-        scores = {score["id"]: score for score in run.scores()}
+        scores = {score.get("id"): score for score in run.scores()}
         rows += [{**_of_run(run), **row, **scores.get(row["id"], {})} for row in run.predictions().rows]
     return _frame(rows, (*_OF_RUN, "id", "question", "golds", "prediction_text"))
 

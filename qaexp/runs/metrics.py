@@ -79,6 +79,8 @@ class Number:
         ('81.2', '1.200', '-')
         >>> number_of("epoch").shown(1.0), number_of("epoch").shown(0.9999), number_of("null_threshold").shown(0.0041)
         ('1', '0.99', '0.0041')
+        >>> number_of("epoch").shown(float("inf"))
+        'inf'
         >>> [number_of("train_seconds").shown(seconds) for seconds in (0.0, 0.81, 5.23, 14.2, 1234.5)]
         ['0', '0.81', '5.2', '14', '1,234']
         """
@@ -86,7 +88,7 @@ class Number:
             return "-"
         if self.significant and 0 < abs(value) < 10.0 ** (self.significant - 1 - self.decimals):
             return f"{value:.{self.significant}g}"
-        if self.is_trimmed:
+        if self.is_trimmed and math.isfinite(value):
             # Downwards: an epoch that is not over is not shown as if it were.
             value = math.floor(round(value * 10**self.decimals, 6)) / 10**self.decimals
         text = f"{value:,.{self.decimals}f}"

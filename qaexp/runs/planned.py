@@ -21,11 +21,14 @@ def planned_folders(paths: Iterable[Path]) -> Iterator[Path]:
     Args:
         paths: Folders of jobs, sweeps, or folders of them.
     """
+    planned: dict[Path, set[str]] = {}
     for path in paths:
         for plan in (plan for pattern in _PLANS for plan in sorted(path.glob(pattern))):
             if not plan.parent.is_symlink():
                 yield from _waiting(plan.parent / name for name in _names(plan))
-        if path.name in _names(path.parent / SWEEP_PLAN):
+        if path.parent not in planned:
+            planned[path.parent] = set(_names(path.parent / SWEEP_PLAN))
+        if path.name in planned[path.parent]:
             yield from _waiting([path])
 
 

@@ -12,7 +12,7 @@ REUSED, RUNNING = "reused", "running"
 
 
 def overall(states: Mapping[str, str], seen: Mapping[str, Progress], seconds: float) -> str:
-    """Return a line such as `4 of 12 completed, 1 failed, 2 running; 5 min 10 s so far, about 9 min 00 s left`.
+    """Return a line such as `4 of 12 completed, 1 failed, 2 running; 5 min 10 s so far, about 9 min 0 s left`.
 
     Args:
         states: The state of each job; empty for one that waits.

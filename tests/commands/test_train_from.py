@@ -166,7 +166,7 @@ def test_more_epochs_of_a_finished_run(work: Path) -> None:
     assert (longer.code, "trainer.epochs was 1, now 2;" in longer.err) == (2, True), longer.err
     assert f"model.checkpoint={work / 'outputs' / 'base'} model.random_weights=false" in longer.err
     fresh = tiny_run.call(work, "train", *words, "trainer.epochs=2", "model.checkpoint=outputs/base")
-    assert "the weights of outputs/base are not used" in fresh.err
+    assert "the weights of model.checkpoint are not used" in fresh.err
     resumed = tiny_run.call(work, "resume", "outputs/base", "trainer.max_steps=3")
     assert (resumed.code, "did you mean" in resumed.err) == (2, False)
     assert "qaexp train --from" in resumed.err
