@@ -24,7 +24,7 @@ from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import LoadedModel
 from qaexp.opening import Parts
 from qaexp.reporting import greeting
-from qaexp.reporting.printing import tell
+from qaexp.reporting.printing import say
 from qaexp.reporting.progress import NO_ANSWER, TrainingView, show_lines
 from qaexp.runs.directory import PROFILE, PROFILE_TABLE, PROFILE_TRACE
 from qaexp.runs.folders import make_directory
@@ -210,7 +210,7 @@ def training_view(config: ExperimentConfig, run: Run, state: TrainState) -> Trai
     probes, total = [run.redacted(probe.question) for probe in config.probes], state.setup.total_steps
     first = run.checkpoint.step if run.checkpoint else 0
     if first and run.is_main:
-        tell(f"goes on after step {first} of {total}")
+        say(f"goes on after step {first} of {total}")
     return TrainingView(total, first_step=first, probes=probes, is_main=run.is_main)
 
 

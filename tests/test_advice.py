@@ -186,7 +186,7 @@ def test_no_text_of_a_command_without_settings_tells_to_set_one(command: str) ->
     allowed = {
         # A name is checked where a run is made; readers of run folders only share the module.
         "runs/directory.py": "name=first-try",
-        "runs/naming.py": "name= holds a secret",
+        "runs/naming.py": "secret",
         # These belong to trainings: `choose_device` alone is used by answer and evaluate.
         "training/precision.py": "trainer.precision=",
     }

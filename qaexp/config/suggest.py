@@ -9,6 +9,7 @@ from qaexp.config.habits import known_habits
 
 # A letter left out of a word of four, or two of its letters swapped, leave 0.75; `tags` and `betas` share 0.67.
 _NEAR = 0.7
+_BEGUN = 3
 _HABIT_NEAR = 0.85
 _WRONG_GROUP = 0.1
 _PART = 0.75
@@ -27,10 +28,15 @@ def nearest(word: str, legal: Iterable[str]) -> str | None:
     'features.max_length'
     >>> nearest("lerning_rate", ["optimizer.lr", "seed"])
     'optimizer.lr'
+    >>> nearest("optimizer.l", ["optimizer.lr", "optimizer.weight_decay"])
+    'optimizer.lr'
     >>> nearest("zzz", ["optimizer.lr"]) is None, nearest("trainer.foo", ["trainer", "trainer.epochs"]) is None
     (True, True)
     """
     known = sorted(set(legal))
+    begun = [name for name in known if name.startswith(word)] if len(word) >= _BEGUN else []
+    if len(begun) == 1:
+        return begun[0]
     best = max(known, key=lambda candidate: _likeness(word, candidate), default=None)
     likeness = _likeness(word, best) if best is not None else 0.0
     habits = {name: key for name, key in known_habits().items() if key in known and "." not in word}

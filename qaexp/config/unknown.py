@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
+from qaexp.config.as_typed import is_there
 from qaexp.config.habits import NOT_NEEDED, in_our_words
 from qaexp.config.suggest import offered
 from qaexp.config.values import shortened
@@ -29,7 +29,7 @@ def no_override(line: str, reason: str) -> str:
         reason: What the grammar says.
     """
     shown = shortened(line)
-    if "=" not in line and line and Path(line).exists():
+    if "=" not in line and line and is_there(line):
         return f"{shown!r} is no override; to begin with the config that stands there, write --from {shown}"
     key, equals, value = line.partition("=")
     if equals and value:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp import __version__
-from qaexp.reporting.printing import encodable, is_terminal, tell
+from qaexp.reporting.printing import encodable, is_terminal, say
 from qaexp.reporting.progress import show_lines
 from qaexp.runs.formats import counted
 from qaexp.runs.metrics import is_number, number_of
@@ -30,7 +30,7 @@ def announce(kind: str, directory: Path, run_id: str = "") -> None:
         run_id: The run's id, where it is known already.
     """
     name = f"{directory.name} {run_id}".rstrip()
-    tell(f"qaexp {__version__}  {kind} {name} -> {near(directory)}")
+    say(f"qaexp {__version__}  {kind} {name} -> {near(directory)}")
 
 
 def near(directory: Path) -> Path:
@@ -102,10 +102,10 @@ def tell_fresh(source: Mapping[str, Any], *, is_all: bool) -> None:
     """
     layers = list(dict.fromkeys(name.rpartition(".")[0] or name for name in source.get("fresh_weights", ())))
     if is_all:
-        tell(f"fresh weights: all {size(source['num_parameters'])}")
+        say(f"fresh weights: all {size(source['num_parameters'])}")
     elif layers:
         more = f" and {counted(len(layers) - 1, 'other layer')}" if len(layers) > 1 else ""
-        tell(f"fresh weights: {layers[0]}{more}")
+        say(f"fresh weights: {layers[0]}{more}")
 
 
 def size(num_parameters: int) -> str:
@@ -164,14 +164,14 @@ def _rate(rate: float) -> str:
 
 def _tell_parts(start: str, parts: Sequence[str]) -> None:
     """Print parts in a line; a terminal that is too narrow gets lines that break between them."""
-    stream = sys.stdout if is_terminal(sys.stdout) else sys.stderr
+    stream = sys.stdout
     mark = " \u00b7 " if encodable("\u00b7", stream) == "\u00b7" else " | "
     width = shutil.get_terminal_size().columns if is_terminal(stream) else sys.maxsize
     line = start + parts[0]
     for part in parts[1:]:
         if len(line) + len(mark) + len(part) > width:
-            tell(line)
+            say(line)
             line = " " * len(start) + part
         else:
             line += mark + part
-    tell(line)
+    say(line)

@@ -155,13 +155,6 @@ def say(sentence: str) -> None:
     _put(sys.stdout, one_line(sentence) + "\n")
 
 
-def tell(sentence: str) -> None:
-    """Print one line that a person shall see at once: on a terminal's stdout, else on stderr, beside what is piped."""
-    if _HUSHED.get():
-        return
-    _put(sys.stdout if is_terminal(sys.stdout) else sys.stderr, one_line(sentence) + "\n")
-
-
 def is_terminal(stream: Any) -> bool:
     """Say whether a stream ends at a terminal; one that is closed does not.
 

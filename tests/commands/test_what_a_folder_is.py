@@ -210,7 +210,7 @@ def test_readers_agree(originals: Path, tmp_path: Path, name: str) -> None:
     assert verified.code == case.verify, verified
     assert " 0 files" not in verified.out
     if verified.out:
-        assert ("all " in verified.out) == (case.state == COMPARED and case.verify == OK)
+        assert (": all " in verified.out) == (case.state == COMPARED and case.verify == OK)
 
     compared = json.loads(tiny_run.call(tmp_path, "compare", "outputs", "--json").out)
     assert [one["name"] for one in compared["runs"]] == (

@@ -48,7 +48,7 @@ FILES = {
     "features: {max_len: 3}": "features.max_len is no key; did you mean features.max_length?",
     "lr: 3": "mine.yaml: lr is no key",
     "data: {train_size: 50%}": "data.train_size=50% does not fit",
-    "data: {foo: 1}": "data has config_name",
+    "data: {foo: 1}": "data has columns, config_name",
     "data: {source: null}": "data.source=null does not fit",
     "trainer: 3": "trainer=3 does not fit",
     "trainer: null": "does not fit",

@@ -369,7 +369,7 @@ def test_words_of_the_command_line_are_text(name: str, tmp_path: Path) -> None:
     for words in ([hostile(1)], [f"--{hostile(2)}"], [f"name={hostile(3)}"], [f"{hostile(4)}=1"], ["-n", hostile(5)]):
         words = [word.replace("\ud800", "").replace("\0", "") for word in words]
         called = tiny_run.call(tmp_path, name, *words)
-        assert called.code in (0, 2, 8), called.err
+        assert called.code in (0, 2, 5, 8), called.err
         assert steering(called.out + called.err) == set()
         assert not re.search(rf"^\s*{FORGED}", called.out + called.err, re.MULTILINE)
         assert called.out + called.err

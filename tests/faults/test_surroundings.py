@@ -22,6 +22,7 @@ pytestmark = pytest.mark.fault("U1")
 WORDS: dict[str, tuple[str, ...]] = {
     "train": ("nme=1",),
     "compare": ("run",),
+    "best": ("run",),
     "evaluate": ("run", "--data", "é.json", "--null-threshold", "x"),
     "rescore": ("run",),
     "answer": ("run", "-q", "who?"),

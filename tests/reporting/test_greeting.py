@@ -38,9 +38,9 @@ class Stream(io.StringIO):
 
 
 def piped(monkeypatch: pytest.MonkeyPatch) -> Stream:
-    """stderr beside a stdout that is piped."""
-    monkeypatch.setattr(sys, "stdout", Stream(is_terminal=False))
-    monkeypatch.setattr(sys, "stderr", found := Stream(is_terminal=False))
+    """A stdout that is piped, where the rest is printed too; stderr is for what is wrong."""
+    monkeypatch.setattr(sys, "stderr", Stream(is_terminal=False))
+    monkeypatch.setattr(sys, "stdout", found := Stream(is_terminal=False))
     return found
 
 
@@ -61,7 +61,7 @@ def test_what_runs_and_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         f"qaexp {__version__}  sweep x -> multirun_outputs/x",
         f"qaexp {__version__}  run y -> /elsewhere/y",
     ]
-    assert sys.stdout.getvalue() == ""  # type: ignore[attr-defined]
+    assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
 
 
 def test_of_what_and_how(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,8 +89,7 @@ def test_a_narrow_terminal_breaks_between_the_parts(columns: int, monkeypatch: p
 
 
 def test_an_encoding_without_the_dot_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", Stream(is_terminal=False))
-    monkeypatch.setattr(sys, "stderr", found := Stream(is_terminal=False, encoding="ascii"))
+    monkeypatch.setattr(sys, "stdout", found := Stream(is_terminal=False, encoding="ascii"))
     greeting.tell_parts("7ace3b22", CONFIG, [1000, 658], **PARTS)
     assert " | demo 1,000/658 | " in found.getvalue()
 

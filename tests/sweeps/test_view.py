@@ -53,7 +53,7 @@ def show(plan: Plan, *, is_terminal: bool) -> str:
 
 def test_the_plan_says_what_is_done_and_how_long_it_takes(plan: Plan) -> None:
     shown = show(plan, is_terminal=False)
-    assert "3 jobs: 1 to reuse, 1 to resume, 1 to run; about 3 min 00 s, as a completed job took 1 min 30 s" in shown
+    assert "3 jobs: 1 to reuse, 1 to resume, 1 to run; about 3 min 0 s, as a completed job took 1 min 30 s" in shown
     assert "2 jobs left out" in shown
     words = "here: of other values, data or weights, or under a name of its own"
     assert f"1 other run stands {words}; it is left as it is\n" in shown
@@ -73,7 +73,7 @@ def test_a_pipe_gets_a_line_for_each_event(plan: Plan) -> None:
     shown = show(plan, is_terminal=False)
     assert "[2/3] seed=1: started" in shown
     assert "[2/3] seed=1: epoch 1" in shown
-    assert "[2/3] seed=1: failed after 1 min 01 s: RuntimeError: no (2 of 3 jobs done)" in shown
+    assert "[2/3] seed=1: failed after 1 min 1 s: RuntimeError: no (2 of 3 jobs done)" in shown
 
 
 def test_the_end_of_a_run_tells_the_numbers_of_its_summary(plan: Plan) -> None:
@@ -106,7 +106,7 @@ def test_the_time_that_is_left_follows_from_what_is_done() -> None:
     assert seconds_left(states, {"b": half}, 100.0) == pytest.approx(100 / 2.5 * 1.5)
     assert seconds_left({"a": "running", "b": ""}, {}, 100.0) is None
     assert seconds_left({"a": "completed", "d": "reused"}, {}, 100.0) is None
-    assert overall(states, {}, 65.0).startswith("2 of 5 completed, 1 running, 1 failed; 1 min 05 s so far, about ")
+    assert overall(states, {}, 65.0).startswith("2 of 5 completed, 1 running, 1 failed; 1 min 5 s so far, about ")
 
 
 class Told:
