@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qaexp.config.as_typed import literal, quoted
 from qaexp.errors import ConfigError, IntegrityError, QaexpError
 from qaexp.runs.collect import collect
 from qaexp.runs.directory import ENVIRONMENT, SCHEMA_VERSION, SWEEP_PLAN
@@ -79,18 +80,13 @@ def again(sweep: Path, command: Command, overrides: Sequence[str]) -> list[str]:
     if not {"-m", "--multirun"} & set(words):
         words.insert(0, "-m")
     if not any(word.startswith("name=") for word in words):
-        words.append(f"name={quoted(sweep.name)}")
-    return [*words, f"hydra.sweep.dir={quoted(str(sweep.resolve()))}"]
+        words.append(f"name={_value(sweep.name)}")
+    return [*words, f"hydra.sweep.dir={_value(str(sweep.resolve()))}"]
 
 
-def quoted(text: str) -> str:
-    r"""A text as a value of an override.
-
-    >>> print(quoted("it's"))
-    'it\'s'
-    """
-    escaped = text.replace("\\'", "\\\\'").replace("'", r"\'").replace("${", r"\${")
-    return f"'{escaped}'"
+def _value(text: str) -> str:
+    """A text as a value of an override, in which nothing is an interpolation."""
+    return quoted(literal(text))
 
 
 def _is_by_command(stored: Mapping[str, Any]) -> bool:
