@@ -99,7 +99,7 @@ def _run(entry: Entry, name: str) -> Row:
         "is_job": is_job(entry.run),
         "choices": dict(was_typed.choices),
         "overrides": list(was_typed.overrides),
-        "config_flags": list(was_typed.flags),
+        "config_flags": None if was_typed.flags is None else list(was_typed.flags),
         "config": _plain(entry.run.config),
         "summary": _plain(entry.run.summary),
     }

@@ -116,6 +116,47 @@ def test_where_the_command_is_not_known_the_seeds_are_said(tmp_path: Path, optio
     assert "qaexp train" not in last
 
 
+@pytest.mark.parametrize(
+    "word", ["--allow=os.", "-m=x", "+--allow=os.", "--config-dir=/tmp", "-cd=x", "a b=c", "a;b=c", "'a=b"]
+)
+def test_a_word_of_a_folder_that_is_no_override_is_in_no_command(tmp_path: Path, options: Options, word: str) -> None:
+    for place in (0, 1):
+        run = write_run(tmp_path / f"r{place}", scores(0, 50 + place), changes={"optimizer.lr": 1.0 + place})
+        edit(run / "env.json", overrides=[word, f"optimizer.lr={place}"], choices={})
+    *_, last = found(tmp_path, options)
+    assert last.endswith(", with seed=0,1,2,3,4")
+
+
+@pytest.mark.parametrize(
+    ("line", "flags"),
+    [
+        (["qaexp", "train", "--from", "outputs/a", "-m"], "--from outputs/a "),
+        (["qaexp", "train", "--from=my run", "-cd", "conf"], "'--from=my run' -cd conf "),
+        (["qaexp", "train", "++a=1"], ""),
+        (["qaexp", "resume", "outputs/a"], None),
+        (["qaexp", "train", "--allow", "os."], None),
+        (["qaexp", "train", "--allow=os."], None),
+        (["qaexp", "train", "-cd", "--allow=os."], None),
+        (["qaexp", "train", "-cd=--allow"], None),
+        (["qaexp", "train", "-cn"], None),
+        (["script.py"], None),
+        ("train", None),
+    ],
+)
+def test_a_command_is_told_where_it_is_known_what_config_it_begins_with(
+    tmp_path: Path, options: Options, line: Any, flags: str | None
+) -> None:
+    for place in (0, 1):
+        run = write_run(tmp_path / f"r{place}", scores(0, 50 + place), changes={"optimizer.lr": 1.0 + place})
+        words = ["name=s", "++a=x", "~b.c=y", "optimizer@a.b=z", f"optimizer.lr={place}"]
+        edit(run / "env.json", overrides=words, choices={}, command_line=line)
+    *_, last = found(tmp_path, options)
+    if flags is None:
+        assert last.endswith(", with seed=0,1,2,3,4")
+    else:
+        assert f": qaexp train -m {flags}++a=x" in last
+
+
 def test_a_seed_far_from_its_siblings_is_told_and_looked_at_first(tmp_path: Path, options: Options) -> None:
     for lr, levels in ((5e-4, (83, 28, 84)), (1e-3, (40, 38, 41))):
         for seed, level in enumerate(levels):
