@@ -94,6 +94,8 @@ def _run(entry: Entry, name: str) -> Row:
         "path": str(entry.run.path),
         "name": name,
         "state": "completed",
+        "started": str(entry.run.run.get("started") or ""),
+        "is_collapsed": entry.is_collapsed,
         "flags": list(entry.flags),
         "notes": list(entry.notes),
         "is_job": is_job(entry.run),
