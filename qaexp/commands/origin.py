@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from qaexp.config.as_typed import literal
 from qaexp.errors import ConfigError
 from qaexp.runs.directory import CONFIG, ENVIRONMENT, HYDRA, MODEL, RUN
 from qaexp.runs.folder import NEWER, SWEEP, look
@@ -20,7 +20,6 @@ _NOT_TAKEN = ("name", "steal_lock", "sweep", "hydra")
 _NOT_TAKEN_INSIDE = (("trainer", "allow_drift"), ("trainer", "profile_steps"))
 _PATHS = (("data", "train_file"), ("data", "dev_file"), ("data", "test_file"), ("model", "checkpoint"))
 _FOLLOWING = ("subset", "init", "order", "dropout")
-_INTERPOLATION = re.compile(r"(\\*)\$\{")
 
 
 def begin_with_run(origin: Path, lines: Sequence[str]) -> list[str]:
@@ -110,7 +109,7 @@ def _living(value: Any) -> Any:
         return value
     if is_stored_expression(value):
         return expression_of(value)
-    return _INTERPOLATION.sub(lambda match: match[1] * 2 + r"\${", value)
+    return literal(value)
 
 
 def _yaml(file: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from qaexp.config.as_typed import literal
 from qaexp.config.compose import one_line, to_config
 from qaexp.config.own_nodes import schema_node
 from qaexp.config.schema import OPEN_NODES, ExperimentConfig, leaves, neutral_keys
@@ -29,8 +29,6 @@ from qaexp.runs.origins import (
 )
 from qaexp.runs.reading import read_json
 from qaexp.start import start
-
-_INTERPOLATION = re.compile(r"(\\*)\$\{")
 
 
 def stored_config(directory: Path, overrides: Sequence[str] = ()) -> tuple[ExperimentConfig, Origins]:
@@ -147,5 +145,5 @@ def _literal(value: Any) -> Any:
     if isinstance(value, list):
         return [_literal(item) for item in value]
     if isinstance(value, str):
-        return _INTERPOLATION.sub(lambda match: match[1] * 2 + r"\${", value)
+        return literal(value)
     return value

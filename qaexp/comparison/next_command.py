@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +17,9 @@ _MAX_NAMED = 8
 _MAX_SWEEPS = 3
 """So many commands are told at most."""
 
+_KEY = re.compile(r"\+{0,2}~?(?!-)[\w./@-]+")
+"""The key of an override: what begins with a minus sign would be a flag."""
+
 Row = Mapping[str, Any]
 
 
@@ -28,10 +32,13 @@ def with_seeds(runs: Sequence[Row], num_seeds: int) -> str | None:
 
     Returns:
         The line, quoted for a shell: one sweep where the settings are a grid, else one for each of a few settings. None
-        where the folders do not tell it: no words were recorded, one holds a secret, kinds of seeds were swept apart.
+        where the folders do not tell it: no words were recorded, one holds a secret, kinds of seeds were swept apart;
+        or where a word is no override, but a flag, which no folder may give.
     """
     lines = [_words(run) for run in runs]
-    if not lines or any(line is None for line in lines) or len({tuple(run["config_flags"]) for run in runs}) > 1:
+    if not lines or any(line is None for line in lines) or any(run["config_flags"] is None for run in runs):
+        return None
+    if len({tuple(run["config_flags"]) for run in runs}) > 1:
         return None
     settings = list({tuple(sorted(line.items())): line for line in lines if line is not None}.values())
     numbers = _seeds(runs, num_seeds)
@@ -60,7 +67,7 @@ def _grid(settings: Sequence[Mapping[str, str]]) -> dict[str, str] | None:
 def _words(run: Row) -> dict[str, str] | None:
     """The words of a run without its seeds, by their keys as they were typed (`+myexp`); None where one is not told."""
     words = [word.partition("=") for word in run["overrides"]]
-    if not words or any(not sign or REDACTED in value for _, sign, value in words):
+    if not words or any(not sign or REDACTED in value or not _KEY.fullmatch(key) for key, sign, value in words):
         return None
     found = {key: value for key, _, value in words if key.lstrip("+") not in SEED_KEYS}
     if len(found) < len({key for key, _, _ in words} - {"seed"}):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
+import math
 
 from qaexp.comparison.found import Row, Study
 from qaexp.comparison.next_command import with_seeds
-from qaexp.comparison.options import DEFAULT_METRIC
 from qaexp.comparison.sides import ONE_SEED, RUNS
 from qaexp.comparison.verdict import NOT_SHOWN
 from qaexp.runs.groups import SEED_KEYS
+from qaexp.runs.metrics import is_number
 
 USUAL_SEEDS = 5
 
@@ -49,13 +49,15 @@ def _of_one(study: Study) -> str:
 
 
 def _use(study: Study) -> str:
-    score = study.metric
-    runs = sorted(study.runs(study.leader), key=lambda run: ((run["summary"] or {}).get(score) or 0.0, run["name"]))
-    metric = "" if study.metric == DEFAULT_METRIC else f" --metric {study.metric}"
-    words = study.leader["name"].split()
-    is_condition = study.by is None and all("=" in word and "$" not in word for word in words)
-    where = f" --where {shlex.quote(' and '.join(words))}" if is_condition else ""
-    return f"use it; its best run is {runs[-1]['name']}, whose folder is printed by: qaexp best FOLDER{metric}{where}"
+    """Use the run that `qaexp best` names, too: of several that are as good the one that was started first."""
+    runs = [run for run in study.runs(study.leader) if not run["is_collapsed"]]
+    best = min(runs, key=lambda run: (-round(_score(study, run), 9), run["started"], run["path"]))
+    return f"use it; its best run is {best['name']}: {best['path']}"
+
+
+def _score(study: Study, run: Row) -> float:
+    value = (run["summary"] or {}).get(study.metric)
+    return float(value) if is_number(value) else -math.inf
 
 
 def _after_cannot_tell(study: Study, pair: Row) -> str:

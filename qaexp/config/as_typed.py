@@ -16,6 +16,7 @@ _PARTS = re.compile(rf"(?:^|,)\s*((?:{_QUOTED.pattern})(?=\s*(?:,|$))|[^,]*)", r
 # No sign of Hydra's grammar in it, and a colon or a percent sign is none where it stands inside a word.
 _PLAIN = re.compile(r"[\w./~:@%+-]+")
 _PIN = "#sha256="
+_INTERPOLATION = re.compile(r"(\\*)\$\{")
 
 
 def as_typed(line: str) -> str:
@@ -49,6 +50,15 @@ def quoted(text: str) -> str:
     inside = re.sub(r"(\\*)'", lambda match: match[1] * 2 + r"\'", text)
     backslashes = len(inside) - len(inside.rstrip("\\"))
     return f"'{inside}{chr(92) * backslashes}'"
+
+
+def literal(text: str) -> str:
+    r"""A text in which OmegaConf finds no interpolation: `${` is written as it escapes it.
+
+    >>> print(literal("cost ${a}"), literal(r"a\${b}"))
+    cost \${a} a\\\${b}
+    """
+    return _INTERPOLATION.sub(lambda match: match[1] * 2 + r"\${", text)
 
 
 def _list(value: str) -> str:

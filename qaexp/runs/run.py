@@ -37,6 +37,7 @@ from qaexp.runs.redact import redactor_of
 from qaexp.runs.reuse import check_no_drift, check_same_run, clear
 from qaexp.runs.roots import path_by_handle
 from qaexp.runs.signals import deferred
+from qaexp.runs.typed import kept
 from qaexp.runs.yaml_text import yaml_text
 
 
@@ -281,6 +282,8 @@ class Run:
         if links := layout.link_problems(self.directory):
             raise IntegrityError(*links)
         drift, problems = self._look_for_checkpoint(previous)
+        if not self._hydra_files:
+            self._environment = {**kept(self.directory), **self._environment}
         clear(self.directory, resumed=self.checkpoint is not None)
         step = self.checkpoint.step if self.checkpoint else None
         self._record = RunRecord(

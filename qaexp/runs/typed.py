@@ -14,14 +14,14 @@ from qaexp.errors import IntegrityError
 from qaexp.runs.directory import ENVIRONMENT, HYDRA
 from qaexp.runs.reading import MEBIBYTE, read_json, read_text
 
-CHOICES, OVERRIDES = "choices", "overrides"
-"""The keys of env.json."""
+CHOICES, OVERRIDES, FLAGS = "choices", "overrides", "config_flags"
+"""The keys of env.json; the last where a later start had another command."""
 
 _OF_HYDRA = "hydra"
 _MAX_YAML_BYTES = MEBIBYTE
 _MAX_LENGTH = 2_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_FILES_FLAGS = ("-cd", "--config-dir", "-cn", "--config-name")
+_FILES_FLAGS = ("-cd", "--config-dir", "-cn", "--config-name", "--from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,13 @@ class Typed:
     Attributes:
         choices: Config group to the chosen file: `{"optimizer": "sgd"}`; Hydra's own groups are left out.
         overrides: The override lines of the run, without secrets: `("optimizer=sgd", "seed=1")`.
-        flags: The words of the command line that say where config files are.
+        flags: The words of the command line that say what config it begins with; None where they are not known, or
+            where it allowed own code, which only a person can do.
     """
 
     choices: Mapping[str, str] = field(default_factory=dict)
     overrides: Sequence[str] = ()
-    flags: Sequence[str] = ()
+    flags: Sequence[str] | None = ()
 
     @property
     def words(self) -> dict[str, str]:
@@ -56,6 +57,15 @@ def told(hydra_files: Mapping[str, Any] | None) -> dict[str, Any]:
         CHOICES: _choices(_tree_of(hydra_files.get("hydra.yaml"))),
         OVERRIDES: _words(hydra_files.get("overrides.yaml")),
     }
+
+
+def kept(run: Path) -> dict[str, Any]:
+    """What env.json goes on saying of the first start of a run, where a later one has no such words of its own."""
+    first = typed(run)
+    if not first.choices and not first.overrides:
+        return {}
+    flags = {} if first.flags is None else {FLAGS: list(first.flags)}
+    return {CHOICES: dict(first.choices), OVERRIDES: list(first.overrides), **flags}
 
 
 def typed(run: Path) -> Typed:
@@ -84,7 +94,7 @@ def _read(run: Path, _: tuple[int, int, int] | None) -> Typed:
         environment = read_json(run / ENVIRONMENT)
     except (OSError, IntegrityError):
         environment = {}
-    flags = _flags(_words(environment.get("command_line")))
+    flags = _flags_of(environment)
     if isinstance(environment.get(CHOICES), Mapping):
         return Typed(_choices(environment[CHOICES]), _words(environment.get(OVERRIDES)), flags)
     return Typed(
@@ -117,14 +127,34 @@ def _is_word(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= _MAX_LENGTH and value.isprintable()
 
 
-def _flags(words: Sequence[str]) -> tuple[str, ...]:
-    """The flags of a command line that name config files, each with its value."""
+def _flags_of(environment: Mapping[str, Any]) -> tuple[str, ...] | None:
+    first = environment.get(FLAGS)
+    return _flags(["qaexp", "train", *first] if isinstance(first, list) else environment.get("command_line", ()))
+
+
+def _flags(line: Any) -> tuple[str, ...] | None:
+    """The flags of a command line that name configs, each with its value; nothing where no line is stored.
+
+    Returns:
+        None where the line is no `qaexp train`, allows own code, or a flag has no value that may be one.
+    """
+    if not line and isinstance(line, list | tuple):
+        return ()
+    if not isinstance(line, list) or not all(isinstance(word, str) for word in line) or line[1:2] != ["train"]:
+        return None
     found: list[str] = []
+    words = line[2:]
     for place, word in enumerate(words):
-        if word in _FILES_FLAGS:
-            found += words[place : place + 2]
-        elif word.startswith(tuple(f"{flag}=" for flag in _FILES_FLAGS)):
-            found.append(word)
+        flag, equals, value = word.partition("=")
+        if flag == "--allow":
+            return None
+        if flag not in _FILES_FLAGS:
+            continue
+        if not equals:
+            value = words[place + 1] if place + 1 < len(words) else ""
+        if value.startswith("-") or not _is_word(value):
+            return None
+        found += [word] if equals else [word, value]
     return tuple(found)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qaexp.config.as_typed import literal, quoted
 from qaexp.errors import ConfigError, IntegrityError, QaexpError
 from qaexp.runs.collect import collect
 from qaexp.runs.directory import ENVIRONMENT, SCHEMA_VERSION, SWEEP_PLAN
@@ -17,6 +18,9 @@ from qaexp.sweeps.journal import JOURNAL
 
 BY_COMMAND = "by_command"
 """The key among a plan's settings that says so."""
+
+_FLAGS = ("-m", "--multirun", "-cd", "--config-dir", "-cn", "--config-name", "--from")
+"""What the command may hold beside overrides: flags that say where configs are, which are data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ def command_of(sweep: Path) -> Command | None:
 
     Raises:
         ConfigError: It is not known any more, or held a secret.
-        IntegrityError: What is stored is no command.
+        IntegrityError: What is stored is no command, or has a flag that only a person can give.
     """
     is_search = (sweep / JOURNAL).is_file()
     if (sweep / SWEEP_PLAN).exists():
@@ -57,12 +61,15 @@ def command_of(sweep: Path) -> Command | None:
         return None
     # A search that an older qaexp began has no plan; each of its runs knows what started it.
     runs = sorted(collect(sweep, completed_only=False).runs, key=lambda run: str(run.run.get("started")), reverse=True)
+    first: QaexpError | None = None
     for run in runs:
         try:
             return _command(read_json(run.path / ENVIRONMENT), run.path / ENVIRONMENT)
-        except (FileNotFoundError, QaexpError):
+        except FileNotFoundError:
             continue
-    raise ConfigError(
+        except QaexpError as error:
+            first = first or error
+    raise first or ConfigError(
         f"{sweep}: the command of this search is not known; give the command that started it again, and it goes on"
     )
 
@@ -79,18 +86,13 @@ def again(sweep: Path, command: Command, overrides: Sequence[str]) -> list[str]:
     if not {"-m", "--multirun"} & set(words):
         words.insert(0, "-m")
     if not any(word.startswith("name=") for word in words):
-        words.append(f"name={quoted(sweep.name)}")
-    return [*words, f"hydra.sweep.dir={quoted(str(sweep.resolve()))}"]
+        words.append(f"name={_value(sweep.name)}")
+    return [*words, f"hydra.sweep.dir={_value(str(sweep.resolve()))}"]
 
 
-def quoted(text: str) -> str:
-    r"""A text as a value of an override.
-
-    >>> print(quoted("it's"))
-    'it\'s'
-    """
-    escaped = text.replace("\\'", "\\\\'").replace("'", r"\'").replace("${", r"\${")
-    return f"'{escaped}'"
+def _value(text: str) -> str:
+    """A text as a value of an override, in which nothing is an interpolation."""
+    return quoted(literal(text))
 
 
 def _is_by_command(stored: Mapping[str, Any]) -> bool:
@@ -105,8 +107,29 @@ def _command(stored: Mapping[str, Any], file: Path) -> Command:
     if not isinstance(line, list) or not all(isinstance(word, str) for word in line) or "train" not in line:
         raise IntegrityError(f"{file}: holds no command of a sweep; give the command that started it again")
     command = Command(line[line.index("train") + 1 :], Path(str(stored.get("working_directory", ""))))
+    _check_flags(command, file)
     if any(REDACTED in word for word in line):
         raise ConfigError(
             f"{file}: the command held a secret, which no folder keeps; give it again, with the secret: {command.shown}"
         )
     return command
+
+
+def _check_flags(command: Command, file: Path) -> None:
+    """Refuse the flags that decide what code may run, or that no sweep is started with.
+
+    Raises:
+        IntegrityError: Naming the first.
+    """
+    for word in command.words:
+        flag = word.partition("=")[0]
+        if flag == "--allow":
+            raise IntegrityError(
+                f"{file}: the command allowed own code by --allow, which no folder can do; give it again: "
+                f"{command.shown}"
+            )
+        if word.startswith("-") and flag not in _FLAGS:
+            raise IntegrityError(
+                f"{file}: the command holds {word}, which no folder may give; give the command that started the sweep "
+                "again"
+            )

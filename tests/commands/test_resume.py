@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from qaexp.runs.typed import typed
 from tests import REPOSITORY
 from tests.fixtures import drill, tiny_run
 
@@ -55,8 +56,12 @@ def change_config(run: Path, **changes: Any) -> None:
 def test_it_goes_on_from_anywhere(work: Path, killed: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
+    was_typed = typed(killed)
+    assert "data.train_size=12" in was_typed.overrides
     done = tiny_run.call(elsewhere, "resume", str(killed))
     assert done.code == 0, done.err
+    assert typed(killed) == was_typed
+    assert tiny_run.read_json(killed / "env.json")["overrides"] == list(was_typed.overrides)
     run_id = tiny_run.read_json(killed / "run.json")["run_id"]
     assert f"  run killed {run_id} -> {killed}\n" in done.err
     assert "goes on after step 3 of 4\n" in done.err

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qaexp.comparison.best import best_run
 from qaexp.comparison.compare import Options, compare
 from qaexp.comparison.document import document
 from tests.fixtures.compared import edit, scores, write_grid, write_run
@@ -32,7 +33,26 @@ def test_one_better_than_all_is_said_first_and_used_next(grid: Path, options: Op
     assert first.startswith("lr=0.001 is better than every other setting, by ")
     assert " f1, the next best being lr=0.000" in first
     assert last.startswith("Next: use it; its best run is lr=0.001 seed=")
-    assert last.endswith(": qaexp best FOLDER --where lr=0.001")
+    assert last.endswith(f": {best_run([grid], replace(options, where=('lr=0.001',)))[0]}")
+
+
+@pytest.mark.parametrize("more", [{}, {"by": "notes"}, {"metric": "f1"}], ids=str)
+def test_the_run_to_use_is_the_one_that_qaexp_best_names(tmp_path: Path, options: Options, more: Any) -> None:
+    """Of equals the one that was started first, whatever runs and groups are called; none that answers nothing."""
+    for group, level in (("a", 40), ("b", 80)):
+        for seed, day in ((0, 3), (1, 1), (2, 2)):
+            changes = {"seed": seed, "notes": f"{group} (2)", "optimizer.lr": 0.1 if group == "a" else 0.2}
+            run = write_run(tmp_path / f"{group} x{seed}", scores(9, level + (seed == 0) / 1000), changes=changes)
+            if seed > 0 and group == "b":
+                numbers = {"f1": 99.0, "crossfit_f1": 99.0}
+                edit(run / "summary.json", **numbers)
+            edit(run / "run.json", started=f"2026-01-0{day}T00:00:00+00:00", run_id=f"{group}{seed}" * 4)
+    expected = tmp_path / "b x1"
+    given = {key: value for key, value in more.items() if key == "metric"}
+    assert best_run([tmp_path], replace(options, **given))[0] == expected
+    *_, last = found(tmp_path, options, **more)
+    assert last.startswith("Next: use it; its best run is ")
+    assert last.endswith(f": {expected}")
 
 
 def test_better_than_the_baseline_only(tmp_path: Path, options: Options) -> None:
@@ -114,6 +134,47 @@ def test_where_the_command_is_not_known_the_seeds_are_said(tmp_path: Path, optio
     *_, last = found(tmp_path, options)
     assert last.endswith(", with seed=0,1,2,3,4")
     assert "qaexp train" not in last
+
+
+@pytest.mark.parametrize(
+    "word", ["--allow=os.", "-m=x", "+--allow=os.", "--config-dir=/tmp", "-cd=x", "a b=c", "a;b=c", "'a=b"]
+)
+def test_a_word_of_a_folder_that_is_no_override_is_in_no_command(tmp_path: Path, options: Options, word: str) -> None:
+    for place in (0, 1):
+        run = write_run(tmp_path / f"r{place}", scores(0, 50 + place), changes={"optimizer.lr": 1.0 + place})
+        edit(run / "env.json", overrides=[word, f"optimizer.lr={place}"], choices={})
+    *_, last = found(tmp_path, options)
+    assert last.endswith(", with seed=0,1,2,3,4")
+
+
+@pytest.mark.parametrize(
+    ("line", "flags"),
+    [
+        (["qaexp", "train", "--from", "outputs/a", "-m"], "--from outputs/a "),
+        (["qaexp", "train", "--from=my run", "-cd", "conf"], "'--from=my run' -cd conf "),
+        (["qaexp", "train", "++a=1"], ""),
+        (["qaexp", "resume", "outputs/a"], None),
+        (["qaexp", "train", "--allow", "os."], None),
+        (["qaexp", "train", "--allow=os."], None),
+        (["qaexp", "train", "-cd", "--allow=os."], None),
+        (["qaexp", "train", "-cd=--allow"], None),
+        (["qaexp", "train", "-cn"], None),
+        (["script.py"], None),
+        ("train", None),
+    ],
+)
+def test_a_command_is_told_where_it_is_known_what_config_it_begins_with(
+    tmp_path: Path, options: Options, line: Any, flags: str | None
+) -> None:
+    for place in (0, 1):
+        run = write_run(tmp_path / f"r{place}", scores(0, 50 + place), changes={"optimizer.lr": 1.0 + place})
+        words = ["name=s", "++a=x", "~b.c=y", "optimizer@a.b=z", f"optimizer.lr={place}"]
+        edit(run / "env.json", overrides=words, choices={}, command_line=line)
+    *_, last = found(tmp_path, options)
+    if flags is None:
+        assert last.endswith(", with seed=0,1,2,3,4")
+    else:
+        assert f": qaexp train -m {flags}++a=x" in last
 
 
 def test_a_seed_far_from_its_siblings_is_told_and_looked_at_first(tmp_path: Path, options: Options) -> None:

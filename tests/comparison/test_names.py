@@ -17,7 +17,7 @@ from qaexp.comparison.contrast_lines import factor
 from qaexp.comparison.document import document
 from qaexp.runs.group_names import letter
 from qaexp.runs.short_words import all_shortened
-from qaexp.runs.typed import told, typed
+from qaexp.runs.typed import kept, told, typed
 from tests.fixtures.compared import edit, scores, write_run
 
 ADAMW = {"optimizer._target_": "torch.optim.AdamW", "optimizer.lr": 1e-3, "optimizer.weight_decay": 0.01}
@@ -224,6 +224,10 @@ def test_what_was_typed_is_kept_with_a_run_and_read_back(tmp_path: Path) -> None
     (tmp_path / "env.json").write_text(json.dumps({**told(trees), "command_line": ["qaexp", "train", "-cd", "conf"]}))
     found = typed(tmp_path)
     assert (found.words, found.flags) == ({"optimizer": "sgd", "myexp": "a"}, ("-cd", "conf"))
+    # A later start that has no such words leaves them as they were.
+    (tmp_path / "env.json").write_text(json.dumps({**kept(tmp_path), "command_line": ["qaexp", "resume", "run"]}))
+    assert typed(tmp_path) == found
+    assert kept(tmp_path / "nothing") == {}
 
 
 def test_letters_follow_numbers_and_long_names_are_cut_where_they_are_alike() -> None:

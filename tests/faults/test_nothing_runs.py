@@ -17,6 +17,7 @@ from qaexp.runs.repository import describe_repository
 from qaexp.start import held, start, variables
 from tests import REPOSITORY
 from tests.fixtures import hostile_git, tiny_run
+from tests.fixtures.compared import scores, write_run
 from tests.fixtures.hostile_configs import COMMAND_LINES, CONFIGS, SET_BY_PEOPLE, VARIABLES
 
 WORDS = (*tiny_run.DEMO, "threads=1", "trainer.epochs=0")
@@ -212,3 +213,36 @@ def test_modules_of_the_folder(tmp_path: Path, canary: Path, command: str) -> No
     assert done.returncode == 2, done.stderr
     assert FILES["train_file"] in done.stderr, "a child has looked for it"
     assert untouched(canary)
+
+
+@pytest.mark.fault("X15")
+@pytest.mark.parametrize("holder", ["plan.json", "env.json"])
+def test_commands_of_a_sweeps_folder(
+    qaexp: Any, canary: Path, tmp_path: Path, holder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a stranger's plan, or a run of a stranger's search, says of --allow is not obeyed, wherever it stands."""
+    (tmp_path / "evil_package").mkdir()
+    (tmp_path / "evil_package" / "__init__.py").write_text(f"open({str(canary)!r}, 'w').close()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    sweep = qaexp.folder / "multirun_outputs" / "s"
+    file = sweep / holder
+    if holder == "env.json":
+        file = write_run(sweep / "a", scores(0, 50)) / holder
+        (sweep / "optuna.journal").touch()
+    sweep.mkdir(parents=True, exist_ok=True)
+    words = ["-m", "name=s", *WORDS, "+trackers.e._target_=evil_package.Tracker"]
+    before = sorted(sweep.iterdir())
+    for allowed, says in {
+        ("--allow", "evil_package."): "give it again: qaexp train",
+        ("--allow=evil_package.",): "allowed own code by --allow",
+        ("--allow=evil_package.", "hf_token=<redacted>"): "allowed own code by --allow",
+        ("--cfg", "job"): "holds --cfg",
+        ("-r",): "holds -r",
+        ("--", "--allow"): "holds --,",
+    }.items():
+        for line in ([*words, *allowed], [*allowed, *words]):
+            stored = {"command_line": ["qaexp", "train", *line], "working_directory": str(tmp_path)}
+            file.write_text(json.dumps({"schema_version": 1, "settings": {"by_command": True}, "jobs": []} | stored))
+            qaexp.refused(8, "resume", str(sweep), last=(says,))
+    assert untouched(canary)
+    assert [path for path in sorted(sweep.iterdir()) if path != file] == before
