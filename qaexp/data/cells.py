@@ -9,11 +9,14 @@ from __future__ import annotations
 import ast
 import json
 import math
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 _MAX_CELL = 2**20
 _MAX_DEPTH = 200
+# A number beyond 64 bits is no place in a text, and Python does not write the longest ones.
+_MAX_WHOLE = 2**63
 _YES_NO = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False, "1.0": True, "0.0": False}
 _NOTHING = ("", "nan", "none", "null", "n/a", "na")
 
@@ -59,9 +62,16 @@ def read_cell(text: str) -> Any:
     except (ValueError, RecursionError):
         pass
     try:
-        return _value(ast.parse(plain, mode="eval").body, 0)
+        return _value(_parsed(plain), 0)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return text
+
+
+def _parsed(text: str) -> ast.expr:
+    """The tree of an expression of Python; its warnings, of an escape say, are about programs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text, mode="eval").body
 
 
 def _texts(cell: str) -> Any:
@@ -79,20 +89,32 @@ def _value(node: ast.expr, depth: int) -> Any:
     """
     if depth > _MAX_DEPTH:
         raise ValueError("nested too deeply")
-    if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float | bool | None):
-        return node.value
+    if isinstance(node, ast.Constant):
+        return _plain(node.value)
     if isinstance(node, ast.List | ast.Tuple):
         return [_value(item, depth + 1) for item in node.elts]
     if isinstance(node, ast.Dict) and None not in node.keys:
         keys = [_value(key, depth + 1) for key in node.keys if key is not None]
         return dict(zip(map(str, keys), (_value(item, depth + 1) for item in node.values), strict=True))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-        return -_value(node.operand, depth + 1)
+        return -_number(node.operand.value)
     if isinstance(node, ast.Name) and node.id in ("nan", "null"):
         return None
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "array" and node.args:
         return _value(node.args[0], depth + 1)
     raise ValueError("no literal")
+
+
+def _plain(value: object) -> str | float | None:
+    if value is None or isinstance(value, str | bool):
+        return value
+    return _number(value)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, float) or (type(value) is int and value < _MAX_WHOLE):
+        return value
+    raise ValueError("no number of a table")
 
 
 def answers_of_columns(row: Mapping[str, Any]) -> Any:

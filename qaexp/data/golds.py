@@ -12,6 +12,8 @@ from qaexp.data.validation import MISSING, Faults, OffsetFault, classify_offset,
 MAX_ANSWERS = 10_000
 """Gold answers that one question may have."""
 
+# QuAC appends it to every context, and says by it that there is no answer.
+_QUAC_MARKER = "CANNOTANSWER"
 _NO_ANSWER_TEXTS = frozenset({"cannotanswer", "no answer", "no_answer", "noanswer", "unanswerable", "[no answer]"})
 _NO_ANSWER_CATEGORIES = frozenset({"no_answer", "none", "is_impossible", "noanswer"})
 
@@ -111,7 +113,10 @@ def _all_say_none(items: list[Any], record: Record) -> bool:
 
 
 def _says_none(item: Any, context: str) -> bool:
-    """Whether an answer is one of the spellings of "no answer": blank, a word for it, or at -1 and not in the text."""
+    """Whether an answer is one of the spellings of "no answer": blank, a word for it, or at -1 and not in the text.
+
+    A word for it that stands where the answer says is an answer: texts speak of questions too.
+    """
     if item is None:
         return True
     if isinstance(item, str):
@@ -125,8 +130,10 @@ def _says_none(item: Any, context: str) -> bool:
         return start in (None, -1) and bool({"text", "answer_start"} & set(item))
     if not isinstance(text, str):
         return False
-    if not text.strip() or text.strip().lower() in _NO_ANSWER_TEXTS:
+    if not text.strip() or text.strip() == _QUAC_MARKER:
         return True
+    if text.strip().lower() in _NO_ANSWER_TEXTS:
+        return not (isinstance(start, int) and start >= 0 and context.startswith(text, start))
     return start == -1 and text not in context
 
 

@@ -364,6 +364,16 @@ def test_a_blank_answer_of_an_answerable_question_is_a_fault(tmp_path: Path, spe
     assert read_squad_file(path, "skip").num_skipped == 1
 
 
+@pytest.mark.parametrize("word", ["no answer", "unanswerable", "No_Answer"])
+def test_a_word_for_no_answer_that_stands_in_the_text_is_an_answer(tmp_path: Path, word: str) -> None:
+    context = f"She said: {word} is final."
+    for start, golds in ((10, (Answer(word, 10),)), (-1, ()), (None, ()), (3, ())):
+        qa = {"id": "a", "question": "What did she say?", "answers": [{"text": word, "answer_start": start}]}
+        file = read_squad_file(write(tmp_path / "a.json", [{"context": context, "qas": [qa]}]))
+        assert file.examples[0].answers == golds, start
+        assert file.squad_version == ("v1" if golds else "v2")
+
+
 def test_some_blank_answers_are_a_fault(tmp_path: Path) -> None:
     mixed = [{"text": "Paris", "answer_start": 0}, {"text": "", "answer_start": 0}]
     with pytest.raises(DataError, match="must not be blank"):
