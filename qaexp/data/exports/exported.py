@@ -78,6 +78,15 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def as_list(value: Any) -> list[Any]:
+    """The value where it is a list; whatever else stands in its place holds nothing.
+
+    >>> as_list([1]), as_list(5), as_list("ab")
+    ([1], [], [])
+    """
+    return value if isinstance(value, list) else []
+
+
 def first_text(record: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
     """The first text under one of some keys, in any case of letters."""
     plain = {str(key).lower(): value for key, value in record.items()}
