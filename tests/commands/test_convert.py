@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from qaexp.data.exports.exported import Exported
 from qaexp.data.exports.reading import read_source
 from qaexp.data.squad import read_squad_file
 from qaexp.errors import QaexpError
@@ -224,6 +225,14 @@ def test_places_that_cannot_be_read_or_written(tmp_path: Path) -> None:
         assert failed.code == code, failed.err
         assert len(failed.err.splitlines()) == 1
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["ls.json"]
+
+
+def test_more_answers_than_anybody_gives_are_left_out_before_they_are_compared() -> None:
+    found = Exported("tool", "tasks")
+    for number in (10_000, 10_001):
+        found.add("", 1, "Q", CONTEXT, [{"text": "Paris", "answer_start": one} for one in range(number)])
+    assert [len(row["answers"]) for _, row in found.rows] == [10_000]
+    assert found.left_out == {"question with more than 10,000 answers": 1}
 
 
 FORMS: dict[str, Any] = {
