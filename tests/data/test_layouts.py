@@ -165,6 +165,18 @@ def test_a_table_that_is_wrong_is_named(tmp_path: Path, text: str, says: str) ->
     assert "a.csv" in str(caught.value)
 
 
+@pytest.mark.parametrize("mark", [",", ";", "|"])
+def test_columns_are_counted_before_there_are_cells(tmp_path: Path, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reader(*_: Any, **__: Any) -> Iterator[list[str]]:
+        raise AssertionError("cells were made")
+
+    path = tmp_path / "a.csv"
+    path.write_text(f"sep={mark}\n" + mark.join(map(str, range(30_000))) + "\n", "utf-8")
+    monkeypatch.setattr(csv, "reader", reader)
+    with pytest.raises(DataError, match="30,000 cells, and a table may have 10,000 columns"):
+        read_squad_file(path)
+
+
 # --- Files that are something else ------------------------------------------------------------------------------------
 
 ELSE = {
