@@ -65,9 +65,6 @@ def _run(
     with opening.open_run(config, parts, identity, directory, command) as (run, trackers):
         with run.stage("data"):
             splits = parts.pipeline.load(subset_seed=config.seeds.subset, dev_seed=config.seeds.dev)
-            run.check_examples(
-                {name: [example.id for example in getattr(splits, name).examples] for name in ("train", "dev")}
-            )
             stages.tell_parts(config, run, parts, splits)
         with run.stage("features"):
             features, is_cached = stages.make_features(config, parts, splits)
