@@ -95,7 +95,13 @@ def data_report(config: ExperimentConfig, run: Run, splits: Splits, features: Ma
 
 
 def tell_parts(config: ExperimentConfig, run: Run, parts: Parts, splits: Splits) -> None:
-    """Show what the run is made of; what of it came from the environment is told by its expression."""
+    """Show what the run is made of; what of it came from the environment is told by its expression.
+
+    Raises:
+        ConfigError: It goes on from a checkpoint, and its examples are not those that it was started with.
+    """
+    drawn = {"train": splits.train, "dev": splits.dev}
+    run.check_examples({name: [example.id for example in part.examples] for name, part in drawn.items()})
     if run.is_main:
         greeting.tell_parts(
             run.run_id,

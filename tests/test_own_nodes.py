@@ -136,6 +136,14 @@ def test_an_optimizer_that_raises_points_to_its_traceback(work: Path) -> None:
     assert "my own bug" in (work / "outputs" / "a" / "debug.log").read_text()
 
 
+def test_a_null_key_that_an_own_class_does_not_know_is_left_out(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAEXP_ALLOW_TARGETS", "own_nodes_qa.")
+    node = {"_target_": "own_nodes_qa.Track", "every": 5, "word": "a", "columns": None}
+    assert build(node, "data").given == (5, "a", False)
+    with pytest.raises(ConfigError, match="columns is no keyword"):
+        build({**node, "columns": {"context": "passage"}}, "data")
+
+
 def test_the_environment_gives_numbers_to_trackers(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QAEXP_ALLOW_TARGETS", "own_nodes_qa.")
     node = {"_target_": "own_nodes_qa.Track", "every": "5", "word": "007", "flag": "true"}

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qaexp.commands.arguments import CommandParser
-from qaexp.commands.questions import FORMATS, add_reading_options, read_questions
+from qaexp.commands.questions import FORMATS, add_device_option, add_reading_options, read_questions
 from qaexp.commands.surroundings import is_undecodable, undecodable
-from qaexp.commands.written import check_target, counted, name_written
+from qaexp.commands.written import check_target, name_written
 from qaexp.errors import ConfigError
 from qaexp.reporting.printing import ask, say, say_json
+from qaexp.runs.formats import counted
 
 if TYPE_CHECKING:
     from qaexp.predictor import Answer, Predictor
@@ -142,9 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--predictions-out", type=Path, metavar="FILE", help="write {id: text}, and the null odds beside it (--input)"
     )
-    parser.add_argument(
-        "--device", help="where to compute: cpu, cuda, cuda:N or mps (default: a GPU when there is one)"
-    )
+    add_device_option(parser)
     parser.add_number("--n-best", int, 1, "show the K best spans", low=1)
     parser.add_number(
         "--null-threshold", float, None, "answer nothing where null_score_diff is above it (default: tuned)"

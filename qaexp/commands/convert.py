@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from qaexp.commands.arguments import CommandParser
 from qaexp.commands.questions import add_reading_options, tell_left_out
-from qaexp.commands.written import check_target, counted
+from qaexp.commands.written import check_target
 from qaexp.reporting.printing import say
+from qaexp.runs.formats import counted
 
 if TYPE_CHECKING:
     from qaexp.data.exports.reading import Source

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qaexp.commands.arguments import CommandParser
-from qaexp.commands.questions import FORMATS, add_reading_options, read_questions
+from qaexp.commands.questions import FORMATS, add_device_option, add_reading_options, read_questions
 from qaexp.commands.scored import print_scored
-from qaexp.commands.written import check_target, counted, name_written
+from qaexp.commands.written import check_target, name_written
 from qaexp.reporting.printing import complain
+from qaexp.runs.formats import counted
 
 if TYPE_CHECKING:
     from qaexp.data.squad import Example
@@ -113,8 +114,6 @@ def _parser() -> argparse.ArgumentParser:
     add_reading_options(parser)
     parser.add_number("--null-threshold", float, 0.0, "answer nothing where null_score_diff is above it (default 0)")
     parser.add_argument("--predictions-out", type=Path, metavar="FILE", help="write the answers as {id: text}")
-    parser.add_argument(
-        "--device", help="where to compute: cpu, cuda, cuda:N or mps (default: a GPU when there is one)"
-    )
+    add_device_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser

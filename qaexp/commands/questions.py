@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qaexp.commands.written import counted
+from qaexp.data.validation import ON_BAD
 from qaexp.reporting.printing import complain
+from qaexp.runs.formats import counted
 
 if TYPE_CHECKING:
     from qaexp.commands.arguments import CommandParser
     from qaexp.data.squad import SquadFile
 
-ON_BAD = ("fail", "skip", "fix")
 FORMATS = "SQuAD JSON, JSON lines, CSV, parquet"
 
 
@@ -29,6 +29,13 @@ def add_reading_options(parser: CommandParser) -> None:
         "--columns",
         metavar="NAMES",
         help="what the file calls qaexp's columns: 'context: passage, question: query, answers: answer'",
+    )
+
+
+def add_device_option(parser: CommandParser) -> None:
+    """Add the option that says where a model computes."""
+    parser.add_argument(
+        "--device", help="where to compute: cpu, cuda, cuda:N or mps (default: a GPU when there is one)"
     )
 
 

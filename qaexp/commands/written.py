@@ -36,12 +36,3 @@ def check_target(path: Path, option: str, inputs: Sequence[Path] = (), *, may_ex
 def name_written(path: Path, what: str) -> None:
     """Say on stderr, beside the results, that a file was written."""
     complain(f"wrote {path}: {what}")
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> counted(1, "answer"), counted(2000, "answer")
-    ('1 answer', '2,000 answers')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -45,6 +45,7 @@ def build(node: Mapping[str, Any] | object, kind: str, **extra: Any) -> Any:
     name = keywords.get("_target_")
     _refuse_hidden_targets(keywords, str(name))
     target = _locate(name, kind)
+    keywords = _without_gaps(str(name), target, keywords)
     _check_keywords(str(name), target, {key for key in keywords if key not in _SPECIAL_KEYS} | set(extra))
     keywords = _as_annotated(keywords, target)
     from hydra.errors import InstantiationException
@@ -146,6 +147,20 @@ def _refuse_hidden_targets(keywords: Mapping[str, Any], owner: str) -> None:
                 _refuse_hidden_targets(inner, owner)
 
 
+def _without_gaps(name: str, target: Any, keywords: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is null and no keyword of a user's own target: the schema may have keys that it does not know."""
+    parameters = inspect.signature(target).parameters
+    if not name.startswith(users_prefixes()) or _takes_all(parameters):
+        return keywords
+    return {
+        key: value for key, value in keywords.items() if value is not None or key in parameters or key in _SPECIAL_KEYS
+    }
+
+
+def _takes_all(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    return any(item.kind is inspect.Parameter.VAR_KEYWORD for item in parameters.values())
+
+
 def _as_annotated(keywords: Mapping[str, Any], target: Any) -> dict[str, Any]:
     """Read texts as what the signature says: the environment gives nothing but texts."""
     parameters = inspect.signature(target).parameters
@@ -157,7 +172,7 @@ def _as_annotated(keywords: Mapping[str, Any], target: Any) -> dict[str, Any]:
 
 def _check_keywords(name: str, target: Any, given: set[str]) -> None:
     parameters = inspect.signature(target).parameters
-    if any(item.kind is inspect.Parameter.VAR_KEYWORD for item in parameters.values()):
+    if _takes_all(parameters):
         return
     problems = [
         f"{key} is no keyword of {name}{did_you_mean(key, parameters)}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ _DELIMITERS = (",", ";", "\t", "|")
 _MAX_COLUMNS = 10_000
 _LONGEST_HINT = 16
 _MAX_ROWS = 20_000_000
+_VISIBLE = re.compile(r"\S")
 _LIMIT_LOCK = threading.Lock()
 
 
@@ -44,13 +47,14 @@ def table_rows(path: Path, text: str, columns: Columns, *, wants_answers: bool) 
     text = text if "\n" in text else text.replace("\r", "\n")
     begin, mark = _header_hint(text)
     mark = mark or _delimiter(path, text, columns)
+    _check_width(path, text, mark, begin)
     rows = _rows(path, text, mark, begin)
     _, header = next(rows, (0, []))
     header = [name.strip() for name in header]
     if not header:
         raise DataError(f"{path} holds nothing but blank lines; export it again.")
     check_names(path, header, columns, wants_answers=wants_answers)
-    if repeated := next((name for name in header if name and header.count(name) > 1), None):
+    if repeated := next((name for name, count in Counter(header).items() if name and count > 1), None):
         raise DataError(f"{path} has the column {repeated[:60]!a} more than once; rename one of them.")
     called = theirs(columns)
     for line, cells in rows:
@@ -75,7 +79,20 @@ def _header_hint(text: str) -> tuple[int, str | None]:
     return (end, hint[4]) if len(hint) == 5 and hint.startswith("sep=") else (0, None)
 
 
+def _check_width(path: Path, text: str, mark: str, begin: int) -> None:
+    """Count the columns before there is a cell for each of them."""
+    visible = _VISIBLE.search(text, begin)
+    start = begin if visible is None else max(begin, text.rfind("\n", begin, visible.start()) + 1)
+    end = text.find("\n", start if visible is None else visible.start())
+    number = text.count(mark, start, len(text) if end < 0 else end) + 1
+    if number > _MAX_COLUMNS:
+        raise DataError(f"{path}: its first line has {number:,} cells, and a table may have {_MAX_COLUMNS:,} columns.")
+
+
 def _cells_of(line: str, mark: str) -> list[str]:
+    """The cells of a line; none where they are more than any table's."""
+    if line.count(mark) >= _MAX_COLUMNS:
+        return []
     try:
         return [cell.strip() for cell in next(csv.reader([line.rstrip("\r")], delimiter=mark), [])]
     except csv.Error:

@@ -40,6 +40,8 @@ def peek(values: Iterator[T], fields_of: Callable[[T], Any]) -> list[T]:
 def check_rows(rows: list[dict[str, Any]], reading: Reading) -> None:
     """Hold the names of the first rows against those that are needed.
 
+    Where faulty rows are skipped, a later one may have them: then it is told only where none has.
+
     Raises:
         DataError: Some are missing; the export of an annotation tool is called so.
     """
@@ -49,7 +51,10 @@ def check_rows(rows: list[dict[str, Any]], reading: Reading) -> None:
         check_names(file, names, reading.columns, wants_answers=reading.wants_answers)
     except DataError as error:
         if (tool := tool_of(rows)) is None:
-            raise
+            if reading.faults.on_bad != "skip":
+                raise
+            reading.faults.doubt = error
+            return
         raise DataError(
             f"{file} is an export of {tool}; make SQuAD JSON of it: qaexp convert {shlex.quote(file)} --to squad"
         ) from error

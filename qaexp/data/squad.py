@@ -115,12 +115,14 @@ def collect(path: Path, content: bytes, records: Iterator[Record], reading: Read
     """Validate the records of a file, and make examples of them; raises as `read_squad_file` does."""
     faults = reading.faults
     sha256 = hashlib.sha256(content).hexdigest()
-    read = _Read(sha256[:8], reading.wants_answers)
+    read = _Read(sha256[:8], reading.wants_answers, faults.on_bad == "skip")
     # Of a file with so many faults those that were found are told.
     with suppress(EnoughFaultsError):
         for record in read.noted(records, path):
             read.take(record, faults)
     faults.raise_refused()
+    if not read.examples and (doubt := read.doubt or faults.doubt) is not None:
+        raise doubt
     if not read.examples:
         raise DataError(*faults.problems[:MAX_SHOWN], f"{path} holds no usable question; give a file that has some.")
     return SquadFile(
@@ -143,8 +145,11 @@ class _Read:
 
     file_key: str
     wants_answers: bool
+    may_skip: bool
+    doubt: DataError | None = None
     examples: dict[str, Example] = field(default_factory=dict)
     makes_ids: bool = False
+    num_peeked: int = 0
     num_duplicates: int = 0
     is_v2: bool = False
     num_records: int = 0
@@ -156,12 +161,16 @@ class _Read:
         """The records, of which the first are looked at: do they have ids, and answers?
 
         Raises:
-            DataError: Answers are needed, and there are none.
+            DataError: Answers are needed, and the first have none; where faulty ones are skipped, a later one may.
         """
         first = peek(records, attrgetter("fields"))
+        self.num_peeked = len(first)
         self.makes_ids = bool(first) and all(record.fields.get("id") is None for record in first)
         if first and self.wants_answers and not any(map(says_something, first)):
-            raise DataError(no_answers(path, f"{first[0].prefix}answers is missing, and so it is in the others"))
+            seen = f"{first[0].prefix}answers is missing, and so it is in the first {len(first):,}"
+            self.doubt = DataError(no_answers(path, seen))
+            if not self.may_skip:
+                raise self.doubt
         return chain(first, records)
 
     def take(self, record: Record, faults: Faults) -> None:
@@ -200,6 +209,9 @@ class _Read:
         if self.makes_ids and value is None:
             self.num_made_ids += 1
             return f"q{self.num_records}-{self.file_key}"
+        if self.makes_ids:
+            faults.tell(f"{prefix}id", f"is {describe(value)}, and the first {self.num_peeked:,} questions have no id")
+            return None
         if isinstance(value, float) and value.is_integer() and abs(value) < MAX_EXACT:
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool):

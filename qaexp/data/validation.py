@@ -135,6 +135,8 @@ class Faults:
         self.problems: list[str] = []
         self.num_skipped = 0
         self.num_fixed = 0
+        self.doubt: DataError | None = None
+        """What the first rows say of the file; it is told where no example of it is good."""
         self.misses_places = False
         """Whether an answer has a text, and no place where it stands."""
         self._refused: list[str] = []

@@ -98,7 +98,7 @@ REBUILT = (
 GROWING = (METRICS, TIMINGS, TRAIN_LOG, DEBUG_LOG)
 """Files to which a run appends lines; all others are written as a whole. `OUTPUT_LOG` is its process's own output."""
 
-CONTINUED = (METRICS, TIMINGS, HISTORY, TENSORBOARD)
+CONTINUED = (DATA, METRICS, TIMINGS, HISTORY, TENSORBOARD)
 """What an attempt that goes on from a checkpoint keeps of it, cut back to where the checkpoint stands."""
 
 SUMMARY_KEYS = (*NUMBERS, "manifest_sha256")

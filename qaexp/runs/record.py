@@ -75,6 +75,10 @@ class RunRecord:
             self._content.update(changes, updated=now, heartbeat=now)
             write_json(self._path, self._content)
 
+    def add_drift(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        """Note further changes that `trainer.allow_drift` let pass."""
+        self.update(drift=[*self._content["drift"], *changes])
+
     def beat(self) -> None:
         """Say that the process lives."""
         with self._mutex:

@@ -22,6 +22,7 @@ from qaexp.runs.checkpoint import (
     put_back,
 )
 from qaexp.runs.drift import Changes, config_changes, environment_changes, shown
+from qaexp.runs.examples import check_same_examples, example_changes
 from qaexp.runs.files import write_bytes, write_json, write_json_lines, write_rows, write_text
 from qaexp.runs.folders import make_directory, new_directory, remove, settle_directory
 from qaexp.runs.formats import json_text
@@ -163,6 +164,23 @@ class Run:
         yield
         if self._record is not None:
             self.log.debug("%s took %.1f s", name, time.monotonic() - began)
+
+    def check_examples(self, ids: Mapping[str, Sequence[str]]) -> None:
+        """Hold the ids drawn now, by split, against those of the attempt whose checkpoint the run goes on from.
+
+        Raises:
+            ConfigError: They are others, without `trainer.allow_drift`.
+        """
+        if self._record is None or self.checkpoint is None:
+            return
+        changes, step = example_changes(self.directory, ids), self.checkpoint.step
+        if not self.allows_drift:
+            check_same_examples(self.directory, changes)
+        if changes:
+            self._record.add_drift(
+                [{"key": key, "old": old, "new": new, "step": step} for key, (old, new) in changes.items()]
+            )
+            self.log.warning("not bit-exact from step %s on: %s", step, shown(changes))
 
     def redacted(self, text: str) -> str:
         """A text without its secrets, for the screen."""

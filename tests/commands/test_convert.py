@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from qaexp.data.exports.exported import Exported
+from qaexp.data.exports.reading import read_source
 from qaexp.data.squad import read_squad_file
+from qaexp.errors import QaexpError
 from tests.fixtures import tiny_run
 
 CONTEXT = "Paris is the capital of France. It lies on the Seine \U0001f642 today."
@@ -219,6 +225,46 @@ def test_places_that_cannot_be_read_or_written(tmp_path: Path) -> None:
         assert failed.code == code, failed.err
         assert len(failed.err.splitlines()) == 1
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["ls.json"]
+
+
+def test_more_answers_than_anybody_gives_are_left_out_before_they_are_compared() -> None:
+    found = Exported("tool", "tasks")
+    for number in (10_000, 10_001):
+        found.add("", 1, "Q", CONTEXT, [{"text": "Paris", "answer_start": one} for one in range(number)])
+    assert [len(row["answers"]) for _, row in found.rows] == [10_000]
+    assert found.left_out == {"question with more than 10,000 answers": 1}
+
+
+FORMS: dict[str, Any] = {
+    "Label Studio": LABEL_STUDIO[:1] + LABEL_STUDIO[6:9],
+    "JSON_MIN": MINIMAL,
+    "doccano": DOCCANO,
+    "doccano with relations": DOCCANO_RELATIONS,
+    "Haystack": HAYSTACK,
+    "labels": LABELS,
+    "cdQA": CDQA,
+}
+
+
+def swapped(tree: Any) -> Iterator[Any]:
+    """The tree once for each of its nodes and each strange value in the node's place."""
+    for key, inner in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
+        for other in (5, [], {}, None, "x", [[]], True):
+            tree[key] = deepcopy(other)
+            yield tree
+        tree[key] = inner
+        for _ in swapped(inner):
+            yield tree
+
+
+@pytest.mark.parametrize("on_bad", ["fail", "skip"])
+@pytest.mark.parametrize("form", FORMS)
+def test_whatever_stands_in_an_export_is_told_and_is_no_bug(tmp_path: Path, form: str, on_bad: str) -> None:
+    path = tmp_path / "export.json"
+    for tree in swapped(deepcopy(FORMS[form])):
+        path.write_text(json.dumps(tree))
+        with suppress(QaexpError):
+            read_source(path, on_bad)
 
 
 def test_convert_is_listed_and_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,3 +164,13 @@ def test_errors_of_models_and_devices_are_told_in_the_words_of_evaluate(run: Pat
     assert failed.code == 2
     assert "--device cuda:99" in failed.last_line
     assert "trainer" not in failed.last_line
+
+
+def test_options_that_commands_share_are_told_in_one_place() -> None:
+    from qaexp.commands import questions, written
+    from qaexp.data import validation
+    from qaexp.runs import formats
+
+    assert questions.ON_BAD is validation.ON_BAD
+    assert questions.counted is formats.counted
+    assert not hasattr(written, "counted")

@@ -81,6 +81,21 @@ def test_it_goes_on_from_anywhere(work: Path, killed: Path, tmp_path: Path) -> N
     assert tiny_run.snapshot(killed) == before
 
 
+def test_other_examples_than_at_the_start_are_refused(killed: Path) -> None:
+    data = tiny_run.read_json(killed / "data.json")
+    (killed / "data.json").write_text(json.dumps({**data, "train_ids": ["other", *data["train_ids"][1:]]}))
+    for _ in range(2):  # what it was started with is still known after a refusal
+        done = tiny_run.call(killed, "resume", str(killed))
+        assert done.code == 2, done.err
+        assert "the data give other examples than when the run was started" in done.err
+        assert "now 12 ids, 1 of them others" in done.err
+    done = tiny_run.call(killed, "resume", str(killed), "trainer.allow_drift=true")
+    assert done.code == 0, done.err
+    (drift,) = tiny_run.read_json(killed / "run.json")["drift"]
+    assert drift["key"] == "data.train_ids"
+    assert tiny_run.read_json(killed / "data.json")["train_ids"] == data["train_ids"]
+
+
 def test_only_keys_that_cannot_change_results_may_be_given(killed: Path) -> None:
     for word in ("optimizer.lr=1", "seed=3", "name=other", "trainer.log_every=${seed}", "data.train_file"):
         done = tiny_run.call(killed, "resume", str(killed), word)

@@ -165,6 +165,18 @@ def test_a_table_that_is_wrong_is_named(tmp_path: Path, text: str, says: str) ->
     assert "a.csv" in str(caught.value)
 
 
+@pytest.mark.parametrize("mark", [",", ";", "|"])
+def test_columns_are_counted_before_there_are_cells(tmp_path: Path, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reader(*_: Any, **__: Any) -> Iterator[list[str]]:
+        raise AssertionError("cells were made")
+
+    path = tmp_path / "a.csv"
+    path.write_text(f"sep={mark}\n" + mark.join(map(str, range(30_000))) + "\n", "utf-8")
+    monkeypatch.setattr(csv, "reader", reader)
+    with pytest.raises(DataError, match="30,000 cells, and a table may have 10,000 columns"):
+        read_squad_file(path)
+
+
 # --- Files that are something else ------------------------------------------------------------------------------------
 
 ELSE = {
@@ -315,6 +327,38 @@ def test_ids_are_made_where_no_question_has_one(tmp_path: Path) -> None:
     assert ids(read_squad_file(write(tmp_path / "b.json", rows))) == ids(file)
     with pytest.raises(DataError, match=r"\[1\]\.id is missing"):
         read_squad_file(write(tmp_path / "c.json", [flat()[0], rows[1]]))
+
+
+@pytest.mark.parametrize("on_bad", ["fail", "skip", "fix"])
+def test_an_id_among_made_ones_is_a_fault(tmp_path: Path, on_bad: str) -> None:
+    rows = [{key: value for key, value in flat()[0].items() if key != "id"} for _ in range(120)]
+    path = write(tmp_path / "a.json", [*rows, {**flat()[1], "id": "own"}])
+    if on_bad == "skip":
+        file = read_squad_file(path, on_bad)
+        assert (len(file.examples), file.num_skipped, file.num_made_ids) == (120, 1, 120)
+        return
+    with pytest.raises(DataError, match=r"\[120\]\.id is the text 'own', and the first 100 questions have no id"):
+        read_squad_file(path, on_bad)
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_skip_goes_on_behind_a_hundred_without_answers(tmp_path: Path, is_nested: bool) -> None:
+    bare = [{**(qas() if is_nested else flat())[0], "id": f"b{number}"} for number in range(120)]
+    for row in bare:
+        del row["answers"]
+        row.pop("is_impossible", None)
+    good = (qas() if is_nested else flat())[1]
+
+    def content(rows: list[dict[str, Any]]) -> Any:
+        return [{"context": CONTEXT, "qas": rows}] if is_nested else rows
+
+    path = write(tmp_path / "a.json", content([*bare, good]))
+    file = read_squad_file(path, "skip")
+    assert (ids(file), file.num_skipped) == (["q1"], 120)
+    with pytest.raises(DataError, match="questions without answers"):
+        read_squad_file(path)
+    with pytest.raises(DataError, match="questions without answers"):
+        read_squad_file(write(tmp_path / "b.json", content(bare)), "skip")
 
 
 # --- No answer --------------------------------------------------------------------------------------------------------

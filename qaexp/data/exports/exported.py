@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from qaexp.data.golds import MAX_ANSWERS
 from qaexp.data.validation import classify_offset
 
 QUESTION_KEYS = ("question", "query", "question_text", "q", "prompt")
@@ -37,7 +38,10 @@ class Exported:
 
     def add(self, place: str, id: object, question: str, context: str, answers: list[dict[str, Any]]) -> None:
         """Add a question; without answers it has none in its text."""
-        unique = [answer for number, answer in enumerate(answers) if answer not in answers[:number]]
+        if len(answers) > MAX_ANSWERS:
+            self.left_out[f"question with more than {MAX_ANSWERS:,} answers"] += 1
+            return
+        unique = list({(answer["text"], answer["answer_start"]): answer for answer in answers}.values())
         row = {"context": context, "question": question, "answers": unique, "is_impossible": not unique}
         self.rows.append((place, row if id is None else {"id": id, **row}))
 
@@ -76,6 +80,15 @@ class Span:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def as_list(value: Any) -> list[Any]:
+    """The value where it is a list; whatever else stands in its place holds nothing.
+
+    >>> as_list([1]), as_list(5), as_list("ab")
+    ([1], [], [])
+    """
+    return value if isinstance(value, list) else []
 
 
 def first_text(record: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:

@@ -12,6 +12,7 @@ from qaexp.data.exports.exported import (
     Exported,
     Span,
     answer_spans,
+    as_list,
     first_text,
     is_question,
 )
@@ -58,12 +59,13 @@ def _results(task: Mapping[str, Any], found: Exported) -> list[list[Mapping[str,
     """The results of each annotation of a task; None, after it was counted, where nobody has annotated it."""
     if "data" not in task:
         return [_minimal(task)]
-    annotations = [one for one in task.get("annotations") or task.get("completions") or [] if isinstance(one, Mapping)]
+    listed = as_list(task.get("annotations")) or as_list(task.get("completions"))
+    annotations = [one for one in listed if isinstance(one, Mapping)]
     done = [one for one in annotations if not (one.get("was_cancelled") or one.get("skipped"))]
     if not done:
         found.left_out["task that was skipped" if annotations else "task without an annotation"] += 1
         return None
-    return [[item for item in one.get("result") or [] if isinstance(item, Mapping)] for one in done]
+    return [[item for item in as_list(one.get("result")) if isinstance(item, Mapping)] for one in done]
 
 
 def _minimal(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -141,7 +143,7 @@ def _typed(results: Sequence[Mapping[str, Any]]) -> dict[Any, str]:
         text = text[0] if isinstance(text, list) and text else text
         name = str(result.get("from_name", "")).lower()
         if isinstance(text, str) and text.strip() and "answer" not in name:
-            found[result.get("id") if "start" in value else None] = text.strip()
+            found[_region(result) if "start" in value else None] = text.strip()
     return found
 
 
@@ -154,7 +156,8 @@ def _spans_by_question(
         if not isinstance(value, Mapping) or "start" not in value or result.get("type") == "textarea":
             continue
         label = _label(value)
-        question = typed.get(result.get("id")) if result.get("id") is not None else None
+        region = _region(result)
+        question = None if region is None else typed.get(region)
         question = question or whole or (label if is_question(label) else None)
         if question is None:
             found.left_out["marked span without a question"] += 1
@@ -169,6 +172,12 @@ def _spans_by_question(
             )
         )
     return spans
+
+
+def _region(result: Mapping[str, Any]) -> str | int | None:
+    """The id of the region that a result belongs to."""
+    id = result.get("id")
+    return id if isinstance(id, str | int) else None
 
 
 def _label(value: Mapping[str, Any]) -> str:

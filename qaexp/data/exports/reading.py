@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.data.contents import BINARY_SUFFIXES
-from qaexp.data.exports.exported import Exported
+from qaexp.data.exports.exported import Exported, as_list
 from qaexp.data.exports.recognised import KNOWN, read_export, tool_of
 from qaexp.data.layouts import flat_records
 from qaexp.data.reading import Reading
@@ -63,7 +63,10 @@ def _format(path: Path, objects: list[Any]) -> str:
     articles = document.get("data") if isinstance(document, dict) else None
     questions = list(_questions(articles if isinstance(articles, list) else objects))
     if any(
-        "document_id" in answer for one in questions for answer in one.get("answers") or [] if isinstance(answer, dict)
+        "document_id" in answer
+        for one in questions
+        for answer in as_list(one.get("answers"))
+        if isinstance(answer, dict)
     ):
         return "SQuAD JSON of Haystack's annotation tool"
     if questions and not any("id" in one for one in questions):
@@ -76,9 +79,8 @@ def _questions(articles: list[Any]) -> list[dict[str, Any]]:
     found: list[Any] = []
     for article in articles[:20]:
         paragraphs = article.get("paragraphs", [article]) if isinstance(article, dict) else []
-        for paragraph in paragraphs if isinstance(paragraphs, list) else []:
-            qas = paragraph.get("qas") if isinstance(paragraph, dict) else None
-            found += qas if isinstance(qas, list) else []
+        for paragraph in as_list(paragraphs):
+            found += as_list(paragraph.get("qas")) if isinstance(paragraph, dict) else []
     return [one for one in found if isinstance(one, dict)]
 
 
