@@ -72,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
 def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     """Run what is missing of a sweep, with the settings of its first start."""
     from qaexp.commands import jobs as work
-    from qaexp.commands.stored import config_from
+    from qaexp.commands.stored import check_neutral, config_from
     from qaexp.reporting.greeting import announce
     from qaexp.runs.directory import SWEEP_PLAN
     from qaexp.sweeps import isolate
@@ -83,6 +83,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     from qaexp.sweeps.policy import read_policy
     from qaexp.sweeps.record import read_plan
 
+    check_neutral(overrides)
     if (command := command_of(directory)) is not None:
         return _give_again(directory, command, overrides)
     announce("sweep", directory)
@@ -113,12 +114,10 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
 
 def _give_again(directory: Path, command: Command, overrides: Sequence[str]) -> int:
     """Go on with a sweep by the command that started it, in the directory where the sweep stands now."""
-    from qaexp.commands.stored import check_neutral
     from qaexp.commands.train import main as train
     from qaexp.reporting.printing import say
     from qaexp.sweeps.again import again
 
-    check_neutral(overrides)
     words = again(directory, command, overrides)
     say(f"goes on by its command: {command.shown}")
     mine = sys.argv

@@ -43,6 +43,7 @@ def stored_config(directory: Path, overrides: Sequence[str] = ()) -> tuple[Exper
             not what it must be.
         IntegrityError: It names a target that no config may name, or cannot be read.
     """
+    check_neutral(overrides, directory)
     return config_from(read_json(directory / CONFIG), directory / CONFIG, overrides)
 
 
@@ -54,7 +55,7 @@ def config_from(
     Args:
         stored: The tree.
         where: The file that it stands in, for messages.
-        overrides: `key=value` for keys that cannot change results.
+        overrides: `key=value` for keys that cannot change results, as `check_neutral` has found.
     """
     given, origins = _with_variables(stored, where)
     hidden = [key for key, value in dotted(given).items() if REDACTED in str(value)]
@@ -63,7 +64,6 @@ def config_from(
             f"{where}: {', '.join(hidden)} was a secret, which no run directory holds; give the command that "
             "started the run again"
         )
-    check_neutral(overrides, where.parent)
     try:
         merged = OmegaConf.merge(schema_node(), _literal(given), OmegaConf.from_dotlist(list(overrides)))
     except OmegaConfBaseException as error:
@@ -132,7 +132,8 @@ def check_neutral(overrides: Sequence[str], directory: Path | None = None) -> No
             way_out = (
                 "; give the whole command with another name= for another experiment"
                 if directory is None
-                else f"; for another experiment begin with this one: qaexp train --from {directory} {shlex.quote(word)}"
+                else "; for another experiment begin with this one: "
+                f"{shlex.join(['qaexp', 'train', '--from', str(directory), word])}"
             )
             hint = ("" if is_known else did_you_mean(key, neutral)) or way_out
             raise ConfigError(f"{word}: only keys that cannot change results may be given here{hint}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from qaexp.commands.stored import check_neutral
+from qaexp.errors import ConfigError
 from qaexp.runs.typed import typed
 from tests import REPOSITORY
 from tests.fixtures import drill, tiny_run
@@ -63,8 +66,8 @@ def test_it_goes_on_from_anywhere(work: Path, killed: Path, tmp_path: Path) -> N
     assert typed(killed) == was_typed
     assert tiny_run.read_json(killed / "env.json")["overrides"] == list(was_typed.overrides)
     run_id = tiny_run.read_json(killed / "run.json")["run_id"]
-    assert f"  run killed {run_id} -> {killed}\n" in done.err
-    assert "goes on after step 3 of 4\n" in done.err
+    assert f"  run killed {run_id} -> {killed}\n" in done.out
+    assert "goes on after step 3 of 4\n" in done.out
     assert drill.fingerprints(killed) == drill.fingerprints(work / "outputs" / "alone")
     assert drill.steps_once(killed)
     record = tiny_run.read_json(killed / "run.json")
@@ -104,6 +107,21 @@ def test_only_keys_that_cannot_change_results_may_be_given(killed: Path) -> None
     assert "steal_lock" in typo.last_line
     done = tiny_run.call(killed, "resume", str(killed), "steal_lock=true", "trainer.allow_drift=true")
     assert done.code == 0, done.err
+
+
+def test_another_experiment_begins_with_the_run_or_with_the_whole_command_of_a_sweep(tmp_path: Path) -> None:
+    run, sweep = tmp_path / "it's a run", tmp_path / "a sweep"
+    for folder, file in ((run, "run.json"), (run, "config.json"), (sweep, "plan.json")):
+        folder.mkdir(exist_ok=True)
+        (folder / file).write_text("{}")
+    line = "qaexp train --from 'it'\"'\"'s a run' 'seeds.order=[1, 2]'"
+    with pytest.raises(ConfigError, match=re.escape(f"begin with this one: {line}") + "$"):
+        check_neutral(["seeds.order=[1, 2]"], Path(run.name))
+    told = tiny_run.call(tmp_path, "resume", str(run), "seed=1").last_line
+    assert f"begin with this one: {shlex.join(['qaexp', 'train', '--from', str(run), 'seed=1'])}" in told
+    told = tiny_run.call(tmp_path, "resume", str(sweep), "seed=1").last_line
+    assert "give the whole command with another name= for another experiment" in told
+    assert "--from" not in told
 
 
 def test_what_is_no_run_is_refused_with_a_way_out(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_all_that_was_printed_runs_again_hydras_node_too(tmp_path: Path) -> None
     (tmp_path / "all.yaml").write_text(tiny_run.call(tmp_path, "train", "--cfg", "all", *words).out)
     mine = ("-cd", ".", "-cn", "all")
     assert shown(tmp_path, *mine)["seed"] == 3
-    done = tiny_run.call(tmp_path, "train", *mine, "--cfg", "hydra", "-p", "hydra.run.dir", "name=a")
+    done = tiny_run.call(tmp_path, "train", *mine, "--cfg", "all", "-p", "hydra.run.dir", "name=a")
     assert done.out.strip() in ("here/${name}", "here/a")
 
 
