@@ -47,7 +47,7 @@ def run_composed(composed: Any, settings: Any, directory: Path, command_line: Se
     from qaexp.config.hydra_files import hydra_trees, task_words
     from qaexp.config.origins import find_origins
     from qaexp.reporting.greeting import announce
-    from qaexp.runs.directory import RUN
+    from qaexp.runs.directory import RUN, SUMMARY
     from qaexp.runs.naming import check_path
     from qaexp.runs.reading import read_json
     from qaexp.runs.redact import redactor_of
@@ -68,7 +68,7 @@ def run_composed(composed: Any, settings: Any, directory: Path, command_line: Se
 
                 with without_empty(directory, *_above(directory)):  # Hydra has made them
                     return Ended(directory, tell_run(config, origins, directory), None)
-            if is_main_process():
+            if is_main_process() and not (directory / SUMMARY).exists():  # a completed run says that it is, first
                 announce("run", directory)
             from qaexp.experiment import run_experiment  # takes seconds to be loaded
 

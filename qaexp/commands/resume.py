@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
         "overrides", nargs="*", metavar="KEY=VALUE", help="for example steal_lock=true, trainer.allow_drift=true"
     )
     arguments = parser.parse_args(list(argv))
-    from qaexp.runs.directory import RUN, SWEEP_PLAN
+    from qaexp.runs.directory import RUN, SUMMARY, SWEEP_PLAN
     from qaexp.runs.folder import look, real_path
     from qaexp.sweeps.journal import JOURNAL
     from qaexp.training.processes import is_main_process, num_processes
@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
 
     tell_unset_variables(directory)
     config, origins = stored_config(directory, arguments.overrides)
-    if is_main_process():
+    if is_main_process() and not (directory / SUMMARY).exists():  # a completed run says that it is, first
         announce("run", directory, str((folder.record or {}).get("run_id", "")))
     from qaexp.experiment import run_experiment  # takes seconds to be loaded
 

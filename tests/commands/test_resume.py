@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -111,14 +110,11 @@ def test_only_keys_that_cannot_change_results_may_be_given(killed: Path) -> None
 
 def test_another_experiment_begins_with_the_run_or_with_the_whole_command_of_a_sweep(tmp_path: Path) -> None:
     run, sweep = tmp_path / "it's a run", tmp_path / "a sweep"
-    for folder, file in ((run, "run.json"), (run, "config.json"), (sweep, "plan.json")):
-        folder.mkdir(exist_ok=True)
-        (folder / file).write_text("{}")
+    sweep.mkdir()
+    (sweep / "plan.json").write_text("{}")
     line = "qaexp train --from 'it'\"'\"'s a run' 'seeds.order=[1, 2]'"
     with pytest.raises(ConfigError, match=re.escape(f"begin with this one: {line}") + "$"):
         check_neutral(["seeds.order=[1, 2]"], Path(run.name))
-    told = tiny_run.call(tmp_path, "resume", str(run), "seed=1").last_line
-    assert f"begin with this one: {shlex.join(['qaexp', 'train', '--from', str(run), 'seed=1'])}" in told
     told = tiny_run.call(tmp_path, "resume", str(sweep), "seed=1").last_line
     assert "give the whole command with another name= for another experiment" in told
     assert "--from" not in told
