@@ -60,8 +60,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = ("batches.batch_size=4", "trainer.epochs=2", "optimizer.lr=2e-3")
     done = tiny_run.call(folder, "train", "name=one", *words, *settings)
     assert done.code == 0, done.err
-    # stdout is no terminal: what runs is said beside it, and nothing else.
-    begun, parts, features, fresh = done.err.splitlines()
+    # What runs is said first, where the rest is printed too; stderr is for what is wrong.
+    assert done.err == ""
+    begun, parts, features, fresh = done.out.splitlines()[:4]
     assert begun.endswith("  run one -> outputs/one")
     assert re.fullmatch(
         r"[0-9a-f]{8}  tiny_random \u00b7 train.json 18/13/5 \u00b7 adamw 2e-3 \u00b7 cpu fp32, \d+ threads?", parts
