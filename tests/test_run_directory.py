@@ -62,13 +62,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.code == 0, done.err
     # What runs is said first, where the rest is printed too; stderr is for what is wrong.
     assert done.err == ""
-    begun, parts, features, fresh = done.out.splitlines()[:4]
+    begun, parts, features, *others = done.out.partition("\nepoch 1")[0].splitlines()
     assert begun.endswith("  run one -> outputs/one")
     assert re.fullmatch(
         r"[0-9a-f]{8}  tiny_random \u00b7 train.json 18/13/5 \u00b7 adamw 2e-3 \u00b7 cpu fp32, \d+ threads?", parts
     )
     assert re.fullmatch(r"features \d+/\d+/\d+ \u00b7 dev exact \d+\.\d at best", features)
-    assert fresh.startswith("fresh weights: all ")
+    assert others[-1].startswith("fresh weights: all ")
     (folder / "stdout.txt").write_text(done.out)
     return folder
 
