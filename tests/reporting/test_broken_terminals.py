@@ -15,7 +15,7 @@ from qaexp.commands.watching import watch
 from qaexp.reporting import greeting
 from qaexp.reporting.bars import bar_on_stderr
 from qaexp.reporting.console import RunConsole
-from qaexp.reporting.printing import outlets, say, tell
+from qaexp.reporting.printing import outlets, say
 from qaexp.reporting.progress import TrainingView
 from qaexp.sweeps.plan import Plan
 from qaexp.sweeps.view import SweepView, print_plan
@@ -147,4 +147,4 @@ def test_streams_that_were_never_open_cost_nothing(show: Callable[[], None], mon
     monkeypatch.setattr(sys, "stderr", None)
     with outlets():
         show()
-        tell("anything")
+        say("anything")

@@ -48,6 +48,9 @@ def test_a_launcher_that_is_not_there_is_told_by_its_true_cause(target: str, say
 
 WORKER = """
 import pickle, sys, warnings
+from hydra.types import RunMode
+from qaexp.config.compose import main_hydra, register_schema
+from qaexp.sweeps.plugins import register_plugins
 register_schema()
 register_plugins()
 loader = pickle.loads(pickle.dumps(main_hydra(None).config_loader))
