@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qaexp.commands.arguments import CommandParser
+from qaexp.commands.written import check_target
 from qaexp.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
@@ -27,10 +28,15 @@ def main(argv: Sequence[str]) -> int:
         0.
 
     Raises:
-        ConfigError: A path does not exist, an option names what no run has, or no run meets a condition.
+        StorageError: A file is asked for in a folder that does not exist.
+        ConfigError: A path does not exist, a file is asked for where a folder stands, an option names what no run has,
+            or no run meets a condition.
         IntegrityError: With --strict, when anything was passed over.
     """
     arguments = _parser().parse_args(list(argv))
+    for option in ("csv", "flips_csv", "html"):
+        if path := getattr(arguments, option):
+            check_target(path, f"--{option.replace('_', '-')}")
     from qaexp.comparison.compare import compare
 
     comparison = compare(arguments.paths, _options(arguments))

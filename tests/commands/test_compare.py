@@ -143,3 +143,13 @@ def test_nothing_heavy_is_loaded(folder: Path, words: tuple[str, ...]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True)
     assert done.stderr.strip().splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("option", ["--csv", "--flips-csv", "--html"])
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_compared(folder: Path, option: str) -> None:
+    missing = tiny_run.call(folder, "compare", "sweep", option, "nowhere/x.csv")
+    assert (missing.code, missing.out) == (5, "")
+    assert "there is no folder nowhere; make it first" in missing.last_line
+    taken = tiny_run.call(folder, "compare", "sweep", option, "sweep")
+    assert (taken.code, taken.out) == (2, "")
+    assert f"{option} sweep is a folder" in taken.last_line
