@@ -19,6 +19,8 @@ from qaexp.start import held
 if TYPE_CHECKING:
     import pandas as pd
 
+    from qaexp.config.schema import ExperimentConfig
+
 
 class RunResult(dict[str, Any]):
     """The numbers of a run's summary.json by name, and where the run stands.
@@ -110,26 +112,21 @@ def run(*overrides: str, config_dir: str | Path | None = None, quiet: bool = Fal
     """
     from omegaconf import open_dict
 
-    from qaexp.config.compose import check_command_line, compose_with_hydra, is_sweep
+    from qaexp.config.compose import compose_with_hydra, is_sweep
 
     lines = _lines("run", overrides)
     folder = _folder_of_choices(config_dir)
     _refuse_several_values(lines)
     with held(), _silence(quiet):
-        config = check_command_line(lines, config_dir=folder)
-        check_name(config.name or "", lines)
-        name = config.name or default_name(lines, Path(RUNS), environ=os.environ, now=datetime.now())
-        if config.name is None:
-            lines.append(f"name={name}")
-        with without_empty(Path(RUNS, name), Path(RUNS)):
-            composed = compose_with_hydra(lines, config_dir=folder)
+        with _named(lines, folder, Path(RUNS)) as (_, named):
+            composed = compose_with_hydra(named, config_dir=folder)
             if is_sweep(composed):
                 raise ConfigError("these overrides make a sweep; give them to qaexp.sweep()")
             settings = composed.hydra
             with open_dict(composed):
                 del composed["hydra"]
             directory = Path(str(settings.run.dir)).resolve()
-            ended = run_composed(composed, settings, directory, ["qaexp", "train", *_flags(folder), *lines])
+            ended = run_composed(composed, settings, directory, ["qaexp", "train", *_flags(folder), *named])
         return RunResult(ended.directory, ended.run_id, ended.summary or {})
 
 
@@ -149,21 +146,34 @@ def sweep(*overrides: str | Sequence[str], config_dir: str | Path | None = None,
         QaexpError: As `qaexp train`.
     """
     from qaexp.commands.multirun import multirun
-    from qaexp.config.compose import check_command_line, compose_with_hydra
+    from qaexp.config.compose import compose_with_hydra
 
     lines = _lines("sweep", [line for one in overrides for line in ([one] if isinstance(one, str) else one)])
     folder = _folder_of_choices(config_dir)
     with held(), _silence(quiet):
-        config = check_command_line(lines, config_dir=folder)
-        check_name(config.name or "", lines)
-        name = config.name or default_name(lines, Path(SWEEPS), environ=os.environ, now=datetime.now())
-        if config.name is None:
-            lines.append(f"name={name}")
-        with without_empty(Path(SWEEPS, name), Path(SWEEPS)):
-            composed = compose_with_hydra(lines, config_dir=folder)
+        with _named(lines, folder, Path(SWEEPS)) as (config, named):
+            composed = compose_with_hydra(named, config_dir=folder)
             directory = Path(str(composed.hydra.sweep.dir)).resolve()
-            multirun(lines, ["qaexp", "train", "-m", *_flags(folder), *lines], config_dir=folder)
+            multirun(named, ["qaexp", "train", "-m", *_flags(folder), *named], config_dir=folder)
         return SweepResult(directory, [] if config.sweep.dry_run else _completed(directory))
+
+
+@contextmanager
+def _named(lines: list[str], folder: Path | None, parent: Path) -> Iterator[tuple[ExperimentConfig, list[str]]]:
+    """Check override lines and give what they make a name; its folder is taken away again where nothing came into it.
+
+    Args:
+        lines: The override lines.
+        folder: That of choices of one's own.
+        parent: Where the run directory, or that of the sweep, will stand.
+    """
+    from qaexp.config.compose import check_command_line
+
+    config = check_command_line(lines, config_dir=folder)
+    check_name(config.name or "", lines)
+    name = config.name or default_name(lines, parent, environ=os.environ, now=datetime.now())
+    with without_empty(parent / name, parent):
+        yield config, lines if config.name else [*lines, f"name={name}"]
 
 
 def _completed(sweep: Path) -> list[RunResult]:
