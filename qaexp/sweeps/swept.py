@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from qaexp.errors import QaexpError
 from qaexp.runs.collect import RunFiles
-from qaexp.runs.directory import HYDRA, SWEEP
+from qaexp.runs.directory import SWEEP
 from qaexp.runs.formats import dotted
 from qaexp.runs.groups import SEED_KEYS, settings
 from qaexp.runs.identity import canonical_json
 from qaexp.runs.looks import Look, looks_of
-from qaexp.runs.reading import MAX_TABLE_BYTES, read_json, read_text
+from qaexp.runs.reading import MAX_TABLE_BYTES, read_json
+from qaexp.runs.typed import typed as typed_for
 from qaexp.sweeps.job import Job
 
 SWEPT = "swept"
@@ -127,22 +126,12 @@ def value_of(key: str, run: RunFiles, *typed: Mapping[str, str | None]) -> str |
     leaves = dotted(run.config)
     if key in leaves:
         return next((word for word in words if _says(word, leaves[key])), _written(leaves[key]))
-    return words[0] if words else _choice(run.path, key)
+    return words[0] if words else typed_for(run.path).choices.get(key)
 
 
 def job_words(job: Job) -> dict[str, str]:
     """Key to value of all override lines of a job, without secrets."""
     return {**words_of(list(map(job.redactor.word, job.overrides))), **words_of(job.changes)}
-
-
-def _choice(run: Path, group: str) -> str | None:
-    """Which file of a group a run was made with: Hydra notes it beside the config."""
-    try:
-        tree = yaml.safe_load(read_text(run / HYDRA / "hydra.yaml"))
-        found = tree["hydra"]["runtime"]["choices"].get(group)
-    except (OSError, QaexpError, yaml.YAMLError, RecursionError, KeyError, TypeError, AttributeError, ValueError):
-        return None
-    return found if isinstance(found, str) and found.isprintable() else None
 
 
 def _written(value: Any) -> str:

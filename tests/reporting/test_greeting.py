@@ -123,5 +123,7 @@ def test_a_completed_run_is_said_to_be_one(capsys: pytest.CaptureFixture[str], e
 
 
 @pytest.mark.parametrize("model", [{}, {"checkpoint": ""}, {"checkpoint": "/"}, {"checkpoint": "package://a"}])
-def test_an_odd_checkpoint_has_a_name(model: dict[str, str]) -> None:
-    assert isinstance(greeting.model_name(model), str)
+def test_an_odd_checkpoint_is_told_too(model: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = piped(monkeypatch)
+    greeting.tell_parts("7ace3b22", {**CONFIG, "model": model}, [1000, 658], **PARTS)
+    assert " 22.7 M \u00b7 demo 1,000/658" in found.getvalue()
