@@ -8,7 +8,7 @@ from typing import Any
 
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError, DivergedError, IntegrityError, Stopped
-from qaexp.results import Recorder
+from qaexp.recorder import Recorder
 from qaexp.runs.checkpoint import Content
 from qaexp.runs.directory import DIVERGED, METRICS
 from qaexp.runs.reading import read_json, read_json_lines

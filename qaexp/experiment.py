@@ -9,6 +9,7 @@ from typing import Any
 from qaexp import opening, results, stages
 from qaexp.checkpoints import Checkpoints
 from qaexp.config.schema import ExperimentConfig
+from qaexp.recorder import Recorder
 from qaexp.runs.directory import DATA
 from qaexp.runs.origins import Origins
 from qaexp.runs.reuse import completed_summary
@@ -77,7 +78,7 @@ def _run(
             questions = stages.question_sets(config, parts, splits, features, state)
             selection = Selection(config.trainer.keep, config.trainer.early_stopping_patience)
         with run.stage("training"), stages.training_view(config, run, state) as view:
-            recorder = results.Recorder(run, view, clock, memory, trackers)
+            recorder = Recorder(run, view, clock, memory, trackers)
             with Checkpoints(run, state, selection, recorder, clock, splits.train.examples) as checkpoints:
                 for record in clock.training(stages.training_records(config, run, parts, state, selection, view)):
                     if isinstance(record, StepRecord):
