@@ -65,14 +65,23 @@ def is_known(owner: Mapping[str, Any]) -> bool:
 
 
 def is_process(pid: Any) -> bool:
-    """Say whether a pid is that of a process here and now."""
+    """Say whether a pid is that of a process here and now; one that has ended and waits to be collected is none."""
     try:
         os.kill(pid, 0)
     except PermissionError:
         return True
     except (OSError, TypeError, OverflowError):
         return False
-    return True
+    return not _has_ended(pid)
+
+
+def _has_ended(pid: int) -> bool:
+    """Say whether a process only waits for its parent to ask how it ended; False where the system does not tell."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[:1]
+    except OSError:
+        return False
+    return state in ([b"Z"], [b"X"])
 
 
 def is_alive(directory: Path, record: Mapping[str, Any], now: datetime) -> bool:

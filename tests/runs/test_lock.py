@@ -266,3 +266,15 @@ def test_a_file_of_somebody_else_is_no_lock(tmp_path: Path) -> None:
     (tmp_path / ".lock").write_bytes(bytes(512))  # as a power cut may leave it
     with lock.hold(tmp_path):
         pass
+
+
+def test_a_process_that_has_ended_lives_no_more_though_nobody_has_collected_it(tmp_path: Path) -> None:
+    """As in a container whose first process collects none: its pid is taken for as long as it stands."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    record = {**owners.this_process(), "pid": child.pid, "heartbeat": owners.utc_now().isoformat()}
+    assert owners.is_alive(tmp_path, record, owners.utc_now())
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    os.kill(child.pid, 0)  # the pid is still taken
+    assert not owners.is_alive(tmp_path, record, owners.utc_now())
+    child.communicate()
