@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
 def _say(file: Path, out: Path, source: Source) -> None:
     """Say what was read, what was left out and why, and what was written."""
     export, examples = source.export, source.file.examples
-    say(f"read {file}: {source.format}" + (f", {export.num_read:,} {export.unit}" if export else ""))
+    say(f"read {file}: {source.format}" + (f", {counted(export.num_read, export.unit)}" if export else ""))
     for reason, count in (export.left_out if export else {}).items():
         if count:
             say(f"left out: {reason} ({count:,})")

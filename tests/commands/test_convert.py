@@ -228,7 +228,7 @@ def test_places_that_cannot_be_read_or_written(tmp_path: Path) -> None:
 
 
 def test_more_answers_than_anybody_gives_are_left_out_before_they_are_compared() -> None:
-    found = Exported("tool", "tasks")
+    found = Exported("tool", "task")
     for number in (10_000, 10_001):
         found.add("", 1, "Q", CONTEXT, [{"text": "Paris", "answer_start": one} for one in range(number)])
     assert [len(row["answers"]) for _, row in found.rows] == [10_000]
@@ -271,3 +271,16 @@ def test_convert_is_listed_and_completed(tmp_path: Path, monkeypatch: pytest.Mon
     assert "convert" in tiny_run.call(tmp_path, "--help").out
     monkeypatch.setenv("COMP_LINE", "qaexp con")
     assert tiny_run.call(tmp_path, "-sc", "query=bash").out.split() == ["convert"]
+
+
+def test_one_task_is_one_task(tmp_path: Path) -> None:
+    task = {
+        "id": 1,
+        "data": {"text": "Paris is a city.", "question": "What is Paris?"},
+        "annotations": [{"result": []}],
+    }
+    for number, words in ((1, "1 task"), (2, "2 tasks")):
+        (tmp_path / "one.json").write_text(json.dumps([{**task, "id": id} for id in range(number)]))
+        out = f"{number}.json"
+        done = tiny_run.call(tmp_path, "convert", "one.json", "--to", "squad", "--output", out)
+        assert f"one.json: export of Label Studio, {words}\n" in done.out + done.err, done.err

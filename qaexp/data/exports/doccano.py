@@ -37,7 +37,7 @@ def _span(item: Any) -> Span | None:
 
 def read_doccano(documents: Sequence[tuple[str, Mapping[str, Any]]]) -> Exported:
     """The questions of documents."""
-    found = Exported(TOOL, "documents", len(documents))
+    found = Exported(TOOL, "document", len(documents))
     for place, document in documents:
         context = _text(document)
         if context is None:

@@ -25,7 +25,7 @@ class Exported:
     Attributes:
         tool: What made it.
         num_read: Tasks, documents or labels that it holds.
-        unit: What these are called there.
+        unit: What one of these is called there.
         rows: Flat rows with their places.
         left_out: Why something was left out, and how often.
     """

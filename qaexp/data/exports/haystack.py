@@ -23,7 +23,7 @@ def is_haystack(record: Mapping[str, Any]) -> bool:
 
 def read_haystack(labels: Sequence[tuple[str, Mapping[str, Any]]]) -> Exported:
     """The questions of labels: all labels of a question on a document are its answers."""
-    found = Exported(TOOL, "labels", len(labels))
+    found = Exported(TOOL, "label", len(labels))
     asked: dict[tuple[str, str], tuple[str, Any, list[dict[str, Any]]]] = {}
     for place, label in labels:
         question, context = label.get("query", label.get("question")), _context(label)

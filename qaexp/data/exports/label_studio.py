@@ -35,7 +35,7 @@ def is_label_studio(record: Mapping[str, Any]) -> bool:
 
 def read_label_studio(tasks: Sequence[tuple[str, Mapping[str, Any]]]) -> Exported:
     """The questions of tasks: their data has a text and a question, or the question is typed in or is the label."""
-    found = Exported(TOOL, "tasks", len(tasks))
+    found = Exported(TOOL, "task", len(tasks))
     for place, task in tasks:
         data = task["data"] if isinstance(task.get("data"), Mapping) else task
         context = _context(data)
