@@ -55,7 +55,7 @@ def count_words(states: Mapping[str, str]) -> str:
     """Return how many jobs have ended, for the line of one that does.
 
     >>> count_words({"a": "completed", "b": "failed", "c": ""})
-    '2 of 3 jobs done'
+    '2 of 3 jobs ended'
     """
     ended: Collection[str] = [state for state in states.values() if state not in ("", RUNNING)]
-    return f"{len(ended)} of {len(states)} jobs done"
+    return f"{len(ended)} of {len(states)} jobs ended"

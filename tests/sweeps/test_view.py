@@ -73,7 +73,7 @@ def test_a_pipe_gets_a_line_for_each_event(plan: Plan) -> None:
     shown = show(plan, is_terminal=False)
     assert "[2/3] seed=1: started" in shown
     assert "[2/3] seed=1: epoch 1" in shown
-    assert "[2/3] seed=1: failed after 1 min 1 s: RuntimeError: no (2 of 3 jobs done)" in shown
+    assert "[2/3] seed=1: failed after 1 min 1 s: RuntimeError: no (2 of 3 jobs ended)" in shown
 
 
 def test_the_end_of_a_run_tells_the_numbers_of_its_summary(plan: Plan) -> None:
@@ -86,7 +86,7 @@ def test_the_end_of_a_run_tells_the_numbers_of_its_summary(plan: Plan) -> None:
 def test_a_terminal_sees_how_far_the_whole_sweep_is(plan: Plan) -> None:
     shown = show(plan, is_terminal=True)
     assert re.search(r"1 of 3 completed, 1 failed, 1 running; \d+ s so far, about \d+ s left", shown)
-    assert "jobs done" not in shown
+    assert "jobs ended" not in shown
 
 
 def test_a_stop_is_said_at_once_and_once(plan: Plan) -> None:
