@@ -102,7 +102,7 @@ def test_a_finished_run_is_not_touched(work: Path, one: Path) -> None:
         ("trainer.epochs=1", "trainer.epochs was 2, now 1"),
         ("data.train_size=20", "data.train_size was 24, now 20"),
         ("optimizer.lr=2e-4", "optimizer.lr was 0.0003, now 0.0002"),
-        ("data.dev_size=null", "data.dev_size was 16, now None"),
+        ("data.dev_size=null", "data.dev_size was 16, now null"),
     ],
 )
 def test_another_config_in_the_same_folder_is_refused(work: Path, one: Path, word: str, said: str) -> None:

@@ -34,10 +34,10 @@ def main(argv: Sequence[str]) -> int:
     """
     arguments = parse_train_arguments(argv)
     if arguments.wants_help:
-        from qaexp.commands.train_help import train_help
+        from qaexp.commands.train_help import for_terminal, train_help
         from qaexp.reporting.printing import say_text
 
-        say_text(train_help() + "\n")
+        say_text(for_terminal(train_help()) + "\n")
         return 0
     with allowing(prefixes(arguments.allowed)):
         _begin(arguments, argv)

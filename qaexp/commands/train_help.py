@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import sys
+import textwrap
 from dataclasses import Field
 from typing import Any
 
 from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
 from qaexp.config.reference import default_values, open_keys
 from qaexp.config.schema import OPEN_NODES, leaves
+from qaexp.reporting.printing import is_terminal
 
 _USAGE = """qaexp train: train and evaluate, from YAML to a run directory.
 
@@ -30,6 +35,8 @@ flags:
 
 
 _WIDTH, _WIDEST = 42, 60
+_NARROWEST = 40
+_COLUMNS = re.compile(r"\s*\S+(?: \S+)* {2,}")
 
 
 def train_help() -> str:
@@ -39,6 +46,39 @@ def train_help() -> str:
     ]
     keys = ["keys (key=value), each with the value that it has if you say nothing:", *_key_lines()]
     return "\n".join([_USAGE, "", "groups (group=choice):", *groups, "", *keys])
+
+
+def for_terminal(text: str) -> str:
+    """The text as a terminal of its width shows it, whole words under the column that they belong to; else as it is."""
+    if not is_terminal(sys.stdout):
+        return text
+    width = max(shutil.get_terminal_size().columns - 1, _NARROWEST)
+    return "\n".join(folded_line for line in text.splitlines() for folded_line in folded(line, width))
+
+
+def folded(line: str, width: int) -> list[str]:
+    """A line in as many lines as it needs; those that follow begin where its last column does.
+
+    >>> folded("  --from RUN  begin with the config of a run", 30)
+    ['  --from RUN  begin with the', '              config of a run']
+    >>> folded("", 30), folded("short", 30)
+    ([''], ['short'])
+    """
+    if len(line) <= width:
+        return [line]
+    columns = _COLUMNS.match(line)
+    indent = len(columns[0]) if columns else len(line) - len(line.lstrip()) + 2
+    if indent > 2 * width // 3:
+        indent = 6
+    return textwrap.wrap(
+        line,
+        width,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+        replace_whitespace=False,
+    )
 
 
 def _key_lines() -> list[str]:

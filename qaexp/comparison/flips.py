@@ -21,7 +21,7 @@ FLIP_WORDS = {
     "broken": "broken",
     "null to span": "newly answered",
     "span to null": "newly unanswered",
-    "changed but equal": "different text but same score",
+    "changed but equal": "different text, as right or wrong as before",
 }
 """What readers are told of each."""
 

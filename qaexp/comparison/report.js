@@ -53,7 +53,9 @@ function explorer(found) {
     const line = element("summary");
     const [, , aF1, bF1] = row.scores;
     const answer = element("span", "answers");
-    const given = (text, f1) => element("span", [f1 < 100 ? "given" : "", text ? "" : "none"].join(" ").trim(), text || "(no answer)");
+    const isRight = (text) => row.golds.length ? row.golds.some((gold) => gold.toLowerCase() === text.toLowerCase()) : !text;
+    const given = (text, f1) => element("span",
+      [f1 < 100 && !isRight(text) ? "given" : "", text ? "" : "none"].join(" ").trim(), text || "(no answer)");
     answer.append(given(row.a, aF1), " → ", given(row.b, bF1), " · right: ",
       element("span", row.golds.length ? "" : "none", row.golds.join(" / ") || "(no answer)"));
     line.append(element("span", bF1 < aF1 ? "kind bad" : "kind", found.kinds[row.kind]),

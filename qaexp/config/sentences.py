@@ -187,9 +187,9 @@ def _hint(key: str, value: object) -> str:
     if isinstance(value, str) and _PERCENT.fullmatch(value.strip()) and "number" in kind and "whole" not in kind:
         return "; 0.5 is a half"
     if isinstance(value, str) and (match := _RANGE.fullmatch(value.strip())):
-        return f"; to sweep, add -m and write {key}=range({match[1]},{int(match[2]) + 1})"
+        return f"; in a sweep (-m) write {key}=range({match[1]},{int(match[2]) + 1})"
     if _is_list(value) and len(value) > 1 and "list" not in kind:  # type: ignore[arg-type]
-        return f"; to sweep, add -m and write {key}={','.join(map(_shown, value))}"  # type: ignore[call-overload]
+        return f"; in a sweep (-m) write {key}={','.join(map(_shown, value))}"  # type: ignore[call-overload]
     if not _is_list(value) and not isinstance(value, Mapping) and value is not None and kind == "a list of texts":
         return f"; write {key}=[{value}]"
     return ""

@@ -105,11 +105,17 @@ def _seen(summary: Numbers, answered: Answered | None) -> Iterator[str]:
             f"train accuracy {shown(summary, 'train_accuracy')} is far above dev exact {shown(summary, 'exact')}: take "
             "more examples or fewer epochs (plots/train_accuracy.png)"
         )
-    if _gap(summary, "best_epoch_f1", "f1") >= THRESHOLD_GAIN:
+    if _gap(summary, "best_epoch_f1", "f1") >= THRESHOLD_GAIN and not _was_silent(summary, answered):
         yield (
             f"epoch {shown(summary, 'best_epoch')} was better (f1 {shown(summary, 'best_epoch_f1')}): "
             "trainer.keep=best keeps it"
         )
+
+
+def _was_silent(summary: Numbers, answered: Answered | None) -> bool:
+    """The best epoch scored what answering nothing gives: there is nothing in it to keep."""
+    best = summary.get("best_epoch_f1")
+    return answered is not None and best is not None and abs(best - answered.share_no_ans) <= _ROUNDING
 
 
 def _threshold_gain(summary: Numbers, answered: Answered | None) -> Iterator[str]:

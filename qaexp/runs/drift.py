@@ -10,6 +10,7 @@ from typing import Any
 from qaexp.runs.directory import CONFIG, ENVIRONMENT
 from qaexp.runs.identity import Identity
 from qaexp.runs.reading import read_json
+from qaexp.runs.short_words import value_text
 
 MAX_CHANGES_SHOWN = 10
 
@@ -62,13 +63,18 @@ def shown(changes: Changes) -> str:
     """
     files = [key for key, values in changes.items() if key.startswith("weights.") or any(map(_is_hash, values))]
     keys = [key for key in changes if key not in files]
-    words = [f"{key} was {changes[key][0]!r}, now {changes[key][1]!r}" for key in keys[:MAX_CHANGES_SHOWN]]
+    words = [f"{key} was {_told(changes[key][0])}, now {_told(changes[key][1])}" for key in keys[:MAX_CHANGES_SHOWN]]
     more = len(keys) - len(words)
     if any(key.startswith("weights.") for key in files):
         words.append("other weights")
     if others := [key for key in files if not key.startswith("weights.")]:
         words.append(f"other data ({', '.join(others)})")
     return ", ".join(words) + (f" and {more} more" if more > 0 else "")
+
+
+def _told(value: object) -> str:
+    """A value as a command line has it; a text in quotes."""
+    return repr(value) if isinstance(value, str) else value_text(value)
 
 
 def _is_hash(value: object) -> bool:

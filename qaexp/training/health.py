@@ -200,9 +200,10 @@ def _loss_not_falling(steps: Sequence[Row]) -> Flag | None:
 def _overfit_gap(history: Sequence[Row], *, keeps_best: bool) -> Flag | None:
     """Dev f1 ends well below its best while the training loss went on falling."""
     rows = [row for row in history if row.get("f1") is not None and row.get("train_loss") is not None]
-    if len(rows) < 2:
+    speaking = [row for row in rows if not _is_silent(row)]
+    if len(rows) < 2 or not speaking:
         return None
-    best = max(rows, key=lambda row: row["f1"])
+    best = max(speaking, key=lambda row: row["f1"])
     if rows[-1]["f1"] > best["f1"] - _OVERFIT_POINTS or rows[-1]["train_loss"] >= best["train_loss"]:
         return None
     return Flag(
@@ -212,6 +213,11 @@ def _overfit_gap(history: Sequence[Row], *, keeps_best: bool) -> Flag | None:
         + ("the weights of this step are kept, and" if keeps_best else "set trainer.keep=best,")
         + " fewer epochs or more examples help.",
     )
+
+
+def _is_silent(row: Row) -> bool:
+    """Dev scores that answering nothing gives: no epoch to go back to."""
+    return row.get("has_ans_f1") == 0 and row.get("no_ans_f1") == 100
 
 
 def _loss_spike(steps: Sequence[Row]) -> Flag | None:

@@ -13,8 +13,8 @@ from qaexp.errors import ConfigError
 _TYPES = re.compile(r"Config\b|\bOptional|\bUnion|full_key|_type=|of type '|\bint\b|\bstr\b|\bNone\b|Error\b|subclass")
 VALUES = {
     "data.train_size=50%": "must be a number or null; 0.5 is a half",
-    "data.train_size=[1,2]": "to sweep, add -m and write data.train_size=1,2",
-    "features.max_length=[128,256]": "to sweep, add -m and write features.max_length=128,256",
+    "data.train_size=[1,2]": "in a sweep (-m) write data.train_size=1,2",
+    "features.max_length=[128,256]": "in a sweep (-m) write features.max_length=128,256",
     "seed=0..3": "write seed=range(0,4)",
     "trainer.epochs=many": "must be a whole number",
     "trainer.epochs=1.5": "must be a whole number",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from qaexp.reporting.answering import Answered
 from qaexp.reporting.tables import facts, score_rows, summary_table
 from qaexp.reporting.verdict import is_collapsed, what_to_look_at
 
@@ -214,3 +215,10 @@ def test_text_is_no_markup_and_steers_no_terminal() -> None:
 
 def test_empty_summary_is_shown() -> None:
     assert "default" in shown({}, [])
+
+
+def test_an_epoch_that_answered_nothing_is_not_recommended() -> None:
+    summary = {**GOOD, "f1": 20.0, "best_epoch": 1, "best_epoch_f1": 36.0}
+    answered = Answered(num_examples=100, num_has_ans=64, at_default=36, at_tuned=30)
+    assert "trainer.keep=best" not in " ".join(what_to_look_at(summary, [], answered))
+    assert "trainer.keep=best" in " ".join(what_to_look_at({**summary, "best_epoch_f1": 40.0}, [], answered))

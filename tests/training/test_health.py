@@ -130,3 +130,10 @@ def test_loss_spike_and_gradient_explosion_stand_out_from_what_came_before() -> 
     norms = [2.0] * 16
     assert raised(steps(FALLING, norms=[*norms[:8], 30.0, *norms[9:]])) == {"gradient_explosion": 90}
     assert raised(steps(FALLING, norms=[*norms[:8], 15.0, *norms[9:]])) == {}
+
+
+def test_an_epoch_that_answered_nothing_is_none_to_go_back_to() -> None:
+    silent = {"step": 100, "train_loss": 3.0, "f1": 36.0, "has_ans_f1": 0.0, "no_ans_f1": 100.0}
+    spoke = {"step": 200, "train_loss": 2.0, "f1": 20.0, "has_ans_f1": 12.0, "no_ans_f1": 34.0}
+    assert raised([], [silent, spoke]) == {}
+    assert raised([], [{**silent, "has_ans_f1": 1.0}, spoke]) == {"overfit_gap": 100}
