@@ -25,8 +25,6 @@ WRITE = {
     "seed= 1": "write seed=1",
     "'seed = 1'": "write seed=1",
     "optimizer.betas=[0.9, 0.999]": "write 'optimizer.betas=[0.9,0.999]'",
-    "name='a(b'": """write it in quotes, also for a shell: "name='a(b'\"""",
-    "name='a#b'": """write it in quotes, also for a shell: "name='a#b'\"""",
 }
 
 
@@ -41,6 +39,13 @@ def test_the_advice_for_a_word_that_cannot_be_read_composes(line: str) -> None:
     (said,) = problems(shlex.split(line))
     assert said.endswith(WRITE[line])
     check_command_line(keep_texts(shlex.split(WRITE[line].partition("write ")[2] or said.partition(": ")[2])))
+
+
+@pytest.mark.parametrize("value", ["a(b", "a#b", "a \u00e9"])
+def test_a_text_in_the_quotes_that_are_told_is_that_text(value: str) -> None:
+    (said,) = problems([f"data.config_name={value}"])
+    (word,) = shlex.split(said.partition("also for a shell: ")[2])
+    assert check_command_line(keep_texts([word])).data.config_name == value
 
 
 @pytest.mark.parametrize(
