@@ -144,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
         "--predictions-out", type=Path, metavar="FILE", help="write {id: text}, and the null odds beside it (--input)"
     )
     add_device_option(parser)
-    parser.add_number("--n-best", int, 1, "show the K best spans", low=1)
+    parser.add_number("--n-best", int, 1, "show the N best spans", low=1)
     parser.add_number(
         "--null-threshold", float, None, "answer nothing where null_score_diff is above it (default: tuned)"
     )

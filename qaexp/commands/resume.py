@@ -32,7 +32,11 @@ def main(argv: Sequence[str]) -> int:
     parser = CommandParser("resume", "Go on with a run or a sweep from its folder alone.")
     parser.add_argument("run", type=Path, metavar="DIR", help="a run directory, or that of a sweep")
     parser.add_argument(
-        "overrides", nargs="*", metavar="KEY=VALUE", help="for example steal_lock=true, trainer.allow_drift=true"
+        "overrides",
+        nargs="*",
+        default=[],  # without it argparse says that some are required
+        metavar="SETTING",
+        help="key=value, for example steal_lock=true, trainer.allow_drift=true",
     )
     arguments = parser.parse_args(list(argv))
     from qaexp.runs.directory import RUN, SUMMARY, SWEEP_PLAN

@@ -73,7 +73,7 @@ def _show(paths: Sequence[Path], found: Found, *, is_watched: bool) -> None:
         for line in pipe_lines(*found):
             say(line)
         if is_watched:
-            complain("qaexp status: --watch needs a terminal: stdout is none, so this was printed once")
+            complain("qaexp status: --watch needs a terminal, and stdout is not one, so this was printed once")
         return
     if is_watched:
         found = _watched(paths, found, console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -14,7 +15,10 @@ _LISTS = ("tags",)
 _QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)
 _PARTS = re.compile(rf"(?:^|,)\s*((?:{_QUOTED.pattern})(?=\s*(?:,|$))|[^,]*)", re.DOTALL)
 # No sign of Hydra's grammar in it, and a colon or a percent sign is none where it stands inside a word.
-_PLAIN = re.compile(r"[\w./~:@%+-]+")
+_PLAIN = re.compile(r"[\w./:@%+-]+", re.ASCII)
+# What is no function, list or interpolation either, though the grammar has no letters beyond ASCII and no tilde.
+_PATH = re.compile(r"[\w./~:@%+-]+")
+_HOME = "~"
 _PIN = "#sha256="
 _INTERPOLATION = re.compile(r"(\\*)\$\{")
 
@@ -37,7 +41,8 @@ def as_typed(line: str) -> str:
     if key in PATHS and not _PLAIN.fullmatch(value):
         return f"{key}={_paths(value)}"
     if key in FOLDERS and not _PLAIN.fullmatch(value):
-        return f"{key}={quoted(value)}"
+        # Path.expanduser raises where a home is not known.
+        return f"{key}={quoted(os.path.expanduser(value))}"  # noqa: PTH111
     return line
 
 
@@ -69,7 +74,7 @@ def _list(value: str) -> str:
 
 
 def _paths(value: str) -> str:
-    """A path that is there, or several with commas between; anything else as it is."""
+    """A path that is there or begins at home, or several with commas between; anything else as it is."""
     parts = _split(value.split(","))
     return value if parts is None else ",".join(quoted(part) if not _PLAIN.fullmatch(part) else part for part in parts)
 
@@ -80,7 +85,7 @@ def _split(words: list[str]) -> list[str] | None:
         return []
     for length in range(len(words), 0, -1):
         part = ",".join(words[:length])
-        if is_there(part) or (length == 1 and _PLAIN.fullmatch(part)):
+        if is_there(part) or (length == 1 and (_PATH.fullmatch(part) or part.startswith(_HOME))):
             rest = _split(words[length:])
             if rest is not None:
                 return [part, *rest]

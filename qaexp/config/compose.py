@@ -24,7 +24,7 @@ from qaexp.config.hydra_settings import idle_settings
 from qaexp.config.interpolations import bounded, resolve_all
 from qaexp.config.numerals import numeral, read_numerals
 from qaexp.config.origins import Origin, Place, all_origins
-from qaexp.config.overrides import check_overrides, parse_overrides
+from qaexp.config.overrides import check_overrides, follows, key_of, parse_overrides
 from qaexp.config.own_nodes import schema_node, unknown_keys, with_own_keys
 from qaexp.config.schema import ExperimentConfig
 from qaexp.config.sentences import NO_SCHEMA, own_fault, plain
@@ -193,6 +193,7 @@ def check_command_line(
         IntegrityError: An object is named that no config may name.
     """
     overrides, problems = parse_overrides(lines)
+    good: list[str] = []
     offered = choices([conf_directory(), *([config_dir] if config_dir else [])])
 
     def compose_lines(lines: list[str]) -> DictConfig:
@@ -204,7 +205,8 @@ def check_command_line(
         problems += idle_settings(overrides, composed, is_sweep)
         config = to_config(without_hydra(composed))
     except ConfigError as error:
-        raise ConfigError(*problems, *error.problems) from error
+        wrong = {key_of(line) for line in lines} - {key_of(line) for line in good}
+        raise ConfigError(*problems, *(one for one in error.problems if not follows(one, problems, wrong))) from error
     if problems:
         raise ConfigError(*problems)
     return config

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, OverrideType
@@ -13,7 +14,8 @@ from qaexp.config.interpolations import MAX_VALUES
 from qaexp.config.own_nodes import may_have_more
 from qaexp.config.suggest import did_you_mean, offered
 from qaexp.config.texts import keep_texts
-from qaexp.config.unknown import no_override, unknown_key
+from qaexp.config.unknown import unknown_key
+from qaexp.config.unreadable import cut, cut_apart, no_override
 from qaexp.config.values import find_node, shortened, value_problems
 
 # Groups whose file is optional: `experiment=null` chooses none.
@@ -26,22 +28,75 @@ def parse_overrides(lines: Sequence[str]) -> tuple[list[Override], list[str]]:
     Returns:
         The parsed overrides, and a sentence for each line that is no override.
     """
-    parser = OverridesParser.create()
     parsed, problems = [], []
-    for line in lines:
-        if (count := line.count("${")) > MAX_VALUES:
-            # Looked at before the grammar: it takes a second for some thousand.
-            problems.append(
-                f"{shortened(line)!r} has {count} interpolations, and a value may have {MAX_VALUES}; write out what "
-                "is meant"
-            )
-            continue
-        try:
-            parsed.append(parser.parse_override(line))
-        except (HydraException, RecursionError) as error:
-            reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
-            problems.append(no_override(line, shortened(reason)))
+    place = 0
+    while place < len(lines):
+        line = lines[place]
+        found = _parsed(line)
+        place += 1
+        if isinstance(found, str) or line.endswith("="):
+            together = cut_apart(lines[place - 1 :], _reads)
+            if together is not None:
+                number, whole = together
+                problems.append(cut(lines[place - 1 : place - 1 + number], whole))
+                place += number - 1
+                continue
+        if isinstance(found, str):
+            problems.append(found)
+        else:
+            parsed.append(found)
     return parsed, problems
+
+
+def _parsed(line: str) -> Override | str:
+    """What Hydra's grammar makes of a line, or what is wrong with it."""
+    if (count := line.count("${")) > MAX_VALUES:
+        # Looked at before the grammar: it takes a second for some thousand.
+        limit = f"a value may have {MAX_VALUES}; write out what is meant"
+        return f"{shortened(line)!r} has {count} interpolations, and {limit}"
+    if line.startswith("="):
+        return f"{shortened(line)!r} has no key before its =; write key=value"
+    try:
+        return OverridesParser.create().parse_override(line)
+    except (HydraException, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        return no_override(line, shortened(reason), _reads)
+
+
+def _reads(line: str) -> bool:
+    """Whether Hydra's grammar takes a word."""
+    try:
+        OverridesParser.create().parse_override(line)
+    except (HydraException, RecursionError):
+        return False
+    return line.count("${") <= MAX_VALUES
+
+
+def key_of(line: str) -> str:
+    """The key or group of a word, whatever its value is.
+
+    >>> key_of("+optimizer.amsgrad=true"), key_of("data.dev_file=~~~")
+    ('optimizer.amsgrad', 'data.dev_file')
+    """
+    return line.lstrip("+~").partition("=")[0].partition("@")[0]
+
+
+def follows(problem: str, others: Sequence[str], wrong: Collection[str]) -> bool:
+    """Say whether a problem only follows from others: what it names was given, in a word that could not be used.
+
+    Args:
+        problem: What is wrong with the config as a whole.
+        others: What is wrong with single words.
+        wrong: Keys and groups whose words could not be used.
+
+    >>> follows("data.dev_file is not set; give it", ["'data.dev_file=)' is no override"], {"data.dev_file"})
+    True
+    >>> follows("data.dev_file is not set; give it", [], {"seed"})
+    False
+    """
+    named = re.match(r"[\w.]+", problem)
+    key = named[0].rstrip(".") if named and others else ""
+    return any(key == one or key.startswith(f"{one}.") for one in wrong)
 
 
 def swept_keys(lines: Sequence[str]) -> list[str]:
@@ -74,7 +129,8 @@ def check_overrides(
     good_groups = [line for override in groups for line in _check_choice(override, choices, problems)]
     composed = compose(good_groups)
     keys = list_keys(composed)
-    values = [override for override in overrides if override not in groups]
+    refused = tuple(f"{one.key_or_group}." for one in groups) if len(good_groups) < len(groups) else ()
+    values = [one for one in overrides if one not in groups and not one.key_or_group.startswith(refused)]
     good_values = [line for override in values for line in _check_value(override, composed, keys, choices, problems)]
     return good_groups + good_values
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qaexp.config.as_typed import is_there
 from qaexp.config.habits import NOT_NEEDED, in_our_words
 from qaexp.config.suggest import offered
-from qaexp.config.values import shortened
 
 # Flags without their dashes, as keys.
 _FLAGS = {
@@ -19,23 +17,6 @@ _FLAGS = {
     "multirun": "-m",
     "allow": "--allow {}",
 }
-
-
-def no_override(line: str, reason: str) -> str:
-    """What is said of a word that Hydra's grammar refuses.
-
-    Args:
-        line: The word.
-        reason: What the grammar says.
-    """
-    shown = shortened(line)
-    if "=" not in line and line and is_there(line):
-        return f"{shown!r} is no override; to begin with the config that stands there, write --from {shown}"
-    key, equals, value = line.partition("=")
-    if equals and value:
-        quoted = '"' + f"{key}='{value}'" + '"'
-        return f"{shown!r} is no override ({reason}); quote the value, twice for a shell: {shortened(quoted)}"
-    return f"{shown!r} is no override ({reason}); write key=value, and quote values with special characters"
 
 
 def unknown_key(key: str, line: str, legal: Iterable[str]) -> str:

@@ -91,8 +91,8 @@ def scores(
     """Draw dev exact and f1 of each epoch, over all examples and over those with and without an answer."""
     if not finite(history, "epoch", "f1"):
         return None
-    counted = "" if num_examples is None else f" · {num_examples} dev examples"
-    figure = new_figure("Dev exact and f1", f"{run_name}{counted} · {rule}")
+    over = "" if num_examples is None else f" · {counted(num_examples, 'dev example')}"
+    figure = new_figure("Dev exact and f1", f"{run_name}{over} · {rule}")
     panels = figure.subplots(1, 2, sharey=True)
     series = {
         (metric, prefix): points
@@ -125,7 +125,7 @@ def learning_rate(steps: Sequence[Row], history: Sequence[Row], run_name: str) -
     if not points:
         return None
     highest = max(rate for _, rate in points)
-    figure = new_figure("Learning rate", f"{run_name} · highest {highest:.2g}")
+    figure = new_figure("Learning rate", f"{run_name} · {_what_is_known(points, highest)}")
     axes = figure.add_subplot()
     axes.plot(*xy(points), color=BLUE, marker=_marker(points), label="learning rate")
     zero = [step for (before, first), (step, rate) in pairwise(points) if first == rate == 0 for step in (before, step)]
@@ -137,6 +137,15 @@ def learning_rate(steps: Sequence[Row], history: Sequence[Row], run_name: str) -
     _mark_epochs(axes, history)
     legend_below(figure, axes, 2)
     return figure
+
+
+def _what_is_known(points: Sequence[Point], highest: float) -> str:
+    """The highest rate where every step is recorded; else which steps are, for the highest may lie between them."""
+    steps = {step for step, _ in points}
+    last = max(steps)
+    if len(steps) == last:
+        return f"highest {highest:.2g}"
+    return f"at {counted(len(steps), 'recorded step')} of {last:,}"
 
 
 def _marker(points: Sequence[Point]) -> str | None:

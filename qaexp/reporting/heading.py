@@ -129,7 +129,7 @@ def _optimizer(leaves: Config) -> str:
 def _length(leaves: Config) -> str:
     steps, epochs = leaves.get("trainer.max_steps"), leaves.get("trainer.epochs")
     if is_number(steps):
-        return f"at most {counted({'steps': steps}, 'steps', 'step')}"
+        return f"at most {counted({'num_steps': steps}, 'num_steps', 'step')}"
     return f"{_plain(epochs)} epoch{'' if epochs == 1 else 's'}" if epochs is not None else ""
 
 
@@ -162,4 +162,6 @@ def _plain(value: Any) -> str:
     """A value as it would be typed; nothing for null."""
     if value is None or isinstance(value, str):
         return value or ""
-    return f"{value:g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, float):
+        return short if float(short := f"{value:g}") == value else repr(value)
+    return json.dumps(value, ensure_ascii=False, default=str)

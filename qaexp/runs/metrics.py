@@ -171,6 +171,8 @@ def number_of(name: str) -> Number:
 
     >>> number_of("test_f1").column, number_of("test_f1").table, number_of("loudness").better
     ('f1', 'test_scores.csv', None)
+    >>> number_of("num_test_features").shown(4), number_of("loudness").shown(4)
+    ('4', '4.00')
     """
     if name in NUMBERS:
         return NUMBERS[name]
@@ -178,7 +180,8 @@ def number_of(name: str) -> Number:
         return _COLUMNS[name]
     known = NUMBERS.get(name.removeprefix(TEST)) if name.startswith(TEST) else None
     if known is None:
-        return _count(name) if name == f"{TEST}num_examples" else Number(name, "", 2, None)
+        is_count = name.removeprefix(TEST).startswith("num_")
+        return _count(name) if is_count else Number(name, "", 2, None)
     return replace(known, name=name, table="test_scores.csv")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from qaexp.errors import BusyError, IntegrityError, StorageError
 from qaexp.runs.directory import OUTPUT_LOG, RUN, SUMMARY
@@ -33,11 +35,22 @@ def end_job(directory: Path, pid: int | None, kind: str, message: str, *, state:
     with suppress(StorageError, BusyError, IntegrityError, FileNotFoundError), hold(directory):
         record = read_json(directory / RUN)
         true_state = "preempted" if state == "preempted" else "failed"
-        if record.get("pid") != pid or (record.get("state") == true_state and state != "timeout"):
+        if record.get("pid") != pid:
+            return
+        if record.get("state") == true_state and state != "timeout":
+            if state == "preempted":
+                _say_why(directory, record, message)
             return
         now = utc_now().isoformat(timespec="seconds")
         end = {"state": true_state, "updated": now, "ended": now, "error": {"kind": kind, "message": message}}
         write_json(directory / RUN, {**record, **end})
+
+
+def _say_why(directory: Path, record: Mapping[str, Any], message: str) -> None:
+    """Write why a job stopped, which knows only the signal that the sweep gave it."""
+    error = record.get("error")
+    if isinstance(error, dict) and error.get("message") != message:
+        write_json(directory / RUN, {**record, "error": {**error, "message": message}})
 
 
 def _tidy_output(path: Path, redactor: Redactor) -> None:

@@ -18,8 +18,9 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ class Child:
         self._process = _CONTEXT.Process(target=_body, args=(writer, given, world.output, function, args), daemon=False)
         self.started = time.monotonic()
         with _known_start_method(), _refusals(), _no_script(), variables(same_code()):
+            _start_server()
             self._process.start()
         writer.close()
         self._message: dict[str, Any] | None = None
@@ -142,6 +144,16 @@ def _refusals() -> Iterator[None]:
         ) from error
 
 
+def _start_server() -> None:
+    """Start the server so that Ctrl-C on the terminal, which every process there gets, does not end its imports."""
+    resource_tracker.ensure_running()  # it takes the signal out of the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @contextmanager
 def _no_script() -> Iterator[None]:
     """A child would import the script that started this process anew, and a script that calls us would call us again.
@@ -194,7 +206,12 @@ def prepare(modules: Sequence[str]) -> None:
 
 def call(function: Callable[..., Any], *args: Any) -> dict[str, Any]:
     """Call a function in a child and wait; returns `{"value": ...}`, or what `told` makes of an error."""
-    message, exit_code = Child(function, *args).ended()
+    child = Child(function, *args)
+    try:
+        message, exit_code = child.ended()
+    except BaseException:  # Ctrl-C
+        child.kill()
+        raise
     if message is None:
         from qaexp.sweeps.outcome import how_it_died
 
@@ -211,6 +228,7 @@ def _body(
 ) -> None:
     """What the child does. Ctrl-C on the terminal is for its parent, which tells it what to do."""
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.environ.clear()
     os.environ.update(given.environ)
     if output is not None:
@@ -224,7 +242,8 @@ def _body(
         complain_text(_redactor_of(args).text(traceback.format_exc()))
         message = told(error)
     sys.stdout.flush()
-    writer.send(message)
+    with suppress(BrokenPipeError):  # who asked is gone
+        writer.send(message)
     writer.close()
 
 

@@ -18,6 +18,7 @@ from qaexp.sweeps.outcome import FAILED, PREEMPTED, TIMEOUT, Outcome, outcome_of
 from qaexp.sweeps.policy import FailurePolicy
 
 _POLL_SECONDS = 0.5
+_WITH_THE_SWEEP = "stopped with the sweep"
 
 Body = Callable[[Job], object]
 
@@ -154,7 +155,10 @@ def _outcome(running: _Running) -> Outcome:
         outcome = Outcome(TIMEOUT, "timeout", f"took longer than {running.child.seconds:.0f} s and was stopped")
     elif outcome.state == FAILED and outcome.kind == "killed" and (running.is_stopped or stop_is_requested()):
         # It had not yet begun to watch for signals; or the signal ended the server too, which has the exit codes.
-        outcome = Outcome(PREEMPTED, "preempted", "stopped with the sweep")
+        outcome = Outcome(PREEMPTED, "preempted", _WITH_THE_SWEEP)
+    elif outcome.state == PREEMPTED and stop_is_requested():
+        # The signal that it got is the sweep's, not the one that the sweep got.
+        outcome = replace(outcome, message=_WITH_THE_SWEEP)
     redactor = job.redactor
     outcome = replace(outcome, message=redactor.text(outcome.message))
     end_job(job.folder, running.child.pid, outcome.kind, outcome.message, state=outcome.state, redactor=redactor)

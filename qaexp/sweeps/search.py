@@ -126,7 +126,7 @@ class SearchSweeper(GridSweeper):
         jobs = counted(num_repeats, "job")
         objectives = ", ".join(f"{name} ({way})" for name, way in self._objectives.items())
         found = [
-            f"{self._num_trials} trials of {jobs} each, over {', '.join(keys)}; for {objectives}",
+            f"{counted(self._num_trials, 'trial')} of {jobs} each, over {', '.join(keys)}; for {objectives}",
             *(f"WARNING: {sentence}" for sentence in odd_ways(self._objectives)),
         ]
         if self._is_pruning and not self._may_prune:

@@ -130,6 +130,8 @@ class GridSweeper(Sweeper):
             QaexpError: With all that is wrong with them.
         """
         isolate.prepare(self.parts.preload)
+        if not self._is_announced and len(lines) > 1:
+            say(f"composing and checking {counted(len(lines), 'job')} ...")
         jobs = compose_jobs(lines, self._composed, self.parts.command_line)
         for job in jobs[:1]:
             check_path(self.directory.absolute(), job.redactor)

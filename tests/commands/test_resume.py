@@ -8,13 +8,17 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from qaexp.cli import COMMANDS
 from qaexp.commands.stored import check_neutral
 from qaexp.errors import ConfigError
+from qaexp.runs.redact import Redactor
 from qaexp.runs.typed import typed
 from tests import REPOSITORY
 from tests.fixtures import drill, tiny_run
@@ -171,3 +175,17 @@ def test_variables_that_a_config_had_set_are_asked_for(killed: Path, tmp_path: P
     done = tiny_run.call(tmp_path, "resume", str(killed))
     assert done.code == 0
     assert "hydra.job.env_set gave MY_PROJECT to the run, and no folder keeps such values: not set now" in done.err
+
+
+def test_only_the_folder_is_required_and_nothing_of_the_usage_is_hidden(tmp_path: Path) -> None:
+    said = tiny_run.call(tmp_path, "resume").err
+    assert said == "qaexp resume: the following arguments are required: DIR (see qaexp resume --help)\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_usage_has_a_word_that_is_taken_for_a_secret(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with suppress(SystemExit):
+        import_module(f"qaexp.commands.{command}").main(["--help"])
+    said = capsys.readouterr().out
+    assert "usage: qaexp" in said
+    assert Redactor({}).text(said) == said

@@ -234,6 +234,6 @@ def test_a_watch_needs_a_terminal(folder: Path) -> None:
     done = tiny_run.call(folder.parent, "status", "outputs", "--watch")
     assert done.code == 0
     assert done.out == tiny_run.call(folder.parent, "status", "outputs").out
-    assert done.err == "qaexp status: --watch needs a terminal: stdout is none, so this was printed once\n"
+    assert done.err == "qaexp status: --watch needs a terminal, and stdout is not one, so this was printed once\n"
     both = tiny_run.call(folder.parent, "status", "outputs", "--watch", "--json")
     assert (both.code, "--watch" in both.last_line, "--json" in both.last_line) == (2, True, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -171,6 +172,27 @@ def test_a_run_that_must_answer_has_no_threshold() -> None:
         assert figure is not None
         assert "always answered" in texts(figure)
         assert "threshold" not in texts(figure)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "says"),
+    [
+        (range(1, 11), "a run · highest 0.0001"),
+        (range(1, 4), "a run · highest 0.0001"),
+        ((4,), "a run · at 1 recorded step of 4"),
+        ((3, 6, 9, 10), "a run · at 4 recorded steps of 10"),
+    ],
+)
+def test_the_highest_rate_is_told_only_where_every_step_is_recorded(recorded: Sequence[int], says: str) -> None:
+    figure = figures.learning_rate([STEPS[step - 1] for step in recorded], [], "a run")
+    assert figure is not None
+    assert figure.texts[1].get_text() == says
+
+
+def test_one_dev_example_is_one() -> None:
+    figure = figures.scores(HISTORY, "a run", 1, 2)
+    assert figure is not None
+    assert "1 dev example ·" in texts(figure)
 
 
 def test_learning_rate_of_zero_is_marked() -> None:

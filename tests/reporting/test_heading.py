@@ -57,6 +57,25 @@ def test_one_line_says_what_makes_a_run(fake_run: Path, tmp_path: Path) -> None:
     assert text.index("AdamW, rate 0.001 · 4 epochs · seed 7") < text.index("Scores</h2>")
 
 
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"trainer.max_steps": 4}, "at most 4 steps"),
+        ({"trainer.max_steps": 1}, "at most 1 step"),
+        ({"trainer.max_steps": 12000}, "at most 12,000 steps"),
+        ({"trainer.epochs": 1.0}, "1 epoch"),
+        ({"trainer.epochs": 0.5}, "0.5 epochs"),
+        ({"optimizer.lr": 0.000123456789}, "AdamW, rate 0.000123456789"),
+    ],
+    ids=str,
+)
+def test_counts_have_no_decimals_and_numbers_all_their_digits(
+    fake_run: Path, tmp_path: Path, config: dict[str, float], says: str
+) -> None:
+    run = read_run(rewritten(fake_run, tmp_path, default_config(**config)))
+    assert says in run_line(run, run.summary or {})
+
+
 def test_what_files_do_not_know_is_left_out(fake_run: Path, tmp_path: Path) -> None:
     run = read_run(rewritten(fake_run, tmp_path, {"optimizer": "x", "model": 3}, threads=None))
     (run.path / "env.json").write_text("{")

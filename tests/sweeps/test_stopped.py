@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests import REPOSITORY
 from tests.faults.test_sweeps import start, states, wait_until
 from tests.fixtures import drill, tiny_run
 
@@ -34,6 +37,7 @@ def test_a_signal_stops_the_jobs_with_their_checkpoints(tmp_path: Path, number: 
     assert "Traceback" not in said
     assert states(tmp_path, "s") == {"0": "preempted", "1": "planned"}
     (first,) = sweep.glob("seed=0-*")
+    assert tiny_run.read_json(first / "run.json")["error"]["message"] == "stopped with the sweep"
     stopped_at = tiny_run.read_json(first / "run.json")["checkpoint_step"]
     again = tiny_run.call(tmp_path, "train", "-m", "name=s", *WORDS)
     assert again.code == 0, again.err
@@ -55,3 +59,24 @@ def test_a_signal_to_the_whole_group_stops_the_jobs_too(tmp_path: Path) -> None:
     assert states(tmp_path, "s") == {"0": "preempted", "1": "planned"}
     rows = {row["path"]: row["state"] for row in tiny_run.read_json(sweep / "sweep.json")["jobs"]}
     assert sorted(rows.values()) == ["planned", "preempted"]
+
+
+def test_ctrl_c_while_a_sweep_is_planned_is_one_sentence(tmp_path: Path) -> None:
+    """The terminal gives the signal to every process: also to the server that is still importing."""
+    command = [sys.executable, "-m", "qaexp", "train", "-m", "name=s", *WORDS]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "QAEXP_CACHE_DIR": str(tmp_path / "cache")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "composing and checking 2 jobs ...\n"
+    assert process.stdout.readline().startswith("qaexp")
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert said == "qaexp train: stopped by Ctrl-C\n"
