@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qaexp.commands.arguments import CommandParser
-from qaexp.commands.written import check_target
+from qaexp.commands.written import check_folder, check_target
 from qaexp.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def main(argv: Sequence[str]) -> int:
     for option in ("csv", "flips_csv", "html"):
         if path := getattr(arguments, option):
             check_target(path, f"--{option.replace('_', '-')}")
+    if arguments.output:
+        check_folder(arguments.output, "--output")
     from qaexp.comparison.compare import compare
 
     comparison = compare(arguments.paths, _options(arguments))

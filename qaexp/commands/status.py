@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
         0.
 
     Raises:
-        ConfigError: `--watch` and `--json` are both given.
+        ConfigError: `--watch` and `--json` are both given, or a path that was typed does not exist.
     """
     parser = CommandParser("status", "Show where runs stand: state, stage, progress, last error.")
     parser.add_argument(
@@ -55,6 +55,10 @@ def main(argv: Sequence[str]) -> int:
         say("no runs here: neither outputs/ nor multirun_outputs/ holds one; qaexp train starts one")
     else:
         _show(paths, found, is_watched=arguments.watch)
+    if missing := [str(path) for path in arguments.paths if not path.exists()]:
+        raise ConfigError(
+            f"{', '.join(missing)}: there is no such file or folder; give a run, a sweep or a folder of them"
+        )
     return 0
 
 

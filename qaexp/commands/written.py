@@ -8,6 +8,10 @@ from pathlib import Path
 from qaexp.errors import ConfigError, StorageError
 from qaexp.reporting.printing import complain
 
+# Whatever lies in a run's folder is the run's: its manifest and its readers know no other files.
+_OF_A_RUN = ("run.json", "summary.json")
+_OF_A_SWEEP = ("sweep.json", "plan.json", "sweep.csv")
+
 
 def check_target(path: Path, option: str, inputs: Sequence[Path] = (), *, may_exist: bool = True) -> None:
     """Refuse a place that nothing can be written to, before hours of work are done for it.
@@ -19,11 +23,18 @@ def check_target(path: Path, option: str, inputs: Sequence[Path] = (), *, may_ex
         may_exist: Whether a file that is there already is replaced.
 
     Raises:
-        ConfigError: It is a folder, a device or a pipe, one of the inputs, or there already where that is refused.
+        ConfigError: It is a folder, a link, a device or a pipe, one of the inputs, a run's or a sweep's own file, or
+            there already where that is refused.
         StorageError: Its folder does not exist.
     """
+    if str(path) == "-":
+        raise ConfigError(f"{option} - is no file; give the path of a file")
     if not path.parent.is_dir():
         raise StorageError(f"{path}: cannot be written: there is no folder {path.parent}; make it first")
+    if path.is_symlink() and may_exist:
+        raise ConfigError(f"{option} {path} is a link, and links are never replaced; give the path of a file itself")
+    if owner := _owner(path):
+        raise ConfigError(f"{option} {path} lies among the results in {owner}, which are only read; give another path")
     if path.exists() and not path.is_file():
         kind = "a folder" if path.is_dir() else "a device or a pipe"
         raise ConfigError(f"{option} {path} is {kind}; give the path of a file")
@@ -31,6 +42,29 @@ def check_target(path: Path, option: str, inputs: Sequence[Path] = (), *, may_ex
         raise ConfigError(f"{option} {path} is the file that is read; give another path")
     if not may_exist and (path.exists() or path.is_symlink()):
         raise ConfigError(f"{option} {path} is there already, and nothing is written over it; give another path")
+
+
+def check_folder(path: Path, option: str) -> None:
+    """Refuse a folder for written files that is, or lies in, a run's folder.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    if owner := _owner(path / "report.html"):
+        raise ConfigError(
+            f"{option} {path} lies among the results in {owner}, which are only read; give another folder"
+        )
+
+
+def _owner(path: Path) -> Path | None:
+    """Return the run or sweep among whose own files a place lies; a sweep's page may be written into its folder."""
+    place = path.parent.resolve() / path.name
+    for folder in place.parents:
+        if any((folder / name).is_file() for name in _OF_A_RUN):
+            return folder
+    if place.name in _OF_A_SWEEP and any((place.parent / name).is_file() for name in _OF_A_SWEEP):
+        return place.parent
+    return None
 
 
 def name_written(path: Path, what: str) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from qaexp.commands.status import main
+from qaexp.errors import ConfigError
 from qaexp.runs.owners import this_process, utc_now
 from qaexp.sweeps.plan import make_plan
 from tests.fixtures import fake_run, tiny_run
@@ -237,3 +239,9 @@ def test_a_watch_needs_a_terminal(folder: Path) -> None:
     assert done.err == "qaexp status: --watch needs a terminal, and stdout is not one, so this was printed once\n"
     both = tiny_run.call(folder.parent, "status", "outputs", "--watch", "--json")
     assert (both.code, "--watch" in both.last_line, "--json" in both.last_line) == (2, True, True)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_typed_path_that_does_not_exist_is_refused(tmp_path: Path, options: list[str]) -> None:
+    with pytest.raises(ConfigError, match="there is no such file or folder"):
+        main([str(tmp_path), str(tmp_path / "nope"), *options])
