@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from qaexp.comparison.compare import Comparison, Options
 
 MAX_ROWS = 50
+_NAMES = {
+    "csv": "groups.csv",
+    "flips_csv": "flips.csv",
+    "html": "report.html",
+    "json": "comparison.json",
+    "markdown": "table.md",
+    "latex": "table.tex",
+}
+"""What each kind of file is called in the folder of --output."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -38,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
         if path := getattr(arguments, option):
             check_target(path, f"--{option.replace('_', '-')}")
     if arguments.output:
-        check_folder(arguments.output, "--output")
+        check_folder(arguments.output, "--output", tuple(_NAMES.values()))
     from qaexp.comparison.compare import compare
 
     comparison = compare(arguments.paths, _options(arguments))
@@ -111,12 +120,10 @@ def _write_files(comparison: Comparison, arguments: argparse.Namespace) -> None:
     from qaexp.runs.files import write_text
     from qaexp.runs.folders import make_directory
 
-    wanted = {name: getattr(arguments, name) for name in ("csv", "flips_csv", "html", "json", "markdown", "latex")}
+    wanted = {name: getattr(arguments, name) for name in _NAMES}
     if folder := arguments.output:
         make_directory(folder)
-        names = ("groups.csv", "flips.csv", "report.html", "comparison.json", "table.md", "table.tex")
-        defaults = {key: folder / name for key, name in zip(wanted, names, strict=True)}
-        wanted = {key: value if isinstance(value, Path) else defaults[key] for key, value in wanted.items()}
+        wanted = {key: value if isinstance(value, Path) else folder / _NAMES[key] for key, value in wanted.items()}
     written: list[Path] = []
     texts = {"csv": paper.csv, "markdown": paper.markdown, "latex": paper.latex, "json": _json}
     for key, text_of in texts.items():

@@ -9,7 +9,10 @@ from qaexp.errors import ConfigError, StorageError
 from qaexp.reporting.printing import complain
 
 # Whatever lies in a run's folder is the run's: its manifest and its readers know no other files.
-_OF_A_RUN = ("run.json", "summary.json")
+_OF_A_RUN = (("run.json",), ("summary.json", "config.json"))
+_DEEPEST = 3
+"""A run's own folders, as checkpoints/step_40/, are not deeper."""
+
 _OF_A_SWEEP = ("sweep.json", "plan.json", "sweep.csv")
 
 
@@ -44,12 +47,19 @@ def check_target(path: Path, option: str, inputs: Sequence[Path] = (), *, may_ex
         raise ConfigError(f"{option} {path} is there already, and nothing is written over it; give another path")
 
 
-def check_folder(path: Path, option: str) -> None:
-    """Refuse a folder for written files that is, or lies in, a run's folder.
+def check_folder(path: Path, option: str, names: Sequence[str] = ()) -> None:
+    """Refuse a folder for written files that is, or lies in, a run's folder, or in which one of them has no place.
+
+    Args:
+        path: The folder; it need not be there.
+        option: What the user gave it by.
+        names: The files that will be written into it.
 
     Raises:
-        ConfigError: It is one.
+        ConfigError: It is one, or holds a link, a folder or a device in the place of a file.
     """
+    for name in names if path.is_dir() else ():
+        check_target(path / name, option)
     if owner := _owner(path / "report.html"):
         raise ConfigError(
             f"{option} {path} lies among the results in {owner}, which are only read; give another folder"
@@ -59,8 +69,8 @@ def check_folder(path: Path, option: str) -> None:
 def _owner(path: Path) -> Path | None:
     """Return the run or sweep among whose own files a place lies; a sweep's page may be written into its folder."""
     place = path.parent.resolve() / path.name
-    for folder in place.parents:
-        if any((folder / name).is_file() for name in _OF_A_RUN):
+    for folder in place.parents[:_DEEPEST]:
+        if any(all((folder / name).is_file() for name in names) for names in _OF_A_RUN):
             return folder
     if place.name in _OF_A_SWEEP and any((place.parent / name).is_file() for name in _OF_A_SWEEP):
         return place.parent
