@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -55,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
         say("no runs here: neither outputs/ nor multirun_outputs/ holds one; qaexp train starts one")
     else:
         _show(paths, found, is_watched=arguments.watch)
-    if missing := [str(path) for path in arguments.paths if not path.exists()]:
+    if missing := [str(path) for path in arguments.paths if not os.path.lexists(path)]:
         raise ConfigError(
             f"{', '.join(missing)}: there is no such file or folder; give a run, a sweep or a folder of them"
         )
