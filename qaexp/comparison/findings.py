@@ -63,12 +63,10 @@ def _single(study: Study) -> str:
     told = f"{study.shown(group)}{study.interval(group)}"
     if group["n"] == 1:
         return f"There is one run, {study.name(group)}, with {study.word} {told}: nothing to compare it with."
-    if study.by is not None:
-        return (
-            f"All {group['n']} runs have {study.name(group)}, with {study.word} {told} on average: there is no other."
-        )
-    kind = "seeds of one setting" if group["design"].endswith("seeds") else "runs of one setting"
     both = "Both runs" if group["n"] == 2 else f"All {group['n']} runs"
+    if study.by is not None:
+        return f"{both} have {study.name(group)}, with {study.word} {told} on average: there is no other."
+    kind = "seeds of one setting" if group["design"].endswith("seeds") else "runs of one setting"
     return f"{both} are {kind}, with {study.word} {told} on average{_far(study, group)}: there is no other setting."
 
 
@@ -105,7 +103,7 @@ def _ranked(study: Study) -> str:
         return f"No setting is shown to be the best: {name} leads {study.name(second)} by {study.lead(leader, second)}."
     far = _far(study, leader) or _far(study, second)
     if study.difference(leader, second) == 0 or study.lead_is_nothing(leader, second):
-        return f"No setting is shown to be better: {name} and {study.name(second)} have the same {study.word}{far}."
+        return f"No setting is shown to be better: {name} and {study.name(second)} have the same {study.metric}{far}."
     return f"No setting is shown to be better. {name} leads by {study.lead(leader, second)}{far}."
 
 
@@ -128,6 +126,8 @@ def _why(study: Study) -> list[str]:
         return [f"It cannot be told: {_reason(pair)}."]
     if pair["kind"] == RUNS:
         return [f"Each has a single seed: as two runs they can be told apart from {study.points(reach)} on."]
+    if reach > number_of(pair["metric"]).clipped(reach):
+        return [f"This comparison can detect no difference at all (80 % power){_more(study, pair)}."]
     few = "Too few seeds to tell: this" if study.helps(pair) else "This"
     return [f"{few} comparison can detect {study.points(reach)} or more (80 % power){_more(study, pair)}."]
 

@@ -19,6 +19,9 @@ _CONTENT = {"model": "inputs.weights.", "data": "inputs.data."}
 
 Changes = Mapping[str, Any]
 
+_UNNAMED = "the other settings"
+"""A group that has none of the keys in which the others differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Told:
@@ -70,7 +73,7 @@ def setting_names(
         found.append(" ".join([*chosen, *(word for key, word in words.items() if not choices.brought(key, one))]))
     counts = Counter(found)
     # Where choices and single keys do not tell two groups apart, all keys do.
-    return unique([name if counts[name] == 1 else full[place] for place, name in enumerate(found)])
+    return unique([name if name and counts[name] == 1 else full[place] or _UNNAMED for place, name in enumerate(found)])
 
 
 def own_names(groups: Sequence[Sequence[RunFiles]]) -> list[str | None]:

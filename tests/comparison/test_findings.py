@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -281,3 +282,14 @@ def test_without_a_run_that_is_said(tmp_path: Path, options: Options) -> None:
         "There is no completed run to compare.",
         "Next: qaexp status says what the folders hold.",
     ]
+
+
+def test_no_difference_is_found_where_it_would_have_to_be_more_than_there_can_be(
+    tmp_path: Path, options: Options
+) -> None:
+    for lr, levels in ((1e-3, (5, 95)), (1e-4, (95, 10))):
+        for seed, level in enumerate(levels):
+            write_run(tmp_path / f"{lr}-{seed}", constant(level), changes={"optimizer.lr": lr, "seed": seed})
+    sentences = found(tmp_path, options)
+    assert any("can detect no difference at all" in sentence for sentence in sentences), sentences
+    assert not any(float(number) > 100 for one in sentences for number in re.findall(r"detect ([\d.]+)", one))

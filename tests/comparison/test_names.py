@@ -15,7 +15,7 @@ import yaml
 from qaexp.comparison.compare import Options, compare
 from qaexp.comparison.contrast_lines import factor
 from qaexp.comparison.document import document
-from qaexp.runs.group_names import letter
+from qaexp.runs.group_names import letter, setting_names
 from qaexp.runs.short_words import all_shortened
 from qaexp.runs.typed import kept, told, typed
 from tests.fixtures.compared import edit, scores, write_run
@@ -237,3 +237,10 @@ def test_letters_follow_numbers_and_long_names_are_cut_where_they_are_alike() ->
         found = all_shortened(long, width)
         assert len(set(found)) == 3
         assert all(len(name) <= width for name in found)
+
+
+def test_no_name_is_empty_where_a_group_has_none_of_the_keys_that_differ(tmp_path: Path, options: Options) -> None:
+    for place, lr in enumerate((1e-3, 1e-4)):
+        write_run(tmp_path / f"r{place}", scores(place, 50, 40), changes={"optimizer.lr": lr})
+    runs = [entry.run for entry in compare([tmp_path], options).entries]
+    assert setting_names(runs, [{"optimizer.lr": 1e-3}, {}]) == ["lr=0.001", "the other settings"]
