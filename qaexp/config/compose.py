@@ -205,8 +205,10 @@ def check_command_line(
         problems += idle_settings(overrides, composed, is_sweep)
         config = to_config(without_hydra(composed))
     except ConfigError as error:
-        wrong = {key_of(line) for line in lines} - {key_of(line) for line in good}
-        raise ConfigError(*problems, *(one for one in error.problems if not follows(one, problems, wrong))) from error
+        used = {key_of(line) for line in good}
+        wrong = {key_of(line) for line in lines} - used
+        own = [one for one in error.problems if not follows(one, problems, wrong, used)]
+        raise ConfigError(*problems, *own) from error
     if problems:
         raise ConfigError(*problems)
     return config

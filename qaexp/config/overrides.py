@@ -81,22 +81,25 @@ def key_of(line: str) -> str:
     return line.lstrip("+~").partition("=")[0].partition("@")[0]
 
 
-def follows(problem: str, others: Sequence[str], wrong: Collection[str]) -> bool:
+def follows(problem: str, others: Sequence[str], wrong: Collection[str], used: Collection[str] = ()) -> bool:
     """Say whether a problem only follows from others: what it names was given, in a word that could not be used.
 
     Args:
         problem: What is wrong with the config as a whole.
         others: What is wrong with single words.
         wrong: Keys and groups whose words could not be used.
+        used: Keys whose words were: what is wrong with them is a mistake of its own.
 
     >>> follows("data.dev_file is not set; give it", ["'data.dev_file=)' is no override"], {"data.dev_file"})
     True
     >>> follows("data.dev_file is not set; give it", [], {"seed"})
     False
+    >>> follows("optimizer.lr=-1 is too low", ["optimizer has no 'adamv'"], {"optimizer"}, {"optimizer.lr"})
+    False
     """
     named = re.match(r"[\w.]+", problem)
     key = named[0].rstrip(".") if named and others else ""
-    return any(key == one or key.startswith(f"{one}.") for one in wrong)
+    return key not in used and any(key == one or key.startswith(f"{one}.") for one in wrong)
 
 
 def swept_keys(lines: Sequence[str]) -> list[str]:
@@ -126,11 +129,17 @@ def check_overrides(
         The good overrides as lines; of a sweep only the first value.
     """
     groups = [override for override in overrides if _is_choice(override, choices)]
-    good_groups = [line for override in groups for line in _check_choice(override, choices, problems)]
+    checked = [(override.key_or_group, _check_choice(override, choices, problems)) for override in groups]
+    good_groups = [line for _, lines in checked for line in lines]
     composed = compose(good_groups)
     keys = list_keys(composed)
-    refused = tuple(f"{one.key_or_group}." for one in groups) if len(good_groups) < len(groups) else ()
-    values = [one for one in overrides if one not in groups and not one.key_or_group.startswith(refused)]
+    # A key that the default choice lacks may be one of the choice that was meant.
+    refused = tuple(f"{group}." for group, lines in checked if not lines)
+    values = [
+        one
+        for one in overrides
+        if one not in groups and (one.key_or_group in keys or not one.key_or_group.startswith(refused))
+    ]
     good_values = [line for override in values for line in _check_value(override, composed, keys, choices, problems)]
     return good_groups + good_values
 
