@@ -112,7 +112,7 @@ def test_all_of_it_is_one_subset_and_one_example_is_another(tmp_path: Path) -> N
     assert again["attempt"] == run["attempt"]  # the same run: nothing was done again
     done = tiny_run.call(tmp_path, "train", "name=told", *words, "data.train_size=1")
     assert done.code == 2
-    assert "data.train_size was None, now 1" in done.err
+    assert "data.train_size was null, now 1" in done.err
 
 
 def test_a_sweep_over_shares_ends_with_all(tmp_path: Path) -> None:

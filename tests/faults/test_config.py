@@ -38,7 +38,7 @@ TYPOS = {
     "tokne=x": "tokne is no key",
     "nogroup/x=y": "no group",
     "seed": "is no override",
-    "=3": "is no key",
+    "=3": "has no key before its =",
     "optimizer.lr.x=3": "optimizer.lr.x is no key",
     "seed=": "seed=",
     "": "is no override",

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,15 @@ def test_a_signal_to_the_whole_group_stops_the_jobs_too(tmp_path: Path) -> None:
     assert sorted(rows.values()) == ["planned", "preempted"]
 
 
+@pytest.fixture
+def heard_sigint() -> Iterator[None]:
+    """A child hears Ctrl-C even where these tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_sigint")
 def test_ctrl_c_while_a_sweep_is_planned_is_one_sentence(tmp_path: Path) -> None:
     """The terminal gives the signal to every process: also to the server that is still importing."""
     command = [sys.executable, "-m", "qaexp", "train", "-m", "name=s", *WORDS]
