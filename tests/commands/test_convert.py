@@ -330,11 +330,21 @@ def test_an_answer_that_is_marked_stays_one(tmp_path: Path, record: dict[str, An
 
 @pytest.mark.parametrize(
     "record",
-    [minimal(label=[MARK], answerable="No"), minimal(is_impossible=True), minimal(label=[], choice="No answer")]
-    + [chosen("has_answer", "No"), chosen("isImpossible", "Yes"), chosen("answerable", "No")]
-    + [labelled("No answer"), labelled("NO_ANSWER"), document(label=[[0, 4, "NO_ANSWER"]])]
-    + [document(label=["unanswerable"]), document(label=[])]
-    + [judged(answer=None, no_answer=True), judged(answer={"answer": ""})],
+    [
+        minimal(label=[MARK], answerable="No"),
+        minimal(is_impossible=True),
+        minimal(label=[], choice="No answer"),
+        chosen("has_answer", "No"),
+        chosen("isImpossible", "Yes"),
+        chosen("answerable", "No"),
+        labelled("No answer"),
+        labelled("NO_ANSWER"),
+        document(label=[[0, 4, "NO_ANSWER"]]),
+        document(label=["unanswerable"]),
+        document(label=[]),
+        judged(answer=None, no_answer=True),
+        judged(answer={"answer": ""}),
+    ],
 )
 def test_a_statement_about_the_answer_makes_a_question_unanswerable(tmp_path: Path, record: dict[str, Any]) -> None:
     (tmp_path / "a.json").write_text(json.dumps([record]))

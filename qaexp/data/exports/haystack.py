@@ -53,12 +53,8 @@ def _answers(label: Mapping[str, Any], context: str) -> list[dict[str, Any]] | s
     is_blank = text is None or (isinstance(text, str) and not text.strip())
     if label.get("no_answer") is True:
         return [] if is_blank else "label that has an answer and says that there is none"
-    if (
-        is_blank
-        and text is not None
-        and label.get("no_answer") is None
-        and label.get("is_correct_document") is not False
-    ):
+    is_open = label.get("no_answer") is None and label.get("is_correct_document") is not False
+    if is_blank and text is not None and is_open:
         return []
     if is_blank:
         return "label without an answer that does not say that there is none"

@@ -207,6 +207,5 @@ def _is_typed_answer(result: Mapping[str, Any]) -> bool:
     value = result.get("value")
     text = value.get("text") if isinstance(value, Mapping) else None
     is_answer = result.get("type") == "textarea" and "answer" in str(result.get("from_name", "")).lower()
-    return is_answer and any(
-        isinstance(one, str) and one.strip() for one in (text if isinstance(text, list) else [text])
-    )
+    texts = text if isinstance(text, list) else [text]
+    return is_answer and any(isinstance(one, str) and one.strip() for one in texts)
