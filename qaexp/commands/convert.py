@@ -54,6 +54,9 @@ def _say(file: Path, out: Path, source: Source) -> None:
     for reason, count in (export.left_out if export else {}).items():
         if count:
             say(f"left out: {reason} ({count:,})")
+    for note, count in (export.noted if export else {}).items():
+        if count:
+            say(f"note: {note} ({count:,})")
     num_impossible = sum(example.is_impossible for example in examples)
     say(
         f"wrote {out}: {counted(len(examples), 'question')}, {len(examples) - num_impossible:,} with an answer, "

@@ -284,3 +284,98 @@ def test_one_task_is_one_task(tmp_path: Path) -> None:
         out = f"{number}.json"
         done = tiny_run.call(tmp_path, "convert", "one.json", "--to", "squad", "--output", out)
         assert f"one.json: export of Label Studio, {words}\n" in done.out + done.err, done.err
+
+
+OSLO = "Oslo is the capital of Norway. Oslo lies at a fjord."
+MARK = {"start": 0, "end": 4, "text": "Oslo", "labels": ["Answer"]}
+
+
+def minimal(**more: Any) -> dict[str, Any]:
+    return {"id": 1, "text": OSLO, "question": "Q?", "annotator": 1, "annotation_id": 1, "lead_time": 2, **more}
+
+
+def chosen(control: str, word: str) -> dict[str, Any]:
+    choice = {"from_name": control, "type": "choices", "value": {"choices": [word]}}
+    results = [{"id": "r", "from_name": "a", "type": "labels", "value": MARK}, choice]
+    return {"id": 1, "data": {"text": OSLO, "question": "Q?"}, "annotations": [{"result": results}]}
+
+
+def labelled(label: str) -> dict[str, Any]:
+    return minimal(label=[{**MARK, "labels": [label]}])
+
+
+def document(**more: Any) -> dict[str, Any]:
+    return {"id": 1, "text": OSLO, "question": "Q?", "Comments": [], **more}
+
+
+def judged(**more: Any) -> dict[str, Any]:
+    return {"query": "Q?", "document": {"content": OSLO}, "is_correct_answer": True, **more}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [minimal(label=[MARK], lang="no"), minimal(label=[MARK], reviewed="No"), minimal(label=[MARK], kind="none")]
+    + [minimal(label=[MARK], flagged=False), minimal(label=[MARK], is_impossible="No")]
+    + [chosen(control, "No") for control in ("is_ambiguous", "needs_review", "is_impossible", "no_answer")]
+    + [chosen("answerable", "Yes"), chosen("difficulty", "Impossible")]
+    + [document(label=[span]) for span in (["0", "4", "ANSWER"], [0.0, 4.0, "ANSWER"], [0, 4], [0, 4, "A", "x"])]
+    + [document(entities=[{"start": 0, "end": 4, "label": "ANSWER"}])]
+    + [judged(answer={"answer": "Oslo", "offsets_in_document": [{"start": 0, "end": 4}]}, no_answer=False)],
+)
+def test_an_answer_that_is_marked_stays_one(tmp_path: Path, record: dict[str, Any]) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([record]))
+    (example,) = read_source(tmp_path / "a.json").file.examples
+    assert [(one.text, one.start_char) for one in example.answers] == [("Oslo", 0)]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        minimal(label=[MARK], answerable="No"),
+        minimal(is_impossible=True),
+        minimal(label=[], choice="No answer"),
+        chosen("has_answer", "No"),
+        chosen("isImpossible", "Yes"),
+        chosen("answerable", "No"),
+        labelled("No answer"),
+        labelled("NO_ANSWER"),
+        document(label=[[0, 4, "NO_ANSWER"]]),
+        document(label=["unanswerable"]),
+        document(label=[]),
+        judged(answer=None, no_answer=True),
+        judged(answer={"answer": ""}),
+    ],
+)
+def test_a_statement_about_the_answer_makes_a_question_unanswerable(tmp_path: Path, record: dict[str, Any]) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([record]))
+    (example,) = read_source(tmp_path / "a.json").file.examples
+    assert example.is_impossible
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (labelled(label), "label says that it is no answer")
+        for label in ("Not an answer", "Wrong answer", "WRONG_ANSWER")
+    ]
+    + [(document(label=[one]), "annotation that is no span") for one in ("Oslo", [None, 4, "ANSWER"], {"start": 0}, 5)]
+    + [(document(label=[[0, 4, "wrong answer"]]), "label says that it is no answer")]
+    + [(minimal(answer="Oslo"), "typed, and not marked")]
+    + [
+        (judged(answer=None, no_answer=False), "does not say that there is none"),
+        (judged(answer={"answer": ""}, is_correct_document=False), "does not say that there is none"),
+        (judged(answer={"answer": "Oslo"}), "stands at several"),
+        (judged(answer={"answer": "Oslo"}, no_answer=True), "says that there is none"),
+    ],
+)
+def test_what_cannot_be_read_is_left_out_with_its_reason(tmp_path: Path, record: dict[str, Any], reason: str) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([record]))
+    with pytest.raises(QaexpError, match=reason):
+        read_source(tmp_path / "a.json")
+
+
+def test_what_is_taken_as_no_answer_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([document(label=[])]))
+    assert "note: document without an annotation, taken as" in tiny_run.call(tmp_path, "convert", "a.json").out
+    (tmp_path / "b.json").write_text(json.dumps([chosen("answerable", "No")]))
+    assert "note: marked span beside the choice that" in tiny_run.call(tmp_path, "convert", "b.json").out

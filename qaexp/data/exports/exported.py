@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from qaexp.data.exports.statements import labels_none, labels_wrong
 from qaexp.data.golds import MAX_ANSWERS
 from qaexp.data.validation import classify_offset
 
 QUESTION_KEYS = ("question", "query", "question_text", "q", "prompt")
 TEXT_KEYS = ("text", "context", "passage", "paragraph", "document", "content", "article", "body", "data")
-NO_ANSWER_WORDS = frozenset(
-    {"no answer", "no_answer", "noanswer", "unanswerable", "not answerable", "impossible", "is_impossible"}
-    | {"unanswered", "not answered", "cannot answer", "cannotanswer", "no", "none"}
-)
 
 
 @dataclass(slots=True)
@@ -28,6 +25,7 @@ class Exported:
         unit: What one of these is called there.
         rows: Flat rows with their places.
         left_out: Why something was left out, and how often.
+        noted: What was taken in a way that should be told, and how often.
     """
 
     tool: str
@@ -35,6 +33,7 @@ class Exported:
     num_read: int = 0
     rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    noted: Counter[str] = field(default_factory=Counter)
 
     def add(self, place: str, id: object, question: str, context: str, answers: list[dict[str, Any]]) -> None:
         """Add a question; without answers it has none in its text."""
@@ -106,7 +105,18 @@ def is_question(label: str) -> bool:
     return label.rstrip().endswith(("?", "\uff1f", "\u061f"))
 
 
-def answer_spans(spans: list[Span]) -> list[Span]:
-    """The spans that are answers: those with a label that says so, where there is one; else all."""
-    named = [span for span in spans if "answer" in span.label.lower()]
-    return named or spans
+def answer_spans(spans: list[Span], found: Exported) -> list[Span]:
+    """The spans that are answers: those with a label that says so, where there is one; else all.
+
+    Those whose label says the contrary are never answers: they are counted, unless they say that there is none.
+    """
+    wrong = [span for span in spans if not labels_none(span.label) and labels_wrong(span.label)]
+    found.left_out["marked span whose label says that it is no answer"] += len(wrong)
+    right = [span for span in spans if not labels_none(span.label) and span not in wrong]
+    named = [span for span in right if "answer" in span.label.lower()]
+    return named or right
+
+
+def marks_none(spans: list[Span]) -> bool:
+    """Whether all spans of a question have a label that says that there is no answer."""
+    return bool(spans) and all(labels_none(span.label) for span in spans)

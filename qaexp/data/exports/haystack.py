@@ -31,8 +31,8 @@ def read_haystack(labels: Sequence[tuple[str, Mapping[str, Any]]]) -> Exported:
             found.left_out["label without a question or without the text of its document"] += 1
         elif label.get("is_correct_answer") is False:
             found.left_out["label that says that an answer is wrong"] += 1
-        elif (answers := _answers(label, context)) is None:
-            found.left_out["answer that does not stand where the export says"] += 1
+        elif isinstance(answers := _answers(label, context), str):
+            found.left_out[answers] += 1
         else:
             asked.setdefault((question, context), (place, label.get("id"), []))[2].extend(answers)
     for (question, context), (place, id, answers) in asked.items():
@@ -46,15 +46,26 @@ def _context(label: Mapping[str, Any]) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _answers(label: Mapping[str, Any], context: str) -> list[dict[str, Any]] | None:
-    """The answers of a label, none where it says that there is none; None where one does not stand in the text."""
+def _answers(label: Mapping[str, Any], context: str) -> list[dict[str, Any]] | str:
+    """The answers of a label, none where it says that there is none; a sentence where they cannot be taken."""
     answer = label.get("answer")
     text = answer.get("answer", answer.get("data")) if isinstance(answer, Mapping) else answer
-    if label.get("no_answer") or not isinstance(text, str) or not text.strip():
+    is_blank = text is None or (isinstance(text, str) and not text.strip())
+    if label.get("no_answer") is True:
+        return [] if is_blank else "label that has an answer and says that there is none"
+    is_open = label.get("no_answer") is None and label.get("is_correct_document") is not False
+    if is_blank and text is not None and is_open:
         return []
-    starts = _starts(answer, label) or [context.find(text)]
-    found = [Span(start, start + len(text), "", text).placed(context) for start in starts if isinstance(start, int)]
-    return [one for one in found if one is not None] or None
+    if is_blank:
+        return "label without an answer that does not say that there is none"
+    if not isinstance(text, str):
+        return "answer that is no text"
+    starts = _starts(answer, label)
+    first = context.find(text)
+    if not starts and context.find(text, first + 1) > first >= 0:
+        return "answer without a place whose text stands at several"
+    found = [Span(one, one + len(text), "", text).placed(context) for one in starts or [first] if type(one) is int]
+    return [one for one in found if one is not None] or "answer that does not stand where the export says"
 
 
 def _starts(answer: Any, label: Mapping[str, Any]) -> list[Any]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qaexp.data.exports.exported import (
-    NO_ANSWER_WORDS,
     QUESTION_KEYS,
     TEXT_KEYS,
     Exported,
@@ -15,7 +14,9 @@ from qaexp.data.exports.exported import (
     as_list,
     first_text,
     is_question,
+    marks_none,
 )
+from qaexp.data.exports.statements import says_none
 
 TOOL = "Label Studio"
 _MIN_MARKS = {"annotator", "annotation_id", "lead_time"}
@@ -75,8 +76,12 @@ def _minimal(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         if isinstance(value, list):
             regions = [one for one in value if isinstance(one, Mapping) and "start" in one]
             items += [{"from_name": name, "value": region, "id": region.get("id")} for region in regions]
-        elif isinstance(value, str) and value.strip().lower() in NO_ANSWER_WORDS:
-            items.append({"from_name": name, "type": "choices", "value": {"choices": [value]}})
+        choices = value.get("choices") if isinstance(value, Mapping) else [value]
+        choices = ["yes" if one is True else "no" if one is False else one for one in as_list(choices)]
+        if any(isinstance(one, str) and says_none(name, one) for one in choices):
+            items.append({"from_name": name, "type": "choices", "value": {"choices": choices}})
+        elif name.lower() in ("answer", "answers", "answer_text") and isinstance(value, str) and value.strip():
+            items.append({"from_name": name, "type": "textarea", "value": {"text": [value]}})
     return items
 
 
@@ -101,12 +106,17 @@ def _add(
             by_question.setdefault(whole, [])
         if not by_question:
             found.left_out["annotation without a question"] += 1
-        says_none = any(_says_none(result) for result in results)
+        has_none = any(_says_none(result) for result in results)
+        is_typed = not has_none and any(_is_typed_answer(result) for result in results)
         for question, spans in by_question.items():
             answers = asked.setdefault(question, [])
-            found_answers = [] if says_none else _placed(spans, context, found)
+            found_answers = [] if has_none else _placed(spans, context, found)
             answers += found_answers
-            if spans and not found_answers and not says_none:
+            if has_none and spans and not marks_none(spans):
+                found.noted["marked span beside the choice that there is no answer, taken as no answer"] += 1
+            if is_typed and not found_answers:
+                found.left_out["answer that was typed, and not marked in the text"] += 1
+            if (spans or is_typed) and not found_answers and not has_none and not marks_none(spans):
                 unreadable.add(question)
     kept = {question: answers for question, answers in asked.items() if answers or question not in unreadable}
     for number, (question, answers) in enumerate(kept.items(), start=1):
@@ -117,7 +127,7 @@ def _add(
 def _placed(spans: list[Span], context: str, found: Exported) -> list[dict[str, Any]]:
     """The answers that stand in the text; those that do not are counted."""
     answers = []
-    for span in answer_spans(spans):
+    for span in answer_spans(spans, found):
         if isinstance(span.start, str):
             found.left_out["answer that was marked in HTML or in a dialogue"] += 1
         elif (answer := span.placed(context)) is None:
@@ -189,4 +199,13 @@ def _says_none(result: Mapping[str, Any]) -> bool:
     """Whether a result is the choice that there is no answer."""
     value = result.get("value")
     choices = value.get("choices") if isinstance(value, Mapping) else None
-    return isinstance(choices, list) and any(str(choice).strip().lower() in NO_ANSWER_WORDS for choice in choices)
+    return any(says_none(str(result.get("from_name", "")), str(choice)) for choice in as_list(choices))
+
+
+def _is_typed_answer(result: Mapping[str, Any]) -> bool:
+    """Whether a result is an answer that somebody typed: it has no place in the text."""
+    value = result.get("value")
+    text = value.get("text") if isinstance(value, Mapping) else None
+    is_answer = result.get("type") == "textarea" and "answer" in str(result.get("from_name", "")).lower()
+    texts = text if isinstance(text, list) else [text]
+    return is_answer and any(isinstance(one, str) and one.strip() for one in texts)
