@@ -201,7 +201,7 @@ def _lines(function: str, given: Sequence[Any]) -> list[str]:
 
 
 def _refuse_several_values(lines: Sequence[str]) -> None:
-    from qaexp.config.overrides import swept_keys
+    from qaexp.config.words import swept_keys
 
     if keys := swept_keys(lines):
         raise ConfigError(

@@ -58,12 +58,12 @@ def check_folder(path: Path, option: str, names: Sequence[str] = ()) -> None:
     Raises:
         ConfigError: It is one, or holds a link, a folder or a device in the place of a file.
     """
-    for name in names if path.is_dir() else ():
-        check_target(path / name, option)
     if owner := _owner(path / "report.html"):
         raise ConfigError(
             f"{option} {path} lies among the results in {owner}, which are only read; give another folder"
         )
+    for name in names if path.is_dir() else ():
+        check_target(path / name, option)
 
 
 def _owner(path: Path) -> Path | None:

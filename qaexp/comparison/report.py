@@ -16,6 +16,7 @@ from qaexp.comparison.document import document, flags, verdict
 from qaexp.comparison.figure_data import figure_data
 from qaexp.comparison.figures import pictures
 from qaexp.comparison.groups import Group
+from qaexp.comparison.power import can_differ
 from qaexp.comparison.result import Comparison, Table, units
 from qaexp.comparison.tables import epochs, factor
 from qaexp.reporting.explorer import script_json
@@ -90,6 +91,7 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         figures=data,
         metric=comparison.options.metric,
         number_of=number_of,
+        can_differ=can_differ,
         num_letters=MAX_LETTERS,
         num_contrasts=MAX_CONTRASTS,
         findings=[(words, *rest) for words, (_, *rest) in zip(brief_texts(sentences, names), found, strict=True)],

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qaexp.comparison.difference import Difference
+from qaexp.comparison.power import can_differ
 
 ALPHA = 0.05
 RELEVANT_POINTS = 2.0
@@ -122,7 +123,7 @@ def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str
         return CANNOT_TELL, f"{numbers}, {p}; {why}{few} to be certain of any difference"
     if reach <= case.relevant:
         return NOT_SHOWN, f"{numbers}, {p}; this comparison can detect {reach:.1f} points (80 % power)"
-    able = f"{reach:.1f} points or more (80 % power)" if reach <= 100 else "no difference"
+    able = f"{reach:.1f} points or more (80 % power)" if can_differ(reach) else "no difference"
     able = f"this comparison can detect {able}"
     return CANNOT_TELL, f"{numbers}, {p}; {able}; {_way_out(tested, case)}"
 
@@ -136,7 +137,7 @@ def _way_out(tested: Tested, case: Circumstances) -> str:
         reach = tested.more_seeds[enough]
         return f"with {enough} more seeds per group, a number fixed before the next look: {reach:.1f} points"
     number, points = list(tested.more_seeds.items())[-1]
-    if points > 100:
+    if not can_differ(points):
         return f"nor with {number} more seeds per group"
     seeds = sum(value for value, _ in tested.difference.variance.seeds)
     cause = (

@@ -24,7 +24,7 @@ from qaexp.config.hydra_settings import idle_settings
 from qaexp.config.interpolations import bounded, resolve_all
 from qaexp.config.numerals import numeral, read_numerals
 from qaexp.config.origins import Origin, Place, all_origins
-from qaexp.config.overrides import check_overrides, follows, key_of, parse_overrides
+from qaexp.config.overrides import check_overrides
 from qaexp.config.own_nodes import schema_node, unknown_keys, with_own_keys
 from qaexp.config.schema import ExperimentConfig
 from qaexp.config.sentences import NO_SCHEMA, own_fault, plain
@@ -32,6 +32,7 @@ from qaexp.config.sources import register_sources
 from qaexp.config.targets import refused_targets
 from qaexp.config.tellable import misfit, refused_values, told
 from qaexp.config.variables import register_variables
+from qaexp.config.words import follows, key_of, parse_overrides
 from qaexp.errors import ConfigError, IntegrityError
 
 _TOO_DEEP = "the config is nested too deeply, or a value refers to itself; write out what is meant"

@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from qaexp.config.overrides import parse_overrides
+from qaexp.config.words import parse_overrides
 from qaexp.errors import ConfigError
 from qaexp.runs.groups import SEED_KEYS
 from qaexp.sweeps.grid import values_of
