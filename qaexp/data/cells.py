@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import re
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,8 @@ _MAX_DEPTH = 200
 # A number beyond 64 bits is no place in a text, and Python does not write the longest ones.
 _MAX_WHOLE = 2**63
 _YES_NO = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False, "1.0": True, "0.0": False}
+# pandas writes whole numbers so where one of their column is missing.
+_GAPPED = re.compile(r"\d+\.0")
 _NOTHING = ("", "nan", "none", "null", "n/a", "na")
 
 
@@ -36,8 +39,10 @@ def read_cells(row: dict[str, str], called: Mapping[str, str]) -> dict[str, Any]
     for name in ("answers", "answer_start"):
         if called[name] in row:
             found[called[name]] = read_cell(row[called[name]])
-    if not row.get(called["id"], "x").strip():
-        found[called["id"]] = None
+    if (id := called["id"]) in row:
+        found[id] = row[id] if row[id].strip() else None
+        if _GAPPED.fullmatch(row[id].strip()):
+            found[id] = row[id].strip().removesuffix(".0")
     if (text := called["answer_text"]) in row:
         found[text] = _texts(row[text])
     if (flag := called["is_impossible"]) in row:

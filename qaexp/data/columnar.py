@@ -12,7 +12,8 @@ def table_of(root: dict[str, Any], columns: Columns) -> Iterator[dict[str, Any]]
     """The rows of a table that was written column by column, as pandas and `to_dict` do; None for anything else."""
     names, data = root.get("columns"), root.get("data")
     if isinstance(names, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
-        return (dict(zip(map(str, names), row, strict=False)) for row in data)
+        # A row that is longer or shorter than the header is told as one without its columns.
+        return (dict(zip(map(str, names), row, strict=True)) if len(row) == len(names) else {} for row in data)
     called = theirs(columns)
     question, context = root.get(called["question"]), root.get(called["context"])
     if isinstance(question, list) and isinstance(context, list):
@@ -22,7 +23,8 @@ def table_of(root: dict[str, Any], columns: Columns) -> Iterator[dict[str, Any]]
         )
     if isinstance(question, dict) and isinstance(context, dict):
         maps = {name: value for name, value in root.items() if isinstance(value, dict) and name in _known(columns)}
-        return ({name: value.get(key) for name, value in maps.items()} for key in question)
+        rows = dict.fromkeys(key for value in maps.values() for key in value)
+        return ({name: value[key] for name, value in maps.items() if key in value} for key in rows)
     return None
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qaexp.data.cells import answers_of_columns
+from qaexp.data.cells import answers_of_columns, read_cell
 from qaexp.data.reading import Record
 from qaexp.data.validation import MISSING, Faults, OffsetFault, classify_offset, describe
 
@@ -69,10 +70,13 @@ def _raw(record: Record, faults: Faults) -> _Raw | None:
     """Return the answers as a list; None, after a fault, where they are nothing of the kind."""
     fields = record.fields
     value = fields.get("answers", MISSING)
-    if value is MISSING and "answer_text" in fields:
+    if record.is_flat and isinstance(value, str):
+        value = _of_cell(value, fields)
+    if value in (MISSING, None) and "answer_text" in fields:
         value = answers_of_columns(fields)
-    elif isinstance(value, str) and record.is_flat:
-        value = answers_of_columns({**fields, "answer_text": value})
+    elif record.is_flat and value == [] and fields.get("answer_text"):
+        faults.tell(f"{record.prefix}answers", "is empty, but answer_text is not; leave one of them out")
+        return None
     if (value is None and _flag(record) in (True, MISSING)) or (value is MISSING and _flag(record) is True):
         return _Raw([], is_blank=True)
     if isinstance(value, dict) and (record.is_flat or {"text", "answer_start"} & set(value)):
@@ -81,6 +85,13 @@ def _raw(record: Record, faults: Faults) -> _Raw | None:
         faults.items({"answers": value} if value is not MISSING else {}, "answers", record.prefix), record, faults
     )
     return None if items is None else _Raw(items)
+
+
+def _of_cell(cell: str, fields: Mapping[str, Any]) -> Any:
+    """What a text in the place of the answers holds: answers as a table writes them, or the one answer that it is."""
+    value = read_cell(cell)
+    items = value if isinstance(value, list) else [value]
+    return value if all(isinstance(one, dict) for one in items) else answers_of_columns({**fields, "answer_text": cell})
 
 
 def _of_lists(value: dict[str, Any], record: Record, faults: Faults) -> _Raw | None:

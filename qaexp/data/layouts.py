@@ -97,9 +97,10 @@ def _nested(prefix: str, value: dict[str, Any], reading: Reading) -> Iterator[Re
     """Walk the paragraphs and questions of an article, or the questions of a paragraph."""
     faults = reading.faults
     title = _title(renamed(value, reading.columns), prefix, faults)
-    if "qas" in value and "paragraphs" not in value:
+    if "qas" in value:
         yield from _questions(prefix, value, title, reading)
-        return
+        if "paragraphs" not in value:
+            return
     for paragraph, inner in _children(value, "paragraphs", prefix, faults):
         yield from _questions(inner, paragraph, title, reading)
 

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from qaexp.advice import named, option
+from qaexp.advice import named, option, set_to
 from qaexp.errors import ConfigError, DataError
 
 KNOWN = ("id", "title", "context", "question", "answers", "is_impossible", "answer_text", "answer_start")
@@ -20,6 +20,11 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "context": ("passage", "paragraph", "text", "document", "content", "article", "body", "story", "document_text"),
     "question": ("query", "q", "question_text", "prompt"),
     "answers": ("answer", "labels", "label", "gold", "golds", "answer_texts", "target"),
+    "answer_text": ("answer", "answers", "text_answer", "gold", "golds", "answer_texts", "label", "target", "span"),
+    "answer_start": (
+        *("start", "offset", "begin", "start_offset", "answer_offset", "start_char", "char_start", "answer_begin"),
+        *("start_position", "start_index", "answer_start_char", "answer_start_index", "position"),
+    ),
 }
 _PAIR = re.compile(r"""\s*(\w+)\s*[:=]\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^,"'{}]+?)\s*(?:,|$)""")
 _PLAIN = re.compile(r"[A-Za-z_][\w .-]*[\w.-]|[A-Za-z_]")
@@ -137,14 +142,28 @@ def _told(names: Collection[str]) -> str:
 def _way_out(names: Collection[str], missing: Collection[str], columns: Columns) -> str:
     """The mapping that would make the file readable, with what is sure to be wrong left open."""
     mapping = {ours: name for ours, name in columns.items() if name in names}
+    pair = _pair(names, mapping.values(), has_text="answers" not in missing)
+    missing = [ours for ours in missing if not (pair and ours == "answers")]
     for ours in ("id", *missing):
         if ours in missing or ours not in names:
             found = guess(ours, names, mapping.values())
             mapping |= {ours: found} if found else {ours: "..."} if ours in missing else {}
+    mapping |= {ours: name for ours, name in pair.items() if ours != name}
     value = "{" + ", ".join(f"{ours}: {_quoted(name)}" for ours, name in mapping.items()) + "}"
     found = option("data.columns")
     written = f"{found} '{value}'" if found else f"'data.columns={value}'"
-    return f"say what its columns are called: {written}"
+    has_texts = mapping.get("answers", "...") != "..." and "answers" in missing
+    places = f"; where that column holds texts alone, {set_to('data.on_bad', 'fix')} to find their places"
+    return f"say what its columns are called: {written}{places if has_texts else ''}"
+
+
+def _pair(names: Collection[str], taken: Collection[str], *, has_text: bool) -> dict[str, str]:
+    """The columns of an answer's text, unless it is known, and of its first character, where both are likely there."""
+    start = guess("answer_start", names, taken)
+    if start is None or has_text:
+        return {"answer_start": start} if start else {}
+    text = guess("answer_text", names, {*taken, start})
+    return {"answer_text": text, "answer_start": start} if text else {}
 
 
 def guess(ours: str, names: Collection[str], taken: Collection[str]) -> str | None:

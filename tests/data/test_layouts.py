@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from qaexp.data.keys import peek
+from qaexp.data.names import parse_columns
 from qaexp.data.squad import Answer, Example, SquadFile, read_squad_file
 from qaexp.errors import ConfigError, DataError
 
@@ -485,3 +487,89 @@ def test_little_is_held_to_learn_what_a_file_holds() -> None:
     assert len(taken) == 5
     assert next(values)
     assert len(peek(iter([{"context": ""}] * 1000), lambda row: row)) == 100
+
+
+HEADERS = [
+    ("id", "context", "question", "answer", "start"),
+    ("qid", "passage", "query", "gold", "offset"),
+    ("Id", "Context", "Question", "Answer_Text", "Answer_Start"),
+    ("uid", "paragraph", "q", "answers", "begin"),
+    ("id", "text", "prompt", "label", "start_char"),
+]
+
+
+@pytest.mark.parametrize("names", HEADERS, ids=lambda names: names[-1])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_the_mapping_that_is_proposed_reads_the_file(tmp_path: Path, names: tuple[str, ...], mark: str) -> None:
+    """`Rome` stands twice: only the offset of the file tells which is meant."""
+    path = tmp_path / "a.csv"
+    path.write_text(
+        f"{mark.join(names)}\n{mark.join(('1', 'Anna lives in Rome. Rome is old.', 'Where?', 'Rome', '14'))}\n"
+    )
+    with pytest.raises(DataError) as caught:
+        read_squad_file(path)
+    proposed = re.search(r"'data\.columns=(\{.*?\})'", caught.value.problems[0])
+    assert proposed is not None, caught.value.problems
+    file = read_squad_file(path, columns=parse_columns(proposed[1]))
+    assert [example.answers for example in file.examples] == [(Answer("Rome", 14),)]
+
+
+def test_texts_without_places_are_told_with_what_finds_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,context,question,answer\n1,Anna lives in Rome.,Where?,Rome\n")
+    with pytest.raises(
+        DataError, match=r"answers: answer\}'; where that column holds texts alone, set data.on_bad=fix"
+    ):
+        read_squad_file(path)
+    file = read_squad_file(path, on_bad="fix", columns={"answers": "answer"})
+    assert file.examples[0].answers == (Answer("Rome", 14),)
+
+
+def test_two_paragraphs_beside_questions_of_their_own_lose_none(tmp_path: Path) -> None:
+    article = {"title": "t", **paragraphs()[0], "paragraphs": paragraphs()[1:]}
+    file = read_squad_file(write(tmp_path / "a.json", {"data": [article]}))
+    assert [example.id for example in file.examples] == ["q0", "q1", "q2", "q3"]
+
+
+def test_a_row_of_a_column_wise_table_that_lacks_a_question_is_a_fault(tmp_path: Path) -> None:
+    row = {"context": CONTEXT, "question": "Which city?", "answers": []}
+    table = {name: {"0": value, "1": value} for name, value in row.items()}
+    del table["question"]["1"]
+    with pytest.raises(DataError, match="question is missing"):
+        read_squad_file(write(tmp_path / "a.json", table))
+
+
+@pytest.mark.parametrize("row", [["1", "a"], ["1", "a", "b", [], "more"]])
+def test_a_row_that_is_longer_or_shorter_than_its_header_is_a_fault(tmp_path: Path, row: list[Any]) -> None:
+    good = ["0", CONTEXT, "Which city?", {"text": ["Paris"], "answer_start": [0]}]
+    table = {"columns": ["id", "context", "question", "answers"], "data": [good, row]}
+    with pytest.raises(DataError, match=r"\[1\]"):
+        read_squad_file(write(tmp_path / "a.json", table))
+
+
+def test_an_empty_list_of_answers_beside_an_answer_is_a_fault(tmp_path: Path) -> None:
+    row = {
+        "id": "1",
+        "context": CONTEXT,
+        "question": "Which?",
+        "answers": [],
+        "answer_text": "Paris",
+        "answer_start": 0,
+    }
+    with pytest.raises(DataError, match="answers is empty, but answer_text is not"):
+        read_squad_file(write(tmp_path / "a.json", [row]))
+
+
+def test_answers_that_a_cell_holds_as_text_are_read_in_json_lines_too(tmp_path: Path) -> None:
+    for number, cell in enumerate(
+        ["{'text': ['Paris'], 'answer_start': [0]}", '[{"text": "Paris", "answer_start": 0}]']
+    ):
+        row = {"id": "1", "context": CONTEXT, "question": "Which?", "answers": cell}
+        file = read_squad_file(write(tmp_path / f"{number}.json", [row]))
+        assert file.examples[0].answers == (Answer("Paris", 0),)
+
+
+def test_ids_of_a_column_with_gaps_are_their_digits(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,context,question,answer_text,answer_start\n1.0,{CONTEXT.split()[0]} is,Which?,Paris,0\n")
+    assert [example.id for example in read_squad_file(path).examples] == ["1"]
