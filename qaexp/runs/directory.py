@@ -32,6 +32,7 @@ FLAGS = (
 )
 
 HYDRA = ".hydra"
+HYDRA_FILES = ("config.yaml", "hydra.yaml", "overrides.yaml")
 LOCK = ".lock"
 CONFIG = "config.json"
 RUN = "run.json"

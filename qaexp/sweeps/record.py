@@ -11,7 +11,7 @@ from typing import Any
 from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.runs.collect import RunFiles, find, is_run
-from qaexp.runs.directory import SCHEMA_VERSION, SUMMARY_KEYS, SWEEP, SWEEP_PLAN, SWEEP_TABLE
+from qaexp.runs.directory import HYDRA_FILES, SCHEMA_VERSION, SUMMARY_KEYS, SWEEP, SWEEP_PLAN, SWEEP_TABLE
 from qaexp.runs.files import write_changed
 from qaexp.runs.folder import COMPLETED, DAMAGED, KILLED, NEWER, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, look
 from qaexp.runs.formats import csv_text, json_text
@@ -52,6 +52,7 @@ def write_plan(sweep: Path, plan: Plan, command_line: Sequence[str], settings: M
                 "overrides": list(map(redactor.word, planned.job.overrides)),
                 "changes": list(planned.job.changes),
                 "config": planned.job.shown_config,
+                "hydra": redactor.tree(planned.job.hydra_files),
             }
             for planned, redactor in zip(plan.jobs, redactors, strict=True)
         ],
@@ -110,7 +111,14 @@ def read_plan(sweep: Path, to_config: ToConfig) -> StoredPlan:
 def _stored_job(job: Mapping[str, Any], command_line: tuple[str, ...], to_config: ToConfig) -> Job:
     words, changes = tuple(job["overrides"]), tuple(job["changes"])
     config, origins = to_config(job["config"])
-    return Job(words, changes, config, command_line, origins=origins)
+    return Job(words, changes, config, command_line, _hydra_files(job.get("hydra")), origins)
+
+
+def _hydra_files(stored: Any) -> dict[str, Any]:
+    """The trees of the files of `.hydra/`; nothing under another name, which may lead elsewhere, becomes a file."""
+    if not isinstance(stored, Mapping):
+        return {}
+    return {name: stored[name] for name in HYDRA_FILES if isinstance(stored.get(name), dict | list)}
 
 
 def write_results(

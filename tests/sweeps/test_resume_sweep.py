@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from qaexp.runs.directory import HYDRA_FILES
+from qaexp.runs.typed import typed
 from tests.fixtures import drill, planted, tiny_run
 
 WORDS = (*tiny_run.MODEL, *planted.WORDS, "data.train_size=12", "data.dev_size=8", "trainer.epochs=1", "threads=1")
@@ -41,11 +43,20 @@ def test_resume_runs_what_is_missing_from_anywhere(stopped: Path, tmp_path: Path
     (tmp_path / planted.SWITCH).unlink()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
+    plan = json.loads((stopped / "plan.json").read_text())
+    plan["jobs"][1]["hydra"]["../../outside.yaml"] = {"a": 1}
+    (stopped / "plan.json").write_text(json.dumps(plan))
     done = tiny_run.call(elsewhere, "resume", str(stopped))
     assert done.code == 0, done.err
     assert "3 jobs: 1 to retry, 2 to run" in done.out
     jobs = json.loads((stopped / "sweep.json").read_text())["jobs"]
     assert [job["state"] for job in jobs] == ["completed"] * 3
+    # All know what was chosen and typed for them, those too that resume started first.
+    for job in jobs:
+        assert typed(stopped / job["path"]).choices["model"] == "tiny_random"
+        assert typed(stopped / job["path"]).words["optimizer.how"] == job["changes"]["optimizer.how"]
+        assert sorted(path.name for path in (stopped / job["path"] / ".hydra").iterdir()) == sorted(HYDRA_FILES)
+    assert not list(tmp_path.rglob("outside.yaml"))
     # The command that started it finds nothing to do, and the bytes are those of single runs.
     again = tiny_run.call(tmp_path, "train", "-m", "name=s", *WORDS, "+optimizer.how=raise,b,c")
     assert "3 jobs: 3 to reuse" in again.out
