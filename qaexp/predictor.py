@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -18,21 +17,10 @@ from qaexp.errors import ConfigError, IntegrityError
 from qaexp.evaluation.decoding import Prediction
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import Checkpoint
-from qaexp.model.folder import read_bounded
+from qaexp.model.settings import SETTINGS, model_settings
 from qaexp.reporting.bars import bar_on_stderr
 from qaexp.runs.directory import MODEL, link_problems
 from qaexp.runs.folder import COMPLETED, NOT_A_RUN, SWEEP, look
-
-SETTINGS = "qaexp.json"
-# What a model folder that qaexp did not make is read with: the windows and decoding of conf/features/standard.yaml.
-_FOREIGN: dict[str, Any] = {
-    "max_length": 384,
-    "doc_stride": 128,
-    "allow_no_answer": True,
-    "n_best_size": 20,
-    "max_answer_length": 30,
-    "null_threshold": 0.0,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +59,7 @@ class Predictor:
 
         Raises:
             ConfigError: The folder holds no model, or one that was never trained to answer questions.
+            IntegrityError: The model is a run's, and was changed.
         """
         import torch
 
@@ -211,21 +200,3 @@ def model_folder(folder: Path) -> Path:
     if found.state == COMPLETED:
         raise ConfigError(f"{folder}: {found.sentence}; qaexp reproduce {folder} trains its model again")
     raise ConfigError(f"{folder} holds no model; give the directory of a completed run, or a folder with config.json")
-
-
-def model_settings(folder: Path) -> dict[str, Any]:
-    """Windows, decoding and threshold of a model folder; the standard ones where qaexp.json is missing.
-
-    Raises:
-        ConfigError: qaexp.json cannot be read.
-    """
-    file = folder / SETTINGS
-    if not file.is_file():
-        return dict(_FOREIGN)
-    try:
-        stored = json.loads(read_bounded(file))
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{file} cannot be read ({error}); export the model again") from error
-    if not isinstance(stored, dict):
-        raise ConfigError(f"{file} holds no JSON object; export the model again")
-    return {**_FOREIGN, **stored}

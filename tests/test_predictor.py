@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 
 import qaexp
 import qaexp.predictor
-from qaexp.errors import ConfigError
+from qaexp.errors import ConfigError, IntegrityError
+from qaexp.model.settings import model_settings
 from tests.fixtures import tiny_run
 
 CONTEXT = "Anna was born in Paris in 1900, and later Anna taught at a school for years."
@@ -97,6 +99,35 @@ def test_settings_come_from_the_folder_or_are_the_standard_ones(run: Path, tmp_p
     (folder / "qaexp.json").write_text("{")
     with pytest.raises(ConfigError, match=r"qaexp\.json cannot be read"):
         qaexp.Predictor(folder, device="cpu")
+
+
+WRONG = {
+    "max_length": ["x", None, 0, 1.5, True],
+    "doc_stride": ["x", -1],
+    "allow_no_answer": ["yes", 1],
+    "n_best_size": ["x", 0],
+    "max_answer_length": [[30]],
+    "null_threshold": ["x", None, math.nan, math.inf, True],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
+def test_a_setting_that_cannot_be_is_named_and_that_of_a_run_is_damage(tmp_path: Path, key: str, value: object) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "qaexp.json").write_text(json.dumps({key: value}))
+    with pytest.raises(ConfigError, match=rf"qaexp\.json: {key} is "):
+        model_settings(folder)
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(IntegrityError, match=rf"qaexp\.json: {key} is "):
+        model_settings(folder)
+
+
+def test_the_model_of_a_run_never_does_without_its_threshold(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(IntegrityError, match=r"qaexp\.json is missing"):
+        model_settings(tmp_path / "model")
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
