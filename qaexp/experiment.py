@@ -60,7 +60,7 @@ def _run(
 ) -> tuple[Path, dict[str, Any]]:
     identity = opening.identify_run(config, parts, command.origins)
     if (done := completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)) is not None:
-        opening.tell_completed(directory)
+        opening.tell_completed(directory, config)
         return directory, done
     clock, memory = Clock(), PeakMemory(parts.trainer.device)
     with opening.open_run(config, parts, identity, directory, command) as (run, trackers):

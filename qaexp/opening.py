@@ -27,7 +27,7 @@ from qaexp.runs.environment import describe_environment
 from qaexp.runs.folder import look
 from qaexp.runs.identity import Identity, identify
 from qaexp.runs.log import LOGGER
-from qaexp.runs.origins import Origins, with_origins
+from qaexp.runs.origins import REDACTED, Origins, with_origins
 from qaexp.runs.redact import Redactor
 from qaexp.runs.reuse import started_threads
 from qaexp.runs.run import Run
@@ -38,6 +38,9 @@ from qaexp.secret_names import is_secret_variable
 from qaexp.training.loop import Trainer
 from qaexp.training.precision import describe_device
 from qaexp.training.processes import is_main_process, num_processes
+
+_WORDS = ("tags", "notes", "group")
+"""What a run is found by, and what changes nothing in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +132,17 @@ def identify_run(config: ExperimentConfig, parts: Parts, origins: Origins | None
     return replace(found, shown=with_origins(plain, origins, neutral_keys())) if origins else found
 
 
-def tell_completed(directory: Path) -> None:
-    """Say that the run is there already, and since when; of several processes only the main one does."""
+def tell_completed(directory: Path, config: ExperimentConfig) -> None:
+    """Say that the run is there already, since when, and which words for it are not stored any more.
+
+    Of several processes only the main one does.
+    """
     if is_main_process():
-        already_completed((look(directory).record or {}).get("ended"))
+        found = look(directory)
+        given = {key: getattr(config, key) for key in _WORDS if getattr(config, key)}
+        kept = found.config or {}
+        lost = [key for key, value in given.items() if kept.get(key) != value and REDACTED not in str(kept.get(key))]
+        already_completed((found.record or {}).get("ended"), lost)
 
 
 @contextmanager

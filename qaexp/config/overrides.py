@@ -15,6 +15,7 @@ from qaexp.config.values import find_node, value_problems
 
 # Groups whose file is optional: `experiment=null` chooses none.
 _OPTIONAL = ("experiment", "sweep", "debug")
+_FORMATS = ("csv", "tsv", "json", "jsonl", "parquet", "arrow", "file", "files", "local", "squad")
 
 
 def check_overrides(
@@ -92,7 +93,7 @@ def _check_choice(override: Override, choices: Mapping[str, Sequence[str]], prob
     unknown = [name for name in names if not _legal_choice(name, group, legal)]
     offer = ", ".join(legal) or "nothing yet: add a file with --config-dir"
     problems.extend(
-        f"{group}={name!s}: {group} has no {name!r}; it offers {offer}{did_you_mean(str(name), legal)}"
+        f"{group}={name!s}: {group} has no {name!r}; it offers {offer}{_meant(group, str(name), legal)}"
         for name in unknown
     )
     if not names:
@@ -101,6 +102,13 @@ def _check_choice(override: Override, choices: Mapping[str, Sequence[str]], prob
         return []
     first = names[0] if not isinstance(names[0], list) else f"[{','.join(map(str, names[0]))}]"
     return keep_texts([f"{override.get_key_element()}={'null' if first is None else first}"])
+
+
+def _meant(group: str, name: str, legal: Sequence[str]) -> str:
+    """What was most likely meant by a choice that there is not."""
+    if group == "data" and (name in _FORMATS or name.rpartition(".")[2] in _FORMATS):
+        return "; files of your own are data=json data.train_file=FILE data.dev_file=FILE, whatever their format"
+    return did_you_mean(name, legal)
 
 
 def _legal_choice(name: object, group: str, legal: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from qaexp.config.habits import known_habits
 
 # A letter left out of a word of four, or two of its letters swapped, leave 0.75; `tags` and `betas` share 0.67.
 _NEAR = 0.7
+_SWAPPED = 0.8
 _BEGUN = 3
 _HABIT_NEAR = 0.85
 _WRONG_GROUP = 0.1
@@ -49,8 +50,8 @@ def nearest(word: str, legal: Iterable[str]) -> str | None:
 def did_you_mean(word: str, legal: Iterable[str]) -> str:
     """The nearest legal word as the end of a sentence, or nothing.
 
-    >>> did_you_mean("sead", ["seed", "name"])
-    '; did you mean seed?'
+    >>> did_you_mean("sead", ["seed", "name"]), did_you_mean("sdg", ["adamw", "sgd"])
+    ('; did you mean seed?', '; did you mean sgd?')
     """
     found = nearest(word, legal)
     return f"; did you mean {found}?" if found else ""
@@ -95,4 +96,6 @@ def _part(word: str, candidate: str) -> float:
 
 
 def _ratio(left: str, right: str) -> float:
+    if len(left) > 2 and sorted(left.lower()) == sorted(right.lower()):
+        return _SWAPPED if left.lower() != right.lower() else 1.0
     return SequenceMatcher(None, left.lower(), right.lower(), autojunk=False).ratio()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.errors import HydraException
 
 from qaexp.config.interpolations import MAX_VALUES
 from qaexp.config.unreadable import cut, cut_apart, no_override
 from qaexp.config.values import shortened
+
+MAX_JOBS = 10_000
+"""So many jobs may a sweep have, and values a range: more are a mistake, and take minutes to be composed."""
 
 
 def parse_overrides(lines: Sequence[str]) -> tuple[list[Override], list[str]]:
@@ -49,10 +53,21 @@ def _parsed(line: str) -> Override | str:
     if line.startswith("="):
         return f"{shortened(line)!r} has no key before its =; write key=value"
     try:
-        return OverridesParser.create().parse_override(line)
+        found = OverridesParser.create().parse_override(line)
+        if (number := _num_values(found)) > MAX_JOBS:
+            return f"{shortened(line)!r} has {number:,} values, and a range may have {MAX_JOBS:,}; name fewer"
+        return found
     except (HydraException, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
         return no_override(line, shortened(reason), _reads)
+
+
+def _num_values(override: Override) -> int:
+    """How many values a range has, without making them; 1 for anything else, whose values somebody typed."""
+    value = override.value() if override.is_sweep_override() else None
+    if not isinstance(value, RangeSweep) or not value.step or value.start is None or value.stop is None:
+        return 1
+    return max(0, math.ceil((value.stop - value.start) / value.step))
 
 
 def _reads(line: str) -> bool:

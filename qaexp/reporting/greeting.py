@@ -41,11 +41,12 @@ def near(directory: Path) -> Path:
         return directory
 
 
-def already_completed(ended: Any) -> None:
+def already_completed(ended: Any, lost: Sequence[str] = ()) -> None:
     """Say that a run that is asked for is there already.
 
     Args:
         ended: When it ended, as run.json has it; anything else is left out.
+        lost: Words for it that were given, and are others than those that it has.
     """
     try:
         then = datetime.fromisoformat(ended).astimezone()
@@ -54,6 +55,9 @@ def already_completed(ended: Any) -> None:
     except (TypeError, ValueError, OverflowError):
         when = ""
     show_lines([f"already completed{when}; nothing to do (another name= runs it again)"])
+    if lost:
+        given = " and ".join(lost)
+        show_lines([f"the {given} that you gave are not stored: a completed run keeps what it was made with"])
 
 
 def tell_parts(

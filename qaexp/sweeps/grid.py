@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 from hydra.core.override_parser.types import Override
 
 from qaexp.config.texts import keep_texts
-from qaexp.config.words import parse_overrides
+from qaexp.config.words import MAX_JOBS, parse_overrides
 from qaexp.errors import ConfigError
 
 # One value for the whole sweep: the folder's name, how jobs are started, what happens when one fails.
@@ -22,7 +23,8 @@ def job_lines(lines: Sequence[str]) -> list[tuple[tuple[str, ...], tuple[str, ..
         lines: The lines of a preset, then those of the command line: of a key that comes twice the last counts.
 
     Raises:
-        ConfigError: A line is no override, has no list of values, or sweeps what belongs to the whole sweep.
+        ConfigError: A line is no override, has no list of values, or sweeps what belongs to the whole sweep; or there
+            would be more than `MAX_JOBS` jobs.
 
     >>> job_lines(["a=1", "seed=0,1"])
     [(('a=1', 'seed=0'), ('seed=0',)), (('a=1', 'seed=1'), ('seed=1',))]
@@ -32,6 +34,8 @@ def job_lines(lines: Sequence[str]) -> list[tuple[tuple[str, ...], tuple[str, ..
     problems += [problem for override in last.values() for problem in _problems(override)]
     if problems:
         raise ConfigError(*problems)
+    if (number := math.prod(map(_num_values, last.values()))) > MAX_JOBS:
+        raise ConfigError(f"the sweep has {number:,} jobs, and it may have {MAX_JOBS:,}; name fewer values")
     choices = [values_of(key, override) for key, override in last.items()]
     swept = [override.is_sweep_override() for override in last.values()]
     return [
@@ -49,6 +53,10 @@ def _problems(override: Override) -> list[str]:
     if key.partition(".")[0].partition("/")[0] in _OF_THE_SWEEP:
         return [f"{key}: is that of the whole sweep and has one value; sweep another key"]
     return []
+
+
+def _num_values(override: Override) -> int:
+    return len(list(override.sweep_iterator())) if override.is_sweep_override() else 1
 
 
 def values_of(key: str, override: Override) -> list[str]:

@@ -84,6 +84,9 @@ def test_it_goes_on_from_anywhere(work: Path, killed: Path, tmp_path: Path) -> N
         r"already completed (at \d\d:\d\d|on 20\d\d-\d\d-\d\d); nothing to do \(another name= runs it again\)", first
     )
     assert str(killed) in again.out.replace("\n", "")
+    tagged = tiny_run.call(elsewhere, "resume", str(killed), "tags=[late]", "notes=more")
+    assert tagged.out.splitlines()[1].startswith("the tags and notes that you gave are not stored: ")
+    assert "not stored" not in again.out
     assert tiny_run.snapshot(killed) == before
 
 

@@ -38,11 +38,18 @@ def test_ways_to_sweep(line: str) -> None:
         ("hydra.launcher.jobs=1,2", "whole sweep"),
         ("sweep.on_failure=continue,stop_after:1", "whole sweep"),
         ("steal_lock=true,false", "whole sweep"),
+        ("seed=range(0,1000000000)", "has 1,000,000,000 values, and a range may have 10,000"),
+        ("optimizer.lr=range(0,1,1e-9)", "has 1,000,000,000 values"),
     ],
 )
 def test_what_cannot_be_swept_is_refused(line: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         job_lines([line])
+
+
+def test_a_sweep_of_more_jobs_than_anybody_runs_is_refused_before_they_are_made() -> None:
+    with pytest.raises(ConfigError, match=r"the sweep has 18,000 jobs, and it may have 10,000"):
+        job_lines(["seed=range(0,9000)", "optimizer.lr=1e-3,1e-4"])
 
 
 def test_all_mistakes_at_once() -> None:
