@@ -122,6 +122,7 @@ def _group(group: Group, table: Table) -> Row:
         "is_collapsed": group.is_collapsed,
         "num_collapsed": group.num_collapsed,
         "silence": group.silence,
+        "share_no_ans": group.entries[0].share_no_ans,
         "measured_apart": table.reason,
         "metrics": {
             name: {

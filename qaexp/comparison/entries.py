@@ -52,6 +52,8 @@ class Entry:
         flags: The names of its health flags.
         notes: What a reader of its numbers must know.
         test_golds: The content of its test file; None where data.json does not tell.
+        share_no_ans: The share of questions without an answer, in percent: what answering nothing scores; None where
+            its scores do not tell.
     """
 
     run: RunFiles
@@ -62,6 +64,7 @@ class Entry:
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
     test_golds: str | None = None
+    share_no_ans: float | None = None
 
     @property
     def is_collapsed(self) -> bool:
@@ -99,6 +102,7 @@ def examine(run: RunFiles, reader: ScoreReader) -> Entry:
         metrics=metrics,
         seeds=seeds_of(run),
         collapse=where_silent(run, scores),
+        share_no_ans=_share_no_ans(scores),
         flags=tuple(dict.fromkeys(str(flag.get("name")) for flag in run.flags)),
         notes=tuple(_notes(run, scores, metrics)),
         test_golds=_hash_of(data, "test"),
@@ -174,3 +178,8 @@ def _notes(run: RunFiles, scores: Scores, metrics: Mapping[str, float]) -> list[
     if run.drift:
         found.append("was continued after something had changed: its bytes cannot be had again")
     return found
+
+
+def _share_no_ans(scores: Scores) -> float | None:
+    has_ans = scores.questions.has_ans
+    return None if has_ans is None or not len(has_ans) else float(100.0 * (1.0 - has_ans.mean()))

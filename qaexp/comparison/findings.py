@@ -30,7 +30,7 @@ def findings(document: Row) -> list[str]:
         Plain sentences about the first table: runs that were measured differently are only counted.
     """
     study = Study(document)
-    found = [_result(study), *_why(study), *_left_out(study), *_apart(study)]
+    found = [_result(study), *_why(study), *_no_skill(study), *_left_out(study), *_apart(study)]
     following = next_step(study)
     return [*(sentence for sentence in found if sentence), *([f"Next: {following}"] if following else [])]
 
@@ -150,6 +150,16 @@ def _more(study: Study, pair: Row) -> str:
 def _reason(pair: Row) -> str:
     """What stands in the way of a test, as the contrast's own sentence ends."""
     return str(pair["sentence"]).rpartition("; ")[2]
+
+
+def _no_skill(study: Study) -> list[str]:
+    """The best setting scores hardly more than saying nothing would."""
+    if not study.able or not study.lacks_skill(study.leader):
+        return []
+    nothing = f"answering nothing at all, which gives {study.leader['share_no_ans']:.1f}"
+    if len(study.groups) == 1:
+        return [f"That is less than {study.relevant} above {nothing}."]
+    return [f"No setting is {study.relevant} or more above {nothing}."]
 
 
 def _left_out(study: Study) -> list[str]:

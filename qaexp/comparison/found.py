@@ -78,6 +78,13 @@ class Study:
         """The metric as a sentence has it: `f1` for that at thresholds of other folds, too."""
         return self.metric.removeprefix("crossfit_")
 
+    def lacks_skill(self, group: Row) -> bool:
+        """Whether a group is less than what matters above answering nothing, the share of questions without one."""
+        share, found = group["share_no_ans"], group["metrics"].get(self.metric)
+        if share is None or not 0 < share < 100 or found is None or self.word not in ("f1", "exact"):
+            return False
+        return bool(found["mean"] < share + self._relevant)
+
     @property
     def siblings(self) -> str:
         """What the runs of a group are to each other: with `--by` other settings are among them."""

@@ -18,7 +18,7 @@ def next_step(study: Study) -> str | None:
     """Return what to do next, to stand behind "Next:"; None where nothing can be said."""
     if not study.groups:
         return "qaexp status says what the folders hold."
-    if not study.able:
+    if not study.able or (study.groups and study.lacks_skill(study.leader)):
         return "a smaller learning rate, more steps or more training examples; docs/answers_nothing.md tells more."
     if len(study.groups) == 1:
         return _of_one(study)

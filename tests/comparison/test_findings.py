@@ -293,3 +293,19 @@ def test_no_difference_is_found_where_it_would_have_to_be_more_than_there_can_be
     sentences = found(tmp_path, options)
     assert any("can detect no difference at all" in sentence for sentence in sentences), sentences
     assert not any(float(number) > 100 for one in sentences for number in re.findall(r"detect ([\d.]+)", one))
+
+
+def test_a_setting_hardly_above_answering_nothing_is_not_recommended(tmp_path: Path, options: Options) -> None:
+    """80 of 240 questions have no answer."""
+    golds = [[] if place % 3 == 0 else ["gold"] for place in range(240)]
+    for lr, level in ((3e-4, 10), (1e-3, 34)):
+        for seed in (0, 1, 2):
+            changes = {"optimizer.lr": lr, "seed": seed}
+            write_run(tmp_path / f"{lr}-{seed}", constant(level), changes=changes, golds=golds)
+    first, *_, skill, last = found(tmp_path, options)
+    assert first.startswith("lr=0.001 is better than lr=0.0003")
+    assert skill == "No setting is 2.0 f1 or more above answering nothing at all, which gives 33.3."
+    assert last.startswith("Next: a smaller learning rate, more steps or more training examples")
+    assert not any("answering nothing" in one for one in found(tmp_path, options, relevant=0.5))
+    (only,) = found(tmp_path, options, where=("lr=0.0003",))[1:2]
+    assert only == "That is less than 2.0 f1 above answering nothing at all, which gives 33.3."
