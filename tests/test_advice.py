@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from qaexp import advice, predictor
+from qaexp import advice
 from qaexp.cli import COMMANDS
 from qaexp.commands.advised import named_settings, where_settings_are_given
 from qaexp.commands.arguments import CommandParser
@@ -23,6 +23,7 @@ from qaexp.config.compose import compose_config
 from qaexp.config.conf import choices, conf_directory
 from qaexp.config.overrides import list_keys
 from qaexp.config.schema import OPEN_NODES, leaves, neutral_keys
+from qaexp.model import settings
 from tests.test_architecture import PACKAGE, modules
 
 ROOTS = sorted({name.partition(".")[0] for name, _, _ in leaves() if "." in name} | set(OPEN_NODES))
@@ -43,7 +44,7 @@ NO_ADVICE = (
     "runs/repository.py",
     "reporting/verdict.py",
 )
-PREDICTOR_KEYS = set(predictor._FOREIGN)
+PREDICTOR_KEYS = set(settings._FOREIGN)
 SETTING_COMMANDS = ("train", "resume", "reproduce")
 """These are told the keys of the config as they stand (and where to give them, where they do not take them)."""
 
