@@ -27,6 +27,7 @@ from qaexp.runs.directory import SCORES
 from qaexp.runs.group_names import own_names, setting_names
 from qaexp.runs.groups import SEED_KEYS, differing, settings
 from qaexp.runs.metrics import number_of
+from qaexp.runs.recognised import recognised
 
 __all__ = ["DEFAULT_METRIC", "Comparison", "Options", "Table", "compare", "units"]
 
@@ -44,6 +45,7 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
     """
     options = options or Options()
     runs, skipped = collected(paths)
+    runs = recognised(runs)
     runs, filtered = where(runs, options.where)
     options = _with_whole_key(options, runs)
     runs, repeats = observed(runs, options.neutral)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.result import Table
+from qaexp.comparison.verdict import BETTER, WORSE
 from qaexp.runs.formats import counted, one_line
 
 MAX_LINES = 30
@@ -78,12 +79,20 @@ def _only_choice(contrast: Contrast) -> str | None:
 
 
 def _of_interest(table: Table) -> Sequence[Contrast]:
-    """The contrasts with the baseline by the other group's number, then that of the two best groups."""
-    best = [group.name for group in table.by_number if not group.is_collapsed][:2]
+    """The best group's with the one behind it and with the first that it is better than; then the baseline's."""
+    able = [group.name for group in table.by_number if not group.is_collapsed]
+    rivals = able[1:2] + [name for name in able[2:] if _is_better(table, able[0], name)][:1]
     ours = [one for one in table.contrasts if one.a == table.baseline]
     ours.sort(key=lambda one: table.group(one.b).number)
-    top = [one for one in table.contrasts if one not in ours and {one.a, one.b} == set(best)]
+    pairs = [{able[0], rival} for rival in rivals]
+    top = [one for one in table.contrasts if one not in ours and {one.a, one.b} in pairs]
     return [*top, *ours]
+
+
+def _is_better(table: Table, one: str, other: str) -> bool:
+    """Whether a group is shown to be better than another."""
+    won = {(one, other): WORSE, (other, one): BETTER}
+    return any(won.get((found.a, found.b)) == found.verdict for found in table.contrasts)
 
 
 def _correction(num_contrasts: int) -> str:

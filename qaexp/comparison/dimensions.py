@@ -12,7 +12,7 @@ from qaexp.runs.formats import dotted
 from qaexp.runs.group_names import prefixes
 from qaexp.runs.metrics import is_number
 from qaexp.runs.short_words import short_keys, value_texts
-from qaexp.runs.typed import Typed, typed
+from qaexp.runs.typed import Typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Dimension:
 def dimensions(groups: Sequence[Group]) -> list[Dimension]:
     """Return what sets groups apart, the choices of config groups first; each key belongs to one dimension at most."""
     keys = list(dict.fromkeys(key for group in groups for key in group.changes))
-    told = [typed(group.entries[0].run.path) for group in groups]
+    told = [group.entries[0].run.typed for group in groups]
     found = [chosen for name in _varying(told) if (chosen := _choice(name, keys, groups, told))]
     taken = {key for one in found for key in one.keys}
     rest = [key for key in keys if key not in taken]

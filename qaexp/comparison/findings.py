@@ -30,7 +30,7 @@ def findings(document: Row) -> list[str]:
         Plain sentences about the first table: runs that were measured differently are only counted.
     """
     study = Study(document)
-    found = [_result(study), *_why(study), *_no_skill(study), *_left_out(study), *_apart(study)]
+    found = [_result(study), *_why(study), *_which(study), *_no_skill(study), *_left_out(study), *_apart(study)]
     following = next_step(study)
     return [*(sentence for sentence in found if sentence), *([f"Next: {following}"] if following else [])]
 
@@ -63,12 +63,14 @@ def _single(study: Study) -> str:
     group = study.leader
     told = f"{study.shown(group)}{study.interval(group)}"
     if group["n"] == 1:
-        return f"There is one run, {study.name(group)}, with {study.word} {told}: nothing to compare it with."
+        return f"There is one run, {study.name(group)}, with {study.metric} {told}: nothing to compare it with."
     both = "Both runs" if group["n"] == 2 else f"All {group['n']} runs"
+    other = f"there is no other{' completed' if study.unfinished else ''}"
     if study.by is not None:
-        return f"{both} have {study.name(group)}, with {study.word} {told} on average: there is no other."
+        return f"{both} have {study.name(group)}, with {study.metric} {told} on average: {other}{study.unfinished}."
     kind = "seeds of one setting" if group["design"].endswith("seeds") else "runs of one setting"
-    return f"{both} are {kind}, with {study.word} {told} on average{_far(study, group)}: there is no other setting."
+    means = f"with {study.metric} {told} on average{_far(study, group)}"
+    return f"{both} are {kind}, {means}: {other} setting{study.unfinished}."
 
 
 def _untested(study: Study) -> str:
@@ -131,6 +133,15 @@ def _why(study: Study) -> list[str]:
         return [f"This comparison can detect no difference at all (80 % power){_more(study, pair)}."]
     few = "Too few seeds to tell: this" if study.helps(pair) else "This"
     return [f"{few} comparison can detect {study.points(reach)} or more (80 % power){_more(study, pair)}."]
+
+
+def _which(study: Study) -> list[str]:
+    """Which f1 the sentences mean, where the f1 beside it in the tables tells another story."""
+    if len(study.able) < 2 or not study.is_tested or not study.differs_from_official(study.leader, study.second):
+        return []
+    return [
+        f"{study.word} is {study.metric} here, at thresholds that other questions set, not {study.word} at threshold 0."
+    ]
 
 
 def _more(study: Study, pair: Row) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qaexp.comparison.verdict import BETTER, WORSE
+from qaexp.runs.formats import counted
 from qaexp.runs.metrics import is_number, number_of
 from qaexp.runs.short_words import all_shortened
 
@@ -105,6 +106,17 @@ class Study:
         """The points from which on a difference matters."""
         return self.points(self._relevant)
 
+    def differs_from_official(self, one: Row, other: Row) -> bool:
+        """Whether a difference is another one in the official score that stands beside it, by as much as matters."""
+        official = self.official(one, other)
+        return official is not None and abs(official - self.difference(one, other)) >= self._relevant
+
+    @property
+    def unfinished(self) -> str:
+        """How many runs beside these are not completed, in brackets; nothing where all are."""
+        found = sum(str(row["reason"]).startswith("not completed") for row in self.skipped)
+        return f" ({counted(found, 'run')} {'is' if found == 1 else 'are'} not completed)" if found else ""
+
     @property
     def apart(self) -> dict[str, int]:
         """Reason to how many runs were measured differently for it."""
@@ -129,6 +141,13 @@ class Study:
     def difference(self, one: Row, other: Row) -> float:
         """One group's mean minus another's."""
         return float(one["metrics"][self.metric]["mean"]) - float(other["metrics"][self.metric]["mean"])
+
+    def official(self, one: Row, other: Row) -> float | None:
+        """The same difference in the official score of a cross-fitted one; None where there is none."""
+        found, beside = one["metrics"].get(self.word), other["metrics"].get(self.word)
+        if self.word == self.metric or found is None or beside is None:
+            return None
+        return float(found["mean"]) - float(beside["mean"])
 
     def lead(self, one: Row, other: Row) -> str:
         """By how much one group leads another: `28.9 f1`."""

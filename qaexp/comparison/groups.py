@@ -9,7 +9,7 @@ from typing import Any
 
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.estimates import Estimate, estimates
-from qaexp.comparison.keys import settings_of
+from qaexp.comparison.keys import value_of
 from qaexp.comparison.observations import Design, design
 from qaexp.comparison.scores import ScoreReader
 from qaexp.runs.collect import RunFiles
@@ -17,7 +17,7 @@ from qaexp.runs.formats import dotted
 from qaexp.runs.group_names import group_names, letter, prefixes, setting_names, unique
 from qaexp.runs.groups import SEED_KEYS, SEED_KINDS, differing, gather, settings, with_all_keys
 from qaexp.runs.metrics import LOWER, number_of
-from qaexp.runs.typed import Typed, typed
+from qaexp.runs.typed import Typed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +106,7 @@ def form_groups(
     gathered = [sorted(group, key=lambda entry: (repr(entry.seeds), entry.run.run_id)) for group in gathered]
     # By what they hold: neither the order of keys in a name nor which of two like names is the first goes by folders.
     gathered.sort(key=lambda group: _content(group, neutral, by))
-    told = [{by: _value(group[0], by)} if by else settings(group[0].run, neutral) for group in gathered]
+    told = [{by: value_of(group[0].run, by)} if by else settings(group[0].run, neutral) for group in gathered]
     changes = differing(told)
     several = [[entry.run for entry in group] for group in gathered]
     # Whoever groups by one key is told of no other one.
@@ -164,7 +164,7 @@ def _group(
         name=names[0],
         long_name=names[1],
         changes=changes,
-        settings=_common(each) | ({by: _value(group[0], by)} if by else {}),
+        settings=_common(each) | ({by: value_of(group[0].run, by)} if by else {}),
         entries=tuple(group),
         design=found,
         averaged=frozenset(others),
@@ -197,13 +197,8 @@ def _common(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _value(entry: Entry, key: str) -> Any:
-    """What a run has under a key of its config, a seed included, or under a config group."""
-    return settings_of(entry.run).get(key)
-
-
 def _content(group: Sequence[Entry], neutral: frozenset[str], by: str | None) -> str:
-    return repr(_value(group[0], by) if by else sorted(settings(group[0].run, neutral).items(), key=repr))
+    return repr(value_of(group[0].run, by) if by else sorted(settings(group[0].run, neutral).items(), key=repr))
 
 
 def _gathered(runs: Sequence[RunFiles], neutral: frozenset[str], by: str | None) -> list[list[RunFiles]]:
@@ -211,13 +206,13 @@ def _gathered(runs: Sequence[RunFiles], neutral: frozenset[str], by: str | None)
         return gather(runs, neutral)
     found: dict[str, list[RunFiles]] = {}
     for run in runs:
-        found.setdefault(repr(settings_of(run).get(by)), []).append(run)
+        found.setdefault(repr(value_of(run, by)), []).append(run)
     return list(found.values())
 
 
 def _without_brought(each: Sequence[Mapping[str, Any]], runs: Sequence[RunFiles], by: str) -> list[dict[str, Any]]:
     """Settings without the keys that the choice of a config group brought: nobody typed them, and all runs agree."""
-    words = {key for run in runs for key in typed(run.path).words}
+    words = {key for run in runs for key in run.typed.words}
     begins = prefixes(by, [key for one in each for key in one])
     alike = {key for key in each[0] if len({repr(one.get(key)) for one in each}) == 1}
     return [

@@ -8,17 +8,28 @@ from typing import Any
 from qaexp.errors import ConfigError
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted
+from qaexp.runs.group_names import prefixes
 from qaexp.runs.groups import SEED_KEYS
 from qaexp.runs.short_words import meant_keys
-from qaexp.runs.typed import typed
 
 LABELS: Mapping[str, Any] = {"tags": [], "notes": "", "group": None}
 """What people note on a run, with what a run has that was made before there was such a key."""
 
+NOT_RECORDED = "not recorded"
+"""In the place of a choice that is not known; the run has made one."""
+
 
 def settings_of(run: RunFiles) -> dict[str, Any]:
     """The values of a run by the keys that groups can be formed by: config groups, labels, the config."""
-    return {**typed(run.path).choices, **LABELS, **dotted(run.config)}
+    return {**run.typed.choices, **LABELS, **dotted(run.config)}
+
+
+def value_of(run: RunFiles, key: str) -> Any:
+    """What a run has under a key that groups are formed by; `NOT_RECORDED` for a choice that nothing tells."""
+    found = settings_of(run)
+    if key in found:
+        return found[key]
+    return NOT_RECORDED if prefixes(key, found) else None
 
 
 def values_of(run: RunFiles) -> dict[str, Any]:

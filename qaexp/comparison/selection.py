@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from qaexp.comparison.conditions import condition, values_told
+from qaexp.comparison.conditions import Condition, condition, values_told
 from qaexp.comparison.keys import values_of
 from qaexp.errors import ConfigError
 from qaexp.runs.collect import RunFiles, collect
@@ -103,11 +104,11 @@ def where(runs: Sequence[RunFiles], conditions: Sequence[str]) -> tuple[list[Run
     parsed = [condition(text, several) for text in conditions]
     kept, left_out = [], []
     for run, values in zip(runs, several, strict=True):
-        failed = next((one.text for one in parsed if not one.holds(values)), None)
+        failed = next((one for one in parsed if not one.holds(values)), None)
         if failed is None:
             kept.append(run)
         else:
-            left_out.append((run.path, f"left out by --where {failed}"))
+            left_out.append((run.path, f"left out by --where {failed.text}{_unknown(failed, values)}"))
     if runs and not kept:
         keys = list(dict.fromkeys(key for one in parsed for key in one.keys))
         raise ConfigError(
@@ -115,3 +116,9 @@ def where(runs: Sequence[RunFiles], conditions: Sequence[str]) -> tuple[list[Run
             f"{values_told(keys, several)}"
         )
     return kept, left_out
+
+
+def _unknown(condition: Condition, values: Mapping[str, Any]) -> str:
+    """What a condition asks for that a run does not record: it may well be so."""
+    keys = [key for key in condition.keys if key not in values]
+    return f": it does not record {' and '.join(keys)}" if keys else ""

@@ -20,7 +20,7 @@ from qaexp.runs.group_names import prefixes
 from qaexp.runs.metrics import is_number
 from qaexp.runs.reading import read_json
 from qaexp.runs.short_words import shortened
-from qaexp.runs.typed import Typed, typed
+from qaexp.runs.typed import Typed
 
 _UNTOLD = re.compile(
     r"(name|tags|notes|group|probes|threads|steal_lock|debug)$|(sweep|reporter|trackers|hydra)\b|.*\._partial_$"
@@ -40,7 +40,7 @@ def run_line(run: RunFiles, summary: Mapping[str, Any]) -> list[str]:
         run: The files of the run; what they do not know is left out.
         summary: Its summary, which knows how many examples there were.
     """
-    leaves, was_typed = dotted(run.config), typed(run.path)
+    leaves, was_typed = dotted(run.config), run.typed
     is_chosen = "model" in was_typed.choices and "model.checkpoint" not in was_typed.words
     found = [
         ("model ", was_typed.choices["model"] if is_chosen else model_name(leaves)),

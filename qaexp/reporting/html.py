@@ -23,7 +23,6 @@ from qaexp.reporting.verdict import shown as shown_number
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted, visible
 from qaexp.runs.metrics import is_number
-from qaexp.runs.typed import typed
 
 NUM_ERRORS = 25
 MAX_EPOCHS = 1000
@@ -72,7 +71,7 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         name=run.config.get("name") or run.path.name,
         rule=null_rule(run.config),
         made_of=run_line(run, summary),
-        changed=changed_keys(run.config, typed(run.path)),
+        changed=changed_keys(run.config, run.typed),
         num_changed=NUM_CHANGED,
         labels=labels(run.config),
         run=run.run,

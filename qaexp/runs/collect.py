@@ -12,6 +12,7 @@ from typing import Any
 from qaexp.runs import directory as layout
 from qaexp.runs.folder import COMPLETED, DAMAGED, Folder, look
 from qaexp.runs.reading import MAX_TABLE_BYTES, Records, read_json, read_json_lines, read_table
+from qaexp.runs.typed import Typed, typed
 
 MAX_DEPTH = 3
 """How deep below a given folder runs are looked for: outputs/run, multirun_outputs/sweep/run."""
@@ -32,17 +33,24 @@ class RunFiles:
         config: config.json, never resolved or built; empty when the run was stopped before it was stored.
         run: run.json.
         summary: summary.json; None when the run is not completed.
+        told: What was typed for it, where more is known than its folder tells; else None.
     """
 
     path: Path
     config: dict[str, Any]
     run: dict[str, Any]
     summary: dict[str, Any] | None
+    told: Typed | None = None
 
     @property
     def run_id(self) -> str:
         """The first eight hex digits of the identity."""
         return str(self.run.get("run_id", ""))
+
+    @property
+    def typed(self) -> Typed:
+        """What was typed for it."""
+        return self.told or typed(self.path)
 
     @property
     def flags(self) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +13,17 @@ from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import dotted
 from qaexp.runs.naming import is_drawn
 from qaexp.runs.short_words import short_keys, value_texts
-from qaexp.runs.typed import Typed, typed
+from qaexp.runs.typed import Typed
 
 _CONTENT = {"model": "inputs.weights.", "data": "inputs.data."}
 """The content that a choice of these groups brings."""
 
 Changes = Mapping[str, Any]
+
+_WORD = re.compile(r"(?:^|,)([A-Za-z_][\w.@/]*)=(.*?)(?=,[A-Za-z_][\w.@/]*=|$)")
+"""A word of a job's folder: `optimizer.lr=0.001`."""
+
+_SEEDS = ("seed", "seeds")
 
 _UNNAMED = "the other settings"
 """A group that has none of the keys in which the others differ."""
@@ -59,7 +65,7 @@ def setting_names(
         changes: Of each the keys in which they differ, with its values.
         several: What was typed for each; None: what the folders of the runs tell.
     """
-    several = [typed(run.path) for run in runs] if several is None else several
+    several = [run.typed for run in runs] if several is None else several
     told = [_Told(one, of.choices, of.words) for one, of in zip(changes, several, strict=True)]
     known = dict.fromkeys(key for run in runs for key in dotted(run.config))
     names = short_keys(list(dict.fromkeys(key for one in changes for key in one)), [*known])
@@ -87,10 +93,12 @@ def own_names(groups: Sequence[Sequence[RunFiles]]) -> list[str | None]:
 
 
 def only_name(group: Sequence[RunFiles]) -> str:
-    """The name of a group that no other one is beside: the run's, or that of the sweep or of the first of its runs."""
+    """The name of a group that no other one is beside: the run's, or what its sweep swept, or the sweep's name."""
     folders = sorted(run.path.resolve().name for run in group)
     if len(group) == 1:
         return folders[0]
+    if swept := _swept(group):
+        return swept
     parents = {run.path.resolve().parent.name for run in group}
     if len(parents) == 1 and all(map(is_job, group)):
         return parents.pop()
@@ -99,6 +107,18 @@ def only_name(group: Sequence[RunFiles]) -> str:
     if len(names) == 1 and isinstance(name, str) and name:
         return name
     return f"{folders[0]} and {len(group) - 1} more"
+
+
+def _swept(group: Sequence[RunFiles]) -> str:
+    """The swept keys that all jobs of a group have alike, from their folders; nothing where only seeds were swept."""
+    if not all(map(is_job, group)):
+        return ""
+    names = [run.path.resolve().name.removesuffix(f"-{run.run_id}") for run in group]
+    several = [{found[1]: found[2] for found in _WORD.finditer(name)} for name in names]
+    alike = {key: value for key, value in several[0].items() if all(one.get(key) == value for one in several)}
+    alike = {key: value for key, value in alike.items() if key.partition(".")[0] not in _SEEDS}
+    shown = short_keys([*alike], [key for run in group for key in dotted(run.config)])
+    return " ".join(f"{shown[key]}={value}" for key, value in alike.items())
 
 
 def unique(names: Sequence[str], taken: Collection[str] = ()) -> list[str]:
@@ -146,7 +166,7 @@ def _typed_of(groups: Sequence[Sequence[RunFiles]]) -> list[Typed]:
     """What was typed for all runs of each group alike, of those that tell it."""
     found = []
     for group in groups:
-        told = [one for run in group if (one := typed(run.path)).choices or one.overrides] or [Typed()]
+        told = [one for run in group if (one := run.typed).choices or one.overrides] or [Typed()]
         choices = dict(set.intersection(*(set(one.choices.items()) for one in told)))
         keys = set.intersection(*(set(one.words) for one in told))
         found.append(Typed(choices, sorted(f"{key}=" for key in keys)))

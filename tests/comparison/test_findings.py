@@ -201,13 +201,39 @@ def test_one_group_only_says_how_many_seeds_and_that_there_is_nothing_else(tmp_p
     for seed in (0, 1):
         write_run(tmp_path / f"r{seed}", scores(seed, 50), changes={"seed": seed})
     first, last = found(tmp_path, options)
-    assert first.startswith("Both runs are seeds of one setting, with f1 ")
+    assert first.startswith("Both runs are seeds of one setting, with crossfit_f1 ")
     assert last.startswith("Next: --by seed puts them against each other")
     assert [group.name for group in compare([tmp_path], replace(options, by="seed")).tables[0].groups] in (
         ["seed=0", "seed=1"],
         ["seed=1", "seed=0"],
     )
     assert not any("5 seeds" in sentence for sentence in found(tmp_path, options, by="seed"))
+
+
+def test_runs_beside_an_only_group_that_are_not_completed_are_counted(tmp_path: Path, options: Options) -> None:
+    write_grid(tmp_path, levels={3e-4: 50, 1e-3: 60}, seeds=2)
+    for path in sorted(tmp_path.iterdir()):
+        if json.loads((path / "config.json").read_text())["optimizer"]["lr"] == 1e-3:
+            (path / "summary.json").unlink()
+            edit(path / "run.json", state="failed")
+    first, *_ = found(tmp_path, options)
+    assert first.endswith("on average: there is no other completed setting (2 runs are not completed).")
+
+
+@pytest.mark.parametrize(("shift", "is_said"), [(20.0, True), (1.5, False)])
+def test_f1_that_is_not_the_table_s_f1_is_said_to_be_another(
+    tmp_path: Path, options: Options, shift: float, is_said: bool
+) -> None:
+    """The lead is that of crossfit_f1; where f1 at threshold 0 tells another story, one sentence says so."""
+    write_grid(tmp_path, levels={3e-4: 50, 1e-3: 60}, seeds=2)
+    for path in sorted(tmp_path.iterdir()):
+        if json.loads((path / "config.json").read_text())["optimizer"]["lr"] == 1e-3:
+            summary = json.loads((path / "summary.json").read_text())
+            edit(path / "summary.json", crossfit_f1=summary["f1"], f1=summary["f1"] + shift)
+    told = found(tmp_path, options)
+    said = "f1 is crossfit_f1 here, at thresholds that other questions set, not f1 at threshold 0."
+    assert (said in told) is is_said
+    assert told[-1].startswith("Next: ")
 
 
 def test_single_runs_are_about_these_runs(tmp_path: Path, options: Options) -> None:

@@ -244,3 +244,51 @@ def test_no_name_is_empty_where_a_group_has_none_of_the_keys_that_differ(tmp_pat
         write_run(tmp_path / f"r{place}", scores(place, 50, 40), changes={"optimizer.lr": lr})
     runs = [entry.run for entry in compare([tmp_path], options).entries]
     assert setting_names(runs, [{"optimizer.lr": 1e-3}, {}]) == ["lr=0.001", "the other settings"]
+
+
+def add_untold(folder: Path, name: str, seed: int, changes: dict[str, Any], *words: str) -> Path:
+    """A run that began with a stored config: no choice is recorded."""
+    return add(folder, name, seed, changes, words)
+
+
+@pytest.mark.parametrize("words", [(), ("optimizer.lr=0.02",)], ids=["as stored", "with another rate"])
+def test_a_choice_that_a_run_does_not_record_is_that_of_its_siblings(
+    tmp_path: Path, options: Options, words: tuple[str, ...]
+) -> None:
+    for seed in (0, 1):
+        add(tmp_path, f"a{seed}", seed, ADAMW, ["optimizer=adamw"], optimizer="adamw", model="tiny")
+        add(tmp_path, f"s{seed}", seed, SGD, ["optimizer=sgd"], optimizer="sgd", model="tiny")
+    changes = {**SGD, **({"optimizer.lr": 0.02} if words else {})}
+    untold = add_untold(tmp_path, "again", 2, changes, *words)
+    assert names(tmp_path, replace(options, by="optimizer")) == ["optimizer=adamw", "optimizer=sgd"]
+    kept = compare([tmp_path], replace(options, where=("optimizer=sgd",)))
+    assert untold in [entry.run.path for entry in kept.entries]
+    added = [] if not words else ["optimizer=sgd lr=0.02"]
+    assert names(tmp_path, options) == ["optimizer=adamw", "optimizer=sgd", *added]
+
+
+def test_a_choice_that_nothing_tells_is_unknown_and_never_another_value(tmp_path: Path, options: Options) -> None:
+    """Two choices whose nodes are alike, a node like no other: neither is taken for one of them, nor for null."""
+    like_neither = {**SGD, "optimizer._target_": "torch.optim.Adam"}
+    for seed in (0, 1):
+        add(tmp_path, f"a{seed}", seed, ADAMW, ["optimizer=adamw"], optimizer="adamw", batches="fixed")
+        add(tmp_path, f"s{seed}", seed, SGD, ["optimizer=sgd"], optimizer="sgd", batches="fixed")
+        add_untold(tmp_path, f"u{seed}", seed, like_neither)
+    assert names(tmp_path, replace(options, by="optimizer")) == [
+        "optimizer=adamw",
+        "optimizer=not recorded",
+        "optimizer=sgd",
+    ]
+    skipped = compare([tmp_path], replace(options, where=("optimizer=sgd",))).skipped
+    told = {path.name: reason for path, reason in skipped}
+    assert told["u0"] == "left out by --where optimizer=sgd: it does not record optimizer"
+    assert told["a0"] == "left out by --where optimizer=sgd"
+
+
+def test_an_only_group_is_called_by_what_its_sweep_swept(tmp_path: Path, options: Options) -> None:
+    """Its other settings failed, or have not been run yet: the sweep's name would be all of them."""
+    for seed in (0, 1):
+        folder = write_run(tmp_path / "s" / f"r{seed}", scores(seed, 50, 40), changes={"seed": seed})
+        run_id = json.loads((folder / "run.json").read_text())["run_id"]
+        folder.rename(folder.with_name(f"+x=a,b,optimizer.lr=0.001,schedule.warmup_ratio=0.1,seed={seed}-{run_id}"))
+    assert names(tmp_path, options) == ["lr=0.001 warmup_ratio=0.1"]

@@ -13,6 +13,7 @@ from qaexp.comparison import tables
 from qaexp.comparison.columns import Column, fitted, lines
 from qaexp.comparison.compare import Options, compare
 from qaexp.comparison.contrast_lines import MAX_LINES, verdict_lines
+from qaexp.comparison.document import document
 from qaexp.comparison.paper import latex, markdown
 from qaexp.reporting.sentences import print_findings
 from tests.fixtures.compared import scores, write_grid, write_run
@@ -69,8 +70,18 @@ def test_contrasts_are_few_and_say_where_the_others_are(many: Path, options: Opt
     best, baseline = table.by_number[0].number, table.group(table.baseline or "").number
     assert any(line.startswith(f"#{best} against ") or f"against #{best}:" in line for line in body)
     firsts = [line for line in body if line.startswith("#")]
-    assert sum(f"#{baseline}" in line.split(":")[0] for line in firsts) >= len(firsts) - 1
+    assert sum(f"#{baseline}" in line.split(":")[0] for line in firsts) >= len(firsts) - 2
     assert "a_rather_long_key" not in "".join(firsts)
+
+
+def test_the_contrast_that_the_first_sentence_is_about_is_shown(tmp_path: Path, options: Options) -> None:
+    """The leader is better than a setting that is neither the baseline nor next to it."""
+    write_grid(tmp_path, levels={1e-3: 76, 5e-4: 75.5, 3e-4: 75, 1e-4: 30}, seeds=3)
+    comparison = compare([tmp_path], options)
+    first = document(comparison)["findings"][0]
+    assert first.startswith("lr=0.001 is better than lr=0.0001, by ")
+    lines = [line.plain for line in verdict_lines(comparison.tables[0], 80)]
+    assert any(line.startswith(("#1 against #4: better: ", "#4 against #1: worse: ")) for line in lines)
 
 
 @pytest.mark.parametrize("num", [2, 12])
