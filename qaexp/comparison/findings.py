@@ -179,8 +179,9 @@ def _left_out(study: Study) -> list[str]:
     if not silent:
         return []
     first = silent[0]
-    more = f" (and {counted(len(silent) - 1, 'more setting')})" if len(silent) > 1 else ""
-    return [f"{study.name(first)}{more} has no verdict: {first['silence']}."]
+    have = "has" if len(silent) == 2 else "have"
+    more = f"; nor {have} {counted(len(silent) - 1, 'more setting')}" if len(silent) > 1 else ""
+    return [f"{study.name(first)} has no verdict: {first['silence']}{more}."]
 
 
 def _apart(study: Study) -> list[str]:
