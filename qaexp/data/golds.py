@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qaexp.data.cells import answers_of_columns, read_cell
+from qaexp.data.flags import flag_of, is_consistent, is_flag_read
 from qaexp.data.reading import Record
 from qaexp.data.validation import MISSING, Faults, OffsetFault, classify_offset, describe
 
@@ -38,15 +39,17 @@ class _Raw:
 def says_something(record: Record) -> bool:
     """Whether a record has answers, in whatever form, or says that it has none."""
     fields = record.fields
-    return "answers" in fields or "answer_text" in fields or fields.get("is_impossible") is True
+    return "answers" in fields or "answer_text" in fields or flag_of(record) is True
 
 
 def gold_answers(record: Record, faults: Faults) -> Found | None:
     """Return the gold answers of a record, or None when one of them is wrong or contradicts `is_impossible`."""
+    if not is_flag_read(record, faults):
+        return None
     raw = _raw(record, faults)
-    if raw is not None and _flag(record) in (True, MISSING) and _all_say_none(raw.items, record):
+    if raw is not None and flag_of(record) in (True, MISSING) and _all_say_none(raw.items, record):
         raw = _Raw([], is_blank=True)
-    is_consistent = raw is not None and _is_consistent(record, raw, faults)
+    agrees = raw is not None and is_consistent(record, len(raw.items), faults, is_blank=raw.is_blank)
     if raw is None or record.context is None:
         return None
     found = [
@@ -54,16 +57,10 @@ def gold_answers(record: Record, faults: Faults) -> Found | None:
         for index, item in enumerate(raw.items)
     ]
     answers = tuple(answer for answer, _ in found if answer is not None)
-    if not is_consistent or len(answers) < len(raw.items):
+    if not agrees or len(answers) < len(raw.items):
         return None
     faults.num_fixed += any(is_fixed for _, is_fixed in found)
     return Found(answers, raw.is_blank)
-
-
-def _flag(record: Record) -> Any:
-    """`is_impossible`; in flat rows, whose columns have gaps, null is as good as absent."""
-    flag = record.fields.get("is_impossible", MISSING)
-    return MISSING if flag is None and record.is_flat else flag
 
 
 def _raw(record: Record, faults: Faults) -> _Raw | None:
@@ -77,8 +74,11 @@ def _raw(record: Record, faults: Faults) -> _Raw | None:
     elif record.is_flat and value == [] and fields.get("answer_text"):
         faults.tell(f"{record.prefix}answers", "is empty, but answer_text is not; leave one of them out")
         return None
-    if (value is None and _flag(record) in (True, MISSING)) or (value is MISSING and _flag(record) is True):
+    flag = flag_of(record)
+    if (value is None and flag in (True, MISSING)) or (value is MISSING and flag is True):
         return _Raw([], is_blank=True)
+    if value is None and record.is_flat:
+        return _Raw([])
     if isinstance(value, dict) and (record.is_flat or {"text", "answer_start"} & set(value)):
         return _of_lists(value, record, faults)
     items = _few(
@@ -146,23 +146,6 @@ def _says_none(item: Any, context: str) -> bool:
     if text.strip().lower() in _NO_ANSWER_TEXTS:
         return not (isinstance(start, int) and start >= 0 and context.startswith(text, start))
     return start == -1 and text not in context
-
-
-def _is_consistent(record: Record, raw: _Raw, faults: Faults) -> bool:
-    """Whether `is_impossible` agrees with the answers; only SQuAD v1 and flat files may leave it out."""
-    flag, num_answers = _flag(record), len(raw.items)
-    where = f"{record.prefix}is_impossible"
-    if flag is MISSING:
-        if num_answers or record.is_flat or raw.is_blank:
-            return True
-        faults.tell(where, "is missing and answers is empty; a question without an answer needs is_impossible: true")
-    elif not isinstance(flag, bool):
-        faults.mistyped(where, flag, "true or false")
-    elif flag == (num_answers > 0):
-        faults.tell(where, f"is {describe(flag)}, but there are {num_answers} answers")
-    else:
-        return True
-    return False
 
 
 Placed = tuple[tuple[str, int] | None, bool]

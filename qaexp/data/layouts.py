@@ -90,7 +90,7 @@ def flat_records(rows: Values, reading: Reading) -> Iterator[Record]:
             fields = renamed(row, reading.columns)
             context = faults.text(fields, "context", prefix)
             shared = None if context is None else contexts.setdefault(context, context)
-            yield Record(prefix, _title(fields, prefix, faults), shared, fields, is_flat=True)
+            yield Record(prefix, _title(fields, prefix, faults), shared, fields, is_flat=True, columns=reading.columns)
 
 
 def _nested(prefix: str, value: dict[str, Any], reading: Reading) -> Iterator[Record]:
@@ -108,7 +108,8 @@ def _nested(prefix: str, value: dict[str, Any], reading: Reading) -> Iterator[Re
 def _questions(prefix: str, paragraph: dict[str, Any], title: str | None, reading: Reading) -> Iterator[Record]:
     context = reading.faults.text(renamed(paragraph, reading.columns), "context", prefix)
     for question, innermost in _children(paragraph, "qas", prefix, reading.faults):
-        yield Record(innermost, title, context, renamed(question, reading.columns), is_flat=False)
+        fields = renamed(question, reading.columns)
+        yield Record(innermost, title, context, fields, is_flat=False, columns=reading.columns)
 
 
 def _title(record: dict[str, Any], prefix: str, faults: Faults) -> str | None:

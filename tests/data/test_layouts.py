@@ -573,3 +573,37 @@ def test_ids_of_a_column_with_gaps_are_their_digits(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"id,context,question,answer_text,answer_start\n1.0,{CONTEXT.split()[0]} is,Which?,Paris,0\n")
     assert [example.id for example in read_squad_file(path).examples] == ["1"]
+
+
+@pytest.mark.parametrize("word", ["VRAI", "Y", "t", "oui", "2", "-"])
+@pytest.mark.parametrize("answer", ["Paris,0", ","])
+def test_a_word_that_is_not_read_as_impossible_is_named_with_its_column(tmp_path: Path, word: str, answer: str) -> None:
+    """The table has no column `answers`, and the fault speaks of none."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,context,question,answer_text,answer_start,none\n1,Paris is,Which?,{answer},{word}\n")
+    with pytest.raises(DataError) as caught:
+        read_squad_file(path, columns={"is_impossible": "none"})
+    assert caught.value.problems[0] == (
+        f"{path}: line 2: none is the text '{word}', and only true, false, yes, no, 1 and 0 are read there "
+        "(empty: nothing is said)"
+    )
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_words_of_tables_say_whether_a_question_has_an_answer(tmp_path: Path, suffix: str) -> None:
+    said = {"TRUE": True, "Yes": True, "1": True, "1.0": True, "False": False, "no": False, "0": False, "": None}
+    for word, is_impossible in said.items():
+        row = {"id": "1", "context": "Paris is", "question": "Which?", "answer_text": "", "is_impossible": word}
+        if is_impossible is not True:
+            row |= {"answer_text": "Paris", "answer_start": "0"}
+        path = tmp_path / f"a{suffix}"
+        path.write_text(f"{','.join(row)}\n{','.join(row.values())}\n" if suffix == ".csv" else lines([row]))
+        assert read_squad_file(path).examples[0].is_impossible is (is_impossible is True), word
+
+
+def test_a_row_without_the_answer_that_it_says_it_has_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,context,question,answer_text,answer_start,is_impossible\n1,Paris is,Which?,,,FALSE\n")
+    with pytest.raises(DataError, match="line 2: is_impossible is false, but there are 0 answers"):
+        read_squad_file(path)
