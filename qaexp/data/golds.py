@@ -77,7 +77,7 @@ def _raw(record: Record, faults: Faults) -> _Raw | None:
     flag = flag_of(record)
     if (value is None and flag in (True, MISSING)) or (value is MISSING and flag is True):
         return _Raw([], is_blank=True)
-    if value is None and record.is_flat:
+    if value is None and record.is_flat and "answers" not in fields:
         return _Raw([])
     if isinstance(value, dict) and (record.is_flat or {"text", "answer_start"} & set(value)):
         return _of_lists(value, record, faults)

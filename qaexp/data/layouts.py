@@ -57,7 +57,7 @@ def value_records(values: Values, reading: Reading, *, is_article: bool = False)
         reading: How they are read.
         is_article: Whether a value whose keys tell nothing is taken for an article, and not for a row.
     """
-    every = iter(values)
+    every = _unwrapped(values, reading.columns)
     first = peek(every, itemgetter(1))
     objects = [value for _, value in first if isinstance(value, dict)]
     is_nested = any(key in value for value in objects for key in _NESTED)
@@ -73,6 +73,24 @@ def value_records(values: Values, reading: Reading, *, is_article: bool = False)
         reading.faults.num_skipped += record is None
         if record is not None:
             yield from _nested(prefix, record, reading)
+
+
+def _unwrapped(values: Values, columns: Columns) -> Iterator[tuple[str, Any]]:
+    """The values, with what whole documents among them hold in their place: JSON lines may have one a line."""
+    for prefix, value in values:
+        inner: Values | None = None
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            inner = _numbered(value, "")
+        elif isinstance(value, dict) and not any(key in value for key in _NESTED):
+            # A question that is an object is no column of several, but one in another layout.
+            table = None if isinstance(value.get(theirs(columns)["question"]), dict) else table_of(value, columns)
+            inner = None if table is None else _numbered(table, "")
+            if inner is None and isinstance(value.get("data"), list) and not _is_row(value, columns):
+                inner = _numbered(value["data"], "data")
+        if inner is None:
+            yield prefix, value
+        else:
+            yield from ((f"{prefix}{place}", item) for place, item in inner)
 
 
 def flat_records(rows: Values, reading: Reading) -> Iterator[Record]:

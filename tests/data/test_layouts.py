@@ -83,6 +83,9 @@ def two_columns(row: dict[str, Any]) -> dict[str, Any]:
     return {"answer_text": row["text"], "answer_start": "" if row["start"] is None else float(row["start"])}
 
 
+BATCHES = (flat()[:2], flat()[2:])
+
+
 def _numbered(values: list[Any]) -> dict[str, Any]:
     return {str(number): value for number, value in enumerate(values)}
 
@@ -100,6 +103,15 @@ LAYOUTS: dict[str, str] = {
     "one paragraph": json.dumps({"context": CONTEXT, "qas": qas()}),
     "a list of articles": json.dumps([{"title": "", "paragraphs": [one]} for one in paragraphs()]),
     "paragraphs a line": lines(paragraphs()),
+    "a whole document a line": lines([{"version": "v2.0", "data": [{"paragraphs": [one]}]} for one in paragraphs()]),
+    "a document of run_qa a line": lines([{"data": flat()[:3]}, {"data": flat()[3:]}]),
+    "a batch of rows a line": lines([flat()[:1], flat()[1:]]),
+    "a batch of columns a line": lines([{name: [row[name] for row in part] for name in part[0]} for part in BATCHES]),
+    "articles and documents a line": lines([{"paragraphs": paragraphs()[:1]}, {"data": paragraphs()[1:]}]),
+    "two byte order marks": "\ufeff\ufeff" + lines(flat()),
+    "a byte order mark before each line": "\ufeff" + lines(flat()).replace("\n{", "\n\ufeff{"),
+    "a document that ends in Ctrl-Z": json.dumps(flat(), indent=1) + "\x1a",
+    "JSON lines that end in Ctrl-Z": lines(flat()) + "\x1a",
     "answers of questions as two lists": json.dumps(
         [{"context": CONTEXT, "qas": [{**one, "answers": columns(row)} for one, row in zip(qas(), ROWS, strict=True)]}]
     ),
@@ -117,6 +129,8 @@ LAYOUTS: dict[str, str] = {
     "CSV of a spreadsheet": "sep=;\r\n" + table(two_columns, delimiter=";"),
     "CSV with is_impossible": table(lambda row: {**two_columns(row), "is_impossible": row["text"] is None}),
     "TSV": table(two_columns, delimiter="\t"),
+    "CSV with two byte order marks": "\ufeff\ufeff" + table(two_columns),
+    "CSV that ends in Ctrl-Z": table(two_columns) + "\x1a\r\n",
 }
 
 
@@ -193,6 +207,15 @@ ELSE = {
     "pickle": (b"\x80\x04\x95", "pickle"),
     "git-lfs": (b"version https://git-lfs.github.com/spec/v1\noid x\n", "git lfs pull"),
     "UTF-16": ('{"data": []}'.encode("utf-16"), "save it as UTF-8"),
+    **{
+        name: (
+            text.encode(name),
+            f"is {name[:6].upper()} text, not UTF-8; save it as UTF-8 (iconv -f {name[:6].upper()}",
+        )
+        for name in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+        for text in ("id,context,question,answers\n1,\u4e00\u3001\u30d1\u30ea,\u4f55\uff1f,\n" * 9,)
+    },
+    "twice encoded": ("\ufeffid,context\n".encode().decode("latin-1").encode(), "encoded twice"),
     "tar": (bytes(257) + b"ustar" + bytes(300), "tar archive"),
 }
 
@@ -606,4 +629,30 @@ def test_a_row_without_the_answer_that_it_says_it_has_is_told_so(tmp_path: Path)
     path = tmp_path / "a.csv"
     path.write_text("id,context,question,answer_text,answer_start,is_impossible\n1,Paris is,Which?,,,FALSE\n")
     with pytest.raises(DataError, match="line 2: is_impossible is false, but there are 0 answers"):
+        read_squad_file(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"id": 1}\x00\x00', "Extra data at the character U+0000); a whole value ends before it"),
+        (
+            '{\n"data": []}\n{"data": []}',
+            "line 3, column 1: this is not JSON (Extra data); a whole value ends before it",
+        ),
+        ('{\n"data": [', "is the file complete?"),
+    ],
+)
+def test_what_stands_behind_json_is_named(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(DataError) as caught:
+        read_squad_file(path)
+    assert says in caught.value.problems[0]
+
+
+def test_a_fault_in_a_document_of_a_line_has_the_place_of_both(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(lines([{"data": paragraphs()[:1]}, {"data": [{"context": 5, "qas": []}]}]))
+    with pytest.raises(DataError, match=r"line 2: data\[0\]\.context is 5, it must be text"):
         read_squad_file(path)
