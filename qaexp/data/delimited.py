@@ -118,9 +118,41 @@ def _rows(path: Path, text: str, mark: str, begin: int) -> Iterator[tuple[int, l
     """Yield the rows that are not blank, each with the line that it ends at.
 
     Tabs separate cells that nobody quotes in many exports: there a quotation mark is a character like others, unless
-    cells begin and end with one.
+    cells begin and end with one, and rows have the cells of the header so.
     """
-    is_bare = mark == "\t" and not _has_quoted_cells(text)
+    is_bare = mark == "\t" and (not _has_quoted_cells(text) or _is_bare_alone(path, text, begin))
+    yield from _cells(path, text, mark, begin, is_bare=is_bare)
+
+
+def _is_bare_alone(path: Path, text: str, begin: int) -> bool:
+    """Whether all rows of a table with tabs have the cells of its header only where a quotation mark is a character."""
+    num_lines, width = 0, 0
+    for line in _short_lines(path, text, "\t", begin):
+        cells = line.rstrip("\r\n").split("\t")
+        if not line.strip():
+            continue
+        width = width if num_lines else len(cells)
+        if len(cells) != width or any(_is_quoted(cell, is_header=not num_lines) for cell in cells):
+            return False
+        num_lines += 1
+    try:
+        widths = Counter(len(cells) for _, cells in _cells(path, text, "\t", begin, is_bare=False))
+    except DataError:
+        return True
+    return widths != {width: num_lines}
+
+
+def _is_quoted(cell: str, *, is_header: bool) -> bool:
+    """Whether a program put a cell in quotation marks: a name, or a text in which it wrote one twice."""
+    return len(cell) > 1 and cell[0] == cell[-1] == '"' and (is_header or '""' in cell[1:-1])
+
+
+def _cells(path: Path, text: str, mark: str, begin: int, *, is_bare: bool) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows that are not blank; bare ones have no quotes.
+
+    Raises:
+        DataError: Quotes are wrong, or a line is beyond any table's.
+    """
     reader = csv.reader(
         _short_lines(path, text, mark, begin),
         delimiter=mark,

@@ -656,3 +656,50 @@ def test_a_fault_in_a_document_of_a_line_has_the_place_of_both(tmp_path: Path) -
     path.write_text(lines([{"data": paragraphs()[:1]}, {"data": [{"context": 5, "qas": []}]}]))
     with pytest.raises(DataError, match=r"line 2: data\[0\]\.context is 5, it must be text"):
         read_squad_file(path)
+
+
+BARE = {
+    "begins here, ends there": '1\t"Seine" is it\tWhich is "it"\t\n',
+    "ends before it begins": '1\tIt is "it"\t"Which" is it\t\n',
+    "in two rows": '1\t"Seine is\tWhich\t\n2\tSeine"\tWhich\t\n',
+    "in two rows that are one in quotes": '1\tc\t"Seine\t\n2\tSeine"\tWhich\t\n',
+    "in the last cell": '1\tSeine is\tWhich?\t"\n2\t"Seine" is\tWhich\t\n',
+    "at the beginning and the end": '1\t"Seine" is "it"\tWhich?\t\n',
+}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("kind", BARE)
+def test_marks_of_quotation_at_edges_of_cells_are_characters_where_rows_are_whole_so_alone(
+    tmp_path: Path, kind: str, end: str
+) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_bytes(f"id\tcontext\tquestion\tanswers\n{BARE[kind]}".replace("\n", end).encode())
+    rows = [line.split("\t") for line in BARE[kind].splitlines()]
+    found = [(one.id, one.context, one.question) for one in read_squad_file(path, wants_answers=False).examples]
+    assert found == [tuple(row[:3]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("row", "context"),
+    [
+        ('1\t"Seine"\tWhich?\t\n', "Seine"),
+        ('1\t"The ""Seine"" is"\tWhich?\t\n', 'The "Seine" is'),
+        ('1\t"The\tSeine"\t"Which"\t\n', "The\tSeine"),
+        ('1\t"The\nSeine"\t"Which"\t\n', "The\nSeine"),
+    ],
+)
+def test_cells_of_a_table_with_tabs_that_a_program_quoted_are_read_so(tmp_path: Path, row: str, context: str) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text(f"id\tcontext\tquestion\tanswers\n{row}")
+    assert [one.context for one in read_squad_file(path).examples] == [context]
+
+
+@pytest.mark.parametrize(
+    "row", ['1\t"Seine" is\tWhich "it"\t\t\n', '1\t"Sei""ne"\t"Which" is\t\n', '1\t"Seine" is\tWhich\n2\t"a"\tb\t\n']
+)
+def test_a_table_with_tabs_that_is_whole_in_no_way_is_a_fault(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text(f"id\tcontext\tquestion\tanswers\n{row}")
+    with pytest.raises(DataError, match=r"no row of a table|cells, and the header has"):
+        read_squad_file(path)
