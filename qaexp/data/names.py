@@ -8,10 +8,10 @@ import shlex
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from qaexp.advice import named, option, set_to
+from qaexp.advice import COLUMNS, named, option, set_to
 from qaexp.errors import ConfigError, DataError
 
-KNOWN = ("id", "title", "context", "question", "answers", "is_impossible", "answer_text", "answer_start")
+KNOWN = COLUMNS
 NEEDED = ("id", "context", "question", "answers")
 _SHOWN = 20
 # What other tools call the same, the likeliest first.
