@@ -22,7 +22,7 @@ _YES_NO = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no
 # pandas writes whole numbers so where one of their column is missing.
 _GAPPED = re.compile(r"\d+\.0")
 YES_NO_READ = "true, false, yes, no, 1 and 0"
-_NOTHING = ("", "nan", "none", "null", "n/a", "na")
+_NOTHING = ("", "nan", "<na>", "none", "null", "n/a", "na")
 
 
 def read_cells(row: dict[str, str], called: Mapping[str, str]) -> dict[str, Any]:

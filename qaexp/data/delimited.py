@@ -13,7 +13,7 @@ from typing import Any
 
 from qaexp.data.cells import read_cells
 from qaexp.data.json_text import MAX_LINE_BYTES, first_line
-from qaexp.data.names import Columns, check_names, theirs
+from qaexp.data.names import NEEDED, Columns, check_names, guess, theirs
 from qaexp.data.validation import MAX_TEXT
 from qaexp.errors import DataError
 
@@ -53,7 +53,7 @@ def table_rows(path: Path, text: str, columns: Columns, *, wants_answers: bool) 
     header = [name.strip() for name in header]
     if not header:
         raise DataError(f"{path} holds nothing but blank lines; export it again.")
-    check_names(path, header, columns, wants_answers=wants_answers)
+    _check_header(path, header, columns, wants_answers=wants_answers)
     if repeated := next((name for name, count in Counter(header).items() if name and count > 1), None):
         raise DataError(f"{path} has the column {repeated[:60]!a} more than once; rename one of them.")
     called = theirs(columns)
@@ -64,6 +64,17 @@ def table_rows(path: Path, text: str, columns: Columns, *, wants_answers: bool) 
                 "is a text with a delimiter or a line end in it not quoted?"
             )
         yield line, read_cells(dict(zip(header, cells, strict=True)), called)
+
+
+def _check_header(path: Path, header: list[str], columns: Columns, *, wants_answers: bool) -> None:
+    """Check the names of a table, whose first line may be its first question already."""
+    try:
+        check_names(path, header, columns, wants_answers=wants_answers)
+    except DataError as error:
+        if columns or any(guess(name, header, ()) for name in NEEDED):
+            raise
+        problem = f"{error}; where its first line is a question already, write a line with the names above it"
+        raise DataError(problem) from error
 
 
 def _first(text: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from qaexp.data.cells import answers_of_columns, read_cell
 from qaexp.data.flags import flag_of, is_consistent, is_flag_read
+from qaexp.data.places import placed_answer
 from qaexp.data.reading import Record
-from qaexp.data.validation import MISSING, Faults, OffsetFault, classify_offset, describe
+from qaexp.data.validation import MISSING, Faults
 
 MAX_ANSWERS = 10_000
 """Gold answers that one question may have."""
@@ -17,6 +19,8 @@ MAX_ANSWERS = 10_000
 # QuAC appends it to every context, and says by it that there is no answer.
 _QUAC_MARKER = "CANNOTANSWER"
 _NO_ANSWER_TEXTS = frozenset({"cannotanswer", "no answer", "no_answer", "noanswer", "unanswerable", "[no answer]"})
+# What pandas and Python print where nothing is.
+_MISSING = frozenset({"nan", "NaN", "None", "<NA>", "null", "NULL"})
 _NO_ANSWER_CATEGORIES = frozenset({"no_answer", "none", "is_impossible", "noanswer"})
 
 
@@ -53,7 +57,7 @@ def gold_answers(record: Record, faults: Faults) -> Found | None:
     if raw is None or record.context is None:
         return None
     found = [
-        _answer(item, f"{record.prefix}answers[{index}].", record.context, faults)
+        placed_answer(item, f"{record.prefix}answers[{index}].", record.context, faults)
         for index, item in enumerate(raw.items)
     ]
     answers = tuple(answer for answer, _ in found if answer is not None)
@@ -69,6 +73,8 @@ def _raw(record: Record, faults: Faults) -> _Raw | None:
     value = fields.get("answers", MISSING)
     if record.is_flat and isinstance(value, str):
         value = _of_cell(value, fields)
+    if record.is_flat and "answer_start" in fields and _are_texts(value):
+        value = answers_of_columns({**fields, "answer_text": value})
     if value in (MISSING, None) and "answer_text" in fields:
         value = answers_of_columns(fields)
     elif record.is_flat and value == [] and fields.get("answer_text"):
@@ -92,6 +98,10 @@ def _of_cell(cell: str, fields: Mapping[str, Any]) -> Any:
     value = read_cell(cell)
     items = value if isinstance(value, list) else [value]
     return value if all(isinstance(one, dict) for one in items) else answers_of_columns({**fields, "answer_text": cell})
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
 
 
 def _of_lists(value: dict[str, Any], record: Record, faults: Faults) -> _Raw | None:
@@ -143,52 +153,9 @@ def _says_none(item: Any, context: str) -> bool:
         return False
     if not text.strip() or text.strip() == _QUAC_MARKER:
         return True
+    is_null = start is None and "answer_start" in item
+    if is_null and text.strip() in _MISSING and not re.search(rf"\b{re.escape(text.strip())}\b", context):
+        return True
     if text.strip().lower() in _NO_ANSWER_TEXTS:
         return not (isinstance(start, int) and start >= 0 and context.startswith(text, start))
     return start == -1 and text not in context
-
-
-Placed = tuple[tuple[str, int] | None, bool]
-
-
-def _answer(item: Any, prefix: str, context: str, faults: Faults) -> Placed:
-    """Return an answer that stands where it says (None when it is wrong), and whether it had to be moved there."""
-    is_sought = faults.on_bad == "fix"
-    raw = {"text": item} if is_sought and isinstance(item, str) else faults.object(item, prefix)
-    if raw is None:
-        return None, False
-    text = faults.text(raw, "text", prefix)
-    if text is not None and text.strip() and raw.get("answer_start") is None:
-        if is_sought:
-            return _sought(text, prefix, context, faults, is_missing="answer_start" not in raw)
-        faults.misses_places = True
-    start = faults.whole(raw, "answer_start", prefix)
-    if text is not None and not text.strip():
-        faults.tell(f"{prefix}text", f"is {describe(text)}, it must not be blank")
-        return None, False
-    if text is None or start is None:
-        return None, False
-    if start >= 0 and context.startswith(text, start):
-        return (text, start), False
-    # The search for its place takes time, and would tell nobody anything.
-    is_told = faults.on_bad == "fix" or not faults.is_full
-    fault = classify_offset(context, text, start) if is_told else OffsetFault("elsewhere", None, False)
-    where = f"{prefix}answer_start"
-    sentence = f"is {start}, where {describe(text)} does not stand ({fault})"
-    if faults.on_bad == "fix" and fault.start_char is not None and fault.is_unique:
-        done = "moved" if fault.text is None else "spelled as there"
-        faults.note_fixed(where, f"{sentence}; {done}")
-        return (fault.text or text, fault.start_char), True
-    faults.tell(where, sentence)
-    return None, False
-
-
-def _sought(text: str, prefix: str, context: str, faults: Faults, *, is_missing: bool) -> Placed:
-    """Return an answer without a start at the one place where its text stands."""
-    where, first = f"{prefix}answer_start", context.find(text)
-    sentence = f"is {'missing' if is_missing else 'null'}, and {describe(text)} stands"
-    if first >= 0 and context.find(text, first + 1) < 0:
-        faults.note_fixed(where, f"{sentence} at {first} alone; found there")
-        return (text, first), True
-    faults.tell(where, f"{sentence} {'nowhere in the context' if first < 0 else 'at several places'}")
-    return None, False

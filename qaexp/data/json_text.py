@@ -139,6 +139,11 @@ def _unseen(error: json.JSONDecodeError) -> str:
 
 
 def _question(error: json.JSONDecodeError) -> str:
+    sign = error.doc[error.pos : error.pos + 1]
+    if sign == "'":
+        return "JSON has double quotes: was it printed by Python? Write it with json.dump"
+    if error.msg == "Extra data" and sign == ",":
+        return "a whole value ends before it: leave out the comma behind each line, or make one list of all"
     if error.msg == "Extra data":
         return "a whole value ends before it: are these several files in one?"
     return "is the file complete?"

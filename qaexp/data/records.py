@@ -118,8 +118,8 @@ def _decode(path: Path, content: bytes) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
         hint = "is the file complete, and is it text?"
-        if path.suffix.lower() in SUFFIXES:
-            hint = "save the table as UTF-8 (iconv -f ISO-8859-1 -t UTF-8)"
+        if error.reason != "unexpected end of data" and path.suffix.lower() in (*SUFFIXES, ".json", *LINE_SUFFIXES):
+            hint = "save it as UTF-8 where it was made (one of western Windows: iconv -f WINDOWS-1252 -t UTF-8)"
         raise DataError(
             f"{path}: line {line}, column {column}: the bytes are not UTF-8 ({error.reason}); {hint}"
         ) from error

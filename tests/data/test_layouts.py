@@ -518,6 +518,11 @@ HEADERS = [
     ("Id", "Context", "Question", "Answer_Text", "Answer_Start"),
     ("uid", "paragraph", "q", "answers", "begin"),
     ("id", "text", "prompt", "label", "start_char"),
+    ("id", "context", "question", "answerText", "answerStart"),
+    ("ID", "Context", "Question", "Answer text", "Answer start"),
+    ("id", "context", "question", "answers.text", "answers.answer_start"),
+    ("id", "context", "question", "answers[0].text", "answers[0].answer_start"),
+    ("id", "context", "question", "gold_answer", "answer-start"),
 ]
 
 
@@ -641,6 +646,8 @@ def test_a_row_without_the_answer_that_it_says_it_has_is_told_so(tmp_path: Path)
             "line 3, column 1: this is not JSON (Extra data); a whole value ends before it",
         ),
         ('{\n"data": [', "is the file complete?"),
+        ("[{'id': 1}]", "JSON has double quotes: was it printed by Python?"),
+        ('{"id": 1},\n{"id": 2}', "leave out the comma behind each line"),
     ],
 )
 def test_what_stands_behind_json_is_named(tmp_path: Path, text: str, says: str) -> None:
@@ -702,4 +709,79 @@ def test_a_table_with_tabs_that_is_whole_in_no_way_is_a_fault(tmp_path: Path, ro
     path = tmp_path / "a.tsv"
     path.write_text(f"id\tcontext\tquestion\tanswers\n{row}")
     with pytest.raises(DataError, match=r"no row of a table|cells, and the header has"):
+        read_squad_file(path)
+
+
+def test_a_table_without_a_header_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("7,Anna lives in Rome.,Where?,Rome,14\n8,Anna lives in Rome.,Where?,Rome,14\n")
+    with pytest.raises(DataError, match=r"found: 7, Anna lives .* write a line with the names above it"):
+        read_squad_file(path)
+
+
+@pytest.mark.parametrize(("text", "start"), [("['Rome', 'old']", "[14, 28]"), ('["Rome", "old"]', "[14,28]")])
+def test_texts_and_starts_as_two_lists_are_read(tmp_path: Path, text: str, start: str) -> None:
+    row = {"id": "1", "context": "Anna lives in Rome. Rome is old.", "question": "Q", "answers": text}
+    row["answer_start"] = start
+    path = tmp_path / "a.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([list(row), list(row.values())])
+    expected = (Answer("Rome", 14), Answer("old", 28))
+    assert read_squad_file(path).examples[0].answers == expected
+    listed = {**row, "answers": ["Rome", "old"], "answer_start": [14, 28]}
+    assert read_squad_file(write(tmp_path / "a.json", [listed])).examples[0].answers == expected
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "None", "<NA>"])
+@pytest.mark.parametrize("start", ["", "nan", "<NA>"])
+def test_what_pandas_prints_for_nothing_is_no_answer(tmp_path: Path, word: str, start: str) -> None:
+    """`nan` of `finance` was no answer, and would be found in it."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,context,question,answer_text,answer_start\n1,He is in finance.,Where?,{word},{start}\n")
+    for on_bad in ("fail", "fix"):
+        file = read_squad_file(path, on_bad)
+        assert (file.examples[0].answers, file.num_blank_answers, file.num_fixed) == ((), 1, 0)
+
+
+def test_a_word_for_nothing_that_stands_in_the_text_is_no_statement(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,context,question,answer_text,answer_start\n1,We eat nan today.,What?,nan,\n")
+    with pytest.raises(DataError, match="answer_start is null"):
+        read_squad_file(path)
+    assert read_squad_file(path, "fix").examples[0].answers == (Answer("nan", 7),)
+
+
+@pytest.mark.parametrize(
+    ("context", "text", "start"),
+    [
+        ("It is known there.", "no", None),
+        ("It starts.", "art", None),
+        ("In 1984 he came.", "98", None),
+        ("Wir sind in der Haust\u00fcr.", "Haus", None),
+        ("It is the co-op.", "op", 13),
+        ("He paid 98%.", "98", 8),
+        ("\u5df4\u9ece\u662f\u6cd5\u56fd\u7684\u9996\u90fd", "\u6cd5\u56fd", 3),
+    ],
+)
+def test_fix_finds_no_answer_inside_a_word(tmp_path: Path, context: str, text: str, start: int | None) -> None:
+    path = write(tmp_path / "a.json", [{"id": "1", "context": context, "question": "Q", "answers": [{"text": text}]}])
+    if start is not None:
+        assert read_squad_file(path, "fix").examples[0].answers == (Answer(text, start),)
+        return
+    with pytest.raises(DataError, match="stands inside a word alone"):
+        read_squad_file(path, "fix")
+
+
+def test_two_rows_of_one_question_with_an_answer_each_are_told_as_that(tmp_path: Path) -> None:
+    rows = [{**flat()[0], "answers": columns(row)} for row in ROWS[:2]]
+    with pytest.raises(DataError, match="its question stands in the file with other answers too; ids must be unique"):
+        read_squad_file(write(tmp_path / "a.json", rows))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json"])
+def test_text_of_windows_is_told_with_what_reads_it(tmp_path: Path, name: str) -> None:
+    """In ISO-8859-1 the quotation marks of Windows are controls, which nobody sees."""
+    path = tmp_path / name
+    path.write_bytes("[\u201cRome\u201d]".encode("cp1252"))
+    with pytest.raises(DataError, match=r"not UTF-8 .*iconv -f WINDOWS-1252 -t UTF-8"):
         read_squad_file(path)
