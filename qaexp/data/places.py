@@ -6,6 +6,8 @@ from typing import Any
 
 from qaexp.data.validation import Faults, OffsetFault, classify_offset, describe
 
+_START_NAMES = ("start", "start_char", "char_start", "start_offset", "offset", "begin", "span_start", "answer_offset")
+
 Placed = tuple[tuple[str, int] | None, bool]
 
 
@@ -16,6 +18,8 @@ def placed_answer(item: Any, prefix: str, context: str, faults: Faults) -> Place
     if raw is None:
         return None, False
     text = faults.text(raw, "text", prefix)
+    if text and "answer_start" not in raw:
+        raw = {**raw, **_start_by_another_name(raw, text, context)}
     if text is not None and text.strip() and raw.get("answer_start") is None:
         if is_sought:
             return _sought(text, prefix, context, faults, is_missing="answer_start" not in raw)
@@ -39,6 +43,13 @@ def placed_answer(item: Any, prefix: str, context: str, faults: Faults) -> Place
         return (fault.text or text, fault.start_char), True
     faults.tell(where, sentence)
     return None, False
+
+
+def _start_by_another_name(raw: dict[str, Any], text: str, context: str) -> dict[str, Any]:
+    """The start of an answer that has it as annotation tools write it, where the text proves it."""
+    found = (raw[name] for name in _START_NAMES if type(raw.get(name)) is int)
+    start = next((one for one in found if one >= 0 and context.startswith(text, one)), None)
+    return {} if start is None else {"answer_start": start}
 
 
 def _sought(text: str, prefix: str, context: str, faults: Faults, *, is_missing: bool) -> Placed:

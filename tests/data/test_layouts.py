@@ -785,3 +785,14 @@ def test_text_of_windows_is_told_with_what_reads_it(tmp_path: Path, name: str) -
     path.write_bytes("[\u201cRome\u201d]".encode("cp1252"))
     with pytest.raises(DataError, match=r"not UTF-8 .*iconv -f WINDOWS-1252 -t UTF-8"):
         read_squad_file(path)
+
+
+@pytest.mark.parametrize("name", ["start", "start_char", "start_offset", "offset"])
+def test_a_start_by_another_name_counts_where_the_text_proves_it(tmp_path: Path, name: str) -> None:
+    context = "Anna lives in Rome. Rome is old."
+    answer = {"text": "Rome", name: 20, "end": 24}
+    row = {"id": "1", "context": context, "question": "Q", "answers": [answer]}
+    assert read_squad_file(write(tmp_path / "a.json", [row])).examples[0].answers == (Answer("Rome", 20),)
+    row["answers"] = [{**answer, name: 3}]
+    with pytest.raises(DataError, match="answer_start is missing"):
+        read_squad_file(write(tmp_path / "a.json", [row]))
