@@ -118,6 +118,10 @@ LAYOUTS: dict[str, str] = {
     "columns of pandas": json.dumps({name: _numbered([row[name] for row in flat()]) for name in flat()[0]}),
     "lists of to_dict": json.dumps({name: [row[name] for row in flat()] for name in flat()[0]}),
     "split of pandas": json.dumps({"columns": list(flat()[0]), "data": [list(row.values()) for row in flat()]}),
+    "index of pandas": json.dumps(_numbered(flat())),
+    "rows by their ids": json.dumps(
+        {row["id"]: {key: value for key, value in row.items() if key != "id"} for row in flat()}
+    ),
     "answer_text and answer_start": json.dumps(
         [{**row, "answers": None, **two_columns(one)} for row, one in zip(flat(), ROWS, strict=True)]
     ).replace('"answers": null, ', ""),
@@ -129,6 +133,7 @@ LAYOUTS: dict[str, str] = {
     "CSV of a spreadsheet": "sep=;\r\n" + table(two_columns, delimiter=";"),
     "CSV with is_impossible": table(lambda row: {**two_columns(row), "is_impossible": row["text"] is None}),
     "TSV": table(two_columns, delimiter="\t"),
+    "CSV with a space behind each comma": table(two_columns, quoting=csv.QUOTE_ALL).replace('","', '", "'),
     "CSV with two byte order marks": "\ufeff\ufeff" + table(two_columns),
     "CSV that ends in Ctrl-Z": table(two_columns) + "\x1a\r\n",
 }
