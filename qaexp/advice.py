@@ -24,6 +24,9 @@ ARGUMENTS: Mapping[str, Mapping[str, str]] = {"Predictor": {"trainer.device": "d
 KEYS: Mapping[str, frozenset[str]] = {"resume": frozenset({"steal_lock", "trainer.allow_drift"})}
 """The settings that messages name and other commands than `train` take as they stand."""
 
+COLUMNS = ("id", "title", "context", "question", "answers", "is_impossible", "answer_text", "answer_start")
+"""What qaexp calls the columns of data files."""
+
 _STORED = ("features.max_length", "features.doc_stride", "decoding.allow_no_answer", "decoding.max_answer_length")
 """Settings that a trained model brings along; these commands read them from it."""
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, OverrideType
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from qaexp.config.own_nodes import may_have_more
 from qaexp.config.suggest import did_you_mean, offered
 from qaexp.config.texts import keep_texts
-from qaexp.config.unknown import unknown_key
+from qaexp.config.unknown import columns_by_key, unknown_key
 from qaexp.config.values import find_node, value_problems
 
+_COLUMNS = "data.columns"
 # Groups whose file is optional: `experiment=null` chooses none.
 _OPTIONAL = ("experiment", "sweep", "debug")
 _FORMATS = ("csv", "tsv", "json", "jsonl", "parquet", "arrow", "file", "files", "local", "squad")
@@ -42,10 +43,11 @@ def check_overrides(
     keys = list_keys(composed)
     # A key that the default choice lacks may be one of the choice that was meant.
     refused = tuple(f"{group}." for group, lines in checked if not lines)
+    by_key = _columns_by_key(overrides, composed, problems)
     values = [
         one
         for one in overrides
-        if one not in groups and (one.key_or_group in keys or not one.key_or_group.startswith(refused))
+        if one not in [*groups, *by_key] and (one.key_or_group in keys or not one.key_or_group.startswith(refused))
     ]
     good_values = [line for override in values for line in _check_value(override, composed, keys, choices, problems)]
     return good_groups + good_values
@@ -148,6 +150,26 @@ def _check_value(
     if wrong:
         return []
     return [f"{key}={override.get_value_element_as_str()}" if not override.is_sweep_override() else _first(override)]
+
+
+def _columns_by_key(overrides: Sequence[Override], composed: DictConfig, problems: list[str]) -> list[Override]:
+    """The overrides that name columns key by key, told together: the columns are one value."""
+    found = [
+        one
+        for one in overrides
+        if one.key_or_group.startswith(f"{_COLUMNS}.")
+        and not (one.is_delete() or one.is_sweep_override() or may_have_more(composed, one.key_or_group))
+        and isinstance(one.value(), str | int | float)
+        and find_node(composed, one.key_or_group) is None
+    ]
+    if found:
+        whole = [one.value() for one in overrides if one.key_or_group == _COLUMNS]
+        node = find_node(composed, _COLUMNS)
+        standing = whole[-1] if whole else OmegaConf.to_container(node) if isinstance(node, DictConfig) else {}
+        standing = {str(ours): str(theirs) for ours, theirs in standing.items()} if isinstance(standing, dict) else {}
+        given = {one.key_or_group.removeprefix(f"{_COLUMNS}."): str(one.value()) for one in found}
+        problems.append(columns_by_key(given, standing))
+    return found
 
 
 def _check_hydra_value(override: Override, composed: DictConfig, keys: Sequence[str], problems: list[str]) -> list[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping
 
+from qaexp.advice import COLUMNS
 from qaexp.config.habits import NOT_NEEDED, in_our_words
 from qaexp.config.suggest import offered
 
@@ -17,6 +21,35 @@ _FLAGS = {
     "multirun": "-m",
     "allow": "--allow {}",
 }
+
+_PLAIN = re.compile(r"(?!(?:true|false|null|yes|no|on|off|nan|inf)$)[A-Za-z_][\w.-]*", re.IGNORECASE)
+
+
+def columns_by_key(given: Mapping[str, str], standing: Mapping[str, str]) -> str:
+    """What is said of columns that were named key by key, in the form that is read.
+
+    Args:
+        given: What stood behind `data.columns.`, and its value; two names in the other order are turned.
+        standing: The columns that are named otherwise.
+
+    >>> columns_by_key({"id": "qid", "passage": "context"}, {"question": "query"})
+    "data.columns.id is no key; write 'data.columns={question: query, id: qid, context: passage}'"
+    """
+    pairs = [
+        (theirs, ours) if theirs in COLUMNS and ours not in COLUMNS else (ours, theirs)
+        for ours, theirs in given.items()
+    ]
+    if wrong := [ours for ours, _ in pairs if ours not in COLUMNS]:
+        return (
+            f"data.columns.{wrong[0]} is no key, and the columns are {', '.join(COLUMNS)}; write qaexp's name first, "
+            "then the file's, as 'data.columns={context: passage}'"
+        )
+    inside = ", ".join(f"{ours}: {_quoted(theirs)}" for ours, theirs in {**standing, **dict(pairs)}.items())
+    return f"data.columns.{next(iter(given))} is no key; write {shlex.quote(f'data.columns={{{inside}}}')}"
+
+
+def _quoted(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 def unknown_key(key: str, line: str, legal: Iterable[str]) -> str:

@@ -21,7 +21,8 @@ _MAX_WHOLE = 2**63
 _YES_NO = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False, "1.0": True, "0.0": False}
 # pandas writes whole numbers so where one of their column is missing.
 _GAPPED = re.compile(r"\d+\.0")
-_NOTHING = ("", "nan", "none", "null", "n/a", "na")
+YES_NO_READ = "true, false, yes, no, 1 and 0"
+_NOTHING = ("", "nan", "<na>", "none", "null", "n/a", "na")
 
 
 def read_cells(row: dict[str, str], called: Mapping[str, str]) -> dict[str, Any]:
@@ -31,9 +32,9 @@ def read_cells(row: dict[str, str], called: Mapping[str, str]) -> dict[str, Any]
         row: The cells by the names of the file.
         called: What each of our names is called there.
 
-    >>> names = {name: name for name in ("id", "answers", "answer_text", "answer_start", "is_impossible", "title")}
-    >>> read_cells({"answers": "{'text': ['a'], 'answer_start': array([0])}", "is_impossible": "False"}, names)
-    {'answers': {'text': ['a'], 'answer_start': [0]}, 'is_impossible': False}
+    >>> names = {name: name for name in ("id", "answers", "answer_text", "answer_start", "title")}
+    >>> read_cells({"answers": "{'text': ['a'], 'answer_start': array([0])}", "title": "7"}, names)
+    {'answers': {'text': ['a'], 'answer_start': [0]}, 'title': '7'}
     """
     found: dict[str, Any] = dict(row)
     for name in ("answers", "answer_start"):
@@ -45,10 +46,19 @@ def read_cells(row: dict[str, str], called: Mapping[str, str]) -> dict[str, Any]
             found[id] = row[id].strip().removesuffix(".0")
     if (text := called["answer_text"]) in row:
         found[text] = _texts(row[text])
-    if (flag := called["is_impossible"]) in row:
-        text = row[flag].strip().lower()
-        found[flag] = None if text in _NOTHING else _YES_NO.get(text, row[flag])
     return found
+
+
+def read_yes_no(value: Any) -> Any:
+    """Yes or no as a table writes it, in any case of letters; None for an empty cell, anything else as it is.
+
+    >>> read_yes_no("TRUE"), read_yes_no("no"), read_yes_no(1.0), read_yes_no(" "), read_yes_no("oui")
+    (True, False, True, None, 'oui')
+    """
+    if not isinstance(value, str | int | float):
+        return value
+    text = str(value).strip().lower()
+    return None if text in _NOTHING else _YES_NO.get(text, value)
 
 
 def read_cell(text: str) -> Any:

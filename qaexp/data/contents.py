@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qaexp.data.encodings import wide_encoding
 from qaexp.errors import DataError
 
 READ = "SQuAD JSON, JSON lines, CSV, TSV, parquet and Arrow streams are read (docs/data_formats.md)"
@@ -27,6 +28,7 @@ _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x80\x03", "a Python pickle, which is never opened", "save the rows as JSON lines"),
     (b"\x80\x04", "a Python pickle, which is never opened", "save the rows as JSON lines"),
     (b"\x80\x05", "a Python pickle, which is never opened", "save the rows as JSON lines"),
+    (b"\xc3\xaf\xc2\xbb\xc2\xbf", "text that was encoded twice (it begins so)", "export it again as UTF-8"),
     (b"Obj\x01", "an Avro file", "save the rows as JSON lines or parquet"),
 )
 _LOOKED_AT = 4096
@@ -53,8 +55,8 @@ def _what(path: Path, content: bytes) -> tuple[str, str] | None:
             return what, way_out
     if content[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zipped(content)
-    if content[:2] in (b"{\0", b"[\0", b"\0{", b"\0["):
-        return "UTF-16 text", "save it as UTF-8"
+    if not is_binary and (name := wide_encoding(content)) is not None:
+        return f"{name[:6]} text, not UTF-8", f"save it as UTF-8 (iconv -f {name} -t UTF-8)"
     if content[257:262] == b"ustar":
         return "a tar archive", "unpack it, and give a file that is in it"
     if content[:4] == b"PAR1" and path.suffix.lower() != ".parquet":

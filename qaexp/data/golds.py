@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from qaexp.data.cells import answers_of_columns, read_cell
+from qaexp.data.flags import flag_of, is_consistent, is_flag_read
+from qaexp.data.places import placed_answer
 from qaexp.data.reading import Record
-from qaexp.data.validation import MISSING, Faults, OffsetFault, classify_offset, describe
+from qaexp.data.validation import MISSING, Faults
 
 MAX_ANSWERS = 10_000
 """Gold answers that one question may have."""
@@ -16,6 +19,8 @@ MAX_ANSWERS = 10_000
 # QuAC appends it to every context, and says by it that there is no answer.
 _QUAC_MARKER = "CANNOTANSWER"
 _NO_ANSWER_TEXTS = frozenset({"cannotanswer", "no answer", "no_answer", "noanswer", "unanswerable", "[no answer]"})
+# What pandas and Python print where nothing is.
+_MISSING = frozenset({"nan", "NaN", "None", "<NA>", "null", "NULL"})
 _NO_ANSWER_CATEGORIES = frozenset({"no_answer", "none", "is_impossible", "noanswer"})
 
 
@@ -38,32 +43,28 @@ class _Raw:
 def says_something(record: Record) -> bool:
     """Whether a record has answers, in whatever form, or says that it has none."""
     fields = record.fields
-    return "answers" in fields or "answer_text" in fields or fields.get("is_impossible") is True
+    return "answers" in fields or "answer_text" in fields or flag_of(record) is True
 
 
 def gold_answers(record: Record, faults: Faults) -> Found | None:
     """Return the gold answers of a record, or None when one of them is wrong or contradicts `is_impossible`."""
+    if not is_flag_read(record, faults):
+        return None
     raw = _raw(record, faults)
-    if raw is not None and _flag(record) in (True, MISSING) and _all_say_none(raw.items, record):
+    if raw is not None and flag_of(record) in (True, MISSING) and _all_say_none(raw.items, record):
         raw = _Raw([], is_blank=True)
-    is_consistent = raw is not None and _is_consistent(record, raw, faults)
+    agrees = raw is not None and is_consistent(record, len(raw.items), faults, is_blank=raw.is_blank)
     if raw is None or record.context is None:
         return None
     found = [
-        _answer(item, f"{record.prefix}answers[{index}].", record.context, faults)
+        placed_answer(item, f"{record.prefix}answers[{index}].", record.context, faults)
         for index, item in enumerate(raw.items)
     ]
     answers = tuple(answer for answer, _ in found if answer is not None)
-    if not is_consistent or len(answers) < len(raw.items):
+    if not agrees or len(answers) < len(raw.items):
         return None
     faults.num_fixed += any(is_fixed for _, is_fixed in found)
     return Found(answers, raw.is_blank)
-
-
-def _flag(record: Record) -> Any:
-    """`is_impossible`; in flat rows, whose columns have gaps, null is as good as absent."""
-    flag = record.fields.get("is_impossible", MISSING)
-    return MISSING if flag is None and record.is_flat else flag
 
 
 def _raw(record: Record, faults: Faults) -> _Raw | None:
@@ -72,13 +73,18 @@ def _raw(record: Record, faults: Faults) -> _Raw | None:
     value = fields.get("answers", MISSING)
     if record.is_flat and isinstance(value, str):
         value = _of_cell(value, fields)
+    if record.is_flat and "answer_start" in fields and _are_texts(value):
+        value = answers_of_columns({**fields, "answer_text": value})
     if value in (MISSING, None) and "answer_text" in fields:
         value = answers_of_columns(fields)
     elif record.is_flat and value == [] and fields.get("answer_text"):
         faults.tell(f"{record.prefix}answers", "is empty, but answer_text is not; leave one of them out")
         return None
-    if (value is None and _flag(record) in (True, MISSING)) or (value is MISSING and _flag(record) is True):
+    flag = flag_of(record)
+    if (value is None and flag in (True, MISSING)) or (value is MISSING and flag is True):
         return _Raw([], is_blank=True)
+    if value is None and record.is_flat and "answers" not in fields:
+        return _Raw([])
     if isinstance(value, dict) and (record.is_flat or {"text", "answer_start"} & set(value)):
         return _of_lists(value, record, faults)
     items = _few(
@@ -92,6 +98,10 @@ def _of_cell(cell: str, fields: Mapping[str, Any]) -> Any:
     value = read_cell(cell)
     items = value if isinstance(value, list) else [value]
     return value if all(isinstance(one, dict) for one in items) else answers_of_columns({**fields, "answer_text": cell})
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
 
 
 def _of_lists(value: dict[str, Any], record: Record, faults: Faults) -> _Raw | None:
@@ -143,69 +153,9 @@ def _says_none(item: Any, context: str) -> bool:
         return False
     if not text.strip() or text.strip() == _QUAC_MARKER:
         return True
+    is_null = start is None and "answer_start" in item
+    if is_null and text.strip() in _MISSING and not re.search(rf"\b{re.escape(text.strip())}\b", context):
+        return True
     if text.strip().lower() in _NO_ANSWER_TEXTS:
         return not (isinstance(start, int) and start >= 0 and context.startswith(text, start))
     return start == -1 and text not in context
-
-
-def _is_consistent(record: Record, raw: _Raw, faults: Faults) -> bool:
-    """Whether `is_impossible` agrees with the answers; only SQuAD v1 and flat files may leave it out."""
-    flag, num_answers = _flag(record), len(raw.items)
-    where = f"{record.prefix}is_impossible"
-    if flag is MISSING:
-        if num_answers or record.is_flat or raw.is_blank:
-            return True
-        faults.tell(where, "is missing and answers is empty; a question without an answer needs is_impossible: true")
-    elif not isinstance(flag, bool):
-        faults.mistyped(where, flag, "true or false")
-    elif flag == (num_answers > 0):
-        faults.tell(where, f"is {describe(flag)}, but there are {num_answers} answers")
-    else:
-        return True
-    return False
-
-
-Placed = tuple[tuple[str, int] | None, bool]
-
-
-def _answer(item: Any, prefix: str, context: str, faults: Faults) -> Placed:
-    """Return an answer that stands where it says (None when it is wrong), and whether it had to be moved there."""
-    is_sought = faults.on_bad == "fix"
-    raw = {"text": item} if is_sought and isinstance(item, str) else faults.object(item, prefix)
-    if raw is None:
-        return None, False
-    text = faults.text(raw, "text", prefix)
-    if text is not None and text.strip() and raw.get("answer_start") is None:
-        if is_sought:
-            return _sought(text, prefix, context, faults, is_missing="answer_start" not in raw)
-        faults.misses_places = True
-    start = faults.whole(raw, "answer_start", prefix)
-    if text is not None and not text.strip():
-        faults.tell(f"{prefix}text", f"is {describe(text)}, it must not be blank")
-        return None, False
-    if text is None or start is None:
-        return None, False
-    if start >= 0 and context.startswith(text, start):
-        return (text, start), False
-    # The search for its place takes time, and would tell nobody anything.
-    is_told = faults.on_bad == "fix" or not faults.is_full
-    fault = classify_offset(context, text, start) if is_told else OffsetFault("elsewhere", None, False)
-    where = f"{prefix}answer_start"
-    sentence = f"is {start}, where {describe(text)} does not stand ({fault})"
-    if faults.on_bad == "fix" and fault.start_char is not None and fault.is_unique:
-        done = "moved" if fault.text is None else "spelled as there"
-        faults.note_fixed(where, f"{sentence}; {done}")
-        return (fault.text or text, fault.start_char), True
-    faults.tell(where, sentence)
-    return None, False
-
-
-def _sought(text: str, prefix: str, context: str, faults: Faults, *, is_missing: bool) -> Placed:
-    """Return an answer without a start at the one place where its text stands."""
-    where, first = f"{prefix}answer_start", context.find(text)
-    sentence = f"is {'missing' if is_missing else 'null'}, and {describe(text)} stands"
-    if first >= 0 and context.find(text, first + 1) < 0:
-        faults.note_fixed(where, f"{sentence} at {first} alone; found there")
-        return (text, first), True
-    faults.tell(where, f"{sentence} {'nowhere in the context' if first < 0 else 'at several places'}")
-    return None, False

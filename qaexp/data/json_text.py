@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from qaexp.data.encodings import SIGNS
 from qaexp.errors import DataError
 from qaexp.runs.formats import json_reason
 
@@ -60,8 +61,8 @@ def first_line(text: str) -> tuple[int, int]:
 
 
 def _is_whole(path: Path, text: str, begin: int, end: int) -> bool:
-    """Whether the first line of several is a JSON object, so that the file is JSON lines."""
-    if end - begin > MAX_LINE_BYTES or not text[begin:end].rstrip().endswith("}"):
+    """Whether the first line of several is a JSON object, or a list of them, so that the file is JSON lines."""
+    if end - begin > MAX_LINE_BYTES or not text[begin:end].rstrip().endswith(("}", "]")):
         return False
     try:
         parse_json(path, text[begin:end], 1)
@@ -74,6 +75,8 @@ def _lines(path: Path, text: str) -> Iterator[tuple[int | None, Any]]:
     """Yield one value a line; a file that is one document, in spite of its name, as that."""
     is_first = True
     for number, line in enumerate(text.split("\n"), start=1):
+        # Files that were put behind one another bring theirs along.
+        line = line.strip(SIGNS)
         if not line.strip():
             continue
         try:
@@ -122,11 +125,28 @@ def parse_json(path: Path, text: str, line: int) -> Any:
     except json.JSONDecodeError as error:
         raise DataError(
             f"{path}: line {line + error.lineno - 1}, column {error.colno}: this is not JSON "
-            f"({error.msg}); is the file complete?"
+            f"({error.msg}{_unseen(error)}); {_question(error)}"
         ) from error
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else json_reason(error)
         raise DataError(f"{path}: the JSON at line {line} is refused: {reason}; correct the file.") from error
+
+
+def _unseen(error: json.JSONDecodeError) -> str:
+    """The name of a character at which JSON ends, where nobody sees it."""
+    sign = error.doc[error.pos : error.pos + 1]
+    return "" if sign.isprintable() or sign.isspace() else f" at the character U+{ord(sign):04X}"
+
+
+def _question(error: json.JSONDecodeError) -> str:
+    sign = error.doc[error.pos : error.pos + 1]
+    if sign == "'":
+        return "JSON has double quotes: was it printed by Python? Write it with json.dump"
+    if error.msg == "Extra data" and sign == ",":
+        return "a whole value ends before it: leave out the comma behind each line, or make one list of all"
+    if error.msg == "Extra data":
+        return "a whole value ends before it: are these several files in one?"
+    return "is the file complete?"
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def value_records(values: Values, reading: Reading, *, is_article: bool = False)
         reading: How they are read.
         is_article: Whether a value whose keys tell nothing is taken for an article, and not for a row.
     """
-    every = iter(values)
+    every = _unwrapped(values, reading.columns)
     first = peek(every, itemgetter(1))
     objects = [value for _, value in first if isinstance(value, dict)]
     is_nested = any(key in value for value in objects for key in _NESTED)
@@ -75,6 +75,24 @@ def value_records(values: Values, reading: Reading, *, is_article: bool = False)
             yield from _nested(prefix, record, reading)
 
 
+def _unwrapped(values: Values, columns: Columns) -> Iterator[tuple[str, Any]]:
+    """The values, with what whole documents among them hold in their place: JSON lines may have one a line."""
+    for prefix, value in values:
+        inner: Values | None = None
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            inner = _numbered(value, "")
+        elif isinstance(value, dict) and not any(key in value for key in _NESTED):
+            # A question that is an object is no column of several, but one in another layout.
+            table = None if isinstance(value.get(theirs(columns)["question"]), dict) else table_of(value, columns)
+            inner = None if table is None else _numbered(table, "")
+            if inner is None and isinstance(value.get("data"), list) and not _is_row(value, columns):
+                inner = _numbered(value["data"], "data")
+        if inner is None:
+            yield prefix, value
+        else:
+            yield from ((f"{prefix}{place}", item) for place, item in inner)
+
+
 def flat_records(rows: Values, reading: Reading) -> Iterator[Record]:
     """Check the names of rows, then the title (it may be absent) and the context of each; equal contexts become one."""
     every = iter(rows)
@@ -90,7 +108,7 @@ def flat_records(rows: Values, reading: Reading) -> Iterator[Record]:
             fields = renamed(row, reading.columns)
             context = faults.text(fields, "context", prefix)
             shared = None if context is None else contexts.setdefault(context, context)
-            yield Record(prefix, _title(fields, prefix, faults), shared, fields, is_flat=True)
+            yield Record(prefix, _title(fields, prefix, faults), shared, fields, is_flat=True, columns=reading.columns)
 
 
 def _nested(prefix: str, value: dict[str, Any], reading: Reading) -> Iterator[Record]:
@@ -108,7 +126,8 @@ def _nested(prefix: str, value: dict[str, Any], reading: Reading) -> Iterator[Re
 def _questions(prefix: str, paragraph: dict[str, Any], title: str | None, reading: Reading) -> Iterator[Record]:
     context = reading.faults.text(renamed(paragraph, reading.columns), "context", prefix)
     for question, innermost in _children(paragraph, "qas", prefix, reading.faults):
-        yield Record(innermost, title, context, renamed(question, reading.columns), is_flat=False)
+        fields = renamed(question, reading.columns)
+        yield Record(innermost, title, context, fields, is_flat=False, columns=reading.columns)
 
 
 def _title(record: dict[str, Any], prefix: str, faults: Faults) -> str | None:

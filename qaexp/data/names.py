@@ -8,10 +8,10 @@ import shlex
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from qaexp.advice import named, option, set_to
+from qaexp.advice import COLUMNS, named, option, set_to
 from qaexp.errors import ConfigError, DataError
 
-KNOWN = ("id", "title", "context", "question", "answers", "is_impossible", "answer_text", "answer_start")
+KNOWN = COLUMNS
 NEEDED = ("id", "context", "question", "answers")
 _SHOWN = 20
 # What other tools call the same, the likeliest first.
@@ -19,11 +19,25 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "id": ("qid", "question_id", "qas_id", "example_id", "uid", "key", "index"),
     "context": ("passage", "paragraph", "text", "document", "content", "article", "body", "story", "document_text"),
     "question": ("query", "q", "question_text", "prompt"),
-    "answers": ("answer", "labels", "label", "gold", "golds", "answer_texts", "target"),
-    "answer_text": ("answer", "answers", "text_answer", "gold", "golds", "answer_texts", "label", "target", "span"),
+    "answers": (
+        "answer",
+        "labels",
+        "label",
+        "gold",
+        "golds",
+        "answer_texts",
+        "target",
+        "gold_answer",
+        "correct_answer",
+    ),
+    "answer_text": (
+        *("answer", "answers", "text_answer", "gold", "golds", "answer_texts", "label", "target", "span"),
+        *("answers_text", "answer_value", "answer_span", "gold_answer", "correct_answer"),
+    ),
     "answer_start": (
         *("start", "offset", "begin", "start_offset", "answer_offset", "start_char", "char_start", "answer_begin"),
         *("start_position", "start_index", "answer_start_char", "answer_start_index", "position"),
+        *("answers_answer_start", "answers_start", "answer_answer_start", "answer_position", "answer_starts"),
     ),
 }
 _PAIR = re.compile(r"""\s*(\w+)\s*[:=]\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^,"'{}]+?)\s*(?:,|$)""")
@@ -121,7 +135,7 @@ def check_names(file: object, found: Iterable[str], columns: Columns, *, wants_a
         return
     if lost and not missing:
         raise DataError(f"{file}: {named('data.columns')} names {', '.join(lost)}, {_told(names)}; correct the name.")
-    if missing == ["answers"] and not lost and not guess("answers", names, ()):
+    if missing == ["answers"] and not lost and not any(map(_may_be_answers, names)):
         raise DataError(no_answers(file, _told(names)))
     raise DataError(f"{file}: {_told(names)}; {_way_out(names, missing, columns)}")
 
@@ -168,9 +182,21 @@ def _pair(names: Collection[str], taken: Collection[str], *, has_text: bool) -> 
 
 def guess(ours: str, names: Collection[str], taken: Collection[str]) -> str | None:
     """The name of a file's column that is likely to be one of ours; None where there is none."""
-    plain = {re.sub(r"[\s-]+", "_", str(name).strip().lower()): str(name) for name in reversed(list(names))}
+    plain = {_words(name): str(name) for name in reversed(list(names))}
     likely = (plain.get(synonym) for synonym in (ours, *_SYNONYMS[ours]))
     return next((name for name in likely if name is not None and name not in taken), None)
+
+
+def _words(name: object) -> str:
+    """The words of a name as we join them: `answerText`, `Answer text` and `answers[0].text` have the same as ours."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(name))
+    return re.sub(r"(?:\W|_)+", "_", re.sub(r"\W0(?=\W|$)", "", apart)).strip("_").lower()
+
+
+def _may_be_answers(name: str) -> bool:
+    words = _words(name)
+    is_synonym = words in (*_SYNONYMS["answers"], *_SYNONYMS["answer_text"])
+    return is_synonym or bool({"answer", "answers", "gold", "golds"}.intersection(words.split("_")))
 
 
 def _quoted(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from qaexp.data.names import Columns
@@ -13,7 +13,8 @@ from qaexp.data.validation import Faults
 class Record:
     """A question as it stands in the file: title and context are checked (None: faulty, told already), `fields` is raw.
 
-    `prefix` is put before a key to name its place, such as `data[0].paragraphs[2].qas[1].` or `line 17: `.
+    `prefix` is put before a key to name its place, such as `data[0].paragraphs[2].qas[1].` or `line 17: `; `columns`
+    are the user's own names, under which the file knows the keys of `fields`.
     """
 
     prefix: str
@@ -21,6 +22,15 @@ class Record:
     context: str | None
     fields: dict[str, Any]
     is_flat: bool
+    columns: Columns = field(default_factory=dict)
+
+    def place(self, name: str) -> str:
+        """Where the value of one of our names stands, under the name that the file has for it.
+
+        >>> Record("line 2: ", "", "", {}, is_flat=True, columns={"is_impossible": "none"}).place("is_impossible")
+        'line 2: none'
+        """
+        return f"{self.prefix}{self.columns.get(name, name)}"
 
 
 @dataclass(frozen=True, slots=True)

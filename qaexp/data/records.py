@@ -10,13 +10,13 @@ from typing import Any
 from qaexp.data.columns import column_rows
 from qaexp.data.contents import BINARY_SUFFIXES, READ, check_content, looks_like_json
 from qaexp.data.delimited import SUFFIXES, looks_delimited, table_rows
+from qaexp.data.encodings import without_signs
 from qaexp.data.json_text import LINE_SUFFIXES, json_values, parse_json
 from qaexp.data.layouts import document_records, flat_records, value_records
 from qaexp.data.reading import Reading, Record
 from qaexp.errors import DataError
 
 MAX_FILE_BYTES = 4 * 2**30
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_regular_file(path: Path) -> bytes:
@@ -111,17 +111,15 @@ def _with_places(line: int, value: Any, rest: Iterator[tuple[int | None, Any]]) 
 
 
 def _decode(path: Path, content: bytes) -> str:
-    """Return the text of UTF-8 bytes, without a byte order mark."""
+    """Return the text of UTF-8 bytes, without byte order marks and Ctrl-Z at its end."""
     try:
-        return content.decode("utf-8-sig")
+        return without_signs(content.decode())
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
         hint = "is the file complete, and is it text?"
-        if content.startswith(_UTF16):
-            hint = "it begins as UTF-16 text does: save it as UTF-8"
-        elif path.suffix.lower() in SUFFIXES:
-            hint = "save the table as UTF-8 (iconv -f ISO-8859-1 -t UTF-8)"
+        if error.reason != "unexpected end of data" and path.suffix.lower() in (*SUFFIXES, ".json", *LINE_SUFFIXES):
+            hint = "save it as UTF-8 where it was made (one of western Windows: iconv -f WINDOWS-1252 -t UTF-8)"
         raise DataError(
             f"{path}: line {line}, column {column}: the bytes are not UTF-8 ({error.reason}); {hint}"
         ) from error

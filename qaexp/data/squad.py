@@ -181,12 +181,15 @@ class _Read:
         faults.num_skipped += example is None
         if example is not None and self.examples.setdefault(example.id, example) is not example:
             self.num_duplicates += 1
-            if self.examples[example.id] != example:
-                faults.tell(
-                    f"{record.prefix}id",
-                    f"is {describe(example.id)}, which another question of the file has too; ids must be unique",
-                    is_fatal=True,
-                )
+            first = self.examples[example.id]
+            if first != example:
+                sentence = f"is {describe(example.id)}, which another question of the file has too; ids must be unique"
+                if (first.question, first.context) == (example.question, example.context):
+                    sentence = (
+                        f"is {describe(example.id)}, and its question stands in the file with other answers too; ids "
+                        "must be unique: give all answers of a question in one place"
+                    )
+                faults.tell(f"{record.prefix}id", sentence, is_fatal=True)
 
     def _example(self, record: Record, faults: Faults) -> Example | None:
         """Return the example of a record, or None when anything is wrong with it."""

@@ -300,6 +300,13 @@ def chosen(control: str, word: str) -> dict[str, Any]:
     return {"id": 1, "data": {"text": OSLO, "question": "Q?"}, "annotations": [{"result": results}]}
 
 
+def only(control: str, word: str) -> dict[str, Any]:
+    """A task with a choice, and without a marked span."""
+    task = chosen(control, word)
+    del task["annotations"][0]["result"][0]
+    return task
+
+
 def labelled(label: str) -> dict[str, Any]:
     return minimal(label=[{**MARK, "labels": [label]}])
 
@@ -310,6 +317,9 @@ def document(**more: Any) -> dict[str, Any]:
 
 def judged(**more: Any) -> dict[str, Any]:
     return {"query": "Q?", "document": {"content": OSLO}, "is_correct_answer": True, **more}
+
+
+PLACED = {"answer": "Oslo", "offsets_in_document": [{"start": 0, "end": 4}]}
 
 
 @pytest.mark.parametrize(
@@ -343,7 +353,9 @@ def test_an_answer_that_is_marked_stays_one(tmp_path: Path, record: dict[str, An
         document(label=["unanswerable"]),
         document(label=[]),
         judged(answer=None, no_answer=True),
+        judged(answer=None, no_answer="True"),
         judged(answer={"answer": ""}),
+        only("answer", "None"),
     ],
 )
 def test_a_statement_about_the_answer_makes_a_question_unanswerable(tmp_path: Path, record: dict[str, Any]) -> None:
@@ -360,7 +372,15 @@ def test_a_statement_about_the_answer_makes_a_question_unanswerable(tmp_path: Pa
     ]
     + [(document(label=[one]), "annotation that is no span") for one in ("Oslo", [None, 4, "ANSWER"], {"start": 0}, 5)]
     + [(document(label=[[0, 4, "wrong answer"]]), "label says that it is no answer")]
-    + [(minimal(answer="Oslo"), "typed, and not marked")]
+    + [(minimal(answer=word), "typed, and not marked") for word in ("Oslo", "No", "yes")]
+    + [(minimal(answerable="Yes"), "said to have an answer"), (minimal(is_impossible="No"), "said to have an answer")]
+    + [(minimal(has_answer=True), "said to have an answer")]
+    + [(only("answer", word), "typed, and not marked") for word in ("Oslo", "No")]
+    + [(only("answerable", "Yes"), "said to have an answer"), (only("noAnswer", "No"), "said to have an answer")]
+    + [
+        (judged(answer=PLACED, is_correct_answer=word), "label that says that an answer is wrong")
+        for word in (False, "false", 0)
+    ]
     + [
         (judged(answer=None, no_answer=False), "does not say that there is none"),
         (judged(answer={"answer": ""}, is_correct_document=False), "does not say that there is none"),
@@ -379,3 +399,27 @@ def test_what_is_taken_as_no_answer_is_told(tmp_path: Path) -> None:
     assert "note: document without an annotation, taken as" in tiny_run.call(tmp_path, "convert", "a.json").out
     (tmp_path / "b.json").write_text(json.dumps([chosen("answerable", "No")]))
     assert "note: marked span beside the choice that" in tiny_run.call(tmp_path, "convert", "b.json").out
+    (tmp_path / "c.json").write_text(json.dumps([minimal()]))
+    assert "note: question without a marked span, taken as" in tiny_run.call(tmp_path, "convert", "c.json").out
+
+
+def test_those_who_do_not_agree_whether_there_is_an_answer_are_told(tmp_path: Path) -> None:
+    both = only("x", "No answer")
+    both["annotations"].append({"result": [{"id": "r", "from_name": "a", "type": "labels", "value": MARK}]})
+    labels = [judged(answer=None, no_answer=True), judged(answer=PLACED, no_answer=False)]
+    for number, records in enumerate(([both], labels)):
+        (tmp_path / f"{number}.json").write_text(json.dumps(records))
+        done = tiny_run.call(tmp_path, "convert", f"{number}.json")
+        assert "note: question without an answer for some, and with one for others, taken with it (1)" in done.out
+        assert converted(tmp_path, f"{number}.squad.json") == {"Q?": ["Oslo"]}
+
+
+@pytest.mark.parametrize("name", ["comment", "notes", "reason"])
+def test_a_remark_that_was_typed_is_no_question(tmp_path: Path, name: str) -> None:
+    remark = {"id": "c", "from_name": name, "type": "textarea", "value": {"text": ["hard"]}}
+    tasks = [task(1, None, [region(PARIS), typed("Which?"), remark]), task(2, None, [region(PARIS), remark])]
+    tasks[0]["data"]["question_type"] = "factoid"
+    (tmp_path / "a.json").write_text(json.dumps(tasks))
+    done = tiny_run.call(tmp_path, "convert", "a.json")
+    assert converted(tmp_path, "a.squad.json") == {"Which?": ["Paris"]}
+    assert "left out: annotation without a question (1)" in done.out

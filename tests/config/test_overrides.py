@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,31 @@ def message(*lines: str, config_dir: Path | None = None) -> str:
 )
 def test_a_mistake_is_explained(line: str, expected: str) -> None:
     assert expected in message(line)
+
+
+@pytest.mark.parametrize(
+    ("lines", "meant"),
+    [
+        (["data.columns.id=qid"], {"id": "qid"}),
+        (["+data.columns.id=qid", "data.columns.context=passage"], {"id": "qid", "context": "passage"}),
+        (["data.columns.id='my id'", "seed=1"], {"id": "my id"}),
+        (["data.columns.id=1", "data.columns.question='null'"], {"id": "1", "question": "null"}),
+        (["data.columns.passage=context"], {"context": "passage"}),
+        (["data.columns={question: query}", "data.columns.id=qid"], {"question": "query", "id": "qid"}),
+    ],
+)
+def test_columns_named_key_by_key_are_told_in_the_form_that_is_read(lines: list[str], meant: dict[str, str]) -> None:
+    told = message(*lines)
+    assert "is no key; write 'data.columns={" in told
+    (word,) = shlex.split(told.partition("; write ")[2])
+    rest = [line for line in lines if "data.columns" not in line]
+    assert check_command_line([*rest, word]).data.columns == meant
+
+
+def test_a_column_that_qaexp_does_not_have_is_told_with_those_that_it_has() -> None:
+    told = message("data.columns.kontext=passage")
+    assert "data.columns.kontext is no key, and the columns are id, title, context" in told
+    assert "'data.columns={context: passage}'" in told
 
 
 def test_every_value_of_a_sweep_is_checked() -> None:

@@ -83,6 +83,9 @@ def two_columns(row: dict[str, Any]) -> dict[str, Any]:
     return {"answer_text": row["text"], "answer_start": "" if row["start"] is None else float(row["start"])}
 
 
+BATCHES = (flat()[:2], flat()[2:])
+
+
 def _numbered(values: list[Any]) -> dict[str, Any]:
     return {str(number): value for number, value in enumerate(values)}
 
@@ -100,12 +103,25 @@ LAYOUTS: dict[str, str] = {
     "one paragraph": json.dumps({"context": CONTEXT, "qas": qas()}),
     "a list of articles": json.dumps([{"title": "", "paragraphs": [one]} for one in paragraphs()]),
     "paragraphs a line": lines(paragraphs()),
+    "a whole document a line": lines([{"version": "v2.0", "data": [{"paragraphs": [one]}]} for one in paragraphs()]),
+    "a document of run_qa a line": lines([{"data": flat()[:3]}, {"data": flat()[3:]}]),
+    "a batch of rows a line": lines([flat()[:1], flat()[1:]]),
+    "a batch of columns a line": lines([{name: [row[name] for row in part] for name in part[0]} for part in BATCHES]),
+    "articles and documents a line": lines([{"paragraphs": paragraphs()[:1]}, {"data": paragraphs()[1:]}]),
+    "two byte order marks": "\ufeff\ufeff" + lines(flat()),
+    "a byte order mark before each line": "\ufeff" + lines(flat()).replace("\n{", "\n\ufeff{"),
+    "a document that ends in Ctrl-Z": json.dumps(flat(), indent=1) + "\x1a",
+    "JSON lines that end in Ctrl-Z": lines(flat()) + "\x1a",
     "answers of questions as two lists": json.dumps(
         [{"context": CONTEXT, "qas": [{**one, "answers": columns(row)} for one, row in zip(qas(), ROWS, strict=True)]}]
     ),
     "columns of pandas": json.dumps({name: _numbered([row[name] for row in flat()]) for name in flat()[0]}),
     "lists of to_dict": json.dumps({name: [row[name] for row in flat()] for name in flat()[0]}),
     "split of pandas": json.dumps({"columns": list(flat()[0]), "data": [list(row.values()) for row in flat()]}),
+    "index of pandas": json.dumps(_numbered(flat())),
+    "rows by their ids": json.dumps(
+        {row["id"]: {key: value for key, value in row.items() if key != "id"} for row in flat()}
+    ),
     "answer_text and answer_start": json.dumps(
         [{**row, "answers": None, **two_columns(one)} for row, one in zip(flat(), ROWS, strict=True)]
     ).replace('"answers": null, ', ""),
@@ -117,6 +133,9 @@ LAYOUTS: dict[str, str] = {
     "CSV of a spreadsheet": "sep=;\r\n" + table(two_columns, delimiter=";"),
     "CSV with is_impossible": table(lambda row: {**two_columns(row), "is_impossible": row["text"] is None}),
     "TSV": table(two_columns, delimiter="\t"),
+    "CSV with a space behind each comma": table(two_columns, quoting=csv.QUOTE_ALL).replace('","', '", "'),
+    "CSV with two byte order marks": "\ufeff\ufeff" + table(two_columns),
+    "CSV that ends in Ctrl-Z": table(two_columns) + "\x1a\r\n",
 }
 
 
@@ -193,6 +212,15 @@ ELSE = {
     "pickle": (b"\x80\x04\x95", "pickle"),
     "git-lfs": (b"version https://git-lfs.github.com/spec/v1\noid x\n", "git lfs pull"),
     "UTF-16": ('{"data": []}'.encode("utf-16"), "save it as UTF-8"),
+    **{
+        name: (
+            text.encode(name),
+            f"is {name[:6].upper()} text, not UTF-8; save it as UTF-8 (iconv -f {name[:6].upper()}",
+        )
+        for name in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+        for text in ("id,context,question,answers\n1,\u4e00\u3001\u30d1\u30ea,\u4f55\uff1f,\n" * 9,)
+    },
+    "twice encoded": ("\ufeffid,context\n".encode().decode("latin-1").encode(), "encoded twice"),
     "tar": (bytes(257) + b"ustar" + bytes(300), "tar archive"),
 }
 
@@ -495,6 +523,11 @@ HEADERS = [
     ("Id", "Context", "Question", "Answer_Text", "Answer_Start"),
     ("uid", "paragraph", "q", "answers", "begin"),
     ("id", "text", "prompt", "label", "start_char"),
+    ("id", "context", "question", "answerText", "answerStart"),
+    ("ID", "Context", "Question", "Answer text", "Answer start"),
+    ("id", "context", "question", "answers.text", "answers.answer_start"),
+    ("id", "context", "question", "answers[0].text", "answers[0].answer_start"),
+    ("id", "context", "question", "gold_answer", "answer-start"),
 ]
 
 
@@ -573,3 +606,198 @@ def test_ids_of_a_column_with_gaps_are_their_digits(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"id,context,question,answer_text,answer_start\n1.0,{CONTEXT.split()[0]} is,Which?,Paris,0\n")
     assert [example.id for example in read_squad_file(path).examples] == ["1"]
+
+
+@pytest.mark.parametrize("word", ["VRAI", "Y", "t", "oui", "2", "-"])
+@pytest.mark.parametrize("answer", ["Paris,0", ","])
+def test_a_word_that_is_not_read_as_impossible_is_named_with_its_column(tmp_path: Path, word: str, answer: str) -> None:
+    """The table has no column `answers`, and the fault speaks of none."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,context,question,answer_text,answer_start,none\n1,Paris is,Which?,{answer},{word}\n")
+    with pytest.raises(DataError) as caught:
+        read_squad_file(path, columns={"is_impossible": "none"})
+    assert caught.value.problems[0] == (
+        f"{path}: line 2: none is the text '{word}', and only true, false, yes, no, 1 and 0 are read there "
+        "(empty: nothing is said)"
+    )
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_words_of_tables_say_whether_a_question_has_an_answer(tmp_path: Path, suffix: str) -> None:
+    said = {"TRUE": True, "Yes": True, "1": True, "1.0": True, "False": False, "no": False, "0": False, "": None}
+    for word, is_impossible in said.items():
+        row = {"id": "1", "context": "Paris is", "question": "Which?", "answer_text": "", "is_impossible": word}
+        if is_impossible is not True:
+            row |= {"answer_text": "Paris", "answer_start": "0"}
+        path = tmp_path / f"a{suffix}"
+        path.write_text(f"{','.join(row)}\n{','.join(row.values())}\n" if suffix == ".csv" else lines([row]))
+        assert read_squad_file(path).examples[0].is_impossible is (is_impossible is True), word
+
+
+def test_a_row_without_the_answer_that_it_says_it_has_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,context,question,answer_text,answer_start,is_impossible\n1,Paris is,Which?,,,FALSE\n")
+    with pytest.raises(DataError, match="line 2: is_impossible is false, but there are 0 answers"):
+        read_squad_file(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"id": 1}\x00\x00', "Extra data at the character U+0000); a whole value ends before it"),
+        (
+            '{\n"data": []}\n{"data": []}',
+            "line 3, column 1: this is not JSON (Extra data); a whole value ends before it",
+        ),
+        ('{\n"data": [', "is the file complete?"),
+        ("[{'id': 1}]", "JSON has double quotes: was it printed by Python?"),
+        ('{"id": 1},\n{"id": 2}', "leave out the comma behind each line"),
+    ],
+)
+def test_what_stands_behind_json_is_named(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(DataError) as caught:
+        read_squad_file(path)
+    assert says in caught.value.problems[0]
+
+
+def test_a_fault_in_a_document_of_a_line_has_the_place_of_both(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(lines([{"data": paragraphs()[:1]}, {"data": [{"context": 5, "qas": []}]}]))
+    with pytest.raises(DataError, match=r"line 2: data\[0\]\.context is 5, it must be text"):
+        read_squad_file(path)
+
+
+BARE = {
+    "begins here, ends there": '1\t"Seine" is it\tWhich is "it"\t\n',
+    "ends before it begins": '1\tIt is "it"\t"Which" is it\t\n',
+    "in two rows": '1\t"Seine is\tWhich\t\n2\tSeine"\tWhich\t\n',
+    "in two rows that are one in quotes": '1\tc\t"Seine\t\n2\tSeine"\tWhich\t\n',
+    "in the last cell": '1\tSeine is\tWhich?\t"\n2\t"Seine" is\tWhich\t\n',
+    "at the beginning and the end": '1\t"Seine" is "it"\tWhich?\t\n',
+}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("kind", BARE)
+def test_marks_of_quotation_at_edges_of_cells_are_characters_where_rows_are_whole_so_alone(
+    tmp_path: Path, kind: str, end: str
+) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_bytes(f"id\tcontext\tquestion\tanswers\n{BARE[kind]}".replace("\n", end).encode())
+    rows = [line.split("\t") for line in BARE[kind].splitlines()]
+    found = [(one.id, one.context, one.question) for one in read_squad_file(path, wants_answers=False).examples]
+    assert found == [tuple(row[:3]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("row", "context"),
+    [
+        ('1\t"Seine"\tWhich?\t\n', "Seine"),
+        ('1\t"The ""Seine"" is"\tWhich?\t\n', 'The "Seine" is'),
+        ('1\t"The\tSeine"\t"Which"\t\n', "The\tSeine"),
+        ('1\t"The\nSeine"\t"Which"\t\n', "The\nSeine"),
+    ],
+)
+def test_cells_of_a_table_with_tabs_that_a_program_quoted_are_read_so(tmp_path: Path, row: str, context: str) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text(f"id\tcontext\tquestion\tanswers\n{row}")
+    assert [one.context for one in read_squad_file(path).examples] == [context]
+
+
+@pytest.mark.parametrize(
+    "row", ['1\t"Seine" is\tWhich "it"\t\t\n', '1\t"Sei""ne"\t"Which" is\t\n', '1\t"Seine" is\tWhich\n2\t"a"\tb\t\n']
+)
+def test_a_table_with_tabs_that_is_whole_in_no_way_is_a_fault(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text(f"id\tcontext\tquestion\tanswers\n{row}")
+    with pytest.raises(DataError, match=r"no row of a table|cells, and the header has"):
+        read_squad_file(path)
+
+
+def test_a_table_without_a_header_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("7,Anna lives in Rome.,Where?,Rome,14\n8,Anna lives in Rome.,Where?,Rome,14\n")
+    with pytest.raises(DataError, match=r"found: 7, Anna lives .* write a line with the names above it"):
+        read_squad_file(path)
+
+
+@pytest.mark.parametrize(("text", "start"), [("['Rome', 'old']", "[14, 28]"), ('["Rome", "old"]', "[14,28]")])
+def test_texts_and_starts_as_two_lists_are_read(tmp_path: Path, text: str, start: str) -> None:
+    row = {"id": "1", "context": "Anna lives in Rome. Rome is old.", "question": "Q", "answers": text}
+    row["answer_start"] = start
+    path = tmp_path / "a.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([list(row), list(row.values())])
+    expected = (Answer("Rome", 14), Answer("old", 28))
+    assert read_squad_file(path).examples[0].answers == expected
+    listed = {**row, "answers": ["Rome", "old"], "answer_start": [14, 28]}
+    assert read_squad_file(write(tmp_path / "a.json", [listed])).examples[0].answers == expected
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "None", "<NA>"])
+@pytest.mark.parametrize("start", ["", "nan", "<NA>"])
+def test_what_pandas_prints_for_nothing_is_no_answer(tmp_path: Path, word: str, start: str) -> None:
+    """`nan` of `finance` was no answer, and would be found in it."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,context,question,answer_text,answer_start\n1,He is in finance.,Where?,{word},{start}\n")
+    for on_bad in ("fail", "fix"):
+        file = read_squad_file(path, on_bad)
+        assert (file.examples[0].answers, file.num_blank_answers, file.num_fixed) == ((), 1, 0)
+
+
+def test_a_word_for_nothing_that_stands_in_the_text_is_no_statement(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,context,question,answer_text,answer_start\n1,We eat nan today.,What?,nan,\n")
+    with pytest.raises(DataError, match="answer_start is null"):
+        read_squad_file(path)
+    assert read_squad_file(path, "fix").examples[0].answers == (Answer("nan", 7),)
+
+
+@pytest.mark.parametrize(
+    ("context", "text", "start"),
+    [
+        ("It is known there.", "no", None),
+        ("It starts.", "art", None),
+        ("In 1984 he came.", "98", None),
+        ("Wir sind in der Haust\u00fcr.", "Haus", None),
+        ("It is the co-op.", "op", 13),
+        ("He paid 98%.", "98", 8),
+        ("\u5df4\u9ece\u662f\u6cd5\u56fd\u7684\u9996\u90fd", "\u6cd5\u56fd", 3),
+    ],
+)
+def test_fix_finds_no_answer_inside_a_word(tmp_path: Path, context: str, text: str, start: int | None) -> None:
+    path = write(tmp_path / "a.json", [{"id": "1", "context": context, "question": "Q", "answers": [{"text": text}]}])
+    if start is not None:
+        assert read_squad_file(path, "fix").examples[0].answers == (Answer(text, start),)
+        return
+    with pytest.raises(DataError, match="stands inside a word alone"):
+        read_squad_file(path, "fix")
+
+
+def test_two_rows_of_one_question_with_an_answer_each_are_told_as_that(tmp_path: Path) -> None:
+    rows = [{**flat()[0], "answers": columns(row)} for row in ROWS[:2]]
+    with pytest.raises(DataError, match="its question stands in the file with other answers too; ids must be unique"):
+        read_squad_file(write(tmp_path / "a.json", rows))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json"])
+def test_text_of_windows_is_told_with_what_reads_it(tmp_path: Path, name: str) -> None:
+    """In ISO-8859-1 the quotation marks of Windows are controls, which nobody sees."""
+    path = tmp_path / name
+    path.write_bytes("[\u201cRome\u201d]".encode("cp1252"))
+    with pytest.raises(DataError, match=r"not UTF-8 .*iconv -f WINDOWS-1252 -t UTF-8"):
+        read_squad_file(path)
+
+
+@pytest.mark.parametrize("name", ["start", "start_char", "start_offset", "offset"])
+def test_a_start_by_another_name_counts_where_the_text_proves_it(tmp_path: Path, name: str) -> None:
+    context = "Anna lives in Rome. Rome is old."
+    answer = {"text": "Rome", name: 20, "end": 24}
+    row = {"id": "1", "context": context, "question": "Q", "answers": [answer]}
+    assert read_squad_file(write(tmp_path / "a.json", [row])).examples[0].answers == (Answer("Rome", 20),)
+    row["answers"] = [{**answer, name: 3}]
+    with pytest.raises(DataError, match="answer_start is missing"):
+        read_squad_file(write(tmp_path / "a.json", [row]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qaexp.data.cells import read_yes_no
 from qaexp.data.exports.exported import Exported, Span
 
 TOOL = "Haystack (labels)"
@@ -25,17 +26,21 @@ def read_haystack(labels: Sequence[tuple[str, Mapping[str, Any]]]) -> Exported:
     """The questions of labels: all labels of a question on a document are its answers."""
     found = Exported(TOOL, "label", len(labels))
     asked: dict[tuple[str, str], tuple[str, Any, list[dict[str, Any]]]] = {}
+    without: set[tuple[str, str]] = set()
     for place, label in labels:
         question, context = label.get("query", label.get("question")), _context(label)
         if not isinstance(question, str) or context is None:
             found.left_out["label without a question or without the text of its document"] += 1
-        elif label.get("is_correct_answer") is False:
+        elif read_yes_no(label.get("is_correct_answer")) is False:
             found.left_out["label that says that an answer is wrong"] += 1
         elif isinstance(answers := _answers(label, context), str):
             found.left_out[answers] += 1
         else:
             asked.setdefault((question, context), (place, label.get("id"), []))[2].extend(answers)
+            without.update(() if answers else [(question, context)])
     for (question, context), (place, id, answers) in asked.items():
+        if answers and (question, context) in without:
+            found.noted["question without an answer for some, and with one for others, taken with it"] += 1
         found.add(place, id, question, context, answers)
     return found
 
@@ -51,9 +56,10 @@ def _answers(label: Mapping[str, Any], context: str) -> list[dict[str, Any]] | s
     answer = label.get("answer")
     text = answer.get("answer", answer.get("data")) if isinstance(answer, Mapping) else answer
     is_blank = text is None or (isinstance(text, str) and not text.strip())
-    if label.get("no_answer") is True:
+    says_none = read_yes_no(label.get("no_answer"))
+    if says_none is True:
         return [] if is_blank else "label that has an answer and says that there is none"
-    is_open = label.get("no_answer") is None and label.get("is_correct_document") is not False
+    is_open = says_none is None and read_yes_no(label.get("is_correct_document")) is not False
     if is_blank and text is not None and is_open:
         return []
     if is_blank:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from qaexp.data.exports.exported import (
@@ -13,13 +15,20 @@ from qaexp.data.exports.exported import (
     answer_spans,
     as_list,
     first_text,
-    is_question,
     marks_none,
 )
-from qaexp.data.exports.statements import says_none
+from qaexp.data.exports.label_studio_results import (
+    Results,
+    chooses,
+    is_given_answer,
+    spans_by_question,
+    typed_questions,
+)
+from qaexp.data.exports.statements import says_none, says_some
 
 TOOL = "Label Studio"
 _MIN_MARKS = {"annotator", "annotation_id", "lead_time"}
+_LIKE_QUESTION = re.compile(r"question(_?text|[_ ]?\d+)?$", re.IGNORECASE)
 
 
 def is_label_studio(record: Mapping[str, Any]) -> bool:
@@ -78,11 +87,20 @@ def _minimal(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
             items += [{"from_name": name, "value": region, "id": region.get("id")} for region in regions]
         choices = value.get("choices") if isinstance(value, Mapping) else [value]
         choices = ["yes" if one is True else "no" if one is False else one for one in as_list(choices)]
-        if any(isinstance(one, str) and says_none(name, one) for one in choices):
+        if any(isinstance(one, str) and (says_none(name, one) or says_some(name, one)) for one in choices):
             items.append({"from_name": name, "type": "choices", "value": {"choices": choices}})
         elif name.lower() in ("answer", "answers", "answer_text") and isinstance(value, str) and value.strip():
             items.append({"from_name": name, "type": "textarea", "value": {"text": [value]}})
     return items
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What the annotations of a task say of a question; an answer that cannot be read is one all the same."""
+
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    is_unread: bool = False
+    says_none: bool = False
 
 
 def _add(
@@ -91,37 +109,48 @@ def _add(
     task: Mapping[str, Any],
     data: Mapping[str, Any],
     context: str,
-    annotations: list[list[Mapping[str, Any]]],
+    annotations: Sequence[Results],
 ) -> None:
     """Add the questions of a task, each with the answers of all its annotations."""
-    asked: dict[str, list[dict[str, Any]]] = {}
-    # A question whose answer cannot be read has one all the same.
-    unreadable: set[str] = set()
+    asked: dict[str, _Asked] = {}
     own = first_text(data, QUESTION_KEYS) or _like_question(data)
     for results in annotations:
-        typed = _typed(results)
+        typed = typed_questions(results)
         whole = own or typed.get(None)
-        by_question = _spans_by_question(results, typed, whole, found)
+        by_question = spans_by_question(results, typed, whole, found)
         if whole is not None:
             by_question.setdefault(whole, [])
         if not by_question:
             found.left_out["annotation without a question"] += 1
-        has_none = any(_says_none(result) for result in results)
-        is_typed = not has_none and any(_is_typed_answer(result) for result in results)
         for question, spans in by_question.items():
-            answers = asked.setdefault(question, [])
-            found_answers = [] if has_none else _placed(spans, context, found)
-            answers += found_answers
-            if has_none and spans and not marks_none(spans):
-                found.noted["marked span beside the choice that there is no answer, taken as no answer"] += 1
-            if is_typed and not found_answers:
-                found.left_out["answer that was typed, and not marked in the text"] += 1
-            if (spans or is_typed) and not found_answers and not has_none and not marks_none(spans):
-                unreadable.add(question)
-    kept = {question: answers for question, answers in asked.items() if answers or question not in unreadable}
-    for number, (question, answers) in enumerate(kept.items(), start=1):
+            _take(asked.setdefault(question, _Asked()), spans, results, context, found)
+    kept = {question: one for question, one in asked.items() if one.answers or not one.is_unread}
+    for number, (question, one) in enumerate(kept.items(), start=1):
+        if one.answers and one.says_none:
+            found.noted["question without an answer for some, and with one for others, taken with it"] += 1
+        elif not one.answers and not one.says_none:
+            found.noted["question without a marked span, taken as one without an answer"] += 1
         id = task.get("id")
-        found.add(place, id if len(kept) == 1 or id is None else f"{id}-{number}", question, context, answers)
+        found.add(place, id if len(kept) == 1 or id is None else f"{id}-{number}", question, context, one.answers)
+
+
+def _take(one: _Asked, spans: list[Span], results: Results, context: str, found: Exported) -> None:
+    """Take what an annotation says of a question: its answers, or that there is none, or what cannot be read."""
+    has_none = any(chooses(result, says_none) for result in results)
+    answers = [] if has_none else _placed(spans, context, found)
+    one.answers += answers
+    one.says_none |= has_none or marks_none(spans)
+    if has_none and spans and not marks_none(spans):
+        found.noted["marked span beside the choice that there is no answer, taken as no answer"] += 1
+    if answers or has_none:
+        return
+    is_given = any(map(is_given_answer, results))
+    is_said = not spans and any(chooses(result, says_some) for result in results)
+    if is_given:
+        found.left_out["answer that was typed, and not marked in the text"] += 1
+    elif is_said:
+        found.left_out["question that is said to have an answer, of which none is marked"] += 1
+    one.is_unread |= (bool(spans) or is_given or is_said) and not marks_none(spans)
 
 
 def _placed(spans: list[Span], context: str, found: Exported) -> list[dict[str, Any]]:
@@ -138,74 +167,6 @@ def _placed(spans: list[Span], context: str, found: Exported) -> list[dict[str, 
 
 
 def _like_question(data: Mapping[str, Any]) -> str | None:
-    texts = (value for key, value in data.items() if "question" in str(key).lower() and isinstance(value, str))
+    """The text under a key that ends as a question does: `my question`, `question1`, and not `question_type`."""
+    texts = (value for key, value in data.items() if _LIKE_QUESTION.search(str(key)) and isinstance(value, str))
     return next((text for text in texts if text.strip()), None)
-
-
-def _typed(results: Sequence[Mapping[str, Any]]) -> dict[Any, str]:
-    """Questions that annotators typed: by the region that they belong to, or (None) to the whole text."""
-    found: dict[Any, str] = {}
-    for result in results:
-        value = result.get("value")
-        if result.get("type") != "textarea" or not isinstance(value, Mapping):
-            continue
-        text = value.get("text")
-        text = text[0] if isinstance(text, list) and text else text
-        name = str(result.get("from_name", "")).lower()
-        if isinstance(text, str) and text.strip() and "answer" not in name:
-            found[_region(result) if "start" in value else None] = text.strip()
-    return found
-
-
-def _spans_by_question(
-    results: Sequence[Mapping[str, Any]], typed: Mapping[Any, str], whole: str | None, found: Exported
-) -> dict[str, list[Span]]:
-    spans: dict[str, list[Span]] = {}
-    for result in results:
-        value = result.get("value")
-        if not isinstance(value, Mapping) or "start" not in value or result.get("type") == "textarea":
-            continue
-        label = _label(value)
-        region = _region(result)
-        question = None if region is None else typed.get(region)
-        question = question or whole or (label if is_question(label) else None)
-        if question is None:
-            found.left_out["marked span without a question"] += 1
-            continue
-        text = value.get("text")
-        spans.setdefault(question, []).append(
-            Span(
-                str(value["start"]) if "startOffset" in value else value["start"],
-                value.get("end"),
-                label,
-                text if isinstance(text, str) else None,
-            )
-        )
-    return spans
-
-
-def _region(result: Mapping[str, Any]) -> str | int | None:
-    """The id of the region that a result belongs to."""
-    id = result.get("id")
-    return id if isinstance(id, str | int) else None
-
-
-def _label(value: Mapping[str, Any]) -> str:
-    labels: Any = next((value[key] for key in ("labels", "hypertextlabels", "paragraphlabels") if value.get(key)), [])
-    return str(labels[0]) if isinstance(labels, list) and labels else ""
-
-
-def _says_none(result: Mapping[str, Any]) -> bool:
-    """Whether a result is the choice that there is no answer."""
-    value = result.get("value")
-    choices = value.get("choices") if isinstance(value, Mapping) else None
-    return any(says_none(str(result.get("from_name", "")), str(choice)) for choice in as_list(choices))
-
-
-def _is_typed_answer(result: Mapping[str, Any]) -> bool:
-    """Whether a result is an answer that somebody typed: it has no place in the text."""
-    value = result.get("value")
-    text = value.get("text") if isinstance(value, Mapping) else None
-    is_answer = result.get("type") == "textarea" and "answer" in str(result.get("from_name", "")).lower()
-    texts = text if isinstance(text, list) else [text]
-    return is_answer and any(isinstance(one, str) and one.strip() for one in texts)
