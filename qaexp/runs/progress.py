@@ -33,10 +33,11 @@ class Progress:
             of its steps.
         total_steps: Steps that the training was to have; None before it is known.
         epoch: The epoch of the last record or evaluation; of a completed run the one that was kept.
-        loss: The loss of that record, or the mean of that evaluation's epoch; of a completed run that of the kept epoch.
+        loss: The loss of that record, or the mean of that evaluation's epoch; of a completed run that of the epoch
+            that was kept.
         f1: Dev f1 of the latest evaluation, in percent; of a completed run that of the kept epoch.
-        checkpoint_step: The step of the newest checkpoint; of a resumed run at work that of its own newest; None without
-            one.
+        checkpoint_step: The step of the newest checkpoint; of a resumed run at work that of its own newest;
+            None without one.
         attempt: 1 at the first start.
         age_seconds: Since the last sign of life; None for a run that ended.
         error: The first line of the last error.
