@@ -46,6 +46,11 @@ def test_no_answer_is_said(run: Path, tmp_path: Path) -> None:
     assert tiny_run.call(tmp_path, *words).out == "(no answer)\n"
     found = json.loads(tiny_run.call(tmp_path, *words, "--json").out)
     assert (found["answer"], found["start_char"], found["end_char"]) == ("", None, None)
+    # What --help says of scores.
+    assert found["score"] == found["n_best"][0]["score"]
+    told = " ".join(tiny_run.call(tmp_path, "answer", "--help").out.split())
+    assert "may be negative" in told
+    assert "`score` is that of the best span, n_best[0], also where the answer is empty" in told
 
 
 def test_a_text_cannot_steer_the_terminal(run: Path, tmp_path: Path) -> None:
