@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 NO_ANSWER = "(no answer)"
 _SCORES = (
-    "A score is the sum of two logits of the model, for where a span begins and where it ends: it may be negative, is no "
-    "probability, and only scores of one model on one question can be compared. In --json `score` is that of the best "
-    "span, n_best[0], also where the answer is empty (null: there is no span); null_score_diff is the score of answering "
-    "nothing less that one, and the answer is empty where it is above the threshold."
+    "A score is the sum of two logits of the model, for where a span begins and where it ends: it may be negative, is "
+    "no probability, and only scores of one model on one question can be compared. In --json `score` is that of the "
+    "best span, n_best[0], also where the answer is empty (null: there is no span); null_score_diff is the score of "
+    "answering nothing less that one, and the answer is empty where it is above the threshold."
 )
 NO_INPUT = "no input: give -q and -c, or --input"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def print_scored(
     metrics: Mapping[str, Any], examples: Sequence[Example], evaluation: Evaluation, *, as_json: bool
 ) -> None:
-    """Print metrics: one flat JSON document with the official numbers, or a line each for people, rounded as everywhere.
+    """Print metrics: one flat JSON document with the official numbers, or a line each for people, rounded.
 
     Args:
         metrics: By the names of summary.json.
