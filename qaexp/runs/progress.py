@@ -40,7 +40,7 @@ class Progress:
             None without one.
         attempt: 1 at the first start.
         age_seconds: Since the last sign of life; None for a run that ended.
-        error: The first line of the last error.
+        error: The first line of the last error; it ends in … where more lines follow.
         resumed_step: The step of the checkpoint that this attempt went on from.
         num_evaluations: Rows of history.csv.
         latest_f1: Dev f1 of the latest evaluation, whichever epoch was kept.

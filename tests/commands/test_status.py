@@ -67,7 +67,7 @@ def test_every_state(folder: Path) -> None:
         "killed",
         "preempted",
     }
-    assert found["failed"]["error"] == "dev.json: no JSON"
+    assert found["failed"]["error"] == "dev.json: no JSON …"
     assert found["running"]["age_seconds"] < 60
     assert found["completed"]["epoch"] == 1
     assert found["completed"]["loss"] > 0
@@ -89,7 +89,7 @@ def test_a_pipe_gets_whole_lines_and_nothing_is_written(folder: Path) -> None:
         check=True,
         env=environ(),
     )
-    assert f"qaexp resume {folder / 'failed'} starts over; dev.json: no JSON" in done.stdout
+    assert f"qaexp resume {folder / 'failed'} starts over; dev.json: no JSON …" in done.stdout
     assert all(str(folder / name) in done.stdout for name in ("completed", "killed", "running"))
     assert tiny_run.snapshot(folder) == before
 
