@@ -36,6 +36,7 @@ from qaexp.runs.slurm import requeued
 from qaexp.runs.typed import told
 from qaexp.secret_names import is_secret_variable
 from qaexp.training.loop import Trainer
+from qaexp.training.optim import check_optimizer
 from qaexp.training.precision import describe_device
 from qaexp.training.processes import is_main_process, num_processes
 
@@ -74,15 +75,21 @@ class Command:
 
 
 def build_parts(config: ExperimentConfig) -> Parts:
-    """Build the nodes of a config, and fix the number of threads."""
+    """Build the nodes of a config, and fix the number of threads.
+
+    Raises:
+        ConfigError: A node cannot be built, or the optimizer refuses a value.
+    """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
+    optimizer = build(config.optimizer, "optimizer")
+    check_optimizer(optimizer)
     return Parts(
         pipeline=build(config.data, "data"),
         checkpoint=build(config.model, "model"),
         trainer=build(config.trainer, "trainer"),
         reporter=_reporter(config),
-        optimizer=build(config.optimizer, "optimizer"),
+        optimizer=optimizer,
         schedule=build(config.schedule, "schedule"),
         trackers={name: build(node, "trackers") for name, node in config.trackers.items()},
     )

@@ -29,7 +29,8 @@ class Answer:
 
     Attributes:
         answer: The text, cut out of the context; empty when the context holds no answer.
-        score: Start logit + end logit of the best span; None where there is no span.
+        score: Start logit + end logit of the best span, also where the answer is empty; no probability, and it may be
+            negative. None where there is no span.
         start_char: Where the answer begins in the context; None for the empty answer.
         end_char: Where it ends, exclusive; None for the empty answer.
         null_score_diff: Null score - best span score; the answer is empty where it is above the threshold.

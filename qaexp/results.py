@@ -183,6 +183,7 @@ def raise_flags(
         **_answered(questions.dev, scored),
         peak_rate=max(map(state.setup.factor, range(state.step)), default=None),
         schedule=config.schedule,
+        subset=config.data.subset,
     )
     for flag in flags:
         run.raise_flag(flag["name"], flag["advice"], flag["step"])

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from qaexp.predictor import Answer, Predictor
 
 NO_ANSWER = "(no answer)"
+_SCORES = (
+    "A score is the sum of two logits of the model, for where a span begins and where it ends: it may be negative, is "
+    "no probability, and only scores of one model on one question can be compared. In --json `score` is that of the "
+    "best span, n_best[0], also where the answer is empty (null: there is no span); null_score_diff is the score of "
+    "answering nothing less that one, and the answer is empty where it is above the threshold."
+)
 NO_INPUT = "no input: give -q and -c, or --input"
 
 
@@ -135,6 +141,7 @@ def _ask(prompt: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser("answer", "Answer questions with a run's model; interactive without -q and --input.")
+    parser.epilog = _SCORES
     parser.add_argument("run", type=Path, help="a run directory, or a model folder in the format of transformers")
     parser.add_argument("-q", "--question", metavar="TEXT", help="the question")
     parser.add_argument("-c", "--context", metavar="TEXT", help="the text to look in")
@@ -144,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
         "--predictions-out", type=Path, metavar="FILE", help="write {id: text}, and the null odds beside it (--input)"
     )
     add_device_option(parser)
-    parser.add_number("--n-best", int, 1, "show the N best spans", low=1)
+    parser.add_number("--n-best", int, 1, "show the N best spans, each with its score", low=1)
     parser.add_number(
         "--null-threshold", float, None, "answer nothing where null_score_diff is above it (default: tuned)"
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from qaexp.commands.arguments import CommandParser
-from qaexp.errors import ConfigError
+from qaexp.errors import ConfigError, IntegrityError
 from qaexp.reporting.printing import complain, say
 from qaexp.reporting.reporter import Reporter
-from qaexp.runs.collect import find, is_run
+from qaexp.runs.collect import find, is_run, run_files
+from qaexp.runs.directory import METRICS, PREDICTIONS
 from qaexp.runs.folder import COMPLETED, DAMAGED, NOT_A_RUN, SWEEP, Folder, look
+from qaexp.runs.formats import counted
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,17 +27,45 @@ def main(argv: Sequence[str]) -> int:
 
     Raises:
         ConfigError: A given path is no run, and there is none below it; then nothing is drawn.
-        IntegrityError: A run that is given by its own path is damaged.
+        IntegrityError: A run that is given by its own path is damaged, or a file that is drawn; or none of the runs
+            below a folder could be drawn as a whole.
     """
     parser = CommandParser("plot", "Draw plots/ and report.html of runs again, from their files.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="PATH", help="runs, sweeps, or folders of them")
-    folders = _folders(parser.parse_args(list(argv)).runs)
+    paths = parser.parse_args(list(argv)).runs
+    named = {path.resolve() for path in paths}
+    problems: dict[Path, list[str]] = {}
+    folders = _folders(paths)
     for folder in folders:
-        for file in Reporter(plots=True, html=True).report(folder.path):
-            say(str(file))
+        if found := _drawn(folder):
+            way_out = f"bring back the run's own files; qaexp verify {folder.path} names those that were changed"
+            problems[folder.path.resolve()] = [f"{folder.path}: {sentence}" for sentence in [*found, way_out]]
         if folder.state != COMPLETED:
             complain(f"qaexp plot: {folder.path}: drawn from what there is: {folder.sentence}")
+    # Of runs that are only found below a folder one that is damaged does not spoil the others.
+    is_failed = not named.isdisjoint(problems) or len(problems) == len(folders)
+    sentences = [sentence for found in problems.values() for sentence in found]
+    if is_failed:
+        raise IntegrityError(*sentences)
+    for sentence in sentences:
+        complain(f"qaexp plot: {sentence}")
     return 0
+
+
+def _drawn(folder: Folder) -> list[str]:
+    """Draw a run and name its files; returns a sentence for what was not drawn, or only from a part of its file."""
+    files, undrawn = Reporter(plots=True, html=True).redraw(folder.path)
+    for file in files:
+        say(str(file))
+    if folder.state != COMPLETED:
+        # A run that was killed may have written half a line.
+        return undrawn
+    run = run_files(folder)
+    for name, read in ((METRICS, run.steps), (PREDICTIONS, run.predictions)):
+        with suppress(IntegrityError):  # told by what draws it
+            if num_torn := read().num_torn:
+                undrawn.append(f"{name}: {counted(num_torn, 'line')} cannot be read, and nothing was drawn of them")
+    return undrawn
 
 
 def _folders(paths: Sequence[Path]) -> list[Folder]:

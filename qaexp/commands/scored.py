@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qaexp.reporting.printing import say, say_json
+from qaexp.runs.metrics import number_of
 
 if TYPE_CHECKING:
     from qaexp.data.squad import Example
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def print_scored(
     metrics: Mapping[str, Any], examples: Sequence[Example], evaluation: Evaluation, *, as_json: bool
 ) -> None:
-    """Print metrics: one flat JSON document with the official numbers, or a line each for people.
+    """Print metrics: one flat JSON document with the official numbers, or a line each for people, rounded.
 
     Args:
         metrics: By the names of summary.json.
@@ -29,7 +30,7 @@ def print_scored(
     answered = sum(bool(prediction.text) for prediction in evaluation.predictions)
     words = _thresholds(metrics, examples, evaluation)
     for name, value in {**metrics, "num_answered": answered}.items():
-        say(f"{name:<20}{words[name] if name in words else _number(value)}")
+        say(f"{name:<20}{words[name] if name in words else shown(name, value)}")
 
 
 def _thresholds(metrics: Mapping[str, Any], examples: Sequence[Example], evaluation: Evaluation) -> dict[str, str]:
@@ -43,5 +44,11 @@ def _thresholds(metrics: Mapping[str, Any], examples: Sequence[Example], evaluat
     return {name: "-" if value is None else str(value) for name, value in found.items()}
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+def shown(name: str, value: float | None) -> str:
+    """A number with its unit, as every other command tells it; `--json` has all digits.
+
+    >>> shown("f1", 81.25), shown("no_ans_f1", None), shown("num_answered", 1152)
+    ('81.2 %', '-', '1,152')
+    """
+    row = number_of(name)
+    return f"{row.shown(value)} {row.unit}".rstrip() if value is not None else row.shown(value)

@@ -15,6 +15,8 @@ from qaexp.runs.collect import RunFiles
 from qaexp.runs.formats import counted
 from qaexp.runs.metrics import LOWER, number_of
 
+_WHERE = "at threshold 0 or at its tuned one"
+
 
 def best_run(paths: Iterable[str | Path], options: Options) -> tuple[Path, list[str]]:
     """Find the best completed run under some paths; nothing is written.
@@ -42,7 +44,7 @@ def best_run(paths: Iterable[str | Path], options: Options) -> tuple[Path, list[
     _check_alike(entries)
     chosen, ties, silent = _chosen(entries, options.metric)
     if silent:
-        notes.append(f"{counted(silent, 'run')} passed over: a run that answers nothing is never the best")
+        notes.append(f"{counted(silent, 'run')} passed over: one that answers nothing {_WHERE} is never the best")
     if refused:
         notes.append(f"{counted(len(refused), 'run')} passed over, the first: {refused[0][0]}: {refused[0][1]}")
     if ties:
@@ -83,8 +85,8 @@ def _chosen(entries: Sequence[Entry], metric: str) -> tuple[Entry, int, int]:
     answering = [entry for entry in able if not entry.is_collapsed]
     if not answering:
         raise ConfigError(
-            f"none of the {counted(len(able), 'run')} answers: each answers nothing, where a score is the share of "
-            "questions without an answer; docs/answers_nothing.md tells why"
+            f"none of the {counted(len(able), 'run')} answers: each says nothing {_WHERE}, where a score "
+            "is the share of questions without an answer; docs/answers_nothing.md tells why"
         )
     sign = 1.0 if better == LOWER else -1.0
     values = {id(entry): round(sign * entry.metrics[metric], 9) for entry in answering}

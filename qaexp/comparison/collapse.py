@@ -18,9 +18,10 @@ def where_silent(run: RunFiles, scores: Scores) -> str | None:
     an empty answer. (Means alone prove nothing: who answers wrongly throughout has them too.)
     """
     is_flagged = any(flag.get("name") == COLLAPSE for flag in run.flags)
-    if _is_silent(scores, "f1", 0.0):
-        return "at threshold 0"
     tuned = (run.summary or {}).get("null_threshold")
+    if _is_silent(scores, "f1", 0.0):
+        is_silent_throughout = isinstance(tuned, int | float) and _is_above(scores, tuned)
+        return "at threshold 0 and at its tuned one" if is_silent_throughout else "at threshold 0"
     if isinstance(tuned, int | float) and (
         _is_silent(scores, "crossfit_f1", tuned) or (is_flagged and _is_above(scores, tuned))
     ):

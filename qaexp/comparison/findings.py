@@ -52,10 +52,11 @@ def _result(study: Study) -> str:
 
 def _silent(study: Study) -> str:
     """What is said where no group answers in all of its runs."""
-    if all(group["num_collapsed"] == group["n"] for group in study.silent):
-        every = "Every setting" if len(study.silent) > 1 else study.name(study.silent[0])
-        return f"{every} answers nothing: the score is the share of questions without an answer, no skill."
     first = study.silent[0]
+    if all(group["num_collapsed"] == group["n"] for group in study.silent):
+        where = f"{study.name(first)}: {first['silence']}"
+        told = f"Every setting answers nothing ({where})" if len(study.silent) > 1 else where
+        return f"{told}; a score there is the share of questions without an answer, no skill."
     return f"No setting answers in all of its runs ({study.name(first)}: {first['silence']}), so there is no verdict."
 
 

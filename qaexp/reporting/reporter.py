@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from qaexp.errors import QaexpError
 from qaexp.reporting.answering import null_rule
 from qaexp.runs.collect import RunFiles, read_run
 from qaexp.runs.directory import PLOTS, REPORT
@@ -44,11 +45,19 @@ class Reporter:
             IntegrityError: When the run's files cannot be read.
             StorageError: When a file cannot be written.
         """
+        files, undrawn = self.redraw(directory, summary)
+        for sentence in undrawn:
+            _LOGGER.warning("%s; qaexp plot tries again", sentence)
+        return files
+
+    def redraw(self, directory: Path, summary: Mapping[str, Any] | None = None) -> tuple[list[Path], list[str]]:
+        """Draw a run as `report` does; also returns a sentence for each picture or page that could not be drawn."""
         if not (self.plots or self.html):
-            return []
+            return [], []
         run = read_run(directory)
         numbers = run.summary or {} if summary is None else summary
-        files = draw(run, numbers, html=self.html)
+        undrawn: list[str] = []
+        files = draw(run, numbers, undrawn, html=self.html)
         if not self.plots:
             files = {name: data for name, data in files.items() if name == REPORT}
         with storage_errors(directory), rooted(directory):
@@ -56,25 +65,32 @@ class Reporter:
                 make_directory(directory / PLOTS)
             for name, data in files.items():
                 write_bytes(directory / name, data)
-        return [directory / name for name in files]
+        return [directory / name for name in files], undrawn
 
 
-def draw(run: RunFiles, summary: Mapping[str, Any], *, html: bool) -> dict[str, bytes]:
-    """Return every picture that the run has the numbers for, and its page, by file name in the run directory."""
-    files = _attempt(PLOTS, lambda: _pictures(run, summary)) or {}
+def draw(run: RunFiles, summary: Mapping[str, Any], undrawn: list[str], *, html: bool) -> dict[str, bytes]:
+    """Return every picture that the run has the numbers for, and its page, by file name in the run directory.
+
+    Args:
+        run: The run.
+        summary: Its numbers.
+        undrawn: Takes a sentence for each that could not be drawn.
+        html: Draw the page.
+    """
+    files = _attempt(PLOTS, lambda: _pictures(run, summary, undrawn), undrawn) or {}
     if html:
-        text = _attempt(REPORT, lambda: _page(run, summary, files))
+        text = _attempt(REPORT, lambda: _page(run, summary, files), undrawn)
         files |= {} if text is None else {REPORT: text.encode("utf-8", "backslashreplace")}
     return files
 
 
-def _pictures(run: RunFiles, summary: Mapping[str, Any]) -> dict[str, bytes]:
+def _pictures(run: RunFiles, summary: Mapping[str, Any], undrawn: list[str]) -> dict[str, bytes]:
     from qaexp.reporting.style import look
 
     files: dict[str, bytes] = {}
     with look():
         for name, make in _figures(run, summary).items():
-            data = _attempt(name, partial(_png, make))
+            data = _attempt(name, partial(_png, make), undrawn)
             if data is not None:
                 files[f"{PLOTS}/{name}.png"] = data
     return files
@@ -93,12 +109,15 @@ def _page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, byte
     return page(run, summary, {Path(name).stem: data for name, data in pictures.items()})
 
 
-def _attempt(name: str, make: Callable[[], T | None]) -> T | None:
+def _attempt(name: str, make: Callable[[], T | None], undrawn: list[str]) -> T | None:
     """Return what `make` makes. A picture is never worth a run: the numbers are safe, and it can be drawn again."""
     try:
         return make()
     except Exception as error:
-        _LOGGER.warning("%s could not be drawn (%s); qaexp plot tries again", name, error)
+        reason = str(error) if isinstance(error, QaexpError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, KeyError):
+            reason = f"the files hold no {error}"
+        undrawn.append(f"{name} could not be drawn ({reason})")
         _LOGGER.debug("%s", name, exc_info=True)
         return None
 
@@ -111,16 +130,21 @@ def _figures(run: RunFiles, summary: Mapping[str, Any]) -> dict[str, Callable[[]
     import qaexp.reporting.slice_figures as slice_figures
 
     name, rule = str(run.config.get("name") or run.path.name), null_rule(run.config)
-    history, steps, predictions = run.history(), run.steps().rows, run.predictions().rows
+    # Read by what draws it: a file that is damaged costs its pictures alone.
+    history, steps, predictions = (
+        cache(run.history),
+        cache(lambda: run.steps().rows),
+        cache(lambda: run.predictions().rows),
+    )
     counted, kept = summary.get("num_dev_examples"), summary.get("kept_epoch")
     return {
-        "loss": lambda: figures.loss(steps, history, name),
-        "train_accuracy": lambda: figures.train_accuracy(history, name, rule),
-        "scores": lambda: figures.scores(history, name, counted, kept, rule),
-        "learning_rate": lambda: figures.learning_rate(steps, history, name),
-        "threshold": lambda: answer_figures.threshold(predictions, summary, name),
-        "calibration": lambda: answer_figures.calibration(predictions, name),
-        "risk_coverage": lambda: answer_figures.risk_coverage(predictions, name),
-        "probes": lambda: probe_figure.probes(history, run.config.get("probes"), name, rule),
-        "slices": lambda: slice_figures.slices(run.scores(), predictions, name, rule),
+        "loss": lambda: figures.loss(steps(), history(), name),
+        "train_accuracy": lambda: figures.train_accuracy(history(), name, rule),
+        "scores": lambda: figures.scores(history(), name, counted, kept, rule),
+        "learning_rate": lambda: figures.learning_rate(steps(), history(), name),
+        "threshold": lambda: answer_figures.threshold(predictions(), summary, name),
+        "calibration": lambda: answer_figures.calibration(predictions(), name),
+        "risk_coverage": lambda: answer_figures.risk_coverage(predictions(), name),
+        "probes": lambda: probe_figure.probes(history(), run.config.get("probes"), name, rule),
+        "slices": lambda: slice_figures.slices(run.scores(), predictions(), name, rule),
     }

@@ -151,12 +151,14 @@ def summary_table(
         lines.add_row(Text("page", style="dim"), Text(one_line(str(directory / REPORT)), overflow="fold"))
     lines.add_row(Text("run directory", style="dim"), Text(one_line(str(directory)), overflow="fold"))
     title = f"NULL COLLAPSE: the run answers nothing{where_silent(summary, answered)}" if collapsed else None
-    return Group(_score_table(title, score_rows(summary, predictions)), Text(), lines)
+    # Above the table, not its title, which would break at the table's width.
+    warned = [Text(title, style="bold red")] if title else []
+    return Group(*warned, _score_table(score_rows(summary, predictions), is_dim=collapsed), Text(), lines)
 
 
-def _score_table(warning: str | None, rows: Sequence[tuple[str, list[str]]]) -> Table:
+def _score_table(rows: Sequence[tuple[str, list[str]]], *, is_dim: bool) -> Table:
     table = Table(
-        title=Text(warning or "dev scores in percent", style="bold red" if warning else "bold"),
+        title=None if is_dim else Text("dev scores in percent", style="bold"),
         title_justify="left",
         box=None,
         header_style="dim",
@@ -169,7 +171,7 @@ def _score_table(warning: str | None, rows: Sequence[tuple[str, list[str]]]) -> 
         widest = max((len(word) for _, cells in rows for word in cells[place].split()), default=1)
         table.add_column(name, justify="right", min_width=widest)
     for name, cells in rows:
-        table.add_row(name, *cells, style="dim" if warning else "")
+        table.add_row(name, *cells, style="dim" if is_dim else "")
     return table
 
 

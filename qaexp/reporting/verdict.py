@@ -34,15 +34,20 @@ def is_collapsed(summary: Numbers, flags: Sequence[Numbers] = ()) -> bool:
 
 
 def where_silent(summary: Numbers, answered: Answered | None) -> str:
-    """Return the end of the sentence that a collapsed run answers nothing: where, unless its predictions are empty.
+    """Return the end of the sentence that a collapsed run answers nothing: where, unless it does so at both thresholds.
 
     >>> from qaexp.reporting.answering import Answered
     >>> where_silent({"null_threshold": -1.172}, Answered(40, 25, at_default=9, at_tuned=0))
     ' at its tuned threshold -1.17'
+    >>> where_silent({"null_threshold": 0.512}, Answered(40, 25, at_default=0, at_tuned=3))
+    ' at threshold 0, but 3 of 40 at its tuned 0.51'
     """
-    if answered is None or answered.at_tuned != 0 or not answered.at_default:
+    if answered is None or bool(answered.at_default) == bool(answered.at_tuned):
         return ""
-    return f" at its tuned threshold {shown(summary, 'null_threshold')}"
+    tuned = shown(summary, "null_threshold")
+    if answered.at_default:
+        return f" at its tuned threshold {tuned}"
+    return f" at threshold 0, but {answered.at_tuned} of {answered.num_examples} at its tuned {tuned}"
 
 
 def what_to_look_at(summary: Numbers, flags: Sequence[Numbers] = (), answered: Answered | None = None) -> list[str]:
@@ -83,13 +88,23 @@ def _no_skill(summary: Numbers, answered: Answered | None) -> str:
     if answered is None:
         return "the scores of answering nothing are the share of questions without an answer, no skill"
     if not answered.at_default:
+        at = " at threshold 0" if answered.at_tuned else ""
         return (
-            f"every prediction is empty: f1 {shown(summary, 'f1')} is the share of questions without an answer, "
-            "no skill"
+            f"every prediction is empty{at}: f1 {shown(summary, 'f1')}{at and ' there'} is the share of questions "
+            f"without an answer, no skill{_said_at_tuned(summary, answered)}"
         )
     return (
         f"qaexp answer has nothing to say to all {answered.num_examples} questions: at its threshold f1 is the share "
         f"of those without an answer, {answered.share_no_ans:.1f}, no skill"
+    )
+
+
+def _said_at_tuned(summary: Numbers, answered: Answered) -> str:
+    if not answered.at_tuned:
+        return ""
+    return (
+        f"; qaexp answer uses the tuned {shown(summary, 'null_threshold')}, where {answered.at_tuned} of "
+        f"{answered.num_examples} questions are answered (crossfit_f1 {shown(summary, 'crossfit_f1')})"
     )
 
 

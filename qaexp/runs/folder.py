@@ -18,6 +18,7 @@ from qaexp.errors import ConfigError, IntegrityError
 from qaexp.runs import directory as layout
 from qaexp.runs.chain import follow_chain, read_small
 from qaexp.runs.checkpoint import newest_step
+from qaexp.runs.formats import beginning
 from qaexp.runs.owners import is_alive, utc_now
 from qaexp.runs.reading import read_json
 
@@ -209,11 +210,11 @@ def _ended(
 
 
 def first_line(record: Mapping[str, Any]) -> str | None:
-    """The first line of the error in a run.json."""
+    """The first line of the error in a run.json; one that is followed by others ends in "…"."""
     error = record.get("error")
     if not isinstance(error, dict) or not error.get("message"):
         return None
-    return str(error["message"]).splitlines()[0]
+    return beginning(str(error["message"]))
 
 
 def _way_forward(directory: Path, *, has_config: bool) -> str:

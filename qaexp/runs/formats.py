@@ -32,6 +32,16 @@ def json_line(record: Any) -> str:
     return json.dumps(record, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
 
 
+def beginning(text: str) -> str:
+    r"""Return the first line of a text; one that is cut there ends in "…".
+
+    >>> beginning("no GPU"), beginning("\nno GPU:\n  driver\n"), beginning(" ")
+    ('no GPU', 'no GPU: …', '')
+    """
+    first, *others = text.strip().splitlines() or [""]
+    return f"{first.rstrip()} …" if others else first
+
+
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     r"""Return a CSV table: the keys of the first row, floats in full, None as an empty cell, `\n` line ends.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -29,15 +29,18 @@ class Progress:
         path: The run directory.
         state: What the folder is, or `planned`.
         stage: The stage in progress, or the last one.
-        step: The last step recorded; of a completed run the number of its steps.
+        step: The greatest step that a record, an evaluation or a checkpoint tells of; of a completed run the number
+            of its steps.
         total_steps: Steps that the training was to have; None before it is known.
-        epoch: The epoch of that step; of a completed run the one that was kept.
-        loss: Its loss; of a completed run that of the kept epoch.
+        epoch: The epoch of the last record or evaluation; of a completed run the one that was kept.
+        loss: The loss of that record, or the mean of that evaluation's epoch; of a completed run that of the epoch
+            that was kept.
         f1: Dev f1 of the latest evaluation, in percent; of a completed run that of the kept epoch.
-        checkpoint_step: The step of the newest checkpoint; None without one.
+        checkpoint_step: The step of the newest checkpoint; of a resumed run at work that of its own newest;
+            None without one.
         attempt: 1 at the first start.
         age_seconds: Since the last sign of life; None for a run that ended.
-        error: The first line of the last error.
+        error: The first line of the last error; it ends in … where more lines follow.
         resumed_step: The step of the checkpoint that this attempt went on from.
         num_evaluations: Rows of history.csv.
         latest_f1: Dev f1 of the latest evaluation, whichever epoch was kept.
@@ -136,16 +139,19 @@ def _progress(folder: Folder, now: datetime) -> Progress:
     record = folder.record or {}
     run = RunFiles(folder.path, folder.config or {}, record, folder.summary)
     steps, history = run.steps().rows, run.history()
-    last = steps[-1] if steps else {}
     latest_f1 = _number(history[-1], "f1") if history else None
-    reached: dict[str, Any] = {name: _number(last, name) for name in ("step", "epoch", "loss")} | {"f1": latest_f1}
+    checkpoint_step = newest_step(folder.path)
+    if folder.state == RUNNING and _number(record, "resumed_step") is not None:
+        # It may have gone back behind a newer checkpoint that is damaged, and left alone.
+        checkpoint_step = _number(record, "checkpoint_step")
+    reached = {**_reached(steps, history, checkpoint_step), "f1": latest_f1}
     return Progress(
         path=folder.path,
         state=folder.state,
         stage=stage if isinstance(stage := record.get("stage"), str) else None,
         total_steps=_number(record, "total_steps"),
         **(reached if folder.summary is None else _kept(folder.summary)),
-        checkpoint_step=newest_step(folder.path),
+        checkpoint_step=checkpoint_step,
         attempt=_number(record, "attempt"),
         age_seconds=age_seconds(record.get("heartbeat"), now) if folder.state == RUNNING else None,
         error=None if folder.state == COMPLETED else first_line(record),
@@ -154,6 +160,21 @@ def _progress(folder: Folder, now: datetime) -> Progress:
         latest_f1=latest_f1,
         about=folder.about,
     )
+
+
+def _reached(
+    steps: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]], checkpoint_step: int | None
+) -> dict[str, Any]:
+    """How far a training came: its records are `log_every` steps apart, and evaluations and checkpoints lie between."""
+    record, row = steps[-1] if steps else {}, history[-1] if history else {}
+    at_record, at_row = _number(record, "step"), _number(row, "step")
+    is_newer = at_row is not None and (at_record is None or at_row > at_record)
+    last, loss = (row, "train_loss") if is_newer else (record, "loss")
+    return {
+        "step": max((step for step in (at_record, at_row, checkpoint_step) if step is not None), default=None),
+        "epoch": _number(last, "epoch"),
+        "loss": _number(last, loss),
+    }
 
 
 def _kept(summary: dict[str, Any]) -> dict[str, Any]:

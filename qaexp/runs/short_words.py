@@ -48,6 +48,8 @@ def value_texts(values: Sequence[Any]) -> list[str]:
 
     >>> value_texts([0.001, 3e-05, True, None, [1, 2], {"a": 1}])
     ['0.001', '3e-5', 'true', 'null', '[1,2]', '{1 key}']
+    >>> value_texts([0.1 + 0.2, 0.4]), value_texts([0.1 + 0.2, 0.3])
+    (['0.3', '0.4'], ['0.3 (2)', '0.3 (1)'])
     >>> value_texts([1, "1"]), value_texts(["${oc.env:LR}#sha256=" + "0" * 16])
     (['1 (2)', '1 (1)'], ['${oc.env:LR}'])
     """
@@ -67,7 +69,7 @@ def value_text(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):
-        return repr(value).replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+        return repr(_rounded(value)).replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
     if isinstance(value, list | tuple):
         text = f"[{','.join(map(value_text, value))}]"
         is_short = len(text) <= _MAX_LIST and not any(isinstance(item, list | Mapping) for item in value)
@@ -76,6 +78,26 @@ def value_text(value: Any) -> str:
         return f"{{{len(value)} key{'' if len(value) == 1 else 's'}}}"
     text = str(value)
     return expression_of(text) if is_stored_expression(text) else text
+
+
+def told_word(word: str) -> str:
+    """An override as people read it: without the last digits of a number that only the adding up of steps made.
+
+    >>> told_word("optimizer.momentum=0.30000000000000004"), told_word("optimizer.lr=1e-05"), told_word("tags=[a=1]")
+    ('optimizer.momentum=0.3', 'optimizer.lr=1e-05', 'tags=[a=1]')
+    """
+    key, _, value = word.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        return word
+    return word if _rounded(number) == number or repr(number) != value else f"{key}={_rounded(number)!r}"
+
+
+def _rounded(value: float) -> float:
+    """The number of 15 digits beside it, where that needs fewer: steps of 0.1 add up to 0.30000000000000004."""
+    near = float(f"{value:.15g}")
+    return near if len(repr(near)) + 2 < len(repr(value)) else value
 
 
 def shortened(text: str, width: int) -> str:

@@ -16,7 +16,6 @@ from qaexp.reporting.verdict import number
 from qaexp.runs.directory import COLLAPSE
 from qaexp.runs.formats import one_line
 from qaexp.runs.groups import Group
-from qaexp.runs.short_words import all_shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,8 @@ def groups_table(rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], wid
     Args:
         rows: The rows of sweep.json, with the flags of each run.
         groups: Its groups.
-        width: Of the terminal; where it is short of room, columns go before a name or a number is cut.
+        width: Of the terminal; where it is short of room, columns go, and then names break between words: no swept
+            value and no number is cut.
     """
     flags = {row["run_id"]: row.get("flags", ()) for row in reversed(rows) if row["state"] == "completed"}
     counts = [Counter(flag for run_id in group.run_ids for flag in flags.get(run_id, ())) for group in groups]
@@ -65,7 +65,7 @@ def groups_table(rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], wid
         [one_line(group.name) for group in groups],
         [_told(group, found) for group, found in zip(groups, counts, strict=True)],
     )
-    least = min(max(map(len, names)), _ENOUGH)
+    least = max(min(max(map(len, names)), _ENOUGH), _longest(names))
     count_width = max(len(str(group.n)) for group in groups) + 1
     columns = _fitting(groups, width - count_width - least - 1 - _longest(told))
     room = width - count_width - sum(column.width(groups) for column in columns)
@@ -73,8 +73,7 @@ def groups_table(rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], wid
     flags_width = max(flags_width, _longest(told))
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1, 0, 0))
     name_width = max(min(max(map(len, names)), room - 1 - flags_width), _LEAST)
-    shown = all_shortened(names, name_width)
-    table.add_column("group", no_wrap=True, width=name_width)
+    table.add_column("group", overflow="fold", width=name_width)
     for title in ("n", *(column.title for column in columns)):
         table.add_column(title, justify="right", no_wrap=True)
     if any(counts):
@@ -83,7 +82,7 @@ def groups_table(rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], wid
     for place, group in enumerate(groups):
         more = [Text(told[place])] if any(counts) else []
         style = "dim" if COLLAPSE in counts[place] else ""
-        table.add_row(Text(shown[place]), str(group.n), *(column[place] for column in cells), *more, style=style)
+        table.add_row(Text(names[place]), str(group.n), *(column[place] for column in cells), *more, style=style)
     parts: list[RenderableType] = [Text("means over seeds of the completed runs, in percent", style="bold"), table]
     if any(COLLAPSE in found for found in counts):
         words = (

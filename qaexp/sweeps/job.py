@@ -12,6 +12,7 @@ from qaexp.runs.identity import RUN_ID_LENGTH
 from qaexp.runs.origins import Origins, with_origins
 from qaexp.runs.redact import Redactor, redactor_of
 from qaexp.runs.secret_forms import as_folder
+from qaexp.runs.short_words import told_word
 
 _LONGEST_NAME = 120
 
@@ -62,7 +63,7 @@ class Job:
     @property
     def label(self) -> str:
         """What sets the job apart, for people."""
-        return " ".join(self.changes) or "the config as it is"
+        return " ".join(map(told_word, self.changes)) or "the config as it is"
 
     @property
     def folder(self) -> Path:

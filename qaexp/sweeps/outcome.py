@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qaexp.errors import QaexpError, Stopped, of_the_system
+from qaexp.runs.formats import beginning
 
 COMPLETED, FAILED, PREEMPTED, TIMEOUT, PRUNED = "completed", "failed", "preempted", "timeout", "pruned"
 
@@ -44,8 +45,8 @@ def told(error: BaseException) -> dict[str, Any]:
         }
     if isinstance(error, SystemExit):
         return {"state": FAILED, "kind": "exit", "message": f"called sys.exit({error.code!r})"}
-    text = str(error).strip().splitlines()
-    return {"state": FAILED, "kind": "bug", "message": ": ".join([type(error).__name__, *text[:1]])}
+    text = beginning(str(error))
+    return {"state": FAILED, "kind": "bug", "message": ": ".join([type(error).__name__, *([text] if text else [])])}
 
 
 def outcome_of(message: Mapping[str, Any] | None, exit_code: int | None, *, is_done: bool) -> Outcome:

@@ -10,6 +10,7 @@ from typing import Any
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors import ConfigError, IntegrityError, QaexpError
 from qaexp.runs.origins import Origins
+from qaexp.runs.short_words import told_word
 from qaexp.sweeps import isolate
 from qaexp.sweeps.job import Job
 
@@ -72,7 +73,9 @@ def identify_jobs(jobs: Sequence[Job], identify: Identify, sweep: Path) -> tuple
     problems = _Problems()
     for job, one in zip(jobs, told, strict=True):
         if "sha256" not in one:
-            problems.add(list(map(job.redactor.text, one["problems"])), one["exit_code"], job.changes)
+            problems.add(
+                list(map(job.redactor.text, one["problems"])), one["exit_code"], list(map(told_word, job.changes))
+            )
     problems.check(len(jobs))
     return [job.identified(one["sha256"], sweep) for job, one in zip(jobs, told, strict=True)], num_gpus
 

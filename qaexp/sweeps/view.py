@@ -23,6 +23,7 @@ from qaexp.runs.formats import counted, one_line
 from qaexp.runs.groups import Group
 from qaexp.runs.owners import utc_now
 from qaexp.runs.progress import Progress, progress_of_run
+from qaexp.runs.short_words import told_word
 from qaexp.runs.signals import stop_is_requested
 from qaexp.sweeps.closing import groups_table
 from qaexp.sweeps.health import flag_names
@@ -198,7 +199,7 @@ def print_results(console: Console, rows: Sequence[Mapping[str, Any]], groups: S
         table = _table("failed", "why", "which", "log")
         for message, failed in failures.items():
             changes = failed[0]["changes"].items()
-            which = " ".join(f"{key}={value}" for key, value in changes if value is not None)
+            which = " ".join(told_word(f"{key}={value}") for key, value in changes if value is not None)
             more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
             table.add_row(str(len(failed)), _text(message), _text(which + more), _text(str(sweep / failed[0]["path"])))
         console.print(table)

@@ -48,6 +48,7 @@ def find_flags(
     keeps_best: bool = False,
     peak_rate: float | None = None,
     schedule: Row | None = None,
+    subset: str | None = None,
 ) -> list[dict[str, Any]]:
     """Look for signs of an ill training, and of a model that came out of it ill.
 
@@ -65,6 +66,7 @@ def find_flags(
         keeps_best: The weights of the best evaluation are kept.
         peak_rate: The highest learning rate of the steps as a share of `optimizer.lr`; None where nothing was trained.
         schedule: The config's node `schedule`, for the advice.
+        subset: `data.subset`, for the advice.
 
     Returns:
         `{name, step, advice}` for each flag raised, in the order of the list in this module.
@@ -79,6 +81,8 @@ def find_flags(
             last_step if kept_step is None else kept_step,
             silent_at(num_answered, num_answered_tuned, null_threshold) if num_has_ans else None,
             num_examples,
+            answered_at(num_answered_tuned, null_threshold),
+            subset,
         ),
         _learning_rate(steps, num_train_features, peak_rate, last_step, schedule or {}),
         _not_finite(steps, last_step, num_skipped),
@@ -102,17 +106,32 @@ def silent_at(num_answered: int | None, num_tuned: int | None, tuned: float | No
     return "at threshold 0" if num_answered == 0 else None
 
 
-def _null_collapse(step: int, where: str | None, num_examples: int | None) -> Flag | None:
+def answered_at(num_tuned: int | None, tuned: float | None) -> str:
+    """What a model that is silent at threshold 0 says at its tuned one; empty where it is silent there, too.
+
+    >>> answered_at(3, 0.512), answered_at(0, -1.172)
+    ('; at its tuned threshold 0.51, which qaexp answer uses, it answers 3', '')
+    """
+    if not num_tuned or tuned is None:
+        return ""
+    shown = number_of("null_threshold").shown(tuned)
+    return f"; at its tuned threshold {shown}, which qaexp answer uses, it answers {num_tuned}"
+
+
+def _null_collapse(
+    step: int, where: str | None, num_examples: int | None, beside: str, subset: str | None
+) -> Flag | None:
     """Where the model is used, at threshold 0 or at the tuned one, nothing is answered."""
     if where is None:
         return None
     questions = "its questions" if num_examples is None else f"{num_examples} questions"
+    # Nobody trains on answerable examples "first" who trained on nothing else.
+    answerable = " on answerable ones first (data.subset=answerable)," if subset != "answerable" else ""
     return Flag(
         COLLAPSE,
         step,
         f"The model answers none of {questions} {where}, so its scores there are just the share of unanswerable "
-        "questions: train on more examples or epochs, on answerable ones first (data.subset=answerable), or with "
-        "another rate.",
+        f"questions{beside}: train on more examples or epochs,{answerable} or with another rate.",
     )
 
 

@@ -65,18 +65,50 @@ def make_optimizer(factory: Callable[..., Optimizer], model: PreTrainedModel, *,
     Raises:
         ConfigError: The optimizer refuses a value, or has no learning rate.
     """
+    lr, weight_decay = _rates(factory)
+    groups = parameter_groups(model, lr=lr, weight_decay=weight_decay, layer_decay=layer_decay)
+    return _built(factory, groups, " (debug.log in the run directory has the traceback)")
+
+
+def check_optimizer(factory: Callable[..., Optimizer]) -> None:
+    """Build an optimizer for two small parameters, so that what it refuses is said before a run directory is made.
+
+    Only those of torch and qaexp: another one may be made for real models alone.
+
+    Raises:
+        ConfigError: As `make_optimizer`.
+    """
+    lr, weight_decay = _rates(factory)
+    owner = str(getattr(getattr(factory, "func", factory), "__module__", ""))
+    if owner.partition(".")[0] not in ("torch", "qaexp"):
+        return
+    shared = {"lr": lr, "initial_lr": lr}
+    matrix, bias = (torch.nn.Parameter(torch.zeros(shape)) for shape in ((2, 2), (2,)))
+    groups: list[Group] = [
+        {"params": [matrix], **shared, "weight_decay": weight_decay, "hidden_matrices": True},
+        {"params": [bias], **shared, "weight_decay": 0.0, "hidden_matrices": False},
+    ]
+    _built(factory, groups, "")
+
+
+def _rates(factory: Callable[..., Optimizer]) -> tuple[float, float]:
+    """The learning rate and the weight decay that a factory holds."""
     keywords = inspect.signature(factory).parameters
     if "lr" not in keywords or keywords["lr"].default is inspect.Parameter.empty:
         raise ConfigError("optimizer.lr is not set; add `lr:` to the optimizer's YAML file")
-    weight_decay = keywords["weight_decay"].default if "weight_decay" in keywords else 0.0
-    groups = parameter_groups(model, lr=keywords["lr"].default, weight_decay=weight_decay, layer_decay=layer_decay)
+    return keywords["lr"].default, keywords["weight_decay"].default if "weight_decay" in keywords else 0.0
+
+
+def _built(factory: Callable[..., Optimizer], groups: list[Group], where: str) -> Optimizer:
     try:
         return factory(groups)
     except Exception as error:  # each optimizer has its own way to refuse: betas=[0.9] is AdamW's IndexError
         name = getattr(getattr(factory, "func", factory), "__name__", str(factory))
+        nulls = [f"optimizer.{key}" for key, value in getattr(factory, "keywords", {}).items() if value is None]
+        hint = f" ({', '.join(nulls)}: null)" if nulls else ""
         raise ConfigError(
-            f"optimizer: {name} refuses its settings ({type(error).__name__}: {error}); change them in optimizer.* "
-            "(debug.log in the run directory has the traceback)"
+            f"optimizer: {name} refuses its settings ({type(error).__name__}: {error}); change them in optimizer.*"
+            f"{hint}{where}"
         ) from error
 
 

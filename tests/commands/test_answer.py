@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from qaexp.commands.answer import _parser
 from tests.fixtures import tiny_run
 
 CONTEXT = "Anna was born in Paris in 1900."
@@ -46,6 +47,11 @@ def test_no_answer_is_said(run: Path, tmp_path: Path) -> None:
     assert tiny_run.call(tmp_path, *words).out == "(no answer)\n"
     found = json.loads(tiny_run.call(tmp_path, *words, "--json").out)
     assert (found["answer"], found["start_char"], found["end_char"]) == ("", None, None)
+    # What --help says of scores.
+    assert found["score"] == found["n_best"][0]["score"]
+    told = " ".join(_parser().format_help().split())
+    assert "may be negative" in told
+    assert "`score` is that of the best span, n_best[0], also where the answer is empty" in told
 
 
 def test_a_text_cannot_steer_the_terminal(run: Path, tmp_path: Path) -> None:

@@ -72,7 +72,8 @@ def test_a_threshold_that_is_printed_gives_the_score_beside_it_again(
     for one, empty in ((run, 30.0), (silent, 100 * 15 / 16)):
         printed = dict(line.split(maxsplit=1) for line in tiny_run.call(one, "rescore", str(one)).out.splitlines())
         for metric in ("exact", "f1"):
-            best, threshold = float(printed[f"best_{metric}"]), printed[f"best_{metric}_thresh"]
+            best, threshold = rescored(one)[f"best_{metric}"], printed[f"best_{metric}_thresh"]
+            assert printed[f"best_{metric}"] == f"{best:.1f} %"
             seen.add(threshold == "answer nothing")
             if threshold == "answer nothing":
                 assert best == empty

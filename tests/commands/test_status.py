@@ -67,7 +67,7 @@ def test_every_state(folder: Path) -> None:
         "killed",
         "preempted",
     }
-    assert found["failed"]["error"] == "dev.json: no JSON"
+    assert found["failed"]["error"] == "dev.json: no JSON …"
     assert found["running"]["age_seconds"] < 60
     assert found["completed"]["epoch"] == 1
     assert found["completed"]["loss"] > 0
@@ -89,7 +89,7 @@ def test_a_pipe_gets_whole_lines_and_nothing_is_written(folder: Path) -> None:
         check=True,
         env=environ(),
     )
-    assert f"qaexp resume {folder / 'failed'} starts over; dev.json: no JSON" in done.stdout
+    assert f"qaexp resume {folder / 'failed'} starts over; dev.json: no JSON …" in done.stdout
     assert all(str(folder / name) in done.stdout for name in ("completed", "killed", "running"))
     assert tiny_run.snapshot(folder) == before
 
@@ -129,6 +129,43 @@ def test_steps_and_scores_are_those_of_the_summary(tmp_path: Path, words: tuple[
     assert {key: found[key] for key in KEPT} == {key: summary[name] for key, name in KEPT.items()}
     row = tiny_run.call(tmp_path, "status", "outputs").out.splitlines()[1]
     assert ("ended before step" in row) == (summary["num_steps"] < (found["total_steps"] or 0))
+
+
+@pytest.mark.parametrize("name", ["failed", "killed", "preempted", "running"])
+@pytest.mark.parametrize(("at_row", "at_checkpoint", "told_step"), [(0, 4, 4), (6, 4, 6), (4, None, 4)])
+def test_the_step_is_the_greatest_that_is_known(
+    folder: Path, name: str, at_row: int, at_checkpoint: int | None, told_step: int
+) -> None:
+    run = folder / name
+    # Records every tenth step: there is none yet.
+    (run / "metrics.jsonl").unlink()
+    (run / "history.csv").write_text(f"epoch,step,train_loss,f1\n0.5,{at_row},5.25,18.8\n")
+    if at_checkpoint is not None:
+        (run / "checkpoints" / f"step-{at_checkpoint:07d}").mkdir(parents=True)
+    found = told(folder)[name]
+    assert (found["step"], found["epoch"], found["loss"], found["f1"]) == (told_step, 0.5, 5.25, 18.8)
+    (row,) = [line for line in tiny_run.call(folder, "status", str(run)).out.splitlines() if str(run) in line]
+    total = f"/{found['total_steps']}" if found["total_steps"] else ""
+    assert f" {told_step}{total} " in row
+
+
+def test_a_record_after_the_last_evaluation_counts(folder: Path) -> None:
+    run = folder / "running"
+    (run / "history.csv").write_text("epoch,step,train_loss,f1\n0.5,4,5.25,18.8\n")
+    (run / "metrics.jsonl").write_text('{"step": 5, "epoch": 0.625, "loss": 4.5}\n')
+    found = told(folder)["running"]
+    assert (found["step"], found["epoch"], found["loss"], found["f1"]) == (5, 0.625, 4.5, 18.8)
+
+
+def test_a_run_that_went_back_behind_a_damaged_checkpoint_tells_its_own_step(folder: Path) -> None:
+    run = folder / "running"
+    for step in (2, 6):
+        (run / "checkpoints" / f"step-{step:07d}").mkdir(parents=True)
+    (run / "history.csv").unlink()
+    (run / "metrics.jsonl").write_text('{"step": 3, "epoch": 0.5, "loss": 4.5}\n')
+    change(run, resumed_step=2, checkpoint_step=2)
+    found = told(folder)["running"]
+    assert (found["step"], found["checkpoint_step"]) == (3, 2)
 
 
 def test_a_job_that_waits_is_told_once(folder: Path) -> None:

@@ -143,3 +143,28 @@ def test_a_warm_up_that_outlasts_the_run_is_a_flag(tmp_path: Path) -> None:
     assert advice.startswith("The rate reached 0.")
     assert "schedule.warmup_steps=1000 is more than the " in advice
     assert "low_learning_rate" in done.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("optimizer.eps=null",),
+        ("optimizer.fused=true", "+optimizer.foreach=true"),
+        ("optimizer.betas=null",),
+        ("optimizer.weight_decay=null",),
+        ("optimizer.eps=small",),
+        ("optimizer=sgd", "optimizer.momentum=null"),
+        ("optimizer=sgd", "optimizer.momentum=0"),
+        ("optimizer=muon", "optimizer.eps=null"),
+        ("optimizer=adafactor", "optimizer.eps=null"),
+        ("optimizer=adafactor", "optimizer.d=null"),
+    ],
+)
+def test_what_an_optimizer_refuses_is_said_before_there_is_a_folder(tmp_path: Path, words: tuple[str, ...]) -> None:
+    failed = tiny_run.call(tmp_path, "train", "name=one", *tiny_run.DEMO, *words)
+    assert failed.code == 2
+    assert failed.last_line.startswith("qaexp train: optimizer")
+    assert "debug.log" not in failed.err
+    if words[-1].endswith("=null"):
+        assert words[-1].partition("=")[0] in failed.last_line
+    assert not list(tmp_path.glob("outputs/*"))

@@ -192,7 +192,9 @@ def test_hostile_text_stays_text_wherever_it_stands(fake_run: Path, tmp_path: Pa
 
 def test_collapse_stands_at_the_top(tmp_path: Path) -> None:
     found = make_page(build_run(tmp_path / "a", num_examples=40, collapsed=True))
-    assert found.text.index("Null collapse: this run answers nothing.") < found.text.index("how “no answer” is decided")
+    words = "Null collapse: this run answers nothing at threshold 0, but "
+    assert re.search(f"{words}[1-9][0-9]* of 40 at its tuned [0-9.-]+[0-9]\\.", found.text)
+    assert found.text.index(words) < found.text.index("how “no answer” is decided")
 
 
 @pytest.mark.case("epochs_of_eval_every")

@@ -99,7 +99,12 @@ def test_collapse_is_the_first_thing_said() -> None:
     [
         (0.7, -0.65, "the run answers nothing", "0 of 40 questions at threshold 0, 0 at the tuned -0.65"),
         (-0.5, -1.5, "the run answers nothing at its tuned threshold -1.50", "40 of 40 questions at threshold 0, 0 at"),
-        (0.7, 1.5, "the run answers nothing", "0 of 40 questions at threshold 0, 40 at the tuned 1.50"),
+        (
+            0.7,
+            1.5,
+            "the run answers nothing at threshold 0, but 40 of 40 at its tuned 1.50",
+            "0 of 40 questions at threshold 0, 40 at the tuned 1.50",
+        ),
     ],
 )
 def test_a_collapse_names_the_threshold_that_silences(diff: float, tuned: float, title: str, answers: str) -> None:
@@ -108,6 +113,9 @@ def test_a_collapse_names_the_threshold_that_silences(diff: float, tuned: float,
     assert text.splitlines()[0].strip() == f"NULL COLLAPSE: {title}"
     assert answers in text
     assert ("silences the model" in text) == (tuned < diff)
+    assert ("every prediction is empty" in text) == (diff > 0)
+    is_heard = "qaexp answer uses the tuned 1.50, where 40 of 40 questions are answered (crossfit_f1 37.5)" in text
+    assert is_heard == ("every prediction is empty at threshold 0: f1 20.0 there is" in text) == (tuned > diff > 0)
     assert "instead of" not in text
     assert "no skill" in text
 

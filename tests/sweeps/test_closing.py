@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -30,13 +31,13 @@ def group(name: str, value: float, *run_ids: str) -> Group:
 GROUPS = [group("optimizer.lr=0.0005", 88.15, "a", "b"), group("optimizer.lr=0.003", 37.05, "c", "d")]
 
 
-def shown(flags: dict[str, list[str]], width: int, *, color: bool = False) -> str:
+def shown(flags: dict[str, list[str]], width: int, *, color: bool = False, groups: Sequence[Group] = GROUPS) -> str:
     rows: list[dict[str, Any]] = [
         {"run_id": name, "flags": flags.get(name, []), "state": "completed", "is_planned": True} for name in "abcd"
     ]
     out = StringIO()
     console = Console(file=out, width=width, force_terminal=color, color_system="standard" if color else None)
-    print_results(console, rows, GROUPS, Path("multirun_outputs/s"))
+    print_results(console, rows, groups, Path("multirun_outputs/s"))
     return out.getvalue()
 
 
@@ -104,10 +105,22 @@ def test_a_sweep_ends_with_its_finding_first_and_the_page_last() -> None:
     assert lines[-1] == "comparison s/report.html"
 
 
-def test_long_names_are_cut_in_the_middle_and_stay_apart() -> None:
-    long = [replace(group, name=f"a_long_key_of_an_optimizer={n} another_key=1") for n, group in enumerate(GROUPS)]
-    out = StringIO()
-    print_results(Console(file=out, width=60, color_system=None), [], long, Path("s"))
-    names = [line.split()[0] for line in out.getvalue().splitlines() if line.startswith(("a_", "…"))]
-    assert len(set(names)) == len(long) == len(names)
-    assert max(map(len, out.getvalue().splitlines())) <= 60
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("flags", [{}, {"c": ["null_collapse", "gradient_explosion"]}])
+def test_no_swept_value_is_cut(width: int, flags: dict[str, list[str]]) -> None:
+    rates = ("0.00025", "0.000125")
+    names = [f"lr={rate} warmup_ratio=0.{n} max_length=384 batches=fixed" for n, rate in enumerate(rates, 1)]
+    text = shown(flags, width, groups=[replace(one, name=name) for one, name in zip(GROUPS, names, strict=True)])
+    words = text.split()
+    assert all(words.count(word) == 1 for name in names for word in name.split()[:2])
+    assert words.count("batches=fixed") == words.count("max_length=384") == 2
+    assert {"88.2", "37.0"} <= set(words)
+    assert "…" not in text
+    assert max(map(len, text.splitlines()[:-2])) <= width
+
+
+def test_a_word_that_is_wider_than_the_terminal_is_whole_over_several_lines() -> None:
+    word = f"checkpoint={'/folder' * 12}"
+    text = shown({}, 60, groups=[replace(GROUPS[0], name=word)])
+    cells = [line.split()[0] for line in text.splitlines() if line[:1] != " "]
+    assert word in "".join(cells)

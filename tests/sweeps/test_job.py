@@ -35,3 +35,11 @@ def test_a_folder_is_found_again_by_its_run_id(tmp_path: Path) -> None:
     (tmp_path / "other,name-abababab").mkdir()
     assert job.identified("ab" * 32, tmp_path).folder == tmp_path / "other,name-abababab"
     assert job.identified("cd" * 32, tmp_path).folder == tmp_path / "seed=1-cdcdcdcd"
+
+
+def test_digits_that_adding_up_made_stand_in_folders_and_not_in_what_is_told(tmp_path: Path) -> None:
+    config = check_command_line(["model=tiny_random"])
+    word = "optimizer.weight_decay=0.30000000000000004"
+    job = Job((word,), (word, "seed=1"), config).identified("a" * 64, tmp_path)
+    assert job.label == "optimizer.weight_decay=0.3 seed=1"
+    assert job.folder.name == f"{word},seed=1-aaaaaaaa"

@@ -48,7 +48,7 @@ def test_each_job_has_the_action_that_its_directory_asks_for(tmp_path: Path) -> 
     stood(planned(tmp_path, 9), "completed")
     plan = make_plan([*jobs, replace(jobs[0])], tmp_path)
     assert [one.action for one in plan.jobs] == ["run", "reuse", "retry", "resume"]
-    assert [one.note for one in plan.jobs] == ["", "", "first line", "after step 40; first line"]
+    assert [one.note for one in plan.jobs] == ["", "", "first line …", "after step 40; first line …"]
     assert plan.to_run == [jobs[0], jobs[2], jobs[3]]
     assert (plan.num_duplicates, plan.seconds) == (1, 30.0)
     assert [path.name for path in plan.others] == ["job9"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from qaexp.training.health import find_flags
 
 
@@ -60,6 +62,16 @@ def test_null_collapse_is_judged_where_the_model_is_used() -> None:
     assert advice(0, 9, 2.5) == "The model answers none of 658 questions at threshold 0"
     assert advice(120, 9, -0.65) is None
     assert advice(120, None, None) is None
+
+
+@pytest.mark.parametrize("subset", ["answerable", "random"])
+def test_the_advice_against_silence_is_true_of_the_run(subset: str) -> None:
+    keywords = {"num_has_ans": 300, "num_examples": 658, "num_answered": 0, "num_answered_tuned": 3}
+    (flag,) = find_flags(steps(FALLING), [], num_train_features=40, null_threshold=0.512, subset=subset, **keywords)
+    assert "questions; at its tuned threshold 0.51, which qaexp answer uses, it answers 3: train" in flag["advice"]
+    assert ("on answerable ones first" in flag["advice"]) == (subset == "random")
+    (flag,) = find_flags(steps(FALLING), [], num_train_features=40, **{**keywords, "num_answered_tuned": 0})
+    assert "qaexp answer" not in flag["advice"]
 
 
 def test_overfit_gap_does_not_advise_what_is_done_already() -> None:
