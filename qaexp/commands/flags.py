@@ -16,6 +16,10 @@ _CONFIG_PATH = (
     "--config-path (-cp) would take qaexp's own files away; use --config-dir DIR (-cd): your files are added to "
     "qaexp's, and --config-name NAME (-cn) chooses one of them as the config to begin with"
 )
+_RERUN = (
+    "--experimental-rerun would load a pickle, which runs whatever is in it; write --from RUN to begin with the config "
+    "of a run, or qaexp reproduce RUN to run it again as it was"
+)
 _SEE = "(see qaexp train --help)"
 
 
@@ -41,6 +45,8 @@ def _problem(word: str, following: str | None) -> str | None:
     name, equals, value = word.partition("=")
     if name in ("-cp", "--config-path"):
         return _CONFIG_PATH
+    if name == "--experimental-rerun":
+        return _RERUN
     if not name.startswith("--") or name == "--" or name in _FLAGS:
         return None
     if name == "--config":

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qaexp import __version__
 from qaexp.commands.arguments import TrainArguments, parse_train_arguments, prefixes
 from qaexp.commands.composed import RUNS, SWEEPS, run_composed, without_empty
 from qaexp.errors import ConfigError, StorageError
@@ -33,15 +34,27 @@ def main(argv: Sequence[str]) -> int:
         QaexpError: Whatever went wrong, with all problems of a config at once.
     """
     arguments = parse_train_arguments(argv)
-    if arguments.wants_help:
-        from qaexp.commands.train_help import for_terminal, train_help
-        from qaexp.reporting.printing import say_text
-
-        say_text(for_terminal(train_help()) + "\n")
+    if arguments.wants_help or arguments.about:
+        _tell(arguments)
         return 0
     with allowing(prefixes(arguments.allowed)):
         _begin(arguments, argv)
     return 0
+
+
+def _tell(arguments: TrainArguments) -> None:
+    """Print a help page, or the versions."""
+    from qaexp.commands.modes import hydra_help
+    from qaexp.commands.train_help import for_terminal, train_help
+    from qaexp.reporting.printing import say_text
+
+    if arguments.about == "--version" and not arguments.wants_help:
+        import hydra
+
+        text = f"qaexp {__version__}, Hydra {hydra.__version__}"
+    else:
+        text = for_terminal(train_help() if arguments.wants_help else hydra_help())
+    say_text(text + "\n")
 
 
 def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
@@ -68,10 +81,23 @@ def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
         else:
             _through_hydra(arguments, lines)
     else:
-        from qaexp.config.interpolations import bounded
+        _show(arguments, lines)
 
-        with bounded():  # `--cfg job --resolve` resolves what nothing has looked at before
-            _through_hydra(arguments, lines)
+
+def _show(arguments: TrainArguments, lines: Sequence[str]) -> None:
+    """Show what was asked for instead of training."""
+    from qaexp.config.interpolations import bounded
+    from qaexp.config.shown import check_shown, is_null_part
+    from qaexp.reporting.printing import say
+
+    if arguments.shows is not None:
+        name, folder, part = arguments.config_name, arguments.config_dir, arguments.package
+        check_shown(lines, arguments.shows, config_name=name, config_dir=folder)
+        if part is not None and is_null_part(lines, arguments.shows, part, config_name=name, config_dir=folder):
+            say("null")  # Hydra would say that there is no such part
+            return
+    with bounded():  # `--cfg job --resolve` resolves what nothing has looked at before
+        _through_hydra(arguments, lines)
 
 
 def _primary(arguments: TrainArguments, lines: Sequence[str]) -> str:
