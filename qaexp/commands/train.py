@@ -105,6 +105,7 @@ def _primary(arguments: TrainArguments, lines: Sequence[str]) -> str:
     from qaexp.config.primary import choose_primary
 
     if arguments.origin is None:
+        _tell_own_primary(arguments)
         return choose_primary(arguments.config_name, arguments.config_dir, is_named=arguments.is_named)
     from qaexp.commands.origin import begin_with_run
     from qaexp.config.given import GIVEN
@@ -115,6 +116,20 @@ def _primary(arguments: TrainArguments, lines: Sequence[str]) -> str:
         if arguments.runs and is_main_process():
             say(sentence)
     return GIVEN
+
+
+def _tell_own_primary(arguments: TrainArguments) -> None:
+    """Say that a file is used which nobody named, since it is called like qaexp's own config."""
+    from qaexp.config.shadows import replaces_own
+    from qaexp.reporting.printing import complain
+    from qaexp.training.processes import is_main_process
+
+    completes = "--shell-completion" in arguments.flags
+    if not arguments.is_named and not completes and (file := replaces_own(arguments.config_dir)) and is_main_process():
+        complain(
+            f"{file} is used as the config to begin with, in place of qaexp's own, which is called so too; add "
+            "--config-name=config if you mean it, or rename the file to begin with qaexp's own"
+        )
 
 
 def _tell_unused_weights(config: ExperimentConfig) -> None:
