@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qaexp.config.habits import NOT_NEEDED, in_our_words
+from qaexp.config.habits import in_our_words, said_of
+from qaexp.config.other_tools import NOT_NEEDED
 from qaexp.config.suggest import did_you_mean, nearest
 from qaexp.errors import ConfigError
 
@@ -58,15 +59,17 @@ def _problem(word: str, following: str | None) -> str | None:
 
 def _unknown(name: str, given: str | None) -> str:
     bare = name.removeprefix("--")
-    ours = in_our_words(bare, given)
+    said, ours = said_of(bare, given), in_our_words(bare, given)
     if ours == NOT_NEEDED:
         return f"{name} is no flag, and nothing needs it here; leave it out {_SEE}"
+    if said and ours is None:
+        return f"{name} is no flag{said} {_SEE}"
     if ours is None and nearest(name, _FLAGS) is None:
         key = _key(bare)
         ours = f"{key}={given or '...'}" if key else None
     if ours is None:
         return f"{name} is no flag{did_you_mean(name, _FLAGS)} {_SEE}"
-    return f"{name} is no flag; write {ours}, without -- {_SEE}"
+    return f"{name} is no flag{said}; write {ours}, without -- {_SEE}"
 
 
 def _key(name: str) -> str | None:
