@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from qaexp.config.habits import in_our_words, said_of
+from qaexp.config.holders import holders
 from qaexp.config.other_tools import NOT_NEEDED
 from qaexp.config.suggest import nearest, offered
 
@@ -36,7 +37,7 @@ def unknown_key(key: str, line: str, legal: Iterable[str]) -> str:
         return f"{key} is no key, and nothing needs it here; leave it out"
     if ours is not None and (said or " " in ours or not ours.endswith(f"={value}") or _is_elsewhere(ours, key, known)):
         return f"{key} is no key{said}; write {ours}"
-    return f"{key} is no key{said or offered(key, known)}"
+    return f"{key} is no key{said or holders(key) or offered(key, known)}"
 
 
 def _is_elsewhere(ours: str, key: str, known: Collection[str]) -> bool:

@@ -75,7 +75,7 @@ def test_what_is_told(name: str) -> None:
 
 
 def test_what_is_told_composes() -> None:
-    proposals = set()
+    proposals: set[str] = set()
     for name in names():
         value = VALUES.get(name, "1")
         told = said(name, value)
