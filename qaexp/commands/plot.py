@@ -11,6 +11,7 @@ from qaexp.reporting.printing import complain, say
 from qaexp.reporting.reporter import Reporter
 from qaexp.runs.collect import find, is_run
 from qaexp.runs.folder import COMPLETED, DAMAGED, NOT_A_RUN, SWEEP, Folder, look
+from qaexp.runs.nearby import meant
 
 
 def main(argv: Sequence[str]) -> int:
@@ -44,7 +45,9 @@ def _folders(paths: Sequence[Path]) -> list[Folder]:
         folder = look(path)
         runs = _below(path) if folder.state in (NOT_A_RUN, SWEEP) else [folder]
         if not runs:
-            raise ConfigError(f"{path}: {folder.sentence}" if not path.is_dir() else f"{path}: holds no run to draw")
+            raise ConfigError(
+                f"{path}: holds no run to draw" if path.is_dir() else f"{path}: {folder.sentence}{meant(path)}"
+            )
         for run in runs:
             run.check_readable()
             found.setdefault(run.path.resolve(), run)
