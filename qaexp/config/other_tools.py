@@ -5,6 +5,7 @@ from __future__ import annotations
 NOT_NEEDED = ""
 """Stands for a name that needs no word here."""
 
+_CALLED = ("name", "type")
 HABITS: dict[str, str] = {
     "lr": "optimizer.lr={}",
     "learning_rate": "optimizer.lr={}",
@@ -106,15 +107,10 @@ HABITS: dict[str, str] = {
     "doc_stride": "features.doc_stride={}",
     "n_best_size": "decoding.n_best_size={}",
     "max_answer_length": "decoding.max_answer_length={}",
-    "optimizer.name": "optimizer={}",
-    "optimizer.type": "optimizer={}",
-    "schedule.name": "schedule={}",
-    "schedule.type": "schedule={}",
-    "scheduler.name": "schedule={}",
-    "scheduler.type": "schedule={}",
-    "model.name": "model.checkpoint={}",
-    "model.path": "model.checkpoint={}",
-    "trainer.name": "name={}",
+    # The name of what is chosen, as a key inside of its group.
+    **{f"{group}.{word}": f"{group}={{}}" for group in ("optimizer", "schedule") for word in _CALLED},
+    **{f"scheduler.{word}": "schedule={}" for word in _CALLED},
+    **{f"model.{word}": "model.checkpoint={}" for word in (*_CALLED, "path")},
     **dict.fromkeys(
         (
             "auto_find_batch_size", "batch_eval_metrics", "dataloader_in_order", "dataloader_multiprocessing_context",
