@@ -53,7 +53,7 @@ def _tell(arguments: TrainArguments) -> None:
 
         text = f"qaexp {__version__}, Hydra {hydra.__version__}"
     else:
-        text = for_terminal(train_help() if arguments.wants_help else hydra_help())
+        text = for_terminal(train_help(arguments.config_dir) if arguments.wants_help else hydra_help())
     say_text(text + "\n")
 
 
