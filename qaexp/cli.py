@@ -55,7 +55,7 @@ def _dispatch(words: Sequence[str]) -> int:
     if words[0] == "--version":
         say(f"qaexp {__version__}")
         return 0
-    if words[0] == "-sc":
+    if words[0] in ("-sc", "--shell-completion"):
         return _complete(words)
     if words[0] not in COMMANDS:
         from qaexp.config.suggest import did_you_mean
@@ -115,12 +115,14 @@ def _hide_secrets(error: BaseException, arguments: Sequence[str]) -> None:
 def _complete(words: Sequence[str]) -> int:
     """Shell completion: the shell calls `qaexp -sc query=bash`, and the words of the line begin with the command."""
     line = os.environ.get("COMP_LINE", "")
+    if not line or not any(word.startswith("query=") for word in words):
+        return run_command("train", words)
     program, _, rest = line.partition(" ")
     command, space, arguments = rest.lstrip().partition(" ")
     if command == "train" and space:
         removed = len(line) - len(f"{program} {arguments}")
         os.environ["COMP_LINE"] = f"{program} {arguments}"
-        if "COMP_POINT" in os.environ:
+        if os.environ.get("COMP_POINT", "").isdecimal():
             os.environ["COMP_POINT"] = str(max(0, int(os.environ["COMP_POINT"]) - removed))
         return run_command("train", words)
     say_text("\n".join(name for name in COMMANDS if name.startswith(command)) + "\n")

@@ -21,6 +21,7 @@ from qaexp.model.settings import SETTINGS, model_settings
 from qaexp.reporting.bars import bar_on_stderr
 from qaexp.runs.directory import MODEL, link_problems
 from qaexp.runs.folder import COMPLETED, NOT_A_RUN, SWEEP, look
+from qaexp.runs.nearby import meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,4 +201,5 @@ def model_folder(folder: Path) -> Path:
             return candidate
     if found.state == COMPLETED:
         raise ConfigError(f"{folder}: {found.sentence}; qaexp reproduce {folder} trains its model again")
-    raise ConfigError(f"{folder} holds no model; give the directory of a completed run, or a folder with config.json")
+    way_out = meant(folder) or "; give the directory of a completed run, or a folder with config.json"
+    raise ConfigError(f"{folder} holds no model{way_out}")

@@ -235,6 +235,13 @@ def test_a_folder_without_runs_is_a_warning_or_an_error(tmp_path: Path, caplog: 
         (lambda: qaexp.run("seed=1", config_dir="no_folder"), "no_folder is no folder"),
         (lambda: qaexp.run("optimiser=sgd"), "did you mean optimizer"),
         (lambda: qaexp.sweep("optimizer=sgdd,adamw"), "did you mean sgd"),
+        (lambda: qaexp.run(name="x"), r'write run\("name=x"\)'),
+        (lambda: qaexp.run("seed=1", **{"optimizer.lr": 1e-3}), r'write run\("optimizer.lr=0.001"\)'),  # type: ignore[arg-type]
+        (lambda: qaexp.run(overrides=["seed=1", "name=x"]), r'write run\("seed=1", "name=x"\)'),
+        (lambda: qaexp.sweep(seed=[0, 1], quiet=True), r'write sweep\("seed=0,1"\)'),
+        (lambda: qaexp.compare(name="x"), 'write where="name=x"'),
+        (lambda: qaexp.compare("outputs", metrics="f1"), "did you mean metric="),
+        (lambda: qaexp.compare(), "there is nothing to compare"),
     ],
 )
 def test_what_python_gives_wrongly_is_one_sentence_and_leaves_nothing(

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from qaexp.advice import option, setting
 from qaexp.commands.flags import check_flags
+from qaexp.commands.modes import mode_problems, with_all
 from qaexp.config.conf import CONFIG_NAME
 from qaexp.errors import ConfigError
 
@@ -24,6 +25,9 @@ class TrainArguments:
         flags: What Hydra gets of the other words.
         runs: True when something is trained; false for --cfg, --info, shell completion.
         wants_help: True for --help.
+        about: `--hydra-help` or `--version`, whose text is all that is wanted; None without one.
+        shows: `--cfg job` or the like, or `--info`: what is shown of the config; None without one.
+        package: The part of the config that --cfg shows; None for all.
         config_name: The primary config.
         config_dir: The user's folder of more choices.
         is_named: The primary config was chosen by --config-name.
@@ -35,6 +39,9 @@ class TrainArguments:
     flags: tuple[str, ...]
     runs: bool
     wants_help: bool
+    about: str | None
+    shows: str | None
+    package: str | None
     config_name: str
     config_dir: Path | None
     is_named: bool = False
@@ -68,30 +75,52 @@ def parse_train_arguments(argv: Sequence[str]) -> TrainArguments:
         ConfigError: For an unknown flag, or one that names what would not be used.
     """
     check_flags(argv)
-    found = _train_parser().parse_intermixed_args(list(argv))
-    if found.config_dir is not None and not found.config_dir.is_dir():
-        raise ConfigError(f"--config-dir {found.config_dir} is no folder; give a folder with YAML files in groups")
-    if found.config_name is not None and not found.config_name.strip():
-        raise ConfigError(
-            "--config-name is empty, so that qaexp's own config would be used; give a name, or leave it out"
-        )
-    if found.origin is not None and found.config_name is not None:
-        raise ConfigError(
-            f"--from {found.origin} and --config-name {found.config_name} both give the config to begin with; leave "
-            "out one of them"
-        )
-    shows = bool(found.cfg or found.info or found.shell_completion or found.hydra_help or found.version)
+    found = _train_parser().parse_intermixed_args(with_all(argv, _INFOS))
+    about = next((flag for flag in ("--hydra-help", "--version") if getattr(found, flag[2:].replace("-", "_"))), None)
+    if not found.help and about is None:
+        _check_words(found)
     return TrainArguments(
         overrides=tuple(found.overrides),
         flags=tuple(_hydra_flags(found)),
-        runs=not shows,
+        runs=not (found.cfg or found.info or found.shell_completion),
         wants_help=found.help,
+        about=about,
+        shows=f"--cfg {found.cfg}" if found.cfg else "--info" if found.info else None,
+        package=found.package,
         config_name=(found.config_name or CONFIG_NAME).removesuffix(".yaml"),
-        config_dir=found.config_dir,
+        config_dir=None if found.config_dir is None else Path(found.config_dir),
         is_named=found.config_name is not None,
-        origin=found.origin,
+        origin=None if found.origin is None else Path(found.origin),
         allowed=tuple(found.allow or ()),
     )
+
+
+def _check_words(found: argparse.Namespace) -> None:
+    """Refuse flags that do not go together, or whose value names nothing, with all that is no override beside them.
+
+    Raises:
+        ConfigError: With a sentence for each.
+    """
+    problems = [*mode_problems(found), *_value_problems(found)]
+    if problems and not found.shell_completion:
+        from qaexp.config.texts import keep_texts
+        from qaexp.config.words import parse_overrides
+
+        problems += parse_overrides(keep_texts(found.overrides))[1]
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _value_problems(found: argparse.Namespace) -> Iterator[str]:
+    folder, name, origin = found.config_dir, found.config_name, found.origin
+    if folder is not None and not (folder and Path(folder).is_dir()):
+        yield f"--config-dir {folder or 'is empty, which'} is no folder; give a folder with YAML files in groups"
+    if name is not None and not name.removesuffix(".yaml").strip():
+        yield "--config-name is empty, so that qaexp's own config would be used; give a name, or leave it out"
+    if origin == "":
+        yield "--from is empty; give the folder of a run, or leave it out"
+    if origin is not None and name is not None:
+        yield f"--from {origin} and --config-name {name} both give the config to begin with; leave out one of them"
 
 
 def prefixes(allowed: Sequence[str]) -> tuple[str, ...]:
@@ -115,13 +144,13 @@ def _train_parser() -> CommandParser:
     parser.add_argument("overrides", nargs="*")
     for flags in _SWITCHES:
         parser.add_argument(*flags, action="store_true")
-    parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+    parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"], action=_Once)
     parser.add_argument("--package", "-p", action=_Once)
     parser.add_argument("--config-name", "-cn", action=_Once)
-    parser.add_argument("--config-dir", "-cd", type=Path, action=_Once)
-    parser.add_argument("--from", dest="origin", type=Path, action=_Once)
+    parser.add_argument("--config-dir", "-cd", action=_Once)
+    parser.add_argument("--from", dest="origin", action=_Once)
     parser.add_argument("--allow", action="append")
-    parser.add_argument("--info", "-i", nargs="?", const="all", choices=_INFOS)
+    parser.add_argument("--info", "-i", nargs="?", const="all", choices=_INFOS, action=_Once)
     return parser
 
 
@@ -133,6 +162,20 @@ def _hydra_flags(found: argparse.Namespace) -> Iterator[str]:
     for name in ("cfg", "package", "config_dir", "info"):
         if (value := getattr(found, name)) is not None:
             yield from (f"--{name.replace('_', '-')}", str(value))
+
+
+def _plain(message: str) -> str:
+    """What argparse says of a flag's value, in plain words.
+
+    >>> _plain("argument --cfg/-c: expected one argument"), _plain("argument -m: ignored explicit argument '1'")
+    ('--cfg/-c needs a value', "-m takes no value; leave out '1'")
+    """
+    flag, _, rest = message.removeprefix("argument ").partition(": ")
+    if rest == "expected one argument":
+        return f"{flag} needs a value"
+    if rest.startswith("ignored explicit argument "):
+        return f"{flag} takes no value; leave out {rest.removeprefix('ignored explicit argument ')}"
+    return message
 
 
 class _Once(argparse.Action):
@@ -157,6 +200,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
+        message = _plain(message)
         settings = (word.partition("=") for word in message.split() if "=" in word)
         hints = [f"; write {setting(key, value)}" for key, _, value in settings if option(key)]
         raise ConfigError(f"{message}{''.join(hints)} (see {self.prog} --help)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from pathlib import Path
@@ -96,13 +96,14 @@ class SweepResult(Sequence[RunResult]):
         return f"<sweep in {self.folder}: {len(self.runs)} completed runs>"
 
 
-def run(*overrides: str, config_dir: str | Path | None = None, quiet: bool = False) -> RunResult:
+def run(*overrides: str, config_dir: str | Path | None = None, quiet: bool = False, **keywords: Any) -> RunResult:
     """Train one run, as `qaexp train` does; the same call again returns the result and trains nothing.
 
     Args:
         *overrides: Override lines, for example `"data.train_size=100"`.
         config_dir: A folder with YAML files of your own, as `--config-dir`.
         quiet: Print nothing while it trains.
+        **keywords: None: overrides are texts, and a setting that is given as a keyword is refused with its text.
 
     Returns:
         The numbers of its summary.json by name, and its `folder` and `run_id`.
@@ -114,6 +115,7 @@ def run(*overrides: str, config_dir: str | Path | None = None, quiet: bool = Fal
 
     from qaexp.config.compose import compose_with_hydra, is_sweep
 
+    _refuse_keywords("run", keywords)
     lines = _lines("run", overrides)
     folder = _folder_of_choices(config_dir)
     _refuse_several_values(lines)
@@ -130,13 +132,16 @@ def run(*overrides: str, config_dir: str | Path | None = None, quiet: bool = Fal
         return RunResult(ended.directory, ended.run_id, ended.summary or {})
 
 
-def sweep(*overrides: str | Sequence[str], config_dir: str | Path | None = None, quiet: bool = False) -> SweepResult:
+def sweep(
+    *overrides: str | Sequence[str], config_dir: str | Path | None = None, quiet: bool = False, **keywords: Any
+) -> SweepResult:
     """Train every combination of the values given, as `qaexp train -m` does; what is completed is not run again.
 
     Args:
         *overrides: Override lines, for example `"optimizer.lr=1e-4,3e-4"`; lists of them, too.
         config_dir: A folder with YAML files of your own, as `--config-dir`.
         quiet: Print nothing while it trains.
+        **keywords: None: overrides are texts, and a setting that is given as a keyword is refused with its text.
 
     Returns:
         The sweep's folder and its completed runs; none after a dry run.
@@ -148,6 +153,7 @@ def sweep(*overrides: str | Sequence[str], config_dir: str | Path | None = None,
     from qaexp.commands.multirun import multirun
     from qaexp.config.compose import compose_with_hydra
 
+    _refuse_keywords("sweep", keywords)
     lines = _lines("sweep", [line for one in overrides for line in ([one] if isinstance(one, str) else one)])
     folder = _folder_of_choices(config_dir)
     with held(), _silence(quiet):
@@ -183,6 +189,38 @@ def _completed(sweep: Path) -> list[RunResult]:
 
     rows = [row for row in read_json(sweep / SWEEP)["jobs"] if row["is_planned"] and row["summary"] is not None]
     return [RunResult(sweep / row["path"], row["run_id"], row["summary"]) for row in rows]
+
+
+def _refuse_keywords(function: str, given: Mapping[str, Any]) -> None:
+    """Refuse settings that are given as keywords of Python, with the texts to give in their place.
+
+    Raises:
+        ConfigError: There are some.
+    """
+    if given:
+        texts = ", ".join(f'"{line}"' for key, value in given.items() for line in _as_lines(function, key, value))
+        raise ConfigError(
+            f"{function}() takes settings as texts, not as {', '.join(f'{key}=' for key in given)}; write "
+            f"{function}({texts})"
+        )
+
+
+def _as_lines(function: str, key: str, value: Any) -> list[str]:
+    """A keyword as override lines; of a list of lines, as `overrides=[...]`, the lines themselves.
+
+    >>> _as_lines("run", "tags", ["a", "b"]), _as_lines("sweep", "seed", [0, 1]), _as_lines("run", "threads", None)
+    (['tags=[a,b]'], ['seed=0,1'], ['threads=null'])
+    """
+    is_list = isinstance(value, list | tuple | range)
+    if key in ("overrides", "lines", "args", "argv") and is_list:
+        return [str(line) for line in value]
+    shown = ",".join(map(_shown, value)) if is_list else _shown(value)
+    return [f"{key}=[{shown}]" if is_list and function == "run" else f"{key}={shown}"]
+
+
+def _shown(value: Any) -> str:
+    shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return shown.replace('"', "'")
 
 
 def _lines(function: str, given: Sequence[Any]) -> list[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qaexp.comparison.compare import Comparison
 
 
+_KEYWORDS = ("paths", "metric", "baseline", "by", "where", "sort", "relevant", "allow_mixed")
 _OPTION = re.compile(r"--(metric|baseline|by|where|sort|relevant)\b")
 
 
@@ -93,8 +94,23 @@ class Compared(Mapping[str, Any]):
         return "\n".join([f"<comparison of {head} by {self.document['metric']}>", *map(str, self.findings)])
 
 
+def _refuse_keywords(given: Mapping[str, Any]) -> None:
+    """Refuse what is no keyword: settings choose runs by `where`.
+
+    Raises:
+        ConfigError: There are some.
+    """
+    if given:
+        from qaexp.config.suggest import nearest
+
+        key, value = next(iter(given.items()))
+        known = nearest(key, _KEYWORDS)
+        way = f"did you mean {known}=?" if known else f'to keep the runs with it write where="{key}={value}"'
+        raise ConfigError(f"compare() has no keyword {key}=; {way}")
+
+
 def compare(
-    paths: Paths,
+    paths: Paths = (),
     *,
     metric: str = "crossfit_f1",
     baseline: str | None = None,
@@ -103,6 +119,7 @@ def compare(
     sort: str | None = None,
     relevant: float = 2.0,
     allow_mixed: bool = False,
+    **others: Any,
 ) -> Compared:
     """Compare the completed runs under some paths, as `qaexp compare` does; nothing is written.
 
@@ -115,15 +132,17 @@ def compare(
         sort: Order the groups by another metric.
         relevant: Points from which on a difference matters.
         allow_mixed: Show runs that were measured differently in one table.
+        **others: None: another keyword is refused by name.
 
     Raises:
-        ConfigError: There is nothing at a path, or a keyword names what no run has.
+        ConfigError: Another keyword is given, there is nothing at a path, or a keyword names what no run has.
     """
     from qaexp.comparison.compare import Options
     from qaexp.comparison.compare import compare as compare_runs
     from qaexp.config.schema import neutral_keys
     from qaexp.reporting.defaults import default_leaves
 
+    _refuse_keywords(others)
     options = Options(
         metric=metric,
         baseline=baseline,

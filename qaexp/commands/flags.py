@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qaexp.config.habits import NOT_NEEDED, in_our_words
+from qaexp.config.habits import in_our_words, said_of
+from qaexp.config.other_tools import NOT_NEEDED
 from qaexp.config.suggest import did_you_mean, nearest
 from qaexp.errors import ConfigError
 
@@ -15,6 +16,10 @@ _FLAGS = (
 _CONFIG_PATH = (
     "--config-path (-cp) would take qaexp's own files away; use --config-dir DIR (-cd): your files are added to "
     "qaexp's, and --config-name NAME (-cn) chooses one of them as the config to begin with"
+)
+_RERUN = (
+    "--experimental-rerun would load a pickle, which runs whatever is in it; write --from RUN to begin with the config "
+    "of a run, or qaexp reproduce RUN to run it again as it was"
 )
 _SEE = "(see qaexp train --help)"
 
@@ -41,6 +46,8 @@ def _problem(word: str, following: str | None) -> str | None:
     name, equals, value = word.partition("=")
     if name in ("-cp", "--config-path"):
         return _CONFIG_PATH
+    if name == "--experimental-rerun":
+        return _RERUN
     if not name.startswith("--") or name == "--" or name in _FLAGS:
         return None
     if name == "--config":
@@ -52,15 +59,17 @@ def _problem(word: str, following: str | None) -> str | None:
 
 def _unknown(name: str, given: str | None) -> str:
     bare = name.removeprefix("--")
-    ours = in_our_words(bare, given)
+    said, ours = said_of(bare, given), in_our_words(bare, given)
     if ours == NOT_NEEDED:
         return f"{name} is no flag, and nothing needs it here; leave it out {_SEE}"
+    if said and ours is None:
+        return f"{name} is no flag{said} {_SEE}"
     if ours is None and nearest(name, _FLAGS) is None:
         key = _key(bare)
         ours = f"{key}={given or '...'}" if key else None
     if ours is None:
         return f"{name} is no flag{did_you_mean(name, _FLAGS)} {_SEE}"
-    return f"{name} is no flag; write {ours}, without -- {_SEE}"
+    return f"{name} is no flag{said}; write {ours}, without -- {_SEE}"
 
 
 def _key(name: str) -> str | None:

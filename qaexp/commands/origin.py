@@ -11,10 +11,12 @@ from qaexp.errors import ConfigError
 from qaexp.runs.directory import CONFIG, ENVIRONMENT, HYDRA, MODEL, RUN
 from qaexp.runs.folder import NEWER, SWEEP, look
 from qaexp.runs.formats import dotted
+from qaexp.runs.nearby import meant
 from qaexp.runs.origins import REDACTED, expression_of, is_stored_expression
 from qaexp.runs.reading import read_json
 
 _HYDRA_CONFIG = "config.yaml"
+_LISTED = "; qaexp status lists the runs"
 # What belongs to that one start of the run.
 _NOT_TAKEN = ("name", "steal_lock", "sweep", "hydra")
 _NOT_TAKEN_INSIDE = (("trainer", "allow_drift"), ("trainer", "profile_steps"))
@@ -66,7 +68,7 @@ def _config_file(origin: Path) -> Path:
             raise ConfigError(f"--from {origin}: is no config; give a run directory, its {CONFIG} or a YAML file")
         return origin
     if not origin.is_dir():
-        raise ConfigError(f"--from {origin}: there is no such folder or file; qaexp status lists the runs")
+        raise ConfigError(f"--from {origin}: there is no such folder or file{meant(origin) or _LISTED}")
     if origin.name == HYDRA and (origin / _HYDRA_CONFIG).is_file():
         return origin / _HYDRA_CONFIG
     if origin.name == MODEL and (origin.parent / RUN).is_file():

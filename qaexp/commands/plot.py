@@ -14,6 +14,7 @@ from qaexp.runs.collect import find, is_run, run_files
 from qaexp.runs.directory import METRICS, PREDICTIONS
 from qaexp.runs.folder import COMPLETED, DAMAGED, NOT_A_RUN, SWEEP, Folder, look
 from qaexp.runs.formats import counted
+from qaexp.runs.nearby import meant
 
 
 def main(argv: Sequence[str]) -> int:
@@ -75,7 +76,9 @@ def _folders(paths: Sequence[Path]) -> list[Folder]:
         folder = look(path)
         runs = _below(path) if folder.state in (NOT_A_RUN, SWEEP) else [folder]
         if not runs:
-            raise ConfigError(f"{path}: {folder.sentence}" if not path.is_dir() else f"{path}: holds no run to draw")
+            raise ConfigError(
+                f"{path}: holds no run to draw" if path.is_dir() else f"{path}: {folder.sentence}{meant(path)}"
+            )
         for run in runs:
             run.check_readable()
             found.setdefault(run.path.resolve(), run)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from qaexp.commands.arguments import CommandParser
 from qaexp.errors import ConfigError
 from qaexp.reporting.printing import complain, say, say_json
+from qaexp.runs.nearby import meant
 from qaexp.runs.owners import utc_now
 from qaexp.runs.progress import Progress, Skipped, is_resumable, progress_of
 
@@ -58,7 +59,10 @@ def main(argv: Sequence[str]) -> int:
         _show(paths, found, is_watched=arguments.watch)
     if missing := [str(path) for path in arguments.paths if not os.path.lexists(path)]:
         raise ConfigError(
-            f"{', '.join(missing)}: there is no such file or folder; give a run, a sweep or a folder of them"
+            *(
+                f"{path}: there is no such file or folder{meant(path) or '; give a run, a sweep or a folder of them'}"
+                for path in missing
+            )
         )
     return 0
 

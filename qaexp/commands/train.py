@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qaexp import __version__
 from qaexp.commands.arguments import TrainArguments, parse_train_arguments, prefixes
 from qaexp.commands.composed import RUNS, SWEEPS, run_composed, without_empty
 from qaexp.errors import ConfigError, StorageError
@@ -33,15 +34,27 @@ def main(argv: Sequence[str]) -> int:
         QaexpError: Whatever went wrong, with all problems of a config at once.
     """
     arguments = parse_train_arguments(argv)
-    if arguments.wants_help:
-        from qaexp.commands.train_help import for_terminal, train_help
-        from qaexp.reporting.printing import say_text
-
-        say_text(for_terminal(train_help()) + "\n")
+    if arguments.wants_help or arguments.about:
+        _tell(arguments)
         return 0
     with allowing(prefixes(arguments.allowed)):
         _begin(arguments, argv)
     return 0
+
+
+def _tell(arguments: TrainArguments) -> None:
+    """Print a help page, or the versions."""
+    from qaexp.commands.modes import hydra_help
+    from qaexp.commands.train_help import for_terminal, train_help
+    from qaexp.reporting.printing import say_text
+
+    if arguments.about == "--version" and not arguments.wants_help:
+        import hydra
+
+        text = f"qaexp {__version__}, Hydra {hydra.__version__}"
+    else:
+        text = for_terminal(train_help(arguments.config_dir) if arguments.wants_help else hydra_help())
+    say_text(text + "\n")
 
 
 def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
@@ -68,10 +81,23 @@ def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
         else:
             _through_hydra(arguments, lines)
     else:
-        from qaexp.config.interpolations import bounded
+        _show(arguments, lines)
 
-        with bounded():  # `--cfg job --resolve` resolves what nothing has looked at before
-            _through_hydra(arguments, lines)
+
+def _show(arguments: TrainArguments, lines: Sequence[str]) -> None:
+    """Show what was asked for instead of training."""
+    from qaexp.config.interpolations import bounded
+    from qaexp.config.shown import check_shown, is_null_part
+    from qaexp.reporting.printing import say
+
+    if arguments.shows is not None:
+        name, folder, part = arguments.config_name, arguments.config_dir, arguments.package
+        check_shown(lines, arguments.shows, config_name=name, config_dir=folder)
+        if part is not None and is_null_part(lines, arguments.shows, part, config_name=name, config_dir=folder):
+            say("null")  # Hydra would say that there is no such part
+            return
+    with bounded():  # `--cfg job --resolve` resolves what nothing has looked at before
+        _through_hydra(arguments, lines)
 
 
 def _primary(arguments: TrainArguments, lines: Sequence[str]) -> str:
@@ -79,6 +105,7 @@ def _primary(arguments: TrainArguments, lines: Sequence[str]) -> str:
     from qaexp.config.primary import choose_primary
 
     if arguments.origin is None:
+        _tell_own_primary(arguments)
         return choose_primary(arguments.config_name, arguments.config_dir, is_named=arguments.is_named)
     from qaexp.commands.origin import begin_with_run
     from qaexp.config.given import GIVEN
@@ -89,6 +116,20 @@ def _primary(arguments: TrainArguments, lines: Sequence[str]) -> str:
         if arguments.runs and is_main_process():
             say(sentence)
     return GIVEN
+
+
+def _tell_own_primary(arguments: TrainArguments) -> None:
+    """Say that a file is used which nobody named, since it is called like qaexp's own config."""
+    from qaexp.config.shadows import replaces_own
+    from qaexp.reporting.printing import complain
+    from qaexp.training.processes import is_main_process
+
+    completes = "--shell-completion" in arguments.flags
+    if not arguments.is_named and not completes and (file := replaces_own(arguments.config_dir)) and is_main_process():
+        complain(
+            f"{file} is used as the config to begin with, in place of qaexp's own, which is called so too; add "
+            "--config-name=config if you mean it, or rename the file to begin with qaexp's own"
+        )
 
 
 def _tell_unused_weights(config: ExperimentConfig) -> None:

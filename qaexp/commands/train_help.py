@@ -7,6 +7,7 @@ import shutil
 import sys
 import textwrap
 from dataclasses import Field
+from pathlib import Path
 from typing import Any
 
 from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
@@ -39,10 +40,17 @@ _NARROWEST = 40
 _COLUMNS = re.compile(r"\s*\S+(?: \S+)* {2,}")
 
 
-def train_help() -> str:
-    """The help text; reads file names, the files of conf/ and the schema only."""
+def train_help(folder: Path | None = None) -> str:
+    """The help text; reads file names, the files of conf/ and the schema only.
+
+    Args:
+        folder: That of choices of the user's own, of --config-dir.
+    """
+    own = [folder] if folder is not None and folder.is_dir() else []
     groups = [
-        f"  {group:<12}{' '.join(names)}" for group, names in choices([conf_directory()]).items() if "/" not in group
+        f"  {group:<11} {' '.join(names)}"
+        for group, names in choices([conf_directory(), *own]).items()
+        if not group.startswith("hydra/")
     ]
     keys = ["keys (key=value), each with the value that it has if you say nothing:", *_key_lines()]
     return "\n".join([_USAGE, "", "groups (group=choice):", *groups, "", *keys])

@@ -59,7 +59,9 @@ class GuardedLoader(ConfigLoaderImpl):
             raise ConfigError(NO_SCHEMA)
         with bounded():
             check_hydra(composed)
-        if problems := [*shadowed(_users_folders(composed)), *unknown_keys(_unresolved(composed))]:
+        begins_with = keywords.get("config_name", args[0] if args else None)
+        shadows = shadowed(_users_folders(composed), begins_with_own=begins_with != GIVEN)
+        if problems := [*shadows, *unknown_keys(_unresolved(composed))]:
             raise ConfigError(*problems)
         problems = list(refused_in_hydra(composed))
         if problems:

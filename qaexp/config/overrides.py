@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
+from qaexp.config.holders import lacking_sentence
 from qaexp.config.own_nodes import may_have_more
 from qaexp.config.suggest import did_you_mean, offered
 from qaexp.config.texts import keep_texts
@@ -49,8 +50,48 @@ def check_overrides(
         for one in overrides
         if one not in [*groups, *by_key] and (one.key_or_group in keys or not one.key_or_group.startswith(refused))
     ]
-    good_values = [line for override in values for line in _check_value(override, composed, keys, choices, problems)]
+    good_values = [
+        line
+        for override in values
+        if not _lacks(override, groups, choices, good_groups, compose, problems)
+        for line in _check_value(override, composed, keys, choices, problems)
+    ]
     return good_groups + good_values
+
+
+def _lacks(
+    override: Override,
+    groups: Sequence[Override],
+    choices: Mapping[str, Sequence[str]],
+    lines: Sequence[str],
+    compose: Callable[[list[str]], DictConfig],
+    problems: list[str],
+) -> bool:
+    """Say whether some jobs of a sweep over choices have no such key; they are named.
+
+    Args:
+        override: What sets a key.
+        groups: What chooses.
+        choices: Group name to the names of its files.
+        lines: The good choices as lines, one a group.
+        compose: Composes a config from override lines.
+        problems: Gets the sentence.
+    """
+    if override.is_add() or override.is_delete():
+        return False
+    swept = {
+        one.key_or_group: [str(name) for name in _values(one, choices.get(one.key_or_group, ())) if name is not None]
+        for one in groups
+        if one.is_sweep_override() and any(line.startswith(f"{one.key_or_group}=") for line in lines)
+    }
+
+    def with_choice(choice: str) -> DictConfig:
+        group = choice.partition("=")[0]
+        return compose([*(line for line in lines if not line.startswith(f"{group}=")), choice])
+
+    found = lacking_sentence(override.key_or_group, str(override.input_line), swept, with_choice)
+    problems.extend([found] if found else [])
+    return found is not None
 
 
 def list_keys(composed: DictConfig) -> list[str]:

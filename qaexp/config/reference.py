@@ -35,8 +35,9 @@ are typed as they stand. What another tool calls otherwise (`--lr`, `num_train_e
 `qaexp train --from RUN seed=1` begins with the config of a run: its folder, its `config.json` or its
 `.hydra/config.yaml`. What such a file does not say is as in the default config; a group that is chosen takes the place
 of its node. A file of yours that is called like one of qaexp's own, and says something else, is refused: it would not
-be used. Keys marked *neutral* cannot change results and are no part of a run's identity. Your
-own files: [extending](extending.md).
+be used. One file can: the run begins with the `config.yaml` of a folder given by `--config-dir`, in place of qaexp's
+own, and says so; `--config-name=config` says that it is meant. Keys marked *neutral* cannot change results and are no
+part of a run's identity. Your own files: [extending](extending.md).
 """
 
 

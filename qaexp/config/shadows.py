@@ -10,11 +10,12 @@ from qaexp.config.conf import CONFIG_NAME, conf_directory
 _SCHEMA = "schema.yaml"
 
 
-def shadowed(folders: Iterable[Path]) -> Iterator[str]:
+def shadowed(folders: Iterable[Path], *, begins_with_own: bool) -> Iterator[str]:
     """Name the files that qaexp's own files stand before; what says the same may stand there.
 
     Args:
         folders: The folders of the user's that Hydra searches.
+        begins_with_own: The config to begin with is qaexp's own, or has it in its defaults list.
     """
     own = conf_directory()
     files = sorted(file.relative_to(own) for file in own.rglob("*.yaml"))
@@ -24,10 +25,13 @@ def shadowed(folders: Iterable[Path]) -> Iterator[str]:
         yield from schemas([folder])
         for file in files:
             mine = folder / file
-            if str(file) != f"{CONFIG_NAME}.yaml" and mine.is_file() and not _is_same(mine, own / file):
+            is_primary = str(file) == f"{CONFIG_NAME}.yaml"
+            if (begins_with_own or not is_primary) and mine.is_file() and not _is_same(mine, own / file):
+                other = file.with_stem(f"my_{file.stem}")
+                choose = f"begin with it by --config-name={other.stem}" if is_primary else "choose that"
                 yield (
                     f"{mine}: qaexp has a file {file} of its own, which would be used in place of this one; give it "
-                    f"another name, for example {file.with_stem(f'my_{file.stem}')}, and choose that"
+                    f"another name, for example {other}, and {choose}"
                 )
 
 
@@ -36,6 +40,13 @@ def schemas(folders: Iterable[Path]) -> Iterator[str]:
     for folder in folders:
         if (folder / _SCHEMA).is_file():
             yield f"{folder / _SCHEMA}: schema is the name of what says which keys there are; rename the file"
+
+
+def replaces_own(folder: Path | None) -> Path | None:
+    """The file of a folder that is called like qaexp's own config to begin with, and says something else."""
+    name = f"{CONFIG_NAME}.yaml"
+    mine = None if folder is None else folder / name
+    return mine if mine and mine.is_file() and not _is_same(mine, conf_directory() / name) else None
 
 
 def _is_same(one: Path, other: Path) -> bool:

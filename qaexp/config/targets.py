@@ -10,8 +10,7 @@ from qaexp.start import ALLOWED, start
 
 TARGET = "_target_"
 ALLOW_YOURS = (
-    f"allow your own package by --allow my_package. on the command line of qaexp train, or by {ALLOWED}=my_package. in "
-    "the environment"
+    f"allow your own package by `qaexp train --allow my_package.`, or by {ALLOWED}=my_package. in the environment"
 )
 """The way out for who knows what is named."""
 ADDRESSES: Mapping[str, tuple[str, ...]] = {

@@ -19,6 +19,7 @@ from qaexp.runs import directory as layout
 from qaexp.runs.chain import follow_chain, read_small
 from qaexp.runs.checkpoint import newest_step
 from qaexp.runs.formats import beginning
+from qaexp.runs.nearby import meant
 from qaexp.runs.owners import is_alive, utc_now
 from qaexp.runs.reading import read_json
 
@@ -88,7 +89,7 @@ class Folder:
             IntegrityError: It is damaged.
         """
         if self.state in (NOT_A_RUN, SWEEP, NEWER):
-            raise ConfigError(f"{self.path}: {self.sentence}")
+            raise ConfigError(f"{self.path}: {self.sentence}{meant(self.path)}")
         if self.state == DAMAGED:
             raise IntegrityError(f"{self.path}: {self.sentence}")
 

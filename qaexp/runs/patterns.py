@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 from qaexp.errors import ConfigError
+from qaexp.runs.nearby import meant
+
+GIVE = "; give run directories, sweep directories or patterns of them"
 
 
 def expanded(path: str) -> list[str]:
@@ -24,5 +27,5 @@ def expanded(path: str) -> list[str]:
         # `a**b` is no pattern, and no file system has a name of a thousand characters.
         raise ConfigError(f"{path}: nothing there, and no pattern ({error}); give run directories") from error
     if not found:
-        raise ConfigError(f"{path}: nothing there; give run directories, sweep directories or patterns of them")
+        raise ConfigError(f"{path}: nothing there{meant(path) or GIVE}")
     return found

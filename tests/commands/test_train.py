@@ -142,6 +142,18 @@ def test_help_lists_groups_and_keys(tmp_path: Path) -> None:
         assert part in text
 
 
+def test_help_lists_the_choices_of_ones_own_folder(tmp_path: Path) -> None:
+    for file in ("myconf/optimizer/mine.yaml", "myconf/lab/cold.yaml", "myconf/hydra/launcher/far.yaml"):
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).write_text("lr: 0.1\n")
+    for words in (("-cd", "myconf", "--help"), ("-h", "--config-dir=myconf", "seed=1")):
+        lines = tiny_run.call(tmp_path, "train", *words).out.splitlines()
+        assert "  optimizer   adafactor adamw mine muon sgd" in lines
+        assert "  lab         cold" in lines
+    assert "mine" not in tiny_run.call(tmp_path, "train", "--help").out.split()
+    assert tiny_run.call(tmp_path, "train", "--help", "-cd", "nowhere").code == 0
+
+
 def test_a_list_in_place_of_words_is_named() -> None:
     with pytest.raises(ConfigError, match="one argument each"):
         qaexp.run(["seed=1"])  # type: ignore[arg-type]

@@ -94,3 +94,21 @@ def test_seeds_follow_seed_but_dev_does_not() -> None:
     config = check_command_line(["seed=7", "seeds.order=3"])
     assert (config.seeds.subset, config.seeds.init, config.seeds.order, config.seeds.dropout) == (7, 7, 3, 7)
     assert config.seeds.dev == 0
+
+
+@pytest.mark.parametrize("choices", ["adamw,sgd", "sgd,adamw", "choice(adamw,sgd)"])
+def test_the_jobs_of_a_sweep_that_have_no_such_key_are_named(choices: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        check_command_line([f"optimizer={choices}", "optimizer.momentum=0.5"], is_sweep=True)
+    (said,) = refused.value.problems
+    assert said.startswith("optimizer.momentum is no key of optimizer=adamw, so that the jobs with it cannot have it")
+    # Both ways out, as they are told.
+    assert said.endswith("leave out optimizer.momentum=0.5, or sweep optimizer=sgd by itself with it")
+    check_command_line([f"optimizer={choices}"], is_sweep=True)
+    check_command_line(["optimizer=sgd", "optimizer.momentum=0.5"], is_sweep=True)
+
+
+def test_a_key_of_another_choice() -> None:
+    with pytest.raises(ConfigError, match="it is a key of optimizer=muon and optimizer=sgd"):
+        check_command_line(["optimizer.momentum=0.5"])
+    check_command_line(["optimizer=sgd,muon", "optimizer.momentum=0.5"], is_sweep=True)

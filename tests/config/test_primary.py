@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+import qaexp
 from qaexp.config.conf import conf_directory
+from qaexp.errors import ConfigError
 from tests.fixtures import tiny_run
 
 DUMPED = ("model=tiny_random", "data.train_size=20", "data.dev_size=10", "trainer.epochs=0", "reporter=none")
@@ -53,6 +55,45 @@ def test_a_file_called_like_qaexps_own_is_used(dumped: Path, flags: tuple[str, .
     (mine / "config.yaml").write_text("defaults: [config, {override model: tiny_random}, _self_]\nseed: 4\n")
     found = shown(dumped, *flags)
     assert (found["seed"], found["model"]["random_weights"]) == (4, True)
+
+
+def test_a_file_that_nobody_named_is_said_to_be_used(dumped: Path) -> None:
+    mine = dumped / "mine"
+    mine.mkdir()
+    shutil.copy(dumped / "my.yaml", mine / "config.yaml")
+    shown_config = ("train", "--cfg", "job", "-p", "data.train_size", "-cd", "mine")
+    said = tiny_run.call(dumped, *shown_config)
+    assert (said.code, said.out) == (0, "20\n")
+    assert "mine/config.yaml is used as the config to begin with, in place of qaexp's own" in said.err
+    # Both ways out, as they are told.
+    assert tiny_run.call(dumped, *shown_config, "--config-name=config") == (0, "20\n", "")
+    (mine / "config.yaml").rename(mine / "other.yaml")
+    assert tiny_run.call(dumped, *shown_config) == (0, "1000\n", "")
+    shutil.copy(conf_directory() / "config.yaml", mine)
+    assert tiny_run.call(dumped, *shown_config) == (0, "1000\n", "")
+
+
+def test_a_file_called_like_qaexps_own_is_refused_where_it_would_not_be_used(
+    dumped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = dumped / "mine"
+    mine.mkdir()
+    shutil.copy(dumped / "my.yaml", mine / "config.yaml")
+    (mine / "over.yaml").write_text("defaults: [config, _self_]\nseed: 4\n")
+    (mine / "whole.yaml").write_text("seed: 4\n")
+    says = "mine/config.yaml: qaexp has a file config.yaml of its own, which would be used in place of this one"
+    for words in (("-cd", "mine", "-cn", "over"), (f"hydra.searchpath=[file://{mine}]",)):
+        done = tiny_run.call(dumped, "train", "--cfg", "job", *words)
+        assert (done.code, says in done.err) == (2, True), done.err
+    assert tiny_run.call(dumped, "train", "--cfg", "job", "-p", "seed", "-cd", "mine", "-cn", "whole").out == "4\n"
+    monkeypatch.chdir(dumped)
+    with pytest.raises(ConfigError, match="which would be used in place"):
+        qaexp.run("name=a", "model=tiny_random", config_dir="mine")
+    # The way out, as it is told.
+    (mine / "config.yaml").rename(mine / "my_config.yaml")
+    assert "--config-name=my_config" in done.err
+    found = tiny_run.call(dumped, "train", "--cfg", "job", "-p", "data.train_size", "-cd", "mine", "-cn", "my_config")
+    assert found == (0, "20\n", "")
 
 
 def test_a_choice_takes_the_place_of_its_node(dumped: Path) -> None:
