@@ -10,9 +10,10 @@ from typing import Any
 
 from qaexp.comparison.baseline import chosen, nearest
 from qaexp.comparison.contrasts import contrasts
-from qaexp.comparison.entries import Entry, NotComparableError, examine, is_edited
+from qaexp.comparison.entries import Entry, NotComparableError, examine, is_edited, without_path
 from qaexp.comparison.groups import form_groups, numbered, ranked
 from qaexp.comparison.guard import blocks
+from qaexp.comparison.having import having, told_lacking
 from qaexp.comparison.keys import meant, settings_of
 from qaexp.comparison.looks import EarlierLooks
 from qaexp.comparison.machines import Machines
@@ -46,10 +47,12 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
     runs, skipped = collected(paths)
     runs, filtered = where(runs, options.where)
     options = _with_whole_key(options, runs)
-    runs, repeats = observed(runs, options.neutral)
     reader = ScoreReader()
-    entries, refused, damaged = _examined(runs, reader)
-    options, notes = with_metric(options, entries)
+    examined, refused, damaged = _examined(runs, reader)
+    options, notes = with_metric(options, examined)
+    entries, lacking = having(examined, options, reader)
+    entries, repeats = _observed(entries, options.neutral)
+    notes += told_lacking(lacking, options.metric)
     machines = Machines()
     parts, tables, start = blocks(entries), list[Table](), 1
     for part in parts:
@@ -64,12 +67,13 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
         tables=tables,
         names=_names(entries, options.neutral),
         refused=refused,
-        skipped=sorted([*skipped, *filtered, *repeats, *damaged], key=lambda row: (str(row[0]), row[1])),
+        skipped=sorted([*skipped, *filtered, *repeats, *damaged, *lacking], key=lambda row: (str(row[0]), row[1])),
         reader=reader,
         cluster_kind=_cluster_kind(tables[0].groups[0].entries, options.metric, reader) if tables else None,
         machines=machines,
         notes=notes,
-        edited=[entry.run.path for entry in entries if is_edited(entry.run)],
+        edited=[entry.run.path for entry in examined if is_edited(entry.run)],
+        num_examined=len(examined),
     )
 
 
@@ -96,8 +100,16 @@ def _examined(
         except NotComparableError as refusal:
             refused.append(((run.path,), str(refusal)))
         except (QaexpError, OSError) as error:
-            damaged.append((run.path, str(error)))
+            damaged.append((run.path, without_path(str(error), run.path)))
     return entries, refused, damaged
+
+
+def _observed(
+    entries: Sequence[Entry], neutral: frozenset[str]
+) -> tuple[list[Entry], list[tuple[Path, str]]]:
+    runs, repeats = observed([entry.run for entry in entries], neutral)
+    kept = {id(run) for run in runs}
+    return [entry for entry in entries if id(entry.run) in kept], repeats
 
 
 def _table(
@@ -114,7 +126,7 @@ def _table(
     groups = numbered(ranked(formed, options.metric), start=start)
     if len(groups) < 2:
         return Table(groups, [], None, reason, ranks(groups, [], options.metric))
-    baseline, why = nearest(groups, options.defaults)
+    baseline, why = nearest([one for one in groups if options.metric in one.metrics] or groups, options.defaults)
     if options.baseline is not None:
         # Every table needs one; that the words name a group of some table is checked for all of them.
         with suppress(ConfigError):

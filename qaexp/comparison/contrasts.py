@@ -74,7 +74,7 @@ def contrasts(
     machines: Machines | None = None,
     looks: Looks | None = None,
 ) -> list[Contrast]:
-    """Compare every pair of up to ten groups, and of more each with the baseline.
+    """Compare every pair of up to ten groups that have the metric, and of more each with the baseline.
 
     Args:
         groups: Measured alike, ranked.
@@ -89,7 +89,7 @@ def contrasts(
     names = tuple(dict.fromkeys((*SCORE_COLUMNS, *([metric] if number_of(metric).column else ()))))
     scored = Scored(reader, names, baseline, unit)
     pooled = pooled_seeds(groups, names)
-    pairs = _pairs(groups, baseline)
+    pairs = _pairs(_with_metric(groups, baseline, metric), baseline)
     outcomes = [scored.outcomes(a, b, pooled) for a, b in pairs]
     tested = Family(outcomes).corrected()
     about = metric if tested and all(metric in one for one in tested) else "f1"
@@ -141,6 +141,11 @@ def _judged(
         num_contrasts=num_contrasts,
         looks=case.looks,
     )
+
+
+def _with_metric(groups: Sequence[Group], baseline: Group, metric: str) -> Sequence[Group]:
+    """The groups that have what is compared; a verdict about another one has no number in the table to stand on."""
+    return [group for group in groups if metric in group.metrics] if metric in baseline.metrics else groups
 
 
 def _pairs(groups: Sequence[Group], baseline: Group) -> list[tuple[Group, Group]]:
