@@ -39,7 +39,9 @@ def best_run(paths: Iterable[str | Path], options: Options) -> tuple[Path, list[
         raise ConfigError(f"no completed run{told}; qaexp status tells where runs stand")
     options, notes = with_metric(options, entries)
     _check_alike(entries)
-    refused += [(entry.run.path, entry.lack(options.metric)) for entry in entries if options.metric not in entry.metrics]
+    refused += [
+        (entry.run.path, entry.lack(options.metric)) for entry in entries if options.metric not in entry.metrics
+    ]
     entries = [entry for entry in entries if options.metric in entry.metrics]
     kept = {id(run) for run in observed([entry.run for entry in entries], options.neutral)[0]}
     entries = [entry for entry in entries if id(entry.run) in kept]

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.comparison.baseline import chosen, nearest
-from qaexp.comparison.contrasts import contrasts
+from qaexp.comparison.contrasts import Contrast, contrasts
 from qaexp.comparison.entries import Entry, NotComparableError, examine, is_edited, without_path
-from qaexp.comparison.groups import form_groups, numbered, ranked
+from qaexp.comparison.groups import Group, form_groups, numbered, ranked
 from qaexp.comparison.guard import blocks
 from qaexp.comparison.having import having, told_lacking
 from qaexp.comparison.keys import meant, settings_of
 from qaexp.comparison.looks import EarlierLooks
 from qaexp.comparison.machines import Machines
 from qaexp.comparison.options import DEFAULT_METRIC, Options, with_metric
-from qaexp.comparison.ranks import ranks
+from qaexp.comparison.ranks import Rank, ranks
+from qaexp.comparison.reasons import NO_SEED_IS_BETTER
 from qaexp.comparison.result import Comparison, Table, units
 from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.selection import collected, observed, where
@@ -52,6 +53,7 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
     options, notes = with_metric(options, examined)
     entries, lacking = having(examined, options, reader)
     entries, repeats = _observed(entries, options.neutral)
+    notes += [f"--by {options.by}: {NO_SEED_IS_BETTER}"] if options.by in SEED_KEYS else []
     notes += told_lacking(lacking, options.metric)
     machines = Machines()
     parts, tables, start = blocks(entries), list[Table](), 1
@@ -104,9 +106,7 @@ def _examined(
     return entries, refused, damaged
 
 
-def _observed(
-    entries: Sequence[Entry], neutral: frozenset[str]
-) -> tuple[list[Entry], list[tuple[Path, str]]]:
+def _observed(entries: Sequence[Entry], neutral: frozenset[str]) -> tuple[list[Entry], list[tuple[Path, str]]]:
     runs, repeats = observed([entry.run for entry in entries], neutral)
     kept = {id(run) for run in runs}
     return [entry for entry in entries if id(entry.run) in kept], repeats
@@ -125,7 +125,7 @@ def _table(
     formed = form_groups(entries, reader, options.neutral, by=options.by, taken=taken)
     groups = numbered(ranked(formed, options.metric), start=start)
     if len(groups) < 2:
-        return Table(groups, [], None, reason, ranks(groups, [], options.metric))
+        return Table(groups, [], None, reason, _ranks(groups, [], options))
     baseline, why = nearest([one for one in groups if options.metric in one.metrics] or groups, options.defaults)
     if options.baseline is not None:
         # Every table needs one; that the words name a group of some table is checked for all of them.
@@ -141,15 +141,25 @@ def _table(
         unit=unit,
         machines=machines,
         looks=EarlierLooks(entries).of,
+        are_seeds=options.by in SEED_KEYS,
     )
     shown = ranked(groups, options.sort) if options.sort else groups
-    return Table(shown, found, baseline.name, reason, ranks(groups, found, options.metric), why, unit)
+    return Table(shown, found, baseline.name, reason, _ranks(groups, found, options), why, unit)
+
+
+def _ranks(groups: Sequence[Group], found: Sequence[Contrast], options: Options) -> dict[str, Rank | None]:
+    """The places of groups; seeds have none."""
+    return ranks([] if options.by in SEED_KEYS else groups, found, options.metric) or dict.fromkeys(
+        group.name for group in groups
+    )
 
 
 def _cluster_kind(entries: Sequence[Entry], metric: str, reader: ScoreReader) -> str:
     """What a cluster is of the questions that a metric is over; of the dev set's where it has none of its own."""
-    table = number_of(metric).table if reader.measured(entries[0].run, metric) is not None else SCORES
-    return reader.read(entries[0].run, table).questions.cluster_kind
+    entry = next((one for one in entries if metric in one.metrics), None)
+    has_own = entry is not None and reader.measured(entry.run, metric) is not None
+    table = number_of(metric).table if has_own else SCORES
+    return reader.read((entry or entries[0]).run, table).questions.cluster_kind
 
 
 def _check_baseline(tables: Sequence[Table], words: str) -> None:

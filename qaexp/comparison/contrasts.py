@@ -73,6 +73,7 @@ def contrasts(
     unit: str = "paragraphs",
     machines: Machines | None = None,
     looks: Looks | None = None,
+    are_seeds: bool = False,
 ) -> list[Contrast]:
     """Compare every pair of up to ten groups that have the metric, and of more each with the baseline.
 
@@ -85,6 +86,7 @@ def contrasts(
         unit: What a cluster of questions is, in the plural.
         machines: Reads what runs were computed with.
         looks: Tells earlier comparisons.
+        are_seeds: The groups are seeds of the same settings.
     """
     names = tuple(dict.fromkeys((*SCORE_COLUMNS, *([metric] if number_of(metric).column else ()))))
     scored = Scored(reader, names, baseline, unit)
@@ -106,7 +108,8 @@ def contrasts(
                 obstacle=obstacle(of_pair[about].found.reason),
                 collapse=silence(a, b),
                 looks=looks(a, b) if looks else (),
-                **way_out(a.design, b.design),
+                are_seeds=are_seeds,
+                **way_out(a.design, b.design, are_seeds=are_seeds),
             ),
             num_contrasts,
             machines.causes(a.entries, b.entries) if machines else (),

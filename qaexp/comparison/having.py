@@ -52,5 +52,7 @@ def told_lacking(rows: Sequence[Skipped], metric: str) -> list[str]:
 
 def _compared(entries: Sequence[Entry], metric: str, reader: ScoreReader) -> list[str]:
     """The metric, and f1 where verdicts are about that, as not all runs have the metric for the same questions."""
-    digests = [None if found is None else found.digest for found in (measured_of(e, metric, reader) for e in entries)]
-    return [metric] if None not in digests and len(set(digests)) == 1 else list(dict.fromkeys((metric, "f1")))
+    having_it = [entry for entry in entries if metric in entry.metrics]
+    found = [measured_of(entry, metric, reader) for entry in having_it]
+    digests = {None if one is None else one.digest for one in found}
+    return [metric] if None not in digests and len(digests) == 1 else list(dict.fromkeys((metric, "f1")))

@@ -165,12 +165,12 @@ def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
         yield f"{numbers}: no interval: {problem}"
     if table.contrasts and table.tested_metric != metric:
         yield f"{metric} is not tested: the groups stand in the order of its means, without ranks"
-    for group in table.groups:
-        if group.is_collapsed:
-            yield (
-                f"#{group.number} collapsed: {group.silence}, where f1 is the share of questions without an answer: no "
-                "rank and no verdict"
-            )
+    for silence in dict.fromkeys(group.silence for group in table.groups if group.silence):
+        numbers = ", ".join(f"#{group.number}" for group in table.groups if group.silence == silence)
+        yield (
+            f"{numbers} collapsed: {silence}, where f1 is the share of questions without an answer: no rank and no "
+            "verdict"
+        )
     if comparison.options.allow_mixed and len(comparison.tables) > 1:
         yield "WARNING: --allow-mixed: these runs were not measured on the same thing, their order means nothing"
         for paths, reason in comparison.refused:

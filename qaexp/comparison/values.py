@@ -75,7 +75,10 @@ def _held_against_scores(run: RunFiles, row: Number, stated: float, reader: Scor
     if apart <= _MAX_ROUNDING:
         return None, False
     digits = ".2f" if apart > 2 * _MAX_DIFFERENCE else ".7g"
-    return f"summary.json says {row.name} {stated:{digits}}, {row.table} gives {given:{digits}}", apart > _MAX_DIFFERENCE
+    return (
+        f"summary.json says {row.name} {stated:{digits}}, {row.table} gives {given:{digits}}",
+        apart > _MAX_DIFFERENCE,
+    )
 
 
 def _is_possible(row: Number, value: float) -> bool:
