@@ -132,6 +132,6 @@ def test_collapsed_groups_are_told_in_one_line_however_many(
     assert ("and 3 more have runs" in line) == (num_collapsed == 7)
     assert line.endswith(f"no verdict in {sum(range(2, 2 + num_collapsed))} contrasts")
     assert sum("answer nothing" in line or "answers nothing" in line for line in shown) == 2
-    assert [line for line in shown if line.startswith("#1 against #2: ")]
+    assert any(line.startswith(("#1 against #2: ", "#2 against #1: ")) for line in shown)
     table = compare([tmp_path], options).tables[0]
     assert len([one for one in table.contrasts if one.verdict == "collapsed"]) > num_collapsed
