@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from qaexp.comparison.entries import Entry, NotComparableError, examine, is_edited, without_path
+from qaexp.comparison.entries import Entry, NotComparableError, examine, without_path
 from qaexp.comparison.guard import blocks
 from qaexp.comparison.options import Options, with_metric
 from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.collect import RunFiles
+from qaexp.runs.edited import is_edited
 from qaexp.runs.formats import counted
 from qaexp.runs.metrics import LOWER, number_of
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from qaexp.comparison.baseline import chosen, nearest
 from qaexp.comparison.contrasts import Contrast, contrasts
-from qaexp.comparison.entries import Entry, NotComparableError, examine, is_edited, without_path
+from qaexp.comparison.entries import Entry, NotComparableError, examine, without_path
 from qaexp.comparison.groups import Group, form_groups, numbered, ranked
 from qaexp.comparison.guard import blocks
 from qaexp.comparison.having import having, told_lacking
@@ -26,6 +26,7 @@ from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import SCORES
+from qaexp.runs.edited import is_edited
 from qaexp.runs.group_names import own_names, setting_names
 from qaexp.runs.groups import SEED_KEYS, differing, settings
 from qaexp.runs.metrics import number_of
@@ -54,7 +55,7 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
     entries, lacking = having(examined, options, reader)
     entries, repeats = _observed(entries, options.neutral)
     notes += [f"--by {options.by}: {NO_SEED_IS_BETTER}"] if options.by in SEED_KEYS else []
-    notes += told_lacking(lacking, options.metric)
+    notes += told_lacking(lacking)
     machines = Machines()
     parts, tables, start = blocks(entries), list[Table](), 1
     for part in parts:

@@ -13,10 +13,9 @@ from qaexp.comparison.scores import Measured, ScoreReader, Scores
 from qaexp.comparison.values import Values, values
 from qaexp.errors import IntegrityError
 from qaexp.runs.collect import RunFiles
-from qaexp.runs.directory import SUMMARY, TEST_SCORES
+from qaexp.runs.directory import TEST_SCORES
 from qaexp.runs.groups import seeds_of
 from qaexp.runs.identity import canonical_json
-from qaexp.runs.manifest import sha256_of
 from qaexp.runs.metrics import is_number, number_of
 
 
@@ -123,12 +122,6 @@ def measured_of(entry: Entry, metric: str, reader: ScoreReader) -> Measured | No
     if found is None or number_of(metric).table != TEST_SCORES:
         return found
     return replace(found, digest=f"{found.digest} {entry.test_golds}")
-
-
-def is_edited(run: RunFiles) -> bool:
-    """Whether summary.json has other bytes than run.json says; of runs that do not say it nothing is known."""
-    told = run.run.get("summary_sha256")
-    return told is not None and sha256_of(run.path / SUMMARY) != told
 
 
 def without_path(reason: str, path: Path) -> str:

@@ -47,10 +47,10 @@ def _result(study: Study) -> str:
         return _single(study)
     if study.by in SEED_KEYS and len(study.able) > 1:
         return seeds_found(study)
-    if not study.is_tested:
-        return _untested(study)
     if len(study.able) == 1 and not study.silent:
         return f"Only {study.name(study.leader)} has {study.metric} ({study.shown(study.leader)}): nothing to compare."
+    if not study.is_tested:
+        return _untested(study)
     if len(study.able) == 1:
         return f"Only {study.name(study.leader)} answers in all of its runs: nothing can be compared with it."
     return _ranked(study)

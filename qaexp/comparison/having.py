@@ -41,13 +41,15 @@ def having(entries: Sequence[Entry], options: Options, reader: ScoreReader) -> t
     return kept, [(entry.run.path, lacking[id(entry.run)]) for entry in entries if id(entry.run) in lacking]
 
 
-def told_lacking(rows: Sequence[Skipped], metric: str) -> list[str]:
+def told_lacking(rows: Sequence[Skipped]) -> list[str]:
     """What a reader must know of runs that are not compared for want of a number; nothing where there are none."""
     if not rows:
         return []
     shown = "; ".join(f"{path.name} {reason}" for path, reason in rows[:_MAX_NAMED])
     more = f"; and {counted(len(rows) - _MAX_NAMED, 'more run')}" if len(rows) > _MAX_NAMED else ""
-    return [f"{counted(len(rows), 'run')} without {metric} left out of all that follows: {shown}{more}"]
+    return [
+        f"{counted(len(rows), 'run')} {'is' if len(rows) == 1 else 'are'} left out of all that follows: {shown}{more}"
+    ]
 
 
 def _compared(entries: Sequence[Entry], metric: str, reader: ScoreReader) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from qaexp.comparison.compare import Options, compare
-from tests.fixtures.compared import scores, write_run
+from tests.fixtures.compared import edit, scores, write_run
 
 
 def job(sweep: Path, seed: int, **changes: object) -> Path:
@@ -58,3 +59,13 @@ def test_an_original_that_lost_its_scores_is_replaced_by_its_copy(tmp_path: Path
     shutil.copytree(tmp_path / "sweep", tmp_path / "copy")
     (original / "scores.csv").unlink()
     assert counted([tmp_path], options) == {tmp_path / "copy" / original.name}
+
+
+@pytest.mark.parametrize("seconds", [1.0, 99_999.0])
+def test_of_a_run_and_its_edited_copy_the_run_counts(tmp_path: Path, options: Options, seconds: float) -> None:
+    run = job(tmp_path / "sweep", 0)
+    edit(run / "run.json", summary_sha256=hashlib.sha256((run / "summary.json").read_bytes()).hexdigest())
+    shutil.copytree(tmp_path / "sweep", tmp_path / "a")
+    edit(tmp_path / "a" / run.name / "summary.json", train_seconds=seconds)
+    for paths in ([tmp_path / "a", tmp_path / "sweep"], [tmp_path / "sweep", tmp_path / "a"]):
+        assert counted(paths, options) == {run}

@@ -135,6 +135,13 @@ def test_a_setting_whose_runs_all_lack_the_metric_is_shown_without_verdict(tmp_p
     assert "300" not in "".join([*document(comparison)["findings"], paper.csv(comparison), paper.markdown(comparison)])
 
 
+def test_a_number_that_only_one_setting_has_is_no_lead(tmp_path: Path, options: Options) -> None:
+    write_grid(tmp_path / "s", levels={1e-4: 50, 1e-3: 75}, seeds=2, num=48)
+    for seed in (0, 1):
+        edit(tmp_path / "s" / f"lr=0.001,seed={seed}" / "summary.json", crossfit_f1=None)
+    assert document(compare([tmp_path], options))["findings"][0].startswith("Only lr=0.0001 has crossfit_f1 (")
+
+
 def test_where_no_value_counts_the_reason_is_said(tmp_path: Path, options: Options) -> None:
     write_grid(tmp_path / "s", levels={1e-4: 50, 1e-3: 75}, seeds=2, num=48)
     for run in (tmp_path / "s").iterdir():
