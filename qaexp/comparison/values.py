@@ -18,6 +18,8 @@ _MAX_DIFFERENCE = 0.005
 """Who wrote a score with two digits behind the point said the same."""
 
 _MAX_SHOWN = 40
+_MOST = 1e100
+"""The square of a larger number may be beyond all floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,15 @@ def _held_against_scores(run: RunFiles, row: Number, stated: float, reader: Scor
 
 
 def _is_possible(row: Number, value: float) -> bool:
-    return abs(row.clipped(value) - value) <= _MAX_ROUNDING
+    return abs(value) <= _MOST and abs(row.clipped(value) - value) <= _MAX_ROUNDING
 
 
 def _range(row: Number) -> str:
-    """The values that are possible, in words; every number with a bound has a lower one."""
-    return f"{row.low:g} or more" if row.high is None else f"from {row.low:g} to {row.high:g}"
+    """The values that are possible, in words; every number with an upper bound has a lower one."""
+    if row.high is not None:
+        return f"from {row.low:g} to {row.high:g}"
+    least = -_MOST if row.low is None else row.low
+    return f"from {least:g} to {_MOST:g}"
 
 
 def _shown(value: Any) -> str:

@@ -165,6 +165,12 @@ def test_a_number_that_is_not_finite_is_not_called_too_small(folder: Path, numbe
     assert f"argument --relevant: {says}" in done.err
 
 
+def test_more_points_than_scores_can_be_apart_are_refused(folder: Path) -> None:
+    done = tiny_run.call(folder, "compare", ".", "--relevant", "200")
+    assert (done.code, done.out) == (2, "")
+    assert "--relevant 200: two scores are never more than 100 points apart" in done.err
+
+
 @pytest.mark.parametrize("file", ["scores.csv", "data.json"])
 def test_what_is_missing_or_damaged_in_a_run_is_told_without_its_name_twice(
     tmp_path: Path, options: Options, file: str
