@@ -212,10 +212,10 @@ class CommandParser(argparse.ArgumentParser):
 
         def read(text: str) -> float:
             value = kind(text)
-            if not math.isfinite(value) or (low is not None and value < low):
-                raise argparse.ArgumentTypeError(
-                    f"{text} is {'below ' + str(low) if low is not None else 'not finite'}"
-                )
+            if not math.isfinite(value):
+                raise argparse.ArgumentTypeError(f"{text} is not finite; give a plain number")
+            if low is not None and value < low:
+                raise argparse.ArgumentTypeError(f"{text} is below {low:g}")
             return value
 
         read.__name__ = "number" if kind is float else "whole number"

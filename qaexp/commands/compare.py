@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qaexp.comparison.compare import Comparison, Options
 
 MAX_ROWS = 50
+MOST_POINTS = 100
 _NAMES = {
     "csv": "groups.csv",
     "flips_csv": "flips.csv",
@@ -100,6 +101,11 @@ def _options(arguments: argparse.Namespace) -> Options:
 
     if sum((arguments.json, arguments.markdown, arguments.latex)) > 1:
         raise ConfigError("--json, --markdown and --latex: stdout can be one of them only; give one")
+    if arguments.relevant > MOST_POINTS:
+        raise ConfigError(
+            f"--relevant {arguments.relevant:g}: two scores are never more than {MOST_POINTS} points apart; give a "
+            f"number from 0 to {MOST_POINTS}"
+        )
     return Options(
         metric=arguments.metric,
         baseline=arguments.baseline,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from qaexp.comparison.entries import Entry, NotComparableError, examine, is_edited
+from qaexp.comparison.entries import Entry, NotComparableError, examine, without_path
 from qaexp.comparison.guard import blocks
 from qaexp.comparison.options import Options, with_metric
 from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.collect import RunFiles
+from qaexp.runs.edited import is_edited
 from qaexp.runs.formats import counted
 from qaexp.runs.metrics import LOWER, number_of
 
@@ -34,7 +35,6 @@ def best_run(paths: Iterable[str | Path], options: Options) -> tuple[Path, list[
     """
     runs, skipped = collected(paths)
     runs, _ = where(runs, options.where)
-    runs, _ = observed(runs, options.neutral)
     entries, refused = _examined(runs)
     if not entries:
         reasons = dict.fromkeys(reason for _, reason in [*skipped, *refused])
@@ -42,6 +42,12 @@ def best_run(paths: Iterable[str | Path], options: Options) -> tuple[Path, list[
         raise ConfigError(f"no completed run{told}; qaexp status tells where runs stand")
     options, notes = with_metric(options, entries)
     _check_alike(entries)
+    refused += [
+        (entry.run.path, entry.lack(options.metric)) for entry in entries if options.metric not in entry.metrics
+    ]
+    entries = [entry for entry in entries if options.metric in entry.metrics]
+    kept = {id(run) for run in observed([entry.run for entry in entries], options.neutral)[0]}
+    entries = [entry for entry in entries if id(entry.run) in kept]
     chosen, ties, silent = _chosen(entries, options.metric)
     if silent:
         notes.append(f"{counted(silent, 'run')} passed over: one that answers nothing {_WHERE} is never the best")
@@ -62,7 +68,7 @@ def _examined(runs: Sequence[RunFiles]) -> tuple[list[Entry], list[tuple[Path, s
         try:
             entries.append(examine(run, reader))
         except (NotComparableError, QaexpError, OSError) as error:
-            refused.append((run.path, str(error)))
+            refused.append((run.path, without_path(str(error), run.path)))
     return entries, refused
 
 

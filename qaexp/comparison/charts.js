@@ -465,9 +465,9 @@ function drawAll(isPaper = false) {
   points("learning", data.learning, "training examples", metric, true);
   points("cost", data.cost, "train seconds", metric, false);
   forest("effects", data.effects.map((row) => ({ ...row, y: row.effect })), {
-    name: [`effect on ${metric} (runs in brackets)`, `effect on ${metric}`, "effect"], zero: true, filled: (row) => row.low !== null && (row.low > 0 || row.high < 0),
+    name: [`effect on ${metric} (runs in brackets)`, `effect on ${metric}`, "effect"], zero: true, filled: (row) => row.verdict === "above" || row.verdict === "below",
     words: (row, room) => fitted(line(row.key), ` = ${line(row.value)} (${row.n})`, room),
-    tip: (row) => `${short(`${row.key} = ${row.value}`)}\n${number(row.effect, 2)} ${range(row)}`,
+    tip: (row) => `${short(`${row.key} = ${row.value}`)}\n${number(row.effect, 2)} ${range(row)}${row.verdict ? `: ${row.verdict}` : ""}`,
   });
   forest("seeds", Object.entries(data.seed_shares).map(([name, y]) => ({ name, y, low: null, high: null })), {
     name: ["share of the variance (%)", "share (%)"], words: (row, room) => cut(row.name, room), limits: [0, 100],

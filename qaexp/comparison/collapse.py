@@ -7,7 +7,7 @@ import numpy as np
 from qaexp.comparison.scores import DIFFS, Floats, Scores
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import COLLAPSE
-from qaexp.runs.metrics import number_of
+from qaexp.runs.metrics import is_number, number_of
 
 
 def where_silent(run: RunFiles, scores: Scores) -> str | None:
@@ -20,11 +20,9 @@ def where_silent(run: RunFiles, scores: Scores) -> str | None:
     is_flagged = any(flag.get("name") == COLLAPSE for flag in run.flags)
     tuned = (run.summary or {}).get("null_threshold")
     if _is_silent(scores, "f1", 0.0):
-        is_silent_throughout = isinstance(tuned, int | float) and _is_above(scores, tuned)
+        is_silent_throughout = is_number(tuned) and _is_above(scores, tuned)
         return "at threshold 0 and at its tuned one" if is_silent_throughout else "at threshold 0"
-    if isinstance(tuned, int | float) and (
-        _is_silent(scores, "crossfit_f1", tuned) or (is_flagged and _is_above(scores, tuned))
-    ):
+    if is_number(tuned) and (_is_silent(scores, "crossfit_f1", tuned) or (is_flagged and _is_above(scores, tuned))):
         return f"at the tuned threshold {number_of('null_threshold').shown(tuned)}"
     return "as its flag says" if is_flagged else None
 

@@ -9,21 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.comparison.baseline import chosen, nearest
-from qaexp.comparison.contrasts import contrasts
-from qaexp.comparison.entries import Entry, NotComparableError, examine, is_edited
-from qaexp.comparison.groups import form_groups, numbered, ranked
+from qaexp.comparison.contrasts import Contrast, contrasts
+from qaexp.comparison.entries import Entry, NotComparableError, examine, without_path
+from qaexp.comparison.groups import Group, form_groups, numbered, ranked
 from qaexp.comparison.guard import blocks
+from qaexp.comparison.having import having, told_lacking
 from qaexp.comparison.keys import meant, settings_of
 from qaexp.comparison.looks import EarlierLooks
 from qaexp.comparison.machines import Machines
 from qaexp.comparison.options import DEFAULT_METRIC, Options, with_metric
-from qaexp.comparison.ranks import ranks
+from qaexp.comparison.ranks import Rank, ranks
+from qaexp.comparison.reasons import NO_SEED_IS_BETTER
 from qaexp.comparison.result import Comparison, Table, units
 from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import SCORES
+from qaexp.runs.edited import is_edited
 from qaexp.runs.group_names import own_names, setting_names
 from qaexp.runs.groups import SEED_KEYS, differing, settings
 from qaexp.runs.metrics import number_of
@@ -48,10 +51,13 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
     runs = recognised(runs)
     runs, filtered = where(runs, options.where)
     options = _with_whole_key(options, runs)
-    runs, repeats = observed(runs, options.neutral)
     reader = ScoreReader()
-    entries, refused, damaged = _examined(runs, reader)
-    options, notes = with_metric(options, entries)
+    examined, refused, damaged = _examined(runs, reader)
+    options, notes = with_metric(options, examined)
+    entries, lacking = having(examined, options, reader)
+    entries, repeats = _observed(entries, options.neutral)
+    notes += [f"--by {options.by}: {NO_SEED_IS_BETTER}"] if options.by in SEED_KEYS else []
+    notes += told_lacking(lacking)
     machines = Machines()
     parts, tables, start = blocks(entries), list[Table](), 1
     for part in parts:
@@ -66,12 +72,13 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
         tables=tables,
         names=_names(entries, options.neutral),
         refused=refused,
-        skipped=sorted([*skipped, *filtered, *repeats, *damaged], key=lambda row: (str(row[0]), row[1])),
+        skipped=sorted([*skipped, *filtered, *repeats, *damaged, *lacking], key=lambda row: (str(row[0]), row[1])),
         reader=reader,
         cluster_kind=_cluster_kind(tables[0].groups[0].entries, options.metric, reader) if tables else None,
         machines=machines,
         notes=notes,
-        edited=[entry.run.path for entry in entries if is_edited(entry.run)],
+        edited=[entry.run.path for entry in examined if is_edited(entry.run)],
+        num_examined=len(examined),
     )
 
 
@@ -98,8 +105,14 @@ def _examined(
         except NotComparableError as refusal:
             refused.append(((run.path,), str(refusal)))
         except (QaexpError, OSError) as error:
-            damaged.append((run.path, str(error)))
+            damaged.append((run.path, without_path(str(error), run.path)))
     return entries, refused, damaged
+
+
+def _observed(entries: Sequence[Entry], neutral: frozenset[str]) -> tuple[list[Entry], list[tuple[Path, str]]]:
+    runs, repeats = observed([entry.run for entry in entries], neutral)
+    kept = {id(run) for run in runs}
+    return [entry for entry in entries if id(entry.run) in kept], repeats
 
 
 def _table(
@@ -115,8 +128,8 @@ def _table(
     formed = form_groups(entries, reader, options.neutral, by=options.by, taken=taken)
     groups = numbered(ranked(formed, options.metric), start=start)
     if len(groups) < 2:
-        return Table(groups, [], None, reason, ranks(groups, [], options.metric))
-    baseline, why = nearest(groups, options.defaults)
+        return Table(groups, [], None, reason, _ranks(groups, [], options))
+    baseline, why = nearest([one for one in groups if options.metric in one.metrics] or groups, options.defaults)
     if options.baseline is not None:
         # Every table needs one; that the words name a group of some table is checked for all of them.
         with suppress(ConfigError):
@@ -131,15 +144,25 @@ def _table(
         unit=unit,
         machines=machines,
         looks=EarlierLooks(entries).of,
+        are_seeds=options.by in SEED_KEYS,
     )
     shown = ranked(groups, options.sort) if options.sort else groups
-    return Table(shown, found, baseline.name, reason, ranks(groups, found, options.metric), why, unit)
+    return Table(shown, found, baseline.name, reason, _ranks(groups, found, options), why, unit)
+
+
+def _ranks(groups: Sequence[Group], found: Sequence[Contrast], options: Options) -> dict[str, Rank | None]:
+    """The places of groups; seeds have none."""
+    return ranks([] if options.by in SEED_KEYS else groups, found, options.metric) or dict.fromkeys(
+        group.name for group in groups
+    )
 
 
 def _cluster_kind(entries: Sequence[Entry], metric: str, reader: ScoreReader) -> str:
     """What a cluster is of the questions that a metric is over; of the dev set's where it has none of its own."""
-    table = number_of(metric).table if reader.measured(entries[0].run, metric) is not None else SCORES
-    return reader.read(entries[0].run, table).questions.cluster_kind
+    entry = next((one for one in entries if metric in one.metrics), None)
+    has_own = entry is not None and reader.measured(entry.run, metric) is not None
+    table = number_of(metric).table if has_own else SCORES
+    return reader.read((entry or entries[0]).run, table).questions.cluster_kind
 
 
 def _check_baseline(tables: Sequence[Table], words: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from qaexp.comparison.keys import meant
 from qaexp.errors import ConfigError
-from qaexp.runs.short_words import value_text
+from qaexp.runs.short_words import shortened, value_text
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge, "<=": operator.le, "!=": operator.ne, "==": operator.eq, "=": operator.eq,
@@ -20,6 +20,8 @@ _CONDITION = re.compile(r"\s*([\w.@/+-]+?)\s*(>=|<=|!=|==|=|>|<|~|\s+in\s)\s*(.*
 _QUOTED_OR_WORD = re.compile(r"\"[^\"]*\"|'[^']*'|\[[^\]]*\]|\([^)]*\)|(?P<word>(?<!\S)(?:or|and)(?!\S))|.", re.DOTALL)
 _HOW = "give a key, one of >= <= != = > < ~ in, and a value: optimizer.lr>=1e-4, 'lr in 1e-3,1e-4', 'notes~word'"
 
+_MAX_ITEM = 40
+_MAX_ITEMS = 8
 Values = Mapping[str, Any]
 
 
@@ -92,10 +94,19 @@ def values_told(keys: Sequence[str], several: Sequence[Values]) -> str:
     """What runs have under some keys, for the message of a condition that none of them meets."""
     told = []
     for key in keys:
-        texts = list(dict.fromkeys(value_text(values.get(key)) for values in several))
+        texts = list(dict.fromkeys(_told(values.get(key)) for values in several))
         more = f" and {len(texts) - 8} more" if len(texts) > 8 else ""
         told.append(f"{key} is {', '.join(sorted(texts)[:8])}{more}")
     return "; ".join(told)
+
+
+def _told(value: Any) -> str:
+    """A value as a message shows it; of a list what it holds, as a condition asks for one of these."""
+    if not isinstance(value, list | tuple) or any(isinstance(item, list | Mapping) for item in value):
+        return value_text(value)
+    shown = [shortened(value_text(item), _MAX_ITEM) for item in value[:_MAX_ITEMS]]
+    more = [f"and {len(value) - _MAX_ITEMS} more"] if len(value) > _MAX_ITEMS else []
+    return f"[{', '.join([*shown, *more])}]"
 
 
 def _split(text: str, word: str) -> Iterator[str]:

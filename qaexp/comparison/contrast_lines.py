@@ -8,11 +8,14 @@ from rich.text import Text
 
 from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.result import Table
-from qaexp.comparison.verdict import BETTER, WORSE
+from qaexp.comparison.verdict import BETTER, COLLAPSED, WORSE
 from qaexp.runs.formats import counted, one_line
 
 MAX_LINES = 30
 """So many lines of contrasts are printed; the page has all."""
+
+MAX_COLLAPSED = 4
+"""So many collapsed groups are named; the table and the page have all."""
 
 _WIDE = 200
 
@@ -33,7 +36,8 @@ def verdict_lines(table: Table, width: int | None) -> list[Text]:
     )
     told = f"baseline: #{baseline.number} {baseline.name} ({table.baseline_reason})"
     found = [Text(""), Text(head, style="bold"), Text(one_line(told), style="bold")]
-    several = _of_interest(table)
+    several = [one for one in _of_interest(table) if one.verdict != COLLAPSED]
+    collapsed = [one for one in table.contrasts if one.verdict == COLLAPSED]
     is_one_cause = len(several) > 1 and len({factor(contrast) for contrast in several}) == 1
     used, shown = 0, 0
     for contrast in several:
@@ -46,10 +50,25 @@ def verdict_lines(table: Table, width: int | None) -> list[Text]:
         found += texts
     if is_one_cause:
         found.append(Text(one_line(f"each time {factor(several[0])}"), style="dim"))
-    left = len(table.contrasts) - shown
+    if collapsed:
+        found.append(Text(one_line(_not_compared(table, collapsed))))
+    left = len(table.contrasts) - shown - len(collapsed)
     if left:
         found.append(Text(f"{left} more on the page (--html FILE)", style="dim"))
     return found
+
+
+def _not_compared(table: Table, collapsed: Sequence[Contrast]) -> str:
+    """One line for all contrasts without a verdict, as a group of theirs answers nothing."""
+    in_contrasts = {name for one in collapsed for name in (one.a, one.b)}
+    groups = [group for group in table.by_number if group.is_collapsed and group.name in in_contrasts]
+    names = ", ".join(f"#{group.number} {group.name}" for group in groups[:MAX_COLLAPSED])
+    more = f" and {len(groups) - MAX_COLLAPSED} more" if len(groups) > MAX_COLLAPSED else ""
+    runs = "has a run that answers" if len(groups) == 1 else "have runs that answer"
+    return (
+        f"{COLLAPSED}: {names}{more} {runs} nothing, where a score is the share of questions without an answer: no "
+        f"verdict in {counted(len(collapsed), 'contrast')}"
+    )
 
 
 def factor(contrast: Contrast) -> str:

@@ -73,8 +73,9 @@ def contrasts(
     unit: str = "paragraphs",
     machines: Machines | None = None,
     looks: Looks | None = None,
+    are_seeds: bool = False,
 ) -> list[Contrast]:
-    """Compare every pair of up to ten groups, and of more each with the baseline.
+    """Compare every pair of up to ten groups that have the metric, and of more each with the baseline.
 
     Args:
         groups: Measured alike, ranked.
@@ -85,11 +86,12 @@ def contrasts(
         unit: What a cluster of questions is, in the plural.
         machines: Reads what runs were computed with.
         looks: Tells earlier comparisons.
+        are_seeds: The groups are seeds of the same settings.
     """
     names = tuple(dict.fromkeys((*SCORE_COLUMNS, *([metric] if number_of(metric).column else ()))))
     scored = Scored(reader, names, baseline, unit)
     pooled = pooled_seeds(groups, names)
-    pairs = _pairs(groups, baseline)
+    pairs = _pairs(_with_metric(groups, baseline, metric), baseline)
     outcomes = [scored.outcomes(a, b, pooled) for a, b in pairs]
     tested = Family(outcomes).corrected()
     about = metric if tested and all(metric in one for one in tested) else "f1"
@@ -106,7 +108,8 @@ def contrasts(
                 obstacle=obstacle(of_pair[about].found.reason),
                 collapse=silence(a, b),
                 looks=looks(a, b) if looks else (),
-                **way_out(a.design, b.design),
+                are_seeds=are_seeds,
+                **way_out(a.design, b.design, are_seeds=are_seeds),
             ),
             num_contrasts,
             machines.causes(a.entries, b.entries) if machines else (),
@@ -141,6 +144,11 @@ def _judged(
         num_contrasts=num_contrasts,
         looks=case.looks,
     )
+
+
+def _with_metric(groups: Sequence[Group], baseline: Group, metric: str) -> Sequence[Group]:
+    """The groups that have what is compared; a verdict about another one has no number in the table to stand on."""
+    return [group for group in groups if metric in group.metrics] if metric in baseline.metrics else groups
 
 
 def _pairs(groups: Sequence[Group], baseline: Group) -> list[tuple[Group, Group]]:

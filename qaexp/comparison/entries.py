@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from qaexp.comparison.collapse import where_silent
 from qaexp.comparison.scores import Measured, ScoreReader, Scores
+from qaexp.comparison.values import Values, values
 from qaexp.errors import IntegrityError
 from qaexp.runs.collect import RunFiles
-from qaexp.runs.directory import SUMMARY, TEST_SCORES
+from qaexp.runs.directory import TEST_SCORES
 from qaexp.runs.groups import seeds_of
 from qaexp.runs.identity import canonical_json
-from qaexp.runs.manifest import sha256_of
-from qaexp.runs.metrics import is_number, is_number_of_a_run, number_of
-
-_MAX_ROUNDING = 1e-6
+from qaexp.runs.metrics import is_number, number_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Entry:
     Attributes:
         run: Its files.
         measure: See `Measure`.
-        metrics: The finite numbers of summary.json.
+        metrics: The numbers of summary.json that count: finite, possible, and not refuted by its scores.
         seeds: The seeds of subset, init, order and dropout.
         collapse: Where it answers nothing, to stand behind these words; None where it answers.
         flags: The names of its health flags.
@@ -54,6 +53,7 @@ class Entry:
         test_golds: The content of its test file; None where data.json does not tell.
         share_no_ans: The share of questions without an answer, in percent: what answering nothing scores; None where
             its scores do not tell.
+        faults: Name to the words for a number of summary.json that does not count.
     """
 
     run: RunFiles
@@ -65,11 +65,18 @@ class Entry:
     notes: tuple[str, ...] = field(default=())
     test_golds: str | None = None
     share_no_ans: float | None = None
+    faults: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_collapsed(self) -> bool:
         """It answers nothing."""
         return self.collapse is not None
+
+    def lack(self, name: str) -> str:
+        """Why it has no number of a name, to stand behind the run."""
+        if name in self.faults:
+            return f"has no {name} that counts: {self.faults[name]}"
+        return f"has no {name}: summary.json holds no value of it"
 
 
 class NotComparableError(Exception):
@@ -91,20 +98,17 @@ def examine(run: RunFiles, reader: ScoreReader) -> Entry:
         canonical_json(run.config)
     except ValueError as error:
         raise IntegrityError(f"{run.path}: config.json: {error}") from error
-    metrics = {
-        name: float(value)
-        for name, value in (run.summary or {}).items()
-        if is_number_of_a_run(name) and is_number(value)
-    }
+    found = values(run, reader)
     return Entry(
         run=run,
         measure=measure,
-        metrics=metrics,
+        metrics=found.metrics,
         seeds=seeds_of(run),
         collapse=where_silent(run, scores),
         share_no_ans=_share_no_ans(scores),
         flags=tuple(dict.fromkeys(str(flag.get("name")) for flag in run.flags)),
-        notes=tuple(_notes(run, scores, metrics)),
+        notes=tuple(_notes(run, found)),
+        faults=found.faults,
         test_golds=_hash_of(data, "test"),
     )
 
@@ -120,10 +124,13 @@ def measured_of(entry: Entry, metric: str, reader: ScoreReader) -> Measured | No
     return replace(found, digest=f"{found.digest} {entry.test_golds}")
 
 
-def is_edited(run: RunFiles) -> bool:
-    """Whether summary.json has other bytes than run.json says; of runs that do not say it nothing is known."""
-    told = run.run.get("summary_sha256")
-    return told is not None and sha256_of(run.path / SUMMARY) != told
+def without_path(reason: str, path: Path) -> str:
+    """A reason as it stands behind the folder's name: the name is not said twice.
+
+    >>> without_path("runs/a/scores.csv is missing", Path("runs/a"))
+    'scores.csv is missing'
+    """
+    return reason.removeprefix(f"{path}: ").removeprefix(f"{path}/")
 
 
 def golds_digest(run: RunFiles) -> str | None:
@@ -169,15 +176,11 @@ def _hash_of(data: Mapping[str, Any], split: str) -> str | None:
     return None if found is None else str(found)
 
 
-def _notes(run: RunFiles, scores: Scores, metrics: Mapping[str, float]) -> list[str]:
-    found = []
-    for name, values in scores.values.items():
-        stated = metrics.get(name)
-        if stated is not None and abs(stated - float(values.mean())) > _MAX_ROUNDING:
-            found.append(f"summary.json says {name} {stated:.2f}, scores.csv gives {float(values.mean()):.2f}")
+def _notes(run: RunFiles, found: Values) -> list[str]:
+    notes = [*(f"{fault}: does not count" for fault in found.faults.values()), *found.notes]
     if run.drift:
-        found.append("was continued after something had changed: its bytes cannot be had again")
-    return found
+        notes.append("was continued after something had changed: its bytes cannot be had again")
+    return notes
 
 
 def _share_no_ans(scores: Scores) -> float | None:

@@ -9,15 +9,17 @@ from typing import Any
 
 from qaexp.comparison.brief import brief
 from qaexp.comparison.dimensions import Dimension, dimensions, effect_words
+from qaexp.comparison.effect_tests import judged, told
 from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
 from qaexp.comparison.flips import FLIP_WORDS, FLIPS, Flip, flips, stability
 from qaexp.comparison.groups import Group
-from qaexp.comparison.main_effects import Effect, Effects, main_effects
+from qaexp.comparison.main_effects import Effect, main_effects
 from qaexp.comparison.parallel import parallel
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.slices import slice_differences
 from qaexp.comparison.verdict import COLLAPSED
 from qaexp.errors import IntegrityError
+from qaexp.runs.groups import SEED_KEYS
 from qaexp.runs.metrics import is_number, number_of
 
 MAX_CURVES = 12
@@ -36,7 +38,8 @@ def figure_data(comparison: Comparison) -> Numbers:
     table, metric = comparison.tables[0], comparison.options.metric
     drawn = _drawn(table)
     pair = table.main_pair()
-    row, effects, apart = number_of(metric), main_effects(table.groups, metric), dimensions(table.groups)
+    row, apart = number_of(metric), dimensions(table.groups)
+    effects, effects_told, aliased = _effects(comparison, apart)
     return {
         "groups": _groups(table),
         "metric": metric,
@@ -61,8 +64,9 @@ def figure_data(comparison: Comparison) -> Numbers:
         ],
         "curves": [{"group": group.name, "runs": _histories(group, comparison)} for group in drawn],
         "losses": [{"group": group.name, "runs": _losses(group, comparison)} for group in drawn],
-        "effects": [{**asdict(effect), **_words(effect, table, apart)} for effect in _telling(effects, table)],
-        "aliased": list(effects.aliased),
+        "effects": effects,
+        "effects_told": effects_told,
+        "aliased": aliased,
         "seed_shares": seed_shares(table.groups, metric),
         "parallel": parallel(table, metric, comparison.names, apart),
         "learning": [asdict(point) for point in learning_curve(table.groups, metric)],
@@ -149,11 +153,24 @@ def _losses(group: Group, comparison: Comparison) -> list[Numbers]:
     return found
 
 
-def _telling(effects: Effects, table: Table) -> Sequence[Effect]:
-    """The effects, none where several keys change with each group together: they would be the groups once more."""
+def _effects(comparison: Comparison, apart: Sequence[Dimension]) -> tuple[list[Numbers], str, list[str]]:
+    """The main effects with what is shown of them, the sentence about them, and the keys that runs do not tell apart.
+
+    None where groups are seeds, or several keys change with each group together: they would be the groups once more.
+    """
+    table, metric = comparison.tables[0], comparison.options.metric
+    effects = main_effects(table.groups, metric)
     keys = {effect.key for effect in effects.rows}
     repeats = len(keys) == 1 and " + " in keys.pop() and len(effects.rows) == len(table.groups)
-    return () if repeats else effects.rows
+    if repeats or comparison.options.by in SEED_KEYS:
+        return [], "", list(effects.aliased)
+    found = judged(effects, table.groups, metric, comparison.reader)
+    words = [_words(effect, table, apart) for effect in effects.rows]
+    names = [f"{one['key']} = {one['value']} ({row.effect:+.1f})" for one, row in zip(words, effects.rows, strict=True)]
+    rows = [
+        {**asdict(effect), **asdict(one), **said} for effect, one, said in zip(effects.rows, found, words, strict=True)
+    ]
+    return rows, told(effects, found, table.groups, metric, names), list(effects.aliased)
 
 
 def _words(effect: Effect, table: Table, found: Sequence[Dimension]) -> Numbers:

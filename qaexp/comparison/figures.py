@@ -112,11 +112,11 @@ def effects(rows: Sequence[Row], metric: str) -> Figure | None:
         return None
     named = [{**row, "y": row["effect"]} for row in rows]
     figure, axes, shown = _forest(
-        named, "Main effects", "distance from the key's mean, the other keys being equal; 95 % intervals"
+        named, "Main effects", "distance from the key's mean, averaged over the other keys; filled: shown"
     )
     axes.axvline(0, color=INK, linestyle="--", linewidth=1)
     axes.set_yticks(range(len(shown)), [_value_named(row) for row in shown])
-    _points(axes, shown, [row["low"] is not None and not row["low"] <= 0 <= row["high"] for row in shown])
+    _points(axes, shown, [row["verdict"] in ("above", "below") for row in shown])
     axes.set_xlabel(f"effect on {metric}")
     return figure
 

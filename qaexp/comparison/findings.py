@@ -11,9 +11,11 @@ from typing import Any
 from qaexp.comparison.found import NUMBERS_AS_WORDS, Study
 from qaexp.comparison.next_steps import next_step
 from qaexp.comparison.power import can_differ
+from qaexp.comparison.seed_findings import seeds_found
 from qaexp.comparison.sides import ONE_SEED, RUNS
 from qaexp.comparison.verdict import BETTER, NOT_SHOWN, WORSE, looked_before
 from qaexp.runs.formats import counted
+from qaexp.runs.groups import SEED_KEYS
 from qaexp.runs.metrics import LOWER, number_of
 
 Row = Mapping[str, Any]
@@ -43,6 +45,10 @@ def _result(study: Study) -> str:
         return _silent(study) if study.silent else f"No run has {study.metric}."
     if len(study.groups) == 1:
         return _single(study)
+    if study.by in SEED_KEYS and len(study.able) > 1:
+        return seeds_found(study)
+    if len(study.able) == 1 and not study.silent:
+        return f"Only {study.name(study.leader)} has {study.metric} ({study.shown(study.leader)}): nothing to compare."
     if not study.is_tested:
         return _untested(study)
     if len(study.able) == 1:
@@ -113,7 +119,7 @@ def _ranked(study: Study) -> str:
 
 def _why(study: Study) -> list[str]:
     """Why the leader is not shown to be better than the one behind it; what would have been found."""
-    if not study.is_tested or len(study.able) < 2:
+    if not study.is_tested or len(study.able) < 2 or study.by in SEED_KEYS:
         return []
     pair = study.pair()
     if pair is None or pair["verdict"] in (BETTER, WORSE):

@@ -77,6 +77,14 @@ class Group:
         runs = f"{self.num_collapsed} of {self.n} run{'s' if self.n != 1 else ''}"
         return f"{runs} answer{'s' if self.num_collapsed == 1 else ''} nothing {where}"
 
+    def gaps(self, names: Sequence[str]) -> list[str]:
+        """What is to be said of numbers that not all of its runs have, the first name being what is compared."""
+        having = {name: sum(name in entry.metrics for entry in self.entries) for name in dict.fromkeys(names)}
+        told = [f"{name} is over {count} of its {self.n} runs" for name, count in having.items() if 0 < count < self.n]
+        if not having[names[0]]:
+            told.insert(0, f"{self.entries[0].run.path.name} {self.entries[0].lack(names[0])}: no rank and no verdict")
+        return told
+
     @property
     def seeds(self) -> tuple[tuple[Any, ...], ...]:
         """The seeds of its runs."""
@@ -102,20 +110,21 @@ def form_groups(
         taken: Names of groups that were measured differently, which these cannot have.
     """
     of_run = {id(entry.run): entry for entry in entries}
-    gathered = [[of_run[id(run)] for run in runs] for runs in _gathered([entry.run for entry in entries], neutral, by)]
-    gathered = [sorted(group, key=lambda entry: (repr(entry.seeds), entry.run.run_id)) for group in gathered]
+    runs_of = gathered([entry.run for entry in entries], neutral, by)
+    formed = [[of_run[id(run)] for run in runs] for runs in runs_of]
+    formed = [sorted(group, key=lambda entry: (repr(entry.seeds), entry.run.run_id)) for group in formed]
     # By what they hold: neither the order of keys in a name nor which of two like names is the first goes by folders.
-    gathered.sort(key=lambda group: _content(group, neutral, by))
-    told = [{by: value_of(group[0].run, by)} if by else settings(group[0].run, neutral) for group in gathered]
+    formed.sort(key=lambda group: _content(group, neutral, by))
+    told = [{by: value_of(group[0].run, by)} if by else settings(group[0].run, neutral) for group in formed]
     changes = differing(told)
-    several = [[entry.run for entry in group] for group in gathered]
+    several = [[entry.run for entry in group] for group in formed]
     # Whoever groups by one key is told of no other one.
     nothing = [Typed()] * len(several)
     names = setting_names([runs[0] for runs in several], told, nothing) if by else group_names(several, changes)
     long_names = unique(list(map(with_all_keys, told if by else changes)))
     return [
         _group(named, changed, group, reader, neutral, by)
-        for *named, changed, group in zip(unique(names, taken), long_names, changes, gathered, strict=True)
+        for *named, changed, group in zip(unique(names, taken), long_names, changes, formed, strict=True)
     ]
 
 
@@ -201,7 +210,8 @@ def _content(group: Sequence[Entry], neutral: frozenset[str], by: str | None) ->
     return repr(value_of(group[0].run, by) if by else sorted(settings(group[0].run, neutral).items(), key=repr))
 
 
-def _gathered(runs: Sequence[RunFiles], neutral: frozenset[str], by: str | None) -> list[list[RunFiles]]:
+def gathered(runs: Sequence[RunFiles], neutral: frozenset[str], by: str | None) -> list[list[RunFiles]]:
+    """Runs that form a group: equal up to their seeds, or with the same value of one key, in the order of the first."""
     if by is None:
         return gather(runs, neutral)
     found: dict[str, list[RunFiles]] = {}

@@ -48,10 +48,7 @@ def with_metric(options: Options, entries: Sequence[Entry]) -> tuple[Options, li
         return options, notes
     has_default = any(DEFAULT_METRIC in entry.metrics for entry in entries)
     if options.metric == DEFAULT_METRIC and not has_default and any("f1" in entry.metrics for entry in entries):
-        notes.append(
-            f"{DEFAULT_METRIC} is null in all runs (it needs two articles or paragraphs of dev questions): f1 is "
-            "compared"
-        )
+        notes.append(f"{_nowhere(DEFAULT_METRIC, entries)}: f1 is compared")
         options = replace(options, metric="f1")
     _check_metric("--metric", options.metric, entries)
     if options.sort is not None:
@@ -59,11 +56,21 @@ def with_metric(options: Options, entries: Sequence[Entry]) -> tuple[Options, li
     return options, notes
 
 
+def _nowhere(metric: str, entries: Sequence[Entry]) -> str:
+    """Why no run has a metric, in words that begin with it."""
+    faulty = [entry for entry in entries if metric in entry.faults]
+    if faulty:
+        return f"{metric} counts in no run ({faulty[0].run.path.name}: {faulty[0].faults[metric]})"
+    needs = " (it needs two articles or paragraphs of dev questions)" if metric.startswith("crossfit_") else ""
+    return f"{metric} is null in all runs{needs}"
+
+
 def _check_metric(option: str, metric: str, entries: Sequence[Entry]) -> None:
     if any(metric in entry.metrics for entry in entries):
         return
-    if metric in NUMBERS:
-        raise ConfigError(f"{option} {metric}: it is null in all runs; give another number of summary.json, such as f1")
+    if metric in NUMBERS or any(metric in entry.faults for entry in entries):
+        told = _nowhere(metric, entries).removeprefix(metric).lstrip()
+        raise ConfigError(f"{option} {metric}: it {told}; give another number of summary.json, such as f1")
     from qaexp.config.suggest import did_you_mean
 
     known = dict.fromkeys(name for entry in entries for name in entry.metrics)

@@ -60,6 +60,9 @@ class Scored:
     def _read(self, group: Group) -> dict[str, tuple[Floats, Measured]]:
         found = {}
         for name in self._names:
+            if len({name in entry.metrics for entry in group.entries}) > 1:
+                # Its mean is over other runs than the test would be.
+                continue
             measured = [measured_of(entry, name, self._reader) for entry in group.entries]
             kept = [one for one in measured if one is not None]
             if len(kept) == len(measured) and len({one.digest for one in kept}) == 1:

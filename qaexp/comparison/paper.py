@@ -8,10 +8,12 @@ from typing import Any
 
 from qaexp.comparison.document import group_rows
 from qaexp.comparison.estimates import QUESTIONS, Estimate
+from qaexp.comparison.reasons import NO_SEED_IS_BETTER
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.sides import RUNS
 from qaexp.comparison.verdict import ALPHA, BETTER, COLLAPSED
 from qaexp.runs.formats import counted, csv_text, one_line, visible
+from qaexp.runs.groups import SEED_KEYS
 from qaexp.runs.metrics import Number, number_of
 
 INTERVAL, P_VALUE = "95 % interval", "p"
@@ -144,7 +146,8 @@ def _footnote(table: Table, comparison: Comparison) -> str:
     if table.baseline is None:
         return "One group: nothing to compare with."
     metric = comparison.options.metric
-    told = ["mean ± standard deviation over seeds"]
+    is_by_seed = comparison.options.by in SEED_KEYS
+    told = [f"groups are seeds: {NO_SEED_IS_BETTER}"] if is_by_seed else ["mean ± standard deviation over seeds"]
     if table.tested_metric == metric:
         told.append(f"p: against {table.baseline}, after Holm correction")
     if any(metric in group.metrics and group.metrics[metric].over == QUESTIONS for group in table.groups):

@@ -10,6 +10,8 @@ from qaexp.comparison.guard import changed_keys, factors
 from qaexp.comparison.observations import Design
 from qaexp.comparison.sides import NO_PAIR, ONE_SEED, RUNS, SAME_SEEDS
 
+NO_SEED_IS_BETTER = "what differs between seeds is chance, so none is better than another, and none has a rank"
+
 
 def how(kind: str, a: Design, b: Design) -> str:
     """What a test takes as observations, in words.
@@ -41,8 +43,10 @@ def causes(changed: Mapping[str, tuple[Any, Any]], a: Group, b: Group) -> list[s
     return list(dict.fromkeys([*factors(changed, a.settings, b.settings), *keys]))
 
 
-def way_out(a: Design, b: Design) -> dict[str, str]:
-    """What would help where kinds of seeds were swept apart: values of the kind that has the fewest."""
+def way_out(a: Design, b: Design, *, are_seeds: bool = False) -> dict[str, str]:
+    """What would help where kinds of seeds were swept apart, values of the kind that has the fewest."""
+    if are_seeds:
+        return {"way_out": "more dev questions would detect smaller ones"}
     crossed = min((one for one in (a, b) if one.is_crossed), key=lambda one: one.n, default=None)
     if crossed is None:
         return {}

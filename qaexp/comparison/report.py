@@ -154,6 +154,7 @@ def _notes(group: Group, metric: str) -> list[str]:
     found = [group.silence] if group.silence else []
     problem = group.metrics[metric].problem if metric in group.metrics else None
     found += [f"no interval: {problem}"] if problem else []
+    found += group.gaps((metric, *COLUMNS))
     return found + [note for entry in group.entries for note in entry.notes]
 
 

@@ -79,7 +79,8 @@ class Comparison:
         cluster_kind: What a cluster of questions is: `title` or `paragraph`; None without runs.
         machines: Reads what any of the runs was computed with.
         notes: What a reader must know of all tables.
-        edited: Runs whose summary.json is not the one that they wrote.
+        edited: Runs whose summary.json is not the one that they wrote, also where another run counts in their place.
+        num_examined: Of so many runs that were read.
     """
 
     options: Options
@@ -92,6 +93,7 @@ class Comparison:
     machines: Machines
     notes: Sequence[str] = ()
     edited: Sequence[Path] = ()
+    num_examined: int = 0
 
     @property
     def doubt(self) -> str | None:
@@ -99,7 +101,7 @@ class Comparison:
         if not self.edited:
             return None
         return (
-            f"{counted(len(self.edited), 'run')} of {len(self.entries)} hold another summary.json than they wrote, "
+            f"{counted(len(self.edited), 'run')} of {self.num_examined} hold another summary.json than they wrote, "
             f"the first {self.edited[0].name}: qaexp verify tells more"
         )
 

@@ -126,6 +126,16 @@ class ScoreReader:
             IntegrityError: As for `read`, where the file is there.
         """
         row = number_of(metric)
+        found = self._values(run, row)
+        return None if found is None else _measured(found[0], found[1], found[2], row)
+
+    def mean(self, run: RunFiles, row: Number) -> float | None:
+        """Return what a run's scores say of a metric, in percent; None, and raises, as `measured`."""
+        found = self._values(run, row)
+        return None if found is None else float(found[0][found[2]].mean())
+
+    def _values(self, run: RunFiles, row: Number) -> tuple[Floats, Questions, npt.NDArray[np.bool_]] | None:
+        """The column of a metric, the questions of its table, and over which of them the metric is."""
         if row.column is None or (row.table == TEST_SCORES and not (run.path / TEST_SCORES).is_file()):
             return None
         scores = self.read(run, row.table)
@@ -133,7 +143,7 @@ class ScoreReader:
         values = scores.values.get(row.column)
         if values is None or chosen is None or not chosen.any():
             return None
-        return _measured(values, scores.questions, chosen, row)
+        return values, scores.questions, chosen
 
     def _read(self, run: RunFiles, name: str) -> Scores:
         path = run.path / name
@@ -203,7 +213,7 @@ def _table(path: Path) -> Any:
     try:
         data = read_bytes(path, MAX_TABLE_BYTES)
     except FileNotFoundError:
-        raise IntegrityError(f"{path}: is missing") from None
+        raise IntegrityError(f"{path} is missing") from None
     check_cells(path, data.count(b"\n"), data.count(b","))
     types = {**dict.fromkeys(_TEXTS, pa.string()), **dict.fromkeys(SCORE_COLUMNS, pa.float64())}
     try:

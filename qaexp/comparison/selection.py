@@ -8,6 +8,7 @@ from typing import Any
 
 from qaexp.comparison.conditions import Condition, condition, values_told
 from qaexp.comparison.keys import values_of
+from qaexp.comparison.originals import original
 from qaexp.errors import ConfigError
 from qaexp.runs.collect import RunFiles, collect
 from qaexp.runs.formats import counted
@@ -26,24 +27,19 @@ def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[P
     runs: dict[Path, RunFiles] = {}
     for run in found.runs:
         runs.setdefault(run.path.resolve(), run)
-    kept: dict[str, RunFiles] = {}
-    skipped = list(dict.fromkeys(found.skipped))
+    same: dict[str, list[RunFiles]] = {}
     for run in sorted(runs.values(), key=lambda run: (str(run.path.resolve()), str(run.path))):
         # A copy, not a repeat: what has other numbers is another run, whatever its identity says.
         content = repr((run.run.get("identity") or run.path.resolve(), run.config, run.summary))
-        if content not in kept:
-            kept[content] = run
-            continue
-        # The copy is the one whose folder has another name than the run.
-        copy = run
-        if _has_own_folder(run) and not _has_own_folder(kept[content]):
-            copy, kept[content] = kept[content], run
-        skipped.append((copy.path, f"the same run as {kept[content].path}"))
-    return list(kept.values()), skipped
-
-
-def _has_own_folder(run: RunFiles) -> bool:
-    return run.config.get("name") == run.path.name
+        same.setdefault(content, []).append(run)
+    first = {content: original(copies) for content, copies in same.items()}
+    skipped = [
+        (run.path, f"the same run as {first[content].path}")
+        for content, copies in same.items()
+        for run in copies
+        if run is not first[content]
+    ]
+    return list(first.values()), [*dict.fromkeys(found.skipped), *skipped]
 
 
 def observed(runs: Sequence[RunFiles], neutral: frozenset[str]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:

@@ -24,6 +24,7 @@ __all__ = ["epochs", "factor", "flip_lines", "interval", "terminal"]
 
 MAX_SKIPPED = 20
 MAX_DIFFERENCES = 12
+MAX_NOTES = 12
 _SHOWN = ("f1", "exact", "has_ans_f1", "no_ans_f1")
 _RANKS = {"no_ans_f1": 0, "has_ans_f1": 1, "exact": 2, "f1": 3, "sd": 4, "rank": 5}
 """Which columns go first for want of room."""
@@ -157,28 +158,27 @@ def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
         yield f"[low, high]: 95 % interval of the mean over seeds (t; {'; '.join(designs)})"
     if QUESTIONS in over:
         yield "* too few seeds: the interval is over questions alone and says nothing about other seeds"
-    for group, one in found:
-        if one.n < group.n:
-            yield f"#{group.number}: {one.n} of its {group.n} runs have {metric}"
+    for group in table.groups:
+        yield from (f"#{group.number}: {words}" for words in group.gaps((metric, *_SHOWN)))
     for problem in dict.fromkeys(one.problem for _, one in found if one.problem):
         numbers = ", ".join(f"#{group.number}" for group, one in found if one.problem == problem)
         yield f"{numbers}: no interval: {problem}"
     if table.contrasts and table.tested_metric != metric:
         yield f"{metric} is not tested: the groups stand in the order of its means, without ranks"
-    for group in table.groups:
-        if group.is_collapsed:
-            yield (
-                f"#{group.number} collapsed: {group.silence}, where f1 is the share of questions without an answer: no "
-                "rank and no verdict"
-            )
+    for silence in dict.fromkeys(group.silence for group in table.groups if group.silence):
+        numbers = ", ".join(f"#{group.number}" for group in table.groups if group.silence == silence)
+        yield (
+            f"{numbers} collapsed: {silence}, where f1 is the share of questions without an answer: no rank and no "
+            "verdict"
+        )
     if comparison.options.allow_mixed and len(comparison.tables) > 1:
         yield "WARNING: --allow-mixed: these runs were not measured on the same thing, their order means nothing"
         for paths, reason in comparison.refused:
             yield f"  {reason}: {', '.join(str(path) for path in paths[:3])}{' ...' if len(paths) > 3 else ''}"
-    for group in table.groups:
-        for entry in group.entries:
-            for note in entry.notes:
-                yield f"{entry.run.path}: {note}"
+    notes = [f"{entry.run.path}: {note}" for group in table.groups for entry in group.entries for note in entry.notes]
+    yield from notes[:MAX_NOTES]
+    if len(notes) > MAX_NOTES:
+        yield f"{len(notes) - MAX_NOTES} more of these: --json has all"
 
 
 def _differences(table: Table, comparison: Comparison, width: int | None) -> list[RenderableType]:

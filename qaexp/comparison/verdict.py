@@ -15,7 +15,10 @@ is a finding."""
 
 BETTER, WORSE, NOT_SHOWN, CANNOT_TELL = "better", "worse", "no difference shown", "cannot tell"
 COLLAPSED = "collapsed"
-WORDS = (BETTER, WORSE, NOT_SHOWN, CANNOT_TELL, COLLAPSED)
+SEEDS_DIFFER = "seeds differ"
+"""What seeds of the same settings do is chance: none of them is better than another."""
+
+WORDS = (BETTER, WORSE, NOT_SHOWN, CANNOT_TELL, COLLAPSED, SEEDS_DIFFER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Circumstances:
         collapse: What answers nothing, in words; None where both sides answer.
         looks: How many seeds the two groups had whenever they were compared before.
         way_out: What would detect smaller differences, where seeds cannot simply be added.
+        are_seeds: The two sides are seeds of the same settings.
     """
 
     metric: str
@@ -71,6 +75,7 @@ class Circumstances:
     obstacle: str | None = None
     collapse: str | None = None
     looks: Sequence[tuple[int, int]] = ()
+    are_seeds: bool = False
 
 
 def judge(tested: Tested, case: Circumstances) -> tuple[str, str]:
@@ -114,7 +119,7 @@ def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str
     p_value = 1.0 if tested.p_verdict is None else tested.p_verdict
     p = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
     if p_value <= ALPHA and tested.difference.difference:
-        word = BETTER if tested.difference.difference > 0 else WORSE
+        word = SEEDS_DIFFER if case.are_seeds else BETTER if tested.difference.difference > 0 else WORSE
         return word, f"{word}: {numbers}, {p}; {case.how}"
     reach = tested.minimum_detectable
     if reach is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qaexp.runs.collect import RunFiles
+from qaexp.runs.edited import is_edited
 from qaexp.runs.formats import dotted
 from qaexp.runs.group_names import group_names
 from qaexp.runs.identity import canonical_json, sized, without_keys
@@ -88,7 +89,8 @@ def distinct(
 ) -> tuple[list[RunFiles], list[tuple[RunFiles, RunFiles]]]:
     """Runs of which no two have the same settings and seeds: whoever runs a seed again observes nothing new.
 
-    Of several, the one that was started first counts, whatever they are called and wherever they lie.
+    Of several, the one that was started first counts, whatever they are called and wherever they lie; one whose numbers
+    were changed afterwards only where there is no other.
 
     Args:
         runs: Completed runs.
@@ -105,7 +107,7 @@ def distinct(
             # A number that is not finite: no other run is known to have the same.
             key = str(run.path)
         found.setdefault(key, []).append(run)
-    first = {key: min(several, key=_age) for key, several in found.items()}
+    first = {key: min(several, key=_age) if len(several) > 1 else several[0] for key, several in found.items()}
     kept = {id(run) for run in first.values()}
     repeats = [(run, first[key]) for key, several in found.items() for run in several if run is not first[key]]
     return [run for run in runs if id(run) in kept], repeats
@@ -155,9 +157,9 @@ def _settings_key(run: RunFiles, neutral: frozenset[str]) -> str:
     return canonical_json({"config": told, "inputs": run.run.get("inputs", {})})
 
 
-def _age(run: RunFiles) -> tuple[str, str, str]:
+def _age(run: RunFiles) -> tuple[bool, str, str, str]:
     """Sorts the run that was started first to the front; equal ones by what they hold, the same wherever they lie."""
-    return str(run.run.get("started") or ""), repr(run.summary), str(run.path)
+    return is_edited(run), str(run.run.get("started") or ""), repr(run.summary), str(run.path)
 
 
 def _inputs(run: RunFiles) -> Mapping[str, Any]:

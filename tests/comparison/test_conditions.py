@@ -14,6 +14,7 @@ from qaexp.comparison.selection import where
 from qaexp.errors import ConfigError
 from qaexp.runs.collect import RunFiles, collect
 from qaexp.runs.frame import load_runs
+from tests.fixtures import tiny_run
 from tests.fixtures.compared import edit, scores, write_run
 
 
@@ -130,3 +131,53 @@ def test_notes_are_columns_of_the_frame_with_defaults_for_older_runs(folder: Pat
     assert rows["tags"].tolist()[:3] == [["paper", "best one"], ["paper", "best one"], []]
     assert rows["notes"].tolist()[2] == ""
     assert rows["group"].isna().tolist() == [False, False, True, True, True, True]
+
+
+def test_a_list_is_told_by_what_it_holds(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none of the 6 runs is so; tags is \[\], \[paper, best one\]"):
+        where(collect(folder).runs, ["tags=draft"])
+
+
+def test_flags_are_told_and_found(tmp_path: Path) -> None:
+    for seed, flags in enumerate((["overfit_gap", "gradient_explosion"], ["overfit_gap"], [])):
+        raised = [{"name": name, "step": 1, "advice": "x"} for name in flags]
+        write_run(tmp_path / str(seed), scores(seed, 50, 40), changes={"seed": seed}, flags=raised)
+    runs = collect(tmp_path).runs
+    assert [run.path.name for run in where(runs, ["flags=overfit_gap"])[0]] == ["0", "1"]
+    assert [run.path.name for run in where(runs, ["flags!=overfit_gap"])[0]] == ["2"]
+    told = r"flags is \[\], \[overfit_gap, gradient_explosion\], \[overfit_gap\]"
+    with pytest.raises(ConfigError, match=told):
+        where(runs, ["flags=null_collapse"])
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        ("inf", "inf is not finite"),
+        ("nan", "nan is not finite"),
+        ("1e999", "1e999 is not finite"),
+        ("-1", "-1 is below 0"),
+    ],
+)
+def test_a_number_that_is_not_finite_is_not_called_too_small(folder: Path, number: str, says: str) -> None:
+    done = tiny_run.call(folder, "compare", ".", "--relevant", number)
+    assert (done.code, done.out) == (2, "")
+    assert f"argument --relevant: {says}" in done.err
+
+
+def test_more_points_than_scores_can_be_apart_are_refused(folder: Path) -> None:
+    done = tiny_run.call(folder, "compare", ".", "--relevant", "200")
+    assert (done.code, done.out) == (2, "")
+    assert "--relevant 200: two scores are never more than 100 points apart" in done.err
+
+
+@pytest.mark.parametrize("file", ["scores.csv", "data.json"])
+def test_what_is_missing_or_damaged_in_a_run_is_told_without_its_name_twice(
+    tmp_path: Path, options: Options, file: str
+) -> None:
+    for seed in (0, 1):
+        run = write_run(tmp_path / f"r{seed}", scores(seed, 50, 40), changes={"seed": seed})
+    (run / file).unlink() if file == "scores.csv" else (run / file).write_text("{")
+    ((path, reason),) = compare([tmp_path], options).skipped
+    assert path == run
+    assert reason.startswith(f"{file} is missing" if file == "scores.csv" else f"{file}: not JSON")

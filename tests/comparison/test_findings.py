@@ -43,10 +43,8 @@ def test_the_run_to_use_is_the_one_that_qaexp_best_names(tmp_path: Path, options
     for group, level in (("a", 40), ("b", 80)):
         for seed, day in ((0, 3), (1, 1), (2, 2)):
             changes = {"seed": seed, "notes": f"{group} (2)", "optimizer.lr": 0.1 if group == "a" else 0.2}
-            run = write_run(tmp_path / f"{group} x{seed}", scores(9, level + (seed == 0) / 1000), changes=changes)
-            if seed > 0 and group == "b":
-                numbers = {"f1": 99.0, "crossfit_f1": 99.0}
-                edit(run / "summary.json", **numbers)
+            f1 = scores(9, 99 if seed > 0 and group == "b" else level)
+            run = write_run(tmp_path / f"{group} x{seed}", f1, changes=changes)
             edit(run / "run.json", started=f"2026-01-0{day}T00:00:00+00:00", run_id=f"{group}{seed}" * 4)
     expected = tmp_path / "b x1"
     given = {key: value for key, value in more.items() if key == "metric"}

@@ -279,10 +279,10 @@ def test_a_run_that_answers_wrongly_throughout_has_not_collapsed(tmp_path: Path,
 
 @pytest.mark.case("interval_of_tokens_per_second")
 def test_ends_stay_inside_what_is_possible_and_are_the_same_everywhere(tmp_path: Path, options: Options) -> None:
-    write_grid(tmp_path / "s", levels={1e-4: 50, 1e-3: 75}, seeds=3)
-    for number, run in enumerate(sorted((tmp_path / "s").iterdir())):
-        extreme = {"crossfit_f1": (1.0, 50.0, 99.0)[number % 3], "tokens_per_second": 1000.0 + 90 * (number % 3)}
-        edit(run / "summary.json", **extreme, null_threshold=-1.0 - number)
+    for number, extreme in enumerate((1.0, 50.0, 99.0) * 2):
+        changes = {"optimizer.lr": (1e-4, 1e-3)[number // 3], "seed": number % 3}
+        summary = {"tokens_per_second": 1000.0 + 90 * (number % 3), "null_threshold": -1.0 - number}
+        write_run(tmp_path / "s" / str(number), np.full(240, extreme), changes=changes, summary=summary)
     for metric, bounds in (("crossfit_f1", (0, 100)), ("tokens_per_second", (0, None)), ("null_threshold", None)):
         comparison = compare([tmp_path], replace(options, metric=metric))
         rows = {row["group"]: row for row in csv_module.DictReader(io.StringIO(paper.csv(comparison)))}

@@ -124,3 +124,25 @@ def test_papers_have_interval_and_p_and_explain_bold_only_where_it_is(
     assert r"\textbf" not in latex(plain)
     assert "Bold" not in markdown(plain)
     assert "after Holm correction" in markdown(plain)
+
+
+@pytest.mark.parametrize("num_collapsed", [1, 2, 7])
+def test_collapsed_groups_are_told_in_one_line_however_many(
+    tmp_path: Path, options: Options, num_collapsed: int
+) -> None:
+    """Five such lines with the same words bury the one contrast that says something."""
+    flag = [{"name": "null_collapse", "step": 1, "advice": "x"}]
+    for place in range(2 + num_collapsed):
+        for seed in (0, 1):
+            changes = {"optimizer.lr": (place + 1) / 1e4, "seed": seed}
+            f1 = scores(seed, 40 + 5 * place, 40)
+            write_run(tmp_path / f"{place}{seed}", f1, changes=changes, flags=flag if place > 1 else [])
+    shown = printed(tmp_path, options, None)
+    line = next(line for line in shown if line.startswith("collapsed: "))
+    assert sum(line.count(f"#{number} lr=") for number in range(1, 12)) == min(num_collapsed, 4)
+    assert ("and 3 more have runs" in line) == (num_collapsed == 7)
+    assert line.endswith(f"no verdict in {sum(range(2, 2 + num_collapsed))} contrasts")
+    assert sum("answer nothing" in line or "answers nothing" in line for line in shown) == 2
+    assert any(line.startswith(("#1 against #2: ", "#2 against #1: ")) for line in shown)
+    table = compare([tmp_path], options).tables[0]
+    assert len([one for one in table.contrasts if one.verdict == "collapsed"]) > num_collapsed

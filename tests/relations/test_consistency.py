@@ -65,15 +65,12 @@ def test_what_could_have_been_shown_and_was_not_is_a_finding(new_folder: NewFold
 @examples(10)
 @given(plan=plans())
 def test_no_estimate_leaves_the_range_of_its_number(new_folder: NewFolder, plan: Plan) -> None:
-    summary = {"tokens_per_second": 100.0 + plan.draw, "no_ans_f1": 99.0, "null_threshold": -3.5}
+    summary = {"tokens_per_second": 100.0 + plan.draw, "null_threshold": -3.5}
     folder = plan.write(new_folder(), summary=summary)
     for seed in range(3):
         add(folder, f"high{seed}", answers(plan.draw, 105, seed), {"optimizer.lr": RATES[4], "seed": seed})
     for group in compared(folder).tables[0].groups:
-        # The fixture makes up the numbers of the parts.
         for name, found in group.metrics.items():
-            if name in ("has_ans_f1", "no_ans_f1"):
-                continue
             row = number_of(name)
             ends = [end for end in (found.low, found.mean, found.high) if end is not None]
             assert ends == sorted(ends)

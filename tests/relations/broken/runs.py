@@ -177,8 +177,8 @@ def neutral_keys_count(patch: Patch) -> None:
 
 @noticed_by("splits", "seeds")
 def last_run_lost(patch: Patch) -> None:
-    original = groups._gathered
-    patch(groups, "_gathered", lambda *words: [group[:-1] or group for group in original(*words)])
+    original = groups.gathered
+    patch(groups, "gathered", lambda *words: [group[:-1] or group for group in original(*words)])
 
 
 @noticed_by("splits")

@@ -1,0 +1,41 @@
+"""Which of several copies of one run is the original, by what the folders hold and are called: no order decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qaexp.errors import QaexpError
+from qaexp.runs.collect import RunFiles
+from qaexp.runs.directory import SCORES, SWEEP
+from qaexp.runs.group_names import is_job
+from qaexp.runs.reading import MAX_TABLE_BYTES, read_json
+
+
+def original(copies: Sequence[RunFiles]) -> RunFiles:
+    """The copy whose folder fits the run best; of those that fit alike the first by its path.
+
+    A folder that lost its scores is of no use. That of a single run has the run's name; that of a job ends with the
+    run's id, and stands in the folder of its sweep: that has the name of its runs, or the one that the sweep recorded.
+
+    Args:
+        copies: Runs with the same content, one at least.
+    """
+    if len(copies) == 1:
+        return copies[0]
+    return min(copies, key=lambda run: (*(not fits for fits in _fits(run)), str(run.path.resolve())))
+
+
+def _fits(run: RunFiles) -> tuple[bool, bool, bool]:
+    path, name = run.path.resolve(), run.config.get("name")
+    is_own = path.name == name
+    is_in_sweep = path.parent.name == name or path.parent.name == _recorded_name(path.parent)
+    return (path / SCORES).is_file(), is_own or is_job(run), is_own or is_in_sweep
+
+
+def _recorded_name(sweep: Path) -> object:
+    """The name of the folder in which a sweep ended; None of what is no sweep."""
+    try:
+        return read_json(sweep / SWEEP, MAX_TABLE_BYTES).get("name")
+    except (OSError, QaexpError):
+        return None

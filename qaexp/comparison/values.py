@@ -1,0 +1,100 @@
+"""Which numbers of a run count: those that are possible, and that its own scores do not refute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from qaexp.comparison.scores import ScoreReader
+from qaexp.errors import QaexpError
+from qaexp.runs.collect import RunFiles
+from qaexp.runs.directory import TEST_SCORES
+from qaexp.runs.metrics import NUMBERS, TEST, Number, is_number, is_number_of_a_run, number_of
+from qaexp.runs.short_words import shortened, value_text
+
+_MAX_ROUNDING = 1e-6
+_MAX_DIFFERENCE = 0.005
+"""Who wrote a score with two digits behind the point said the same."""
+
+_MAX_SHOWN = 40
+_MOST = 1e100
+"""The square of a larger number may be beyond all floats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The numbers of a run's summary.json.
+
+    Attributes:
+        metrics: Those that count, by name.
+        faults: Name to the words for a number that does not count, as it is none, not possible, or refuted.
+        notes: What a reader must know of numbers that count.
+    """
+
+    metrics: Mapping[str, float]
+    faults: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+def values(run: RunFiles, reader: ScoreReader) -> Values:
+    """Read the numbers of a completed run; none that its table of scores contradicts counts as an observation.
+
+    Raises:
+        IntegrityError: Its scores on the dev set are damaged.
+    """
+    metrics: dict[str, float] = {}
+    faults: dict[str, str] = {}
+    notes: list[str] = []
+    for name, value in (run.summary or {}).items():
+        if value is None or not is_number_of_a_run(name):
+            continue
+        row = number_of(name)
+        if not is_number(value):
+            if name.removeprefix(TEST) in NUMBERS:
+                faults[name] = f"summary.json says {name} {_shown(value)}, which is no number"
+            continue
+        found, is_refuted = _held_against_scores(run, row, float(value), reader)
+        if is_refuted or not _is_possible(row, float(value)):
+            faults[name] = found or f"summary.json says {name} {_shown(value)}, which is not {_range(row)}"
+            continue
+        notes += [found] if found else []
+        metrics[name] = float(value)
+    return Values(metrics, faults, notes)
+
+
+def _held_against_scores(run: RunFiles, row: Number, stated: float, reader: ScoreReader) -> tuple[str | None, bool]:
+    """What a table of scores says against a number, and whether that is more than rounding."""
+    try:
+        given = reader.mean(run, row)
+    except QaexpError:
+        if row.table != TEST_SCORES:
+            raise
+        return f"{row.table}, which {row.name} is the mean of, cannot be read", True
+    if given is None:
+        return None, False
+    apart = abs(stated - given)
+    if apart <= _MAX_ROUNDING:
+        return None, False
+    digits = ".2f" if apart > 2 * _MAX_DIFFERENCE else ".7g"
+    return (
+        f"summary.json says {row.name} {stated:{digits}}, {row.table} gives {given:{digits}}",
+        apart > _MAX_DIFFERENCE,
+    )
+
+
+def _is_possible(row: Number, value: float) -> bool:
+    return abs(value) <= _MOST and abs(row.clipped(value) - value) <= _MAX_ROUNDING
+
+
+def _range(row: Number) -> str:
+    """The values that are possible, in words; every number with an upper bound has a lower one."""
+    if row.high is not None:
+        return f"from {row.low:g} to {row.high:g}"
+    least = -_MOST if row.low is None else row.low
+    return f"from {least:g} to {_MOST:g}"
+
+
+def _shown(value: Any) -> str:
+    """A value as a sentence has it: a text in quotes, so that it is no number to the eye either."""
+    return shortened(repr(value) if isinstance(value, str) else value_text(value), _MAX_SHOWN)
