@@ -116,7 +116,7 @@ def test_groups_are_formed_by_a_choice(folder: Path, options: Options) -> None:
 def test_a_key_that_all_runs_share_names_the_only_group(folder: Path, options: Options) -> None:
     comparison = compare([folder], replace(options, by="optimizer", where=("optimizer=sgd",)))
     assert [group.name for group in comparison.tables[0].groups] == ["optimizer=sgd"]
-    assert document(comparison)["findings"][0].startswith("Both runs have optimizer=sgd, with f1 ")
+    assert document(comparison)["findings"][0].startswith("Both runs have optimizer=sgd, with crossfit_f1 ")
 
 
 @pytest.mark.parametrize(("by", "says"), [("lrr", "did you mean optimizer.lr?"), ("nothing.at.all", "no run has the")])
