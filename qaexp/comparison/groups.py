@@ -71,9 +71,10 @@ class Group:
     @property
     def silence(self) -> str | None:
         """How many of its runs answer nothing, and where, in words; None where all answer."""
-        where = " or ".join(dict.fromkeys(entry.collapse for entry in self.entries if entry.collapse))
-        if not where:
+        places = list(dict.fromkeys(entry.collapse for entry in self.entries if entry.collapse))
+        if not places:
             return None
+        where = places[0] if len(places) == 1 else "at threshold 0 or at their tuned ones"
         runs = f"{self.num_collapsed} of {self.n} run{'s' if self.n != 1 else ''}"
         return f"{runs} answer{'s' if self.num_collapsed == 1 else ''} nothing {where}"
 

@@ -348,3 +348,14 @@ def test_a_setting_hardly_above_answering_nothing_is_not_recommended(tmp_path: P
     assert not any("answering nothing" in one for one in found(tmp_path, options, relevant=0.5))
     (only,) = found(tmp_path, options, where=("lr=0.0003",))[1:2]
     assert only == "That is less than 2.0 f1 above answering nothing at all, which gives 33.3."
+
+
+def test_runs_that_are_silent_at_several_thresholds_are_told_in_few_words(tmp_path: Path, options: Options) -> None:
+    write_grid(tmp_path, levels={3e-4: 50, 1e-3: 60}, seeds=2)
+    for path in sorted(tmp_path.iterdir()):
+        config = json.loads((path / "config.json").read_text())
+        if config["optimizer"]["lr"] == 1e-3:
+            edit(path / "run.json", flags=[{"name": "null_collapse"}])
+    (group,) = (one for one in compare([tmp_path], options).tables[0].groups if one.is_collapsed)
+    group = replace(group, entries=[replace(e, collapse=f"at {n}") for n, e in enumerate(group.entries)])
+    assert group.silence == "2 of 2 runs answer nothing at threshold 0 or at their tuned ones"
