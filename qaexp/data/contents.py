@@ -56,7 +56,7 @@ def _what(path: Path, content: bytes) -> tuple[str, str] | None:
     if content[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zipped(content)
     if not is_binary and (name := wide_encoding(content)) is not None:
-        return f"{name[:6]} text, not UTF-8", f"save it as UTF-8 (iconv -f {name} -t UTF-8)"
+        return f"{name[:6]} text from line 1, column 1 on, not UTF-8", f"save it as UTF-8 (iconv -f {name} -t UTF-8)"
     if content[257:262] == b"ustar":
         return "a tar archive", "unpack it, and give a file that is in it"
     if content[:4] == b"PAR1" and path.suffix.lower() != ".parquet":

@@ -215,7 +215,7 @@ ELSE = {
     **{
         name: (
             text.encode(name),
-            f"is {name[:6].upper()} text, not UTF-8; save it as UTF-8 (iconv -f {name[:6].upper()}",
+            f"is {name[:6].upper()} text from line 1, column 1 on, not UTF-8; save it as UTF-8 (iconv -f UTF-",
         )
         for name in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
         for text in ("id,context,question,answers\n1,\u4e00\u3001\u30d1\u30ea,\u4f55\uff1f,\n" * 9,)
