@@ -5,9 +5,12 @@ A message that names a setting takes its words from here, so that nobody is told
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
 TRAIN = "train"
 OPTIONS: Mapping[str, Mapping[str, str]] = {
@@ -168,3 +171,24 @@ def fewest_threads() -> str:
     'threads=1 and hydra.launcher.jobs=1 need the fewest'
     """
     return "threads=1 and hydra.launcher.jobs=1 need the fewest" if is_settable("threads") else "set OMP_NUM_THREADS=1"
+
+
+def made_again(run: Path, what: str) -> str:
+    """The advice to run a run again where its own folder lacks something.
+
+    The new folder stands beside single runs: within a sweep it would be taken for one of its jobs.
+
+    Args:
+        run: The folder of a completed run.
+        what: What the run lacks, for example `its model`.
+
+    >>> made_again(Path("kept/a b"), "its model")
+    "qaexp reproduce 'kept/a b' --to 'outputs/a b-again' makes its model again: give 'outputs/a b-again' then"
+    """
+    target, number = f"outputs/{run.absolute().name}-again", 1
+    free = target
+    while os.path.lexists(free):
+        number += 1
+        free = f"{target}-{number}"
+    new = shlex.quote(free)
+    return f"qaexp reproduce {shlex.quote(str(run))} --to {new} makes {what} again: give {new} then"

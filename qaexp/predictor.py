@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
-from qaexp.advice import spoken_by_python
+from qaexp.advice import made_again, spoken_by_python
 from qaexp.config.positions import position_limit
 from qaexp.data.features import build_features
 from qaexp.data.squad import Example
@@ -200,6 +200,6 @@ def model_folder(folder: Path) -> Path:
         if (candidate / "config.json").is_file() and (candidate / "tokenizer_config.json").is_file():
             return candidate
     if found.state == COMPLETED:
-        raise ConfigError(f"{folder}: {found.sentence}; qaexp reproduce {folder} trains its model again")
+        raise ConfigError(f"{folder}: {found.sentence}; {made_again(folder, 'its model')}")
     way_out = meant(folder) or "; give the directory of a completed run, or a folder with config.json"
     raise ConfigError(f"{folder} holds no model{way_out}")

@@ -61,6 +61,7 @@ def main(argv: Sequence[str]) -> int:
     with chdir(working_directory(original.path)), untold(redactor):
         run_experiment(config, directory, command_line=sys.argv, origins=origins)
     differs = _told(original.path, directory)
+    say(f"the new run, with all its files: {directory}")
     return IntegrityError.exit_code if differs or changed else 0
 
 

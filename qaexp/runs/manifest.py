@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from qaexp.advice import made_again
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import MANIFEST, SCHEMA_VERSION, SUMMARY, result_files
 from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes, read_json
@@ -66,7 +67,8 @@ def check_files(directory: Path, summary: Mapping[str, Any], names: Sequence[str
         try:
             found = _sha256(read_bytes(directory / name, MAX_TABLE_BYTES))
         except FileNotFoundError:
-            problems.append(f"{directory / name} is missing; {way_out}")
+            again = made_again(directory, "it")
+            problems.append(f"{directory / name} is missing; bring back the run's own file, or {again}")
             continue
         if not isinstance(entry, dict) or entry.get("sha256") != found:
             problems.append(f"{directory / name} is not what the run wrote: its sha256 is {found}; {way_out}")

@@ -151,3 +151,22 @@ def test_an_input_that_was_changed_is_the_cause_that_is_named(tmp_path: Path) ->
     new = tmp_path / "outputs" / "one-reproduced-1"
     after = tiny_run.read_json(new / "run.json")["inputs"]["data"]["dev_sha256"]
     assert f"inputs that differ: 1\n  data.dev_sha256 was {before[:8]}, now {after[:8]}\n" in done.out
+
+
+def test_a_run_without_its_model_says_how_to_get_it(run: Path, tmp_path: Path) -> None:
+    shutil.rmtree(run / "model")
+    (run / "logits.safetensors").unlink()
+    advice = "qaexp reproduce one --to outputs/one-again makes {} again: give outputs/one-again then"
+    asked = ("-q", "Who?", "-c", "Anna was here.")
+    for words, what in {
+        ("answer", "one", *asked): "its model",
+        ("rescore", "one"): "it",
+        ("train", "model.checkpoint=one", "name=next"): "its model",
+    }.items():
+        assert tiny_run.call(tmp_path, *words).last_line.endswith(advice.format(what))
+    # To the letter.
+    done = tiny_run.call(tmp_path, *advice.partition(" makes")[0].removeprefix("qaexp ").split())
+    assert done.out.splitlines()[-1] == f"the new run, with all its files: {tmp_path / 'outputs' / 'one-again'}"
+    assert tiny_run.call(tmp_path, "answer", "outputs/one-again", *asked).code == 0
+    assert tiny_run.call(tmp_path, "rescore", "outputs/one-again").code == 0
+    assert "--to outputs/one-again-2 makes" in tiny_run.call(tmp_path, "answer", "one", *asked).err
