@@ -53,7 +53,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     demo = (
         (conf_directory() / "data" / "demo.yaml")
         .read_text()
-        .replace("qaexp.data.pipeline.DataPipeline", f"{name}.delimited")
+        .replace("qaexp.nodes.DataPipeline", f"{name}.delimited")
     )
     for path, text in {
         "data/tabs": f'{demo}delimiter: ","\nrows: 3\n',
