@@ -13,14 +13,15 @@ from tests import REPOSITORY
 
 PACKAGE = REPOSITORY / "qaexp"
 
-# An arrow (A imports B) only ever goes down. `advice` (words alone), `errors`, `faces`, `hub`, `secret_names` and
-# `start` are the ground that every floor stands on: what configs may not hold and what runs do not store go by the same
-# names.
+# An arrow (A imports B) only ever goes down. `advice` (words alone), `errors`, `faces`, `hub`, `nodes` (addresses
+# alone), `secret_names` and `start` are the ground that every floor stands on: what configs may not hold and what runs
+# do not store go by the same names.
 FLOORS = {
     "advice": -1,
     "errors": 0,
-    "faces": 0,
+    "faces": -1,
     "hub": 0,
+    "nodes": 0,
     "secret_names": 0,
     "start": 0,
     "model": 1,

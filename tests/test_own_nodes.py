@@ -51,9 +51,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delitem(__import__("sys").modules, name, raising=False)
     (tmp_path / f"{name}.py").write_text(CODE)
     demo = (
-        (conf_directory() / "data" / "demo.yaml")
-        .read_text()
-        .replace("qaexp.data.pipeline.DataPipeline", f"{name}.delimited")
+        (conf_directory() / "data" / "demo.yaml").read_text().replace("qaexp.nodes.DataPipeline", f"{name}.delimited")
     )
     for path, text in {
         "data/tabs": f'{demo}delimiter: ","\nrows: 3\n',

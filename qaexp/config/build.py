@@ -16,11 +16,13 @@ from qaexp.config.targets import (
     hidden,
     is_allowed_name,
     is_optimizer_name,
+    is_ours,
     plugin_targets,
     refusal,
     users_prefixes,
 )
 from qaexp.errors import ConfigError, IntegrityError, QaexpError
+from qaexp.nodes import public
 
 _SPECIAL_KEYS = ("_target_", "_partial_")
 
@@ -89,13 +91,13 @@ def check_plugins(node: Mapping[str, Any]) -> None:
 def _locate(name: object, kind: str) -> Any:
     if not is_allowed_name(name, kind):
         raise IntegrityError(refusal(name, kind))
-    target = _resolve(str(name))
+    target = _resolve(str(public(name)))
     resolved = _full_name(target)
-    if name in ADDRESSES[kind] or resolved.startswith(users_prefixes()):
+    if is_ours(name, kind) or resolved.startswith(users_prefixes()):
         return target
     # A package of the user's may offer ours under a name of its own, as far as this node may name it.
-    is_ours = any(target is _resolve(address) for address in ADDRESSES[kind] if resolved.startswith("qaexp."))
-    if is_ours or (is_optimizer_name(str(name), kind) and _is_optimizer(target)):
+    is_renamed = any(target is _resolve(address) for address in ADDRESSES[kind] if resolved.startswith("qaexp."))
+    if is_renamed or (is_optimizer_name(str(name), kind) and _is_optimizer(target)):
         return target
     raise IntegrityError(refusal(f"{name} (which is {resolved})", kind))
 

@@ -11,6 +11,7 @@ from omegaconf import MISSING, DictConfig, Node, OmegaConf
 from qaexp.config.schema import OPEN_NODES, ExperimentConfig
 from qaexp.config.suggest import offered
 from qaexp.config.targets import ADDRESSES, TARGET, users_prefixes
+from qaexp.nodes import public
 
 OWN_NODES = ("data", "model", "trainer", "reporter")
 """The typed nodes that name what is built."""
@@ -63,7 +64,7 @@ def unknown_keys(whole: Mapping[str, Any]) -> Iterator[str]:
     for kind in OWN_NODES:
         node = whole.get(kind)
         # A target that no config may name is refused as such.
-        if isinstance(node, Mapping) and node.get(TARGET, "") in (*ADDRESSES[kind], "", None, MISSING):
+        if isinstance(node, Mapping) and public(node.get(TARGET, "")) in (*ADDRESSES[kind], "", None, MISSING):
             declared = [f"{kind}.{item.name}" for item in fields(_type_of(kind))]
             for key in own_keys(node, kind):
                 yield (

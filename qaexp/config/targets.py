@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from qaexp.nodes import public
 from qaexp.start import ALLOWED, start
 
 TARGET = "_target_"
@@ -14,19 +15,15 @@ ALLOW_YOURS = (
 )
 """The way out for who knows what is named."""
 ADDRESSES: Mapping[str, tuple[str, ...]] = {
-    "data": ("qaexp.data.pipeline.DataPipeline",),
-    "model": ("qaexp.model.Checkpoint",),
-    "optimizer": ("qaexp.training.optim.Muon",),
-    "schedule": (
-        "qaexp.training.schedules.constant",
-        "qaexp.training.schedules.cosine",
-        "qaexp.training.schedules.linear",
-    ),
-    "trainer": ("qaexp.training.loop.Trainer",),
-    "reporter": ("qaexp.reporting.reporter.Reporter",),
-    "trackers": ("qaexp.reporting.trackers.TensorBoard",),
+    "data": ("qaexp.nodes.DataPipeline",),
+    "model": ("qaexp.nodes.Checkpoint",),
+    "optimizer": ("qaexp.nodes.Muon",),
+    "schedule": ("qaexp.nodes.constant", "qaexp.nodes.cosine", "qaexp.nodes.linear"),
+    "trainer": ("qaexp.nodes.Trainer",),
+    "reporter": ("qaexp.nodes.Reporter",),
+    "trackers": ("qaexp.nodes.TensorBoard",),
 }
-"""What of ours each node may name. `trackers` holds one node for each tracker; all others are one node."""
+"""What of ours each node may name, also by its former address. `trackers` holds one node for each tracker."""
 # The node `optimizer` may name classes of these two modules; what the name resolves to is looked at as well.
 _OPTIMIZERS = re.compile(r"(torch\.optim|transformers)\.[A-Za-z_]\w*")
 # What Hydra itself builds from its own node: launchers and sweepers, its own and those of plugins.
@@ -44,6 +41,11 @@ def is_optimizer_name(name: str, kind: str) -> bool:
     return kind == "optimizer" and _OPTIMIZERS.fullmatch(name) is not None
 
 
+def is_ours(name: object, kind: str) -> bool:
+    """Say whether a name is one of our addresses that a node may name, of today or of before."""
+    return public(name) in ADDRESSES[kind]
+
+
 def is_allowed_name(name: object, kind: str) -> bool:
     """Say whether a node may name this, as far as the name tells.
 
@@ -56,7 +58,7 @@ def is_allowed_name(name: object, kind: str) -> bool:
     """
     if not isinstance(name, str):
         return False
-    return name in ADDRESSES[kind] or is_optimizer_name(name, kind) or name.startswith(users_prefixes())
+    return is_ours(name, kind) or is_optimizer_name(name, kind) or name.startswith(users_prefixes())
 
 
 def refusal(name: object, kind: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from qaexp.advice import another_name
 from qaexp.errors import ConfigError, IntegrityError
+from qaexp.nodes import with_public
 from qaexp.runs import directory as layout
 from qaexp.runs.chain import follow_chain, read_small
 from qaexp.runs.checkpoint import newest_step
@@ -154,7 +155,7 @@ def _look(directory: Path, now: datetime) -> Folder:
 def _without_record(directory: Path) -> Folder:
     # One of these names alone may be anybody's: config.json stands in models of transformers too.
     if sum(os.path.lexists(directory / name) for name in _TRACES) >= 2:
-        config, _ = read_small(directory / layout.CONFIG)
+        config, _ = _config(directory)
         summary, problem = read_small(directory / layout.SUMMARY)
         problems = [f"{directory / layout.RUN}: is missing", *([problem] if problem else [])]
         if summary is not None:
@@ -166,7 +167,7 @@ def _without_record(directory: Path) -> Folder:
 
 
 def _with_record(directory: Path, record: dict[str, Any], now: datetime) -> Folder:
-    config, config_problem = read_small(directory / layout.CONFIG)
+    config, config_problem = _config(directory)
     if os.path.lexists(directory / layout.SUMMARY):
         return _ended(directory, record, config, config_problem)
     state = record.get("state")
@@ -184,6 +185,12 @@ def _with_record(directory: Path, record: dict[str, Any], now: datetime) -> Fold
         return Folder(directory, RUNNING, about, record, config, problems=problems)
     about = forward + (f"; {error}" if (error := first_line(record)) else "")
     return Folder(directory, KILLED if state == RUNNING else state, about, record, config, problems=problems)
+
+
+def _config(directory: Path) -> tuple[dict[str, Any] | None, str | None]:
+    """config.json as it would be written today, or what is wrong with it."""
+    config, problem = read_small(directory / layout.CONFIG)
+    return None if config is None else with_public(config), problem
 
 
 def _ended(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qaexp.nodes import with_former
 from qaexp.runs.formats import dotted
 
 RESULTS_VERSION = 2
@@ -97,14 +98,16 @@ def sized(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of a config in which what means the same is the same.
 
     A size of 1.0 is null: both take all examples, and the canonical text of a tree does not tell 1.0 from 1, which
-    takes one. No names of columns is as if the key were not there: so it is in the runs that were made before it.
+    takes one. No names of columns is as if the key were not there: so it is in the runs that were made before it. What
+    is built has the address that it had in them, too.
 
     >>> sized({"seed": 1, "data": {"train_size": 1.0, "dev_size": 1}})
     {'seed': 1, 'data': {'train_size': None, 'dev_size': 1}}
     """
+    config = with_former(config)
     data = config.get("data")
     if not isinstance(data, Mapping):
-        return dict(config)
+        return config
     all_of_it = {name: None for name in _SIZES if isinstance(data.get(name), float) and data[name] == 1.0}
     named = {key: value for key, value in data.items() if key != _COLUMNS or value}
     return {**config, "data": {**named, **all_of_it}}

@@ -33,7 +33,7 @@ TARGETS = [
     "hydra.utils.instantiate", "hydra.utils.call", "omegaconf.OmegaConf.load", "qaexp.runs.files.os.system",
     "qaexp.runs.files.Path.touch", "qaexp.config.build.import_module", "qaexp.commands.train.os.system",
 ]  # fmt: skip
-ALLOW_LIST = "optimizer may name qaexp.training.optim.Muon and optimizer classes of torch.optim and transformers"
+ALLOW_LIST = "optimizer may name qaexp.nodes.Muon and optimizer classes of torch.optim and transformers"
 
 
 @pytest.mark.fault("X1")

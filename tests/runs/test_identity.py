@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
+from qaexp.config.schema import neutral_keys
+from qaexp.nodes import with_former, with_public
+from qaexp.runs.collect import read_run
 from qaexp.runs.identity import canonical_json, code_hash, identify
+from tests import REPOSITORY
+from tests.fixtures.tiny_run import read_json
 
 CONFIG: dict[str, Any] = {
     "name": "a",
@@ -83,3 +88,30 @@ def test_all_of_it_is_null_and_not_one_example() -> None:
     assert run_id(1.0) == run_id(None) != run_id(1)
     now = identify({"data": {"train_size": 1}}, set(), {}, {})
     assert now.changes({"data": {"train_size": 1.0}}, now.inputs) == {"data.train_size": (None, 1)}
+
+
+STORED = {
+    "optimizer.lr=0.0005,seed=0": "805d101ea655e381d256d505de92f1b43830cb0b3fd22764e6ece84a3cdf0abe",
+    "optimizer.lr=0.001,seed=2": "24167b92",
+}
+RUNS = sorted((REPOSITORY / "multirun_outputs" / "collapsed_seed").glob("optimizer.lr=*"))
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda path: path.name)
+def test_stored_runs_are_the_same_runs_still(run: Path) -> None:
+    """Under the addresses that they were stored with, and under those of today; nothing is taken for a change."""
+    config, record = read_json(run / "config.json"), read_json(run / "run.json")
+    inputs = record["inputs"]
+    for same in (config, with_public(config), with_former(config)):
+        identity = identify(same, neutral_keys(), inputs["data"], inputs["weights"])
+        assert identity.sha256 == record["identity"]
+        assert identity.changes(config, inputs) == {}
+    assert record["identity"].startswith(STORED.get(run.name.rpartition("-")[0], record["run_id"]))
+
+
+def test_runs_of_before_and_of_today_differ_in_no_address() -> None:
+    run = RUNS[0]
+    shown = read_run(run).config
+    assert "qaexp.model.Checkpoint" in (run / "config.json").read_text()
+    assert shown["model"]["_target_"] == "qaexp.nodes.Checkpoint"
+    assert shown == with_public(read_json(run / "config.json"))
