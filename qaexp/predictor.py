@@ -201,5 +201,7 @@ def model_folder(folder: Path) -> Path:
             return candidate
     if found.state == COMPLETED:
         raise ConfigError(f"{folder}: {found.sentence}; {made_again(folder, 'its model')}")
+    if found.state == SWEEP:
+        raise ConfigError(f"{folder} holds no model: {found.about}")
     way_out = meant(folder) or "; give the directory of a completed run, or a folder with config.json"
     raise ConfigError(f"{folder} holds no model{way_out}")

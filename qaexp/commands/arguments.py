@@ -15,6 +15,8 @@ from qaexp.commands.modes import mode_problems, with_all
 from qaexp.config.conf import CONFIG_NAME
 from qaexp.errors import ConfigError
 
+_UNKNOWN = "unrecognized arguments: "
+
 
 @dataclass(frozen=True)
 class TrainArguments:
@@ -203,7 +205,20 @@ class CommandParser(argparse.ArgumentParser):
         message = _plain(message)
         settings = (word.partition("=") for word in message.split() if "=" in word)
         hints = [f"; write {setting(key, value)}" for key, _, value in settings if option(key)]
+        hints += self._nearest_flags(message)
         raise ConfigError(f"{message}{''.join(hints)} (see {self.prog} --help)")
+
+    def _nearest_flags(self, message: str) -> list[str]:
+        """What was most likely meant by flags that there are not, as the end of a sentence."""
+        words = message.removeprefix(_UNKNOWN).split() if message.startswith(_UNKNOWN) else []
+        flags = [word.partition("=")[0] for word in words if word.startswith("--")]
+        if not flags:
+            return []
+        from qaexp.config.suggest import did_you_mean
+
+        return [
+            did_you_mean(flag, [name for name in self._option_string_actions if name[:2] == "--"]) for flag in flags
+        ]
 
     def add_number(
         self, flag: str, kind: type[int] | type[float], default: float | None, help: str, low: float | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qaexp.config.habits import in_our_words, said_of
-from qaexp.config.other_tools import NOT_NEEDED
+from qaexp.config.other_tools import HABITS, INSTEAD, NOT_NEEDED
 from qaexp.config.suggest import did_you_mean, nearest
 from qaexp.errors import ConfigError
 
@@ -48,8 +48,12 @@ def _problem(word: str, following: str | None) -> str | None:
         return _CONFIG_PATH
     if name == "--experimental-rerun":
         return _RERUN
-    if not name.startswith("--") or name == "--" or name in _FLAGS:
+    if name in _FLAGS or name == "--" or not name.startswith("-"):
         return None
+    if not name.startswith("--"):
+        # What is no letter of Hydra's, as -lr: words that argparse would take for several flags are left to it.
+        bare = name[1:]
+        return _unknown(name, value if equals else following) if bare in HABITS or bare in INSTEAD else None
     if name == "--config":
         return f"{name} is no flag; write --from FILE, or --config-dir DIR --config-name NAME {_SEE}"
     has_value = bool(equals) or (following is not None and not following.startswith("-") and "=" not in following)
@@ -58,7 +62,7 @@ def _problem(word: str, following: str | None) -> str | None:
 
 
 def _unknown(name: str, given: str | None) -> str:
-    bare = name.removeprefix("--")
+    bare = name.lstrip("-")
     said, ours = said_of(bare, given), in_our_words(bare, given)
     if ours == NOT_NEEDED:
         return f"{name} is no flag, and nothing needs it here; leave it out {_SEE}"
@@ -69,7 +73,7 @@ def _unknown(name: str, given: str | None) -> str:
         ours = f"{key}={given or '...'}" if key else None
     if ours is None:
         return f"{name} is no flag{did_you_mean(name, _FLAGS)} {_SEE}"
-    return f"{name} is no flag{said}; write {ours}, without -- {_SEE}"
+    return f"{name} is no flag{said}; write {ours}, without {name[: len(name) - len(bare)]} {_SEE}"
 
 
 def _key(name: str) -> str | None:

@@ -60,8 +60,10 @@ def with_all(argv: Sequence[str], topics: Sequence[str]) -> list[str]:
 
     >>> with_all(["--info", "seed=1"], ["all", "defaults"]), with_all(["-i", "defaults"], ["all", "defaults"])
     (['--info=all', 'seed=1'], ['-i', 'defaults'])
+    >>> with_all([], [])
+    []
     """
-    following = [*argv[1:], ""]
+    following = [*argv[1:], *([""] if argv else [])]
     return [
         "--info=all" if word in ("--info", "-i") and "=" in after and after not in topics else word
         for word, after in zip(argv, following, strict=True)

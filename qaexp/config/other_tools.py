@@ -107,6 +107,11 @@ HABITS: dict[str, str] = {
     "doc_stride": "features.doc_stride={}",
     "n_best_size": "decoding.n_best_size={}",
     "max_answer_length": "decoding.max_answer_length={}",
+    "dry_run": "sweep.dry_run=true",
+    "dryrun": "sweep.dry_run=true",
+    **dict.fromkeys(
+        ("dir", "out", "outdir", "out_dir", "output", "results_dir", "save_dir", "work_dir"), "hydra.run.dir={}"
+    ),
     # The name of what is chosen, as a key inside of its group.
     **{f"{group}.{word}": f"{group}={{}}" for group in ("optimizer", "schedule") for word in _CALLED},
     **{f"scheduler.{word}": "schedule={}" for word in _CALLED},
@@ -143,6 +148,13 @@ INSTEAD: dict[str, str] = {
     "resume_from_checkpoint": (
         "a run goes on by itself where it stopped: give its command again, or qaexp resume DIR; to begin with the "
         "weights of another run, give its folder as model.checkpoint"
+    ),
+    **dict.fromkeys(
+        ("resume", "continue", "auto_resume"),
+        "a run goes on by itself where it stopped: give its command again, or qaexp resume DIR",
+    ),
+    **dict.fromkeys(
+        ("verbose", "quiet", "v", "q"), "train.log and debug.log in the folder of the run have all; leave it out"
     ),
     "null_score_diff_threshold": (
         "the threshold is chosen on the dev examples and stored with the model; to score with another, give qaexp "

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import yaml
 
 from qaexp.config.as_typed import FOLDERS, is_there, quoted
+from qaexp.config.open_nodes import SELF_CONTAINED
 from qaexp.config.sentences import wanted
 from qaexp.config.values import shortened
 
@@ -19,6 +20,8 @@ _EXPECTED = re.compile(r" expecting .*", re.DOTALL)
 _AT = re.compile(
     r"(?:mismatched input|extraneous input|no viable alternative at input|token recognition error at:) (.+)"
 )
+_SEMICOLONS = re.compile(r"[\w.+-]+(?:;[\w.+-]+)+")
+_COLON = re.compile(r"([A-Za-z_][\w.]*):\s*(\S+)")
 _END = "'<EOF>'"
 _PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*")
 _OPENING, _CLOSING = "[{(", "]})"
@@ -72,8 +75,10 @@ def no_override(line: str, reason: str, reads: Reads) -> str:
         return f"{shown!r} is several words in one argument; give them apart: {' '.join(map(shlex.quote, words))}"
     key, equals, value = line.partition("=")
     if not equals:
+        if (yaml_like := _COLON.fullmatch(line)) and reads(whole := f"{yaml_like[1]}={yaml_like[2]}"):
+            return f"{shown!r} is no override; write {shlex.quote(whole)}"
         return f"{shown!r} is no override; write key=value, and a value with blanks in quotes: 'notes=two words'"
-    for meant in (_of_values(value), _of_mapping(value), value.strip() if key != key.strip() else None):
+    for meant in (*_of_signs(value), _of_mapping(value), value.strip() if key != key.strip() else None):
         if meant is not None and reads(whole := f"{key.strip()}={meant}"):
             return f"{shown!r} is no override ({_reason(reason)}); write {shlex.quote(whole)}"
     return f"{shown!r} is no override ({_reason(reason)}){_by_kind(key.lstrip('+'), value, reads)}"
@@ -82,7 +87,9 @@ def no_override(line: str, reason: str, reads: Reads) -> str:
 def _by_kind(key: str, value: str, reads: Reads) -> str:
     """The way out by what the value of a key must be: quotes help a text alone."""
     kind = wanted(key)
-    is_text = ("." in key if kind is None else "text" in kind) or key in FOLDERS
+    is_text = (
+        "." in key and key.partition(".")[0] not in SELF_CONTAINED if kind is None else "text" in kind
+    ) or key in FOLDERS
     if value and is_text and reads(line := f"{key}={quoted(value)}"):
         return f"; write it in quotes, also for a shell: {shortened(_for_a_shell(line))}"
     return f"; {key} must be {kind}" if kind else "; write key=value, and quote values with special characters"
@@ -90,6 +97,15 @@ def _by_kind(key: str, value: str, reads: Reads) -> str:
 
 def _for_a_shell(line: str) -> str:
     return f'"{line}"' if not re.search(r'["$`\\!]', line) else shlex.quote(line)
+
+
+def _of_signs(value: str) -> Iterator[str | None]:
+    """The value without the signs that are too many or mean something else: `1,,2`, `1;2`, `=1`."""
+    yield _of_values(value)
+    if _SEMICOLONS.fullmatch(value):
+        yield value.replace(";", ",")
+    if value.startswith("="):
+        yield value.lstrip("=")
 
 
 def _of_values(value: str) -> str | None:

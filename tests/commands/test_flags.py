@@ -32,6 +32,13 @@ WRITE = {
     ("--trainer.epochs=3",): "write trainer.epochs=3",
     ("--model", "tiny_random"): "write model=tiny_random",
     ("--doc_stride", "9"): "write features.doc_stride=9",
+    ("--dry-run",): "write sweep.dry_run=true, without --",
+    ("--dryrun",): "write sweep.dry_run=true, without --",
+    ("--resume", "outputs/a"): "qaexp resume DIR",
+    ("-lr", "1e-4"): "-lr is no flag; write optimizer.lr=1e-4, without -",
+    ("-bs=8",): "write batches=fixed batches.batch_size=8, without -",
+    ("-v",): "leave it out",
+    ("--out", "runs"): "write hydra.run.dir=runs, without --",
     ("--multirum",): "did you mean --multirun?",
     ("--zzz",): "--zzz is no flag",
 }
@@ -108,3 +115,15 @@ def test_allowed_packages() -> None:
     for wrong in ("", "a b", "os.system('x')", "."):
         with pytest.raises(ConfigError, match="is no name of a package"):
             prefixes([wrong])
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("compare", "x", "--metrics", "f1"), "--metric"),
+        (("status", "--wach"), "--watch"),
+        (("answer", "x", "--nbest=3"), "--n-best"),
+    ],
+)
+def test_a_misspelt_flag_of_another_command(words: tuple[str, ...], meant: str, tmp_path: Path) -> None:
+    assert f"; did you mean {meant}? (see" in tiny_run.call(tmp_path, *words).last_line

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from qaexp.commands.arguments import parse_train_arguments
 from tests.fixtures import tiny_run
 
 LISTED = "'a=[' is no override (not understood at '[')"
@@ -94,6 +95,11 @@ def test_completion_without_a_command(flag: str, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("COMP_POINT", "no number")
     assert "optimizer=adamw" in tiny_run.call(tmp_path, flag, "query=bash").out.split()
     assert os.environ["COMP_LINE"] == "qaexp optimizer=a"
+
+
+def test_no_word_at_all_is_a_run() -> None:
+    found = parse_train_arguments([])
+    assert (found.overrides, found.flags, found.runs) == ((), (), True)
 
 
 def test_each_of_hydras_flags_is_told_in_the_page_about_them(tmp_path: Path) -> None:

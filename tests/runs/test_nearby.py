@@ -49,3 +49,10 @@ def test_what_may_be_meant(here: Path) -> None:
         "x" * 5000: None,
     }.items():
         assert meant(given) == ("" if proposed is None else f"; did you mean {proposed}?"), given
+
+
+def test_a_sweep_in_the_place_of_a_run_is_called_a_sweep(here: Path) -> None:
+    (here / "multirun_outputs" / "rates" / "sweep.json").write_text("{}")
+    for command in ("answer", "rescore", "verify"):
+        done = tiny_run.call(here, command, "multirun_outputs/rates")
+        assert "it is a sweep; qaexp status multirun_outputs/rates lists its runs" in done.err
