@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,8 @@ def test_a_run_that_answers_nothing_is_no_success(work: Path) -> None:
     flags = tiny_run.read_json(run / "run.json")["flags"]
     assert [set(flag) for flag in flags if flag["name"] == "null_collapse"] == [{"name", "step", "advice"}]
     assert "NULL COLLAPSE" in done.out
-    assert "f1 37.5 is the share of questions without an answer" in done.out
+    # It may still answer at its tuned threshold, and then the sentence says where it does not.
+    assert re.search(r"f1 37.5 (there )?is the share of questions without an answer", " ".join(done.out.split()))
     assert "null_collapse" in (run / "train.log").read_text()
 
 

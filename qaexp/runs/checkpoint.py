@@ -151,9 +151,21 @@ def find_checkpoints(directory: Path) -> list[Path]:
 
 
 def newest_step(directory: Path) -> int | None:
-    """The step of the newest checkpoint, good or not; None without one."""
+    """The step of the newest checkpoint that looks whole, of none does the newest; None without one.
+
+    Files are held against their sizes alone, so that many runs can be looked at: `newest_checkpoint` reads every byte.
+    """
     found = find_checkpoints(directory)
-    return int(found[0].name.removeprefix("step-")) if found else None
+    chosen = next(filter(_looks_whole, found), found[0] if found else None)
+    return int(chosen.name.removeprefix("step-")) if chosen else None
+
+
+def _looks_whole(path: Path) -> bool:
+    try:
+        files = _manifest(path / MANIFEST)["files"]
+        return all((path / name).stat().st_size == stored["size"] for name, stored in files.items())
+    except (IntegrityError, OSError, KeyError, TypeError):
+        return False
 
 
 def newest_checkpoint(directory: Path, identity: str | None) -> tuple[Checkpoint | None, list[str]]:

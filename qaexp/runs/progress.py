@@ -36,8 +36,8 @@ class Progress:
         loss: The loss of that record, or the mean of that evaluation's epoch; of a completed run that of the epoch
             that was kept.
         f1: Dev f1 of the latest evaluation, in percent; of a completed run that of the kept epoch.
-        checkpoint_step: The step of the newest checkpoint; of a resumed run at work that of its own newest;
-            None without one.
+        checkpoint_step: The step of the newest checkpoint that looks whole; of a resumed run at work that of the newest
+            of its own; None without one.
         attempt: 1 at the first start.
         age_seconds: Since the last sign of life; None for a run that ended.
         error: The first line of the last error; it ends in … where more lines follow.

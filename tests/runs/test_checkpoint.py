@@ -19,6 +19,7 @@ from qaexp.runs.checkpoint import (
     described,
     find_checkpoints,
     newest_checkpoint,
+    newest_step,
     prune,
     verify_checkpoint,
 )
@@ -120,6 +121,21 @@ def test_a_damaged_one_is_named_and_its_predecessor_taken(run: Path, name: str) 
     assert words in problems[0]
     assert "step-0000004" in problems[0]
     assert newest.exists(), "it is left alone"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "MANIFEST.json"])
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_the_step_that_is_told_is_one_that_a_run_can_go_on_from(run: Path, name: str, is_gone: bool) -> None:
+    """What `qaexp status` says before `qaexp resume` reads all bytes."""
+    assert newest_step(run) == 4
+    path = checkpoint_folder(run, 4) / name
+    path.unlink() if is_gone else cut(path)
+    found, _ = newest_checkpoint(run, IDENTITY)
+    assert found is not None
+    assert newest_step(run) == found.step == 2
+    for folder in find_checkpoints(run):
+        (folder / "MANIFEST.json").unlink(missing_ok=True)
+    assert newest_step(run) == 4
 
 
 def test_without_a_good_one_all_are_named_and_nothing_is_deleted(run: Path) -> None:

@@ -40,7 +40,7 @@ def test_an_error_is_told_with_the_way_forward(tmp_path: Path) -> None:
         raise ZeroDivisionError("no such number\nsecond line")
     found = look(tmp_path / "a")
     resume = f"qaexp resume {tmp_path / 'a'} starts over"
-    assert found.sentence == f"not completed (failed): {resume}; ZeroDivisionError: no such number"
+    assert found.sentence == f"not completed (failed): {resume}; ZeroDivisionError: no such number …"
     (tmp_path / "a" / "checkpoints" / "step-0000007").mkdir(parents=True)
     assert f"qaexp resume {tmp_path / 'a'} goes on after step 7; " in look(tmp_path / "a").about
 
