@@ -129,11 +129,16 @@ def _table(
     groups = numbered(ranked(formed, options.metric), start=start)
     if len(groups) < 2:
         return Table(groups, [], None, reason, _ranks(groups, [], options))
-    baseline, why = nearest([one for one in groups if options.metric in one.metrics] or groups, options.defaults)
+    having_it = [group for group in groups if options.metric in group.metrics]
+    baseline, why = nearest(having_it or groups, options.defaults)
     if options.baseline is not None:
         # Every table needs one; that the words name a group of some table is checked for all of them.
         with suppress(ConfigError):
             baseline, why = chosen(groups, options.baseline), "as asked for"
+    if having_it and baseline not in having_it:
+        raise ConfigError(
+            f"--baseline {options.baseline}: no run of {baseline.name} has a {options.metric} that counts"
+        )
     unit = units(_cluster_kind(entries, options.metric, reader))
     found = contrasts(
         groups,

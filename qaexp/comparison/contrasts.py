@@ -101,21 +101,27 @@ def contrasts(
             (a, b),
             of_pair[about],
             tests,
-            Circumstances(
-                metric=about,
-                relevant=relevant,
-                how=how(of_pair[about].kind, a.design, b.design),
-                obstacle=obstacle(of_pair[about].found.reason),
-                collapse=silence(a, b),
-                looks=looks(a, b) if looks else (),
-                are_seeds=are_seeds,
-                **way_out(a.design, b.design, are_seeds=are_seeds),
-            ),
+            _case(a, b, of_pair[about], metric=about, relevant=relevant, looks=looks, are_seeds=are_seeds),
             num_contrasts,
             machines.causes(a.entries, b.entries) if machines else (),
         )
         for (a, b), of_pair, tests in zip(pairs, outcomes, tested, strict=True)
     ]
+
+
+def _case(
+    a: Group, b: Group, outcome: Outcome, *, metric: str, relevant: float, looks: Looks | None, are_seeds: bool
+) -> Circumstances:
+    return Circumstances(
+        metric=metric,
+        relevant=relevant,
+        how=how(outcome.kind, a.design, b.design),
+        obstacle=obstacle(outcome.found.reason),
+        collapse=silence(a, b),
+        looks=looks(a, b) if looks else (),
+        are_seeds=are_seeds,
+        **way_out(a.design, b.design, are_seeds=are_seeds),
+    )
 
 
 def _judged(

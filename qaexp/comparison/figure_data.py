@@ -39,6 +39,7 @@ def figure_data(comparison: Comparison) -> Numbers:
     drawn = _drawn(table)
     pair = table.main_pair()
     row, apart = number_of(metric), dimensions(table.groups)
+    are_seeds = comparison.options.by in SEED_KEYS
     effects, effects_told, aliased = _effects(comparison, apart)
     return {
         "groups": _groups(table),
@@ -70,7 +71,8 @@ def figure_data(comparison: Comparison) -> Numbers:
         "seed_shares": seed_shares(table.groups, metric),
         "parallel": parallel(table, metric, comparison.names, apart),
         "learning": [asdict(point) for point in learning_curve(table.groups, metric)],
-        "cost": [asdict(point) for point in quality_and_cost(table.groups, metric)],
+        # Of seeds none is better and cheaper, but by chance.
+        "cost": [asdict(point) for point in ([] if are_seeds else quality_and_cost(table.groups, metric))],
         "slices": [asdict(one) for one in slice_differences(*pair, comparison.reader)] if pair else [],
         "stability": [
             {"group": group.name, **counts} for group in drawn if (counts := stability(group, comparison.reader))

@@ -25,6 +25,7 @@ from qaexp.reporting.sentences import COMMAND
 from qaexp.runs.files import storage_errors, write_changed
 from qaexp.runs.folders import make_directory
 from qaexp.runs.formats import visible
+from qaexp.runs.groups import SEED_KEYS
 from qaexp.runs.metrics import number_of
 from qaexp.runs.roots import rooted
 from qaexp.runs.short_words import value_texts
@@ -90,6 +91,7 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         data=script_json(data),
         figures=data,
         metric=comparison.options.metric,
+        are_seeds=comparison.options.by in SEED_KEYS,
         number_of=number_of,
         can_differ=can_differ,
         num_letters=MAX_LETTERS,

@@ -52,6 +52,9 @@ def test_seeds_that_differ_are_told_and_none_is_better(tmp_path: Path, options: 
     assert 'class="verdict better"' not in html
     assert 'class="verdict worse"' not in html
     assert "none is better than another" in html
+    assert not figure_data(comparison)["cost"]  # a front of seeds would recommend some
+    assert "best first" not in html
+    assert "share their ranks" not in html
 
 
 def test_seeds_that_do_not_differ_are_told_without_advice_to_add_seeds(tmp_path: Path, options: Options) -> None:

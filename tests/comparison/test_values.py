@@ -133,6 +133,8 @@ def test_a_setting_whose_runs_all_lack_the_metric_is_shown_without_verdict(tmp_p
     assert "#3: lr=0.0001,seed=0 has no crossfit_f1 that counts: summary.json says crossfit_f1 300.00" in printed(
         comparison
     )
+    with pytest.raises(ConfigError, match=r"--baseline lr=0\.0001: no run of lr=0\.0001 has a crossfit_f1 that counts"):
+        compare([tmp_path], replace(options, baseline="lr=0.0001"))
     assert "300" not in "".join([*document(comparison)["findings"], paper.csv(comparison), paper.markdown(comparison)])
 
 
