@@ -12,7 +12,7 @@ from qaexp.reporting.printing import complain, say
 from qaexp.reporting.reporter import Reporter
 from qaexp.runs.collect import find, is_run, run_files
 from qaexp.runs.directory import METRICS, PREDICTIONS
-from qaexp.runs.folder import COMPLETED, DAMAGED, NOT_A_RUN, SWEEP, Folder, look
+from qaexp.runs.folder import COMPLETED, DAMAGED, NOT_A_RUN, SWEEP, Folder, look, real_path
 from qaexp.runs.formats import counted
 from qaexp.runs.nearby import meant
 
@@ -34,13 +34,13 @@ def main(argv: Sequence[str]) -> int:
     parser = CommandParser("plot", "Draw plots/ and report.html of runs again, from their files.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="PATH", help="runs, sweeps, or folders of them")
     paths = parser.parse_args(list(argv)).runs
-    named = {path.resolve() for path in paths}
+    named = {real_path(path) for path in paths}
     problems: dict[Path, list[str]] = {}
     folders = _folders(paths)
     for folder in folders:
         if found := _drawn(folder):
             way_out = f"bring back the run's own files; qaexp verify {folder.path} names those that were changed"
-            problems[folder.path.resolve()] = [f"{folder.path}: {sentence}" for sentence in [*found, way_out]]
+            problems[real_path(folder.path)] = [f"{folder.path}: {sentence}" for sentence in [*found, way_out]]
         if folder.state != COMPLETED:
             complain(f"qaexp plot: {folder.path}: drawn from what there is: {folder.sentence}")
     # Of runs that are only found below a folder one that is damaged does not spoil the others.
@@ -81,7 +81,7 @@ def _folders(paths: Sequence[Path]) -> list[Folder]:
             )
         for run in runs:
             run.check_readable()
-            found.setdefault(run.path.resolve(), run)
+            found.setdefault(real_path(run.path), run)
     return list(found.values())
 
 
