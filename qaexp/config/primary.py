@@ -112,10 +112,26 @@ def _filled(usual: Any, given: Any, place: str, missing: list[str]) -> Any:
 
 def _with_defaults(name: str, file: Path, tree: Mapping[str, Any], *, is_own: bool) -> str:
     """A file with a defaults list is Hydra's to compose; one called like qaexp's own is found by another name."""
+    if not _has_our_hydra(tree["defaults"], file.parent, {file.stem}):
+        raise ConfigError(
+            f"{file}: its defaults list is without qaexp's own config, so that Hydra would log and launch in its own "
+            "ways; let the list begin with `- config`"
+        )
     if not is_own:
         return name
     store_primary(tree)
     return GIVEN
+
+
+def _has_our_hydra(defaults: Any, folder: Path, seen: set[str]) -> bool:
+    """Whether a defaults list has qaexp's config, or a file that has, or chooses Hydra's own groups as that does."""
+    entries = defaults if isinstance(defaults, list) else []
+    keys = {str(key).split()[-1] for entry in entries if isinstance(entry, Mapping) for key in entry}
+    if "config" in entries or "hydra/job_logging" in keys:
+        return True
+    files = [folder / f"{entry}.yaml" for entry in entries if isinstance(entry, str) and entry not in seen]
+    seen |= {file.stem for file in files}
+    return any(_has_our_hydra(yaml_tree(file).get("defaults"), folder, seen) for file in files if file.is_file())
 
 
 def _check_none_here(name: str, folder: Path | None, is_named: bool) -> None:

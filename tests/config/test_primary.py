@@ -228,3 +228,19 @@ def test_own_groups_and_globs_are_swept(tmp_path: Path) -> None:
     }.items():
         done = tiny_run.call(tmp_path, "train", "-m", word)
         assert (done.code, says in done.err) == (2, True), done.err
+
+
+def test_a_defaults_list_without_qaexps_own_config_says_what_it_lacks(tmp_path: Path) -> None:
+    """Not what Hydra then fills in by itself, which stands in no file of the user's."""
+    (tmp_path / "own.yaml").write_text("defaults: [schema, _self_]\nname: own\n")
+    done = tiny_run.call(tmp_path, "train", "-cd", ".", "-cn", "own", "--cfg", "job")
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert "let the list begin with `- config`" in done.err
+    (tmp_path / "base.yaml").write_text("defaults: [config, _self_]\nseed: 3\n")
+    for entry in ("config", "base"):
+        (tmp_path / "own.yaml").write_text(f"defaults: [{entry}, _self_]\nname: own\n")
+        assert shown(tmp_path, "-cd", ".", "-cn", "own")["name"] == "own"
+    (tmp_path / "own.yaml").write_text("defaults: [round, _self_]\nname: own\n")
+    (tmp_path / "round.yaml").write_text("defaults: [own, _self_]\n")
+    assert tiny_run.call(tmp_path, "train", "-cd", ".", "-cn", "own", "--cfg", "job").code == 2
