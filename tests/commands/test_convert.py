@@ -444,7 +444,7 @@ def answers_of(folder: Path, *records: dict[str, Any]) -> tuple[dict[str, list[s
     return {key: value for key, value in converted(folder, "a.squad.json").items() if key != "Other?"}, done.out
 
 
-VALUES_OF_A_SPAN = [
+VALUES_OF_A_SPAN: list[dict[str, Any]] = [
     {"type": "choices", "value": {**ROME, "choices": ["high"]}},
     {"type": "rating", "value": {**ROME, "rating": 3}},
     {"type": "number", "value": {**ROME, "number": 3}},

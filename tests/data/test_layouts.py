@@ -867,7 +867,7 @@ BOTH = {"text": ["Rome"], "answer_start": [0]}
     ]
     + [
         ({"answer_text": "short", "answer_start": "start"}, BOTH, {"short": short, "start": None}, "'short', which is")
-        for short in (None, "", [])
+        for short in (None, "", ["  "])
     ]
     + [
         ({"answer_start": "start"}, BOTH, {"start": 9}, "'start', which is mapped, has no effect"),
