@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +15,6 @@ from qaexp.data.exports.exported import (
     Span,
     answer_spans,
     as_list,
-    first_text,
     marks_none,
 )
 from qaexp.data.exports.label_studio_results import (
@@ -27,14 +25,13 @@ from qaexp.data.exports.label_studio_results import (
     spans_by_question,
     typed_questions,
 )
+from qaexp.data.exports.label_studio_texts import context_of, is_elsewhere, own_questions
 from qaexp.data.exports.statements import says_none, says_some
 
 TOOL = "Label Studio"
 _MIN_MARKS = {"annotator", "annotation_id", "lead_time"}
 _OTHER_LABELS = ("hypertextlabels", "paragraphlabels")
 _NO_CONTROLS = frozenset({"meta", "predictions", *TEXT_KEYS, *QUESTION_KEYS})
-_NUMBERED = re.compile(r"question([_ ]?\d+)?", re.IGNORECASE)
-_LIKE_QUESTION = re.compile(r"question(_?text|[_ ]?\d+)?$", re.IGNORECASE)
 
 
 def is_label_studio(record: Mapping[str, Any]) -> bool:
@@ -54,21 +51,13 @@ def read_label_studio(tasks: Sequence[tuple[str, Mapping[str, Any]]]) -> Exporte
     found = Exported(TOOL, "task", len(tasks))
     for place, task in tasks:
         data = task["data"] if isinstance(task.get("data"), Mapping) else task
-        context = _context(data)
+        context = context_of(data)
         results = _results(task, found)
         if context is None:
             found.left_out["task without a text"] += 1
         elif results is not None:
             _add(found, place, task, data, context, results)
     return found
-
-
-def _context(data: Mapping[str, Any]) -> str | None:
-    """The text of a task: under a usual key, else the longest one that is no question."""
-    if (usual := first_text(data, TEXT_KEYS)) is not None:
-        return usual
-    texts = [value for key, value in data.items() if isinstance(value, str) and "question" not in str(key).lower()]
-    return max(texts, key=len, default=None)
 
 
 def _results(task: Mapping[str, Any], found: Exported) -> list[list[Mapping[str, Any]]] | None:
@@ -140,7 +129,7 @@ def _add(
 ) -> None:
     """Add the questions of a task, each with the answers of all its annotations."""
     asked: dict[str, _Asked] = {}
-    own = _own_questions(data)
+    own = own_questions(data)
     every_typed = [typed_questions(results) for results in annotations]
     if len(own) > 1 or any(
         len(texts) > 1 for typed in every_typed for where, texts in typed.items() if where or not own
@@ -150,7 +139,7 @@ def _add(
     for results, typed in zip(annotations, every_typed, strict=True):
         by_region = {where: texts[0] for where, texts in typed.items()}
         whole = own[0] if own else by_region.get(None)
-        by_question = spans_by_question(results, by_region, whole, found, partial(_is_elsewhere, data, context))
+        by_question = spans_by_question(results, by_region, whole, found, partial(is_elsewhere, data, context))
         if whole is not None:
             by_question.setdefault(whole, [])
         if not by_question:
@@ -199,28 +188,3 @@ def _placed(spans: list[Span], context: str, found: Exported) -> list[dict[str, 
         else:
             answers.append(answer)
     return answers
-
-
-def _own_questions(data: Mapping[str, Any]) -> list[str]:
-    """The question in the data of a task: several where they are numbered, or where no usual key says which it is.
-
-    It stands under a usual key, or one that ends as a question does: `my question`, `question1`, not `question_type`.
-    """
-    texts = {str(key): value for key, value in data.items() if isinstance(value, str) and value.strip()}
-    usual = first_text(data, QUESTION_KEYS)
-    like = _LIKE_QUESTION.search if usual is None else _NUMBERED.fullmatch
-    found = [] if usual is None else [usual]
-    return list(dict.fromkeys([*found, *(text for key, text in texts.items() if like(key))]))
-
-
-def _is_elsewhere(data: Mapping[str, Any], context: str, result: Mapping[str, Any]) -> bool:
-    """Whether a result is about another text of its task than the context: one that shows the question, or a title."""
-    name, value = str(result.get("to_name") or ""), result.get("value")
-    shown = {str(key).lower(): text for key, text in data.items() if isinstance(text, str)}.get(name.lower())
-    if shown == context or not name:
-        return False
-    if name.lower() in QUESTION_KEYS or _LIKE_QUESTION.search(name):
-        return True
-    text, start = (value.get("text"), value.get("start")) if isinstance(value, Mapping) else (None, None)
-    is_there = isinstance(text, str) and isinstance(start, int) and start >= 0 and bool(text.strip())
-    return shown is not None and is_there and shown.startswith(str(text), start)
