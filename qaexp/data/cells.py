@@ -46,7 +46,21 @@ def read_cells(row: dict[str, str], called: Mapping[str, str]) -> dict[str, Any]
             found[id] = row[id].strip().removesuffix(".0")
     if (text := called["answer_text"]) in row:
         found[text] = _texts(row[text])
+    for name in ("answers", "answer_text"):
+        # Brackets that have a place are words of the context.
+        if found.get(called[name]) in ([], {}) and is_place(found.get(called["answer_start"])):
+            found[called[name]] = row[called[name]]
     return found
+
+
+def is_place(start: Any) -> bool:
+    """Whether the start of an answer, or one of several, is a place in a text.
+
+    >>> is_place("11"), is_place([3]), is_place(-1), is_place(None), is_place([])
+    (True, True, False, False, False)
+    """
+    starts = [whole_of(one) for one in (start if isinstance(start, list) else [start])]
+    return any(type(one) is int and one >= 0 for one in starts)
 
 
 def read_yes_no(value: Any) -> Any:

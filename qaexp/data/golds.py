@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qaexp.data.cells import answers_of_columns, read_cell
+from qaexp.data.cells import answers_of_columns, is_place, read_cell
 from qaexp.data.flags import flag_of, is_consistent, is_flag_read
+from qaexp.data.mapped import with_mapped_answers
 from qaexp.data.places import placed_answer
 from qaexp.data.reading import Record
-from qaexp.data.validation import MISSING, Faults
+from qaexp.data.validation import MISSING, Faults, describe
 
 MAX_ANSWERS = 10_000
 """Gold answers that one question may have."""
@@ -51,6 +52,8 @@ def gold_answers(record: Record, faults: Faults) -> Found | None:
     if not is_flag_read(record, faults):
         return None
     raw = _raw(record, faults)
+    if raw is not None and not _is_clear(raw.items, record, faults):
+        return None
     if raw is not None and flag_of(record) in (True, MISSING) and _all_say_none(raw.items, record):
         raw = _Raw([], is_blank=True)
     agrees = raw is not None and is_consistent(record, len(raw.items), faults, is_blank=raw.is_blank)
@@ -69,7 +72,9 @@ def gold_answers(record: Record, faults: Faults) -> Found | None:
 
 def _raw(record: Record, faults: Faults) -> _Raw | None:
     """Return the answers as a list; None, after a fault, where they are nothing of the kind."""
-    fields = record.fields
+    fields = with_mapped_answers(record, faults)
+    if fields is None:
+        return None
     value = fields.get("answers", MISSING)
     if record.is_flat and isinstance(value, str):
         value = _of_cell(value, fields)
@@ -97,7 +102,8 @@ def _of_cell(cell: str, fields: Mapping[str, Any]) -> Any:
     """What a text in the place of the answers holds: answers as a table writes them, or the one answer that it is."""
     value = read_cell(cell)
     items = value if isinstance(value, list) else [value]
-    return value if all(isinstance(one, dict) for one in items) else answers_of_columns({**fields, "answer_text": cell})
+    is_list = all(isinstance(one, dict) for one in items) and (any(items) or not is_place(fields.get("answer_start")))
+    return value if is_list else answers_of_columns({**fields, "answer_text": cell})
 
 
 def _are_texts(value: Any) -> bool:
@@ -131,6 +137,35 @@ def _few(items: list[Any] | None, record: Record, faults: Faults) -> list[Any] |
 
 def _all_say_none(items: list[Any], record: Record) -> bool:
     return bool(items) and all(_says_none(item, record.context or "") for item in items)
+
+
+def _is_clear(items: list[Any], record: Record, faults: Faults) -> bool:
+    """Whether answers and their absence cannot be confused, where `is_impossible` does not decide; told otherwise."""
+    if flag_of(record) is not MISSING:
+        return True
+    start = record.fields.get("answer_start")
+    if not items and record.is_flat and is_place(start):
+        faults.tell(record.place("answer_start"), f"is {describe(start)}, and there is no answer for it")
+        return False
+    word = next((word for item in items if (word := _word_of_both(item, record.context or "")) is not None), None)
+    if word is not None:
+        sentence = f"has {describe(word)}, which may be an answer or say that there is none; is_impossible decides it"
+        faults.tell(f"{record.prefix}answers", sentence)
+    return word is None
+
+
+def _word_of_both(item: Any, context: str) -> str | None:
+    """A word for no answer that may be meant as an answer: it has a place, or the context has it elsewhere."""
+    text = item.get("text") if isinstance(item, dict) else None
+    if not isinstance(text, str) or text.strip().lower() not in _NO_ANSWER_TEXTS or text.strip() == _QUAC_MARKER:
+        return None
+    if str(item.get("answer_category") or "").lower() in _NO_ANSWER_CATEGORIES:
+        return None
+    start = item.get("answer_start")
+    if isinstance(start, int) and start >= 0 and context.startswith(text, start):
+        return None
+    is_placed = isinstance(start, int) and start > 0
+    return text if is_placed or text.strip().lower() in context.lower() else None
 
 
 def _says_none(item: Any, context: str) -> bool:

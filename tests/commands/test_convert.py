@@ -423,3 +423,106 @@ def test_a_remark_that_was_typed_is_no_question(tmp_path: Path, name: str) -> No
     done = tiny_run.call(tmp_path, "convert", "a.json")
     assert converted(tmp_path, "a.squad.json") == {"Which?": ["Paris"]}
     assert "left out: annotation without a question (1)" in done.out
+
+
+TWO = "Paris is the capital of France. Rome is the capital of Italy."
+ROME = {"start": 32, "end": 36, "text": "Rome"}
+FIRST = {"start": 0, "end": 5, "text": "Paris", "labels": ["Span"]}
+FOCUS = {"start": 12, "end": 19, "text": "capital of France", "labels": ["Focus"]}
+
+
+def of_two(*results: Any, **data: str) -> dict[str, Any]:
+    data = data or {"question": "What is the capital of France?"}
+    return {"id": 1, "data": {"text": TWO, **data}, "annotations": [{"result": list(results)}]}
+
+
+def answers_of(folder: Path, *records: dict[str, Any]) -> tuple[dict[str, list[str]], str]:
+    """What becomes of an export beside a question that can be read: its answers by question, and what is told."""
+    (folder / "a.json").write_text(json.dumps([*records, {**of_two(region(FIRST), question="Other?"), "id": 2}]))
+    done = tiny_run.call(folder, "convert", "a.json")
+    assert done.code == 0, done.err
+    return {key: value for key, value in converted(folder, "a.squad.json").items() if key != "Other?"}, done.out
+
+
+VALUES_OF_A_SPAN: list[dict[str, Any]] = [
+    {"type": "choices", "value": {**ROME, "choices": ["high"]}},
+    {"type": "rating", "value": {**ROME, "rating": 3}},
+    {"type": "number", "value": {**ROME, "number": 3}},
+    {"type": "taxonomy", "value": {**ROME, "taxonomy": [["a", "b"]]}},
+]
+
+
+@pytest.mark.parametrize("more", VALUES_OF_A_SPAN, ids=lambda more: more["type"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_is_said_of_a_marked_span_is_no_span(tmp_path: Path, more: dict[str, Any], is_first: bool) -> None:
+    wrong = [region({**ROME, "labels": ["Distractor"]}, id="b"), region(more["value"], id="b", type=more["type"])]
+    wrong = wrong[::-1] if is_first else wrong
+    found, told = answers_of(tmp_path, of_two(region(FIRST, id="a"), *wrong))
+    assert found == {"What is the capital of France?": ["Paris"]}
+    assert "label says that it is no answer (1)" in told
+
+
+@pytest.mark.parametrize("label", ["Wrong answer", "Distractor"])
+def test_a_span_with_two_labels_is_wrong_where_one_says_so(tmp_path: Path, label: str) -> None:
+    for results in (
+        [region({**ROME, "labels": ["Span", label]})],
+        [region({**ROME, "labels": ["Span"]}), region({**ROME, "labels": [label]})],
+        [region(VALUES_OF_A_SPAN[1]["value"], type="rating"), region({**ROME, "labels": [label]})],
+    ):
+        (tmp_path / "a.json").write_text(json.dumps([of_two(*results)]))
+        with pytest.raises(QaexpError, match="label says that it is no answer"):
+            read_source(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (of_two(region(FOCUS, to_name="question")), "another text than the context"),
+        (of_two(region(FOCUS, to_name="question1"), question1="What is the capital of France?"), "another text"),
+        (of_two(region({**FIRST, "start": 2, "end": 7})), "does not stand where the export says"),
+        (of_two(region(FIRST, to_name="title"), title="Paris", question="Q?"), "another text"),
+        (of_two(region(VALUES_OF_A_SPAN[0]["value"], type="choices")), "value of a marked span that has no label"),
+        (of_two({"type": "labels", "value": {"text": "Paris", "labels": ["Answer"]}}), "cannot be read"),
+        (of_two("x"), "cannot be read"),
+        ({**of_two(), "annotations": [{"result": json.dumps([region(FIRST)])}]}, "cannot be read"),
+        (of_two(typed("A?"), typed("B?"), region(FIRST), title="t"), "several questions in one task"),
+        (
+            of_two({**typed("A?"), "value": {"text": ["A?", "B?"]}}, region(FIRST), title="t"),
+            "several questions in one task",
+        ),
+        (of_two(region(FIRST), question1="A?", question2="B?"), "several questions in one task"),
+        (of_two(region(FIRST), question="A?", question2="B?"), "several questions in one task"),
+        (minimal(label=[{"text": "Oslo", "labels": ["Answer"]}]), "cannot be read"),
+        (minimal(label=json.dumps([MARK])), "cannot be read"),
+        (minimal(label={"text": "Oslo", "labels": ["Answer"]}), "cannot be read"),
+    ],
+)
+def test_a_mark_that_cannot_be_taken_makes_no_question_unanswerable(
+    tmp_path: Path, record: dict[str, Any], reason: str
+) -> None:
+    found, told = answers_of(tmp_path, record)
+    assert found == {}
+    assert "left out: " in told
+    assert reason in told
+
+
+def test_a_mark_of_the_question_is_no_answer_of_the_context(tmp_path: Path) -> None:
+    for focus in (FOCUS, {**FOCUS, "start": 13, "end": 30}):
+        record = of_two(region(focus, id="q", to_name="question"), region(FIRST, id="a"))
+        (tmp_path / "a.squad.json").unlink(missing_ok=True)
+        found, told = answers_of(tmp_path, record)
+        assert found == {"What is the capital of France?": ["Paris"]}
+        assert "marked span of another text than the context, such as the question (1)" in told
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize(
+    "answer", [{"answer": "fjord", "offsets_in_document": [{"start": 3}]}, {"answer": "Oslo"}, {"answer": ["Oslo"]}]
+)
+def test_an_answer_that_has_no_place_is_not_outvoted_by_no_answer(tmp_path: Path, answer: Any, is_first: bool) -> None:
+    labels = [judged(answer=None, no_answer=True), judged(answer=answer, no_answer=False)]
+    other = {**judged(answer=PLACED), "query": "Other?"}
+    (tmp_path / "a.json").write_text(json.dumps([*(labels if is_first else labels[::-1]), other]))
+    done = tiny_run.call(tmp_path, "convert", "a.json")
+    assert converted(tmp_path, "a.squad.json") == {"Other?": ["Oslo"]}
+    assert "left out: question without an answer for some, and with one that cannot be taken for others (1)" in done.out

@@ -439,13 +439,29 @@ def test_a_blank_answer_of_an_answerable_question_is_a_fault(tmp_path: Path, spe
 
 
 @pytest.mark.parametrize("word", ["no answer", "unanswerable", "No_Answer"])
-def test_a_word_for_no_answer_that_stands_in_the_text_is_an_answer(tmp_path: Path, word: str) -> None:
+@pytest.mark.parametrize("on_bad", ["fail", "fix"])
+def test_a_word_for_no_answer_that_stands_in_the_text_is_an_answer_or_refused(
+    tmp_path: Path, word: str, on_bad: str
+) -> None:
     context = f"She said: {word} is final."
-    for start, golds in ((10, (Answer(word, 10),)), (-1, ()), (None, ()), (3, ())):
-        qa = {"id": "a", "question": "What did she say?", "answers": [{"text": word, "answer_start": start}]}
-        file = read_squad_file(write(tmp_path / "a.json", [{"context": context, "qas": [qa]}]))
-        assert file.examples[0].answers == golds, start
-        assert file.squad_version == ("v1" if golds else "v2")
+
+    other = {"id": "b", "question": "Who?", "answers": [], "is_impossible": True}
+
+    def file(start: int | None, context: str = context, **more: Any) -> Path:
+        qa = {"id": "a", "question": "What did she say?", "answers": [{"text": word, "answer_start": start}], **more}
+        return write(tmp_path / "a.json", [{"context": context, "qas": [qa, other]}])
+
+    read = read_squad_file(file(10), on_bad)
+    assert read.examples[0].answers == (Answer(word, 10),)
+    for start in (-1, None, 3, 0, 9, 11):
+        with pytest.raises(DataError, match="may be an answer or say that there is none"):
+            read_squad_file(file(start), on_bad)
+        assert read_squad_file(file(start), "skip").num_skipped == 1
+        assert read_squad_file(file(start, is_impossible=True), on_bad).examples[0].is_impossible
+    with pytest.raises(DataError, match="may be an answer or say that there is none"):
+        read_squad_file(file(3, "Another text."), on_bad)
+    for start in (-1, None, 0):
+        assert read_squad_file(file(start, "Another text."), on_bad).examples[0].is_impossible
 
 
 def test_some_blank_answers_are_a_fault(tmp_path: Path) -> None:
@@ -801,3 +817,73 @@ def test_a_start_by_another_name_counts_where_the_text_proves_it(tmp_path: Path,
     row["answers"] = [{**answer, name: 3}]
     with pytest.raises(DataError, match="answer_start is missing"):
         read_squad_file(write(tmp_path / "a.json", [row]))
+
+
+BRACKETS = "In Python, [] is a list and {} is a dict."
+
+
+@pytest.mark.parametrize(("text", "start"), [("[]", 11), ("{}", 28)])
+@pytest.mark.parametrize("column", ["answers", "answer_text"])
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+def test_brackets_that_stand_at_their_place_are_an_answer(
+    tmp_path: Path, text: str, start: int, column: str, suffix: str
+) -> None:
+    row = {"id": "1", "context": BRACKETS, "question": "Which?", column: text, "answer_start": start}
+    content = f'id,context,question,{column},answer_start\n1,"{BRACKETS}",Which?,{text},{start}\n'
+    path = tmp_path / f"a{suffix}"
+    path.write_text(content if suffix == ".csv" else json.dumps([row]))
+    assert read_squad_file(path).examples[0].answers == (Answer(text, start),)
+    path.write_text(path.read_text().replace(str(start), "3"))
+    with pytest.raises(DataError, match="does not stand"):
+        read_squad_file(path)
+
+
+@pytest.mark.parametrize("start", ["", "[]", "-1", "nan"])
+def test_brackets_without_a_place_are_no_answer(tmp_path: Path, start: str) -> None:
+    for column in ("answers", "answer_text"):
+        path = tmp_path / "a.csv"
+        path.write_text(f'id,context,question,{column},answer_start\n1,"{BRACKETS}",Which?,[],{start}\n')
+        assert read_squad_file(path).examples[0].is_impossible
+
+
+@pytest.mark.parametrize("answers", [[], None, {"text": [], "answer_start": []}])
+@pytest.mark.parametrize("start", [11, "11", [11], 0])
+def test_a_place_without_an_answer_is_a_fault(tmp_path: Path, answers: Any, start: Any) -> None:
+    row = {"id": "1", "context": BRACKETS, "question": "Which?", "answers": answers, "answer_start": start}
+    path = write(tmp_path / "a.json", [row, {**row, "id": "2", "answer_start": None}])
+    with pytest.raises(DataError, match="and there is no answer for it"):
+        read_squad_file(path)
+    assert ids(read_squad_file(path, "skip")) == ["2"]
+
+
+BOTH = {"text": ["Rome"], "answer_start": [0]}
+
+
+@pytest.mark.parametrize(
+    ("columns", "answers", "more", "expected"),
+    [
+        ({"answer_text": "short", "answer_start": "start"}, answers, {"short": "Paris", "start": 9}, "Paris")
+        for answers in (BOTH, [{"text": "Rome", "answer_start": 0}], None, [], "Rome")
+    ]
+    + [
+        ({"answer_text": "short", "answer_start": "start"}, BOTH, {"short": short, "start": None}, "'short', which is")
+        for short in (None, "", ["  "])
+    ]
+    + [
+        ({"answer_start": "start"}, BOTH, {"start": 9}, "'start', which is mapped, has no effect"),
+        ({"answer_start": "start"}, ["Paris"], {"start": 9}, "Paris"),
+        ({"answers": "gold", "answer_text": "short", "answer_start": "start"}, None, {}, ""),
+    ],
+)
+def test_a_mapping_of_answers_has_an_effect_or_is_refused(
+    tmp_path: Path, columns: dict[str, str], answers: Any, more: dict[str, Any], expected: str
+) -> None:
+    row = {"id": "1", "context": "Rome and Paris", "question": "Which?", "answers": answers, **more}
+    if not more:
+        row, expected = {**row, "gold": BOTH, "short": "Paris", "start": 9}, "is mapped, and so is 'short'"
+    path = write(tmp_path / "a.json", [row])
+    if expected == "Paris":
+        assert read_squad_file(path, columns=columns).examples[0].answers == (Answer("Paris", 9),)
+        return
+    with pytest.raises(DataError, match=expected):
+        read_squad_file(path, columns=columns)

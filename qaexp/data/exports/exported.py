@@ -47,12 +47,13 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A marked stretch of a text, with its label and what the tool says that it reads."""
+    """A marked stretch of a text, with its label, what the tool says that it reads, and why it cannot be taken."""
 
     start: Any
     end: Any
     label: str
     text: str | None = None
+    unread: str = ""
 
     def placed(self, context: str) -> dict[str, Any] | None:
         """The span as an answer of the context; None where it does not stand there.
@@ -71,9 +72,11 @@ class Span:
             return None
         if context.startswith(text, self.start):
             return {"text": text, "answer_start": self.start}
+        if text == inside.strip():
+            return {"text": text, "answer_start": self.start + inside.index(text)}
         fault = classify_offset(context, text, self.start)
-        # Where it stands several times, the nearest place may be another answer.
-        is_sure = fault.start_char is not None and (fault.is_unique or fault.kind in ("utf16", "crlf"))
+        # Another place may be another answer, even where it is the only one: the text may be of the question.
+        is_sure = fault.kind in ("utf16", "crlf") or (fault.text is not None and fault.start_char == self.start)
         return {"text": fault.text or text, "answer_start": fault.start_char} if is_sure else None
 
 

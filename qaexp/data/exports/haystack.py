@@ -27,6 +27,7 @@ def read_haystack(labels: Sequence[tuple[str, Mapping[str, Any]]]) -> Exported:
     found = Exported(TOOL, "label", len(labels))
     asked: dict[tuple[str, str], tuple[str, Any, list[dict[str, Any]]]] = {}
     without: set[tuple[str, str]] = set()
+    unread: set[tuple[str, str]] = set()
     for place, label in labels:
         question, context = label.get("query", label.get("question")), _context(label)
         if not isinstance(question, str) or context is None:
@@ -35,10 +36,14 @@ def read_haystack(labels: Sequence[tuple[str, Mapping[str, Any]]]) -> Exported:
             found.left_out["label that says that an answer is wrong"] += 1
         elif isinstance(answers := _answers(label, context), str):
             found.left_out[answers] += 1
+            unread.add((question, context))
         else:
             asked.setdefault((question, context), (place, label.get("id"), []))[2].extend(answers)
             without.update(() if answers else [(question, context)])
     for (question, context), (place, id, answers) in asked.items():
+        if not answers and (question, context) in unread:
+            found.left_out["question without an answer for some, and with one that cannot be taken for others"] += 1
+            continue
         if answers and (question, context) in without:
             found.noted["question without an answer for some, and with one for others, taken with it"] += 1
         found.add(place, id, question, context, answers)

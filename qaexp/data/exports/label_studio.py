@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from qaexp.data.cells import read_cell
 from qaexp.data.exports.exported import (
     QUESTION_KEYS,
     TEXT_KEYS,
@@ -14,21 +15,23 @@ from qaexp.data.exports.exported import (
     Span,
     answer_spans,
     as_list,
-    first_text,
     marks_none,
 )
 from qaexp.data.exports.label_studio_results import (
+    UNREAD,
     Results,
     chooses,
     is_given_answer,
     spans_by_question,
     typed_questions,
 )
+from qaexp.data.exports.label_studio_texts import context_of, is_elsewhere, own_questions
 from qaexp.data.exports.statements import says_none, says_some
 
 TOOL = "Label Studio"
 _MIN_MARKS = {"annotator", "annotation_id", "lead_time"}
-_LIKE_QUESTION = re.compile(r"question(_?text|[_ ]?\d+)?$", re.IGNORECASE)
+_OTHER_LABELS = ("hypertextlabels", "paragraphlabels")
+_NO_CONTROLS = frozenset({"meta", "predictions", *TEXT_KEYS, *QUESTION_KEYS})
 
 
 def is_label_studio(record: Mapping[str, Any]) -> bool:
@@ -48,21 +51,13 @@ def read_label_studio(tasks: Sequence[tuple[str, Mapping[str, Any]]]) -> Exporte
     found = Exported(TOOL, "task", len(tasks))
     for place, task in tasks:
         data = task["data"] if isinstance(task.get("data"), Mapping) else task
-        context = _context(data)
+        context = context_of(data)
         results = _results(task, found)
         if context is None:
             found.left_out["task without a text"] += 1
         elif results is not None:
             _add(found, place, task, data, context, results)
     return found
-
-
-def _context(data: Mapping[str, Any]) -> str | None:
-    """The text of a task: under a usual key, else the longest one that is no question."""
-    if (usual := first_text(data, TEXT_KEYS)) is not None:
-        return usual
-    texts = [value for key, value in data.items() if isinstance(value, str) and "question" not in str(key).lower()]
-    return max(texts, key=len, default=None)
 
 
 def _results(task: Mapping[str, Any], found: Exported) -> list[list[Mapping[str, Any]]] | None:
@@ -75,7 +70,13 @@ def _results(task: Mapping[str, Any], found: Exported) -> list[list[Mapping[str,
     if not done:
         found.left_out["task that was skipped" if annotations else "task without an annotation"] += 1
         return None
-    return [[item for item in as_list(one.get("result")) if isinstance(item, Mapping)] for one in done]
+    return [_listed(one.get("result")) for one in done]
+
+
+def _listed(results: Any) -> list[Mapping[str, Any]]:
+    """The results of an annotation; what is no result stands there as one that nobody can read."""
+    items = results if isinstance(results, list) else [results]
+    return [item if isinstance(item, Mapping) else {"type": UNREAD} for item in items]
 
 
 def _minimal(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -85,6 +86,8 @@ def _minimal(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         if isinstance(value, list):
             regions = [one for one in value if isinstance(one, Mapping) and "start" in one]
             items += [{"from_name": name, "value": region, "id": region.get("id")} for region in regions]
+        if name not in _NO_CONTROLS and _is_unread(value):
+            items.append({"from_name": name, "type": UNREAD})
         choices = value.get("choices") if isinstance(value, Mapping) else [value]
         choices = ["yes" if one is True else "no" if one is False else one for one in as_list(choices)]
         if any(isinstance(one, str) and (says_none(name, one) or says_some(name, one)) for one in choices):
@@ -92,6 +95,19 @@ def _minimal(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         elif name.lower() in ("answer", "answers", "answer_text") and isinstance(value, str) and value.strip():
             items.append({"from_name": name, "type": "textarea", "value": {"text": [value]}})
     return items
+
+
+def _is_unread(value: Any) -> bool:
+    """Whether what stands under a control is a mark without a place, or is written as text."""
+    if isinstance(value, str):
+        held = read_cell(value)
+        return isinstance(held, list | dict) and any(map(_is_region, held if isinstance(held, list) else [held]))
+    items = value if isinstance(value, list) else [value]
+    return any(_is_region(one) and not (isinstance(value, list) and "start" in one) for one in items)
+
+
+def _is_region(value: Any) -> bool:
+    return isinstance(value, Mapping) and not {"start", "end", "labels", *_OTHER_LABELS}.isdisjoint(value)
 
 
 @dataclass(slots=True)
@@ -113,11 +129,17 @@ def _add(
 ) -> None:
     """Add the questions of a task, each with the answers of all its annotations."""
     asked: dict[str, _Asked] = {}
-    own = first_text(data, QUESTION_KEYS) or _like_question(data)
-    for results in annotations:
-        typed = typed_questions(results)
-        whole = own or typed.get(None)
-        by_question = spans_by_question(results, typed, whole, found)
+    own = own_questions(data)
+    every_typed = [typed_questions(results) for results in annotations]
+    if len(own) > 1 or any(
+        len(texts) > 1 for typed in every_typed for where, texts in typed.items() if where or not own
+    ):
+        found.left_out["several questions in one task"] += 1
+        return
+    for results, typed in zip(annotations, every_typed, strict=True):
+        by_region = {where: texts[0] for where, texts in typed.items()}
+        whole = own[0] if own else by_region.get(None)
+        by_question = spans_by_question(results, by_region, whole, found, partial(is_elsewhere, data, context))
         if whole is not None:
             by_question.setdefault(whole, [])
         if not by_question:
@@ -157,16 +179,12 @@ def _placed(spans: list[Span], context: str, found: Exported) -> list[dict[str, 
     """The answers that stand in the text; those that do not are counted."""
     answers = []
     for span in answer_spans(spans, found):
-        if isinstance(span.start, str):
+        if span.unread:
+            found.left_out[span.unread] += 1
+        elif isinstance(span.start, str):
             found.left_out["answer that was marked in HTML or in a dialogue"] += 1
         elif (answer := span.placed(context)) is None:
             found.left_out["answer that does not stand where the export says"] += 1
         else:
             answers.append(answer)
     return answers
-
-
-def _like_question(data: Mapping[str, Any]) -> str | None:
-    """The text under a key that ends as a question does: `my question`, `question1`, and not `question_type`."""
-    texts = (value for key, value in data.items() if _LIKE_QUESTION.search(str(key)) and isinstance(value, str))
-    return next((text for text in texts if text.strip()), None)
