@@ -109,8 +109,8 @@ class Checkpoint:
 
         Raises:
             ConfigError: They do not fit into this machine's memory.
-            IntegrityError: It is not `model.sha256`, not what the hub had or the run wrote that they belong to, or the files
-                hold no weights.
+            IntegrityError: It is not `model.sha256`, not what the hub had or the run wrote that the files belong to, or
+                they hold no weights.
         """
         if self.random_weights:
             return None
