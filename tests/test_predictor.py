@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
@@ -13,6 +14,7 @@ import pytest
 import qaexp
 import qaexp.predictor
 from qaexp.errors import ConfigError, IntegrityError
+from qaexp.model import Checkpoint
 from qaexp.model.settings import model_settings
 from tests.fixtures import tiny_run
 
@@ -162,3 +164,42 @@ def test_lists_that_do_not_fit_are_refused_in_a_sentence(
         predictor.answer(question, context)
     with pytest.raises(ConfigError, match="pairs of texts"):
         predictor.answer_all([(QUESTION, CONTEXT), QUESTION])  # type: ignore[list-item]
+
+
+def other_byte(file: Path) -> None:
+    """Change a file's content, but not what it says: its last byte, or a space behind a JSON text."""
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]) if file.suffix == ".safetensors" else content + b" ")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "qaexp.json"])
+def test_a_model_that_the_run_did_not_write_is_refused(run: Path, tmp_path: Path, name: str) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    other_byte(copy / "model" / name)
+    for folder in (copy, copy / "model"):
+        with pytest.raises(IntegrityError, match=rf"copy/model/{name} is not what the run wrote: its sha256 is "):
+            qaexp.Predictor(folder, device="cpu")
+    if name != "qaexp.json":
+        with pytest.raises(IntegrityError, match=f"model/{name} is not what the run wrote"):
+            Checkpoint(checkpoint=str(copy)).fingerprint()
+    (copy / "MANIFEST.json").unlink()
+    assert qaexp.Predictor(copy, device="cpu").answer(QUESTION, CONTEXT).n_best
+
+
+def test_the_manifest_of_another_run_vouches_for_nothing(run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    other_byte(copy / "MANIFEST.json")
+    with pytest.raises(IntegrityError, match=r"copy/MANIFEST\.json is not the one that summary\.json belongs to"):
+        qaexp.Predictor(copy, device="cpu")
+
+
+def test_an_older_manifest_that_does_not_name_a_file_refuses_nothing(run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    manifest = tiny_run.read_json(copy / "MANIFEST.json")
+    files = {name: entry for name, entry in manifest["files"].items() if not name.startswith("model/")}
+    (copy / "MANIFEST.json").write_text(json.dumps({**manifest, "files": files}))
+    summary = tiny_run.read_json(copy / "summary.json")
+    digest = hashlib.sha256((copy / "MANIFEST.json").read_bytes()).hexdigest()
+    (copy / "summary.json").write_text(json.dumps({**summary, "manifest_sha256": digest}))
+    other_byte(copy / "model" / "model.safetensors")
+    assert qaexp.Predictor(copy, device="cpu").answer(QUESTION, CONTEXT).n_best

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from qaexp.commands.arguments import CommandParser
+from qaexp.commands.faulty import faults
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.reporting.printing import complain, say
 from qaexp.reporting.reporter import Reporter
 from qaexp.runs.collect import find, is_run, run_files
-from qaexp.runs.directory import METRICS, PREDICTIONS
 from qaexp.runs.folder import COMPLETED, DAMAGED, NOT_A_RUN, SWEEP, Folder, look, real_path
-from qaexp.runs.formats import counted
 from qaexp.runs.nearby import meant
 
 
@@ -43,6 +41,8 @@ def main(argv: Sequence[str]) -> int:
             problems[real_path(folder.path)] = [f"{folder.path}: {sentence}" for sentence in [*found, way_out]]
         if folder.state != COMPLETED:
             complain(f"qaexp plot: {folder.path}: drawn from what there is: {folder.sentence}")
+        elif folder.problems:
+            complain(f"qaexp plot: {folder.path}: {folder.about}")
     # Of runs that are only found below a folder one that is damaged does not spoil the others.
     is_failed = not named.isdisjoint(problems) or len(problems) == len(folders)
     sentences = [sentence for found in problems.values() for sentence in found]
@@ -61,11 +61,7 @@ def _drawn(folder: Folder) -> list[str]:
     if folder.state != COMPLETED:
         # A run that was killed may have written half a line.
         return undrawn
-    run = run_files(folder)
-    for name, read in ((METRICS, run.steps), (PREDICTIONS, run.predictions)):
-        with suppress(IntegrityError):  # told by what draws it
-            if num_torn := read().num_torn:
-                undrawn.append(f"{name}: {counted(num_torn, 'line')} cannot be read, and nothing was drawn of them")
+    undrawn += faults(run_files(folder), undrawn)
     return undrawn
 
 

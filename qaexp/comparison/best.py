@@ -12,7 +12,7 @@ from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.collect import RunFiles
-from qaexp.runs.edited import is_edited
+from qaexp.runs.edited import is_config_edited, is_edited
 from qaexp.runs.formats import counted
 from qaexp.runs.metrics import LOWER, number_of
 
@@ -55,8 +55,9 @@ def best_run(paths: Iterable[str | Path], options: Options) -> tuple[Path, list[
         notes.append(f"{counted(len(refused), 'run')} passed over, the first: {refused[0][0]}: {refused[0][1]}")
     if ties:
         notes.append(f"{counted(ties, 'more run')} with the same {options.metric}: the one that was started first")
-    if is_edited(chosen.run):
-        notes.append(f"{chosen.run.path}: summary.json is not the one that the run wrote; qaexp verify tells more")
+    for name, is_another in (("summary.json", is_edited), ("config.json", is_config_edited)):
+        if is_another(chosen.run):
+            notes.append(f"{chosen.run.path}: {name} is not the one that the run wrote; qaexp verify tells more")
     return chosen.run.path, notes
 
 

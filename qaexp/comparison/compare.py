@@ -26,7 +26,7 @@ from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import SCORES
-from qaexp.runs.edited import is_edited
+from qaexp.runs.edited import is_config_edited, is_edited
 from qaexp.runs.group_names import own_names, setting_names
 from qaexp.runs.groups import SEED_KEYS, differing, settings
 from qaexp.runs.metrics import number_of
@@ -78,6 +78,7 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
         machines=machines,
         notes=notes,
         edited=[entry.run.path for entry in examined if is_edited(entry.run)],
+        edited_configs=[entry.run.path for entry in examined if is_config_edited(entry.run)],
         num_examined=len(examined),
     )
 

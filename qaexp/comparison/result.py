@@ -80,6 +80,7 @@ class Comparison:
         machines: Reads what any of the runs was computed with.
         notes: What a reader must know of all tables.
         edited: Runs whose summary.json is not the one that they wrote, also where another run counts in their place.
+        edited_configs: The same of config.json.
         num_examined: Of so many runs that were read.
     """
 
@@ -93,17 +94,22 @@ class Comparison:
     machines: Machines
     notes: Sequence[str] = ()
     edited: Sequence[Path] = ()
+    edited_configs: Sequence[Path] = ()
     num_examined: int = 0
 
     @property
     def doubt(self) -> str | None:
         """What is to be said of edited runs."""
-        if not self.edited:
-            return None
-        return (
-            f"{counted(len(self.edited), 'run')} of {self.num_examined} hold another summary.json than they wrote, "
-            f"the first {self.edited[0].name}: qaexp verify tells more"
-        )
+        kinds = (("summary.json", self.edited), ("config.json", self.edited_configs))
+        told = [
+            f"{counted(len(paths), 'run')} of {self.num_examined} hold another {name} than they wrote, "
+            f"the first {paths[0].name}"
+            for name, paths in kinds
+            if paths
+        ]
+        if self.edited_configs:
+            told[-1] += ", so what is said of settings may be wrong"
+        return f"{'; '.join(told)}: qaexp verify tells more" if told else None
 
     @property
     def entries(self) -> list[Entry]:

@@ -13,6 +13,7 @@ from qaexp.model.dropout import set_dropout
 from qaexp.model.folder import WEIGHTS, check_blob, combined, hash_file, weight_files
 from qaexp.model.layers import freeze
 from qaexp.model.loading import check_vocabulary, draw_weights, open_config, open_tokenizer, open_weights, quiet
+from qaexp.model.owned import check_owned
 from qaexp.model.size import check_files, check_size
 from qaexp.model.snapshot import Snapshot, take_snapshot
 from qaexp.model.source import CheckpointFolder, locate
@@ -108,7 +109,8 @@ class Checkpoint:
 
         Raises:
             ConfigError: They do not fit into this machine's memory.
-            IntegrityError: It is not `model.sha256`, not what the hub had, or the files hold no weights.
+            IntegrityError: It is not `model.sha256`, not what the hub had or the run wrote that the files belong to, or
+                they hold no weights.
         """
         if self.random_weights:
             return None
@@ -120,6 +122,8 @@ class Checkpoint:
         if self.folder.kind == "hub":
             for path in files:
                 check_blob(path, None, hashes[path.name])
+        elif self.folder.kind == "local":
+            check_owned(self.folder.path, hashes)
         found = combined(hashes)
         if self.sha256 is not None and found != self.sha256.lower():
             raise IntegrityError(

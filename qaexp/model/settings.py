@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.model.folder import read_bounded
+from qaexp.model.owned import check_owned
 
 SETTINGS = "qaexp.json"
 _RUN = "run.json"
@@ -51,7 +53,8 @@ def model_settings(folder: Path) -> dict[str, Any]:
 
     Raises:
         ConfigError: qaexp.json cannot be read, or a value is none that there can be.
-        IntegrityError: The same of a run's model, where it may not be missing either: other answers would be given.
+        IntegrityError: The same of a run's model, where it may not be missing or another one either: other
+            answers would be given.
     """
     file = folder / SETTINGS
     is_of_a_run = (folder.parent / _RUN).is_file()
@@ -71,11 +74,13 @@ def _read(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise ConfigError(f"{file} is missing: it holds the threshold and the windows of the model; copy the run again")
     try:
-        stored = json.loads(read_bounded(file))
+        content = read_bounded(file)
+        stored = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file} cannot be read ({error}); export the model again") from error
     if not isinstance(stored, dict):
         raise ConfigError(f"{file} holds no JSON object; export the model again")
+    check_owned(file.parent, {file.name: hashlib.sha256(content).hexdigest()})
     return stored
 
 

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from qaexp.errors import StorageError
 from qaexp.model.folder import check_blob, combined, read_bounded, tokenizer_files
+from qaexp.model.owned import check_owned
 from qaexp.model.source import CheckpointFolder
 
 CONFIG = "config.json"
@@ -57,12 +58,16 @@ def take_snapshot(folder: CheckpointFolder) -> Snapshot:
     """Read the small files of a checkpoint.
 
     Raises:
-        IntegrityError: One of them is no regular file, larger than such a file may be, or not what the hub had.
+        IntegrityError: One of them is no regular file, larger than such a file may be, or not what the hub had
+            or the run wrote that it belongs to.
     """
     found = {path.name: read_bounded(path) for path in (folder.path / CONFIG, *tokenizer_files(folder.path))}
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in found.items()}
     if folder.kind == "hub":
         for name, content in found.items():
-            check_blob(folder.path / name, content, hashlib.sha256(content).hexdigest())
+            check_blob(folder.path / name, content, hashes[name])
+    elif folder.kind == "local":
+        check_owned(folder.path, hashes)
     return Snapshot(found.pop(CONFIG), found)
 
 

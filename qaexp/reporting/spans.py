@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.metrics import HUGE, is_number, number_of
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -15,9 +15,13 @@ def duration(seconds: Any) -> str:
 
     >>> [duration(seconds) for seconds in (0.81, 4, 42.3, 59.9, 354.2, 7384.0, 90000, None)]
     ['0.81 s', '4 s', '42 s', '1 min 0 s', '5 min 54 s', '2 h 3 min', '1 d 1 h', '-']
+    >>> duration(1e308)
+    '1e+308 s'
     """
     if not is_number(seconds) or seconds < 0:
         return "-"
+    if seconds >= HUGE:
+        return f"{number_of('total_seconds').shown(seconds)} s"
     whole = round(seconds)
     if whole < _MINUTE:
         return f"{seconds if isinstance(seconds, int) else number_of('total_seconds').shown(seconds)} s"

@@ -14,6 +14,8 @@ TEST = "test_"
 """Before the name of a number: the same, of `data.test_file`."""
 
 HIGHER, LOWER = "higher", "lower"
+HUGE = 1e15
+"""From here on a number is shown as a power of ten: no run comes to such a one."""
 
 
 def is_number(value: Any) -> TypeGuard[float]:
@@ -83,6 +85,8 @@ class Number:
         'inf'
         >>> [number_of("train_seconds").shown(seconds) for seconds in (0.0, 0.81, 5.23, 14.2, 1234.5)]
         ['0', '0.81', '5.2', '14', '1,234']
+        >>> number_of("train_seconds").shown(1e308)
+        '1e+308'
         """
         if value is None or is_beyond_floats(value):
             return "-"
@@ -91,6 +95,8 @@ class Number:
         if self.is_trimmed and math.isfinite(value):
             # Downwards: an epoch that is not over is not shown as if it were.
             value = math.floor(round(value * 10**self.decimals, 6)) / 10**self.decimals
+        if abs(value) >= HUGE:
+            return f"{value:.3g}"
         text = f"{value:,.{self.decimals}f}"
         return text.rstrip("0").rstrip(".") if self.is_trimmed and "." in text else text
 

@@ -7,8 +7,11 @@ from typing import Any
 
 from qaexp.advice import another_name
 from qaexp.errors import BusyError, ConfigError, IntegrityError
+from qaexp.runs.chain import read_small
+from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import (
     CHECKPOINTS,
+    CONFIG,
     CONTINUED,
     HISTORY,
     LOCK,
@@ -20,6 +23,7 @@ from qaexp.runs.directory import (
     SUMMARY,
 )
 from qaexp.runs.drift import Changes, config_changes, is_longer_training, shown
+from qaexp.runs.edited import is_config_edited
 from qaexp.runs.files import TEMP_PREFIX
 from qaexp.runs.folder import COMPLETED, DAMAGED, check_schema_version, look
 from qaexp.runs.folders import remove, remove_temps
@@ -51,7 +55,7 @@ def check_same_run(directory: Path, identity: Identity, *, allow_drift: bool = F
 
     Raises:
         ConfigError: When another run stands there, or no run; the message names what differs.
-        IntegrityError: When run.json cannot be read.
+        IntegrityError: When run.json cannot be read, or config.json is not what the run wrote.
     """
     if not (directory / RUN).exists():
         _check_no_strange_files(directory)
@@ -62,6 +66,7 @@ def check_same_run(directory: Path, identity: Identity, *, allow_drift: bool = F
     if changes and not allow_drift:
         if _failed_before_training(directory, record):
             return {}
+        _check_own_config(directory, record)
         further = (
             f"; to train its model further: another name= and model.checkpoint={directory} model.random_weights=false"
             if is_longer_training(changes) and (directory / MODEL).is_dir()
@@ -91,6 +96,19 @@ def check_no_drift(directory: Path, changes: Changes) -> None:
             f"{directory}: was trained up to its last checkpoint with something that can change results: "
             f"{shown(changes)}; go back to what it was, or set trainer.allow_drift=true, which goes on and marks the "
             "run as not bit-exact"
+        )
+
+
+def _check_own_config(directory: Path, record: dict[str, Any]) -> None:
+    """Refuse to say what differs from a config that was changed since the run wrote it.
+
+    Raises:
+        IntegrityError: The run's manifest knows other bytes of it.
+    """
+    summary, _ = read_small(directory / SUMMARY)
+    if is_config_edited(RunFiles(directory, {}, record, summary)):
+        raise IntegrityError(
+            f"{directory / CONFIG} is not what the run wrote (its sha256 differs); bring back the run's own file"
         )
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -133,3 +137,62 @@ def test_a_damaged_file_below_a_folder_is_told_and_spoils_no_other_run(several: 
     assert "seed=1/report.html" in done.out
     named = tiny_run.call(several, "plot", "multirun_outputs", "multirun_outputs/grid/seed=0")
     assert named.code == 8
+
+
+@pytest.fixture
+def cut(drawn: Path, tmp_path: Path) -> Path:
+    """A copy of the run, to be spoilt."""
+    return Path(shutil.copytree(drawn / "outputs" / "one", tmp_path / "one", ignore=shutil.ignore_patterns("plots")))
+
+
+def _half(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return "".join(lines[: len(lines) // 2])
+
+
+@pytest.mark.usefixtures("_one_picture")
+@pytest.mark.parametrize("is_vouched_for", [True, False])
+@pytest.mark.parametrize(
+    ("name", "spoil", "told"),
+    [
+        ("predictions.jsonl", _half, "predictions.jsonl: has 4 questions, and the run was scored on 8"),
+        ("predictions.jsonl", lambda text: "", "predictions.jsonl: has 0 questions, and the run was scored on 8"),
+        ("scores.csv", _half, "scores.csv: has 3 questions, and the run was scored on 8"),
+        ("history.csv", lambda text: "", "history.csv: has no row, and the run was trained and evaluated"),
+        ("history.csv", lambda text: text.splitlines()[0] + "\n", "history.csv: has no row"),
+        ("history.csv", lambda text: text.replace("\n1,", "\nnan,"), "history.csv: row 1 has no number for epoch"),
+        ("history.csv", lambda text: text.replace("epoch,step", "epoch,nanstep"), "no number for step"),
+    ],
+)
+def test_a_table_that_is_cut_or_spoilt_is_told(
+    cut: Path, name: str, spoil: Callable[[str], str], told: str, is_vouched_for: bool
+) -> None:
+    (cut / name).write_text(spoil((cut / name).read_text()))
+    if not is_vouched_for:
+        (cut / "MANIFEST.json").unlink()
+    failed = tiny_run.call(cut.parent, "plot", "one")
+    assert failed.code == 8
+    assert told in failed.err
+    assert sum(line.startswith(f"qaexp plot: one: {name}") for line in failed.err.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("_one_picture")
+@pytest.mark.parametrize("name", ["predictions.jsonl", "metrics.jsonl", "history.csv", "scores.csv", "contexts.json"])
+def test_other_bytes_than_the_run_wrote_are_told(cut: Path, name: str) -> None:
+    text = (cut / name).read_text()
+    (cut / name).write_text(re.sub(r"\d(?=\D*$)", lambda digit: str(9 - int(digit[0])), text))
+    failed = tiny_run.call(cut.parent, "plot", "one")
+    assert failed.code == 8
+    assert f"one: {name}: is not what the run wrote (its sha256 differs)" in failed.err
+
+
+@pytest.mark.usefixtures("_one_picture")
+def test_a_changed_summary_is_drawn_and_told(cut: Path) -> None:
+    summary = tiny_run.read_json(cut / "summary.json")
+    (cut / "summary.json").write_text(json.dumps({**summary, "f1": 99.0, "train_seconds": 1e308, "num_steps": 10**30}))
+    done = tiny_run.call(cut.parent, "plot", "one")
+    assert done.code == 0
+    assert "qaexp plot: one: summary.json: its bytes are not what was written" in done.err
+    page = (cut / "report.html").read_text()
+    assert "1e+308 s" in page
+    assert not re.search(r"(\d,?){100}", re.sub(r"base64,[^\"]*", "", page))

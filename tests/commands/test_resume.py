@@ -192,3 +192,14 @@ def test_no_usage_has_a_word_that_is_taken_for_a_secret(command: str, capsys: py
     said = capsys.readouterr().out
     assert "usage: qaexp" in said
     assert Redactor({}).text(said) == said
+
+
+@pytest.mark.parametrize("command", ["resume", "train"])
+def test_a_config_that_the_run_did_not_write_is_named(work: Path, tmp_path: Path, command: str) -> None:
+    run = Path(shutil.copytree(work / "outputs" / "alone", tmp_path / "outputs" / "alone"))
+    change_config(run, seed=7)
+    words = ["resume", str(run)] if command == "resume" else ["train", "name=alone", *WORDS, "seed=8"]
+    failed = tiny_run.call(tmp_path, *words)
+    assert failed.code == 8
+    assert "alone/config.json is not what the run wrote (its sha256 differs); bring back the run's own" in failed.err
+    assert "another version" not in failed.err

@@ -17,6 +17,7 @@ from rich.console import Console
 from scipy import stats
 
 from qaexp.comparison import paper
+from qaexp.comparison.best import best_run
 from qaexp.comparison.compare import Comparison, Options, Table, compare
 from qaexp.comparison.document import document
 from qaexp.comparison.figure_data import figure_data
@@ -403,6 +404,25 @@ def test_a_summary_that_was_edited_is_told(tmp_path: Path, options: Options) -> 
     comparison = compare([tmp_path], options)
     assert "1 run of 2 hold another summary.json than they wrote, the first 1" in printed(comparison)
     assert document(comparison)["notes"] == [comparison.doubt]
+
+
+def test_a_config_that_was_edited_is_told(tmp_path: Path, options: Options) -> None:
+    for seed in range(2):
+        run = write_run(tmp_path / "s" / f"{seed}", scores(seed, 50), changes={"seed": seed})
+        content = (run / "config.json").read_bytes()
+        entry = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        (run / "MANIFEST.json").write_text(json.dumps({"schema_version": 1, "files": {"config.json": entry}}))
+    assert compare([tmp_path], options).doubt is None
+    edit(run / "config.json", optimizer={"lr": 0.003})
+    comparison = compare([tmp_path], options)
+    told = "1 run of 2 hold another config.json than they wrote, the first 1, so what is said of settings may be wrong"
+    assert told in printed(comparison)
+    assert document(comparison)["notes"] == [comparison.doubt]
+    assert best_run([run], options)[1] == [
+        f"{run}: config.json is not the one that the run wrote; qaexp verify tells more"
+    ]
+    (run / "MANIFEST.json").unlink()
+    assert compare([tmp_path], options).doubt is None
 
 
 @pytest.mark.case("p_holm_of_exact")
