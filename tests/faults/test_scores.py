@@ -101,10 +101,15 @@ def check_evaluate(qaexp: Any, run: Path, folder: Path, monkeypatch: pytest.Monk
     tensors["qa_outputs.bias"] = torch.full_like(tensors["qa_outputs.bias"], torch.nan)
     model.write_bytes(weights.save(tensors, {"format": "pt"}))
     for more in ((), ("--json",)):
+        assert "model.safetensors is not what the run wrote" in refused(qaexp, [8], *words, *more).last_line
+    refused(qaexp, [8], "answer", str(run), "-q", "Who?", "-c", "It was Anna.")
+    tiny_run.sign(run)
+    for more in ((), ("--json",)):
         assert "NaN or Inf in 6 of 6" in refused(qaexp, [6], *words, *more).last_line
     refused(qaexp, [6], "answer", str(run), "-q", "Who?", "-c", "It was Anna.")
     assert not out.exists()
     model.write_bytes(whole)
+    tiny_run.sign(run)
     done = qaexp.call(*words, "--json")
     assert json.loads(done.out)["num_dev_examples"] == len(tiny_run.read_json(out)) == 6
 
