@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qaexp.advice import set_to, setting, the_model
-from qaexp.errors import ConfigError, IntegrityError
+from qaexp.errors import ConfigError, DivergedError, IntegrityError
 from qaexp.model.dropout import set_dropout
 from qaexp.model.folder import WEIGHTS, check_blob, combined, hash_file, weight_files
 from qaexp.model.layers import freeze
@@ -123,7 +125,11 @@ class Checkpoint:
             for path in files:
                 check_blob(path, None, hashes[path.name])
         elif self.folder.kind == "local":
-            check_owned(self.folder.path, hashes)
+            try:
+                check_owned(self.folder.path, hashes)
+            except IntegrityError as error:
+                _check_finite(files, error)
+                raise
         found = combined(hashes)
         if self.sha256 is not None and found != self.sha256.lower():
             raise IntegrityError(
@@ -224,3 +230,14 @@ class Checkpoint:
                 f"{found}); start again when nobody writes to {self.folder.path}"
             )
         return tensors
+
+
+def _check_finite(files: Sequence[Path], error: IntegrityError) -> None:
+    """Say of weights that are refused, too, that no number comes of them: that decides the exit code.
+
+    Raises:
+        DivergedError: A tensor holds NaN or Inf.
+    """
+    spoilt = [name for name, tensor in read_tensors(list(files))[0].items() if not tensor.isfinite().all()]
+    if spoilt:
+        raise DivergedError(*error.problems, f"NaN or Inf in {spoilt[0]}: such weights give no score") from error
