@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qaexp.faces import face
@@ -64,7 +64,7 @@ def with_former(config: Mapping[str, Any]) -> dict[str, Any]:
     return _renamed(config, former)
 
 
-def _renamed(config: Mapping[str, Any], name_of: Any) -> dict[str, Any]:
+def _renamed(config: Mapping[str, Any], name_of: Callable[[Any], Any]) -> dict[str, Any]:
     return {
         key: name_of(value) if key == "_target_" else _renamed(value, name_of) if isinstance(value, Mapping) else value
         for key, value in config.items()
