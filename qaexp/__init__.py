@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from qaexp.faces import face
 
-__version__ = "0.1.0"
 __all__ = [
     "Predictor",
     "QaexpError",
@@ -20,22 +19,24 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from qaexp.commands.called import run, sweep
-    from qaexp.commands.compared import compare
+    from qaexp.commands.python.called import run, sweep
+    from qaexp.commands.python.compared import compare
     from qaexp.errors import QaexpError
     from qaexp.predictor import Predictor
-    from qaexp.runs.frame import load_history, load_predictions, load_runs
+    from qaexp.runs.readers.frame import load_history, load_predictions, load_runs
+    from qaexp.storage.version import __version__
 
 __getattr__, __dir__ = face(
     __name__,
     {
         "Predictor": "qaexp.predictor",
         "QaexpError": "qaexp.errors",
-        "compare": "qaexp.commands.compared",
-        "load_history": "qaexp.runs.frame",
-        "load_predictions": "qaexp.runs.frame",
-        "load_runs": "qaexp.runs.frame",
-        "run": "qaexp.commands.called",
-        "sweep": "qaexp.commands.called",
+        "__version__": "qaexp.storage.version",
+        "compare": "qaexp.commands.python.compared",
+        "load_history": "qaexp.runs.readers.frame",
+        "load_predictions": "qaexp.runs.readers.frame",
+        "load_runs": "qaexp.runs.readers.frame",
+        "run": "qaexp.commands.python.called",
+        "sweep": "qaexp.commands.python.called",
     },
 )

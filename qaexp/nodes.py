@@ -16,7 +16,7 @@ _HOMES = {
     "linear": "qaexp.training.schedules",
     "Trainer": "qaexp.training.loop",
     "Reporter": "qaexp.reporting.reporter",
-    "TensorBoard": "qaexp.reporting.trackers",
+    "TensorBoard": "qaexp.experiment.trackers",
 }
 __getattr__, __dir__ = face(__name__, _HOMES)
 

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
-from qaexp.advice import made_again, spoken_by_python
-from qaexp.config.positions import position_limit
+from qaexp.config.checks.positions import position_limit
 from qaexp.data.features import build_features
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError, IntegrityError
+from qaexp.errors.advice import made_again, spoken_by_python
 from qaexp.evaluation.decoding import Prediction
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import Checkpoint
 from qaexp.model.settings import SETTINGS, model_settings
-from qaexp.reporting.bars import bar_on_stderr
+from qaexp.reporting.terminal.bars import bar_on_stderr
 from qaexp.runs.directory import MODEL, link_problems
-from qaexp.runs.folder import COMPLETED, NOT_A_RUN, SWEEP, look
-from qaexp.runs.nearby import meant
+from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, SWEEP, look
+from qaexp.runs.readers.nearby import meant
 
 
 @dataclass(frozen=True, slots=True)

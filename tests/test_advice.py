@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from qaexp import advice
-from qaexp.cli import COMMANDS
-from qaexp.commands.advised import named_settings, where_settings_are_given
-from qaexp.commands.arguments import CommandParser
+from qaexp.commands.cli import COMMANDS
+from qaexp.commands.words.advised import named_settings, where_settings_are_given
+from qaexp.commands.words.arguments import CommandParser
+from qaexp.config.checks.overrides import list_keys
 from qaexp.config.compose import compose_config
 from qaexp.config.conf import choices, conf_directory
-from qaexp.config.overrides import list_keys
 from qaexp.config.schema import OPEN_NODES, leaves, neutral_keys
+from qaexp.errors import advice
 from qaexp.model import settings
 from tests.test_architecture import PACKAGE, modules
 
@@ -35,14 +35,14 @@ FILE = re.compile(r"\.(?:json|jsonl|safetensors|yaml|csv|py|index\.json)$")
 # The words of these are no advice: keys that are looked up, guesses for misspelt ones, examples of values that
 # --by and --where of `compare` take, options of git, and the page of a run, which speaks of its config.
 NO_ADVICE = (
-    "advice.py",
+    "errors/advice.py",
     "config/",
     "comparison/",
     "commands/best.py",
     "commands/compare.py",
-    "runs/groups.py",
-    "runs/repository.py",
-    "reporting/verdict.py",
+    "runs/readers/repeats.py",
+    "runs/writing/repository.py",
+    "reporting/numbers/advice.py",
 )
 PREDICTOR_KEYS = set(settings._FOREIGN)
 SETTING_COMMANDS = ("train", "resume", "reproduce")
@@ -174,7 +174,7 @@ def test_every_key_that_a_text_names_exists() -> None:
 
 @pytest.mark.parametrize("command", WITHOUT_SETTINGS)
 def test_no_text_of_a_command_without_settings_tells_to_set_one(command: str) -> None:
-    """There a setting is worded by `qaexp.advice`, or the text says that it is one of `qaexp train`."""
+    """There a setting is worded by `qaexp.errors.advice`, or the text says that it is one of `qaexp train`."""
     wrong = []
     for module, line, text in EVERY_TEXT:
         if name_of(module) not in shown_by(command) or module.startswith(NO_ADVICE) or module in NO_ADVICE:
@@ -211,7 +211,10 @@ def advisers() -> list[Advice]:
     found = []
     for path in modules():
         module = path.relative_to(PACKAGE).as_posix()
-        if module in ("advice.py", "commands/arguments.py") or "qaexp.advice" not in imports()[name_of(module)]:
+        if (
+            module in ("errors/advice.py", "commands/words/arguments.py")
+            or "qaexp.errors.advice" not in imports()[name_of(module)]
+        ):
             continue  # the latter words what the user typed
         for node in ast.walk(parsed(module)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ADVISERS:
@@ -275,7 +278,7 @@ def test_every_option_that_a_text_names_exists() -> None:
 
 def test_the_walk_has_teeth() -> None:
     assert "qaexp.model.loading" in shown_by("answer")
-    assert "qaexp.data.validation" in shown_by("evaluate")
+    assert "qaexp.data.files.validation" in shown_by("evaluate")
     assert "qaexp.training.loop" not in shown_by("evaluate")
     assert {"--data", "--on-bad"} <= options_of("evaluate")
     assert DOTTED.findall("set data.on_bad=skip or optimizer.lr") == ["data.on_bad", "optimizer.lr"]

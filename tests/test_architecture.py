@@ -13,58 +13,56 @@ from tests import REPOSITORY
 
 PACKAGE = REPOSITORY / "qaexp"
 
-# An arrow (A imports B) only ever goes down. `advice` (words alone), `errors`, `faces`, `hub`, `nodes` (addresses
-# alone), `secret_names` and `start` are the ground that every floor stands on: what configs may not hold and what runs
-# do not store go by the same names.
+# An arrow (A imports B) only ever goes down, between rooms, and between the parts of a room that PARTS names.
 FLOORS = {
-    "advice": -1,
-    "errors": 0,
-    "faces": -1,
-    "hub": 0,
-    "nodes": 0,
-    "secret_names": 0,
-    "start": 0,
-    "model": 1,
-    "runs": 1,
-    "config": 1,
-    "data": 2,
-    "reporting": 2,
-    "sweeps": 3,
-    "comparison": 3,
-    "evaluation": 3,
-    "training": 3,
-    "opening": 4,
-    "predictor": 4,
-    "stages": 5,
-    "recorder": 6,
-    "results": 7,
-    "checkpoints": 7,
-    "experiment": 8,
-    "commands": 9,
-    "cli": 10,
+    "errors": 1,
+    "hub": 1,
+    "faces": 1,
+    "nodes": 2,
+    "storage": 2,
+    "model": 2,
+    "runs": 3,
+    "config": 3,
+    "data": 3,
+    "training": 4,
+    "evaluation": 4,
+    "reporting": 4,
+    "experiment": 5,
+    "comparison": 5,
+    "predictor": 5,
+    "sweeps": 6,
+    "commands": 7,
 }
+# Rooms with parts, the lowest first; "" is what lies in the room itself.
+PARTS = {
+    "runs": ("", "readers", "writing"),
+    "comparison": ("statistics", "", "shown"),
+    "reporting": ("numbers", "terminal", "figures", "page", ""),
+    "commands": ("words", "", "python"),
+}
+MAX_ARROWS = 70
 # `__init__` and `__main__` of the package are doors, not rooms.
 DOORS = ("__init__", "__main__")
 HYDRA_ROOMS = ("config", "commands", "sweeps")
 LIGHT_MODULES = (
-    "qaexp.cli",
-    "qaexp.runs.collect",
-    "qaexp.runs.run",
+    "qaexp.commands.cli",
+    "qaexp.runs.readers.collect",
+    "qaexp.runs.writing.run",
     "qaexp.reporting.reporter",
-    "qaexp.reporting.tables",
+    "qaexp.reporting.terminal.tables",
     "qaexp.commands.compare",
     "qaexp.comparison.compare",
-    "qaexp.comparison.report",
+    "qaexp.comparison.shown.report",
 )
 HEAVY = ("torch", "transformers", "datasets", "accelerate", "hydra")
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "misc", "base", "manager")
 # The only modules that create or change files: the commit functions of files and folders, the roots, the lock, the
 # reader of a pipe-free cache, and the temporary copy of a checkpoint's small files.
 WRITERS = (
-    "runs/files.py",
-    "runs/folders.py",
-    "runs/appender.py",
-    "runs/roots.py",
+    "storage/files.py",
+    "storage/folders.py",
+    "storage/appender.py",
+    "storage/roots.py",
     "runs/lock.py",
     "data/cache.py",
     "model/snapshot.py",
@@ -75,7 +73,7 @@ CHANGING_CALLS = ("mkdir", "makedirs", "unlink", "symlink_to", "hardlink_to", "r
 
 # The only modules that write to stdout and stderr: the outlets, and what writes the documentation of the config, from
 # our own texts.
-PRINTERS = ("reporting/printing.py", "config/reference.py")
+PRINTERS = ("reporting/terminal/printing.py", "config/reference.py")
 
 
 def modules() -> list[Path]:
@@ -117,6 +115,26 @@ def test_every_module_stands_in_a_known_room() -> None:
 
 def test_arrows_only_go_down() -> None:
     wrong = [arrow for arrow in arrows() if arrow[1] not in DOORS and FLOORS[arrow[2]] >= FLOORS[arrow[1]]]
+    assert wrong == []
+
+
+def test_few_arrows_run_between_rooms() -> None:
+    assert len({arrow[1:] for arrow in arrows() if arrow[1] not in DOORS}) <= MAX_ARROWS
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_arrows_only_go_down_between_the_parts_of_a_room(name: str) -> None:
+    def part(path: tuple[str, ...]) -> int:
+        return PARTS[name].index(path[1] if len(path) > 2 else "")
+
+    wrong = []
+    for module in sorted((PACKAGE / name).rglob("*.py")):
+        own = module.relative_to(PACKAGE).parts
+        for found in imported(ast.parse(module.read_text("utf-8"))):
+            path = tuple(found.split(".")[1:])
+            is_module = PACKAGE.joinpath(*path).with_suffix(".py").is_file() if path else False
+            if path[:1] == (name,) and is_module and part(path) > part(own):
+                wrong.append(("/".join(own), found))
     assert wrong == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.runs.collect import read_run
+from qaexp.runs.readers.collect import read_run
 from tests.fixtures import pages, tiny_run
 from tests.fixtures.tiny_run import read_json
 

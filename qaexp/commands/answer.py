@@ -9,18 +9,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qaexp.commands.arguments import CommandParser
-from qaexp.commands.questions import FORMATS, add_device_option, add_reading_options, read_questions
-from qaexp.commands.surroundings import is_undecodable, undecodable
-from qaexp.commands.written import check_target, name_written
+from qaexp.commands.words.arguments import CommandParser
+from qaexp.commands.words.questions import FORMATS, add_device_option, add_reading_options, read_questions
+from qaexp.commands.words.surroundings import is_undecodable, undecodable
+from qaexp.commands.words.written import check_target, name_written
 from qaexp.errors import ConfigError
-from qaexp.reporting.printing import ask, say, say_json
-from qaexp.runs.formats import counted
+from qaexp.reporting.terminal.printing import ask, say, say_json
+from qaexp.runs.directory import NO_ANSWER
+from qaexp.storage.formats import counted
 
 if TYPE_CHECKING:
     from qaexp.predictor import Answer, Predictor
 
-NO_ANSWER = "(no answer)"
 _SCORES = (
     "A score is the sum of two logits of the model, for where a span begins and where it ends: it may be negative, is "
     "no probability, and only scores of one model on one question can be compared. In --json `score` is that of the "
@@ -94,7 +94,7 @@ def null_odds_path(predictions: Path) -> Path:
 
 def _write(answers: Mapping[str, Answer], out: Path) -> None:
     """Write the answers in the official format, and beside them how sure each "no answer" is."""
-    from qaexp.runs.files import write_json
+    from qaexp.storage.files import write_json
 
     odds = null_odds_path(out)
     write_json(out, {id: answer.answer for id, answer in answers.items()})

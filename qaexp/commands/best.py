@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qaexp.commands.arguments import CommandParser
+from qaexp.commands.words.arguments import CommandParser
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,7 +23,7 @@ def main(argv: Sequence[str]) -> int:
     from qaexp.comparison.best import best_run
     from qaexp.comparison.options import Options
     from qaexp.config.schema import neutral_keys
-    from qaexp.reporting.printing import complain, say
+    from qaexp.reporting.terminal.printing import complain, say
 
     options = Options(metric=arguments.metric, where=tuple(arguments.where), neutral=neutral_keys())
     found, notes = best_run(arguments.paths, options)

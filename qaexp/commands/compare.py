@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qaexp.commands.arguments import CommandParser
-from qaexp.commands.written import check_folder, check_target
+from qaexp.commands.words.arguments import CommandParser
+from qaexp.commands.words.written import check_folder, check_target
 from qaexp.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _parser() -> CommandParser:
 def _options(arguments: argparse.Namespace) -> Options:
     from qaexp.comparison.compare import Options
     from qaexp.config.schema import neutral_keys
-    from qaexp.reporting.defaults import default_leaves
+    from qaexp.reporting.numbers.defaults import default_leaves
 
     if sum((arguments.json, arguments.markdown, arguments.latex)) > 1:
         raise ConfigError("--json, --markdown and --latex: stdout can be one of them only; give one")
@@ -121,10 +121,10 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 def _write_files(comparison: Comparison, arguments: argparse.Namespace) -> None:
     """Write what was asked for, and name every file on stderr."""
-    from qaexp.comparison import paper
-    from qaexp.reporting.printing import complain
-    from qaexp.runs.files import write_text
-    from qaexp.runs.folders import make_directory
+    from qaexp.comparison.shown import paper
+    from qaexp.reporting.terminal.printing import complain
+    from qaexp.storage.files import write_text
+    from qaexp.storage.folders import make_directory
 
     wanted = {name: getattr(arguments, name) for name in _NAMES}
     if folder := arguments.output:
@@ -139,7 +139,7 @@ def _write_files(comparison: Comparison, arguments: argparse.Namespace) -> None:
     if isinstance(wanted["flips_csv"], Path):
         written += _write_flips(comparison, wanted["flips_csv"], is_asked_for=arguments.flips_csv is not None)
     if isinstance(wanted["html"], Path):
-        from qaexp.comparison.report import write_report
+        from qaexp.comparison.shown.report import write_report
 
         written += write_report(comparison, wanted["html"])
     for path in written:
@@ -147,17 +147,17 @@ def _write_files(comparison: Comparison, arguments: argparse.Namespace) -> None:
 
 
 def _json(comparison: Comparison) -> str:
-    from qaexp.comparison.document import document
-    from qaexp.runs.formats import json_text
+    from qaexp.comparison.shown.document import document
+    from qaexp.storage.formats import json_text
 
     return json_text(document(comparison))
 
 
 def _write_flips(comparison: Comparison, path: Path, *, is_asked_for: bool) -> list[Path]:
     """Write the answers that changed; where there are no two groups, only who asks for them is refused."""
-    from qaexp.comparison import paper
     from qaexp.comparison.flips import flip_rows, main_flips
-    from qaexp.runs.files import write_rows
+    from qaexp.comparison.shown import paper
+    from qaexp.storage.files import write_rows
 
     if not is_asked_for and not any(table.main_pair() for table in comparison.tables):
         return []
@@ -166,9 +166,9 @@ def _write_flips(comparison: Comparison, path: Path, *, is_asked_for: bool) -> l
 
 
 def _print(comparison: Comparison, arguments: argparse.Namespace) -> None:
-    from qaexp.comparison import paper, tables
-    from qaexp.comparison.document import document
-    from qaexp.reporting.printing import say_json, say_text
+    from qaexp.comparison.shown import paper, tables
+    from qaexp.comparison.shown.document import document
+    from qaexp.reporting.terminal.printing import say_json, say_text
 
     if arguments.json:
         say_json(document(comparison))
@@ -176,8 +176,8 @@ def _print(comparison: Comparison, arguments: argparse.Namespace) -> None:
     if arguments.markdown or arguments.latex:
         say_text(paper.markdown(comparison) if arguments.markdown else paper.latex(comparison))
         return
-    from qaexp.reporting.console import RunConsole
-    from qaexp.reporting.sentences import print_findings
+    from qaexp.reporting.terminal.console import RunConsole
+    from qaexp.reporting.terminal.sentences import print_findings
 
     console = RunConsole()
     width = console.width if console.is_terminal else None

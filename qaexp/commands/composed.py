@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from qaexp.start import start, variables
+from qaexp.storage.start import start, variables
 
 RUNS, SWEEPS = "outputs", "multirun_outputs"
 
@@ -42,15 +42,15 @@ def run_composed(composed: Any, settings: Any, directory: Path, command_line: Se
     Raises:
         QaexpError: Whatever went wrong, without secrets.
     """
-    from qaexp.commands.untold import untold
+    from qaexp.commands.words.untold import untold
     from qaexp.config.compose import to_config
     from qaexp.config.hydra_files import hydra_trees, task_words
     from qaexp.config.origins import find_origins
-    from qaexp.reporting.greeting import announce
+    from qaexp.experiment.greeting import announce
     from qaexp.runs.directory import RUN, SUMMARY
     from qaexp.runs.naming import check_path
-    from qaexp.runs.reading import read_json
-    from qaexp.runs.redact import redactor_of
+    from qaexp.storage.reading import read_json
+    from qaexp.storage.redact import redactor_of
     from qaexp.training.processes import is_main_process
 
     environment = {str(name): str(value) for name, value in settings.job.env_set.items()}
@@ -70,7 +70,7 @@ def run_composed(composed: Any, settings: Any, directory: Path, command_line: Se
                     return Ended(directory, tell_run(config, origins, directory), None)
             if is_main_process() and not (directory / SUMMARY).exists():  # a completed run says that it is, first
                 announce("run", directory)
-            from qaexp.experiment import run_experiment  # takes seconds to be loaded
+            from qaexp.experiment.one_run import run_experiment  # takes seconds to be loaded
 
             directory, summary = run_experiment(
                 config,

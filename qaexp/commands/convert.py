@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qaexp.commands.arguments import CommandParser
-from qaexp.commands.questions import add_reading_options, tell_left_out
-from qaexp.commands.written import check_target
-from qaexp.reporting.printing import say
-from qaexp.runs.formats import counted
+from qaexp.commands.words.arguments import CommandParser
+from qaexp.commands.words.questions import add_reading_options, tell_left_out
+from qaexp.commands.words.written import check_target
+from qaexp.reporting.terminal.printing import say
+from qaexp.storage.formats import counted
 
 if TYPE_CHECKING:
     from qaexp.data.exports.reading import Source
@@ -36,8 +36,8 @@ def main(argv: Sequence[str]) -> int:
     out: Path = arguments.output or file.parent / f"{file.stem or 'data'}.squad.json"
     check_target(out, "--output", may_exist=False)
     from qaexp.data.exports.reading import read_source, squad_json
-    from qaexp.data.names import parse_columns
-    from qaexp.runs.files import write_json
+    from qaexp.data.files.names import parse_columns
+    from qaexp.storage.files import write_json
 
     columns = parse_columns(arguments.columns) if arguments.columns else None
     source = read_source(file, arguments.on_bad, columns)

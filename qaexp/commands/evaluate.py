@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qaexp.commands.arguments import CommandParser
-from qaexp.commands.questions import FORMATS, add_device_option, add_reading_options, read_questions
 from qaexp.commands.scored import print_scored
-from qaexp.commands.written import check_target, name_written
-from qaexp.reporting.printing import complain
-from qaexp.runs.formats import counted
+from qaexp.commands.words.arguments import CommandParser
+from qaexp.commands.words.questions import FORMATS, add_device_option, add_reading_options, read_questions
+from qaexp.commands.words.written import check_target, name_written
+from qaexp.reporting.terminal.printing import complain
+from qaexp.storage.formats import counted
 
 if TYPE_CHECKING:
     from qaexp.data.squad import Example
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments.on_bad != "fail":
         metrics |= {"num_skipped": read.num_skipped, "num_fixed": read.num_fixed}
     if out:
-        from qaexp.runs.files import write_json
+        from qaexp.storage.files import write_json
 
         texts = _texts(evaluation)
         write_json(out, texts)
@@ -90,7 +90,7 @@ def _evaluated(
 ) -> tuple[dict[str, Any], Evaluation]:
     from qaexp.evaluation.evaluate import evaluate
     from qaexp.predictor import Predictor
-    from qaexp.reporting.bars import bar_on_stderr
+    from qaexp.reporting.terminal.bars import bar_on_stderr
 
     predictor = Predictor(folder, device=device)
     questions = predictor.question_set(examples)

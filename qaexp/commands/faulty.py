@@ -7,12 +7,12 @@ from contextlib import suppress
 from typing import Any
 
 from qaexp.errors import IntegrityError
-from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import CONTEXTS, HISTORY, METRICS, PREDICTIONS, SCORES
-from qaexp.runs.edited import changed_files
-from qaexp.runs.formats import counted
 from qaexp.runs.metrics import is_number
-from qaexp.runs.reading import Records
+from qaexp.runs.readers.collect import RunFiles
+from qaexp.runs.readers.edited import changed_files
+from qaexp.storage.formats import counted
+from qaexp.storage.reading import Records
 
 _DRAWN = (METRICS, HISTORY, PREDICTIONS, CONTEXTS, SCORES)
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qaexp.config.as_typed import literal
+from qaexp.config.checks.as_typed import literal
 from qaexp.errors import ConfigError
 from qaexp.runs.directory import CONFIG, ENVIRONMENT, HYDRA, MODEL, RUN
-from qaexp.runs.folder import NEWER, SWEEP, look
-from qaexp.runs.formats import dotted
-from qaexp.runs.nearby import meant
-from qaexp.runs.origins import REDACTED, expression_of, is_stored_expression
-from qaexp.runs.reading import read_json
+from qaexp.runs.readers.folder import NEWER, SWEEP, look
+from qaexp.runs.readers.nearby import meant
+from qaexp.storage.formats import dotted
+from qaexp.storage.origins import REDACTED, expression_of, is_stored_expression
+from qaexp.storage.reading import read_json
 
 _HYDRA_CONFIG = "config.yaml"
 _LISTED = "; qaexp status lists the runs"
@@ -115,8 +115,8 @@ def _living(value: Any) -> Any:
 
 
 def _yaml(file: Path) -> dict[str, Any]:
+    from qaexp.config.guards.sources import check_texts, check_yaml_file
     from qaexp.config.primary import yaml_tree
-    from qaexp.config.sources import check_texts, check_yaml_file
 
     check_yaml_file(file, file.stat().st_mtime_ns, file.stat().st_size)
     check_texts(file, "", file.stat().st_mtime_ns)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qaexp.commands.arguments import CommandParser
 from qaexp.commands.faulty import faults
+from qaexp.commands.words.arguments import CommandParser
 from qaexp.errors import ConfigError, IntegrityError
-from qaexp.reporting.printing import complain, say
 from qaexp.reporting.reporter import Reporter
-from qaexp.runs.collect import find, is_run, run_files
-from qaexp.runs.folder import COMPLETED, DAMAGED, NOT_A_RUN, SWEEP, Folder, look, real_path
-from qaexp.runs.nearby import meant
+from qaexp.reporting.terminal.printing import complain, say
+from qaexp.runs.readers.collect import find, is_run, run_files
+from qaexp.runs.readers.folder import COMPLETED, DAMAGED, NOT_A_RUN, SWEEP, Folder, look, real_path
+from qaexp.runs.readers.nearby import meant
 
 
 def main(argv: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qaexp.config.schema import ExperimentConfig
-from qaexp.runs.origins import Origins
+from qaexp.storage.origins import Origins
 
 _MEANINGS = {
     "run": "would be trained",
@@ -29,9 +29,9 @@ def tell_run(config: ExperimentConfig, origins: Origins, directory: Path) -> str
     Raises:
         QaexpError: What the run would be refused for.
     """
-    from qaexp.opening import build_parts, identify_run
-    from qaexp.reporting.printing import say
-    from qaexp.runs.reuse import completed_summary
+    from qaexp.experiment.opening import build_parts, identify_run
+    from qaexp.reporting.terminal.printing import say
+    from qaexp.runs.writing.reuse import completed_summary
     from qaexp.sweeps.job import Job
     from qaexp.sweeps.plan import planned
     from qaexp.training.processes import is_main_process

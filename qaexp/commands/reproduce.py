@@ -10,12 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qaexp.commands.arguments import CommandParser
+from qaexp.commands.words.arguments import CommandParser
 from qaexp.errors import ConfigError, IntegrityError
-from qaexp.reporting.printing import say
+from qaexp.reporting.terminal.printing import say
 
 if TYPE_CHECKING:
-    from qaexp.runs.folder import Folder
+    from qaexp.runs.readers.folder import Folder
 
 
 def main(argv: Sequence[str]) -> int:
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, metavar="RUN", help="a completed run directory")
     parser.add_argument("--to", type=Path, metavar="DIR", help="the new folder (default: beside it, -reproduced-N)")
     arguments = parser.parse_args(list(argv))
-    from qaexp.runs.folder import look, real_path
+    from qaexp.runs.readers.folder import look, real_path
     from qaexp.training.processes import num_processes
 
     num_processes()  # refuses an environment that says too little of other processes
@@ -47,15 +47,15 @@ def main(argv: Sequence[str]) -> int:
 
     from qaexp.commands.resume import tell_unset_variables, working_directory
     from qaexp.commands.stored import stored_config
-    from qaexp.commands.untold import untold
-    from qaexp.runs.redact import redactor_of
+    from qaexp.commands.words.untold import untold
+    from qaexp.storage.redact import redactor_of
 
     changed = _changes(original)
     tell_unset_variables(original.path)
     config, origins = stored_config(original.path)
     config.name, config.threads = directory.name, (original.record or {}).get("threads")
     say(f"running {original.path} again, into {directory}")
-    from qaexp.experiment import run_experiment  # takes seconds to be loaded
+    from qaexp.experiment.one_run import run_experiment  # takes seconds to be loaded
 
     redactor = redactor_of(asdict(config), origins, sys.argv)
     with chdir(working_directory(original.path)), untold(redactor):
@@ -79,7 +79,7 @@ def _changes(original: Folder) -> list[str]:
         IntegrityError: Its config was changed: another run would be made.
     """
     from qaexp.runs.directory import CONFIG
-    from qaexp.runs.verification import verify_results
+    from qaexp.runs.readers.verification import verify_results
 
     changed = verify_results(original)[0]
     if told := [sentence for sentence in changed if sentence.startswith(f"{original.path / CONFIG}:")]:
@@ -91,8 +91,8 @@ def _changes(original: Folder) -> list[str]:
 
 def _told(original: Path, again: Path) -> bool:
     """Print what differs between two runs; True when results do."""
-    from qaexp.runs.collect import read_run
-    from qaexp.runs.reproduction import (
+    from qaexp.runs.readers.collect import read_run
+    from qaexp.runs.readers.reproduction import (
         LOSS_TOLERANCE,
         compare_files,
         differing_inputs,

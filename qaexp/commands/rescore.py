@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qaexp.commands.arguments import CommandParser
 from qaexp.commands.scored import print_scored
+from qaexp.commands.words.arguments import CommandParser
 from qaexp.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ def _rescored(
 ) -> tuple[dict[str, Any], Sequence[Example], Evaluation]:
     from qaexp.evaluation.evaluate import evaluate
     from qaexp.evaluation.outputs import read_logits, stored_examples
-    from qaexp.runs.collect import read_completed_run
     from qaexp.runs.directory import CONFIG, CONTEXTS, LOGITS, PREDICTIONS
     from qaexp.runs.manifest import check_files
-    from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes
+    from qaexp.runs.readers.collect import read_completed_run
+    from qaexp.storage.reading import MAX_TABLE_BYTES, read_bytes
 
     run = read_completed_run(directory)
     summary = run.summary or {}

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qaexp.commands.arguments import CommandParser
+from qaexp.commands.words.arguments import CommandParser
 from qaexp.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def main(argv: Sequence[str]) -> int:
     )
     arguments = parser.parse_args(list(argv))
     from qaexp.runs.directory import RUN, SUMMARY, SWEEP_PLAN
-    from qaexp.runs.folder import look, real_path
-    from qaexp.sweeps.journal import JOURNAL
+    from qaexp.runs.readers.folder import look, real_path
+    from qaexp.sweeps.optuna.journal import JOURNAL
     from qaexp.training.processes import is_main_process, num_processes
 
     num_processes()  # refuses an environment that says too little of other processes
@@ -56,15 +56,15 @@ def main(argv: Sequence[str]) -> int:
 
     from qaexp.commands.shown import show_run
     from qaexp.commands.stored import stored_config
-    from qaexp.commands.untold import untold
-    from qaexp.reporting.greeting import announce
-    from qaexp.runs.redact import redactor_of
+    from qaexp.commands.words.untold import untold
+    from qaexp.experiment.greeting import announce
+    from qaexp.storage.redact import redactor_of
 
     tell_unset_variables(directory)
     config, origins = stored_config(directory, arguments.overrides)
     if is_main_process() and not (directory / SUMMARY).exists():  # a completed run says that it is, first
         announce("run", directory, str((folder.record or {}).get("run_id", "")))
-    from qaexp.experiment import run_experiment  # takes seconds to be loaded
+    from qaexp.experiment.one_run import run_experiment  # takes seconds to be loaded
 
     redactor = redactor_of(asdict(config), origins, sys.argv)
     with chdir(working_directory(directory)), untold(redactor):
@@ -75,17 +75,17 @@ def main(argv: Sequence[str]) -> int:
 
 def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     """Run what is missing of a sweep, with the settings of its first start."""
-    from qaexp.commands import jobs as work
     from qaexp.commands.stored import check_neutral, config_from
-    from qaexp.reporting.greeting import announce
+    from qaexp.experiment.greeting import announce
     from qaexp.runs.directory import SWEEP_PLAN
     from qaexp.sweeps import isolate
+    from qaexp.sweeps import work as work
     from qaexp.sweeps.again import command_of
+    from qaexp.sweeps.composing import identify_jobs
     from qaexp.sweeps.execute import run_sweep
     from qaexp.sweeps.launcher import LocalLauncher
-    from qaexp.sweeps.planning import identify_jobs
     from qaexp.sweeps.policy import read_policy
-    from qaexp.sweeps.record import read_plan
+    from qaexp.sweeps.sweep_files import read_plan
 
     check_neutral(overrides)
     if (command := command_of(directory)) is not None:
@@ -119,7 +119,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
 def _give_again(directory: Path, command: Command, overrides: Sequence[str]) -> int:
     """Go on with a sweep by the command that started it, in the directory where the sweep stands now."""
     from qaexp.commands.train import main as train
-    from qaexp.reporting.printing import say
+    from qaexp.reporting.terminal.printing import say
     from qaexp.sweeps.again import again
 
     words = again(directory, command, overrides)
@@ -136,8 +136,8 @@ def _give_again(directory: Path, command: Command, overrides: Sequence[str]) -> 
 
 def tell_unset_variables(*directories: Path) -> None:
     """Say which variables the config set for a run, and nobody sets now."""
-    from qaexp.reporting.printing import complain
-    from qaexp.runs.environment import no_longer_set
+    from qaexp.reporting.terminal.printing import complain
+    from qaexp.runs.writing.environment import no_longer_set
 
     names = dict.fromkeys(name for directory in directories for name in no_longer_set(directory))
     if names:
@@ -150,7 +150,7 @@ def tell_unset_variables(*directories: Path) -> None:
 def working_directory(directory: Path) -> Path:
     """Where the run was started, so that relative paths of its data mean the same; here, when that is gone."""
     from qaexp.runs.directory import ENVIRONMENT
-    from qaexp.runs.reading import read_json
+    from qaexp.storage.reading import read_json
 
     try:
         stored = Path(str(read_json(directory / ENVIRONMENT).get("working_directory", "")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qaexp.reporting.printing import say, say_json
+from qaexp.reporting.terminal.printing import say, say_json
 from qaexp.runs.metrics import number_of
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def print_scored(
 def _thresholds(metrics: Mapping[str, Any], examples: Sequence[Example], evaluation: Evaluation) -> dict[str, str]:
     """Each threshold in full, so that `--null-threshold` takes it; in words where no threshold gives the score."""
     from qaexp.evaluation.outputs import prediction_records
-    from qaexp.reporting.answering import oracle_threshold
+    from qaexp.reporting.numbers.answering import oracle_threshold
 
     records = prediction_records(examples, evaluation)
     found = {f"best_{metric}_thresh": oracle_threshold(metrics, metric, records) for metric in ("exact", "f1")}

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 from qaexp.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from qaexp.runs.collect import RunFiles
+    from qaexp.runs.readers.collect import RunFiles
 
 
 def show_run(directory: Path, summary: dict[str, Any]) -> None:
     """Print the table at the end of a run; of several processes only the main one does."""
     from rich.text import Text
 
-    from qaexp.reporting.console import RunConsole
-    from qaexp.reporting.tables import summary_table
-    from qaexp.runs.collect import run_files
+    from qaexp.reporting.terminal.console import RunConsole
+    from qaexp.reporting.terminal.tables import summary_table
     from qaexp.runs.directory import PROFILE, PROFILE_TABLE
-    from qaexp.runs.folder import look
-    from qaexp.runs.formats import one_line
-    from qaexp.runs.reading import read_bytes
+    from qaexp.runs.readers.collect import run_files
+    from qaexp.runs.readers.folder import look
+    from qaexp.storage.formats import one_line
+    from qaexp.storage.reading import read_bytes
     from qaexp.training.processes import is_main_process
 
     if is_main_process():

@@ -8,15 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qaexp.commands.arguments import CommandParser
+from qaexp.commands.words.arguments import CommandParser
 from qaexp.errors import ConfigError
-from qaexp.reporting.printing import complain, say, say_json
-from qaexp.runs.nearby import meant
+from qaexp.reporting.terminal.printing import complain, say, say_json
 from qaexp.runs.owners import utc_now
-from qaexp.runs.progress import Progress, Skipped, is_resumable, progress_of
+from qaexp.runs.readers.nearby import meant
+from qaexp.runs.readers.progress import Progress, Skipped, is_resumable, progress_of
 
 if TYPE_CHECKING:
-    from qaexp.reporting.console import RunConsole
+    from qaexp.reporting.terminal.console import RunConsole
 
 PLACES = (Path("outputs"), Path("multirun_outputs"))
 """Where qaexp leaves runs and sweeps, if nobody says otherwise."""
@@ -74,8 +74,8 @@ def _document(runs: Sequence[Progress], skipped: Sequence[Skipped]) -> dict[str,
 
 
 def _show(paths: Sequence[Path], found: Found, *, is_watched: bool) -> None:
-    from qaexp.reporting.console import RunConsole
-    from qaexp.reporting.standing import pipe_lines, terminal_lines
+    from qaexp.reporting.terminal.console import RunConsole
+    from qaexp.reporting.terminal.standing import pipe_lines, terminal_lines
 
     console = RunConsole()
     if not console.is_terminal:

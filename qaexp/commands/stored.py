@@ -10,15 +10,15 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from qaexp.config.as_typed import literal
+from qaexp.config.checks.as_typed import literal
+from qaexp.config.checks.suggest import did_you_mean
 from qaexp.config.compose import one_line, to_config
 from qaexp.config.own_nodes import schema_node
 from qaexp.config.schema import OPEN_NODES, ExperimentConfig, leaves, neutral_keys
-from qaexp.config.suggest import did_you_mean
 from qaexp.errors import ConfigError
 from qaexp.runs.directory import CONFIG
-from qaexp.runs.formats import dotted
-from qaexp.runs.origins import (
+from qaexp.storage.formats import dotted
+from qaexp.storage.origins import (
     REDACTED,
     Origins,
     Place,
@@ -27,8 +27,8 @@ from qaexp.runs.origins import (
     read_back,
     variables_in,
 )
-from qaexp.runs.reading import read_json
-from qaexp.start import start
+from qaexp.storage.reading import read_json
+from qaexp.storage.start import start
 
 
 def stored_config(directory: Path, overrides: Sequence[str] = ()) -> tuple[ExperimentConfig, Origins]:

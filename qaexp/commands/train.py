@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qaexp import __version__
-from qaexp.commands.arguments import TrainArguments, parse_train_arguments, prefixes
 from qaexp.commands.composed import RUNS, SWEEPS, run_composed, without_empty
+from qaexp.commands.words.arguments import TrainArguments, parse_train_arguments, prefixes
 from qaexp.errors import ConfigError, StorageError
 from qaexp.runs.naming import check_name, default_name
-from qaexp.start import allowing
+from qaexp.storage.start import allowing
+from qaexp.storage.version import __version__
 
 if TYPE_CHECKING:
     from qaexp.config.schema import ExperimentConfig
@@ -44,9 +44,9 @@ def main(argv: Sequence[str]) -> int:
 
 def _tell(arguments: TrainArguments) -> None:
     """Print a help page, or the versions."""
-    from qaexp.commands.modes import hydra_help
-    from qaexp.commands.train_help import for_terminal, train_help
-    from qaexp.reporting.printing import say_text
+    from qaexp.commands.words.modes import hydra_help
+    from qaexp.commands.words.train_help import for_terminal, train_help
+    from qaexp.reporting.terminal.printing import say_text
 
     if arguments.about == "--version" and not arguments.wants_help:
         import hydra
@@ -59,7 +59,7 @@ def _tell(arguments: TrainArguments) -> None:
 
 def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
     """Find the config to begin with, and run."""
-    from qaexp.config.texts import keep_texts
+    from qaexp.config.checks.texts import keep_texts
 
     lines = keep_texts(arguments.overrides)
     arguments = replace(arguments, overrides=tuple(lines), config_name=_primary(arguments, lines))
@@ -86,9 +86,9 @@ def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
 
 def _show(arguments: TrainArguments, lines: Sequence[str]) -> None:
     """Show what was asked for instead of training."""
-    from qaexp.config.interpolations import bounded
+    from qaexp.config.guards.interpolations import bounded
     from qaexp.config.shown import check_shown, is_null_part
-    from qaexp.reporting.printing import say
+    from qaexp.reporting.terminal.printing import say
 
     if arguments.shows is not None:
         name, folder, part = arguments.config_name, arguments.config_dir, arguments.package
@@ -109,7 +109,7 @@ def _primary(arguments: TrainArguments, lines: Sequence[str]) -> str:
         return choose_primary(arguments.config_name, arguments.config_dir, is_named=arguments.is_named)
     from qaexp.commands.origin import begin_with_run
     from qaexp.config.given import GIVEN
-    from qaexp.reporting.printing import say
+    from qaexp.reporting.terminal.printing import say
     from qaexp.training.processes import is_main_process
 
     for sentence in begin_with_run(arguments.origin, lines):
@@ -120,8 +120,8 @@ def _primary(arguments: TrainArguments, lines: Sequence[str]) -> str:
 
 def _tell_own_primary(arguments: TrainArguments) -> None:
     """Say that a file is used which nobody named, since it is called like qaexp's own config."""
-    from qaexp.config.shadows import replaces_own
-    from qaexp.reporting.printing import complain
+    from qaexp.config.guards.shadows import replaces_own
+    from qaexp.reporting.terminal.printing import complain
     from qaexp.training.processes import is_main_process
 
     completes = "--shell-completion" in arguments.flags
@@ -134,8 +134,8 @@ def _tell_own_primary(arguments: TrainArguments) -> None:
 
 def _tell_unused_weights(config: ExperimentConfig) -> None:
     """Say that a run begins with fresh weights though its checkpoint has trained ones, as under model=tiny_random."""
-    from qaexp.config.positions import checkpoint_folder
-    from qaexp.reporting.printing import complain
+    from qaexp.config.checks.positions import checkpoint_folder
+    from qaexp.reporting.terminal.printing import complain
     from qaexp.training.processes import is_main_process
 
     checkpoint = config.model.checkpoint
@@ -183,10 +183,10 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from qaexp.config.checks.sentences import own_fault
     from qaexp.config.completion import register_completion
     from qaexp.config.compose import one_line, register_schema
     from qaexp.config.conf import conf_directory
-    from qaexp.config.sentences import own_fault
     from qaexp.sweeps.plugins import register_plugins
 
     register_schema()
@@ -222,7 +222,7 @@ class _Task:
     """
 
     def __init__(self, command_line: Sequence[str]) -> None:
-        from qaexp.commands import jobs
+        from qaexp.sweeps import work as jobs
         from qaexp.sweeps.task import SweepParts
 
         self.parts = SweepParts(jobs.train, jobs.identify, jobs.PRELOAD, command_line, jobs.report)

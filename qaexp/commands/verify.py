@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qaexp.commands.arguments import CommandParser
+from qaexp.commands.words.arguments import CommandParser
 from qaexp.errors import IntegrityError
-from qaexp.reporting.printing import complain, say, say_json
+from qaexp.reporting.terminal.printing import complain, say, say_json
 from qaexp.runs.directory import MANIFEST
-from qaexp.runs.verification import Verified, verify_run
+from qaexp.runs.readers.verification import Verified, verify_run
 
 
 def main(argv: Sequence[str]) -> int:

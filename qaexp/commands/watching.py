@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from rich.live import Live
 from rich.text import Text
 
-from qaexp.reporting.console import RunConsole
-from qaexp.reporting.standing import tally, terminal_lines
-from qaexp.runs.folder import COMPLETED, RUNNING
+from qaexp.reporting.terminal.console import RunConsole
+from qaexp.reporting.terminal.standing import tally, terminal_lines
 from qaexp.runs.owners import is_locked
-from qaexp.runs.progress import PLANNED, Progress, Skipped
+from qaexp.runs.readers.folder import COMPLETED, RUNNING
+from qaexp.runs.readers.progress import PLANNED, Progress, Skipped
 
 Found = tuple[Sequence[Progress], Sequence[Skipped]]
 

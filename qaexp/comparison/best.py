@@ -11,10 +11,10 @@ from qaexp.comparison.options import Options, with_metric
 from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
-from qaexp.runs.collect import RunFiles
-from qaexp.runs.edited import is_config_edited, is_edited
-from qaexp.runs.formats import counted
 from qaexp.runs.metrics import LOWER, number_of
+from qaexp.runs.readers.collect import RunFiles
+from qaexp.runs.readers.edited import is_config_edited, is_edited
+from qaexp.storage.formats import counted
 
 _WHERE = "at threshold 0 or at its tuned one"
 

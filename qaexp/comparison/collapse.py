@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from qaexp.comparison.scores import DIFFS, Floats, Scores
-from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import COLLAPSE
 from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.readers.collect import RunFiles
 
 
 def where_silent(run: RunFiles, scores: Scores) -> str | None:

@@ -24,13 +24,13 @@ from qaexp.comparison.result import Comparison, Table, units
 from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
-from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import SCORES
-from qaexp.runs.edited import is_config_edited, is_edited
-from qaexp.runs.group_names import own_names, setting_names
-from qaexp.runs.groups import SEED_KEYS, differing, settings
 from qaexp.runs.metrics import number_of
-from qaexp.runs.recognised import recognised
+from qaexp.runs.readers.collect import RunFiles
+from qaexp.runs.readers.edited import is_config_edited, is_edited
+from qaexp.runs.readers.group_names import own_names, setting_names
+from qaexp.runs.readers.recognised import recognised
+from qaexp.runs.readers.repeats import SEED_KEYS, differing, settings
 
 __all__ = ["DEFAULT_METRIC", "Comparison", "Options", "Table", "compare", "units"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qaexp.comparison.groups import Group
-from qaexp.comparison.tests import level_means
+from qaexp.comparison.statistics.paired import level_means
 from qaexp.runs.metrics import LOWER, number_of
 
 SIZE_KEY = "num_train_examples"

@@ -12,11 +12,11 @@ from qaexp.comparison.collapse import where_silent
 from qaexp.comparison.scores import Measured, ScoreReader, Scores
 from qaexp.comparison.values import Values, values
 from qaexp.errors import IntegrityError
-from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import TEST_SCORES
-from qaexp.runs.groups import seeds_of
 from qaexp.runs.identity import canonical_json
 from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.readers.collect import RunFiles
+from qaexp.runs.readers.repeats import seeds_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qaexp.comparison.difference import LEVEL, Floats, Part, quantile
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.observations import Design, design
 from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.sides import MIN_CLUSTERS
-from qaexp.comparison.tests import cluster_t, level_means
+from qaexp.comparison.statistics.difference import LEVEL, Floats, Part, quantile
+from qaexp.comparison.statistics.paired import cluster_t, level_means
 from qaexp.runs.metrics import Number, number_of
 
 MIN_SEEDS = 3

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from qaexp.comparison.power import MORE_SEEDS, minimum_detectable, with_more_seeds
 from qaexp.comparison.sides import Found
-from qaexp.comparison.tests import holm
+from qaexp.comparison.statistics.paired import holm
+from qaexp.comparison.statistics.power import MORE_SEEDS, minimum_detectable, with_more_seeds
 from qaexp.comparison.verdict import ALPHA, Tested
 from qaexp.runs.metrics import Number
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from qaexp.comparison.difference import Floats
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.groups import Group
 from qaexp.comparison.result import Comparison
 from qaexp.comparison.scores import ScoreReader
+from qaexp.comparison.statistics.difference import Floats
 from qaexp.errors import ConfigError, IntegrityError
 
 FLIPS = ("fixed", "broken", "null to span", "span to null", "changed but equal")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from qaexp.comparison.entries import Entry, Measure, golds_digest
-from qaexp.runs.formats import dotted
-from qaexp.runs.groups import differing
+from qaexp.runs.readers.repeats import differing
+from qaexp.storage.formats import dotted
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from qaexp.comparison.groups import gathered
 from qaexp.comparison.guard import blocks
 from qaexp.comparison.options import Options
 from qaexp.comparison.scores import ScoreReader
-from qaexp.runs.formats import counted
+from qaexp.storage.formats import counted
 
 _MAX_NAMED = 3
 Skipped = tuple[Path, str]

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qaexp.errors import ConfigError
-from qaexp.runs.collect import RunFiles
-from qaexp.runs.formats import dotted
-from qaexp.runs.group_names import prefixes
-from qaexp.runs.groups import SEED_KEYS
+from qaexp.runs.readers.collect import RunFiles
+from qaexp.runs.readers.group_names import prefixes
+from qaexp.runs.readers.repeats import SEED_KEYS
 from qaexp.runs.short_words import meant_keys
+from qaexp.storage.formats import dotted
 
 LABELS: Mapping[str, Any] = {"tags": [], "notes": "", "group": None}
 """What people note on a run, with what a run has that was made before there was such a key."""
@@ -49,7 +49,7 @@ def meant(option: str, words: str, several: Sequence[Mapping[str, Any]]) -> str:
     Raises:
         ConfigError: No run has such a key, or several keys end so.
     """
-    from qaexp.config.suggest import did_you_mean
+    from qaexp.config.checks.suggest import did_you_mean
 
     known = dict.fromkeys(key for values in several for key in values)
     found = meant_keys(words, known)

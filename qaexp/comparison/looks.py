@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.groups import Group
-from qaexp.runs.looks import looks
+from qaexp.runs.writing.looks import looks
 
 
 class EarlierLooks:

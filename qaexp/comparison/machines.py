@@ -10,8 +10,8 @@ from typing import Any
 from qaexp.comparison.entries import Entry
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import ENVIRONMENT
-from qaexp.runs.formats import dotted
-from qaexp.runs.reading import read_json
+from qaexp.storage.formats import dotted
+from qaexp.storage.reading import read_json
 
 _SHOWN = ("versions.", "device.", "git.code.", "threads", "determinism.", "machine.")
 """Of env.json; the command line and the working directory differ in every run."""

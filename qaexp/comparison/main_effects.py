@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from qaexp.comparison.difference import LEVEL, quantile
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.groups import Group
+from qaexp.comparison.statistics.difference import LEVEL, quantile
 
 Floats = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from qaexp.runs.groups import SEED_KINDS
+from qaexp.runs.readers.repeats import SEED_KINDS
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]

@@ -71,7 +71,7 @@ def _check_metric(option: str, metric: str, entries: Sequence[Entry]) -> None:
     if metric in NUMBERS or any(metric in entry.faults for entry in entries):
         told = _nowhere(metric, entries).removeprefix(metric).lstrip()
         raise ConfigError(f"{option} {metric}: it {told}; give another number of summary.json, such as f1")
-    from qaexp.config.suggest import did_you_mean
+    from qaexp.config.checks.suggest import did_you_mean
 
     known = dict.fromkeys(name for entry in entries for name in entry.metrics)
     raise ConfigError(

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qaexp.errors import QaexpError
-from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import SCORES, SWEEP
-from qaexp.runs.group_names import is_job
-from qaexp.runs.reading import MAX_TABLE_BYTES, read_json
+from qaexp.runs.readers.collect import RunFiles
+from qaexp.runs.readers.group_names import is_job
+from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
 
 
 def original(copies: Sequence[RunFiles]) -> RunFiles:

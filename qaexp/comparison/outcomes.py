@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from qaexp.comparison.difference import Floats
 from qaexp.comparison.entries import measured_of
 from qaexp.comparison.family import Outcome
 from qaexp.comparison.groups import Group
 from qaexp.comparison.reasons import why_not_tested
 from qaexp.comparison.scores import Measured, ScoreReader
 from qaexp.comparison.sides import RUNS, SAME_SEEDS, Found, PooledSeeds, Side, compared, kind_of, untested
-from qaexp.comparison.tests import mcnemar
+from qaexp.comparison.statistics.difference import Floats
+from qaexp.comparison.statistics.paired import mcnemar
 from qaexp.runs.metrics import number_of
 
 

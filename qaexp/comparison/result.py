@@ -13,7 +13,7 @@ from qaexp.comparison.machines import Machines
 from qaexp.comparison.options import Options
 from qaexp.comparison.ranks import Rank
 from qaexp.comparison.scores import ScoreReader
-from qaexp.runs.formats import counted
+from qaexp.storage.formats import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,11 +15,11 @@ import numpy.typing as npt
 
 from qaexp.errors import IntegrityError
 from qaexp.runs.clusters import clusters
-from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import SCORES, TEST_SCORES
-from qaexp.runs.formats import unguarded
 from qaexp.runs.metrics import Number, number_of
-from qaexp.runs.reading import MAX_TABLE_BYTES, check_cells, read_bytes
+from qaexp.runs.readers.collect import RunFiles
+from qaexp.storage.formats import unguarded
+from qaexp.storage.reading import MAX_TABLE_BYTES, check_cells, read_bytes
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]

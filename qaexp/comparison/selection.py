@@ -10,11 +10,11 @@ from qaexp.comparison.conditions import Condition, condition, values_told
 from qaexp.comparison.keys import values_of
 from qaexp.comparison.originals import original
 from qaexp.errors import ConfigError
-from qaexp.runs.collect import RunFiles, collect
-from qaexp.runs.formats import counted
-from qaexp.runs.groups import distinct, gather, seeds_of
 from qaexp.runs.metrics import NUMBERS
-from qaexp.runs.patterns import expanded
+from qaexp.runs.readers.collect import RunFiles, collect
+from qaexp.runs.readers.patterns import expanded
+from qaexp.runs.readers.repeats import distinct, gather, seeds_of
+from qaexp.storage.formats import counted
 
 _OF_TRAINING = ("train_loss", "null_threshold")
 """Two trainings that end with the same ones, to the last digit, were the same computation."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qaexp.comparison.difference import Codes, Difference, Factor, Floats, Part, Variance
 from qaexp.comparison.observations import Design
-from qaexp.comparison.tests import (
+from qaexp.comparison.statistics.difference import Codes, Difference, Factor, Floats, Part, Variance
+from qaexp.comparison.statistics.paired import (
     cluster_bootstrap,
     cluster_t,
     level_means,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from qaexp.comparison.groups import Group
 from qaexp.comparison.scores import Questions, ScoreReader
 from qaexp.comparison.sides import ONE_SEED, Found, Side, compared
-from qaexp.comparison.tests import holm
+from qaexp.comparison.statistics.paired import holm
 from qaexp.comparison.verdict import ALPHA
 
 MIN_QUESTIONS = 20

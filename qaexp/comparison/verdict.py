@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from qaexp.comparison.difference import Difference
-from qaexp.comparison.power import can_differ
+from qaexp.comparison.statistics.difference import Difference
+from qaexp.comparison.statistics.power import can_differ
 
 ALPHA = 0.05
 RELEVANT_POINTS = 2.0

@@ -9,9 +9,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from qaexp.config.numerals import as_annotated
-from qaexp.config.suggest import did_you_mean
-from qaexp.config.targets import (
+from qaexp.config.checks.numerals import as_annotated
+from qaexp.config.checks.suggest import did_you_mean
+from qaexp.config.guards.targets import (
     ADDRESSES,
     hidden,
     is_allowed_name,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hydra.plugins.completion_plugin import CompletionPlugin
 
-from qaexp.config.as_typed import FOLDERS, PATHS
+from qaexp.config.checks.as_typed import FOLDERS, PATHS
 
 _query = CompletionPlugin._query
 # Flags that Hydra's parser does not know, with their values.

@@ -17,22 +17,22 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from qaexp.config.checks import check_config
+from qaexp.config.checks.hydra_settings import idle_settings
+from qaexp.config.checks.numerals import numeral, read_numerals
+from qaexp.config.checks.overrides import check_overrides
+from qaexp.config.checks.sentences import NO_SCHEMA, own_fault, plain
+from qaexp.config.checks.whole import check_config
+from qaexp.config.checks.words import follows, key_of, parse_overrides
 from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
-from qaexp.config.guard import register_guard
-from qaexp.config.hydra_settings import idle_settings
-from qaexp.config.interpolations import bounded, resolve_all
-from qaexp.config.numerals import numeral, read_numerals
+from qaexp.config.guards.interpolations import bounded, resolve_all
+from qaexp.config.guards.sources import register_sources
+from qaexp.config.guards.targets import refused_targets
+from qaexp.config.guards.tellable import misfit, refused_values, told
+from qaexp.config.guards.variables import register_variables
+from qaexp.config.hydra_node import register_guard
 from qaexp.config.origins import Origin, Place, all_origins
-from qaexp.config.overrides import check_overrides
 from qaexp.config.own_nodes import schema_node, unknown_keys, with_own_keys
 from qaexp.config.schema import ExperimentConfig
-from qaexp.config.sentences import NO_SCHEMA, own_fault, plain
-from qaexp.config.sources import register_sources
-from qaexp.config.targets import refused_targets
-from qaexp.config.tellable import misfit, refused_values, told
-from qaexp.config.variables import register_variables
-from qaexp.config.words import follows, key_of, parse_overrides
 from qaexp.errors import ConfigError, IntegrityError
 
 _TOO_DEEP = "the config is nested too deeply, or a value refers to itself; write out what is meant"
@@ -41,8 +41,8 @@ _TOO_DEEP = "the config is nested too deeply, or a value refers to itself; write
 def register_schema() -> None:
     """Make the dataclasses known to Hydra as the config `schema`, the first entry of the defaults list.
 
-    From then on Hydra reads YAML files through `qaexp.config.sources` too, looks at its own node by
-    `qaexp.config.guard`, and the environment of the start is the one that configs see.
+    From then on Hydra reads YAML files through `qaexp.config.guards.sources` too, looks at its own node by
+    `qaexp.config.hydra_node`, and the environment of the start is the one that configs see.
     """
     register_sources()
     register_guard()

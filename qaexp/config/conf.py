@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import qaexp
-
 CONFIG_NAME = "config"
 
 
@@ -15,7 +13,7 @@ def conf_directory() -> Path:
 
     The checkout wins: an editable install may leave an old copy in the package's place of installation.
     """
-    package = Path(qaexp.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     checkout = package.parent / "conf"
     if (checkout / "config.yaml").is_file() and (package.parent / "pyproject.toml").is_file():
         return checkout

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from hydra.core.override_parser.types import Glob
 
-from qaexp.config.words import parse_overrides
+from qaexp.config.checks.words import parse_overrides
 
 
 def without_globs(lines: Sequence[str], options: Callable[[str], Sequence[str]]) -> list[str]:

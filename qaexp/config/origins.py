@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from omegaconf import AnyNode, DictConfig, ListConfig, Node
 from omegaconf.errors import OmegaConfBaseException
 
-from qaexp.config.interpolations import bounded, watched_environment
+from qaexp.config.guards.interpolations import bounded, watched_environment
+from qaexp.config.guards.variables_read import VARIABLES_READ
 from qaexp.config.schema import leaves
-from qaexp.config.variables_read import VARIABLES_READ
-from qaexp.start import start
+from qaexp.storage.start import start
 
 Place = tuple[str, ...]
 """The keys, and the numbers in lists, that lead to a value."""

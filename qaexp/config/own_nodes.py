@@ -8,9 +8,9 @@ from typing import Any
 
 from omegaconf import MISSING, DictConfig, Node, OmegaConf
 
+from qaexp.config.checks.suggest import offered
+from qaexp.config.guards.targets import ADDRESSES, TARGET, users_prefixes
 from qaexp.config.schema import OPEN_NODES, ExperimentConfig
-from qaexp.config.suggest import offered
-from qaexp.config.targets import ADDRESSES, TARGET, users_prefixes
 from qaexp.nodes import public
 
 OWN_NODES = ("data", "model", "trainer", "reporter")

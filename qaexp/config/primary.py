@@ -8,15 +8,15 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from qaexp.config.checks.open_nodes import SELF_CONTAINED
+from qaexp.config.checks.sentences import known_keys
+from qaexp.config.checks.suggest import did_you_mean, offered
 from qaexp.config.compose import compose_config
 from qaexp.config.conf import choices, conf_directory
 from qaexp.config.given import GIVEN, give, store_primary
-from qaexp.config.open_nodes import SELF_CONTAINED
+from qaexp.config.guards.sources import check_texts, check_yaml_file
+from qaexp.config.guards.targets import TARGET
 from qaexp.config.schema import ExperimentConfig
-from qaexp.config.sentences import known_keys
-from qaexp.config.sources import check_texts, check_yaml_file
-from qaexp.config.suggest import did_you_mean, offered
-from qaexp.config.targets import TARGET
 from qaexp.errors import ConfigError
 
 _PACKAGE = "# @package "

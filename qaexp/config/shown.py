@@ -8,11 +8,11 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from qaexp.config.checks.overrides import check_overrides, list_keys
+from qaexp.config.checks.suggest import did_you_mean
+from qaexp.config.checks.words import follows, key_of, parse_overrides
 from qaexp.config.compose import compose_with_hydra
 from qaexp.config.conf import choices, conf_directory
-from qaexp.config.overrides import check_overrides, list_keys
-from qaexp.config.suggest import did_you_mean
-from qaexp.config.words import follows, key_of, parse_overrides
 from qaexp.errors import ConfigError
 
 

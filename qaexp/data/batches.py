@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from qaexp.advice import named
 from qaexp.data.windows import ranges
 from qaexp.errors import ConfigError
+from qaexp.errors.advice import named
 
 if TYPE_CHECKING:
     from qaexp.data.features import Features

@@ -21,8 +21,8 @@ from qaexp.data.features import Features, build_features, warn_truncated_questio
 from qaexp.data.squad import Example
 from qaexp.data.tokenization import distinct, plain_backend
 from qaexp.errors import StorageError
-from qaexp.runs.files import TEMP_PREFIX, write_bytes
-from qaexp.runs.folders import make_directory, remove
+from qaexp.storage.files import TEMP_PREFIX, write_bytes
+from qaexp.storage.folders import make_directory, remove
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

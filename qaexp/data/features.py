@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qaexp.advice import named, setting
 from qaexp.data.edges import label_chars
 from qaexp.data.rows import Rows, lay_out
 from qaexp.data.squad import Example
 from qaexp.data.tokenization import check_tokenizer, distinct, encode_texts, pair_template, plain_backend
 from qaexp.data.windows import Ints, Windows, cut_windows, label_windows
 from qaexp.errors import ConfigError, DataError
+from qaexp.errors.advice import named, setting
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

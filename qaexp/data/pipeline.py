@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qaexp.data.demo import demo_file
-from qaexp.data.hub import check_pin, hub_files
-from qaexp.data.names import check_columns
-from qaexp.data.records import read_regular_file
+from qaexp.data.demo.generated import demo_file
+from qaexp.data.files.names import check_columns
+from qaexp.data.files.records import read_regular_file
+from qaexp.data.hub_dataset import check_pin, hub_files
 from qaexp.data.squad import Example, read_squad_file
 from qaexp.data.subsets import draw, draw_in_order, drawable
 from qaexp.errors import ConfigError, DataError, collected

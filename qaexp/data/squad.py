@@ -11,12 +11,12 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from qaexp.data.golds import Found, gold_answers, says_something
-from qaexp.data.keys import peek
-from qaexp.data.names import check_columns, no_answers
-from qaexp.data.reading import Reading, Record
-from qaexp.data.records import read_records, read_regular_file
-from qaexp.data.validation import MAX_ID_LENGTH, MAX_SHOWN, EnoughFaultsError, Faults, describe
+from qaexp.data.files.golds import Found, gold_answers, says_something
+from qaexp.data.files.keys import peek
+from qaexp.data.files.names import check_columns, no_answers
+from qaexp.data.files.reading import Reading, Record
+from qaexp.data.files.records import read_records, read_regular_file
+from qaexp.data.files.validation import MAX_ID_LENGTH, MAX_SHOWN, EnoughFaultsError, Faults, describe
 from qaexp.errors import DataError
 
 MAX_EXACT = 2**53

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qaexp.advice import another_model, model_key
 from qaexp.errors import ConfigError
+from qaexp.errors.advice import another_model, model_key
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from qaexp.advice import named, set_to
 from qaexp.data.squad import paragraph_id
 from qaexp.errors import ConfigError, DataError, IntegrityError
+from qaexp.errors.advice import named, set_to
 from qaexp.evaluation.decoding import Prediction, decode
 from qaexp.evaluation.metrics import Golds, Metrics, mean, summarize
 from qaexp.evaluation.threshold import best_thresholds, crossfit, tuned_threshold

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from qaexp.advice import lower, set_to
 from qaexp.data.batches import collate
 from qaexp.data.windows import ranges
 from qaexp.errors import OutOfMemoryError
+from qaexp.errors.advice import lower, set_to
 from qaexp.evaluation.logits import Logits
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qaexp.advice import set_to, setting, the_model
 from qaexp.errors import ConfigError, DivergedError, IntegrityError
+from qaexp.errors.advice import set_to, setting, the_model
 from qaexp.model.dropout import set_dropout
 from qaexp.model.folder import WEIGHTS, check_blob, combined, hash_file, weight_files
 from qaexp.model.layers import freeze

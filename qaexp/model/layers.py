@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qaexp.advice import named, setting
 from qaexp.errors import ConfigError
+from qaexp.errors.advice import named, setting
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from qaexp.advice import another_model, set_to, the_model
 from qaexp.errors import ConfigError, IntegrityError, StorageError
+from qaexp.errors.advice import another_model, set_to, the_model
 from qaexp.model.layers import is_head
 from qaexp.model.redirects import check_config, check_tokenizer, parse_object
 from qaexp.model.snapshot import CONFIG, Snapshot

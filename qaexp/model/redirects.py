@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from qaexp.advice import the_model
 from qaexp.errors import IntegrityError
+from qaexp.errors.advice import the_model
 
 _TRUST = "get the checkpoint from a source that you trust"
 # Keys of config.json that make transformers open other files, or build another model than the weights are of.

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qaexp.advice import the_model
 from qaexp.errors import ConfigError, IntegrityError
+from qaexp.errors.advice import the_model
 
 if TYPE_CHECKING:
     from torch.nn import Module, Parameter

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from qaexp.advice import another_model, is_settable, made_again, named, set_to, setting, the_model
 from qaexp.errors import ConfigError
+from qaexp.errors.advice import another_model, is_settable, made_again, named, set_to, setting, the_model
 from qaexp.model.folder import WEIGHTS, weight_files
-from qaexp.model.hub import fetch
+from qaexp.model.hub_checkpoint import fetch
 
 PACKAGE_PREFIX = "package://"
 # How a run directory and that of a sweep are known: the names of files that every one has.

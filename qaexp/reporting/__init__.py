@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from qaexp.faces import face
 
-__all__ = ["Reporter", "Tracker"]
+__all__ = ["Reporter"]
 
 if TYPE_CHECKING:
     from qaexp.reporting.reporter import Reporter
-    from qaexp.reporting.trackers import Tracker
 
-__getattr__, __dir__ = face(__name__, {"Reporter": "qaexp.reporting.reporter", "Tracker": "qaexp.reporting.trackers"})
+__getattr__, __dir__ = face(__name__, {"Reporter": "qaexp.reporting.reporter"})

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qaexp.errors import QaexpError
-from qaexp.reporting.answering import null_rule
-from qaexp.runs.collect import RunFiles, read_run
+from qaexp.reporting.numbers.answering import null_rule
 from qaexp.runs.directory import PLOTS, REPORT
-from qaexp.runs.files import storage_errors, write_bytes
-from qaexp.runs.folders import make_directory
-from qaexp.runs.roots import rooted
+from qaexp.runs.readers.collect import RunFiles, read_run
+from qaexp.storage.files import storage_errors, write_bytes
+from qaexp.storage.folders import make_directory
+from qaexp.storage.roots import rooted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,7 +85,7 @@ def draw(run: RunFiles, summary: Mapping[str, Any], undrawn: list[str], *, html:
 
 
 def _pictures(run: RunFiles, summary: Mapping[str, Any], undrawn: list[str]) -> dict[str, bytes]:
-    from qaexp.reporting.style import look
+    from qaexp.reporting.figures.style import look
 
     files: dict[str, bytes] = {}
     with look():
@@ -97,14 +97,14 @@ def _pictures(run: RunFiles, summary: Mapping[str, Any], undrawn: list[str]) -> 
 
 
 def _png(make: Callable[[], Figure | None]) -> bytes | None:
-    from qaexp.reporting.style import png
+    from qaexp.reporting.figures.style import png
 
     figure = make()
     return None if figure is None else png(figure)
 
 
 def _page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
-    from qaexp.reporting.html import page
+    from qaexp.reporting.page.html import page
 
     return page(run, summary, {Path(name).stem: data for name, data in pictures.items()})
 
@@ -124,10 +124,10 @@ def _attempt(name: str, make: Callable[[], T | None], undrawn: list[str]) -> T |
 
 def _figures(run: RunFiles, summary: Mapping[str, Any]) -> dict[str, Callable[[], Figure | None]]:
     """Return what draws each picture, in the order of the page."""
-    import qaexp.reporting.answer_figures as answer_figures
-    import qaexp.reporting.figures as figures
-    import qaexp.reporting.probe_figure as probe_figure
-    import qaexp.reporting.slice_figures as slice_figures
+    import qaexp.reporting.figures.answer_figures as answer_figures
+    import qaexp.reporting.figures.probe_figure as probe_figure
+    import qaexp.reporting.figures.slice_figures as slice_figures
+    import qaexp.reporting.figures.training_figures as figures
 
     name, rule = str(run.config.get("name") or run.path.name), null_rule(run.config)
     # Read by what draws it: a file that is damaged costs its pictures alone.

@@ -12,7 +12,7 @@ from typing import Any
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import MANIFEST, RUN, STATES, SUMMARY
 from qaexp.runs.manifest import read_manifest, sha256_of
-from qaexp.runs.reading import read_bytes, read_json
+from qaexp.storage.reading import read_bytes, read_json
 
 _COMPLETED = STATES[1]
 

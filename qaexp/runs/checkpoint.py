@@ -16,11 +16,11 @@ from typing import Any
 
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import CHECKPOINTS, MANIFEST, SCHEMA_VERSION
-from qaexp.runs.files import TEMP_PREFIX, write_chunks, write_text
-from qaexp.runs.folders import commit_directory, make_directory, new_directory, remove
-from qaexp.runs.formats import json_text
 from qaexp.runs.manifest import sha256_of
-from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes, read_json
+from qaexp.storage.files import TEMP_PREFIX, write_chunks, write_text
+from qaexp.storage.folders import commit_directory, make_directory, new_directory, remove
+from qaexp.storage.formats import json_text
+from qaexp.storage.reading import MAX_TABLE_BYTES, read_bytes, read_json
 
 KEPT = 2
 """The newest checkpoints that stay, so that a damaged one has a predecessor."""

@@ -31,6 +31,9 @@ FLAGS = (
     "train_dev_overlap",
 )
 
+# What history.csv and a terminal show where a model answers nothing.
+NO_ANSWER = "(no answer)"
+
 HYDRA = ".hydra"
 HYDRA_FILES = ("config.yaml", "hydra.yaml", "overrides.yaml")
 LOCK = ".lock"

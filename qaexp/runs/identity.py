@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.nodes import with_former
-from qaexp.runs.formats import dotted
+from qaexp.storage.formats import dotted
 
 RESULTS_VERSION = 2
 """Rises when a change of the code can change results; it is part of every run's identity."""

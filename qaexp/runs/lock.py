@@ -21,11 +21,11 @@ from typing import Any
 
 from qaexp.errors import BusyError, IntegrityError, StorageError
 from qaexp.runs.directory import CHECKPOINTS, GROWING, LOCK
-from qaexp.runs.files import storage_errors, write_bytes
-from qaexp.runs.folders import remove_temps
 from qaexp.runs.owners import STALE_SECONDS, age_seconds, is_here, is_known, is_process, this_process
-from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes
-from qaexp.runs.roots import opened, rooted
+from qaexp.storage.files import storage_errors, write_bytes
+from qaexp.storage.folders import remove_temps
+from qaexp.storage.reading import MAX_TABLE_BYTES, read_bytes
+from qaexp.storage.roots import opened, rooted
 
 _OWNER_WAIT_SECONDS = 2.0
 _TRIES = 5

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qaexp.advice import made_again
 from qaexp.errors import IntegrityError
+from qaexp.errors.advice import made_again
 from qaexp.runs.directory import MANIFEST, SCHEMA_VERSION, SUMMARY, result_files
-from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes, read_json
+from qaexp.storage.reading import MAX_TABLE_BYTES, read_bytes, read_json
 
 _CHUNK_BYTES = 2**20
 

@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from qaexp.errors import ConfigError, StorageError
-from qaexp.runs.folders import claim_directory
-from qaexp.runs.redact import Redactor
 from qaexp.runs.slurm import job_id
+from qaexp.storage.folders import claim_directory
+from qaexp.storage.redact import Redactor
 
 _NUM_DIGITS = 8
 _DRAWN = re.compile(rf"\d{{4}}-\d\d-\d\d_\d\d-\d\d-\d\d-[0-9a-f]{{4}}|slurm-.+-[0-9a-f]{{{_NUM_DIGITS}}}")

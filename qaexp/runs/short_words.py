@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from qaexp.runs.origins import expression_of, is_stored_expression
+from qaexp.storage.origins import expression_of, is_stored_expression
 
 CUT = "…"
 _WHOLE = ("seeds", "inputs")

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from qaexp.errors import Stopped
-from qaexp.runs.log import LOGGER
-from qaexp.start import program
+from qaexp.runs.writing.log import LOGGER
+from qaexp.storage.start import program
 
 _SECONDS = 30.0
 # `sbatch --signal=USR1@60` sends one of these before the time is over; SIGTERM comes with `scancel`, too.

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qaexp.config.as_typed import literal, quoted
+from qaexp.config.checks.as_typed import literal, quoted
 from qaexp.errors import ConfigError, IntegrityError, QaexpError
-from qaexp.runs.collect import collect
 from qaexp.runs.directory import ENVIRONMENT, SCHEMA_VERSION, SWEEP_PLAN
-from qaexp.runs.origins import REDACTED
-from qaexp.runs.reading import read_json
-from qaexp.sweeps.journal import JOURNAL
+from qaexp.runs.readers.collect import collect
+from qaexp.storage.origins import REDACTED
+from qaexp.storage.reading import read_json
+from qaexp.sweeps.optuna.journal import JOURNAL
 
 BY_COMMAND = "by_command"
 """The key among a plan's settings that says so."""

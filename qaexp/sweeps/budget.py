@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qaexp.runs.checkpoint import find_checkpoints
 from qaexp.runs.directory import CHECKPOINTS, SUMMARY
-from qaexp.runs.folders import remove
+from qaexp.storage.folders import remove
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.pool import Watcher

@@ -12,10 +12,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qaexp.reporting.verdict import number
+from qaexp.reporting.numbers.advice import number
 from qaexp.runs.directory import COLLAPSE
-from qaexp.runs.formats import one_line
-from qaexp.runs.groups import Group
+from qaexp.runs.readers.repeats import Group
+from qaexp.storage.formats import one_line
 
 
 @dataclass(frozen=True, slots=True)

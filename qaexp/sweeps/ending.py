@@ -9,12 +9,12 @@ from typing import Any
 
 from qaexp.errors import BusyError, IntegrityError, StorageError
 from qaexp.runs.directory import OUTPUT_LOG, RUN, SUMMARY
-from qaexp.runs.files import write_json, write_text
-from qaexp.runs.folders import remove
 from qaexp.runs.lock import hold
 from qaexp.runs.owners import utc_now
-from qaexp.runs.reading import MAX_TABLE_BYTES, read_bytes, read_json
-from qaexp.runs.redact import Redactor
+from qaexp.storage.files import write_json, write_text
+from qaexp.storage.folders import remove
+from qaexp.storage.reading import MAX_TABLE_BYTES, read_bytes, read_json
+from qaexp.storage.redact import Redactor
 
 
 def end_job(directory: Path, pid: int | None, kind: str, message: str, *, state: str, redactor: Redactor) -> None:

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.errors import SweepError
-from qaexp.reporting.console import RunConsole
-from qaexp.runs.folders import make_directory
-from qaexp.runs.formats import counted
+from qaexp.reporting.terminal.console import RunConsole
 from qaexp.runs.lock import hold
-from qaexp.runs.signals import raise_stop, stop_is_requested, watched
+from qaexp.storage.folders import make_directory
+from qaexp.storage.formats import counted
+from qaexp.storage.signals import raise_stop, stop_is_requested, watched
 from qaexp.sweeps.budget import Budgeted
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.last_lines import print_end
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.plan import make_plan
 from qaexp.sweeps.pool import Watcher
-from qaexp.sweeps.record import write_plan, write_results
+from qaexp.sweeps.sweep_files import write_plan, write_results
 from qaexp.sweeps.view import Report, SweepView, grouped_failures, print_plan
 
 Launch = Callable[[Sequence[Job], Watcher], Mapping[str, Outcome]]

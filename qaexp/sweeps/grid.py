@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from hydra.core.override_parser.types import Override
 
-from qaexp.config.texts import keep_texts
-from qaexp.config.words import MAX_JOBS, parse_overrides
+from qaexp.config.checks.texts import keep_texts
+from qaexp.config.checks.words import MAX_JOBS, parse_overrides
 from qaexp.errors import ConfigError
 
 # One value for the whole sweep: the folder's name, how jobs are started, what happens when one fails.

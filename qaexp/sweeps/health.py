@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import COLLAPSE
+from qaexp.runs.readers.collect import RunFiles
 
 
 def flag_names(run: RunFiles) -> list[str]:

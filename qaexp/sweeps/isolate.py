@@ -27,10 +27,10 @@ from typing import Any
 
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors import OutOfMemoryError
-from qaexp.reporting.printing import complain_text, guard
-from qaexp.runs.appender import append_descriptor
-from qaexp.runs.redact import Redactor
-from qaexp.start import Start, held, start, variables
+from qaexp.reporting.terminal.printing import complain_text, guard
+from qaexp.storage.appender import append_descriptor
+from qaexp.storage.redact import Redactor
+from qaexp.storage.start import Start, held, start, variables
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import told
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.runs.identity import RUN_ID_LENGTH
-from qaexp.runs.origins import Origins, with_origins
-from qaexp.runs.redact import Redactor, redactor_of
-from qaexp.runs.secret_forms import as_folder
 from qaexp.runs.short_words import told_word
+from qaexp.storage.origins import Origins, with_origins
+from qaexp.storage.redact import Redactor, redactor_of
+from qaexp.storage.secret_forms import as_folder
 
 _LONGEST_NAME = 120
 

@@ -9,10 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from qaexp.reporting.sentences import print_findings
-from qaexp.runs.formats import one_line
-from qaexp.runs.groups import Group
-from qaexp.runs.signals import stop_is_requested
+from qaexp.reporting.terminal.sentences import print_findings
+from qaexp.runs.readers.repeats import Group
+from qaexp.storage.formats import one_line
+from qaexp.storage.signals import stop_is_requested
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.view import Report, print_results
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from qaexp.runs.folder import COMPLETED, FAILED, PREEMPTED, RUNNING, look
+from qaexp.runs.readers.folder import COMPLETED, FAILED, PREEMPTED, RUNNING, look
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.pool import Watcher

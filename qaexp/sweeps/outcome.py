@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qaexp.errors import QaexpError, Stopped, of_the_system
-from qaexp.runs.formats import beginning
+from qaexp.storage.formats import beginning
 
 COMPLETED, FAILED, PREEMPTED, TIMEOUT, PRUNED = "completed", "failed", "preempted", "timeout", "pruned"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from qaexp.reporting.spans import duration
-from qaexp.runs.progress import Progress
+from qaexp.reporting.numbers.spans import duration
+from qaexp.runs.readers.progress import Progress
 from qaexp.sweeps.outcome import COMPLETED
 
 REUSED, RUNNING = "reused", "running"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from qaexp.errors import BusyError
 from qaexp.runs.checkpoint import newest_step
-from qaexp.runs.collect import collect
-from qaexp.runs.folder import COMPLETED, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, first_line, look
 from qaexp.runs.identity import code_hash
 from qaexp.runs.metrics import is_number
+from qaexp.runs.readers.collect import collect
+from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, first_line, look
 from qaexp.sweeps.job import Job
 
 RUN, RESUME, REUSE, RETRY = "run", "resume", "reuse", "retry"

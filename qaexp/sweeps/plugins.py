@@ -5,7 +5,7 @@ from __future__ import annotations
 from hydra.core.plugins import Plugins
 
 from qaexp.sweeps.launcher import LocalLauncher
-from qaexp.sweeps.search import SearchSweeper
+from qaexp.sweeps.optuna.sweeper import SearchSweeper
 from qaexp.sweeps.sweeper import GridSweeper
 
 PACKAGE = "hydra_plugins.qaexp"

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from qaexp.runs.directory import OUTPUT_LOG, SUMMARY
-from qaexp.runs.folder import DAMAGED, look
-from qaexp.runs.signals import stop_is_requested
+from qaexp.runs.readers.folder import DAMAGED, look
+from qaexp.storage.signals import stop_is_requested
 from qaexp.sweeps.ending import end_job
 from qaexp.sweeps.isolate import Child, World
 from qaexp.sweeps.job import Job

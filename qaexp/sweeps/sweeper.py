@@ -14,26 +14,26 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from qaexp.config.checks.texts import keep_texts
 from qaexp.config.compose import compose_errors, to_config
 from qaexp.config.globs import without_globs
 from qaexp.config.hydra_files import hydra_trees
 from qaexp.config.origins import find_origins
-from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
-from qaexp.reporting.greeting import announce
-from qaexp.reporting.printing import say
-from qaexp.runs.formats import counted
+from qaexp.experiment.greeting import announce
+from qaexp.reporting.terminal.printing import say
 from qaexp.runs.naming import check_path
-from qaexp.start import start, variables
+from qaexp.storage.formats import counted
+from qaexp.storage.start import start, variables
 from qaexp.sweeps import isolate
 from qaexp.sweeps.again import BY_COMMAND
+from qaexp.sweeps.composing import Composed, compose_jobs, identify_jobs
 from qaexp.sweeps.execute import run_sweep
 from qaexp.sweeps.grid import job_lines
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.launcher import LocalLauncher
 from qaexp.sweeps.onlooker import looked_at
 from qaexp.sweeps.outcome import FAILED, Outcome
-from qaexp.sweeps.planning import Composed, compose_jobs, identify_jobs
 from qaexp.sweeps.policy import read_policy
 from qaexp.sweeps.pool import Watcher
 from qaexp.sweeps.task import IsolatedTask, SweepParts

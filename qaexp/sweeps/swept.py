@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.errors import QaexpError
-from qaexp.runs.collect import RunFiles
 from qaexp.runs.directory import SWEEP
-from qaexp.runs.formats import dotted
-from qaexp.runs.groups import SEED_KEYS, settings
 from qaexp.runs.identity import canonical_json
-from qaexp.runs.looks import Look, looks_of
-from qaexp.runs.reading import MAX_TABLE_BYTES, read_json
-from qaexp.runs.typed import typed as typed_for
+from qaexp.runs.readers.collect import RunFiles
+from qaexp.runs.readers.repeats import SEED_KEYS, settings
+from qaexp.runs.readers.typed import typed as typed_for
+from qaexp.runs.writing.looks import Look, looks_of
+from qaexp.storage.formats import dotted
+from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
 from qaexp.sweeps.job import Job
 
 SWEPT = "swept"

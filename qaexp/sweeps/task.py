@@ -10,12 +10,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from qaexp.config.hydra_files import task_words
-from qaexp.runs.signals import SIGNALS, is_watching, requested_signal, watched
-from qaexp.start import held, variables
+from qaexp.storage.signals import SIGNALS, is_watching, requested_signal, watched
+from qaexp.storage.start import held, variables
 from qaexp.sweeps import isolate
+from qaexp.sweeps.composing import Identify
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
-from qaexp.sweeps.planning import Identify
 from qaexp.sweeps.pool import Body, run_alone
 from qaexp.sweeps.view import Report
 

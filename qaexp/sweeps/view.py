@@ -15,16 +15,16 @@ from rich.table import Table
 from rich.text import Text
 
 from qaexp.errors import QaexpError
-from qaexp.reporting.spans import duration
-from qaexp.reporting.verdict import number, shown
-from qaexp.runs.collect import read_run
+from qaexp.reporting.numbers.advice import number, shown
+from qaexp.reporting.numbers.spans import duration
 from qaexp.runs.directory import COLLAPSE
-from qaexp.runs.formats import counted, one_line
-from qaexp.runs.groups import Group
 from qaexp.runs.owners import utc_now
-from qaexp.runs.progress import Progress, progress_of_run
+from qaexp.runs.readers.collect import read_run
+from qaexp.runs.readers.progress import Progress, progress_of_run
+from qaexp.runs.readers.repeats import Group
 from qaexp.runs.short_words import told_word
-from qaexp.runs.signals import stop_is_requested
+from qaexp.storage.formats import counted, one_line
+from qaexp.storage.signals import stop_is_requested
 from qaexp.sweeps.closing import groups_table
 from qaexp.sweeps.health import flag_names
 from qaexp.sweeps.job import Job

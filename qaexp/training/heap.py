@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from qaexp.runs.signals import deferred
+from qaexp.storage.signals import deferred
 
 
 @contextmanager

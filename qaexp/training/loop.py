@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch.optim import Optimizer
 
 from qaexp.errors import ConfigError, DataError
-from qaexp.runs.signals import deferred
+from qaexp.storage.signals import deferred
 from qaexp.training.feed import Feed
 from qaexp.training.optim import make_optimizer
 from qaexp.training.precision import choose_device, choose_precision, make_accelerator

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from qaexp.advice import choose_cpu, setting
 from qaexp.errors import ConfigError
+from qaexp.errors.advice import choose_cpu, setting
 from qaexp.training.processes import num_processes
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qaexp.errors import ConfigError
-from qaexp.runs.signals import raise_stop, stop_is_requested
+from qaexp.storage.signals import raise_stop, stop_is_requested
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
-from qaexp.runs.formats import one_line
+from qaexp.storage.formats import one_line
 
 PHASES = ("batch", "forward", "backward", "clip", "optimizer")
 """What a step consists of, in order; `phase` marks each in step.py."""

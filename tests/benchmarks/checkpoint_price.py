@@ -21,8 +21,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 
 import qaexp
-from qaexp.checkpoints import Checkpoints
-from qaexp.runs.signals import deferred, watched
+from qaexp.experiment.checkpoints import Checkpoints
+from qaexp.storage.signals import deferred, watched
 from qaexp.training.loop import Trainer
 
 _CALLS = 20_000

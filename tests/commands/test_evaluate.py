@@ -170,9 +170,9 @@ def test_errors_of_models_and_devices_are_told_in_the_words_of_evaluate(run: Pat
 
 
 def test_options_that_commands_share_are_told_in_one_place() -> None:
-    from qaexp.commands import questions, written
-    from qaexp.data import validation
-    from qaexp.runs import formats
+    from qaexp.commands.words import questions, written
+    from qaexp.data.files import validation
+    from qaexp.storage import formats
 
     assert questions.ON_BAD is validation.ON_BAD
     assert questions.counted is formats.counted

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.commands.arguments import parse_train_arguments, prefixes
+from qaexp.commands.words.arguments import parse_train_arguments, prefixes
+from qaexp.config.checks.habits import known_habits
+from qaexp.config.checks.overrides import list_keys
 from qaexp.config.compose import check_command_line
-from qaexp.config.habits import known_habits
-from qaexp.config.overrides import list_keys
 from qaexp.errors import ConfigError
 from tests.fixtures import tiny_run
 

@@ -91,7 +91,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def _one_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each picture costs a moment; what reads the file of each is kept, and no figure is made a picture."""
-    monkeypatch.setattr("qaexp.reporting.style.png", lambda figure: b"")
+    monkeypatch.setattr("qaexp.reporting.figures.style.png", lambda figure: b"")
 
 
 @pytest.mark.usefixtures("_one_picture")

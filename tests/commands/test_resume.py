@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from qaexp.cli import COMMANDS
+from qaexp.commands.cli import COMMANDS
 from qaexp.commands.stored import check_neutral
 from qaexp.errors import ConfigError
-from qaexp.runs.redact import Redactor
-from qaexp.runs.typed import typed
+from qaexp.runs.readers.typed import typed
+from qaexp.storage.redact import Redactor
 from tests import REPOSITORY
 from tests.fixtures import drill, tiny_run
 

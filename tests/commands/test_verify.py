@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from qaexp.errors import IntegrityError
-from qaexp.runs import verification
 from qaexp.runs.directory import CHECKPOINTS, result_files
 from qaexp.runs.owners import this_process
-from qaexp.runs.verification import verify_run
+from qaexp.runs.readers import verification
+from qaexp.runs.readers.verification import verify_run
 from tests.fixtures import tiny_run
 
 THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"

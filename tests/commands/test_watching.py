@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from qaexp.commands.watching import Found, is_under_way, screen, watch
-from qaexp.reporting.console import RunConsole
+from qaexp.reporting.terminal.console import RunConsole
 from tests.reporting.test_standing import run
 
 RUNNING = run("outputs/a", state="running", step=1, total_steps=9)

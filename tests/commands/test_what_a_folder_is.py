@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from qaexp.config.schema import ExperimentConfig
-from qaexp.runs.folder import look
 from qaexp.runs.owners import utc_now
+from qaexp.runs.readers.folder import look
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.plan import make_plan
-from qaexp.sweeps.record import write_results
+from qaexp.sweeps.sweep_files import write_results
 from tests.fixtures import tiny_run
 
 WORDS = (*tiny_run.MODEL, "data.train_size=8", "data.dev_size=4", "trainer.epochs=1", "threads=1")

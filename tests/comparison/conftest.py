@@ -9,7 +9,7 @@ import pytest
 
 from qaexp.comparison.compare import Options
 from qaexp.config.schema import neutral_keys
-from qaexp.reporting.defaults import default_leaves
+from qaexp.reporting.numbers.defaults import default_leaves
 from tests.fixtures.browser import NAMES, Browser, executable
 from tests.fixtures.compared import write_grid
 

@@ -13,10 +13,10 @@ import pytest
 from scipy import stats
 
 from qaexp.comparison.compare import Options, compare
-from qaexp.comparison.document import document
 from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
 from qaexp.comparison.flips import flip_kind, flips, stability
 from qaexp.comparison.main_effects import main_effects
+from qaexp.comparison.shown.document import document
 from qaexp.comparison.slices import slice_differences
 from qaexp.errors import ConfigError
 from tests.fixtures.compared import edit, rows_of, scores, write_grid, write_run

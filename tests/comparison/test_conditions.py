@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from qaexp.comparison.compare import Options, compare
-from qaexp.comparison.document import document
 from qaexp.comparison.selection import where
+from qaexp.comparison.shown.document import document
 from qaexp.errors import ConfigError
-from qaexp.runs.collect import RunFiles, collect
-from qaexp.runs.frame import load_runs
+from qaexp.runs.readers.collect import RunFiles, collect
+from qaexp.runs.readers.frame import load_runs
 from tests.fixtures import tiny_run
 from tests.fixtures.compared import edit, scores, write_run
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from qaexp.comparison.compare import Comparison, Options, compare
-from qaexp.comparison.document import document
 from qaexp.comparison.effect_tests import judged, told
-from qaexp.comparison.figure_data import figure_data
 from qaexp.comparison.main_effects import main_effects
-from qaexp.comparison.report import page
+from qaexp.comparison.shown.document import document
+from qaexp.comparison.shown.figure_data import figure_data
+from qaexp.comparison.shown.report import page
 from tests.fixtures.compared import scores, write_run
 
 EPOCHS = (1, 2)

@@ -15,8 +15,8 @@ import pytest
 from qaexp.comparison.brief import brief
 from qaexp.comparison.compare import Options, compare
 from qaexp.comparison.dimensions import dimensions
-from qaexp.comparison.figure_data import figure_data
-from qaexp.comparison.report import write_report
+from qaexp.comparison.shown.figure_data import figure_data
+from qaexp.comparison.shown.report import write_report
 from tests.fixtures.browser import Browser
 from tests.fixtures.compared import edit, scores, write_run
 from tests.fixtures.geometry import Chart, charts

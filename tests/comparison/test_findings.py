@@ -15,7 +15,7 @@ import pytest
 
 from qaexp.comparison.best import best_run
 from qaexp.comparison.compare import Options, compare
-from qaexp.comparison.document import document
+from qaexp.comparison.shown.document import document
 from tests.fixtures.compared import edit, rows_of, scores, write_grid, write_run
 
 CHANCE = "whoever adds seeds until something shows finds it by chance"

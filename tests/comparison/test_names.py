@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from qaexp.comparison.compare import Options, compare
-from qaexp.comparison.contrast_lines import factor
-from qaexp.comparison.document import document
-from qaexp.runs.group_names import letter, setting_names
+from qaexp.comparison.shown.contrast_lines import factor
+from qaexp.comparison.shown.document import document
+from qaexp.runs.readers.group_names import letter, setting_names
+from qaexp.runs.readers.typed import kept, told, typed
 from qaexp.runs.short_words import all_shortened
-from qaexp.runs.typed import kept, told, typed
 from tests.fixtures.compared import edit, scores, write_run
 
 ADAMW = {"optimizer._target_": "torch.optim.AdamW", "optimizer.lr": 1e-3, "optimizer.weight_decay": 0.01}

@@ -13,11 +13,11 @@ import pytest
 from scipy import stats
 
 from qaexp.comparison.compare import Options, Table, compare
-from qaexp.comparison.difference import Factor
-from qaexp.comparison.document import document
 from qaexp.comparison.observations import design
+from qaexp.comparison.shown.document import document
 from qaexp.comparison.sides import MIN_CLUSTERS
-from qaexp.comparison.tests import level_means, paired_groups
+from qaexp.comparison.statistics.difference import Factor
+from qaexp.comparison.statistics.paired import level_means, paired_groups
 from qaexp.errors import ConfigError
 from tests.fixtures.compared import edit, scores, write_grid, write_run
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from qaexp.comparison.difference import Difference, Variance, quantile
 from qaexp.comparison.family import Family, Outcome
 from qaexp.comparison.observations import design
-from qaexp.comparison.power import minimum_detectable, power, with_more_seeds
 from qaexp.comparison.sides import Side, compared
-from qaexp.comparison.tests import cluster_bootstrap, cluster_t, paired_groups, separate_groups
+from qaexp.comparison.statistics.difference import Difference, Variance, quantile
+from qaexp.comparison.statistics.paired import cluster_bootstrap, cluster_t, paired_groups, separate_groups
+from qaexp.comparison.statistics.power import minimum_detectable, power, with_more_seeds
 from qaexp.comparison.verdict import CANNOT_TELL, Circumstances, judge
 from qaexp.runs.metrics import number_of
 

@@ -12,10 +12,10 @@ import pytest
 
 import qaexp
 from qaexp.comparison.compare import Comparison, Options, compare
-from qaexp.comparison.document import document
-from qaexp.comparison.figure_data import MAX_FLIPS, figure_data
-from qaexp.comparison.paper import csv, latex, markdown
-from qaexp.comparison.report import write_report
+from qaexp.comparison.shown.document import document
+from qaexp.comparison.shown.figure_data import MAX_FLIPS, figure_data
+from qaexp.comparison.shown.paper import csv, latex, markdown
+from qaexp.comparison.shown.report import write_report
 from qaexp.errors import IntegrityError
 from tests.fixtures.compared import rows_of, scores, write_grid, write_run
 

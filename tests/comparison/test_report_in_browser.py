@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qaexp.comparison.compare import Options, compare
-from qaexp.comparison.report import write_report
+from qaexp.comparison.shown.report import write_report
 from tests.fixtures.browser import Browser
 from tests.fixtures.markup import write_markup
 

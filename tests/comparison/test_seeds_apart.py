@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.comparison import paper
 from qaexp.comparison.compare import Options, compare
-from qaexp.comparison.document import document
-from qaexp.comparison.figure_data import figure_data
-from qaexp.comparison.report import page
+from qaexp.comparison.shown import paper
+from qaexp.comparison.shown.document import document
+from qaexp.comparison.shown.figure_data import figure_data
+from qaexp.comparison.shown.report import page
 from tests.comparison.test_statements import printed
 from tests.fixtures.compared import scores, write_run
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qaexp.comparison.sides import SEED
-from qaexp.comparison.tests import cluster_bootstrap
+from qaexp.comparison.statistics.paired import cluster_bootstrap
 from tests.benchmarks.simulation.cells import Cell, simulate
 from tests.benchmarks.simulation.plan import plan
 from tests.benchmarks.simulation.rendering import rendered

@@ -16,17 +16,17 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from qaexp.comparison import paper
 from qaexp.comparison.best import best_run
 from qaexp.comparison.compare import Comparison, Options, Table, compare
-from qaexp.comparison.document import document
-from qaexp.comparison.figure_data import figure_data
 from qaexp.comparison.flips import flips
 from qaexp.comparison.main_effects import main_effects
-from qaexp.comparison.power import minimum_detectable
-from qaexp.comparison.report import page
-from qaexp.comparison.tables import terminal
-from qaexp.runs.formats import csv_text
+from qaexp.comparison.shown import paper
+from qaexp.comparison.shown.document import document
+from qaexp.comparison.shown.figure_data import figure_data
+from qaexp.comparison.shown.report import page
+from qaexp.comparison.shown.tables import terminal
+from qaexp.comparison.statistics.power import minimum_detectable
+from qaexp.storage.formats import csv_text
 from tests.fixtures.compared import edit, rows_of, scores, write_grid, write_run
 
 COLLAPSED = [{"name": "null_collapse", "step": 3, "advice": "x"}]

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from qaexp.comparison import tables
-from qaexp.comparison.columns import Column, fitted, lines
 from qaexp.comparison.compare import Options, compare
-from qaexp.comparison.contrast_lines import MAX_LINES, verdict_lines
-from qaexp.comparison.document import document
-from qaexp.comparison.paper import latex, markdown
-from qaexp.reporting.sentences import print_findings
+from qaexp.comparison.shown import tables
+from qaexp.comparison.shown.columns import Column, fitted, lines
+from qaexp.comparison.shown.contrast_lines import MAX_LINES, verdict_lines
+from qaexp.comparison.shown.document import document
+from qaexp.comparison.shown.paper import latex, markdown
+from qaexp.reporting.terminal.sentences import print_findings
 from tests.fixtures.compared import scores, write_grid, write_run
 
 RATES = (1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3)

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from qaexp.comparison.difference import Factor
 from qaexp.comparison.observations import design
 from qaexp.comparison.sides import Side, compared
-from qaexp.comparison.tests import (
+from qaexp.comparison.statistics.difference import Factor
+from qaexp.comparison.statistics.paired import (
     Difference,
     cluster_bootstrap,
     cluster_t,

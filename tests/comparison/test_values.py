@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from qaexp.comparison import paper
 from qaexp.comparison.best import best_run
 from qaexp.comparison.compare import Comparison, Options, compare
-from qaexp.comparison.document import document
+from qaexp.comparison.shown import paper
+from qaexp.comparison.shown.document import document
 from qaexp.errors import ConfigError
 from tests.comparison.test_statements import printed
 from tests.fixtures.compared import edit, scores, write_grid, write_run

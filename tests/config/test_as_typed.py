@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qaexp.config.as_typed import quoted
+from qaexp.config.checks.as_typed import quoted
+from qaexp.config.checks.texts import keep_texts
+from qaexp.config.checks.words import parse_overrides
 from qaexp.config.compose import check_command_line
-from qaexp.config.texts import keep_texts
-from qaexp.config.words import parse_overrides
 from qaexp.sweeps.grid import job_lines
 
 SIGNS = ("a=b,c=d", "with space", "it's", 'say "x"', "[x]", "{y: 1}", "(z)", "50%", "1e3", "a\\b", "e,f g=[1]")

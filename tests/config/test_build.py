@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qaexp.cli import COMMANDS
+from qaexp.commands.cli import COMMANDS
 from qaexp.config.build import build
-from qaexp.config.targets import ADDRESSES, is_optimizer_name
+from qaexp.config.guards.targets import ADDRESSES, is_optimizer_name
 from qaexp.errors import ConfigError, IntegrityError
-from qaexp.start import held
+from qaexp.storage.start import held
 from qaexp.training.optim import Muon
 from tests import REPOSITORY
 
@@ -20,8 +20,8 @@ REFUSED = [
     "os.system", "posix.system", "builtins.eval", "subprocess.Popen", "functools.partial", "shutil.rmtree",
     "torch.load", "torch.hub.load", "torch.optim.optimizer.torch.hub.load", "torch.optim.Optimizer.__init__",
     "transformers.AutoModel.from_pretrained", "transformers.AutoModel", "torch.optim.lr_scheduler.LambdaLR",
-    "qaexp.runs.files.os.system", "qaexp.errors.Sequence", "qaexp.config.build.import_module", "", None, 3,
-    "qaexp", "importlib.import_module", "hydra.utils.instantiate", "qaexp.runs.files.Path.unlink",
+    "qaexp.storage.files.os.system", "qaexp.errors.Sequence", "qaexp.config.build.import_module", "", None, 3,
+    "qaexp", "importlib.import_module", "hydra.utils.instantiate", "qaexp.storage.files.Path.unlink",
 ]  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_other_targets_are_refused(target: object) -> None:
 def test_each_node_names_its_own_and_no_other_s(kind: str) -> None:
     foreign = {name for other, names in ADDRESSES.items() if other != kind for name in names}
     commands = {f"qaexp.commands.{name}.main" for name in COMMANDS}
-    for name in {*foreign, *commands, "qaexp.run", "qaexp.errors.ConfigError", "qaexp.commands.jobs.train"}:
+    for name in {*foreign, *commands, "qaexp.run", "qaexp.errors.ConfigError", "qaexp.sweeps.work.train"}:
         with pytest.raises(IntegrityError, match=f"{kind} may name"):
             build({"_target_": name}, kind)
     if kind != "optimizer":

@@ -8,13 +8,13 @@ from functools import cache
 
 import pytest
 
-from qaexp.commands.arguments import parse_train_arguments
+from qaexp.commands.words.arguments import parse_train_arguments
+from qaexp.config.checks.other_tools import HABITS, INSTEAD
+from qaexp.config.checks.overrides import list_keys
+from qaexp.config.checks.texts import keep_texts
+from qaexp.config.checks.unknown import unknown_key
 from qaexp.config.compose import check_command_line, compose_config
 from qaexp.config.conf import choices, conf_directory
-from qaexp.config.other_tools import HABITS, INSTEAD
-from qaexp.config.overrides import list_keys
-from qaexp.config.texts import keep_texts
-from qaexp.config.unknown import unknown_key
 from qaexp.errors import ConfigError
 
 RUN_QA = (

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from qaexp.config.compose import compose_config, to_config
 from qaexp.config.hydra_files import task_words
 from qaexp.config.origins import Origin, find_origins
-from qaexp.runs.origins import is_stored_expression, read_back, shown_values, with_origins
+from qaexp.storage.origins import is_stored_expression, read_back, shown_values, with_origins
 
 
 @pytest.fixture(autouse=True)

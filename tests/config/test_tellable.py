@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from qaexp.config.compose import check_command_line
+from qaexp.config.guards.tellable import told
 from qaexp.config.origins import Origin
-from qaexp.config.tellable import told
 from qaexp.errors import ConfigError, QaexpError
 
 VARIABLES = {

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qaexp.config.checks.texts import keep_texts
+from qaexp.config.checks.words import parse_overrides
 from qaexp.config.compose import check_command_line
 from qaexp.config.schema import leaves
-from qaexp.config.texts import keep_texts
-from qaexp.config.words import parse_overrides
 from qaexp.errors import ConfigError
 from qaexp.sweeps.grid import job_lines
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from qaexp.config.checks.texts import keep_texts
 from qaexp.config.compose import check_command_line
-from qaexp.config.texts import keep_texts
 from qaexp.errors import ConfigError
 
 WRITE = {

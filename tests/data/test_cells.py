@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from qaexp.data.cells import answers_of_columns, read_cell, read_cells
+from qaexp.data.files.cells import answers_of_columns, read_cell, read_cells
 
 NAMES = {name: name for name in ("id", "answers", "answer_text", "answer_start", "is_impossible", "title")}
 PARTS = (

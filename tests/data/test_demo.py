@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from qaexp.data.demo import demo_file, generate, to_bytes
+from qaexp.data.demo.generated import demo_file, generate, to_bytes
 from qaexp.data.squad import Example, read_squad_file
 
 SPLITS = ("train", "dev")

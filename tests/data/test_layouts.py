@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from qaexp.data.keys import peek
-from qaexp.data.names import parse_columns
+from qaexp.data.files.keys import peek
+from qaexp.data.files.names import parse_columns
 from qaexp.data.squad import Answer, Example, SquadFile, read_squad_file
 from qaexp.errors import ConfigError, DataError
 

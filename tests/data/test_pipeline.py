@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qaexp.data.demo import demo_file
+from qaexp.data.demo.generated import demo_file
 from qaexp.data.pipeline import DataPipeline
 from qaexp.data.squad import read_squad_file
 from qaexp.data.subsets import draw

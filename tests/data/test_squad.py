@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qaexp.data.files.validation import classify_offset
 from qaexp.data.squad import Answer, Example, SquadFile, paragraph_id, read_squad_file
-from qaexp.data.validation import classify_offset
 from qaexp.errors import ConfigError, DataError
 
 CONTEXT = "Paris is the capital of France. Lyon is not."

@@ -18,24 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import qaexp.experiment  # noqa: F401 (what is patched must be imported)
-from qaexp import checkpoints, cli
-from qaexp.runs import (
-    checkpoint,
-    directory,
-    drift,
-    files,
-    folders,
-    lock,
-    naming,
-    points,
-    records,
-    reuse,
-    roots,
-    signals,
-    slurm,
-)
-from qaexp.runs.reading import read_json
+import qaexp.experiment.one_run  # noqa: F401 (what is patched must be imported)
+from qaexp.commands import cli
+from qaexp.experiment import checkpoints
+from qaexp.runs import checkpoint, directory, lock, naming
+from qaexp.runs.writing import drift, reuse, slurm
+from qaexp.runs.writing import record_files as records
+from qaexp.storage import files, folders, points, roots, signals
+from qaexp.storage.reading import read_json
 from qaexp.training.state import TrainState
 from tests import REPOSITORY
 from tests.fixtures.patching import Patch, everywhere

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from qaexp.config.checks.overrides import list_keys
+from qaexp.config.checks.suggest import nearest
 from qaexp.config.compose import check_command_line, compose_config
 from qaexp.config.conf import choices, conf_directory
-from qaexp.config.overrides import list_keys
-from qaexp.config.suggest import nearest
-from qaexp.data.demo import demo_file
+from qaexp.data.demo.generated import demo_file
 from qaexp.data.squad import read_squad_file
 from tests.fixtures import tiny_run
 

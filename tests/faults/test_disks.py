@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from qaexp.errors import IntegrityError
-from qaexp.runs.appender import Appender
 from qaexp.runs.checkpoint import find_checkpoints, newest_checkpoint, verify_checkpoint
-from qaexp.runs.collect import read_run
-from qaexp.runs.reading import read_json_lines
+from qaexp.runs.readers.collect import read_run
+from qaexp.storage.appender import Appender
+from qaexp.storage.reading import read_json_lines
 from tests.fixtures import drill, tiny_run
 
 THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"

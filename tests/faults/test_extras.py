@@ -30,7 +30,7 @@ def hang(*_: object, **__: object) -> None:
 def test_trackers_and_pictures(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     tracker, words = "qaexp.reporting.trackers.TensorBoard", (*tiny_run.DEMO, "trackers=tensorboard")
     reference = qaexp.train("name=reference", *tiny_run.DEMO)
-    monkeypatch.setattr("qaexp.reporting.trackers.PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr("qaexp.experiment.trackers.PATIENCE_SECONDS", 0.3)
     for method in ("start", "step", "evaluation", "finish"):
         for number, fault in enumerate((planted, leave, hang)):
             with monkeypatch.context() as patch:
@@ -41,7 +41,7 @@ def test_trackers_and_pictures(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> N
         _same(reference, qaexp.train("name=missing", *words), "pip install 'qaexp[tensorboard]'")
     with monkeypatch.context() as patch:
         patch.setattr("matplotlib.figure.Figure.savefig", planted)
-        patch.setattr("qaexp.reporting.html.page", planted)
+        patch.setattr("qaexp.reporting.page.html.page", planted)
         directory = qaexp.train("name=plots", *tiny_run.DEMO, "reporter=plots")
         _same(reference, directory, "report.html could not be drawn")
     qaexp.refused(2, "train", *tiny_run.DEMO, "trackers=wandb", last=("trackers", "tensorboard"))

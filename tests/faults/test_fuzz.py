@@ -18,10 +18,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qaexp.config.checks.overrides import check_overrides, list_keys
+from qaexp.config.checks.words import parse_overrides
 from qaexp.config.compose import check_command_line, compose_config
 from qaexp.config.conf import choices, conf_directory
-from qaexp.config.overrides import check_overrides, list_keys
-from qaexp.config.words import parse_overrides
 from qaexp.data.squad import read_squad_file
 from qaexp.errors import ConfigError, DataError, IntegrityError, collected
 

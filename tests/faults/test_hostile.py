@@ -17,7 +17,7 @@ import pytest
 from qaexp.errors import ConfigError
 from qaexp.model.loading import check_torch_version
 from qaexp.runs.checkpoint import find_checkpoints
-from qaexp.runs.formats import json_text
+from qaexp.storage.formats import json_text
 from tests.fixtures import drill, tiny_run
 from tests.fixtures.canary import Canary
 from tests.fixtures.checkpoints import TINY_FOLDER

@@ -16,8 +16,8 @@ import pytest
 from qaexp.evaluation.question_set import QuestionSet
 from qaexp.runs import checkpoint
 from qaexp.runs.checkpoint import Content, commit_checkpoint, newest_checkpoint
-from qaexp.runs.reuse import clear
-from qaexp.runs.run import Run
+from qaexp.runs.writing.reuse import clear
+from qaexp.runs.writing.run import Run
 from qaexp.training.state import TrainState
 from tests import REPOSITORY
 from tests.faults import teeth

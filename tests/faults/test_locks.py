@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from qaexp.commands import called, train
+from qaexp.commands import train
+from qaexp.commands.python import called
 from qaexp.data.pipeline import DataPipeline
 from qaexp.runs import owners
 from tests.fixtures import drill, tiny_run

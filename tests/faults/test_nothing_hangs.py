@@ -20,13 +20,13 @@ import pytest
 from transformers import AutoModelForQuestionAnswering
 
 from qaexp.comparison.scores import ScoreReader
-from qaexp.config.checks import _checkpoint_limit
+from qaexp.config.checks.whole import _checkpoint_limit
 from qaexp.data.squad import read_squad_file
 from qaexp.model import Checkpoint
 from qaexp.model.settings import model_settings
 from qaexp.predictor import Predictor
-from qaexp.reporting import figures
-from qaexp.runs.reading import MAX_CELLS, MAX_NESTED, MAX_ROWS, MEBIBYTE, read_json, read_json_lines, read_table
+from qaexp.reporting.figures import training_figures as figures
+from qaexp.storage.reading import MAX_CELLS, MAX_NESTED, MAX_ROWS, MEBIBYTE, read_json, read_json_lines, read_table
 from tests.fixtures import drill
 from tests.fixtures.checkpoints import FAMILIES, TINY_FOLDER
 

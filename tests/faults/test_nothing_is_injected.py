@@ -20,13 +20,13 @@ from typing import NamedTuple
 import pytest
 from markdown_it import MarkdownIt
 
-from qaexp.cli import COMMANDS
+from qaexp.commands.cli import COMMANDS
 from qaexp.config.compose import check_command_line
-from qaexp.reporting.console import RunConsole
-from qaexp.reporting.html import page
-from qaexp.reporting.printing import say_json
-from qaexp.runs.collect import read_run
-from qaexp.runs.formats import csv_rows, csv_text, json_text
+from qaexp.reporting.page.html import page
+from qaexp.reporting.terminal.console import RunConsole
+from qaexp.reporting.terminal.printing import say_json
+from qaexp.runs.readers.collect import read_run
+from qaexp.storage.formats import csv_rows, csv_text, json_text
 from tests import REPOSITORY
 from tests.fixtures import tiny_run
 from tests.fixtures.canaries import FORGED, hostile, numbers_in, places
@@ -384,8 +384,8 @@ def test_a_console_of_ours_has_no_markup(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_warning_and_a_record_of_a_log_are_one_line_each(tmp_path: Path) -> None:
     """What is logged outside a run goes to stderr, inside it to the run's logs."""
     script = (
-        "import logging, sys; from pathlib import Path; from qaexp.reporting.printing import outlets\n"
-        "from qaexp.runs.log import LOGGER, open_logs; from qaexp.runs.redact import Redactor\n"
+        "import logging, sys; from pathlib import Path; from qaexp.reporting.terminal.printing import outlets\n"
+        "from qaexp.runs.writing.log import LOGGER, open_logs; from qaexp.storage.redact import Redactor\n"
         "from tests.fixtures.canaries import hostile\n"
         "with outlets():\n"
         "    logging.getLogger('qaexp.data').warning('%s: skipped', hostile(1))\n"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from qaexp.runs import directory as layout
-from qaexp.runs.verification import verify_run
+from qaexp.runs.readers.verification import verify_run
 from tests.fixtures import drill, tiny_run
 from tests.fixtures.attempts import THOROUGH
 

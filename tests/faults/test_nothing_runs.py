@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from qaexp.config.variables import is_refused_name
-from qaexp.runs.repository import describe_repository
-from qaexp.start import held, start, variables
+from qaexp.config.guards.variables import is_refused_name
+from qaexp.runs.writing.repository import describe_repository
+from qaexp.storage.start import held, start, variables
 from tests import REPOSITORY
 from tests.fixtures import hostile_git, tiny_run
 from tests.fixtures.compared import scores, write_run
@@ -172,7 +172,7 @@ def test_run_folders(qaexp: Any, canary: Path, tmp_path: Path) -> None:
     for number, node in enumerate(
         (
             {"_target_": "qaexp.commands.compare.main", "argv": [str(run), "--csv", precious]},
-            {"_target_": "qaexp.runs.files.write_text", "path": precious, "text": ""},
+            {"_target_": "qaexp.storage.files.write_text", "path": precious, "text": ""},
             {"_target_": "qaexp.commands.train.run", "_args_": ["name=evil"]},
             {"_target_": "qaexp.reporting.trackers.TensorBoard", "flush_seconds": {"_target_": "os.system"}},
             {"evil": {"_target_": "pathlib.Path.touch", "self": str(canary)}},
@@ -208,7 +208,11 @@ def test_modules_of_the_folder(tmp_path: Path, canary: Path, command: str) -> No
         (place / name).write_text(f"open({str(canary)!r}, 'w').close()\n")
     environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), "QAEXP_CACHE_DIR": str(tmp_path / "cache")}
     # As the installed command does: the folder is no place of modules for the process itself.
-    program = [sys.executable, "-c", "import sys; sys.path.pop(0); from qaexp.cli import main; sys.exit(main())"]
+    program = [
+        sys.executable,
+        "-c",
+        "import sys; sys.path.pop(0); from qaexp.commands.cli import main; sys.exit(main())",
+    ]
     done = subprocess.run([*program, *words], cwd=here, env=environ, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2, done.stderr
     assert FILES["train_file"] in done.stderr, "a child has looked for it"

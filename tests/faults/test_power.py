@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from qaexp.runs import appender, files, folders
 from qaexp.runs.checkpoint import newest_checkpoint
-from qaexp.runs.run import Run
-from qaexp.runs.verification import verify_run
+from qaexp.runs.readers.verification import verify_run
+from qaexp.runs.writing.run import Run
+from qaexp.storage import appender, files, folders
 from tests.fixtures import drill, tiny_run
 from tests.fixtures.attempts import THOROUGH
 from tests.fixtures.patching import everywhere

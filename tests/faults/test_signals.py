@@ -12,7 +12,7 @@ import pytest
 
 from qaexp.evaluation.question_set import QuestionSet
 from qaexp.runs.checkpoint import newest_checkpoint
-from qaexp.runs.signals import SIGNALS
+from qaexp.storage.signals import SIGNALS
 from tests.fixtures import tiny_run
 from tests.fixtures.attempts import (
     KILL,

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from qaexp.config.build import build
-from qaexp.config.loggers import refused_loggers
-from qaexp.config.targets import ADDRESSES
+from qaexp.config.guards.loggers import refused_loggers
+from qaexp.config.guards.targets import ADDRESSES
 from qaexp.errors import IntegrityError
 from tests import REPOSITORY
 from tests.fixtures import tiny_run
@@ -30,8 +30,8 @@ TARGETS = [
     "torch.load", "torch.save", "torch.hub.load", "torch.optim.optimizer.torch.hub.load",
     "torch.optim.Optimizer.__init__",
     "torch.optim.lr_scheduler.LambdaLR", "transformers.AutoModel.from_pretrained", "transformers.pipeline",
-    "hydra.utils.instantiate", "hydra.utils.call", "omegaconf.OmegaConf.load", "qaexp.runs.files.os.system",
-    "qaexp.runs.files.Path.touch", "qaexp.config.build.import_module", "qaexp.commands.train.os.system",
+    "hydra.utils.instantiate", "hydra.utils.call", "omegaconf.OmegaConf.load", "qaexp.storage.files.os.system",
+    "qaexp.storage.files.Path.touch", "qaexp.config.build.import_module", "qaexp.commands.train.os.system",
 ]  # fmt: skip
 ALLOW_LIST = "optimizer may name qaexp.nodes.Muon and optimizer classes of torch.optim and transformers"
 
@@ -63,7 +63,7 @@ def test_targets(qaexp: Any, tmp_path: Path) -> None:
         "+optimizer._recursive_=true",
         "name=os.system optimizer._target_=${name}",
         f"+hydra.callbacks.evil={hidden}",
-        "+hydra.callbacks.evil._target_=qaexp.runs.files.os.system",
+        "+hydra.callbacks.evil._target_=qaexp.storage.files.os.system",
         "hydra.launcher._target_=os.system",
         "hydra.sweeper._target_=functools.partial",
         "+hydra.callbacks.evil._target_=${name}",

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from qaexp.runs import lock, owners
-from qaexp.runs.verification import verify_run
+from qaexp.runs.readers.verification import verify_run
 from tests.fixtures import drill, tiny_run
 from tests.fixtures.attempts import THOROUGH, Attempt, Attempts, Plan, dice
 from tests.fixtures.patching import everywhere

@@ -12,11 +12,11 @@ from typing import Any
 
 from rich.console import Console
 
-from qaexp.comparison import paper, tables
 from qaexp.comparison.compare import Comparison
-from qaexp.comparison.document import document
-from qaexp.comparison.figure_data import figure_data
-from qaexp.comparison.report import page
+from qaexp.comparison.shown import paper, tables
+from qaexp.comparison.shown.document import document
+from qaexp.comparison.shown.figure_data import figure_data
+from qaexp.comparison.shown.report import page
 
 Row = dict[str, Any]
 _NUMBER = r"-?[\d,]+(?:\.\d+)?"

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from qaexp.comparison.compare import Comparison, Options, compare
 from qaexp.comparison.contrasts import Contrast
-from qaexp.comparison.document import document
+from qaexp.comparison.shown.document import document
 from qaexp.config.schema import neutral_keys
-from qaexp.reporting.defaults import default_leaves
+from qaexp.reporting.numbers.defaults import default_leaves
 from qaexp.runs.short_words import value_text
 from tests.fixtures.compared import edit, write_run
 from tests.relations.teeth import VARIABLE

@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qaexp.comparison.compare import Comparison
-from qaexp.comparison.document import document
-from qaexp.comparison.findings import findings
+from qaexp.comparison.shown.document import document
+from qaexp.comparison.shown.findings import findings
 from qaexp.comparison.verdict import BETTER, WORSE
 from tests.fixtures.compared import edit
 from tests.relations.studies import NAMES, RATES, NewFolder, Plan, compared, examples, plans

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qaexp.comparison.report import figure_data, page
+from qaexp.comparison.shown.report import figure_data, page
 from tests.fixtures.compared import edit
 from tests.relations.studies import (
     COLLAPSED,

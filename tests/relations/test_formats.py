@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from qaexp.comparison.compare import Comparison
-from qaexp.comparison.document import document
-from qaexp.comparison.figure_data import figure_data
-from qaexp.comparison.report import page
+from qaexp.comparison.shown.document import document
+from qaexp.comparison.shown.figure_data import figure_data
+from qaexp.comparison.shown.report import page
 from qaexp.runs.metrics import number_of
 from tests.fixtures.compared import edit
 from tests.relations.outputs import EXACT, FORMATS, rows_in

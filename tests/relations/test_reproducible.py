@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from qaexp.comparison import paper
-from qaexp.comparison.document import document
-from qaexp.comparison.figure_data import figure_data
-from qaexp.comparison.report import page
-from qaexp.runs.formats import json_text
+from qaexp.comparison.shown import paper
+from qaexp.comparison.shown.document import document
+from qaexp.comparison.shown.figure_data import figure_data
+from qaexp.comparison.shown.report import page
+from qaexp.storage.formats import json_text
 from tests import REPOSITORY
 from tests.fixtures.compared import edit
 from tests.relations.studies import COLLAPSED, RATES, NewFolder, Plan, add, answers, compared, only

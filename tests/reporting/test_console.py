@@ -8,8 +8,8 @@ import sys
 import pytest
 from rich.table import Table
 
-from qaexp.reporting.console import USUAL_WIDTH, RunConsole
-from qaexp.reporting.printing import outlets
+from qaexp.reporting.terminal.console import USUAL_WIDTH, RunConsole
+from qaexp.reporting.terminal.printing import outlets
 
 
 class Stream(io.StringIO):

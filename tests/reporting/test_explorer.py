@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qaexp.reporting.explorer import NUM_SPANS, explorer_data, script_json
+from qaexp.reporting.page.explorer import NUM_SPANS, explorer_data, script_json
 
 CONTEXT = "The 🦀 crab 🦞 and 東京"
 

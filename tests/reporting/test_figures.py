@@ -14,9 +14,10 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from qaexp.reporting import answer_figures, figures, probe_figure, slice_figures
-from qaexp.reporting.axes import score_range, spread
-from qaexp.reporting.style import DPI, fitting, label, look, png, width_inches
+from qaexp.reporting.figures import answer_figures, probe_figure, slice_figures
+from qaexp.reporting.figures import training_figures as figures
+from qaexp.reporting.figures.axes import score_range, spread
+from qaexp.reporting.figures.style import DPI, fitting, label, look, png, width_inches
 from qaexp.runs.metrics import number_of
 
 STEPS = [{"step": step, "loss": 5.0 / step, "learning_rate": 1e-4 if step < 6 else 0.0} for step in range(1, 11)]

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from qaexp.reporting.defaults import default_leaves
-from qaexp.reporting.heading import changed_keys, labels, model_name, run_line
-from qaexp.reporting.html import page
-from qaexp.runs.collect import read_run
-from qaexp.runs.typed import Typed
+from qaexp.reporting.numbers.defaults import default_leaves
+from qaexp.reporting.page.heading import changed_keys, labels, model_name, run_line
+from qaexp.reporting.page.html import page
+from qaexp.runs.readers.collect import read_run
+from qaexp.runs.readers.typed import Typed
 from tests.fixtures.fake_run import CONFIG
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from qaexp.reporting import html
-from qaexp.reporting.html import EXCERPT_CHARS, excerpt, page, worst_errors
+from qaexp.reporting.page import html
+from qaexp.reporting.page.html import EXCERPT_CHARS, excerpt, page, worst_errors
 from qaexp.reporting.reporter import Reporter
-from qaexp.runs.collect import read_run
-from qaexp.runs.files import write_rows
+from qaexp.runs.readers.collect import read_run
+from qaexp.storage.files import write_rows
 from tests.fixtures.fake_run import build as build_run
 
 HOSTILE = [

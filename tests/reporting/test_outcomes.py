@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from qaexp.reporting.intervals import group
-from qaexp.reporting.outcomes import NO_ANS_OUTCOMES, OUTCOMES, outcome, outcome_shares
+from qaexp.reporting.numbers.intervals import group
+from qaexp.reporting.numbers.outcomes import NO_ANS_OUTCOMES, OUTCOMES, outcome, outcome_shares
 
 
 def prediction(gold: str, answer: str, exact: float) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from qaexp.commands.rescore import rescore
-from qaexp.reporting.explorer import explorer_data
-from qaexp.reporting.html import page
-from qaexp.reporting.outcomes import outcome
+from qaexp.reporting.numbers.outcomes import outcome
+from qaexp.reporting.page.explorer import explorer_data
+from qaexp.reporting.page.html import page
 from qaexp.reporting.reporter import Reporter
-from qaexp.runs.collect import read_run
-from qaexp.runs.files import write_json_lines
+from qaexp.runs.readers.collect import read_run
+from qaexp.storage.files import write_json_lines
 from tests.fixtures.browser import Browser
 from tests.fixtures.tiny_run import DEMO, train
 

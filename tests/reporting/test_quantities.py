@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qaexp.reporting import intervals as iv
-from qaexp.reporting import quantities as q
+from qaexp.reporting.numbers import intervals as iv
+from qaexp.reporting.numbers import quantities as q
 
 
 def random_predictions(seed: int, num: int) -> list[dict[str, Any]]:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from qaexp.reporting.reporter import Reporter
-from qaexp.runs.collect import read_run
-from qaexp.runs.files import write_rows
 from qaexp.runs.manifest import describe_files
+from qaexp.runs.readers.collect import read_run
+from qaexp.storage.files import write_rows
 from tests.fixtures.fake_run import build as build_run
 
 PICTURES = [

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from qaexp.reporting.risk import oracle_risk_coverage, risk_coverage
+from qaexp.reporting.numbers.risk import oracle_risk_coverage, risk_coverage
 
 
 def test_curve_of_a_case_computed_by_hand() -> None:

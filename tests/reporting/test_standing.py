@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from qaexp.reporting.standing import pipe_lines, terminal_lines
-from qaexp.runs.progress import Progress, Skipped
+from qaexp.reporting.terminal.standing import pipe_lines, terminal_lines
+from qaexp.runs.readers.progress import Progress, Skipped
 
 WIDTHS = (40, 60, 80, 100, 120, 170)
 SWEEP = "seed={},optimizer.lr=0.0003-9c1a0966"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from qaexp.reporting.answering import Answered
-from qaexp.reporting.tables import facts, score_rows, summary_table
-from qaexp.reporting.verdict import is_collapsed, what_to_look_at
+from qaexp.reporting.numbers.advice import is_collapsed, what_to_look_at
+from qaexp.reporting.numbers.answering import Answered
+from qaexp.reporting.terminal.tables import facts, score_rows, summary_table
 
 GOOD: dict[str, Any] = {
     "exact": 80.0,

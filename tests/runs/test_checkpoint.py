@@ -23,7 +23,7 @@ from qaexp.runs.checkpoint import (
     prune,
     verify_checkpoint,
 )
-from qaexp.runs.formats import json_text
+from qaexp.storage.formats import json_text
 
 IDENTITY = "0" * 64
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from qaexp.errors import ConfigError
-from qaexp.runs.collect import collect, load_run_files, read_run
-from qaexp.runs.run import Run
+from qaexp.runs.readers.collect import collect, load_run_files, read_run
+from qaexp.runs.writing.run import Run
 from tests.fixtures.open_run import open_run
 
 

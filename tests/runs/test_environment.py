@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import qaexp
-from qaexp.runs import environment
-from qaexp.runs.collect import RunFiles
-from qaexp.runs.reproduction import differing_world
-from qaexp.start import held
+from qaexp.runs.readers.collect import RunFiles
+from qaexp.runs.readers.reproduction import differing_world
+from qaexp.runs.writing import environment
+from qaexp.storage.start import held
 
 
 def git(folder: Path, *words: str) -> None:
@@ -94,7 +94,7 @@ def test_a_repository_that_was_not_asked_is_no_difference(tmp_path: Path) -> Non
 
 def test_run_directories_are_read_without_heavy_imports() -> None:
     code = (
-        "import sys, qaexp.runs.run, qaexp.runs.collect, qaexp.runs.environment\n"
+        "import sys, qaexp.runs.writing.run, qaexp.runs.readers.collect, qaexp.runs.writing.environment\n"
         "heavy = {'torch', 'transformers', 'hydra', 'omegaconf', 'pandas', 'numpy', 'matplotlib'}\n"
         "heavy &= set(sys.modules)\n"
         "sys.exit(repr(heavy) if heavy else 0)"

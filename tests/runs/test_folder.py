@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qaexp.errors import ConfigError, IntegrityError
-from qaexp.runs.folder import look
+from qaexp.runs.readers.folder import look
 from tests.fixtures.open_run import open_run
 
 

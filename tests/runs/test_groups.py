@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from qaexp.config.schema import neutral_keys
-from qaexp.runs.collect import RunFiles
-from qaexp.runs.groups import differing, group_runs
+from qaexp.runs.readers.collect import RunFiles
+from qaexp.runs.readers.repeats import differing, group_runs
 
 
 def run(f1: float | None, seed: int = 0, **changes: Any) -> RunFiles:

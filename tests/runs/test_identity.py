@@ -9,8 +9,8 @@ import pytest
 
 from qaexp.config.schema import neutral_keys
 from qaexp.nodes import with_former, with_public
-from qaexp.runs.collect import read_run
 from qaexp.runs.identity import canonical_json, code_hash, identify
+from qaexp.runs.readers.collect import read_run
 from tests import REPOSITORY
 from tests.fixtures.tiny_run import read_json
 

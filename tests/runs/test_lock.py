@@ -17,7 +17,8 @@ import pytest
 
 import qaexp
 from qaexp.errors import BusyError, IntegrityError, StorageError
-from qaexp.runs import appender, files, folders, lock, owners, roots
+from qaexp.runs import lock, owners
+from qaexp.storage import appender, files, folders, roots
 from tests.fixtures.open_run import open_run
 from tests.fixtures.patching import everywhere
 

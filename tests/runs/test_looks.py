@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qaexp.runs.looks import Look, looks, with_look
+from qaexp.runs.writing.looks import Look, looks, with_look
 
 AT = "2026-01-31T10:00:00+00:00"
 
@@ -67,5 +67,7 @@ def test_the_same_runs_are_no_new_look() -> None:
 
 
 def test_reading_looks_is_light() -> None:
-    code = "import sys, qaexp.runs.looks; print([n for n in ('torch', 'hydra', 'omegaconf') if n in sys.modules])"
+    code = (
+        "import sys, qaexp.runs.writing.looks; print([n for n in ('torch', 'hydra', 'omegaconf') if n in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

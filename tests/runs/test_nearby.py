@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.runs.nearby import meant
+from qaexp.runs.readers.nearby import meant
 from tests.fixtures import tiny_run
 
 COMMANDS = (

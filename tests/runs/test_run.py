@@ -16,8 +16,8 @@ import pytest
 from qaexp.errors import BusyError, ConfigError, DataError, IntegrityError, StorageError
 from qaexp.runs.directory import SUMMARY_KEYS
 from qaexp.runs.identity import identify
-from qaexp.runs.reuse import completed_summary
-from qaexp.runs.run import Run
+from qaexp.runs.writing.reuse import completed_summary
+from qaexp.runs.writing.run import Run
 from tests import REPOSITORY
 from tests.fixtures.open_run import open_run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from qaexp.config.words import parse_overrides
+from qaexp.config.checks.words import parse_overrides
 from qaexp.errors import ConfigError, QaexpError
 from qaexp.sweeps.again import Command, again, command_of
 from tests.fixtures.compared import edit, scores, write_run

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from qaexp.config.compose import check_command_line
-from qaexp.runs.groups import Group
+from qaexp.runs.readers.repeats import Group
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.last_lines import print_end
 from qaexp.sweeps.outcome import Outcome

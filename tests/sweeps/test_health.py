@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qaexp.runs.collect import collect
+from qaexp.runs.readers.collect import collect
 from qaexp.sweeps.health import collapsed_ids, flag_names
 from tests.fixtures.compared import edit, scores, write_run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qaexp.errors import IntegrityError
-from qaexp.sweeps.journal import JOURNAL, check_journal
+from qaexp.sweeps.optuna.journal import JOURNAL, check_journal
 
 
 @pytest.mark.case("plots_that_is_a_link")

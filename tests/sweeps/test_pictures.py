@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 pytest.importorskip("optuna")
-from qaexp.sweeps import pictures
+from qaexp.sweeps.optuna import pictures
 from tests.sweeps.test_pruning import begun, opened
 
 

@@ -15,7 +15,7 @@ from qaexp.runs.owners import utc_now
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.plan import make_plan
-from qaexp.sweeps.record import read_plan, write_plan, write_results
+from qaexp.sweeps.sweep_files import read_plan, write_plan, write_results
 from tests.fixtures.compared import edit, rows_of, scores, write_run
 
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from qaexp.runs.metrics import NUMBERS
+from qaexp.sweeps.optuna.pruning import ended_epochs, given_up, odd_ways, watched_number
 from qaexp.sweeps.outcome import COMPLETED, FAILED, PREEMPTED, PRUNED, Outcome
-from qaexp.sweeps.pruning import ended_epochs, given_up, odd_ways, watched_number
 from tests.fixtures import tiny_run
 
 pytest.importorskip("optuna")
-from qaexp.sweeps.judge import Judge
-from qaexp.sweeps.space import read_space
-from qaexp.sweeps.study import Search
+from qaexp.sweeps.optuna.judge import Judge
+from qaexp.sweeps.optuna.space import read_space
+from qaexp.sweeps.optuna.study import Search
 from tests.sweeps.test_plan import planned
 
 RATE = "optimizer.lr=tag(log,interval(1e-4,1e-2))"

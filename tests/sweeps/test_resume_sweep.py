@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qaexp.runs.directory import HYDRA_FILES
-from qaexp.runs.typed import typed
+from qaexp.runs.readers.typed import typed
 from tests.fixtures import drill, planted, tiny_run
 
 WORDS = (*tiny_run.MODEL, *planted.WORDS, "data.train_size=12", "data.dev_size=8", "trainer.epochs=1", "threads=1")

@@ -12,8 +12,8 @@ from qaexp.errors import ConfigError
 from tests.fixtures import tiny_run
 
 pytest.importorskip("optuna")
-from qaexp.sweeps.space import read_space
-from qaexp.sweeps.study import Search
+from qaexp.sweeps.optuna.space import read_space
+from qaexp.sweeps.optuna.study import Search
 
 WORDS = (*tiny_run.MODEL, "data.train_size=12", "data.dev_size=8", "trainer.epochs=1", "threads=1")
 RATE = "optimizer.lr=tag(log,interval(1e-4,1e-2))"

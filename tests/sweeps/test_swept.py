@@ -13,7 +13,7 @@ import pytest
 from qaexp.config.compose import check_command_line
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import FAILED, Outcome
-from qaexp.sweeps.record import write_results
+from qaexp.sweeps.sweep_files import write_results
 from tests.fixtures import tiny_run
 from tests.fixtures.compared import edit, rows_of, scores, write_run
 

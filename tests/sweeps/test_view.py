@@ -16,8 +16,8 @@ import pytest
 from rich.console import Console
 
 from qaexp.config.compose import check_command_line
-from qaexp.runs.progress import Progress
-from qaexp.runs.signals import watched
+from qaexp.runs.readers.progress import Progress
+from qaexp.storage.signals import watched
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.onlooker import Onlooker, looked_at
 from qaexp.sweeps.outcome import Outcome

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qaexp.sweeps.winners import Found, best_lines
+from qaexp.sweeps.optuna.winners import Found, best_lines
 
 
 def found(value: float, *run_ids: str, other: float | None = None) -> Found:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qaexp.data.cells import whole_of
 from qaexp.data.exports.exported import QUESTION_KEYS, Exported, Span, answer_spans, first_text, is_question, marks_none
 from qaexp.data.exports.statements import labels_none
+from qaexp.data.files.cells import whole_of
 
 TOOL = "doccano"
 _SPAN_KEYS = ("label", "labels", "entities", "annotations", "spans")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qaexp.data.exports.statements import labels_none, labels_wrong
-from qaexp.data.golds import MAX_ANSWERS
-from qaexp.data.validation import classify_offset
+from qaexp.data.files.golds import MAX_ANSWERS
+from qaexp.data.files.validation import classify_offset
 
 QUESTION_KEYS = ("question", "query", "question_text", "q", "prompt")
 TEXT_KEYS = ("text", "context", "passage", "paragraph", "document", "content", "article", "body", "data")

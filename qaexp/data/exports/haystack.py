@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qaexp.data.cells import read_yes_no
 from qaexp.data.exports.exported import Exported, Span
+from qaexp.data.files.cells import read_yes_no
 
 TOOL = "Haystack (labels)"
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from qaexp.data.cells import read_cell
 from qaexp.data.exports.exported import (
     QUESTION_KEYS,
     TEXT_KEYS,
@@ -27,6 +26,7 @@ from qaexp.data.exports.label_studio_results import (
 )
 from qaexp.data.exports.label_studio_texts import context_of, is_elsewhere, own_questions
 from qaexp.data.exports.statements import says_none, says_some
+from qaexp.data.files.cells import read_cell
 
 TOOL = "Label Studio"
 _MIN_MARKS = {"annotator", "annotation_id", "lead_time"}

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qaexp.data.contents import BINARY_SUFFIXES
 from qaexp.data.exports.exported import Exported, as_list
-from qaexp.data.exports.recognised import KNOWN, read_export, tool_of
-from qaexp.data.layouts import flat_records
-from qaexp.data.reading import Reading
-from qaexp.data.records import json_objects, read_regular_file
+from qaexp.data.files.annotation_tools import KNOWN, read_export, tool_of
+from qaexp.data.files.contents import BINARY_SUFFIXES
+from qaexp.data.files.layouts import flat_records
+from qaexp.data.files.reading import Reading
+from qaexp.data.files.records import json_objects, read_regular_file
+from qaexp.data.files.validation import Faults
 from qaexp.data.squad import Example, SquadFile, collect, read_squad_file
-from qaexp.data.validation import Faults
 from qaexp.errors import DataError
 
 

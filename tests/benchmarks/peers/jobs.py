@@ -14,8 +14,8 @@ from transformers import BertConfig, BertForQuestionAnswering, Trainer, Training
 from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
-from qaexp.runs import run
 from qaexp.runs.checkpoint import commit_checkpoint, find_checkpoints
+from qaexp.runs.writing import run
 from qaexp.training import step
 from qaexp.training.feed import Feed
 from tests.benchmarks.peers.accidents import BATCH_SIZE, NUM_EPOCHS, NUM_FEATURES, SAVE_EVERY, Plan

@@ -17,8 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from qaexp.runs.collect import collect
-from qaexp.runs.formats import dotted
+from qaexp.runs.readers.collect import collect
+from qaexp.storage.formats import dotted
 
 LOG = """
 import json, sys

@@ -12,8 +12,8 @@ from unittest import mock
 import numpy as np
 
 from qaexp.comparison import family
-from qaexp.comparison.power import MORE_SEEDS, power
 from qaexp.comparison.sides import Side
+from qaexp.comparison.statistics.power import MORE_SEEDS, power
 from qaexp.comparison.verdict import ALPHA
 from tests.benchmarks.simulation.shapes import SHAPES, seeds
 from tests.benchmarks.simulation.trials import Experiment, Said, draw, own_estimate, said

@@ -8,8 +8,8 @@ from functools import cache
 
 import numpy as np
 
-from qaexp.comparison.difference import Codes
 from qaexp.comparison.observations import Design, design
+from qaexp.comparison.statistics.difference import Codes
 
 OFFSETS = (-0.2, 0.0, 0.2)
 """What each of the settings that `--by` averages does to the sums."""

@@ -12,14 +12,15 @@ from unittest import mock
 
 import numpy as np
 
-from qaexp.comparison import sides, tests
+from qaexp.comparison import sides
 from qaexp.comparison.contrasts import how
-from qaexp.comparison.difference import Codes, Difference, Floats
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.estimates import SEEDS, Estimate, estimates
 from qaexp.comparison.family import Family, Outcome
 from qaexp.comparison.scores import Measured
 from qaexp.comparison.sides import RUNS, SAME_SEEDS, PooledSeeds, Side, compared
+from qaexp.comparison.statistics import paired as tests
+from qaexp.comparison.statistics.difference import Codes, Difference, Floats
 from qaexp.comparison.verdict import BETTER, RELEVANT_POINTS, WORSE, Circumstances, Tested, judge
 from qaexp.runs.metrics import number_of
 from tests.benchmarks.simulation.shapes import Runs, Shape

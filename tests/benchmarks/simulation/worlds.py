@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from scipy.special import ndtr
 
-from qaexp.comparison.difference import Codes, Floats
+from qaexp.comparison.statistics.difference import Codes, Floats
 
 PARTLY = 0.25
 """So far below the threshold an answer has an f1 of 50."""

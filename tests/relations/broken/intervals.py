@@ -6,13 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from qaexp.comparison import (
-    estimates,
-    family,
-    power,
-    verdict,
-)
-from qaexp.comparison.difference import Variance
+from qaexp.comparison import estimates, family, verdict
+from qaexp.comparison.statistics import power
+from qaexp.comparison.statistics.difference import Variance
 from qaexp.runs.metrics import Number
 from tests.fixtures.patching import Patch, everywhere
 from tests.relations.broken.registry import noticed_by

@@ -8,18 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from qaexp.comparison import (
-    baseline,
-    compare,
-    document,
-    groups,
-    guard,
-    observations,
-    reasons,
-    selection,
-)
-from qaexp.runs import group_names, short_words
-from qaexp.runs import groups as run_groups
+from qaexp.comparison import baseline, compare, groups, guard, observations, reasons, selection
+from qaexp.comparison.shown import document
+from qaexp.runs import short_words
+from qaexp.runs.readers import group_names
+from qaexp.runs.readers import repeats as run_groups
 from tests.fixtures.patching import Patch, everywhere
 from tests.relations.broken.registry import answering, noticed_by
 

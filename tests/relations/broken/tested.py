@@ -8,16 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from qaexp.comparison import (
-    contrasts,
-    estimates,
-    family,
-    outcomes,
-    scores,
-    sides,
-    tests,
-    verdict,
-)
+from qaexp.comparison import contrasts, estimates, family, outcomes, scores, sides, verdict
+from qaexp.comparison.statistics import paired as tests
 from tests.fixtures.patching import Patch, everywhere
 from tests.relations.broken.registry import noticed_by
 

@@ -7,21 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from qaexp.comparison import (
-    collapse,
-    compare,
-    contrasts,
-    document,
-    figure_data,
-    groups,
-    outcomes,
-    paper,
-    ranks,
-    reasons,
-    report,
-    sides,
-    tables,
-)
+from qaexp.comparison import collapse, compare, contrasts, groups, outcomes, ranks, reasons, sides
+from qaexp.comparison.shown import document, figure_data, paper, report, tables
 from qaexp.runs.metrics import Number
 from tests.fixtures.patching import Patch, everywhere
 from tests.relations.broken.registry import noticed_by

@@ -1,0 +1,269 @@
+"""A run and a sweep from Python: what `qaexp train` does, with the folder and the numbers as the result."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qaexp.commands.composed import RUNS, SWEEPS, run_composed, without_empty
+from qaexp.errors import ConfigError
+from qaexp.reporting.terminal.printing import hushed
+from qaexp.runs.naming import check_name, default_name
+from qaexp.storage.start import held
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from qaexp.config.schema import ExperimentConfig
+
+
+class RunResult(dict[str, Any]):
+    """The numbers of a run's summary.json by name, and where the run stands.
+
+    >>> result = RunResult(Path("outputs/try"), "7ace3b22", {"f1": 88.5})
+    >>> result["f1"], result.run_id, result.folder.name
+    (88.5, '7ace3b22', 'try')
+
+    Attributes:
+        folder: The run directory.
+        run_id: The first eight hex digits of its identity.
+    """
+
+    def __init__(self, folder: Path, run_id: str, summary: dict[str, Any]) -> None:
+        """Take what a run left."""
+        super().__init__(summary)
+        self.folder, self.run_id = folder, run_id
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.run_id
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The content of summary.json."""
+        return dict(self)
+
+    def __fspath__(self) -> str:
+        """The run directory, so that the result may stand where a path is asked for."""
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        """The folder, the id and the main numbers."""
+        shown = ", ".join(
+            f"{name} {self[name]:.1f}" for name in ("f1", "exact") if isinstance(self.get(name), int | float)
+        )
+        return f"<run {self.run_id} in {self.folder}{': ' + shown if shown else ''}>"
+
+
+class SweepResult(Sequence[RunResult]):
+    """The completed runs of a sweep, in the order of its jobs.
+
+    Attributes:
+        folder: The sweep's directory.
+        runs: The runs.
+    """
+
+    def __init__(self, folder: Path, runs: Sequence[RunResult]) -> None:
+        """Take what a sweep left."""
+        self.folder, self.runs = folder, list(runs)
+
+    def __getitem__(self, place: Any) -> Any:
+        """A run by its place."""
+        return self.runs[place]
+
+    def __len__(self) -> int:
+        """How many runs are completed."""
+        return len(self.runs)
+
+    def frame(self) -> pd.DataFrame:
+        """The runs as `qaexp.load_runs` gives them."""
+        from qaexp.runs.readers.frame import load_runs
+
+        return load_runs([run.folder for run in self.runs])
+
+    def __fspath__(self) -> str:
+        """The sweep's directory, so that the result may stand where a path is asked for."""
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        """The folder and how many runs there are."""
+        return f"<sweep in {self.folder}: {len(self.runs)} completed runs>"
+
+
+def run(*overrides: str, config_dir: str | Path | None = None, quiet: bool = False, **keywords: Any) -> RunResult:
+    """Train one run, as `qaexp train` does; the same call again returns the result and trains nothing.
+
+    Args:
+        *overrides: Override lines, for example `"data.train_size=100"`.
+        config_dir: A folder with YAML files of your own, as `--config-dir`.
+        quiet: Print nothing while it trains.
+        **keywords: None: overrides are texts, and a setting that is given as a keyword is refused with its text.
+
+    Returns:
+        The numbers of its summary.json by name, and its `folder` and `run_id`.
+
+    Raises:
+        QaexpError: As `qaexp train`.
+    """
+    from omegaconf import open_dict
+
+    from qaexp.config.compose import compose_with_hydra, is_sweep
+
+    _refuse_keywords("run", keywords)
+    lines = _lines("run", overrides)
+    folder = _folder_of_choices(config_dir)
+    _refuse_several_values(lines)
+    with held(), _silence(quiet):
+        with _named(lines, folder, Path(RUNS)) as (_, named):
+            composed = compose_with_hydra(named, config_dir=folder)
+            if is_sweep(composed):
+                raise ConfigError("these overrides make a sweep; give them to qaexp.sweep()")
+            settings = composed.hydra
+            with open_dict(composed):
+                del composed["hydra"]
+            directory = Path(str(settings.run.dir)).resolve()
+            ended = run_composed(composed, settings, directory, ["qaexp", "train", *_flags(folder), *named])
+        return RunResult(ended.directory, ended.run_id, ended.summary or {})
+
+
+def sweep(
+    *overrides: str | Sequence[str], config_dir: str | Path | None = None, quiet: bool = False, **keywords: Any
+) -> SweepResult:
+    """Train every combination of the values given, as `qaexp train -m` does; what is completed is not run again.
+
+    Args:
+        *overrides: Override lines, for example `"optimizer.lr=1e-4,3e-4"`; lists of them, too.
+        config_dir: A folder with YAML files of your own, as `--config-dir`.
+        quiet: Print nothing while it trains.
+        **keywords: None: overrides are texts, and a setting that is given as a keyword is refused with its text.
+
+    Returns:
+        The sweep's folder and its completed runs; none after a dry run.
+
+    Raises:
+        SweepError: Jobs failed; the others have been run, and stand in the folder.
+        QaexpError: As `qaexp train`.
+    """
+    from qaexp.commands.python.multirun import multirun
+    from qaexp.config.compose import compose_with_hydra
+
+    _refuse_keywords("sweep", keywords)
+    lines = _lines("sweep", [line for one in overrides for line in ([one] if isinstance(one, str) else one)])
+    folder = _folder_of_choices(config_dir)
+    with held(), _silence(quiet):
+        with _named(lines, folder, Path(SWEEPS)) as (config, named):
+            composed = compose_with_hydra(named, config_dir=folder)
+            directory = Path(str(composed.hydra.sweep.dir)).resolve()
+            multirun(named, ["qaexp", "train", "-m", *_flags(folder), *named], config_dir=folder)
+        return SweepResult(directory, [] if config.sweep.dry_run else _completed(directory))
+
+
+@contextmanager
+def _named(lines: list[str], folder: Path | None, parent: Path) -> Iterator[tuple[ExperimentConfig, list[str]]]:
+    """Check override lines and give what they make a name; its folder is taken away again where nothing came into it.
+
+    Args:
+        lines: The override lines.
+        folder: That of choices of one's own.
+        parent: Where the run directory, or that of the sweep, will stand.
+    """
+    from qaexp.config.compose import check_command_line
+
+    config = check_command_line(lines, config_dir=folder)
+    check_name(config.name or "", lines)
+    name = config.name or default_name(lines, parent, environ=os.environ, now=datetime.now())
+    with without_empty(parent / name, parent):
+        yield config, lines if config.name else [*lines, f"name={name}"]
+
+
+def _completed(sweep: Path) -> list[RunResult]:
+    """The completed runs of the newest command for a sweep."""
+    from qaexp.runs.directory import SWEEP
+    from qaexp.storage.reading import read_json
+
+    rows = [row for row in read_json(sweep / SWEEP)["jobs"] if row["is_planned"] and row["summary"] is not None]
+    return [RunResult(sweep / row["path"], row["run_id"], row["summary"]) for row in rows]
+
+
+def _refuse_keywords(function: str, given: Mapping[str, Any]) -> None:
+    """Refuse settings that are given as keywords of Python, with the texts to give in their place.
+
+    Raises:
+        ConfigError: There are some.
+    """
+    if given:
+        texts = ", ".join(f'"{line}"' for key, value in given.items() for line in _as_lines(function, key, value))
+        raise ConfigError(
+            f"{function}() takes settings as texts, not as {', '.join(f'{key}=' for key in given)}; write "
+            f"{function}({texts})"
+        )
+
+
+def _as_lines(function: str, key: str, value: Any) -> list[str]:
+    """A keyword as override lines; of a list of lines, as `overrides=[...]`, the lines themselves.
+
+    >>> _as_lines("run", "tags", ["a", "b"]), _as_lines("sweep", "seed", [0, 1]), _as_lines("run", "threads", None)
+    (['tags=[a,b]'], ['seed=0,1'], ['threads=null'])
+    """
+    is_list = isinstance(value, list | tuple | range)
+    if key in ("overrides", "lines", "args", "argv") and is_list:
+        return [str(line) for line in value]
+    shown = ",".join(map(_shown, value)) if is_list else _shown(value)
+    return [f"{key}=[{shown}]" if is_list and function == "run" else f"{key}={shown}"]
+
+
+def _shown(value: Any) -> str:
+    shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return shown.replace('"', "'")
+
+
+def _lines(function: str, given: Sequence[Any]) -> list[str]:
+    from qaexp.config.checks.texts import keep_texts
+
+    if wrong := [line for line in given if not isinstance(line, str)]:
+        raise ConfigError(
+            f"{function}() takes override lines as texts, one argument each, not {wrong[0]!r:.80}: "
+            f"{function}('seed=1', 'name=try')"
+        )
+    if flags := [line for line in given if line.startswith("-")]:
+        ways = {"--config-dir": "write config_dir='...'", "-m": "leave it out: qaexp.sweep() is a sweep"}
+        way = ways.get(flags[0].partition("=")[0], "give override lines, as 'seed=1'")
+        raise ConfigError(f"{function}() takes no flags, as {flags[0]}; {way}")
+    return list(keep_texts(given))
+
+
+def _refuse_several_values(lines: Sequence[str]) -> None:
+    from qaexp.config.checks.words import swept_keys
+
+    if keys := swept_keys(lines):
+        raise ConfigError(
+            f"{', '.join(keys)}: several values are a sweep; give run() one value each, or take qaexp.sweep()"
+        )
+
+
+def _folder_of_choices(given: str | Path | None) -> Path | None:
+    if given is not None and not Path(given).is_dir():
+        raise ConfigError(f"config_dir={given} is no folder; give a folder with YAML files in groups")
+    return None if given is None else Path(given)
+
+
+def _flags(folder: Path | None) -> list[str]:
+    """The flags of the command that does the same."""
+    return [] if folder is None else ["--config-dir", str(folder)]
+
+
+@contextmanager
+def _silence(quiet: bool) -> Iterator[None]:
+    """Print nothing in the body; what is logged as a warning is told all the same."""
+    if not quiet:
+        yield
+        return
+    # Tables and bars go to stdout by a library; lines of ours also to stderr.
+    with hushed(), redirect_stdout(io.StringIO()):
+        yield

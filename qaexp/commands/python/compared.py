@@ -1,0 +1,164 @@
+"""A comparison from Python: what `qaexp compare --json` prints, as an object with tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qaexp.errors import ConfigError
+from qaexp.runs.readers.frame import Paths, one_or_several
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from qaexp.comparison.compare import Comparison
+
+
+_KEYWORDS = ("paths", "metric", "baseline", "by", "where", "sort", "relevant", "allow_mixed")
+_OPTION = re.compile(r"--(metric|baseline|by|where|sort|relevant)\b")
+
+
+class Compared(Mapping[str, Any]):
+    """A comparison as `qaexp compare --json` tells it, a mapping of its keys.
+
+    Attributes:
+        document: The whole document: plain lists, mappings, texts and numbers.
+    """
+
+    def __init__(self, comparison: Comparison) -> None:
+        """Take what was compared."""
+        from qaexp.comparison.shown.document import document
+
+        self._comparison = comparison
+        self.document: dict[str, Any] = document(comparison)
+
+    def __getitem__(self, key: str) -> Any:
+        """A part of the document."""
+        return self.document[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys of the document."""
+        return iter(self.document)
+
+    def __len__(self) -> int:
+        """How many keys the document has."""
+        return len(self.document)
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        """The groups over seeds, best first."""
+        return list(self.document["groups"])
+
+    @property
+    def contrasts(self) -> list[dict[str, Any]]:
+        """What was tested: each pair of groups with difference, interval, p-value and verdict."""
+        return list(self.document["contrasts"])
+
+    @property
+    def findings(self) -> list[Any]:
+        """What was found, in sentences, and what to do next."""
+        return list(self.document["findings"])
+
+    def frame(self) -> pd.DataFrame:
+        """One row a group: what `qaexp compare --csv` writes."""
+        import pandas as pd
+
+        from qaexp.comparison.shown.document import group_rows
+
+        metric = self.document["metric"]
+        return pd.DataFrame([row for table in self._comparison.tables for row in group_rows(table, metric)])
+
+    def contrasts_frame(self) -> pd.DataFrame:
+        """One row a pair of groups."""
+        import pandas as pd
+
+        return pd.DataFrame(self.contrasts)
+
+    def write_html(self, path: str | Path) -> Path:
+        """Write the page that `qaexp compare --html` writes.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        from qaexp.comparison.shown.report import write_report
+
+        return write_report(self._comparison, Path(path))[0]
+
+    def __repr__(self) -> str:
+        """How much was compared, and each finding on a line."""
+        from qaexp.storage.formats import counted
+
+        head = f"{counted(len(self.groups), 'group')} of {counted(len(self.document['runs']), 'run')}"
+        return "\n".join([f"<comparison of {head} by {self.document['metric']}>", *map(str, self.findings)])
+
+
+def _refuse_keywords(given: Mapping[str, Any]) -> None:
+    """Refuse what is no keyword: settings choose runs by `where`.
+
+    Raises:
+        ConfigError: There are some.
+    """
+    if given:
+        from qaexp.config.checks.suggest import nearest
+
+        key, value = next(iter(given.items()))
+        known = nearest(key, _KEYWORDS)
+        way = f"did you mean {known}=?" if known else f'to keep the runs with it write where="{key}={value}"'
+        raise ConfigError(f"compare() has no keyword {key}=; {way}")
+
+
+def compare(
+    paths: Paths = (),
+    *,
+    metric: str = "crossfit_f1",
+    baseline: str | None = None,
+    by: str | None = None,
+    where: str | Sequence[str] = (),
+    sort: str | None = None,
+    relevant: float = 2.0,
+    allow_mixed: bool = False,
+    **others: Any,
+) -> Compared:
+    """Compare the completed runs under some paths, as `qaexp compare` does; nothing is written.
+
+    Args:
+        paths: Run directories, sweep directories, folders of them, or patterns such as `outputs/*`: one, or several.
+        metric: A number of summary.json to rank by.
+        baseline: The group to compare with: its name, a part of it, or a run's id; None: that of the default settings.
+        by: Group by this key alone, for example `optimizer.lr`.
+        where: Keep runs such as `optimizer.lr>=1e-4`: one condition, or several.
+        sort: Order the groups by another metric.
+        relevant: Points from which on a difference matters.
+        allow_mixed: Show runs that were measured differently in one table.
+        **others: None: another keyword is refused by name.
+
+    Raises:
+        ConfigError: Another keyword is given, there is nothing at a path, or a keyword names what no run has.
+    """
+    from qaexp.comparison.compare import Options
+    from qaexp.comparison.compare import compare as compare_runs
+    from qaexp.config.schema import neutral_keys
+    from qaexp.reporting.numbers.defaults import default_leaves
+
+    _refuse_keywords(others)
+    options = Options(
+        metric=metric,
+        baseline=baseline,
+        by=by,
+        where=(where,) if isinstance(where, str) else tuple(where),
+        sort=sort,
+        relevant=relevant,
+        allow_mixed=allow_mixed,
+        neutral=neutral_keys(),
+        defaults=default_leaves(),
+    )
+    given = one_or_several(paths)
+    if not given:
+        raise ConfigError("there is nothing to compare; give run directories, sweep directories or folders of them")
+    try:
+        return Compared(compare_runs(given, options))
+    except ConfigError as error:
+        # It speaks to the command line, where the keywords are options.
+        raise ConfigError(*(_OPTION.sub(r"\1", problem) for problem in error.problems)) from error

@@ -1,0 +1,118 @@
+"""Verdicts as a terminal shows them: groups by their numbers, the contrasts that matter first, never a flood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from qaexp.comparison.contrasts import Contrast
+from qaexp.comparison.result import Table
+from qaexp.comparison.verdict import BETTER, COLLAPSED, WORSE
+from qaexp.storage.formats import counted, one_line
+
+MAX_LINES = 30
+"""So many lines of contrasts are printed; the page has all."""
+
+MAX_COLLAPSED = 4
+"""So many collapsed groups are named; the table and the page have all."""
+
+_WIDE = 200
+
+
+def verdict_lines(table: Table, width: int | None) -> list[Text]:
+    """The contrasts of a table: those with the baseline, and that of the two best groups.
+
+    Args:
+        table: The table.
+        width: Of the terminal, by which lines are counted; None: no limit.
+    """
+    if not table.contrasts:
+        return []
+    first, baseline = table.contrasts[0], table.group(table.baseline or "")
+    head = (
+        f"difference in {first.metric}, B minus A (B against A); p after {_correction(first.num_contrasts)}; "
+        f"clusters of questions: {table.unit}"
+    )
+    told = f"baseline: #{baseline.number} {baseline.name} ({table.baseline_reason})"
+    found = [Text(""), Text(head, style="bold"), Text(one_line(told), style="bold")]
+    several = [one for one in _of_interest(table) if one.verdict != COLLAPSED]
+    collapsed = [one for one in table.contrasts if one.verdict == COLLAPSED]
+    is_one_cause = len(several) > 1 and len({factor(contrast) for contrast in several}) == 1
+    used, shown = 0, 0
+    for contrast in several:
+        line = f"#{table.group(contrast.b).number} against #{table.group(contrast.a).number}: {contrast.sentence}"
+        texts = [Text(one_line(line)), *([] if is_one_cause else [Text(one_line(f"  {factor(contrast)}"), "dim")])]
+        needed = sum(-(-len(text.plain) // (width or _WIDE)) for text in texts)
+        if used + needed >= MAX_LINES:
+            break
+        used, shown = used + needed, shown + 1
+        found += texts
+    if is_one_cause:
+        found.append(Text(one_line(f"each time {factor(several[0])}"), style="dim"))
+    if collapsed:
+        found.append(Text(one_line(_not_compared(table, collapsed))))
+    left = len(table.contrasts) - shown - len(collapsed)
+    if left:
+        found.append(Text(f"{left} more on the page (--html FILE)", style="dim"))
+    return found
+
+
+def _not_compared(table: Table, collapsed: Sequence[Contrast]) -> str:
+    """One line for all contrasts without a verdict, as a group of theirs answers nothing."""
+    in_contrasts = {name for one in collapsed for name in (one.a, one.b)}
+    groups = [group for group in table.by_number if group.is_collapsed and group.name in in_contrasts]
+    names = ", ".join(f"#{group.number} {group.name}" for group in groups[:MAX_COLLAPSED])
+    more = f" and {len(groups) - MAX_COLLAPSED} more" if len(groups) > MAX_COLLAPSED else ""
+    runs = "has a run that answers" if len(groups) == 1 else "have runs that answer"
+    return (
+        f"{COLLAPSED}: {names}{more} {runs} nothing, where a score is the share of questions without an answer: no "
+        f"verdict in {counted(len(collapsed), 'contrast')}"
+    )
+
+
+def factor(contrast: Contrast) -> str:
+    """Return what may have caused a difference."""
+    causes = [*contrast.factors, *contrast.machines]
+    if contrast.single_factor:
+        return f"only {contrast.factors[0]} differs"
+    if not causes:
+        return "nothing in the config differs"
+    if (choice := _only_choice(contrast)) is not None and not contrast.machines:
+        return f"only the choice of {choice} differs, and with it {', '.join(causes)}"
+    if len(causes) == 1:
+        return f"no setting differs, but {causes[0]} does: the cause is unclear"
+    return f"several keys differ ({', '.join(causes)}): the cause is unclear"
+
+
+def _only_choice(contrast: Contrast) -> str | None:
+    """The config group whose choice is all that sets two names apart: they name every key that it did not bring."""
+    one, other = set(contrast.a.split()), set(contrast.b.split())
+    apart = [*(one - other), *(other - one)]
+    keys = {word.partition("=")[0] for word in apart if "=" in word}
+    if len(apart) != 2 or len(keys) != 1 or not all("=" in word for word in apart):
+        return None
+    (key,) = keys
+    is_key = any(changed == key or changed.endswith(f".{key}") for changed in contrast.changed)
+    return None if is_key else key
+
+
+def _of_interest(table: Table) -> Sequence[Contrast]:
+    """The best group's with the one behind it and with the first that it is better than; then the baseline's."""
+    able = [group.name for group in table.by_number if not group.is_collapsed]
+    rivals = able[1:2] + [name for name in able[2:] if _is_better(table, able[0], name)][:1]
+    ours = [one for one in table.contrasts if one.a == table.baseline]
+    ours.sort(key=lambda one: table.group(one.b).number)
+    pairs = [{able[0], rival} for rival in rivals]
+    top = [one for one in table.contrasts if one not in ours and {one.a, one.b} in pairs]
+    return [*top, *ours]
+
+
+def _is_better(table: Table, one: str, other: str) -> bool:
+    """Whether a group is shown to be better than another."""
+    won = {(one, other): WORSE, (other, one): BETTER}
+    return any(won.get((found.a, found.b)) == found.verdict for found in table.contrasts)
+
+
+def _correction(num_contrasts: int) -> str:
+    return f"Holm correction for {counted(num_contrasts, 'contrast')}" if num_contrasts else "no test"

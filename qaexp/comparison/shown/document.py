@@ -1,0 +1,194 @@
+"""A comparison as one JSON document, and as the rows of tables: the same numbers for every reader."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from qaexp.comparison.contrasts import Contrast
+from qaexp.comparison.entries import Entry
+from qaexp.comparison.groups import Group
+from qaexp.comparison.result import Comparison, Table
+from qaexp.comparison.shown.findings import findings
+from qaexp.comparison.verdict import COLLAPSED, Tested
+from qaexp.runs.directory import SCHEMA_VERSION
+from qaexp.runs.readers.group_names import is_job
+from qaexp.runs.readers.typed import typed
+
+COLUMNS = ("crossfit_f1", "f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1", "null_threshold")
+COSTS = ("best_epoch", "kept_epoch", "train_seconds", "tokens_per_second", "peak_memory_mib")
+Row = dict[str, Any]
+
+
+def document(comparison: Comparison) -> Row:
+    """Return everything as JSON can hold it: no NaN, no infinity (an unknown end of an interval is null)."""
+    found = {
+        "schema_version": SCHEMA_VERSION,
+        "findings": [],
+        "metric": comparison.options.metric,
+        "by": comparison.options.by,
+        "relevant": comparison.options.relevant,
+        "baseline": comparison.tables[0].baseline if comparison.tables else None,
+        "baseline_reason": comparison.tables[0].baseline_reason if comparison.tables else None,
+        "clusters": comparison.cluster_kind,
+        "notes": [*comparison.notes, *([comparison.doubt] if comparison.doubt else [])],
+        "runs": [_run(entry, comparison.names[entry.run.path]) for entry in comparison.entries],
+        "groups": [_group(group, table) for table in comparison.tables for group in table.groups],
+        "contrasts": [_contrast(contrast, table) for table in comparison.tables for contrast in table.contrasts],
+        "refused": [{"paths": [str(path) for path in paths], "reason": reason} for paths, reason in comparison.refused],
+        "skipped": [{"path": str(path), "reason": reason} for path, reason in comparison.skipped],
+    }
+    return {**found, "findings": findings(found)}
+
+
+def group_rows(table: Table, metric: str) -> list[Row]:
+    """One row a group with plain numbers: what the CSV holds."""
+    rows = []
+    for group in table.groups:
+        rank = table.places[group.name]
+        row: Row = {
+            "number": group.number,
+            "rank": rank.best if rank else None,
+            "rank_worst": rank.worst if rank else None,
+            "group": group.name,
+            "n": group.n,
+        }
+        for name in dict.fromkeys((metric, *COLUMNS, *COSTS)):
+            found = group.metrics.get(name)
+            row[name] = found.mean if found else None
+            if name == metric or name in COLUMNS:
+                row |= {
+                    f"{name}_sd": found.sd if found else None,
+                    f"{name}_low": found.low if found else None,
+                    f"{name}_high": found.high if found else None,
+                }
+        row["interval_over"] = group.metrics[metric].over if metric in group.metrics else None
+        row["design"] = group.design.words
+        row["flags"] = flags(group)
+        row["verdict"] = verdict(table, group, metric)
+        row["run_ids"] = " ".join(entry.run.run_id for entry in group.entries)
+        rows.append(row)
+    return rows
+
+
+def verdict(table: Table, group: Group, metric: str) -> str:
+    """What a group is in a metric, compared with the baseline; nothing where another score was tested."""
+    if group.name == table.baseline:
+        return f"baseline, {COLLAPSED}" if group.is_collapsed else "baseline"
+    if group.is_collapsed:
+        return COLLAPSED
+    found = (one for one in table.contrasts if (one.a, one.b) == (table.baseline, group.name))
+    return next((one.verdict for one in found if one.metric == metric), "")
+
+
+def flags(group: Group) -> str:
+    """The health flags of a group, with how many runs raised them."""
+    return ", ".join(f"{name} ({count} of {group.n})" for name, count in group.flags.items())
+
+
+def _run(entry: Entry, name: str) -> Row:
+    was_typed = typed(entry.run.path)
+    return {
+        "run_id": entry.run.run_id,
+        "path": str(entry.run.path),
+        "name": name,
+        "state": "completed",
+        "started": str(entry.run.run.get("started") or ""),
+        "is_collapsed": entry.is_collapsed,
+        "flags": list(entry.flags),
+        "notes": list(entry.notes),
+        "is_job": is_job(entry.run),
+        "choices": dict(was_typed.choices),
+        "overrides": list(was_typed.overrides),
+        "config_flags": None if was_typed.flags is None else list(was_typed.flags),
+        "config": _plain(entry.run.config),
+        "summary": _plain(entry.run.summary),
+    }
+
+
+def _group(group: Group, table: Table) -> Row:
+    rank = table.places[group.name]
+    return {
+        "number": group.number,
+        "name": group.name,
+        "run_ids": [entry.run.run_id for entry in group.entries],
+        "n": group.n,
+        "design": group.design.words,
+        "rank": rank.best if rank else None,
+        "rank_worst": rank.worst if rank else None,
+        "changes": _plain(dict(group.changes)),
+        "flags": dict(group.flags),
+        "is_collapsed": group.is_collapsed,
+        "num_collapsed": group.num_collapsed,
+        "silence": group.silence,
+        "share_no_ans": group.entries[0].share_no_ans,
+        "measured_apart": table.reason,
+        "metrics": {
+            name: {
+                "mean": found.mean,
+                "sd": found.sd,
+                "low": found.low,
+                "high": found.high,
+                "n": found.n,
+                "interval_over": found.over,
+                "no_interval": found.problem,
+            }
+            for name, found in group.metrics.items()
+        },
+    }
+
+
+def _contrast(contrast: Contrast, table: Table) -> Row:
+    return {
+        "a": contrast.a,
+        "b": contrast.b,
+        "a_number": table.group(contrast.a).number,
+        "b_number": table.group(contrast.b).number,
+        "difference_is": "b - a",
+        "single_factor": contrast.single_factor,
+        "changed": list(contrast.changed),
+        "factors": list(contrast.factors),
+        "machines": list(contrast.machines),
+        "kind": contrast.kind,
+        "observations": contrast.how,
+        **{name: _tested(found, name) for name, found in contrast.tests.items()},
+        "metric": contrast.metric,
+        "p_verdict": contrast.tests[contrast.metric].p_verdict,
+        "num_contrasts": contrast.num_contrasts,
+        "earlier_looks": [list(look) for look in contrast.looks],
+        "verdict": contrast.verdict,
+        "sentence": contrast.sentence,
+    }
+
+
+def _tested(found: Tested, name: str) -> Row:
+    row: Row = {
+        "difference": found.difference.difference,
+        "low": found.low,
+        "high": found.high,
+        "level": found.level,
+        "p": found.p,
+        "p_holm": found.p_holm,
+        "minimum_detectable": _finite(found.minimum_detectable),
+        "minimum_detectable_with_more_seeds": {str(number): points for number, points in found.more_seeds.items()},
+    }
+    if name.endswith("exact"):
+        # `p` and `p_holm` are McNemar's between two runs; the interval and the verdict go by clusters of questions.
+        row["mcnemar_b"], row["mcnemar_c"] = found.mcnemar or (None, None)
+        row["p_clusters"] = None if found.p is None else found.difference.p
+        row["p_clusters_holm"] = found.p_verdict
+    return row
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _plain(value: Any) -> Any:
+    """A tree read from anybody's JSON without the numbers that JSON does not know."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,222 @@
+"""The numbers behind the report's figures, as plain JSON: curves, intervals, effects, questions that flipped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from qaexp.comparison.brief import brief
+from qaexp.comparison.dimensions import Dimension, dimensions, effect_words
+from qaexp.comparison.effect_tests import judged, told
+from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
+from qaexp.comparison.flips import FLIP_WORDS, FLIPS, Flip, flips, stability
+from qaexp.comparison.groups import Group
+from qaexp.comparison.main_effects import Effect, main_effects
+from qaexp.comparison.result import Comparison, Table
+from qaexp.comparison.shown.parallel import parallel
+from qaexp.comparison.slices import slice_differences
+from qaexp.comparison.verdict import COLLAPSED
+from qaexp.errors import IntegrityError
+from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.readers.repeats import SEED_KEYS
+
+MAX_CURVES = 12
+"""Groups whose curves are drawn: the best ones, and the baseline."""
+
+MAX_LOSSES = 120
+MAX_EPOCHS = 1000
+MAX_FLIPS = 1_000
+Numbers = dict[str, Any]
+
+
+def figure_data(comparison: Comparison) -> Numbers:
+    """Return all figures of the first table; an empty part is not drawn."""
+    if not comparison.tables:
+        return {}
+    table, metric = comparison.tables[0], comparison.options.metric
+    drawn = _drawn(table)
+    pair = table.main_pair()
+    row, apart = number_of(metric), dimensions(table.groups)
+    are_seeds = comparison.options.by in SEED_KEYS
+    effects, effects_told, aliased = _effects(comparison, apart)
+    return {
+        "groups": _groups(table),
+        "metric": metric,
+        "title": row.title,
+        "decimals": row.decimals,
+        "limits": [row.low, row.high],
+        "baseline": table.baseline,
+        "intervals": [_interval(group, metric) for group in table.groups if metric in group.metrics],
+        "contrasts": [
+            {
+                "name": contrast.b,
+                "y": found.difference.difference,
+                "low": found.low,
+                "high": found.high,
+                "verdict": contrast.verdict,
+                "score": contrast.metric,
+            }
+            for contrast in table.contrasts
+            if contrast.a == table.baseline
+            and contrast.verdict != COLLAPSED
+            and (found := contrast.tests[contrast.metric])
+        ],
+        "curves": [{"group": group.name, "runs": _histories(group, comparison)} for group in drawn],
+        "losses": [{"group": group.name, "runs": _losses(group, comparison)} for group in drawn],
+        "effects": effects,
+        "effects_told": effects_told,
+        "aliased": aliased,
+        "seed_shares": seed_shares(table.groups, metric),
+        "parallel": parallel(table, metric, comparison.names, apart),
+        "learning": [asdict(point) for point in learning_curve(table.groups, metric)],
+        # Of seeds none is better and cheaper, but by chance.
+        "cost": [asdict(point) for point in ([] if are_seeds else quality_and_cost(table.groups, metric))],
+        "slices": [asdict(one) for one in slice_differences(*pair, comparison.reader)] if pair else [],
+        "stability": [
+            {"group": group.name, **counts} for group in drawn if (counts := stability(group, comparison.reader))
+        ],
+        "flips": _flips(*pair, comparison) if pair else None,
+    }
+
+
+def _groups(table: Table) -> list[Numbers]:
+    """The letter of each group, and its name as figures show it."""
+    labels = brief([group.name for group in table.by_number])
+    return [
+        {"letter": group.letter, "name": group.name, "label": label}
+        for group, label in zip(table.by_number, labels, strict=True)
+    ]
+
+
+def _drawn(table: Table) -> list[Group]:
+    by_rank = table.by_number
+    kept = {group.name for group in by_rank[:MAX_CURVES]} | {table.baseline}
+    return [group for group in by_rank if group.name in kept]
+
+
+def _interval(group: Group, metric: str) -> Numbers:
+    found = group.metrics[metric]
+    values = [entry.metrics[metric] for entry in group.entries if metric in entry.metrics]
+    return {
+        "name": group.name,
+        "n": group.n,
+        "y": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "over": found.over,
+        "values": values,
+        "is_collapsed": group.is_collapsed,
+    }
+
+
+def _histories(group: Group, comparison: Comparison) -> list[Numbers]:
+    """Of each run the scores by epoch; a run without a readable history.csv has none."""
+    found = []
+    for entry in group.entries:
+        try:
+            rows = entry.run.history()
+        except IntegrityError:
+            rows = []
+        kept = [row for row in rows if is_number(row.get("epoch")) and is_number(row.get("f1"))]
+        # Of very many evaluations some at equal distances, the last one among them.
+        step = max(1, math.ceil(len(kept) / MAX_EPOCHS))
+        kept = kept[::-1][::step][::-1]
+        found.append(
+            {
+                "name": comparison.names[entry.run.path],
+                "x": [row["epoch"] for row in kept],
+                "f1": [row["f1"] for row in kept],
+                "exact": [row.get("exact") if is_number(row.get("exact")) else None for row in kept],
+            }
+        )
+    return found
+
+
+def _losses(group: Group, comparison: Comparison) -> list[Numbers]:
+    """Of each run the training loss by step, means of neighbours where there are many."""
+    found = []
+    for entry in group.entries:
+        try:
+            rows = entry.run.steps().rows
+        except IntegrityError:
+            rows = []
+        kept = [(row["step"], row["loss"]) for row in rows if is_number(row.get("step")) and is_number(row.get("loss"))]
+        size = max(1, math.ceil(len(kept) / MAX_LOSSES))
+        parts = [kept[begin : begin + size] for begin in range(0, len(kept), size)]
+        found.append(
+            {
+                "name": comparison.names[entry.run.path],
+                "x": [part[-1][0] for part in parts],
+                "y": [round(sum(loss for _, loss in part) / len(part), 4) for part in parts],
+            }
+        )
+    return found
+
+
+def _effects(comparison: Comparison, apart: Sequence[Dimension]) -> tuple[list[Numbers], str, list[str]]:
+    """The main effects with what is shown of them, the sentence about them, and the keys that runs do not tell apart.
+
+    None where groups are seeds, or several keys change with each group together: they would be the groups once more.
+    """
+    table, metric = comparison.tables[0], comparison.options.metric
+    effects = main_effects(table.groups, metric)
+    keys = {effect.key for effect in effects.rows}
+    repeats = len(keys) == 1 and " + " in keys.pop() and len(effects.rows) == len(table.groups)
+    if repeats or comparison.options.by in SEED_KEYS:
+        return [], "", list(effects.aliased)
+    found = judged(effects, table.groups, metric, comparison.reader)
+    words = [_words(effect, table, apart) for effect in effects.rows]
+    names = [f"{one['key']} = {one['value']} ({row.effect:+.1f})" for one, row in zip(words, effects.rows, strict=True)]
+    rows = [
+        {**asdict(effect), **asdict(one), **said} for effect, one, said in zip(effects.rows, found, words, strict=True)
+    ]
+    return rows, told(effects, found, table.groups, metric, names), list(effects.aliased)
+
+
+def _words(effect: Effect, table: Table, found: Sequence[Dimension]) -> Numbers:
+    key, value = effect_words(effect.key, effect.value, table.groups, found)
+    return {"key": key, "value": value}
+
+
+def _flips(a: Group, b: Group, comparison: Comparison) -> Numbers | None:
+    try:
+        found = flips(a, b, comparison.reader)
+        contexts = {**b.entries[0].run.contexts(), **a.entries[0].run.contexts()}
+    except IntegrityError:
+        return None
+    shown = found[:MAX_FLIPS]
+    paragraphs = list(dict.fromkeys(flip.paragraph for flip in shown))
+    return {
+        "a": a.name,
+        "b": b.name,
+        "a_n": a.n,
+        "b_n": b.n,
+        "num_questions": len(comparison.reader.read(a.entries[0].run).questions),
+        "num_found": len(found),
+        "kinds": [FLIP_WORDS[kind] for kind in FLIPS],
+        "counts": [sum(flip.kind == kind for flip in found) for kind in FLIPS],
+        "contexts": [str(contexts.get(paragraph, "")) for paragraph in paragraphs],
+        "rows": [_flip_row(flip, paragraphs.index(flip.paragraph)) for flip in shown],
+    }
+
+
+def _flip_row(flip: Flip, context: int) -> Numbers:
+    return {
+        "id": flip.id,
+        "kind": FLIPS.index(flip.kind),
+        "question": flip.question,
+        "title": flip.title,
+        "context": context,
+        "golds": list(flip.golds),
+        "a": flip.a,
+        "b": flip.b,
+        "scores": [round(score, 4) for score in (flip.a_exact, flip.b_exact, flip.a_f1, flip.b_f1)],
+        "spans": [[_span(span) for span in spans] for spans in (flip.a_spans, flip.b_spans)],
+    }
+
+
+def _span(span: Mapping[str, Any]) -> list[Any]:
+    score = span.get("score")
+    return [span["text"], round(score, 2) if is_number(score) else None]

@@ -1,0 +1,100 @@
+"""The command that runs more seeds of settings that were compared, from what was typed for their runs."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qaexp.runs.readers.repeats import SEED_KEYS
+from qaexp.storage.origins import REDACTED
+
+_MAX_NAMED = 8
+"""More seeds than these are written as a range."""
+
+_MAX_SWEEPS = 3
+"""So many commands are told at most."""
+
+_KEY = re.compile(r"\+{0,2}~?(?!-)[\w./@-]+")
+"""The key of an override: what begins with a minus sign would be a flag."""
+
+Row = Mapping[str, Any]
+
+
+def with_seeds(runs: Sequence[Row], num_seeds: int) -> str | None:
+    """The command line that runs all settings of some runs with so many seeds; what is there already is not run again.
+
+    Args:
+        runs: The runs, as a comparison's document has them.
+        num_seeds: How many seeds each setting has in the end.
+
+    Returns:
+        The line, quoted for a shell: one sweep where the settings are a grid, else one for each of a few settings. None
+        where the folders do not tell it: no words were recorded, one holds a secret, kinds of seeds were swept apart;
+        or where a word is no override, but a flag, which no folder may give.
+    """
+    lines = [_words(run) for run in runs]
+    if not lines or any(line is None for line in lines) or any(run["config_flags"] is None for run in runs):
+        return None
+    if len({tuple(run["config_flags"]) for run in runs}) > 1:
+        return None
+    settings = list({tuple(sorted(line.items())): line for line in lines if line is not None}.values())
+    numbers = _seeds(runs, num_seeds)
+    is_long = len(numbers) > _MAX_NAMED and numbers == list(range(len(numbers)))
+    seeds = f"range(0,{len(numbers)})" if is_long else ",".join(map(str, numbers))
+    swept = _grid(settings)
+    if swept is None and len(settings) > _MAX_SWEEPS:
+        return None
+    each = [swept] if swept is not None else settings
+    start, end = ["qaexp", "train", "-m", *runs[0]["config_flags"]], f"seed={seeds}"
+    commands = [[*start, *(f"{key}={value}" for key, value in words.items()), end] for words in each]
+    return " && ".join(shlex.join(words) for words in commands)
+
+
+def _grid(settings: Sequence[Mapping[str, str]]) -> dict[str, str] | None:
+    """The words of one sweep over all settings; None where they are no grid."""
+    keys = list(settings[0])
+    if any(sorted(one) != sorted(keys) for one in settings):
+        return None
+    values = {key: list(dict.fromkeys(one[key] for one in settings)) for key in keys}
+    if math.prod(map(len, values.values())) != len(settings):
+        return None
+    return {key: ",".join(_sorted(found)) for key, found in values.items()}
+
+
+def _words(run: Row) -> dict[str, str] | None:
+    """The words of a run without its seeds, by their keys as they were typed (`+myexp`); None where one is not told."""
+    words = [word.partition("=") for word in run["overrides"]]
+    if not words or any(not sign or REDACTED in value or not _KEY.fullmatch(key) for key, sign, value in words):
+        return None
+    found = {key: value for key, _, value in words if key.lstrip("+") not in SEED_KEYS}
+    if len(found) < len({key for key, _, _ in words} - {"seed"}):
+        return None
+    if not run["is_job"]:
+        # Each run had a name of its own; all of a sweep share one.
+        found.pop("name", None)
+    return found
+
+
+def _seeds(runs: Sequence[Row], number: int) -> list[int]:
+    known = sorted({seed for run in runs if isinstance(seed := run["config"].get("seed"), int)})
+    candidate = 0
+    while len(known) < number:
+        if candidate not in known:
+            known.append(candidate)
+        candidate += 1
+    return sorted(known)
+
+
+def _sorted(values: Sequence[str]) -> list[str]:
+    """Values in an order that no run decides: numbers by size, then texts."""
+
+    def place(value: str) -> tuple[bool, float, str]:
+        try:
+            return False, float(value), value
+        except ValueError:
+            return True, 0.0, value
+
+    return sorted(values, key=place)

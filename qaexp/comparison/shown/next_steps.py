@@ -1,0 +1,86 @@
+"""What to do after a comparison: look at a seed, run more of them, or use what was found."""
+
+from __future__ import annotations
+
+import math
+
+from qaexp.comparison.shown.found import Row, Study
+from qaexp.comparison.shown.next_command import with_seeds
+from qaexp.comparison.sides import ONE_SEED, RUNS
+from qaexp.comparison.verdict import NOT_SHOWN
+from qaexp.runs.metrics import is_number
+from qaexp.runs.readers.repeats import SEED_KEYS
+
+USUAL_SEEDS = 5
+
+
+def next_step(study: Study) -> str | None:
+    """Return what to do next, to stand behind "Next:"; None where nothing can be said."""
+    if not study.groups:
+        return "qaexp status says what the folders hold."
+    if not study.able or (study.groups and study.lacks_skill(study.leader)):
+        return "a smaller learning rate, more steps or more training examples; docs/answers_nothing.md tells more."
+    if len(study.groups) == 1:
+        return _of_one(study)
+    if not study.is_tested:
+        return "--metric f1 (or another score of the questions) tests the groups against each other."
+    if len(study.able) == 1:
+        return "look at the runs that answer nothing; docs/answers_nothing.md tells why they do."
+    if study.by in SEED_KEYS:
+        return "what differs here is chance; another setting over several seeds can be compared with this spread."
+    pair = study.pair()
+    unsettled = study.open_pair()
+    if pair is not None and pair["kind"] in (RUNS, ONE_SEED):
+        return _more_seeds(study, USUAL_SEEDS)
+    if unsettled is None:
+        return _use(study)
+    if unsettled["verdict"] == NOT_SHOWN:
+        return "choose by cost or by simplicity."
+    return _after_cannot_tell(study, unsettled)
+
+
+def _of_one(study: Study) -> str:
+    (group,) = study.groups
+    if study.apart:
+        return "compare runs that answered the same questions; qaexp evaluate RUN scores a run's model on any file."
+    if group["n"] > 1 and study.by is None:
+        return "--by seed puts them against each other; a second setting needs another value of a key."
+    return "give the folder of another run, too."
+
+
+def _use(study: Study) -> str:
+    """Use the run that `qaexp best` names, too: of several that are as good the one that was started first."""
+    runs = [run for run in study.runs(study.leader) if not run["is_collapsed"]]
+    best = min(runs, key=lambda run: (-round(_score(study, run), 9), run["started"], run["path"]))
+    return f"use it; its best run is {best['name']}: {best['path']}"
+
+
+def _score(study: Study, run: Row) -> float:
+    value = (run["summary"] or {}).get(study.metric)
+    return float(value) if is_number(value) else -math.inf
+
+
+def _after_cannot_tell(study: Study, pair: Row) -> str:
+    look = ""
+    for group in study.groups_of(pair):
+        found = study.far(group)
+        if found is not None:
+            look = f"look at {found[0]['name']} first; then "
+    reached = study.enough_seeds(pair)
+    fewest = min(group["n"] for group in study.able)
+    if reached is not None:
+        return look + _more_seeds(study, fewest + reached[0])
+    if pair[pair["metric"]]["minimum_detectable"] is not None and fewest < USUAL_SEEDS:
+        return look + _more_seeds(study, USUAL_SEEDS)
+    if look:
+        return look.removesuffix(" first; then ") + ": a mean over seeds hides such a run."
+    return "more dev questions, or settings that differ more: seeds alone do not settle this."
+
+
+def _more_seeds(study: Study, number: int) -> str:
+    """Run more seeds; that their number comes first is part of the advice."""
+    command = with_seeds([run for group in study.able for run in study.runs(group)], number)
+    how = f"run {number} seeds of each setting, and compare once they are all there"
+    why = "whoever adds seeds until something shows finds it by chance"
+    typed = f": {command}" if command else f", with seed={','.join(map(str, range(number)))}"
+    return f"{how} ({why}){typed}"

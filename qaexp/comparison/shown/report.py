@@ -1,0 +1,182 @@
+"""The report: one page that holds a comparison, opens without a network, and treats all data as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from qaexp.comparison.brief import brief, brief_texts
+from qaexp.comparison.diff import config_differences, environment_differences
+from qaexp.comparison.dimensions import dimensions
+from qaexp.comparison.groups import Group
+from qaexp.comparison.result import Comparison, Table, units
+from qaexp.comparison.shown.document import document, flags, verdict
+from qaexp.comparison.shown.figure_data import figure_data
+from qaexp.comparison.shown.figures import pictures
+from qaexp.comparison.shown.tables import epochs, factor
+from qaexp.comparison.statistics.power import can_differ
+from qaexp.reporting.page.explorer import script_json
+from qaexp.reporting.page.html import content_policy, shown
+from qaexp.reporting.terminal.sentences import COMMAND
+from qaexp.runs.metrics import number_of
+from qaexp.runs.readers.repeats import SEED_KEYS
+from qaexp.runs.short_words import value_texts
+from qaexp.storage.files import storage_errors, write_changed
+from qaexp.storage.folders import make_directory
+from qaexp.storage.formats import visible
+from qaexp.storage.roots import rooted
+
+MAX_GROUPS_IN_DIFF = 12
+MAX_LETTERS = 60
+"""So many groups are named above the figures; the leaderboard has all."""
+
+MAX_CONTRASTS = 30
+"""Of more contrasts the rest needs a click."""
+
+COLUMNS = ("f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1")
+COSTS = ("train_seconds", "tokens_per_second", "peak_memory_mib")
+
+
+def write_report(comparison: Comparison, path: Path) -> list[Path]:
+    """Write the page, and PNGs of its main figures into a folder beside it; the same comparison gives the same bytes.
+
+    Args:
+        comparison: What was found.
+        path: The page; the pictures stand in `<name without suffix>_figures/`.
+
+    Returns:
+        The files.
+
+    Raises:
+        StorageError: When the system refuses.
+        IntegrityError: The folder of the pictures is a link.
+    """
+    data = figure_data(comparison)
+    folder = path.with_name(f"{path.stem}_figures")
+    drawn = pictures(data)
+    files = {path: page(comparison, data).encode("utf-8", "backslashreplace")}
+    files |= {folder / f"{name}.png": png for name, png in drawn.items()}
+    make_directory(path.absolute().parent)
+    # As in a run directory, the folder of the pictures must be one, and no link to somebody's own.
+    with storage_errors(path), rooted(path.absolute().parent):
+        make_directory(folder)
+        for file, content in files.items():
+            write_changed(file, content)
+    return list(files)
+
+
+def page(comparison: Comparison, data: dict[str, Any]) -> str:
+    """Return the page.
+
+    Args:
+        comparison: What was found.
+        data: Of `figure_data`.
+    """
+    style = _read("../reporting/page.css") + _read("report.css")
+    scripts = ("vendor/echarts.min.js", "../reporting/browse.js", "charts.js", "report.js")
+    script = "\n".join(map(_read, scripts))
+    entries = comparison.entries
+    names = [group.name for table in comparison.tables for group in table.groups]
+    labels = dict(zip(names, brief(names), strict=True))
+    found = [finding.partition(COMMAND) for finding in document(comparison)["findings"]]
+    sentences = [words for words, _, _ in found]
+    return _template().render(
+        style=style,
+        script=script,
+        policy=content_policy(style, script),
+        data=script_json(data),
+        figures=data,
+        metric=comparison.options.metric,
+        are_seeds=comparison.options.by in SEED_KEYS,
+        number_of=number_of,
+        can_differ=can_differ,
+        num_letters=MAX_LETTERS,
+        num_contrasts=MAX_CONTRASTS,
+        findings=[(words, *rest) for words, (_, *rest) in zip(brief_texts(sentences, names), found, strict=True)],
+        tables=[_table(table, comparison, labels) for table in comparison.tables],
+        columns=[name for name in COLUMNS if name != comparison.options.metric],
+        costs=[name for name in COSTS if name != comparison.options.metric],
+        num_runs=len(entries),
+        num_questions=entries[0].measure.num_questions if entries else 0,
+        clusters=units(comparison.cluster_kind),
+        notes=[*comparison.notes, *([comparison.doubt] if comparison.doubt else [])],
+        relevant=comparison.options.relevant,
+        refused=[([found.name for found in paths], reason) for paths, reason in comparison.refused],
+        # The last two parts: the same page wherever the folders are.
+        skipped=[("/".join(found.parts[-2:]), reason) for found, reason in comparison.skipped],
+    )
+
+
+def _table(table: Table, comparison: Comparison, labels: Mapping[str, str]) -> dict[str, Any]:
+    groups = table.by_number[:MAX_GROUPS_IN_DIFF]
+    sentences = brief_texts([contrast.sentence for contrast in table.contrasts], list(labels))
+    metric = comparison.options.metric
+    return {
+        "reason": table.reason,
+        "baseline": table.baseline,
+        "baseline_reason": table.baseline_reason,
+        "is_tested": table.tested_metric == metric,
+        "rows": [
+            {
+                "group": group,
+                "label": labels[group.name],
+                "rank": table.places[group.name],
+                "verdict": verdict(table, group, metric),
+                "flags": flags(group),
+                "epochs": epochs(group),
+                "notes": _notes(group, metric),
+                "runs": [(comparison.names[entry.run.path], entry.run.run_id) for entry in group.entries],
+            }
+            for group in table.groups
+        ],
+        "contrasts": [
+            (contrast, contrast.tests[contrast.metric], sentence, factor(contrast))
+            for contrast, sentence in zip(table.contrasts, sentences, strict=True)
+        ],
+        "config": _cells(groups) if len(groups) > 1 else [],
+        "environment": list(environment_differences(groups, comparison.machines).items()),
+        "compared": [(group.letter, labels[group.name]) for group in groups],
+        "num_left_out": len(table.groups) - len(groups),
+        "labels": labels,
+    }
+
+
+def _cells(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
+    """What differs in the config: the choices of config groups, then each key, with a cell for each group."""
+    choices = [(one.name, list(one.texts)) for one in dimensions(groups) if one.is_choice]
+    return [*choices, *((key, brief(value_texts(values))) for key, values in config_differences(groups).items())]
+
+
+def _notes(group: Group, metric: str) -> list[str]:
+    """What a reader of a group's row must know."""
+    found = [group.silence] if group.silence else []
+    problem = group.metrics[metric].problem if metric in group.metrics else None
+    found += [f"no interval: {problem}"] if problem else []
+    found += group.gaps((metric, *COLUMNS))
+    return found + [note for entry in group.entries for note in entry.notes]
+
+
+def _read(name: str) -> str:
+    return _cached(str((Path(__file__).parent / name).resolve()))
+
+
+@cache
+def _cached(path: str) -> str:
+    return Path(path).read_text("utf-8")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(shown=shown, visible=visible)
+    return environment.get_template("report.html.jinja")

@@ -1,0 +1,1 @@
+"""Pure statistics of paired scores: tests, intervals, power."""

@@ -1,0 +1,264 @@
+"""Paired tests of two runs, or of two groups of runs, on the same questions.
+
+Questions about one text are not independent: every test but McNemar's takes whole clusters of them
+(articles, or paragraphs). Between groups, seeds vary too: both enter the interval. Differences are b - a, in points.
+What one difference has is a `Difference`; whether anything may be said from it is decided in `contrasts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from qaexp.comparison.statistics.difference import (
+    LEVEL,
+    Codes,
+    Difference,
+    Factor,
+    Floats,
+    Part,
+    Variance,
+    quantile,
+)
+
+Bools = npt.NDArray[np.bool_]
+Seeds = tuple[Factor, ...]
+"""The kinds of seeds of a group that were swept apart; without any, each run has a seed of its own."""
+
+NUM_RESAMPLES = 10_000
+
+
+def mcnemar(a_right: Bools, b_right: Bools) -> tuple[int, int, float]:
+    """McNemar's exact test (1947; the binomial test on the questions where one of two runs is right).
+
+    Returns:
+        How many only a has right, how many only b has right, and the two-sided p-value.
+
+    >>> mcnemar(np.array([True] * 6), np.array([False] * 6))
+    (6, 0, 0.03125)
+    """
+    from scipy.special import bdtr
+
+    only_a, only_b = int(np.sum(a_right & ~b_right)), int(np.sum(b_right & ~a_right))
+    if only_a + only_b == 0:
+        return 0, 0, 1.0
+    return only_a, only_b, min(1.0, 2.0 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
+
+
+def cluster_t(values: Floats, clusters: Codes, *, level: float = LEVEL) -> Difference:
+    """A t interval of the mean over questions, from the spread between clusters of questions.
+
+    Args:
+        values: One per question: a difference, or a score (the test is then against 0).
+        clusters: The cluster of each question, counted from 0.
+        level: Of the interval.
+
+    With fewer than two clusters nothing is known about the spread: the interval is infinite and p is 1.
+    """
+    return _t_interval(float(values.mean()), Variance((), _cluster_part(values, clusters)), level)
+
+
+def cluster_bootstrap(
+    values: Floats,
+    clusters: Codes,
+    generator: np.random.Generator,
+    *,
+    num_resamples: int = NUM_RESAMPLES,
+    level: float = LEVEL,
+) -> Difference:
+    """The mean difference over questions, with a studentised bootstrap over whole clusters of questions.
+
+    A percentile bootstrap rejects too often where there are few clusters; here every resample is measured by its own
+    standard error (Efron and Tibshirani 1993, chapter 12.5; symmetric, as Hall 1988 recommends). The t test is a floor:
+    where one cluster holds most of the questions the resamples look far surer than a single large cluster can be; and
+    beyond the largest of the resamples, p follows the t distribution, so that many comparisons can be corrected for.
+
+    Args:
+        values: The difference b - a of each question.
+        clusters: The cluster of each question, counted from 0.
+        generator: Draws the resamples.
+        num_resamples: How many.
+        level: Of the interval.
+    """
+    found = cluster_t(values, clusters, level=level)
+    if not np.isfinite(found.standard_error) or found.standard_error == 0:
+        return found
+    sums, sizes = np.bincount(clusters, values), np.bincount(clusters).astype(np.float64)
+    num_clusters = len(sizes)
+    counts = generator.multinomial(num_clusters, np.full(num_clusters, 1 / num_clusters), size=num_resamples)
+    weights = counts.astype(np.float64)
+    num = weights @ sizes
+    means = weights @ sums / num
+    of_sums, of_sizes = weights @ sums**2, means**2 * (weights @ sizes**2)
+    squares = of_sums - 2 * means * (weights @ (sums * sizes)) + of_sizes
+    # A resample of one cluster over and over has no spread: what rounding leaves of it is none either.
+    squares[squares <= 1e-12 * (of_sums + of_sizes)] = 0.0
+    errors = np.sqrt(squares * num_clusters / (num_clusters - 1)) / num
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.abs(np.where(errors > 0, (means - found.difference) / errors, np.inf * (means != found.difference)))
+    t = np.sort(np.where(np.isnan(t), 0.0, t))[::-1]
+    observed = abs(found.difference) / found.standard_error
+    reached = int(np.sum(t >= observed))
+    p = max(found.p, (1 + reached) / (num_resamples + 1) if reached else 0.0)
+    tested = replace(found, p=p, resamples=t)
+    low, high = tested.interval(1 - level)
+    return replace(tested, low=low, high=high)
+
+
+def pooled_paired(means: Floats) -> Part:
+    """What seeds do to the difference of any two of several groups with the same seeds.
+
+    Args:
+        means: The mean score of each run [groups, seeds].
+
+    Returns:
+        The variance of the difference of two runs with the same seed, and its degrees of freedom.
+    """
+    residuals = means - means.mean(axis=1, keepdims=True) - means.mean(axis=0) + means.mean()
+    df = (means.shape[0] - 1) * (means.shape[1] - 1)
+    return 2 * float(np.sum(residuals**2)) / df, float(df)
+
+
+def pooled_separate(means: Sequence[Floats]) -> Part:
+    """What the seed does to a run's mean score, from groups of two and more: its variance and degrees of freedom.
+
+    Each group counts alike, however many seeds it has: else large groups whose seeds spread little would vouch for
+    small ones whose seeds spread much. The degrees of freedom are fewer where the groups' variances differ.
+    """
+    parts = [(float(group.var(ddof=1)), len(group) - 1.0) for group in means]
+    total = sum(value for value, _ in parts)
+    below = sum(value**2 / df for value, df in parts)
+    return total / len(parts), total**2 / below if below > 0 else sum(df for _, df in parts)
+
+
+def paired_groups(
+    a: Floats,
+    b: Floats,
+    clusters: Codes,
+    *,
+    pooled: Part | None = None,
+    factors: Seeds = (),
+    level: float = LEVEL,
+) -> Difference:
+    """Two groups with the same seeds: a t interval over seeds and clusters, both drawn at random.
+
+    The variance of a mean over a crossed table of seeds and clusters: that between seeds, plus that between clusters,
+    minus what both count (Cameron, Gelbach and Miller 2011; Satterthwaite 1946 for the degrees of freedom). Kinds of
+    seeds that were swept apart have a part each, by the number of their own values: ten runs with two subsets are two
+    observations of a subset. What kinds do together is then counted in each of them, which errs to the careful side.
+
+    Args:
+        a: Scores of the first group in percent [runs, questions].
+        b: Of the second one; row s has the same seeds.
+        clusters: The cluster of each question, counted from 0.
+        pooled: That of the runs' own seeds, where there are no `factors`: of `pooled_paired`.
+        factors: The kinds of seeds that were swept apart, each with its own pooled part.
+        level: Of the interval.
+    """
+    table = b - a
+    parts, both = _seed_parts(table, clusters, factors or _own_seeds(table, pooled))
+    variance = Variance(parts, _cluster_part(table.mean(axis=0), clusters), both, len(parts) > 1)
+    return _t_interval(float(table.mean()), variance, level)
+
+
+def separate_groups(
+    a: Floats,
+    b: Floats,
+    clusters: Codes,
+    *,
+    pooled: Part | None = None,
+    factors: tuple[Seeds, Seeds] = ((), ()),
+    level: float = LEVEL,
+) -> Difference:
+    """Two groups whose seeds differ: as `paired_groups`, with a seed part of each group of its own (Welch 1947).
+
+    `pooled` is that of `pooled_separate`; `factors` are those of a, and those of b.
+    """
+    of_a, both_a = _seed_parts(a, clusters, factors[0] or _own_seeds(a, pooled))
+    of_b, both_b = _seed_parts(b, clusters, factors[1] or _own_seeds(b, pooled))
+    per_question = b.mean(axis=0) - a.mean(axis=0)
+    is_crossed = max(len(of_a), len(of_b)) > 1
+    variance = Variance((*of_a, *of_b), _cluster_part(per_question, clusters), (*both_a, *both_b), is_crossed)
+    return _t_interval(float(per_question.mean()), variance, level)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction (1979) of the p-values of one family: rejecting those <= alpha keeps its error at alpha.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    corrected, largest = [1.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = largest
+    return corrected
+
+
+def _t_interval(mean: float, variance: Variance, level: float) -> Difference:
+    from scipy.special import stdtr
+
+    error, df = float(np.sqrt(variance.total)), variance.df
+    if df <= 0:
+        return Difference(mean, -np.inf, np.inf, 1.0, np.inf, 0.0, variance)
+    if error == 0:
+        # No spread at all. After the same answers there is nothing to test; of a gap that is the same in all of n
+        # clusters no more is known than that all n have one sign (Fisher's sign flips): p = 2 / 2^n.
+        p = 1.0 if mean == 0 else min(1.0, 2.0 ** -variance.clusters[1])
+        return Difference(mean, mean, mean, p, 0.0, df, variance)
+    half = quantile(df, (1 + level) / 2) * error
+    return Difference(mean, mean - half, mean + half, 2 * float(stdtr(df, -abs(mean) / error)), error, df, variance)
+
+
+def _cluster_part(values: Floats, clusters: Codes) -> Part:
+    """The variance of the mean over questions from the spread of clusters, and its degrees of freedom."""
+    sizes = np.bincount(clusters).astype(np.float64)
+    num = len(sizes)
+    if num < 2:
+        return float("inf"), 0.0
+    gaps = np.bincount(clusters, values) - sizes * values.mean()
+    # Large clusters count for more, so that there are fewer of them than there seem to be.
+    squares = (sizes / sizes.sum()) ** 2
+    df = min(float(squares.sum() ** 2 / (squares**2).sum()) - 1, num - 1.0)
+    return float(np.sum(gaps**2)) / len(values) ** 2 * num / (num - 1), max(df, 1.0)
+
+
+def level_means(values: Floats, codes: Codes) -> Floats:
+    """The mean over the runs of each level of a factor: [runs, ...] to [levels, ...].
+
+    >>> level_means(np.array([1.0, 3.0, 8.0]), np.array([0, 0, 1])).tolist()
+    [2.0, 8.0]
+    """
+    return np.stack([values[codes == level].mean(axis=0) for level in range(int(codes.max()) + 1)])
+
+
+def _own_seeds(table: Floats, pooled: Part | None) -> Seeds:
+    return (Factor(np.arange(len(table), dtype=np.intp), pooled),)
+
+
+def _seed_parts(table: Floats, clusters: Codes, factors: Seeds) -> tuple[tuple[Part, ...], tuple[float, ...]]:
+    """The part of each kind of seed, and what each shares with the clusters."""
+    found = [_seed_part(level_means(table, factor.codes), clusters, factor.pooled) for factor in factors]
+    return tuple(part for part, _ in found), tuple(both for _, both in found)
+
+
+def _seed_part(table: Floats, clusters: Codes, pooled: Part | None) -> tuple[Part, float]:
+    """Of scores [seeds, questions]: the variance of their mean from the spread of seeds, its df, and the part within.
+
+    The last is what the spread of the clusters holds as well: how seeds differ from cluster to cluster.
+    """
+    num_seeds = len(table)
+    means = table.mean(axis=1)
+    between, df = float(means.var(ddof=1)), num_seeds - 1.0
+    if pooled is not None and pooled[0] > between:
+        between, df = pooled
+    residuals = table - means[:, None] - table.mean(axis=0) + table.mean()
+    sizes = np.bincount(clusters)
+    num = len(sizes)
+    sums = np.stack([np.bincount(clusters, row) for row in residuals])
+    within = float(np.sum(sums**2)) / table.shape[1] ** 2 / num_seeds / (num_seeds - 1) * num / max(num - 1, 1)
+    return (between / num_seeds, df), within

@@ -1,0 +1,1 @@
+"""What may stand in a config: each wrong word, value or combination is one sentence."""

@@ -1,0 +1,184 @@
+"""Ranges and contradictions of a whole config, found without torch: every problem is one sentence."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from operator import attrgetter
+
+from qaexp.config.checks.open_nodes import open_problems
+from qaexp.config.checks.positions import checkpoint_folder, length_problem, position_limit
+from qaexp.config.checks.ranges import number_problems
+from qaexp.config.schema import ExperimentConfig, leaves
+
+_LEGAL_NAME = re.compile(r"\w[\w.,=+@-]*")
+_LONGEST_NAME = 200
+_MAX_CONFIG_BYTES = 2 * 2**20
+_ON_NAN = re.compile(r"fail|skip:[1-9]\d{0,5}")
+_ON_FAILURE = re.compile(r"continue|stop_after:[1-9]\d{0,5}")
+# Tokens of a feature that belong to neither question nor context, at most, for any known family.
+_SPECIAL_TOKENS = 4
+
+
+def check_config(config: ExperimentConfig) -> list[str]:
+    """Name everything that is wrong with a config.
+
+    Args:
+        config: A config whose types are right.
+
+    Returns:
+        One sentence a problem: key, value found, what is allowed, way out. Empty when the config is good.
+    """
+    return [
+        *_range_problems(config),
+        *_seed_problems(config),
+        *open_problems(config),
+        *_name_problems(config),
+        *_data_problems(config),
+        *_model_problems(config),
+        *_feature_problems(config),
+        *_batch_problems(config),
+        *_device_problems(config),
+        *_sweep_problems(config),
+    ]
+
+
+def _range_problems(config: ExperimentConfig) -> Iterator[str]:
+    for name, item, _ in leaves():
+        if name.startswith("seeds."):
+            continue
+        value = attrgetter(name)(config)
+        if isinstance(value, str) and item.metadata.get("choices") and value not in item.metadata["choices"]:
+            yield f"{name}={value} is none of {', '.join(item.metadata['choices'])}"
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield from number_problems(
+                name, value, item.metadata.get("low"), item.metadata.get("high"), item.metadata.get("unit", "")
+            )
+
+
+def _seed_problems(config: ExperimentConfig) -> Iterator[str]:
+    """A bad `seed` is named once, not again for each seed that follows it."""
+    for item in fields(config.seeds):
+        value = getattr(config.seeds, item.name)
+        if value != config.seed:
+            yield from number_problems(f"seeds.{item.name}", value, item.metadata["low"], item.metadata["high"])
+
+
+def _name_problems(config: ExperimentConfig) -> Iterator[str]:
+    name = config.name
+    if name is None:
+        return
+    if not _LEGAL_NAME.fullmatch(name) or len(name.encode()) > _LONGEST_NAME:
+        yield (
+            f"name={name!r} cannot be a folder's name here; use letters, digits, '.', '_', '-', '=' and ',', "
+            f"a letter or digit first, at most {_LONGEST_NAME} bytes"
+        )
+
+
+def _data_problems(config: ExperimentConfig) -> Iterator[str]:
+    data = config.data
+    for name, size in (("data.train_size", data.train_size), ("data.dev_size", data.dev_size)):
+        if size is None:
+            continue
+        is_number = not isinstance(size, bool | str) and math.isfinite(size)
+        if not is_number or size <= 0 or (size >= 1 and size != int(size)):
+            yield (
+                f"{name}={size} is neither a whole number of examples from 1 up, a fraction between 0 and 1 (1.0: "
+                "all), nor null"
+            )
+    files = {"train_file": data.train_file, "dev_file": data.dev_file, "test_file": data.test_file}
+    if data.source == "json":
+        for name in ("train_file", "dev_file"):
+            if files[name] is None:
+                yield f"data.{name} is not set, and data=json has no other examples; give the path of a SQuAD file"
+    else:
+        for name in ("train_file", "dev_file"):
+            if files[name] is not None:
+                yield f"data.{name}={files[name]} has no effect with data.source={data.source}; choose data=json"
+    for number, probe in enumerate(config.probes):
+        if not probe.question.strip():
+            yield f"probes[{number}].question is empty; write a question, or leave the probe out"
+
+
+def _model_problems(config: ExperimentConfig) -> Iterator[str]:
+    if not config.model.checkpoint.strip():
+        yield "model.checkpoint is empty; give a hub id, the path of a folder or package://module/folder"
+
+
+def _feature_problems(config: ExperimentConfig) -> Iterator[str]:
+    features, longest = config.features, config.features.max_length
+    if features.doc_stride > longest - _SPECIAL_TOKENS - 1:
+        yield (
+            f"features.doc_stride={features.doc_stride} leaves no room in features.max_length={longest}; "
+            f"it may be 0 to {max(0, longest - _SPECIAL_TOKENS - 1)}"
+        )
+    if config.decoding.max_answer_length > longest:
+        yield (
+            f"decoding.max_answer_length={config.decoding.max_answer_length} is more than "
+            f"features.max_length={longest}; lower it to at most {longest}"
+        )
+    checkpoint = config.model.checkpoint
+    if (problem := length_problem(longest, _checkpoint_limit(checkpoint), checkpoint)) is not None:
+        yield problem
+
+
+def _batch_problems(config: ExperimentConfig) -> Iterator[str]:
+    size, budget = config.batches.batch_size, config.batches.token_budget
+    if (size is None) == (budget is None):
+        both = (
+            f"batches.batch_size={_shown(size)} and batches.token_budget={_shown(budget)}: exactly one of them is set"
+        )
+        number = _shown(size) if size is not None else 8
+        yield (
+            f"{both}; write batches=fixed batches.batch_size={number}, or batches=by_length batches.token_budget="
+            f"{_shown(budget) if budget is not None else 3072}"
+        )
+    if config.batches.group_by_length and not config.batches.shuffle:
+        yield (
+            "batches.group_by_length=true needs batches.shuffle=true, since grouped features are not in drawn order; "
+            "set both alike"
+        )
+
+
+def _shown(number: int | None) -> str:
+    return "null" if number is None else str(number)
+
+
+def _device_problems(config: ExperimentConfig) -> Iterator[str]:
+    trainer = config.trainer
+    device, _, index = trainer.device.partition(":")
+    if device not in ("auto", "cpu", "cuda", "mps") or (
+        ":" in trainer.device and not (device == "cuda" and index.isdigit())
+    ):
+        yield f"trainer.device={trainer.device} is none of auto, cpu, cuda, cuda:N, mps"
+    if device == "cpu" and trainer.precision == "fp16":
+        yield "trainer.precision=fp16 needs a GPU, and trainer.device=cpu; choose fp32 or auto"
+    if not _ON_NAN.fullmatch(trainer.on_nan):
+        yield f"trainer.on_nan={trainer.on_nan} is neither fail nor skip:K with a whole number K from 1 up, as skip:3"
+
+
+def _checkpoint_limit(checkpoint: str) -> int | None:
+    folder = checkpoint_folder(checkpoint)
+    if folder is None:
+        return None
+    file = folder / "config.json"
+    try:
+        # A pipe would be waited for, and a file without end read; both are named when the checkpoint is opened.
+        if not file.is_file() or file.stat().st_size > _MAX_CONFIG_BYTES:
+            return None
+        content = json.loads(file.read_text("utf-8"))
+        return position_limit(content) if isinstance(content, dict) else None
+    except (OSError, ValueError, TypeError, RecursionError):
+        # A folder without a readable config.json is named when the checkpoint is opened.
+        return None
+
+
+def _sweep_problems(config: ExperimentConfig) -> Iterator[str]:
+    if not _ON_FAILURE.fullmatch(config.sweep.on_failure):
+        yield (
+            f"sweep.on_failure={config.sweep.on_failure} is neither continue nor stop_after:K (a number of failed jobs "
+            "from 1 on)"
+        )

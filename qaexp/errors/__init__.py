@@ -1,0 +1,164 @@
+"""What may go wrong for a user: one class per exit code, each message says what, where and what to do."""
+
+from __future__ import annotations
+
+import errno
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from qaexp.errors.advice import fewest_threads
+
+
+class QaexpError(ValueError):
+    """A fault that qaexp understands; `exit_code` is what the command line returns for it (1 is kept for bugs)."""
+
+    exit_code = 1
+    kind = "error"
+
+    def __init__(self, *problems: str) -> None:
+        """Take one sentence per problem; all problems found together are raised together."""
+        super().__init__("\n".join(problems))
+        self.problems: Sequence[str] = problems
+
+
+class ConfigError(QaexpError):
+    """The config or the command line cannot be used as it is."""
+
+    exit_code = 2
+    kind = "config"
+
+
+class DataError(QaexpError):
+    """The data cannot be read, or it says something that cannot be true."""
+
+    exit_code = 3
+    kind = "data"
+
+
+class BusyError(QaexpError):
+    """Another process holds the run directory."""
+
+    exit_code = 4
+    kind = "busy"
+
+
+class StorageError(QaexpError):
+    """A file could not be written; what was committed before is still there."""
+
+    exit_code = 5
+    kind = "storage"
+
+
+class DivergedError(QaexpError):
+    """The training produced NaN or Inf.
+
+    Attributes:
+        step: The first step (1-based) that was not finite; None when it was an evaluation.
+        epoch: Its epoch, from 1.
+        features: Indices of the training features that it read.
+    """
+
+    exit_code = 6
+    kind = "diverged"
+
+    def __init__(
+        self, *problems: str, step: int | None = None, epoch: int | None = None, features: Sequence[int] = ()
+    ) -> None:
+        """Take one sentence per problem, and what the step read."""
+        super().__init__(*problems)
+        self.step, self.epoch, self.features = step, epoch, features
+
+
+class OutOfMemoryError(QaexpError):
+    """The model or its batch does not fit."""
+
+    exit_code = 7
+    kind = "memory"
+
+
+class IntegrityError(QaexpError):
+    """Stored bytes are not what was written, or a file or target is refused as unsafe."""
+
+    exit_code = 8
+    kind = "integrity"
+
+
+class SweepError(QaexpError):
+    """Jobs of a sweep failed; the others have been run."""
+
+    exit_code = 10
+    kind = "sweep"
+
+
+class Stopped(BaseException):
+    """A signal asked a run to stop: nothing is wrong, what was committed stays, and the same command goes on.
+
+    No `Exception`, so that no library takes it for a fault of its own.
+
+    Attributes:
+        signal: Which one.
+        is_abrupt: It was raised wherever the run stood, inside a step too: what stands in memory may be half a step.
+    """
+
+    def __init__(self, number: signal.Signals, *, is_abrupt: bool = False) -> None:
+        """Take the signal."""
+        super().__init__(f"stopped by {'Ctrl-C' if number == signal.SIGINT else number.name}")
+        self.signal, self.is_abrupt = number, is_abrupt
+
+    @property
+    def exit_code(self) -> int:
+        """130 after Ctrl-C; else 75 (EX_TEMPFAIL), which schedulers read as "start me again"."""
+        return 130 if self.signal == signal.SIGINT else 75
+
+
+_MAY_NOT = "let its owner give you the right, or choose another folder"
+_NO_ROOM = "free space or choose a folder that may be written, then run the same command again"
+_BROKEN = "look at the disk or the network it is on, then run the same command again"
+_ONE_MORE = "raise the limit (ulimit -u) or end other programs"
+_REFUSALS: dict[int, tuple[type[QaexpError], str]] = {
+    errno.EACCES: (StorageError, _MAY_NOT),
+    errno.EPERM: (StorageError, _MAY_NOT),
+    errno.EROFS: (StorageError, _NO_ROOM),
+    errno.ENOSPC: (StorageError, _NO_ROOM),
+    errno.EDQUOT: (StorageError, _NO_ROOM),
+    errno.EIO: (StorageError, _BROKEN),
+    errno.ESTALE: (StorageError, _BROKEN),
+    errno.EMFILE: (StorageError, "raise the limit of the shell (ulimit -n)"),
+    errno.ENFILE: (StorageError, "end other programs, or raise the limit of the system (fs.file-max)"),
+    errno.ENAMETOOLONG: (ConfigError, "no folder has such a name; give the path of one"),
+    errno.EAGAIN: (OutOfMemoryError, _ONE_MORE),
+}
+# How libraries say that no thread could be started: Python, and the pool of tokenizers, whose panics are no Exceptions.
+_NO_THREAD = ("can't start new thread", "ThreadPoolBuildError")
+
+
+def of_the_system(error: BaseException) -> QaexpError | None:
+    """Say what the system refused, wherever it was asked; None for an error that tells nothing of the system.
+
+    >>> print(of_the_system(PermissionError(errno.EACCES, "Permission denied", "run.json")))
+    run.json: Permission denied; let its owner give you the right, or choose another folder
+    """
+    if isinstance(error, OSError) and error.errno in _REFUSALS:
+        kind, way_out = _REFUSALS[error.errno]
+        place = f"{error.filename}: " if error.filename is not None else ""
+        more = f"; {fewest_threads()}" if way_out == _ONE_MORE else ""
+        return kind(f"{place}{error.strerror}; {way_out}{more}")
+    if any(words in str(error) for words in _NO_THREAD):
+        return OutOfMemoryError(f"no further thread can be started; {_ONE_MORE}; {fewest_threads()}")
+    return None
+
+
+@contextmanager
+def collected(problems: list[str], kind: type[QaexpError], prefix: str = "") -> Iterator[None]:
+    """Note the problems of an error instead of raising it, so that those of the next part are told with them.
+
+    Args:
+        problems: Gets one sentence a problem.
+        kind: The errors that are noted; any other is raised.
+        prefix: What is put before each sentence.
+    """
+    try:
+        yield
+    except kind as error:
+        problems += [prefix + problem for problem in error.problems]

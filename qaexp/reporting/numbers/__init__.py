@@ -1,0 +1,1 @@
+"""The numbers and words behind tables, pictures and page, from a run's files alone."""

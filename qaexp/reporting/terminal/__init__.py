@@ -1,0 +1,1 @@
+"""Text on a terminal, or in a pipe: outlets, tables, bars and sentences."""

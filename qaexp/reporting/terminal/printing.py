@@ -1,0 +1,250 @@
+"""The only way to stdout and stderr: no text steers a terminal, and a stream that fails costs no run its outcome."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import math
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TextIO, cast
+
+from qaexp.runs.writing.log import OneLineFormatter
+from qaexp.storage.formats import one_line, visible
+
+_LAST_BLANKS = re.compile(" +\n")
+_HUSHED: ContextVar[bool] = ContextVar("hushed", default=False)
+
+
+class Outlet:
+    """A standard stream behind a door: what is printed is visible, what cannot be encoded is an escape.
+
+    Where nobody takes what is written (closed, a full disk, a reader that went away), the rest is dropped: what the
+    command does is worth more than what it prints. Libraries print through it too.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        """Take the stream; None where the descriptor was closed when Python started."""
+        self._stream = _Nowhere() if stream is None else stream
+        self.problem: str | None = None
+        """Why what was written is lost; None also when a reader went away, which is no fault."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the stream's own."""
+        return getattr(self._stream, name)
+
+    @property
+    def rich_proxied_file(self) -> Unescaped:
+        """Where a library that colours its text by itself (rich) writes: its escapes are meant for the terminal."""
+        return Unescaped(self)
+
+    def write(self, text: str) -> int:
+        """Write a text of a library; a bar that draws itself again begins with a carriage return."""
+        start = "\r" if text.startswith("\r") else ""
+        self.write_raw(start + visible(text[len(start) :]))
+        return len(text)
+
+    def write_raw(self, text: str) -> None:
+        """Write a text whose control characters are ours."""
+        try:
+            self._stream.write(encodable(text, self._stream))
+        except OSError as error:
+            self._give_up(error)
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        """Send the rest nowhere, so that Python's last flush does not fail either."""
+        if not isinstance(error, BrokenPipeError):
+            self.problem = self.problem or error.strerror or str(error)
+        try:
+            _send_nowhere(self._stream.fileno())
+        except (OSError, ValueError):
+            self._stream = _Nowhere()
+
+
+class Unescaped:
+    """An outlet for text whose control characters are ours; what is piped has no blanks at the ends of lines."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        """Take the outlet."""
+        self._outlet, self._is_terminal = outlet, is_terminal(outlet)
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the outlet's."""
+        return getattr(self._outlet, name)
+
+    def write(self, text: str) -> int:
+        """Write a text as it is."""
+        self._outlet.write_raw(text if self._is_terminal else _LAST_BLANKS.sub("\n", text))
+        return len(text)
+
+
+class _Nowhere:
+    """A stream for what nobody can read."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def isatty(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation("no descriptor")
+
+
+@contextmanager
+def outlets() -> Iterator[None]:
+    """Put an outlet before stdout and stderr while the body runs; a descriptor that is closed leads nowhere."""
+    before = sys.stdout, sys.stderr
+    guard()
+    if logging.lastResort is not None:
+        # What is logged outside a run goes to stderr, a line each.
+        logging.lastResort.setFormatter(OneLineFormatter())
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        if isinstance(sys.stdout, Outlet) and sys.stdout.problem:
+            complain(f"qaexp: stdout cannot be written ({sys.stdout.problem}): what was printed there is lost")
+        sys.stderr.flush()
+        # A stream that was closed stays an outlet that leads nowhere: Python itself flushes once more.
+        sys.stdout, sys.stderr = before[0] or sys.stdout, before[1] or sys.stderr
+
+
+def guard() -> None:
+    """Put an outlet before stdout and stderr, once."""
+    _keep_descriptors()
+    sys.stdout, sys.stderr = cast(TextIO, _outlet(sys.stdout)), cast(TextIO, _outlet(sys.stderr))
+
+
+def terminal(stream: Any) -> TextIO:
+    """Stdout or stderr for a library that colours its text by itself; the text must be visible already."""
+    return cast(TextIO, Unescaped(_outlet(stream)))
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Let nothing be printed by the body; what is logged as a warning, or complained of, is told all the same."""
+    token = _HUSHED.set(True)
+    try:
+        yield
+    finally:
+        _HUSHED.reset(token)
+
+
+def say(sentence: str) -> None:
+    """Print one line."""
+    if _HUSHED.get():
+        return
+    _put(sys.stdout, one_line(sentence) + "\n")
+
+
+def is_terminal(stream: Any) -> bool:
+    """Say whether a stream ends at a terminal; one that is closed does not.
+
+    >>> is_terminal(None), is_terminal(io.StringIO())
+    (False, False)
+    """
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError, OSError):
+        return False
+
+
+def complain(sentence: str) -> None:
+    """Print one line to stderr."""
+    _put(sys.stderr, one_line(sentence) + "\n")
+
+
+def complain_text(text: str) -> None:
+    """Print a text of several lines to stderr as it is, but for what steers a terminal."""
+    _put(sys.stderr, visible(text))
+
+
+def ask(prompt: str) -> None:
+    """Print a prompt to stderr, where it does not mix with what is printed."""
+    _put(sys.stderr, one_line(prompt))
+
+
+def say_text(text: str) -> None:
+    """Print a text of several lines as it is, but for what steers a terminal."""
+    _put(sys.stdout, visible(text))
+
+
+def say_json(document: Any, indent: int | None = 1) -> None:
+    """Print one JSON document; a number that is not finite, for which JSON has no word, is null."""
+    text = json.dumps(_finite(document), indent=indent, ensure_ascii=False, allow_nan=False)
+    _put(sys.stdout, json_escaped(text, sys.stdout) + "\n")
+
+
+def json_escaped(text: str, stream: Any) -> str:
+    r"""Return JSON in which what is no plain character, or none of the stream's encoding, is an escape of JSON.
+
+    >>> print(json_escaped('"\x9b \u20ac"', None))
+    "\u009b €"
+    """
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    return "".join(
+        c if c == "\n" or (c.isprintable() and encodable(c, stream) == c) else json.dumps(c)[1:-1] for c in text
+    )
+
+
+def encodable(text: str, stream: Any) -> str:
+    """Return `text` with escapes for what the stream's encoding has no bytes for."""
+    encoding = getattr(stream, "encoding", None)
+    if encoding is None or text.isascii():
+        return text
+    return text.encode(encoding, "backslashreplace").decode(encoding, "backslashreplace")
+
+
+def _outlet(stream: Any) -> Outlet:
+    return stream if isinstance(stream, Outlet) else Outlet(stream)
+
+
+def _put(stream: Any, text: str) -> None:
+    outlet = _outlet(stream)
+    outlet.write_raw(text)
+    outlet.flush()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _keep_descriptors() -> None:
+    """Let a closed 0, 1 or 2 lead nowhere, before a file of a run is opened as one of them."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            _send_nowhere(descriptor)
+
+
+def _send_nowhere(descriptor: int) -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    if nowhere != descriptor:
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)
+    else:
+        os.set_inheritable(nowhere, True)

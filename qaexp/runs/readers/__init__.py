@@ -1,0 +1,1 @@
+"""Readers of run directories, whoever wrote them; nothing heavy is imported here."""

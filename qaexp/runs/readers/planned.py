@@ -1,0 +1,51 @@
+"""The jobs that a sweep has planned, by the files of its folder: those that have no run yet, and how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from qaexp.errors import QaexpError
+from qaexp.runs.directory import SWEEP, SWEEP_PLAN
+from qaexp.runs.readers.folder import NOT_A_RUN, look
+from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
+
+_PLANS = (SWEEP_PLAN, f"*/{SWEEP_PLAN}", f"*/*/{SWEEP_PLAN}")
+"""Where plans stand below a folder: as deep as runs are looked for."""
+
+
+def planned_folders(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield the folders of planned jobs that have no run yet, those that are given as well as those below a folder.
+
+    Args:
+        paths: Folders of jobs, sweeps, or folders of them.
+    """
+    planned: dict[Path, set[str]] = {}
+    for path in paths:
+        for plan in (plan for pattern in _PLANS for plan in sorted(path.glob(pattern))):
+            if not plan.parent.is_symlink():
+                yield from _waiting(plan.parent / name for name in _names(plan))
+        if path.parent not in planned:
+            planned[path.parent] = set(_names(path.parent / SWEEP_PLAN))
+        if path.name in planned[path.parent]:
+            yield from _waiting([path])
+
+
+def job_names(sweep: Path) -> list[str]:
+    """The folder names of the jobs of a sweep, by its plan or its results; empty for what is no sweep."""
+    return _names(sweep / SWEEP_PLAN) or _names(sweep / SWEEP)
+
+
+def _waiting(folders: Iterable[Path]) -> Iterator[Path]:
+    return (folder for folder in folders if look(folder).state == NOT_A_RUN)
+
+
+def _names(file: Path) -> list[str]:
+    """The plain folder names that a plan, or a table of results, gives its jobs; in the order of the file."""
+    try:
+        jobs: list[Any] = read_json(file, MAX_TABLE_BYTES)["jobs"]
+        names = [str(job["path"]) for job in jobs]
+    except (OSError, QaexpError, KeyError, TypeError):
+        return []
+    return [name for name in dict.fromkeys(names) if name == Path(name).name]

@@ -1,0 +1,1 @@
+"""An open run: all that writes into a run directory."""

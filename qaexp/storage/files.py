@@ -1,0 +1,165 @@
+"""The one place that writes files: they appear as a whole at once, or not at all.
+
+A whole file is a temp file, fsync, rename, fsync of the folder; so a reader, and a machine that loses power, finds the
+old bytes or the new ones. Every call goes through the handle of the folder that the file stands in (`roots`), stands
+behind a named point, and is not cut short by a signal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from qaexp.errors import IntegrityError, StorageError
+from qaexp.storage import points
+from qaexp.storage.direct import BLOCK_BYTES, write_blocks
+from qaexp.storage.formats import csv_text, json_line, json_text
+from qaexp.storage.reading import read_bytes
+from qaexp.storage.roots import check_root, opened_parent, sync
+from qaexp.storage.signals import deferred
+
+TEMP_PREFIX = ".tmp-"
+_MAX_UNHASHED = 8
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Commit `data` as the whole content of `path`, whose folder exists.
+
+    Raises:
+        StorageError: When the system refuses; what stood at `path` before is still there.
+        IntegrityError: A folder between a run directory and the file is a link.
+        BusyError: The directory is another process's now.
+    """
+    with deferred(), storage_errors(path, len(data)), opened_parent(path) as (folder, name):
+        temp = temp_name(name)
+        try:
+            _write_new(folder, temp, path, [data])
+            commit_temp(folder, temp, name, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temp, dir_fd=folder)
+            raise
+
+
+def write_changed(path: Path, data: bytes) -> None:
+    """Commit `data`, unless the file says the same already: what is complete stays as it is, its time too."""
+    try:
+        is_same = read_bytes(path, len(data)) == data
+    except (FileNotFoundError, IntegrityError):
+        is_same = False
+    if not is_same:
+        write_bytes(path, data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Commit `text` in UTF-8; a lone surrogate becomes its escape, which JSON reads back as it was."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_json(path: Path, obj: Any) -> None:
+    """Commit `obj` as JSON; see `json_text`."""
+    write_text(path, json_text(obj))
+
+
+def write_json_lines(path: Path, records: Iterable[Any]) -> None:
+    """Commit one JSON line per record."""
+    write_text(path, "".join(json_line(record) for record in records))
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Commit a CSV table; see `csv_text`."""
+    write_text(path, csv_text(rows))
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes | memoryview], num_bytes: int) -> str:
+    """Write a new file into a folder that `new_directory` gave, chunk by chunk.
+
+    Args:
+        path: Nothing stands there.
+        chunks: The content.
+        num_bytes: Its size, for the message when there is no room.
+
+    Returns:
+        The sha256 of what was written, in hex.
+
+    Raises:
+        StorageError: When the system refuses.
+    """
+    digest = hashlib.sha256()
+
+    # Neither hashing nor writing needs the interpreter: side by side they take half as long.
+    with storage_errors(path, num_bytes), ThreadPoolExecutor(1) as hasher:
+
+        def hashed() -> Iterator[bytes | memoryview]:
+            pending: deque[Future[None]] = deque()
+            for chunk in chunks:
+                pending.append(hasher.submit(digest.update, chunk))
+                yield chunk
+                if len(pending) > _MAX_UNHASHED:
+                    pending.popleft().result()
+
+        with opened_parent(path) as (folder, name):
+            _write_new(folder, name, path, hashed(), is_large=num_bytes > BLOCK_BYTES)
+    return digest.hexdigest()
+
+
+@contextmanager
+def storage_errors(path: Path, num_bytes: int | None = None) -> Iterator[None]:
+    """Turn the system's refusal into a StorageError that names the path and the bytes needed.
+
+    Raises:
+        BusyError: Instead, where the path lies in a directory that another process has taken over meanwhile.
+        StorageError: The system refuses, or the directory was moved or deleted.
+    """
+    try:
+        yield
+    except OSError as error:
+        check_root(path)
+        needed = "" if num_bytes is None else f" ({num_bytes} bytes needed)"
+        raise StorageError(
+            f"{path}: cannot be written{needed}: {error.strerror or error}; free space or choose a folder that may be "
+            "written, then run the same command again"
+        ) from error
+
+
+def _write_new(
+    folder: int, name: str, path: Path, chunks: Iterable[bytes | memoryview], *, is_large: bool = False
+) -> None:
+    points.reached("open", path)
+    # The kernel takes the umask off 0666; mkstemp would leave 0600, which other people's readers cannot open.
+    with os.fdopen(os.open(name, _CREATE, 0o666, dir_fd=folder), "wb", buffering=0) as file:
+        points.reached("write", path)
+        if is_large:
+            write_blocks(file.fileno(), chunks)
+        else:
+            for chunk in chunks:
+                rest = memoryview(chunk)
+                while rest:
+                    rest = rest[file.write(rest) :]
+        sync(file.fileno(), path)
+
+
+def commit_temp(folder: int, temp: str, name: str, path: Path) -> None:
+    """Commit a temp name.
+
+    Who takes a directory over says so first and deletes the temp names then; so whoever has lost it finds that out in
+    the check, or finds no temp name any more, at whatever moment it was stopped.
+    """
+    points.reached("rename", path)
+    check_root(path)
+    os.rename(temp, name, src_dir_fd=folder, dst_dir_fd=folder)
+    points.reached("renamed", path)
+    sync(folder, path)
+
+
+def temp_name(name: str) -> str:
+    """Return a name beside a name, which nobody else has; what a killed process leaves is known by its beginning."""
+    return f"{TEMP_PREFIX}{name}-{secrets.token_hex(4)}"

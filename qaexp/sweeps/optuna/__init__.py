@@ -1,0 +1,1 @@
+"""`sweep=optuna`: a search that an optimiser leads."""

@@ -1,0 +1,68 @@
+"""A trial while it runs: what it has at each epoch's end is held against the other trials."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from qaexp.storage.signals import stop_is_requested
+from qaexp.sweeps.job import Job
+from qaexp.sweeps.optuna.pruning import ended_epochs
+from qaexp.sweeps.outcome import PREEMPTED, PRUNED, Outcome
+from qaexp.sweeps.pool import Watcher
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+    from qaexp.sweeps.optuna.study import Search
+
+
+class Judge:
+    """Watches a trial's jobs beside the view, and ends them when the trial is given up.
+
+    The first job stands for the trial: its seeds are those of the first job of every other trial, so that like is held
+    against like however many jobs run at a time.
+    """
+
+    def __init__(self, view: Watcher, search: Search, trial: Trial, jobs: Sequence[Job]) -> None:
+        """Take whom to tell, the search, and the trial with its jobs, one for each repeat."""
+        self._view, self._search, self._trial, self._first = view, search, trial, jobs[0]
+        common = set.intersection(*(set(job.changes) for job in jobs))
+        self._seeds = " ".join(word for word in jobs[0].changes if word not in common)
+        self._epochs: set[int] = set()
+        self.reason: str | None = None
+
+    def started(self, job: Job) -> None:
+        """A job begins."""
+        self._view.started(job)
+
+    def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        """A job has ended; epochs that went by since the last look are reported too."""
+        self._look(may_give_up=True)
+        self._view.ended(job, self._marked(outcome), seconds)
+
+    def tick(self, running: Sequence[Job]) -> Collection[str]:
+        """Report each epoch that has ended; returns all running jobs once the trial is given up."""
+        self._view.tick(running)
+        self._look(may_give_up=True)
+        return {job.sha256 for job in running} if self.reason else ()
+
+    def close(self, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+        """Report what no look has seen, as of a run that was there before; returns how the jobs ended."""
+        self._look(may_give_up=False)
+        return {sha256: self._marked(outcome) for sha256, outcome in outcomes.items()}
+
+    def _look(self, *, may_give_up: bool) -> None:
+        if self._search.watched is None:
+            return
+        for epoch, value in sorted(ended_epochs(self._first.folder, self._search.watched.metric).items()):
+            if epoch not in self._epochs:
+                self._epochs.add(epoch)
+                found = self._search.report(self._trial, epoch, value, of=self._seeds)
+                if may_give_up:
+                    self.reason = self.reason or found
+
+    def _marked(self, outcome: Outcome) -> Outcome:
+        if self.reason and outcome.state == PREEMPTED and not stop_is_requested():
+            return Outcome(PRUNED, "pruned", self.reason)
+        return outcome

@@ -1,0 +1,197 @@
+"""`sweep=optuna`: an optimiser draws the next jobs from what the ones before gave; seeds are repeats of a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from qaexp.errors import ConfigError, SweepError
+from qaexp.reporting.terminal.console import RunConsole
+from qaexp.runs.directory import PLOTS
+from qaexp.runs.lock import hold
+from qaexp.runs.metrics import NUMBERS
+from qaexp.runs.readers.collect import collect
+from qaexp.runs.readers.folder import look
+from qaexp.storage.files import write_bytes
+from qaexp.storage.folders import make_directory
+from qaexp.storage.formats import counted, one_line
+from qaexp.storage.signals import raise_stop, stop_is_requested, watched
+from qaexp.sweeps.again import BY_COMMAND
+from qaexp.sweeps.budget import Budgeted
+from qaexp.sweeps.execute import sweep_console
+from qaexp.sweeps.health import collapsed_ids
+from qaexp.sweeps.job import Job
+from qaexp.sweeps.last_lines import print_end
+from qaexp.sweeps.optuna.judge import Judge
+from qaexp.sweeps.optuna.pruning import MAXIMIZE, MINIMIZE, odd_ways, watched_number
+from qaexp.sweeps.optuna.winners import best_lines
+from qaexp.sweeps.outcome import Outcome
+from qaexp.sweeps.plan import Plan, make_plan
+from qaexp.sweeps.sweep_files import write_plan, write_results
+from qaexp.sweeps.sweeper import GridSweeper
+from qaexp.sweeps.view import SweepView, print_plan
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+    from qaexp.sweeps.optuna.study import Search
+
+MAX_FAILED_IN_A_ROW = 5
+
+Lines = list[tuple[tuple[str, ...], tuple[str, ...]]]
+"""The override lines of each job of a trial, and those of them that set it apart."""
+
+
+class SearchSweeper(GridSweeper):
+    """Searches ranges of values with Optuna (TPE), trial by trial."""
+
+    def __init__(
+        self,
+        params: Mapping[str, Any] | None = None,
+        num_trials: int = 20,
+        objectives: Mapping[str, str] | None = None,
+        sampler_seed: int = 0,
+        pruning: bool = True,
+    ) -> None:
+        """Take the keys of `hydra.sweeper`.
+
+        Args:
+            params: Key to its range or values, as an override gives them; the command line goes before.
+            num_trials: Trials in all, those of earlier starts counted.
+            objectives: Numbers of summary.json, each to `maximize` or to `minimize`.
+            sampler_seed: What is drawn follows from it and from the trials before.
+            pruning: With one objective that has a value per epoch, or another score that stands for it: end trials
+                that are worse than the median of the completed ones at the same epoch.
+
+        Raises:
+            ConfigError: With all that is wrong.
+        """
+        super().__init__(params)
+        self._objectives = dict(objectives or {"crossfit_f1": "maximize"})
+        self._num_trials, self._sampler_seed, self._is_pruning = num_trials, sampler_seed, pruning
+        problems = [
+            f"hydra.sweeper.objectives.{name}={way}: must be a number of summary.json, to maximize or to minimize"
+            for name, way in self._objectives.items()
+            if name not in NUMBERS or way not in (MAXIMIZE, MINIMIZE)
+        ]
+        if isinstance(num_trials, bool) or not isinstance(num_trials, int) or num_trials < 1:
+            problems.append(f"hydra.sweeper.num_trials={num_trials}: must be a whole number from 1 on; set it to one")
+        if problems:
+            raise ConfigError(*problems)
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Search; the same command goes on where it stopped.
+
+        Raises:
+            QaexpError: As `run_sweep`, or all that is wrong with the space.
+        """
+        try:
+            from qaexp.sweeps.optuna.space import read_space
+            from qaexp.sweeps.optuna.study import Search
+        except ImportError as error:
+            raise ConfigError(f"sweep=optuna: {error.name} is not installed; pip install 'qaexp[optuna]'") from error
+        space, console = read_space(self.lines(arguments)), sweep_console()
+        self.identified([job for values in space.corners() for job in space.jobs(values)[:1]])
+        for sentence in self._announced(len(space.repeats), list(space.distributions)):
+            console.print(Text(one_line(sentence)))
+        if self._config.sweep.dry_run:
+            return
+        make_directory(self.directory)
+        with hold(self.directory), watched(is_alone=False):
+            # No list of jobs: what is drawn next follows from the trials before.
+            write_plan(self.directory, Plan([]), self.parts.command_line, {**self.settings, BY_COMMAND: True})
+            search = Search(
+                self.directory,
+                space.distributions,
+                self._objectives,
+                num_trials=self._num_trials,
+                seed=self._sampler_seed,
+                is_pruning=self._is_pruning and self.at_once is not None,
+            )
+            if self._may_prune and search.watched is None:
+                console.print(Text(one_line(f"pruning is off: {search.why_off}")))
+            jobs, outcomes = self._search(search, space.jobs, console)
+            self._end(search, jobs, outcomes, console)
+
+    @property
+    def _may_prune(self) -> bool:
+        """Nothing that is known before the search is opened speaks against giving trials up."""
+        return self._is_pruning and self.at_once is not None and watched_number(self._objectives)[0] is not None
+
+    def _announced(self, num_repeats: int, keys: Sequence[str]) -> list[str]:
+        """What is going to be searched, and what of it may not be meant."""
+        jobs = counted(num_repeats, "job")
+        objectives = ", ".join(f"{name} ({way})" for name, way in self._objectives.items())
+        found = [
+            f"{counted(self._num_trials, 'trial')} of {jobs} each, over {', '.join(keys)}; for {objectives}",
+            *(f"WARNING: {sentence}" for sentence in odd_ways(self._objectives)),
+        ]
+        if self._is_pruning and not self._may_prune:
+            launcher = "hydra/launcher=local alone can end jobs" if self.at_once is None else ""
+            found.append(f"pruning is off: {watched_number(self._objectives)[1] or launcher}")
+        return found
+
+    def _search(
+        self, search: Search, lines_of: Callable[[Mapping[str, Any]], Lines], console: RunConsole
+    ) -> tuple[list[Job], dict[str, Outcome]]:
+        """Run trial after trial until there are enough, a signal comes, or nothing works."""
+        all_jobs: dict[str, Job] = {}
+        outcomes: dict[str, Outcome] = {}
+        failed_in_a_row = 0
+        while search.num_left > 0 and not stop_is_requested() and failed_in_a_row < MAX_FAILED_IN_A_ROW:
+            trial = search.ask()
+            jobs = self.identified(lines_of(trial.params))
+            search.begun(trial, [job.run_id for job in jobs])
+            console.print(Text(f"trial {trial.number + 1}, {search.num_left} to go", style="bold"))
+            judge, found = self._tried(search, trial, jobs, console)
+            outcomes |= found
+            all_jobs |= {job.sha256: job for job in jobs}
+            if stop_is_requested():
+                break  # the next start makes the trial again, and finds what it has of it
+            summaries = [_summary(job) for job in jobs]
+            failure = search.tell(trial, summaries, is_pruned=judge.reason is not None, why=judge.reason)
+            if failure:
+                console.print(Text(one_line(f"trial {trial.number + 1} failed: {failure}")))
+            failed_in_a_row = failed_in_a_row + 1 if failure else 0
+        return list(all_jobs.values()), outcomes
+
+    def _tried(
+        self, search: Search, trial: Trial, jobs: Sequence[Job], console: RunConsole
+    ) -> tuple[Judge, dict[str, Outcome]]:
+        """Run what is missing of a trial's jobs; returns who judged them, and how those that were started ended."""
+        plan = replace(make_plan(jobs, self.directory), others=())  # those of other trials
+        print_plan(console, plan, self.at_once)
+        for job in plan.to_run:
+            make_directory(job.folder)
+        with SweepView(console, plan) as view:
+            judge = Judge(view, search, trial, jobs)
+            watcher = Budgeted(judge, self.directory, self._config.sweep.max_checkpoint_mib)
+            found = dict(self.launch(plan.to_run, watcher)) if plan.to_run else {}
+        return judge, judge.close(found)
+
+    def _end(self, search: Search, jobs: Sequence[Job], outcomes: Mapping[str, Outcome], console: RunConsole) -> None:
+        from qaexp.sweeps.optuna.pictures import draw_study
+
+        rows, groups = write_results(
+            self.directory, jobs, outcomes, planned=search.run_ids(), more={"trials": search.rows()}
+        )
+        print_end(console, self.parts.report, rows, groups, self.directory, jobs)
+        for name, data in draw_study(search.study, list(search.objectives)).items():
+            make_directory(self.directory / PLOTS)
+            write_bytes(self.directory / PLOTS / name, data)
+        for line in best_lines(search.best(), self._objectives, collapsed_ids(collect(self.directory).runs)):
+            console.print(Text(one_line(line), style="bold"), soft_wrap=True)
+        if stop_is_requested():
+            raise_stop()
+        if search.num_left > 0:
+            raise SweepError(
+                f"{MAX_FAILED_IN_A_ROW} trials in a row failed, {search.num_left} were not made; see "
+                f"{self.directory}, mend what is wrong, and the same command goes on"
+            )
+
+
+def _summary(job: Job) -> dict[str, Any] | None:
+    return look(job.folder).summary
