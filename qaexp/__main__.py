@@ -2,7 +2,7 @@
 
 import sys
 
-from qaexp.commands.cli import main
+from qaexp.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

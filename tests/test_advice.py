@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from qaexp.commands.cli import COMMANDS
+from qaexp.cli import COMMANDS
 from qaexp.commands.words.advised import named_settings, where_settings_are_given
 from qaexp.commands.words.arguments import CommandParser
 from qaexp.config.checks.overrides import list_keys

@@ -41,11 +41,11 @@ PARTS = {
     "commands": ("words", "", "python"),
 }
 MAX_ARROWS = 70
-# `__init__` and `__main__` of the package are doors, not rooms.
-DOORS = ("__init__", "__main__")
+# `__init__`, `__main__` and the command line are doors, not rooms.
+DOORS = ("__init__", "__main__", "cli")
 HYDRA_ROOMS = ("config", "commands", "sweeps")
 LIGHT_MODULES = (
-    "qaexp.commands.cli",
+    "qaexp.cli",
     "qaexp.runs.readers.collect",
     "qaexp.runs.writing.run",
     "qaexp.reporting.reporter",

@@ -37,7 +37,7 @@ def run(installed: Path, cwd: Path, *words: str) -> subprocess.CompletedProcess[
 
 def test_the_wheel_holds_what_is_not_python(installed: Path) -> None:
     for name in ("_conf/config.yaml", "_conf/model/minilm.yaml", "data/demo/train.json", "tiny_random/config.json",
-                 "reporting/page.html.jinja", "py.typed"):  # fmt: skip
+                 "reporting/page/page.html.jinja", "py.typed"):  # fmt: skip
         assert (installed / "qaexp" / name).is_file(), name
 
 

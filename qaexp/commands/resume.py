@@ -78,8 +78,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     from qaexp.commands.stored import check_neutral, config_from
     from qaexp.experiment.greeting import announce
     from qaexp.runs.directory import SWEEP_PLAN
-    from qaexp.sweeps import isolate
-    from qaexp.sweeps import work as work
+    from qaexp.sweeps import isolate, work
     from qaexp.sweeps.again import command_of
     from qaexp.sweeps.composing import identify_jobs
     from qaexp.sweeps.execute import run_sweep

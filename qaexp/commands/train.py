@@ -222,10 +222,10 @@ class _Task:
     """
 
     def __init__(self, command_line: Sequence[str]) -> None:
-        from qaexp.sweeps import work as jobs
+        from qaexp.sweeps import work
         from qaexp.sweeps.task import SweepParts
 
-        self.parts = SweepParts(jobs.train, jobs.identify, jobs.PRELOAD, command_line, jobs.report)
+        self.parts = SweepParts(work.train, work.identify, work.PRELOAD, command_line, work.report)
 
     def __call__(self, composed: Any) -> None:
         try:

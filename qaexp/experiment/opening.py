@@ -24,11 +24,11 @@ from qaexp.model.checkpoint import PIN
 from qaexp.model.source import is_hub_id
 from qaexp.reporting.reporter import Reporter
 from qaexp.runs.identity import Identity, identify
+from qaexp.runs.log import LOGGER
 from qaexp.runs.readers.folder import look
 from qaexp.runs.readers.typed import told
 from qaexp.runs.slurm import requeued
 from qaexp.runs.writing.environment import describe_environment
-from qaexp.runs.writing.log import LOGGER
 from qaexp.runs.writing.reuse import started_threads
 from qaexp.runs.writing.run import Run
 from qaexp.storage.origins import REDACTED, Origins, with_origins

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from qaexp.errors import Stopped
-from qaexp.runs.writing.log import LOGGER
+from qaexp.runs.log import LOGGER
 from qaexp.storage.start import program
 
 _SECONDS = 30.0

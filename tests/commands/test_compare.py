@@ -137,7 +137,7 @@ def test_strict_names_what_was_passed_over(folder: Path) -> None:
 @pytest.mark.parametrize("words", [("--help",), ("sweep",), ("sweep", "--json")])
 def test_nothing_heavy_is_loaded(folder: Path, words: tuple[str, ...]) -> None:
     script = (
-        "import sys\nfrom qaexp.commands.cli import main\n"
+        "import sys\nfrom qaexp.cli import main\n"
         f"try:\n    main(['compare', *{words!r}])\nexcept SystemExit:\n    pass\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )

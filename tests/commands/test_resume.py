@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from qaexp.commands.cli import COMMANDS
+from qaexp.cli import COMMANDS
 from qaexp.commands.stored import check_neutral
 from qaexp.errors import ConfigError
 from qaexp.runs.readers.typed import typed

@@ -189,7 +189,7 @@ def test_names_that_would_steer_a_terminal_are_shown(folder: Path) -> None:
 @pytest.mark.parametrize("command", ["status", "verify"])
 def test_it_loads_no_heavy_library(folder: Path, command: str) -> None:
     code = (
-        f"import sys; from qaexp.commands.cli import main; main([{command!r}, {str(folder / 'completed')!r}]); "
+        f"import sys; from qaexp.cli import main; main([{command!r}, {str(folder / 'completed')!r}]); "
         "print([name for name in ('torch', 'transformers', 'datasets', 'hydra', 'omegaconf') if name in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qaexp.commands.cli import COMMANDS
+from qaexp.cli import COMMANDS
 from qaexp.config.build import build
 from qaexp.config.guards.targets import ADDRESSES, is_optimizer_name
 from qaexp.errors import ConfigError, IntegrityError

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import qaexp.experiment.one_run  # noqa: F401 (what is patched must be imported)
-from qaexp.commands import cli
+from qaexp import cli
 from qaexp.experiment import checkpoints
 from qaexp.runs import checkpoint, directory, lock, naming
 from qaexp.runs.writing import drift, reuse, slurm

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import pytest
 from markdown_it import MarkdownIt
 
-from qaexp.commands.cli import COMMANDS
+from qaexp.cli import COMMANDS
 from qaexp.config.compose import check_command_line
 from qaexp.reporting.page.html import page
 from qaexp.reporting.terminal.console import RunConsole
@@ -385,7 +385,7 @@ def test_a_warning_and_a_record_of_a_log_are_one_line_each(tmp_path: Path) -> No
     """What is logged outside a run goes to stderr, inside it to the run's logs."""
     script = (
         "import logging, sys; from pathlib import Path; from qaexp.reporting.terminal.printing import outlets\n"
-        "from qaexp.runs.writing.log import LOGGER, open_logs; from qaexp.storage.redact import Redactor\n"
+        "from qaexp.runs.log import LOGGER, open_logs; from qaexp.storage.redact import Redactor\n"
         "from tests.fixtures.canaries import hostile\n"
         "with outlets():\n"
         "    logging.getLogger('qaexp.data').warning('%s: skipped', hostile(1))\n"

@@ -211,7 +211,7 @@ def test_modules_of_the_folder(tmp_path: Path, canary: Path, command: str) -> No
     program = [
         sys.executable,
         "-c",
-        "import sys; sys.path.pop(0); from qaexp.commands.cli import main; sys.exit(main())",
+        "import sys; sys.path.pop(0); from qaexp.cli import main; sys.exit(main())",
     ]
     done = subprocess.run([*program, *words], cwd=here, env=environ, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2, done.stderr

@@ -227,7 +227,7 @@ def test_ten_thousand_runs(qaexp: Any) -> None:
     began = time.monotonic()
     # VmHWM: ru_maxrss of a child begins with that of its parent, which may have loaded anything.
     script = (
-        "import resource, sys; from pathlib import Path; from qaexp.commands.cli import main; "
+        "import resource, sys; from pathlib import Path; from qaexp.cli import main; "
         "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)); code = main(['compare', 'runs', '--json']); "
         "lines = Path('/proc/self/status').read_text().splitlines(); "
         "print(next(line for line in lines if line.startswith('VmHWM')).split()[1], file=sys.stderr); sys.exit(code)"

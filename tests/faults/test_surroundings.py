@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.commands.cli import COMMANDS
+from qaexp.cli import COMMANDS
 from tests import REPOSITORY
 from tests.fixtures import tiny_run
 from tests.fixtures.fake_run import build

@@ -42,7 +42,8 @@ except BusyError as error:
 TAKER = """
 import sys
 from pathlib import Path
-from qaexp.runs import files, lock, owners
+from qaexp.runs import lock, owners
+from qaexp.storage import files
 lock.this_process = owners.this_process = lambda: {"host": "taker", "pid": 1, "boot_id": "taker"}
 with lock.hold(Path(sys.argv[1]), steal=True):
     files.write_text(Path(sys.argv[1], "run.json"), "the taker's")

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from qaexp.config.compose import main_hydra, one_line, register_schema
 from qaexp.config.conf import CONFIG_NAME
 from qaexp.errors import ConfigError
-from qaexp.sweeps import work as jobs
+from qaexp.sweeps import work
 from qaexp.sweeps.plugins import register_plugins
 from qaexp.sweeps.task import SweepParts
 
@@ -46,7 +46,7 @@ class _Task:
     """What Hydra hands to our sweepers; a sweep has no other task."""
 
     def __init__(self, command_line: Sequence[str]) -> None:
-        self.parts = SweepParts(jobs.train, jobs.identify, jobs.PRELOAD, command_line, jobs.report)
+        self.parts = SweepParts(work.train, work.identify, work.PRELOAD, command_line, work.report)
 
     def __call__(self, composed: Any) -> None:
         raise AssertionError("a sweep calls its parts")

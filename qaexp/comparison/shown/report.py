@@ -76,8 +76,8 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         comparison: What was found.
         data: Of `figure_data`.
     """
-    style = _read("../reporting/page.css") + _read("report.css")
-    scripts = ("vendor/echarts.min.js", "../reporting/browse.js", "charts.js", "report.js")
+    style = _read("../../reporting/page/page.css") + _read("report.css")
+    scripts = ("vendor/echarts.min.js", "../../reporting/page/browse.js", "charts.js", "report.js")
     script = "\n".join(map(_read, scripts))
     entries = comparison.entries
     names = [group.name for table in comparison.tables for group in table.groups]

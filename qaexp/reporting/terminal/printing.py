@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TextIO, cast
 
-from qaexp.runs.writing.log import OneLineFormatter
+from qaexp.runs.log import OneLineFormatter
 from qaexp.storage.formats import one_line, visible
 
 _LAST_BLANKS = re.compile(" +\n")

@@ -23,11 +23,11 @@ from qaexp.runs.checkpoint import (
 )
 from qaexp.runs.identity import Identity
 from qaexp.runs.lock import check_heartbeat, hold
+from qaexp.runs.log import LOGGER, RunLogHandler, open_logs
 from qaexp.runs.manifest import describe_files, sha256_of
 from qaexp.runs.owners import heartbeat, utc_now
 from qaexp.runs.readers.typed import kept
 from qaexp.runs.writing.drift import Changes, config_changes, environment_changes, shown
-from qaexp.runs.writing.log import LOGGER, RunLogHandler, open_logs
 from qaexp.runs.writing.record_files import RecordFiles
 from qaexp.runs.writing.reuse import check_no_drift, check_same_run, clear
 from qaexp.runs.writing.run_json import RunRecord, describe_error

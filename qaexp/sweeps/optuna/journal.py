@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from qaexp.errors import IntegrityError
-from qaexp.runs.writing.log import LOGGER
+from qaexp.runs.log import LOGGER
 from qaexp.storage.appender import truncate
 from qaexp.storage.files import write_bytes
 from qaexp.storage.reading import MAX_TABLE_BYTES, read_bytes

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import matplotlib as pictures
 
 from qaexp.reporting.figures.style import INK, PALE
-from qaexp.runs.writing.log import LOGGER
+from qaexp.runs.log import LOGGER
 
 _DPI = 150
 

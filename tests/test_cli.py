@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import qaexp
-from qaexp.commands import cli
+from qaexp import cli
 from qaexp.errors import StorageError
 from qaexp.runs.lock import hold
 from tests.fixtures import tiny_run
@@ -216,7 +216,7 @@ def test_a_shell_completes_keys_and_choices(tmp_path: Path, monkeypatch: pytest.
 )
 def test_what_needs_no_torch_does_not_import_it(words: list[str], tmp_path: Path) -> None:
     code = (
-        "import sys, qaexp; from qaexp.commands.cli import main; code = main(sys.argv[1:]) if sys.argv[1:] else 0;"
+        "import sys, qaexp; from qaexp.cli import main; code = main(sys.argv[1:]) if sys.argv[1:] else 0;"
         f"print(code, [name for name in {HEAVY} if name in sys.modules])"
     )
     done = subprocess.run(
