@@ -21,8 +21,8 @@ from typing import Any
 import qaexp.experiment.one_run  # noqa: F401 (what is patched must be imported)
 from qaexp import cli
 from qaexp.experiment import checkpoints
-from qaexp.runs import checkpoint, directory, lock, naming
-from qaexp.runs.writing import drift, reuse, slurm
+from qaexp.runs import checkpoint, directory, lock, naming, slurm
+from qaexp.runs.writing import drift, reuse
 from qaexp.runs.writing import record_files as records
 from qaexp.storage import files, folders, points, roots, signals
 from qaexp.storage.reading import read_json
