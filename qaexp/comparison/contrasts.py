@@ -12,9 +12,9 @@ from qaexp.comparison.guard import changed_keys
 from qaexp.comparison.machines import Machines
 from qaexp.comparison.outcomes import Scored, pooled_seeds
 from qaexp.comparison.reasons import causes, how, obstacle, silence, way_out
-from qaexp.comparison.scores import SCORE_COLUMNS, ScoreReader
+from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.verdict import RELEVANT_POINTS, Circumstances, Tested, judge
-from qaexp.runs.metrics import number_of
+from qaexp.runs.metrics import SCORE_COLUMNS, number_of
 
 MAX_PAIRS_OF = 10
 """Above so many groups each is compared with the baseline only."""

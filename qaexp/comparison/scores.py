@@ -16,7 +16,7 @@ import numpy.typing as npt
 from qaexp.errors import IntegrityError
 from qaexp.runs.clusters import clusters
 from qaexp.runs.directory import SCORES, TEST_SCORES
-from qaexp.runs.metrics import Number, number_of
+from qaexp.runs.metrics import SCORE_COLUMNS, Number, number_of
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.storage.formats import unguarded
 from qaexp.storage.reading import MAX_TABLE_BYTES, check_cells, read_bytes
@@ -24,7 +24,6 @@ from qaexp.storage.reading import MAX_TABLE_BYTES, check_cells, read_bytes
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 
-SCORE_COLUMNS = ("exact", "f1", "crossfit_exact", "crossfit_f1")
 DIFFS = "null_score_diff"
 SLICE_COLUMNS = ("question_word", "answer_words", "context_words", "num_windows")
 _TEXTS = ("id", "title", "paragraph", "question_word")
@@ -72,7 +71,7 @@ class Questions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """One run's scores [questions] by name: those of `SCORE_COLUMNS` in percent, and `DIFFS` in logits."""
+    """One run's scores [questions] by name: those of `SCORE_COLUMNS`, and `DIFFS` in logits."""
 
     questions: Questions
     values: Mapping[str, Floats]
@@ -83,7 +82,7 @@ class Measured:
     """A metric question by question.
 
     Attributes:
-        values: In percent [questions], of the questions that the metric is over.
+        values: [questions], of the questions that the metric is over.
         clusters: The cluster of each, counted from 0.
         digest: Equal where two runs were measured on the same questions.
     """
@@ -108,7 +107,7 @@ class ScoreReader:
         """Return the scores of a run on the dev set, or those of `test_scores.csv`.
 
         Raises:
-            IntegrityError: The file is missing or damaged, an id stands there twice, or a score is not in 0 to 100.
+            IntegrityError: The file is missing or damaged, an id stands there twice, or a score is not possible.
         """
         if (run.path, name) not in self._kept:
             scores = self._read(run, name)
@@ -130,7 +129,7 @@ class ScoreReader:
         return None if found is None else _measured(found[0], found[1], found[2], row)
 
     def mean(self, run: RunFiles, row: Number) -> float | None:
-        """Return what a run's scores say of a metric, in percent; None, and raises, as `measured`."""
+        """Return what a run's scores say of a metric; None, and raises, as `measured`."""
         found = self._values(run, row)
         return None if found is None else float(found[0][found[2]].mean())
 
@@ -155,11 +154,12 @@ class ScoreReader:
         except (ValueError, TypeError) as error:
             raise IntegrityError(f"{path}: {error}") from error
         values = {}
-        for column in SCORE_COLUMNS:
+        for column, number in SCORE_COLUMNS.items():
             if column in table.column_names and not table.column(column).null_count:
                 values[column] = _floats(table.column(column))[order]
-                if not np.all((values[column] >= 0) & (values[column] <= 100)):
-                    raise IntegrityError(f"{path}: {column} is not from 0 to 100 everywhere")
+                low, high = number.bounds
+                if not np.all((values[column] >= low) & (values[column] <= high)):
+                    raise IntegrityError(f"{path}: {column} is not {number.range} everywhere")
         if missing := [column for column in ("exact", "f1") if column not in values]:
             raise IntegrityError(f"{path}: {missing[0]} is missing for some questions")
         if (diffs := _numbers(table, DIFFS)) is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from qaexp.comparison.scores import ScoreReader
 from qaexp.errors import QaexpError
 from qaexp.runs.directory import TEST_SCORES
-from qaexp.runs.metrics import NUMBERS, TEST, Number, is_number, is_number_of_a_run, number_of
+from qaexp.runs.metrics import MOST, NUMBERS, TEST, Number, is_number, is_number_of_a_run, number_of
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.short_words import shortened, value_text
 
@@ -18,8 +18,6 @@ _MAX_DIFFERENCE = 0.005
 """Who wrote a score with two digits behind the point said the same."""
 
 _MAX_SHOWN = 40
-_MOST = 1e100
-"""The square of a larger number may be beyond all floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def values(run: RunFiles, reader: ScoreReader) -> Values:
             continue
         found, is_refuted = _held_against_scores(run, row, float(value), reader)
         if is_refuted or not _is_possible(row, float(value)):
-            faults[name] = found or f"summary.json says {name} {_shown(value)}, which is not {_range(row)}"
+            faults[name] = found or f"summary.json says {name} {_shown(value)}, which is not {row.range}"
             continue
         notes += [found] if found else []
         metrics[name] = float(value)
@@ -84,15 +82,7 @@ def _held_against_scores(run: RunFiles, row: Number, stated: float, reader: Scor
 
 
 def _is_possible(row: Number, value: float) -> bool:
-    return abs(value) <= _MOST and abs(row.clipped(value) - value) <= _MAX_ROUNDING
-
-
-def _range(row: Number) -> str:
-    """The values that are possible, in words; every number with an upper bound has a lower one."""
-    if row.high is not None:
-        return f"from {row.low:g} to {row.high:g}"
-    least = -_MOST if row.low is None else row.low
-    return f"from {least:g} to {_MOST:g}"
+    return abs(value) <= MOST and abs(row.clipped(value) - value) <= _MAX_ROUNDING
 
 
 def _shown(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -32,18 +32,16 @@ THRESHOLD_METRICS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """The predictions for some examples and their scores, in percent.
+    """The predictions for some examples and their scores.
 
-    `metrics` has summary.json's names. `exact`, `f1` [num_examples] are those of the predictions' texts;
-    `crossfit_exact`, `crossfit_f1` [num_examples] those at each fold's threshold, None where there is none.
+    `metrics` has summary.json's names; `columns` has the scores of each example [num_examples] by the names of the
+    columns of scores.csv, None where there are none: `exact` and `f1` are those of the predictions' texts, `crossfit_*`
+    those at the threshold of each fold.
     """
 
     metrics: Metrics
     predictions: list[Prediction]
-    exact: Floats
-    f1: Floats
-    crossfit_exact: Floats | None
-    crossfit_f1: Floats | None
+    columns: Mapping[str, Floats | None]
 
 
 def evaluate(
@@ -94,15 +92,15 @@ def evaluate(
     is_empty = np.array([not found.text for found in predictions], dtype=bool)
     exact = 100.0 * np.where(is_empty, golds.empty, raw_exact)
     f1 = 100.0 * np.where(is_empty, golds.empty, raw_f1)
-    metrics = summarize(golds.has_ans, exact, f1)
+    metrics, columns = summarize(golds.has_ans, exact, f1), {"exact": exact, "f1": f1}
     if not allow_no_answer:
         metrics |= dict.fromkeys(THRESHOLD_METRICS)
         metrics |= {"crossfit_exact": metrics["exact"], "crossfit_f1": metrics["f1"]}
-        return Evaluation(metrics, predictions, exact, f1, exact, f1)
+        return Evaluation(metrics, predictions, {**columns, "crossfit_exact": exact, "crossfit_f1": f1})
     fitted = _crossfit(examples, golds, predictions, raw_exact, raw_f1)
     metrics |= _threshold_metrics(golds, predictions, raw_exact, raw_f1)
-    metrics |= {f"crossfit_{name}": None if found is None else mean(found) for name, found in fitted.items()}
-    return Evaluation(metrics, predictions, exact, f1, fitted["exact"], fitted["f1"])
+    metrics |= {name: None if found is None else mean(found) for name, found in fitted.items()}
+    return Evaluation(metrics, predictions, {**columns, **fitted})
 
 
 def _threshold_metrics(golds: Golds, predictions: list[Prediction], raw_exact: Floats, raw_f1: Floats) -> Metrics:
@@ -122,7 +120,8 @@ def _crossfit(
     """The scores of each example at a threshold that was chosen on other ones."""
     labels, _ = clusters([example.title for example in examples], [paragraph_id(one.context) for one in examples])
     diffs, empty = _diffs(predictions), 100.0 * golds.empty
-    return {name: crossfit(diffs, 100.0 * raw, empty, labels) for name, raw in (("exact", raw_exact), ("f1", raw_f1))}
+    raw_scores = {"crossfit_exact": raw_exact, "crossfit_f1": raw_f1}
+    return {name: crossfit(diffs, 100.0 * raw, empty, labels) for name, raw in raw_scores.items()}
 
 
 def _diffs(predictions: Sequence[Prediction]) -> Floats:

@@ -19,8 +19,6 @@ from qaexp.evaluation.slices import slice_keys
 # What decoding needs beside the logits, so that `rescore` needs neither model nor tokenizer.
 _FEATURE_FIELDS = ("offset_mapping", "context_begin", "context_end", "null_position", "example_index")
 
-CROSSFIT_COLUMNS = ("crossfit_exact", "crossfit_f1")
-
 
 def prediction_records(examples: Sequence[Example], scored: Evaluation) -> list[dict[str, Any]]:
     """One record per dev example, for predictions.jsonl.
@@ -30,7 +28,7 @@ def prediction_records(examples: Sequence[Example], scored: Evaluation) -> list[
         100), span_exact and span_f1 (those of n_best[0], whatever the threshold), n_best: a list of {text, score,
         start_char, end_char}, best first.
     """
-    golds = Golds.prepare(example.golds for example in examples)
+    scores, golds = _scores(scored), Golds.prepare(example.golds for example in examples)
     span_exact, span_f1 = score_examples(golds, [prediction.span_text for prediction in scored.predictions])
     return [
         {
@@ -41,8 +39,8 @@ def prediction_records(examples: Sequence[Example], scored: Evaluation) -> list[
             "golds": list(example.golds),
             "prediction_text": prediction.text,
             "null_score_diff": prediction.null_score_diff,
-            "exact": float(exact),
-            "f1": float(f1),
+            "exact": exact,
+            "f1": f1,
             "span_exact": float(span_exact[index]),
             "span_f1": float(span_f1[index]),
             "n_best": [
@@ -51,9 +49,15 @@ def prediction_records(examples: Sequence[Example], scored: Evaluation) -> list[
             ],
         }
         for index, (example, prediction, exact, f1) in enumerate(
-            zip(examples, scored.predictions, scored.exact, scored.f1, strict=True)
+            zip(examples, scored.predictions, scores["exact"], scores["f1"], strict=True)
         )
     ]
+
+
+def _scores(scored: Evaluation) -> dict[str, list[Any]]:
+    """The columns of scores.csv with a value, or None, for each example."""
+    nothing = [None] * len(scored.predictions)
+    return {name: nothing if found is None else found.tolist() for name, found in scored.columns.items()}
 
 
 def contexts_of(examples: Sequence[Example]) -> dict[str, str]:
@@ -64,17 +68,18 @@ def contexts_of(examples: Sequence[Example]) -> dict[str, str]:
 def score_rows(examples: Sequence[Example], features: Features, scored: Evaluation) -> list[dict[str, Any]]:
     """One row per dev example, for scores.csv: what a comparison reads."""
     windows = np.bincount(features.example_index, minlength=len(examples))
-    fitted = dict(zip(CROSSFIT_COLUMNS, (scored.crossfit_exact, scored.crossfit_f1), strict=True))
+    scores = _scores(scored)
+    exact, f1 = scores.pop("exact"), scores.pop("f1")
     return [
         {
             "id": example.id,
             "title": example.title,
             "paragraph": paragraph_id(example.context),
-            "exact": float(scored.exact[index]),
-            "f1": float(scored.f1[index]),
+            "exact": exact[index],
+            "f1": f1[index],
             "null_score_diff": scored.predictions[index].null_score_diff,
             **slice_keys(example, int(windows[index])),
-            **{name: None if found is None else float(found[index]) for name, found in fitted.items()},
+            **{name: found[index] for name, found in scores.items()},
         }
         for index, example in enumerate(examples)
     ]

@@ -11,6 +11,7 @@ from qaexp.experiment.screen import TrainingView
 from qaexp.experiment.stages import Questions
 from qaexp.experiment.trackers import Trackers
 from qaexp.model import LoadedModel
+from qaexp.runs.metrics import of_an_epoch
 from qaexp.runs.writing.run import Run
 from qaexp.storage.signals import deferred
 from qaexp.training.clock import Clock
@@ -19,8 +20,6 @@ from qaexp.training.processes import agreed_object
 from qaexp.training.records import EvaluationDue, StepRecord
 from qaexp.training.selection import Selection
 from qaexp.training.state import TrainState
-
-EPOCH_METRICS = ("exact", "f1", "has_ans_exact", "has_ans_f1", "no_ans_exact", "no_ans_f1")
 
 
 class Recorder:
@@ -91,13 +90,12 @@ class Recorder:
 
 def history_row(due: EvaluationDue, state: TrainState, scored: Scored, answers: Sequence[str]) -> dict[str, Any]:
     """One row of history.csv; inside an epoch, `epoch` counts the share that is done."""
-    metrics = scored.evaluation.metrics
     return {
         "epoch": due.epoch if due.is_epoch_end or not due.step else _epochs_done(state),
         "step": due.step,
         "train_loss": due.train_loss,
         "train_accuracy": due.train_accuracy,
-        **{name: metrics[name] for name in EPOCH_METRICS},
+        **of_an_epoch(scored.evaluation.metrics),
         **{f"probe_{number}": answer for number, answer in enumerate(answers)},
     }
 

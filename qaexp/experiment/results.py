@@ -11,17 +11,17 @@ from safetensors import SafetensorError
 from qaexp.config.schema import ExperimentConfig
 from qaexp.data.features import Features
 from qaexp.errors import QaexpError, StorageError, of_the_system
-from qaexp.evaluation.outputs import CROSSFIT_COLUMNS, contexts_of, logits_bytes, prediction_records, score_rows
+from qaexp.evaluation.outputs import contexts_of, logits_bytes, prediction_records, score_rows
 from qaexp.evaluation.question_set import QuestionSet, Scored
 from qaexp.experiment.opening import Parts
-from qaexp.experiment.recorder import EPOCH_METRICS, Recorder
+from qaexp.experiment.recorder import Recorder
 from qaexp.experiment.stages import Questions, model_settings
 from qaexp.model import LoadedModel
 from qaexp.model.loading import quiet
 from qaexp.reporting.terminal.printing import complain
 from qaexp.runs import directory as layout
 from qaexp.runs.identity import Identity
-from qaexp.runs.metrics import TEST
+from qaexp.runs.metrics import EPOCHS, SCORE_COLUMNS, TEST, of_an_epoch
 from qaexp.runs.writing.run import Run
 from qaexp.storage.files import write_text
 from qaexp.storage.formats import one_line
@@ -94,9 +94,9 @@ def test_metrics(tested: Scored | None) -> dict[str, Any]:
     """The test file's metrics under `test_*`, at threshold 0; nothing is chosen on it."""
     if tested is None:
         return {}
-    metrics = tested.evaluation.metrics
-    found: dict[str, Any] = {f"{TEST}{name}": metrics[name] for name in EPOCH_METRICS}
-    return {**found, f"{TEST}num_examples": len(tested.evaluation.predictions)}
+    found = of_an_epoch(tested.evaluation.metrics)
+    found["num_examples"] = len(tested.evaluation.predictions)
+    return {f"{TEST}{name}": value for name, value in found.items()}
 
 
 def write_results(
@@ -136,7 +136,8 @@ def write_results(
 def test_score_rows(test: QuestionSet, tested: Scored) -> list[dict[str, Any]]:
     """One row per test example, for test_scores.csv: nothing is chosen on it, so nothing in it is cross-fitted."""
     rows = score_rows(test.examples, test.features, tested.evaluation)
-    return [{name: value for name, value in row.items() if name not in CROSSFIT_COLUMNS} for row in rows]
+    chosen = {name for name, number in SCORE_COLUMNS.items() if EPOCHS not in number.shown_in}
+    return [{name: value for name, value in row.items() if name not in chosen} for row in rows]
 
 
 def report(run: Run, parts: Parts, summary: Mapping[str, Any]) -> None:

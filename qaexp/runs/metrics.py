@@ -1,21 +1,31 @@
-"""The numbers of a run, one row each: unit, range, direction, rounding, and where it stands question by question.
+"""The numbers of a run, one row each: unit, range, direction, rounding, its column of scores, and where it is shown.
 
-Terminal, page, paper, comparison, sweep record and search read this table; none of them knows a metric by its name.
+To add a number, compute it (`evaluation/`), give it a row here, and describe it in docs/metrics.md: summary.json,
+history.csv, scores.csv, terminal, pages, papers, comparisons, sweeps and searches read this table.
 """
 
 from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
+# Prefix of the numbers of `data.test_file`.
 TEST = "test_"
-"""Before the name of a number: the same, of `data.test_file`."""
 
 HIGHER, LOWER = "higher", "lower"
+# From here on a number is shown as a power of ten; no run reaches it.
 HUGE = 1e15
-"""From here on a number is shown as a power of ten: no run comes to such a one."""
+# The greatest number that counts: the square of a larger one may be beyond all floats.
+MOST = 1e100
+
+# Places that show numbers: history.csv (and with it trackers, searches and `test_*`), the table at the end of a run,
+# a sweep's groups, and of a comparison the leaderboard, the columns beside it, what a run costs, the CSV alone, and the
+# table for papers.
+EPOCHS, RUN, GROUPS = "epochs", "run", "groups"
+BOARD, ASIDE, COSTS, CSV, PAPER = "board", "aside", "costs", "csv", "paper"
 
 
 def is_number(value: Any) -> TypeGuard[float]:
@@ -51,6 +61,10 @@ class Number:
         is_trimmed: A whole number is shown without digits behind the point, and no other one as if it were whole: 1 and
             0.99, not 1.00.
         significant: At least so many significant digits are shown: a threshold of 0.004 is not 0.00, the default.
+        shown_in: The places that show it, such as `EPOCHS` and `BOARD`.
+        lead: Where it stands beside others in a comparison: lowest first, equal ones in the order of summary.json.
+        short: What narrow tables call it; its name where empty.
+        stand_in: The number of `EPOCHS` that rises and falls with it, where it is known only when a run ends.
     """
 
     name: str
@@ -64,6 +78,10 @@ class Number:
     table: str = "scores.csv"
     is_trimmed: bool = False
     significant: int = 0
+    shown_in: frozenset[str] = frozenset()
+    lead: int = 9
+    short: str = ""
+    stand_in: str | None = None
 
     def clipped(self, value: float) -> float:
         """The nearest value that is possible: what an end of an interval beyond the range means.
@@ -73,6 +91,20 @@ class Number:
         """
         low = value if self.low is None else max(value, self.low)
         return low if self.high is None else min(low, self.high)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that counts."""
+        return (-MOST if self.low is None else self.low), (MOST if self.high is None else self.high)
+
+    @property
+    def range(self) -> str:
+        """The values that are possible, in words.
+
+        >>> number_of("f1").range, number_of("train_loss").range
+        ('from 0 to 100', 'from 0 to 1e+100')
+        """
+        return "from {:g} to {:g}".format(*self.bounds)
 
     def shown(self, value: float | None) -> str:
         """The value as people read it, without its unit; `-` where there is none.
@@ -110,66 +142,95 @@ class Number:
         return f"{self.name} ({self.unit})" if self.unit else self.name
 
 
-def _percent(
-    name: str, better: str | None = HIGHER, *, column: str | None = None, questions: str | None = None
-) -> Number:
-    return Number(name, "%", 1, better, 0.0, 100.0, column, questions)
+def _percent(name: str, *places: str, **more: Any) -> Number:
+    return Number(name, "%", 1, **{"better": HIGHER, "low": 0.0, "high": 100.0, "shown_in": frozenset(places), **more})
 
 
-def _threshold(name: str) -> Number:
-    return Number(name, "", 2, None, significant=2)
+def _threshold(name: str, *places: str) -> Number:
+    return Number(name, "", 2, None, significant=2, shown_in=frozenset(places))
 
 
-def _epoch(name: str) -> Number:
-    """Epochs are whole numbers only where every evaluation stands at an epoch's end."""
-    return Number(name, "epochs", 2, None, 0.0, is_trimmed=True)
+def _epoch(name: str, *places: str, lead: int = 9) -> Number:
+    """Epochs are whole numbers only where every evaluation is at an epoch's end."""
+    return Number(name, "epochs", 2, None, 0.0, is_trimmed=True, shown_in=frozenset(places), lead=lead)
 
 
 def _count(name: str) -> Number:
     return Number(name, "", 0, None, 0.0)
 
 
-def _seconds(name: str) -> Number:
-    return Number(name, "s", 0, LOWER, 0.0, significant=2)
+def _seconds(name: str, *places: str, short: str = "") -> Number:
+    return Number(name, "s", 0, LOWER, 0.0, significant=2, shown_in=frozenset(places), short=short)
 
 
+def _cost(name: str, unit: str, better: str) -> Number:
+    return Number(name, unit, 0, better, 0.0, shown_in=frozenset({COSTS}), short=unit)
+
+
+_EVERYWHERE = (EPOCHS, RUN, BOARD, PAPER, GROUPS)
 _ROWS = (
-    _percent("exact", column="exact"),
-    _percent("f1", column="f1"),
-    _percent("has_ans_exact", column="exact", questions="has_ans"),
-    _percent("has_ans_f1", column="f1", questions="has_ans"),
-    _percent("no_ans_exact", column="exact", questions="no_ans"),
-    _percent("no_ans_f1", column="f1", questions="no_ans"),
-    _percent("best_exact"),
+    _percent("exact", *_EVERYWHERE, column="exact", lead=4),
+    _percent("f1", *_EVERYWHERE, column="f1", lead=3),
+    _percent("has_ans_exact", EPOCHS, column="exact", questions="has_ans"),
+    _percent("has_ans_f1", *_EVERYWHERE, column="f1", questions="has_ans"),
+    _percent("no_ans_exact", EPOCHS, column="exact", questions="no_ans"),
+    _percent("no_ans_f1", *_EVERYWHERE, column="f1", questions="no_ans"),
+    _percent("best_exact", stand_in="exact"),
     _threshold("best_exact_thresh"),
-    _percent("best_f1"),
+    _percent("best_f1", ASIDE, GROUPS, stand_in="f1"),
     _threshold("best_f1_thresh"),
-    _percent("crossfit_exact", column="crossfit_exact"),
-    _percent("crossfit_f1", column="crossfit_f1"),
-    _threshold("null_threshold"),
-    _epoch("kept_epoch"),
-    _epoch("best_epoch"),
-    _percent("best_epoch_f1"),
-    Number("train_loss", "", 3, LOWER, 0.0),
-    _percent("train_accuracy"),
+    _percent("crossfit_exact", GROUPS, column="crossfit_exact", lead=2, stand_in="exact"),
+    _percent("crossfit_f1", CSV, GROUPS, column="crossfit_f1", lead=1, stand_in="f1"),
+    _threshold("null_threshold", ASIDE),
+    _epoch("kept_epoch", COSTS),
+    _epoch("best_epoch", COSTS, lead=8),
+    _percent("best_epoch_f1", stand_in="f1"),
+    Number("train_loss", "", 3, LOWER, 0.0, shown_in=frozenset({EPOCHS})),
+    _percent("train_accuracy", EPOCHS),
     _count("num_train_examples"),
     _count("num_train_features"),
     _count("num_dev_examples"),
     _count("num_dev_features"),
     _count("num_steps"),
-    _seconds("train_seconds"),
+    _seconds("train_seconds", COSTS, GROUPS, short="train s"),
     _seconds("eval_seconds"),
     _seconds("total_seconds"),
-    Number("tokens_per_second", "tokens/s", 0, HIGHER, 0.0),
-    _percent("padding_share", LOWER),
+    _cost("tokens_per_second", "tokens/s", HIGHER),
+    _percent("padding_share", better=LOWER),
     Number("mfu", "%", 1, HIGHER, 0.0),
-    Number("peak_memory_mib", "MiB", 0, LOWER, 0.0),
+    _cost("peak_memory_mib", "MiB", LOWER),
 )
+# Name to row, in the order of summary.json.
 NUMBERS = {row.name: row for row in _ROWS}
-"""Name to row, in the order of summary.json."""
+# The columns of scores.csv that numbers are means of, each with the number that has its name.
+SCORE_COLUMNS = {row.column: NUMBERS[row.column] for row in _ROWS if row.column}
 
+# What history.csv and run.json count beside numbers of summary.json.
 _COLUMNS = {row.name: row for row in (_epoch("epoch"), _count("step"), _count("threads"))}
-"""What history.csv and run.json count beside numbers of summary.json."""
+
+
+def shown_in(place: str) -> tuple[str, ...]:
+    """The names of the numbers that a place shows, in the order of summary.json.
+
+    >>> shown_in(RUN)
+    ('exact', 'f1', 'has_ans_f1', 'no_ans_f1')
+    """
+    return tuple(row.name for row in _ROWS if place in row.shown_in)
+
+
+def side_by_side(*places: str) -> tuple[str, ...]:
+    """The names of the numbers that the places of a comparison show, in the order of their columns.
+
+    >>> side_by_side(BOARD)
+    ('f1', 'exact', 'has_ans_f1', 'no_ans_f1')
+    """
+    rows = sorted((row for row in _ROWS if row.shown_in.intersection(places)), key=lambda row: row.lead)
+    return tuple(row.name for row in rows)
+
+
+def of_an_epoch(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores among `metrics` that every evaluation reports: those of history.csv that have a column of scores."""
+    return {name: metrics[name] for name in shown_in(EPOCHS) if NUMBERS[name].column}
 
 
 def number_of(name: str) -> Number:

@@ -11,7 +11,7 @@ from typing import Any
 from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.runs.directory import HYDRA_FILES, SCHEMA_VERSION, SUMMARY_KEYS, SWEEP, SWEEP_PLAN, SWEEP_TABLE
-from qaexp.runs.metrics import TEST
+from qaexp.runs.metrics import GROUPS, TEST, side_by_side
 from qaexp.runs.owners import utc_now
 from qaexp.runs.readers.collect import RunFiles, find, is_run
 from qaexp.runs.readers.folder import (
@@ -37,10 +37,6 @@ from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.plan import Plan
 from qaexp.sweeps.swept import SWEPT, Earlier, as_run, differing_keys, job_words, read_earlier, value_of, words_of
-
-METRICS = ("crossfit_f1", "crossfit_exact", "f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1", "train_seconds")
-"""What groups have a mean and a standard deviation of."""
-
 
 ToConfig = Callable[[Mapping[str, Any]], tuple[ExperimentConfig, Origins]]
 """Makes of a stored tree a checked config, and what of it came from the environment."""
@@ -164,7 +160,7 @@ def write_results(
     begun = {**{name: as_run(job) for name, job in own.items() if name not in runs}, **runs}
     _tell_values(rows, swept, begun, own, before)
     completed = [run for name, run in runs.items() if folders[name].state == COMPLETED]
-    groups = group_runs(completed, METRICS, neutral_keys())
+    groups = group_runs(completed, side_by_side(GROUPS), neutral_keys())
     looks = with_look(before.looks, utc_now().isoformat(timespec="seconds"), {run.run_id for run in completed})
     content = {
         "schema_version": SCHEMA_VERSION,

@@ -49,8 +49,8 @@ def test_official_values_from_the_predictions(score: Scored, questions: list[Exa
     exact, f1 = official.official_scores(golds, {one.id: one.text for one in found.predictions})
     for name, value in official.official_summary(golds, exact, f1).items():
         assert found.metrics[name] == pytest.approx(value, abs=1e-9)
-    assert found.exact.tolist() == [100.0 * value for value in exact.values()]
-    assert found.f1.tolist() == [100.0 * value for value in f1.values()]
+    assert found.columns["exact"].tolist() == [100.0 * value for value in exact.values()]
+    assert found.columns["f1"].tolist() == [100.0 * value for value in f1.values()]
     spans = {one.id: one.span_text for one in found.predictions}
     diffs = {one.id: one.null_score_diff for one in found.predictions}
     for name, scores in zip(("exact", "f1"), official.official_scores(golds, spans), strict=True):

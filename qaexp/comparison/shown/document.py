@@ -13,11 +13,13 @@ from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.shown.findings import findings
 from qaexp.comparison.verdict import COLLAPSED, Tested
 from qaexp.runs.directory import SCHEMA_VERSION
+from qaexp.runs.metrics import ASIDE, BOARD, COSTS, CSV, side_by_side
 from qaexp.runs.readers.group_names import is_job
 from qaexp.runs.readers.typed import typed
 
-COLUMNS = ("crossfit_f1", "f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1", "null_threshold")
-COSTS = ("best_epoch", "kept_epoch", "train_seconds", "tokens_per_second", "peak_memory_mib")
+# Numbers with their spread in the CSV, and what runs cost.
+COLUMNS = side_by_side(CSV, BOARD, ASIDE)
+_COSTS = side_by_side(COSTS)
 Row = dict[str, Any]
 
 
@@ -54,7 +56,7 @@ def group_rows(table: Table, metric: str) -> list[Row]:
             "group": group.name,
             "n": group.n,
         }
-        for name in dict.fromkeys((metric, *COLUMNS, *COSTS)):
+        for name in dict.fromkeys((metric, *COLUMNS, *_COSTS)):
             found = group.metrics.get(name)
             row[name] = found.mean if found else None
             if name == metric or name in COLUMNS:

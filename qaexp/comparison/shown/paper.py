@@ -12,7 +12,7 @@ from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.shown.document import group_rows
 from qaexp.comparison.sides import RUNS
 from qaexp.comparison.verdict import ALPHA, BETTER, COLLAPSED
-from qaexp.runs.metrics import Number, number_of
+from qaexp.runs.metrics import PAPER, Number, number_of, shown_in
 from qaexp.runs.readers.repeats import SEED_KEYS
 from qaexp.storage.formats import counted, csv_text, one_line, visible
 
@@ -95,7 +95,7 @@ def latex(comparison: Comparison) -> str:
 
 def _paper_rows(table: Table, comparison: Comparison) -> tuple[list[str], list[tuple[bool, str, list[str]]]]:
     metric = comparison.options.metric
-    names = [metric, *(name for name in ("exact", "f1", "has_ans_f1", "no_ans_f1") if name != metric)]
+    names = [metric, *(name for name in shown_in(PAPER) if name != metric)]
     best = _bold(table, metric)
     rows = [
         (

@@ -22,7 +22,7 @@ from qaexp.comparison.statistics.power import can_differ
 from qaexp.reporting.page.explorer import script_json
 from qaexp.reporting.page.html import content_policy, shown
 from qaexp.reporting.terminal.sentences import COMMAND
-from qaexp.runs.metrics import number_of
+from qaexp.runs.metrics import ASIDE, BOARD, COSTS, number_of, side_by_side
 from qaexp.runs.readers.repeats import SEED_KEYS
 from qaexp.runs.short_words import value_texts
 from qaexp.storage.files import storage_errors, write_changed
@@ -37,8 +37,9 @@ MAX_LETTERS = 60
 MAX_CONTRASTS = 30
 """Of more contrasts the rest needs a click."""
 
-COLUMNS = ("f1", "exact", "has_ans_f1", "no_ans_f1", "best_f1")
-COSTS = ("train_seconds", "tokens_per_second", "peak_memory_mib")
+_SCORES, _ASIDE = side_by_side(BOARD), side_by_side(ASIDE)
+# The two epochs share a column.
+_COSTS = [name for name in side_by_side(COSTS) if number_of(name).short]
 
 
 def write_report(comparison: Comparison, path: Path) -> list[Path]:
@@ -98,8 +99,9 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         num_contrasts=MAX_CONTRASTS,
         findings=[(words, *rest) for words, (_, *rest) in zip(brief_texts(sentences, names), found, strict=True)],
         tables=[_table(table, comparison, labels) for table in comparison.tables],
-        columns=[name for name in COLUMNS if name != comparison.options.metric],
-        costs=[name for name in COSTS if name != comparison.options.metric],
+        columns=[name for name in (*_SCORES, *_ASIDE) if name != comparison.options.metric],
+        aside=_ASIDE,
+        costs=[name for name in _COSTS if name != comparison.options.metric],
         num_runs=len(entries),
         num_questions=entries[0].measure.num_questions if entries else 0,
         clusters=units(comparison.cluster_kind),
@@ -156,7 +158,7 @@ def _notes(group: Group, metric: str) -> list[str]:
     found = [group.silence] if group.silence else []
     problem = group.metrics[metric].problem if metric in group.metrics else None
     found += [f"no interval: {problem}"] if problem else []
-    found += group.gaps((metric, *COLUMNS))
+    found += group.gaps((metric, *_SCORES, *_ASIDE))
     return found + [note for entry in group.entries for note in entry.notes]
 
 

@@ -16,7 +16,7 @@ from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.shown.columns import Column, fitted, keyed_lines, lines
 from qaexp.comparison.shown.contrast_lines import factor, verdict_lines
 from qaexp.comparison.shown.document import flags, verdict
-from qaexp.runs.metrics import Number, number_of
+from qaexp.runs.metrics import ASIDE, BOARD, COSTS, Number, number_of, side_by_side
 from qaexp.runs.short_words import value_text
 from qaexp.storage.formats import one_line
 
@@ -25,16 +25,14 @@ __all__ = ["epochs", "factor", "flip_lines", "interval", "terminal"]
 MAX_SKIPPED = 20
 MAX_DIFFERENCES = 12
 MAX_NOTES = 12
-_SHOWN = ("f1", "exact", "has_ans_f1", "no_ans_f1")
-_RANKS = {"no_ans_f1": 0, "has_ans_f1": 1, "exact": 2, "f1": 3, "sd": 4, "rank": 5}
-"""Which columns go first for want of room."""
-
-_COSTS = (
-    ("best/kept epoch", None),
-    ("train s", "train_seconds"),
-    ("tokens/s", "tokens_per_second"),
-    ("MiB", "peak_memory_mib"),
-)
+_SCORES = side_by_side(BOARD)
+# Columns leave in this order for want of room.
+_LEAVING = (*_SCORES[::-1], "sd", "rank")
+# The two epochs share a column.
+_COSTS = {
+    "best/kept epoch": None,
+    **{number_of(name).short: name for name in side_by_side(COSTS) if number_of(name).short},
+}
 
 
 def terminal(comparison: Comparison, *, limit: int | None = None, width: int | None = None) -> RenderableType:
@@ -127,16 +125,18 @@ def _score_columns(table: Table, groups: Sequence[Group], metric: str) -> list[C
     columns.append(Column(metric, [interval(one, row) for one in found]))
     if is_tested:
         ranks = [str(table.places[group.name] or "-") for group in groups]
-        columns.append(Column("rank", ranks, rank=_RANKS["rank"]))
-    columns.append(Column("sd", [row.shown(one.sd if one else None) for one in found], rank=_RANKS["sd"]))
-    names = [name for name in _SHOWN if name != metric]
-    return columns + [Column(name, [_mean(group, name) for group in groups], rank=_RANKS[name]) for name in names]
+        columns.append(Column("rank", ranks, rank=_LEAVING.index("rank")))
+    columns.append(Column("sd", [row.shown(one.sd if one else None) for one in found], rank=_LEAVING.index("sd")))
+    names = [name for name in _SCORES if name != metric]
+    return columns + [
+        Column(name, [_mean(group, name) for group in groups], rank=_LEAVING.index(name)) for name in names
+    ]
 
 
 def _cost_lines(groups: Sequence[Group], styles: Sequence[str], width: int | None) -> list[Text]:
     columns = [Column("#", [str(group.number) for group in groups])]
-    columns += [Column(name, [_mean(group, name) for group in groups]) for name in ("best_f1", "null_threshold")]
-    for place, (title, name) in enumerate(_COSTS):
+    columns += [Column(name, [_mean(group, name) for group in groups]) for name in side_by_side(ASIDE)]
+    for place, (title, name) in enumerate(_COSTS.items()):
         cells = [epochs(group) if name is None else _mean(group, name) for group in groups]
         columns.append(Column(title, cells, rank=len(_COSTS) - place))
     raised = [one_line(flags(group)) for group in groups]
@@ -159,7 +159,7 @@ def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
     if QUESTIONS in over:
         yield "* too few seeds: the interval is over questions alone and says nothing about other seeds"
     for group in table.groups:
-        yield from (f"#{group.number}: {words}" for words in group.gaps((metric, *_SHOWN)))
+        yield from (f"#{group.number}: {words}" for words in group.gaps((metric, *_SCORES)))
     for problem in dict.fromkeys(one.problem for _, one in found if one.problem):
         numbers = ", ".join(f"#{group.number}" for group, one in found if one.problem == problem)
         yield f"{numbers}: no interval: {problem}"

@@ -14,12 +14,12 @@ from qaexp.reporting.numbers.advice import drift_sentence, is_collapsed, shown, 
 from qaexp.reporting.numbers.answering import Answered, count_answered, oracle_threshold
 from qaexp.reporting.numbers.spans import duration
 from qaexp.runs.directory import REPORT
-from qaexp.runs.metrics import TEST, number_of
+from qaexp.runs.metrics import RUN, TEST, number_of, shown_in
 from qaexp.storage.formats import one_line
 
 Numbers = Mapping[str, Any]
 
-_SCORES = ("exact", "f1", "has_ans_f1", "no_ans_f1")
+_SCORES = shown_in(RUN)
 _NONE = "-"
 _DRAWN = ("plots/threshold.png", "plots/train_accuracy.png", "report.html")
 

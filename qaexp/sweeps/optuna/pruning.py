@@ -10,29 +10,10 @@ from pathlib import Path
 
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import HISTORY
-from qaexp.runs.metrics import HIGHER, LOWER, number_of
+from qaexp.runs.metrics import EPOCHS, HIGHER, LOWER, number_of
 from qaexp.storage.reading import read_table
 
 MAXIMIZE, MINIMIZE = "maximize", "minimize"
-
-_EACH_EPOCH = (
-    "train_loss",
-    "train_accuracy",
-    "exact",
-    "f1",
-    "has_ans_exact",
-    "has_ans_f1",
-    "no_ans_exact",
-    "no_ans_f1",
-)
-_STAND_INS = {
-    "crossfit_exact": "exact",
-    "crossfit_f1": "f1",
-    "best_exact": "exact",
-    "best_f1": "f1",
-    "best_epoch_f1": "f1",
-}
-"""Scores that are known when a run ends, and the one at an epoch's end that rises and falls with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +45,13 @@ def watched_number(objectives: Mapping[str, str]) -> tuple[Watched | None, str]:
     if len(objectives) != 1:
         return None, f"there are {len(objectives)} objectives, and a trial can be good in one of them alone"
     ((name, way),) = objectives.items()
-    if name in _EACH_EPOCH:
+    row = number_of(name)
+    if EPOCHS in row.shown_in:
         return Watched(name, name, way), ""
-    if name in _STAND_INS and way == MAXIMIZE:
-        return Watched(name, _STAND_INS[name], way), ""
+    if row.stand_in and way == MAXIMIZE:
+        return Watched(name, row.stand_in, way), ""
     # A threshold is tuned for the highest score: that a low one at threshold 0 leads to a low one there is not known.
-    more = ", and what stands for it does so only where it is maximized" if name in _STAND_INS else ""
+    more = ", and what stands for it does so only where it is maximized" if row.stand_in else ""
     return None, f"{name} has no value per epoch{more}"
 
 
