@@ -29,7 +29,8 @@ def tell_run(config: ExperimentConfig, origins: Origins, directory: Path) -> str
     Raises:
         QaexpError: What the run would be refused for.
     """
-    from qaexp.experiment.opening import build_parts, identify_run
+    from qaexp.experiment.opening import identify_run
+    from qaexp.experiment.parts import build_parts
     from qaexp.reporting.terminal.printing import say
     from qaexp.runs.writing.reuse import completed_summary
     from qaexp.sweeps.job import Job

@@ -1,4 +1,4 @@
-"""Between run and training: all that a run must remember to go on is stored, and put back where it belongs."""
+"""Checkpoints of a run: the training so far as files, and back; what a step had read that was not finite."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from typing import Any
 
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError, DivergedError, IntegrityError, Stopped
-from qaexp.experiment.recorder import Recorder
+from qaexp.experiment.training_so_far import TrainingSoFar
 from qaexp.runs.checkpoint import Content
 from qaexp.runs.directory import DIVERGED, METRICS
 from qaexp.runs.writing.run import Run
 from qaexp.storage.reading import read_json, read_json_lines
 from qaexp.storage.signals import deferred
-from qaexp.training.clock import Clock
 from qaexp.training.health import not_finite_advice
 from qaexp.training.processes import agreed_object
-from qaexp.training.selection import Selection
-from qaexp.training.state import TrainState
 from qaexp.training.tensors import join_tree, json_file, read_tensors, split_tree, tensor_file
 
 MODEL_FILE, BEST_FILE = "model.safetensors", "best.safetensors"
@@ -26,30 +23,17 @@ OPTIMIZER_FILE, STATE_FILE = "optimizer.safetensors", "state.json"
 
 
 class Checkpoints:
-    """Stores a training in the run's checkpoints, and brings it back to where the newest one stands."""
+    """Stores a training in the run's checkpoints, used as a context manager around the training.
 
-    def __init__(
-        self,
-        run: Run,
-        state: TrainState,
-        selection: Selection,
-        recorder: Recorder,
-        clock: Clock,
-        examples: Sequence[Example],
-    ) -> None:
-        """Take all that changes while a run trains, the run that holds the checkpoints, and the training examples."""
-        self._run, self._state, self._selection = run, state, selection
-        self._recorder, self._clock, self._examples = recorder, clock, examples
+    A body that a signal stops is stored; one that diverges leaves diverged.json.
+    """
+
+    def __init__(self, run: Run, so_far: TrainingSoFar, examples: Sequence[Example]) -> None:
+        """Take the run that holds the checkpoints, what they are made from, and the training examples."""
+        self._run, self._so_far, self._examples = run, so_far, examples
 
     def __enter__(self) -> Checkpoints:
-        """Go back to where the run's checkpoint stands.
-
-        Raises:
-            ConfigError: It does not fit the model or the optimizer, after `trainer.allow_drift`.
-            IntegrityError: It does not fit them, or is none of ours.
-        """
-        self._run.set_progress(total_steps=self._state.setup.total_steps)
-        self._restore()
+        """Nothing happens yet."""
         return self
 
     def __exit__(
@@ -71,33 +55,49 @@ class Checkpoints:
             ConfigError: The optimizer keeps something that cannot be stored.
             DivergedError: The training is not finite; it is never stored.
         """
-        state = self._state
+        state = self._so_far.state
         if state.stored_step == state.step:
             return
         state.read_sums()
         with deferred():
-            self._run.store(state.step, self._contents(), best_step=self._selection.best_step)
+            self._run.store(state.step, self._contents(), best_step=self._so_far.selection.best_step)
             self._run.set_progress(checkpoint_step=state.step, micro_batch_parts=state.num_parts)
             state.stored_step = state.step
 
+    def restore(self) -> None:
+        """Go back to where the run's checkpoint stands; nothing happens where there is none.
+
+        Raises:
+            ConfigError: It does not fit the model or the optimizer, after `trainer.allow_drift`.
+            IntegrityError: It does not fit them, or is none of ours.
+        """
+        checkpoint = self._run.checkpoint
+        folder = agreed_object(checkpoint.path if checkpoint else None)
+        if folder is None:
+            return
+        tree = join_tree(read_tensors(folder / OPTIMIZER_FILE), read_json(folder / STATE_FILE))
+        weights = read_tensors(folder / MODEL_FILE)
+        best = read_tensors(folder / BEST_FILE) if (folder / BEST_FILE).exists() else None
+        try:
+            self._so_far.load_state_dict(tree, weights, best)
+        except (RuntimeError, ValueError, KeyError) as error:
+            problem = str(error).splitlines()[0]
+            kind = ConfigError if self._run.allows_drift else IntegrityError
+            raise kind(f"{folder}: does not fit this model and optimizer ({problem}); take another name=") from error
+        if tree["training"]["optimizer"] is None and not self._so_far.is_over:
+            raise ConfigError(
+                f"{folder}: is that of a training that had ended, without the optimizer's state, so that no step can "
+                "follow; take another name= with model.checkpoint=<run>/model"
+            )
+        self._run.go_back(tree["history"])
+        self._run.add_elapsed(tree["elapsed_seconds"])
+        metrics = self._run.directory / METRICS
+        self._so_far.steps = list(read_json_lines(metrics).rows) if metrics.exists() else []
+
     def _contents(self) -> dict[str, Content]:
         """The files of a checkpoint by name."""
-        found = self._state.state_dict()
-        weights = found.pop("model")
-        if self._state.is_finished or self._selection.is_over:
-            # Two thirds of the bytes, and nothing will be trained any more.
-            found["optimizer"] = None
-        tensors, tree = split_tree(
-            {
-                "training": found,
-                "selection": self._selection.state_dict(),
-                "history": self._recorder.history,
-                "seconds": {"train": self._clock.train_seconds, "eval": self._clock.eval_seconds},
-                "elapsed_seconds": self._run.elapsed_seconds,
-                "peak_memory_mib": self._recorder.memory.mib(),
-            }
-        )
-        best = self._selection.best_weights(self._state)
+        weights, best = self._so_far.weights()
+        tensors, tree = split_tree(self._so_far.state_dict(self._run.elapsed_seconds))
         return {
             MODEL_FILE: tensor_file(weights, {"format": "pt"}),
             OPTIMIZER_FILE: tensor_file(tensors),
@@ -105,36 +105,9 @@ class Checkpoints:
             **({BEST_FILE: tensor_file(best, {"format": "pt"})} if best is not None else {}),
         }
 
-    def _restore(self) -> None:
-        checkpoint = self._run.checkpoint
-        folder = agreed_object(checkpoint.path if checkpoint else None)
-        if folder is None:
-            return
-        tree = join_tree(read_tensors(folder / OPTIMIZER_FILE), read_json(folder / STATE_FILE))
-        best = read_tensors(folder / BEST_FILE) if (folder / BEST_FILE).exists() else None
-        weights = read_tensors(folder / MODEL_FILE)
-        try:
-            self._state.load_state_dict({**tree["training"], "model": weights})
-            self._selection.load_state_dict(tree["selection"], best, self._state)
-        except (RuntimeError, ValueError, KeyError) as error:
-            problem = str(error).splitlines()[0]
-            kind = ConfigError if self._run.allows_drift else IntegrityError
-            raise kind(f"{folder}: does not fit this model and optimizer ({problem}); take another name=") from error
-        if tree["training"]["optimizer"] is None and not (self._state.is_finished or self._selection.is_over):
-            raise ConfigError(
-                f"{folder}: is that of a training that had ended, without the optimizer's state, so that no step can "
-                "follow; take another name= with model.checkpoint=<run>/model"
-            )
-        self._run.go_back(tree["history"])
-        self._clock.train_seconds, self._clock.eval_seconds = tree["seconds"]["train"], tree["seconds"]["eval"]
-        self._run.add_elapsed(tree["elapsed_seconds"])
-        self._recorder.memory.take_over(tree.get("peak_memory_mib"))
-        metrics = self._run.directory / METRICS
-        self._recorder.resume(read_json_lines(metrics).rows if metrics.exists() else [], tree["history"])
-
     def _batch(self, error: DivergedError) -> Mapping[str, Any]:
         """The content of diverged.json: what the step had read, so that it can be looked at and taken again."""
-        examples = self._state.setup.feed.features.example_index[list(error.features)]
+        examples = self._so_far.state.setup.feed.features.example_index[list(error.features)]
         return {
             "step": error.step,
             "epoch": error.epoch,

@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.config.schema import ExperimentConfig
-from qaexp.experiment import opening, results, stages
+from qaexp.experiment import opening, stages
 from qaexp.experiment.checkpoints import Checkpoints
+from qaexp.experiment.parts import Parts, build_parts
+from qaexp.experiment.questions import question_sets
 from qaexp.experiment.recorder import Recorder
+from qaexp.experiment.results import report_run, write_results
+from qaexp.experiment.summary import raise_flags, summarize
 from qaexp.runs.directory import DATA
 from qaexp.runs.writing.reuse import completed_summary
 from qaexp.storage.origins import Origins
 from qaexp.storage.start import variables
-from qaexp.training.clock import Clock
 from qaexp.training.peak import PeakMemory
 from qaexp.training.processes import part
 from qaexp.training.records import EvaluationDue, StepRecord
-from qaexp.training.selection import Selection
 
 
 def run_experiment(
@@ -47,57 +49,53 @@ def run_experiment(
     Raises:
         QaexpError: Whatever went wrong; run.json in the directory says it too.
     """
-    parts = opening.build_parts(config)
+    parts = build_parts(config)
     with variables(environment or {}):
         return _run(config, parts, directory, opening.Command(command_line, hydra_files, origins, environment or ()))
 
 
 def _run(
-    config: ExperimentConfig,
-    parts: opening.Parts,
-    directory: Path,
-    command: opening.Command,
+    config: ExperimentConfig, parts: Parts, directory: Path, command: opening.Command
 ) -> tuple[Path, dict[str, Any]]:
     identity = opening.identify_run(config, parts, command.origins)
-    if (done := completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)) is not None:
+    if (done := completed_summary(directory, identity, allow_drift=parts.training.allow_drift)) is not None:
         opening.tell_completed(directory, config)
         return directory, done
-    clock, memory = Clock(), PeakMemory(parts.trainer.device)
+    memory = PeakMemory(parts.trainer.device)
     with opening.open_run(config, parts, identity, directory, command) as (run, trackers):
         with run.stage("data"):
-            splits = parts.pipeline.load(subset_seed=config.seeds.subset, dev_seed=config.seeds.dev)
-            stages.tell_parts(config, run, parts, splits)
+            splits = parts.pipeline.load(subset_seed=parts.seeds.subset, dev_seed=parts.seeds.dev)
+            stages.tell_parts(run, parts, splits)
         with run.stage("features"):
-            features, is_cached = stages.make_features(config, parts, splits)
-            report = stages.data_report(config, run, splits, features)
+            features, is_cached = stages.make_features(parts, splits)
+            report = stages.data_report(run, parts, splits, features)
             run.write_json(DATA, report)
             stages.tell_data(run, report, is_cached=is_cached)
         with run.stage("model"):
-            loaded = stages.load_model(config, run, parts)
-            state = stages.prepare_training(config, parts, loaded, features["train"])
-            questions = stages.question_sets(config, parts, splits, features, state)
-            selection = Selection(config.trainer.keep, config.trainer.early_stopping_patience)
-        with run.stage("training"), stages.training_view(config, run, state) as view:
-            recorder = Recorder(run, view, clock, memory, trackers)
-            with Checkpoints(run, state, selection, recorder, clock, splits.train.examples) as checkpoints:
-                for record in clock.training(stages.training_records(config, run, parts, state, selection, view)):
+            loaded = stages.load_model(run, parts)
+            so_far = stages.prepare_training(parts, loaded, features["train"], memory)
+            questions = question_sets(parts, splits, features, loaded, so_far)
+        with run.stage("training"), stages.training_view(run, parts, so_far.state.setup.total_steps) as view:
+            recorder = Recorder(run, so_far, view, trackers)
+            checkpoints = Checkpoints(run, so_far, splits.train.examples)
+            checkpoints.restore()
+            with checkpoints:
+                for record in so_far.clock.training(stages.training_records(run, parts, so_far, view)):
                     if isinstance(record, StepRecord):
-                        recorder.step(record, state)
+                        recorder.step(record)
                         continue
                     if isinstance(record, EvaluationDue):
-                        recorder.evaluation(record, state, selection, questions, loaded)
+                        recorder.evaluation(record, questions)
                     checkpoints.store()
         with run.stage("evaluation"):
-            scored = recorder.kept_score(state, selection, questions, loaded)
-            tested = recorder.test_score(questions, loaded)
-            summary = results.summarize(parts, features, questions, state, selection, scored, clock, recorder)
-            summary |= results.test_metrics(tested)
-            results.raise_flags(run, config, recorder, features, questions, scored, state, selection)
+            answered = recorder.kept(questions)
+            summary = summarize(so_far, answered, parts.trainer.precision)
+            raise_flags(run, parts, so_far, answered)
         with run.stage("report"):
-            results.write_results(run, config, identity, questions, scored, tested, loaded, summary)
+            write_results(run, parts, answered)
             summary["total_seconds"] = run.elapsed_seconds
-            results.report(run, parts, summary)
-        summary = run.complete(summary, keep_checkpoints=config.trainer.keep_checkpoints)
+            report_run(run, parts.reporter, summary)
+        summary = run.complete(summary, keep_checkpoints=parts.training.keep_checkpoints)
         trackers.finish(summary)
     part()
     return directory, summary

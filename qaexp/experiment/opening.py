@@ -1,28 +1,24 @@
-"""Before the first stage: a config is built into its parts, the run is named by its content, its directory is taken."""
+"""Before the first stage: the run is named by its content, and its directory is taken."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.optim import Optimizer
 
-from qaexp.config.build import build
 from qaexp.config.schema import ExperimentConfig, neutral_keys
-from qaexp.data.pipeline import DataPipeline
-from qaexp.errors import ConfigError, IntegrityError
+from qaexp.errors import IntegrityError
 from qaexp.experiment.greeting import already_completed
-from qaexp.experiment.trackers import Tracker, Trackers
-from qaexp.model import Checkpoint
+from qaexp.experiment.parts import Parts
+from qaexp.experiment.trackers import Trackers
 from qaexp.model.checkpoint import PIN
 from qaexp.model.source import is_hub_id
-from qaexp.reporting.reporter import Reporter
 from qaexp.runs.identity import Identity, identify
 from qaexp.runs.log import LOGGER
 from qaexp.runs.readers.folder import look
@@ -35,26 +31,11 @@ from qaexp.storage.origins import REDACTED, Origins, with_origins
 from qaexp.storage.redact import Redactor
 from qaexp.storage.secret_names import is_secret_variable
 from qaexp.storage.signals import watched
-from qaexp.training.loop import Trainer
-from qaexp.training.optim import check_optimizer
 from qaexp.training.precision import describe_device
 from qaexp.training.processes import is_main_process, num_processes
 
+# What a run is found by, and what changes nothing in it.
 _WORDS = ("tags", "notes", "group")
-"""What a run is found by, and what changes nothing in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a config is built into before anything is read: wrong targets and keywords fail here."""
-
-    pipeline: DataPipeline
-    checkpoint: Checkpoint
-    trainer: Trainer
-    reporter: Reporter
-    optimizer: Callable[..., Optimizer]
-    schedule: Callable[..., Callable[[int], float]]
-    trackers: dict[str, Tracker]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,42 +53,6 @@ class Command:
     hydra_files: Mapping[str, Any] | None = None
     origins: Origins | None = None
     env_set: Iterable[str] = ()
-
-
-def build_parts(config: ExperimentConfig) -> Parts:
-    """Build the nodes of a config, and fix the number of threads.
-
-    Raises:
-        ConfigError: A node cannot be built, or the optimizer refuses a value.
-    """
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
-    optimizer = build(config.optimizer, "optimizer")
-    check_optimizer(optimizer)
-    return Parts(
-        pipeline=build(config.data, "data"),
-        checkpoint=build(config.model, "model"),
-        trainer=build(config.trainer, "trainer"),
-        reporter=_reporter(config),
-        optimizer=optimizer,
-        schedule=build(config.schedule, "schedule"),
-        trackers={name: build(node, "trackers") for name, node in config.trackers.items()},
-    )
-
-
-def _reporter(config: ExperimentConfig) -> Reporter:
-    """Build the reporter; what it lacks is found before the training, not after it.
-
-    Raises:
-        ConfigError: It has no method `report`.
-    """
-    reporter: Reporter = build(config.reporter, "reporter")
-    if not callable(getattr(reporter, "report", None)):
-        raise ConfigError(
-            f"reporter._target_={config.reporter._target_} makes a {type(reporter).__name__}, which has no method "
-            "report(directory, summary); add it, or take reporter=none"
-        )
-    return reporter
 
 
 def check_no_secret_is_asked_for(config: ExperimentConfig, origins: Origins | None) -> None:

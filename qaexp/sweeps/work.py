@@ -33,7 +33,8 @@ def identify(configs: Sequence[ExperimentConfig]) -> dict[str, Any]:
     import torch
 
     from qaexp.errors import QaexpError
-    from qaexp.experiment.opening import build_parts, identify_run
+    from qaexp.experiment.opening import identify_run
+    from qaexp.experiment.parts import build_parts
 
     found: list[dict[str, Any]] = []
     for config in configs:

@@ -111,6 +111,11 @@ class TrainState:
         return self.step >= self.setup.total_steps
 
     @property
+    def epochs_done(self) -> float:
+        """Epochs that were read, with the share of this one, to four decimals."""
+        return round(self.epoch + self.micro_step / len(self.setup.feed.epoch(self.epoch)), 4)
+
+    @property
     def padding_share(self) -> float:
         """Percent of the computed tokens that were padding; 0 before the first step."""
         return 100.0 * (1.0 - self.num_tokens / self.num_padded_tokens) if self.num_padded_tokens else 0.0

@@ -33,7 +33,7 @@ def counted(seconds: list[float]) -> None:
     store = Checkpoints.store
 
     def timed(self: Checkpoints) -> None:
-        is_due = self._state.stored_step != self._state.step
+        is_due = self._so_far.state.stored_step != self._so_far.state.step
         began = time.perf_counter()
         store(self)
         if is_due:

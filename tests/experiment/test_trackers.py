@@ -146,7 +146,7 @@ def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
 def test_an_attempt_that_starts_over_draws_new_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("train", "name=a", "trackers=tensorboard", *DEMO)
     with monkeypatch.context() as patch:
-        patch.setattr("qaexp.experiment.results.write_results", lambda *_: 1 / 0)
+        patch.setattr("qaexp.experiment.one_run.write_results", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             call(tmp_path, *words)
     assert call(tmp_path, *words).code == 0

@@ -1,0 +1,126 @@
+"""A config is taken apart: what its nodes build, and of the others the settings that a stage of a run asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from qaexp.config.build import build
+from qaexp.config.schema import (
+    ExperimentConfig,
+    FeaturesConfig,
+    ModelConfig,
+    ReporterConfig,
+    SeedsConfig,
+    TrainerConfig,
+)
+from qaexp.data.batches import BatchPlan
+from qaexp.data.pipeline import DataPipeline
+from qaexp.data.squad import Example
+from qaexp.errors import ConfigError
+from qaexp.evaluation.question_set import Decoding
+from qaexp.experiment.trackers import Tracker
+from qaexp.model import Checkpoint
+from qaexp.reporting.reporter import Reporter
+from qaexp.training.loop import Trainer
+from qaexp.training.optim import check_optimizer
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a config is built into before anything is read: wrong targets and keywords fail here.
+
+    Attributes:
+        pipeline: The node `data`.
+        checkpoint: The node `model`.
+        trainer: The node `trainer`.
+        reporter: The node `reporter`.
+        optimizer: Takes parameter groups.
+        schedule: Takes a `Horizon`.
+        trackers: By name.
+        batches: Which features are read together.
+        decoding: How logits become answers.
+        windows: How examples become features.
+        seeds: One for each kind of randomness.
+        training: The settings of the trainer, of which some are for whoever consumes its loop.
+        subset: How the examples are drawn, as data.json has it.
+        warm_up: The keys of the node `schedule`, for advice.
+        probes: The questions that are answered after each evaluation.
+        model: The settings of the weights.
+    """
+
+    pipeline: DataPipeline
+    checkpoint: Checkpoint
+    trainer: Trainer
+    reporter: Reporter
+    optimizer: Callable[..., Optimizer]
+    schedule: Callable[..., Callable[[int], float]]
+    trackers: Mapping[str, Tracker]
+    batches: BatchPlan
+    decoding: Decoding
+    windows: FeaturesConfig
+    seeds: SeedsConfig
+    training: TrainerConfig
+    subset: dict[str, Any]
+    warm_up: Mapping[str, Any]
+    probes: tuple[Example, ...]
+    model: ModelConfig
+
+
+def build_parts(config: ExperimentConfig) -> Parts:
+    """Build the nodes of a config, and fix the number of threads.
+
+    Raises:
+        ConfigError: A node cannot be built, or the optimizer refuses a value.
+    """
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    data, seeds = config.data, config.seeds
+    optimizer = build(config.optimizer, "optimizer")
+    check_optimizer(optimizer)
+    return Parts(
+        pipeline=build(data, "data"),
+        checkpoint=build(config.model, "model"),
+        trainer=build(config.trainer, "trainer"),
+        reporter=_reporter(config.reporter),
+        optimizer=optimizer,
+        schedule=build(config.schedule, "schedule"),
+        trackers={name: build(node, "trackers") for name, node in config.trackers.items()},
+        batches=BatchPlan(**asdict(config.batches), seed=seeds.order),
+        decoding=Decoding(**asdict(config.decoding)),
+        windows=config.features,
+        seeds=seeds,
+        training=config.trainer,
+        subset={
+            "policy": data.subset,
+            "train_size": data.train_size,
+            "dev_size": data.dev_size,
+            "seed": seeds.subset,
+            "dev_seed": seeds.dev,
+        },
+        warm_up=config.schedule,
+        probes=tuple(
+            Example(f"probe_{number}", "", probe.context, probe.question, ())
+            for number, probe in enumerate(config.probes)
+        ),
+        model=config.model,
+    )
+
+
+def _reporter(node: ReporterConfig) -> Reporter:
+    """Build the reporter; what it lacks is found before the training, not after it.
+
+    Raises:
+        ConfigError: It has no method `report`.
+    """
+    reporter: Reporter = build(node, "reporter")
+    if not callable(getattr(reporter, "report", None)):
+        raise ConfigError(
+            f"reporter._target_={node._target_} makes a {type(reporter).__name__}, which has no method "
+            "report(directory, summary); add it, or take reporter=none"
+        )
+    return reporter

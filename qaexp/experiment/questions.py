@@ -1,0 +1,65 @@
+"""All that the model of a run is asked, while it trains and at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from qaexp.data.features import Features, build_features
+from qaexp.data.pipeline import Splits
+from qaexp.data.squad import Example
+from qaexp.evaluation.question_set import QuestionSet, Scored
+from qaexp.experiment.parts import Parts
+from qaexp.experiment.training_so_far import TrainingSoFar
+from qaexp.model import LoadedModel
+from qaexp.runs.directory import NO_ANSWER
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The model that trains, and all that it answers.
+
+    Attributes:
+        loaded: The model, as it stands.
+        dev: The dev questions.
+        probes: None without any.
+        test: None without a test file.
+    """
+
+    loaded: LoadedModel
+    dev: QuestionSet
+    probes: QuestionSet | None
+    test: QuestionSet | None
+
+    def probe_answers(self) -> list[str]:
+        """The answers to the probes; where the model answers nothing, the words that say so."""
+        found = self.probes.answers(self.loaded) if self.probes else []
+        return [prediction.text or NO_ANSWER for prediction in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The questions as the kept weights answer them; `test` is None without a test file."""
+
+    questions: Questions
+    dev: Scored
+    test: Scored | None
+
+
+def question_sets(
+    parts: Parts, splits: Splits, features: Mapping[str, Features], loaded: LoadedModel, so_far: TrainingSoFar
+) -> Questions:
+    """All that the model will be asked, with the number format of the training."""
+    autocast = so_far.state.setup.accelerator.autocast
+
+    def questions(examples: Sequence[Example], made: Features) -> QuestionSet:
+        return QuestionSet(examples, made, parts.decoding, autocast)
+
+    probes = parts.probes
+    windows = asdict(parts.windows)
+    return Questions(
+        loaded,
+        dev=questions(splits.dev.examples, features["dev"]),
+        probes=questions(probes, build_features(probes, parts.checkpoint.tokenizer(), **windows)) if probes else None,
+        test=questions(splits.test.examples, features["test"]) if splits.test else None,
+    )

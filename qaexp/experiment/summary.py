@@ -1,0 +1,101 @@
+"""What a finished training is worth: the numbers of summary.json, and the flags of run.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qaexp.evaluation.question_set import QuestionSet, Scored
+from qaexp.experiment.parts import Parts
+from qaexp.experiment.questions import Answered
+from qaexp.experiment.training_so_far import TrainingSoFar
+from qaexp.runs.metrics import TEST, of_an_epoch
+from qaexp.runs.writing.run import Run
+from qaexp.training.health import find_flags
+from qaexp.training.throughput import (
+    flops_per_token,
+    gemm_rate,
+    model_flops_utilisation,
+    tokens_per_second,
+)
+
+
+def summarize(so_far: TrainingSoFar, answered: Answered, precision: str) -> dict[str, Any]:
+    """The numbers of summary.json that are known before the report.
+
+    Args:
+        so_far: The finished training.
+        answered: The questions, answered by the kept weights.
+        precision: The number format of the training.
+    """
+    state, selection, dev = so_far.state, so_far.selection, answered.questions.dev
+    kept, peak, train = so_far.kept_row, so_far.memory.mib(), state.setup.feed.features
+    speed = tokens_per_second(state.num_tokens, so_far.clock.train_seconds)
+    flops = flops_per_token(state.model, train.lengths)
+    return {
+        **answered.dev.evaluation.metrics,
+        "kept_epoch": selection.kept_epoch,
+        "best_epoch": selection.best_epoch,
+        "best_epoch_f1": selection.best_f1,
+        "train_loss": kept["train_loss"],
+        "train_accuracy": kept["train_accuracy"],
+        "num_train_examples": int(train.example_index.max(initial=-1)) + 1,
+        "num_train_features": len(train),
+        "num_dev_examples": len(dev.examples),
+        "num_dev_features": len(dev.features),
+        "num_steps": state.step,
+        "train_seconds": so_far.clock.train_seconds,
+        "eval_seconds": so_far.clock.eval_seconds,
+        "tokens_per_second": speed,
+        "padding_share": state.padding_share,
+        # Measures the machine with large matrices: the run's peak was taken before.
+        "mfu": model_flops_utilisation(speed, flops, gemm_rate(state.setup.accelerator.device, precision))
+        if state.step
+        else None,
+        "peak_memory_mib": peak,
+        **_test_metrics(answered.test),
+    }
+
+
+def _test_metrics(tested: Scored | None) -> dict[str, Any]:
+    """The test file's metrics under `test_*`, at threshold 0; nothing is chosen on it."""
+    if tested is None:
+        return {}
+    found = of_an_epoch(tested.evaluation.metrics)
+    found["num_examples"] = len(tested.evaluation.predictions)
+    return {f"{TEST}{name}": value for name, value in found.items()}
+
+
+def raise_flags(run: Run, parts: Parts, so_far: TrainingSoFar, answered: Answered) -> None:
+    """Look at the health of the training, and of the model that it leaves, and mark what is wrong in run.json."""
+    state = so_far.state
+    flags = find_flags(
+        so_far.steps,
+        so_far.history,
+        num_train_features=len(state.setup.feed.features),
+        num_skipped=state.num_skipped,
+        kept_step=so_far.kept_row["step"],
+        keeps_best=so_far.selection.keep == "best",
+        **_answered(answered.questions.dev, answered.dev),
+        peak_rate=max(map(state.setup.factor, range(state.step)), default=None),
+        schedule=parts.warm_up,
+        subset=parts.subset["policy"],
+    )
+    for flag in flags:
+        run.raise_flag(flag["name"], flag["advice"], flag["step"])
+
+
+def _answered(dev: QuestionSet, scored: Scored) -> dict[str, Any]:
+    """How many dev questions the kept weights answer, as `find_flags` takes it: counted, never told from means."""
+    if not dev.decoding.allow_no_answer:
+        return {}
+    predictions = scored.evaluation.predictions
+    tuned = scored.evaluation.metrics["null_threshold"]
+    return {
+        "num_examples": len(dev.examples),
+        "num_has_ans": sum(not example.is_impossible for example in dev.examples),
+        "num_answered": sum(bool(prediction.text) for prediction in predictions),
+        "num_answered_tuned": None
+        if tuned is None
+        else sum(bool(prediction.text_at(tuned)) for prediction in predictions),
+        "null_threshold": tuned,
+    }
