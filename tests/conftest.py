@@ -9,12 +9,40 @@ from pathlib import Path
 
 import pytest
 
-from tests import GOLDEN, SAMPLE
+from tests import GOLDEN, REPOSITORY, SAMPLE
 
 # One thread: results of tiny models do not depend on the machine, and parallel tests do not fight for cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+# What trains, starts processes or opens a browser in most of its tests: `pytest -m "not slow"` leaves it out. Single
+# tests are marked where they are.
+SLOW = (
+    "commands",
+    "config/test_primary.py",
+    "experiment/test_experiment.py",
+    "faults",
+    "reporting/test_page_in_browser.py",
+    "sweeps",
+    "test_cli.py",
+    "test_completion.py",
+    "test_conf.py",
+    "test_extending.py",
+    "test_own_nodes.py",
+    "test_packaging.py",
+    "test_processes_stop_together.py",
+    "test_python.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whole folders and files as slow; the default run takes everything."""
+    places = [REPOSITORY / "tests" / name for name in SLOW]
+    for item in items:
+        if any(item.path.is_relative_to(place) for place in places):
+            item.add_marker(pytest.mark.slow)
 
 
 def _there(folder: Path, variable: str) -> Path:

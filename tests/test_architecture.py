@@ -5,13 +5,10 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests import REPOSITORY
-
-PACKAGE = REPOSITORY / "qaexp"
+from tests.house import DOORS, PACKAGE, arrows, imported, modules, room, tree
 
 # An arrow (A imports B) only ever goes down, between rooms, and between the parts of a room that PARTS names.
 FLOORS = {
@@ -41,8 +38,6 @@ PARTS = {
     "commands": ("words", "", "python"),
 }
 MAX_ARROWS = 70
-# `__init__`, `__main__` and the command line are doors, not rooms.
-DOORS = ("__init__", "__main__", "cli")
 HYDRA_ROOMS = ("config", "commands", "sweeps")
 LIGHT_MODULES = (
     "qaexp.cli",
@@ -76,39 +71,6 @@ CHANGING_CALLS = ("mkdir", "makedirs", "unlink", "symlink_to", "hardlink_to", "r
 PRINTERS = ("reporting/terminal/printing.py", "config/reference.py")
 
 
-def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
-
-
-def room(module: Path) -> str:
-    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-def imported(tree: ast.AST) -> set[str]:
-    """Every module that is imported anywhere in a file, inside functions and under TYPE_CHECKING too."""
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names if node.module == "qaexp")
-    return found
-
-
-def arrows() -> list[tuple[str, str, str]]:
-    """(file, room of the file, room that it imports) for every arrow between two rooms."""
-    found = []
-    for module in modules():
-        origin = room(module)
-        for name in imported(ast.parse(module.read_text("utf-8"))):
-            if name.startswith("qaexp."):
-                target = name.split(".")[1]
-                if target in FLOORS and target != origin:
-                    found.append((str(module.relative_to(PACKAGE)), origin, target))
-    return found
-
-
 def test_every_module_stands_in_a_known_room() -> None:
     assert {room(module) for module in modules()} - set(DOORS) <= set(FLOORS)
 
@@ -130,7 +92,7 @@ def test_arrows_only_go_down_between_the_parts_of_a_room(name: str) -> None:
     wrong = []
     for module in sorted((PACKAGE / name).rglob("*.py")):
         own = module.relative_to(PACKAGE).parts
-        for found in imported(ast.parse(module.read_text("utf-8"))):
+        for found in imported(tree(module)):
             path = tuple(found.split(".")[1:])
             is_module = PACKAGE.joinpath(*path).with_suffix(".py").is_file() if path else False
             if path[:1] == (name,) and is_module and part(path) > part(own):
@@ -142,7 +104,7 @@ def test_no_import_cycles() -> None:
     graph: dict[str, set[str]] = {}
     for module in modules():
         name = ".".join(("qaexp", *module.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
-        graph[name] = {found for found in imported(ast.parse(module.read_text("utf-8"))) if found.startswith("qaexp.")}
+        graph[name] = {found for found in imported(tree(module)) if found.startswith("qaexp.")}
     names = set(graph)
     done: set[str] = set()
 
@@ -162,7 +124,7 @@ def test_only_the_door_knows_hydra_and_omegaconf() -> None:
     wrong = [
         (str(module.relative_to(PACKAGE)), name)
         for module in modules()
-        for name in imported(ast.parse(module.read_text("utf-8")))
+        for name in imported(tree(module))
         if name.split(".")[0] in ("hydra", "omegaconf") and room(module) not in HYDRA_ROOMS
     ]
     assert wrong == []
@@ -175,10 +137,10 @@ def test_readers_stay_light(module: str) -> None:
     assert out.stdout.strip() == "[]"
 
 
-def writing_calls(tree: ast.AST) -> list[str]:
+def writing_calls(code: ast.AST) -> list[str]:
     """Calls that create or change a file: `open` with a writing mode, and the writing methods of libraries."""
     found = []
-    for node in ast.walk(tree):
+    for node in ast.walk(code):
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -209,8 +171,7 @@ def test_one_module_writes_files() -> None:
     wrong = {
         str(module.relative_to(PACKAGE)): calls
         for module in modules()
-        if module.relative_to(PACKAGE).as_posix() not in WRITERS
-        and (calls := writing_calls(ast.parse(module.read_text("utf-8"))))
+        if module.relative_to(PACKAGE).as_posix() not in WRITERS and (calls := writing_calls(tree(module)))
     }
     assert wrong == {}
 
@@ -225,13 +186,13 @@ def test_the_write_rule_has_teeth() -> None:
     )
 
 
-def printing_calls(tree: ast.AST) -> list[str]:
+def printing_calls(code: ast.AST) -> list[str]:
     """What writes to stdout or stderr past the outlets: print, the streams themselves, a bare console of rich."""
     calls = ("print", "Console", "rich.print", "pprint", "warnings.warn", "traceback.print_exc")
     streams = ("sys.stdout.write", "sys.stderr.write", "sys.stdout.buffer", "sys.stderr.buffer")
     streams += ("sys.__stdout__", "sys.__stderr__")
     found = []
-    for node in ast.walk(tree):
+    for node in ast.walk(code):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in calls:
             found.append(f"{ast.unparse(node.func)} (line {node.lineno})")
         if isinstance(node, ast.Attribute) and ast.unparse(node) in streams:
@@ -244,8 +205,7 @@ def test_one_module_prints() -> None:
     wrong = {
         str(module.relative_to(PACKAGE)): calls
         for module in modules()
-        if module.relative_to(PACKAGE).as_posix() not in PRINTERS
-        and (calls := printing_calls(ast.parse(module.read_text("utf-8"))))
+        if module.relative_to(PACKAGE).as_posix() not in PRINTERS and (calls := printing_calls(tree(module)))
     }
     assert wrong == {}
 
@@ -261,14 +221,14 @@ def test_no_module_is_a_grab_bag() -> None:
 
 
 def test_every_module_says_what_it_is() -> None:
-    assert [module for module in modules() if not ast.get_docstring(ast.parse(module.read_text("utf-8")))] == []
+    assert [module for module in modules() if not ast.get_docstring(tree(module))] == []
 
 
 def test_functions_are_short() -> None:
     """At most 50 lines each, docstring not counted, and a median near ten."""
     sizes = []
     for module in modules():
-        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        for node in ast.walk(tree(module)):
             if isinstance(node, ast.FunctionDef):
                 text = ast.get_docstring(node, clean=False)
                 body = (node.end_lineno or node.lineno) - node.lineno + 1 - (len(text.splitlines()) if text else 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import REPOSITORY
+from tests import REPOSITORY, house
 from tests.fixtures import pages
 
 COMMANDS = [command for page in pages.PAGES for block in pages.blocks(page) if block.language == "bash"
@@ -20,6 +20,10 @@ RUN = [
 ]
 
 
+TEXTS = (*pages.PAGES, "CONTRIBUTING.md", "CHANGELOG.md")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUN)
 def test_a_page_runs_as_it_is_printed(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In full with QAEXP_THOROUGH=1; else with settings added that make each command small."""
@@ -52,3 +56,49 @@ def test_what_is_not_run_has_a_reason_and_nothing_else_is_listed() -> None:
 def test_a_command_is_read_without_its_comment() -> None:
     block = pages.Block("p", 1, "bash", "qaexp train \\\n  seed=1   # why\n# all\npip install x && qaexp train\n")
     assert block.commands == ["qaexp train    seed=1", "pip install x", "qaexp train"]
+
+
+def _outside_of_blocks(page: str) -> str:
+    return re.sub(r"^ *```.*?^ *```$", "", (REPOSITORY / page).read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def _anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_link_leads_somewhere(page: str) -> None:
+    wrong = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", _outside_of_blocks(page)):
+        name, _, anchor = link.partition("#")
+        target = (REPOSITORY / page).parent / name if name else REPOSITORY / page
+        if "://" not in link and not (target.exists() and (not anchor or anchor in _anchors(target))):
+            wrong.append(link)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", [page for page in TEXTS if page != "CHANGELOG.md"])
+def test_every_file_that_a_page_names_exists(page: str) -> None:
+    named = re.findall(r"`((?:qaexp|tests|conf|docs)/[\w./-]+)`", _outside_of_blocks(page))
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", [page for page in TEXTS if page != "docs/configuration.md"])
+def test_pages_are_wrapped(page: str) -> None:
+    """At 120 columns, but for tables, headings and pictures; the changelog has a line of at most 160 an entry."""
+    limit = 160 if page == "CHANGELOG.md" else 120
+    lines = _outside_of_blocks(page).splitlines()
+    assert [line for line in lines if len(line) > limit and line[0] not in "|#!"] == []
+
+
+def test_the_file_map_is_current() -> None:
+    assert house.PAGE.read_text("utf-8") == house.page(), "write it again by python -m tests.house"
+
+
+def test_the_files_up_to_the_first_forward_pass_begin_at_the_door() -> None:
+    files = house.first_forward(REPOSITORY)
+    assert files[0] == "cli.py"
+    assert "experiment/one_run.py" in files
+    assert len(files) <= 9
