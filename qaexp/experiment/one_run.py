@@ -9,15 +9,12 @@ from typing import Any
 from qaexp.config.schema import ExperimentConfig
 from qaexp.experiment import opening, stages
 from qaexp.experiment.checkpoints import Checkpoints
-from qaexp.experiment.parts import Parts, build_parts
 from qaexp.experiment.questions import question_sets
 from qaexp.experiment.recorder import Recorder
 from qaexp.experiment.results import report_run, write_results
 from qaexp.experiment.summary import raise_flags, summarize
 from qaexp.runs.directory import DATA
-from qaexp.runs.writing.reuse import completed_summary
 from qaexp.storage.origins import Origins
-from qaexp.storage.start import variables
 from qaexp.training.peak import PeakMemory
 from qaexp.training.processes import part
 from qaexp.training.records import EvaluationDue, StepRecord
@@ -49,20 +46,12 @@ def run_experiment(
     Raises:
         QaexpError: Whatever went wrong; run.json in the directory says it too.
     """
-    parts = build_parts(config)
-    with variables(environment or {}):
-        return _run(config, parts, directory, opening.Command(command_line, hydra_files, origins, environment or ()))
-
-
-def _run(
-    config: ExperimentConfig, parts: Parts, directory: Path, command: opening.Command
-) -> tuple[Path, dict[str, Any]]:
-    identity = opening.identify_run(config, parts, command.origins)
-    if (done := completed_summary(directory, identity, allow_drift=parts.training.allow_drift)) is not None:
-        opening.tell_completed(directory, config)
-        return directory, done
-    memory = PeakMemory(parts.trainer.device)
-    with opening.open_run(config, parts, identity, directory, command) as (run, trackers):
+    command = opening.Command(command_line, hydra_files, origins, environment or {})
+    with opening.opened(config, directory, command) as opened:
+        if isinstance(opened, opening.Completed):
+            return directory, opened.summary
+        run, parts = opened.run, opened.parts
+        memory = PeakMemory(parts.trainer.device)
         with run.stage("data"):
             splits = parts.pipeline.load(subset_seed=parts.seeds.subset, dev_seed=parts.seeds.dev)
             stages.tell_parts(run, parts, splits)
@@ -76,7 +65,7 @@ def _run(
             so_far = stages.prepare_training(parts, loaded, features["train"], memory)
             questions = question_sets(parts, splits, features, loaded, so_far)
         with run.stage("training"), stages.training_view(run, parts, so_far.state.setup.total_steps) as view:
-            recorder = Recorder(run, so_far, view, trackers)
+            recorder = Recorder(run, so_far, view, opened.trackers)
             checkpoints = Checkpoints(run, so_far, splits.train.examples)
             checkpoints.restore()
             with checkpoints:
@@ -96,6 +85,6 @@ def _run(
             summary["total_seconds"] = run.elapsed_seconds
             report_run(run, parts.reporter, summary)
         summary = run.complete(summary, keep_checkpoints=parts.training.keep_checkpoints)
-        trackers.finish(summary)
+        opened.trackers.finish(summary)
     part()
     return directory, summary

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.errors import IntegrityError
 from qaexp.experiment.greeting import already_completed
-from qaexp.experiment.parts import Parts
+from qaexp.experiment.parts import Parts, build_parts
 from qaexp.experiment.trackers import Trackers
 from qaexp.model.checkpoint import PIN
 from qaexp.model.source import is_hub_id
@@ -25,12 +25,13 @@ from qaexp.runs.readers.folder import look
 from qaexp.runs.readers.typed import told
 from qaexp.runs.slurm import requeued
 from qaexp.runs.writing.environment import describe_environment
-from qaexp.runs.writing.reuse import started_threads
+from qaexp.runs.writing.reuse import completed_summary, started_threads
 from qaexp.runs.writing.run import Run
 from qaexp.storage.origins import REDACTED, Origins, with_origins
 from qaexp.storage.redact import Redactor
 from qaexp.storage.secret_names import is_secret_variable
 from qaexp.storage.signals import watched
+from qaexp.storage.start import variables
 from qaexp.training.precision import describe_device
 from qaexp.training.processes import is_main_process, num_processes
 
@@ -46,13 +47,80 @@ class Command:
         words: The command line; empty for that of this process.
         hydra_files: Trees of the files of `.hydra/`.
         origins: What of the config came from the environment.
-        env_set: Names of the variables that the config sets for the run.
+        environment: Variables for the run's body, `hydra.job.env_set`: they are set once the config is built, so that
+            they have no say in what is built.
     """
 
     words: Sequence[str] = ()
     hydra_files: Mapping[str, Any] | None = None
     origins: Origins | None = None
-    env_set: Iterable[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run before its first stage: its directory is taken, and its trackers have begun."""
+
+    run: Run
+    parts: Parts
+    trackers: Trackers
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A run that is there already, and is not touched: the content of its summary.json."""
+
+    summary: dict[str, Any]
+
+
+@contextmanager
+def opened(config: ExperimentConfig, directory: Path, command: Command) -> Iterator[Opened | Completed]:
+    """Open a run for the body; here ends the way of its config, of which the stages are given the parts.
+
+    Raises:
+        QaexpError: The config cannot be built, or the directory not be taken.
+    """
+    parts = build_parts(config)
+    with variables(command.environment):
+        identity = identify_run(config, parts, command.origins)
+        if (done := completed_summary(directory, identity, allow_drift=parts.training.allow_drift)) is not None:
+            tell_completed(directory, config)
+            yield Completed(done)
+            return
+        is_main, environment = is_main_process(), _environment(directory, parts, command)
+        run = Run(
+            directory,
+            config=asdict(config),
+            identity=identity,
+            environment=environment,
+            hydra_files=command.hydra_files,
+            origins=command.origins,
+            threads=torch.get_num_threads(),
+            is_main=is_main,
+            steal_lock=config.steal_lock,
+            allow_drift=parts.training.allow_drift,
+        )
+        trackers = Trackers(parts.trackers if is_main else {})
+        with requeued(is_main), watched(is_alone=num_processes() == 1), run, trackers:
+            if config.threads not in (None, torch.get_num_threads()):
+                LOGGER.warning(
+                    "threads=%s has no effect: the run was started with %s", config.threads, torch.get_num_threads()
+                )
+            trackers.start(run.directory, run.shown_config, run.checkpoint.step if run.checkpoint else 0)
+            yield Opened(run, parts, trackers)
+
+
+def _environment(directory: Path, parts: Parts, command: Command) -> dict[str, Any]:
+    """The content of env.json; a run that goes on computes with the threads that it was started with."""
+    torch.set_num_threads(started_threads(directory) or torch.get_num_threads())
+    device, deterministic = parts.trainer.device, parts.training.deterministic
+    return describe_environment(
+        command.words or sys.argv,
+        device=describe_device(device, parts.trainer.precision),
+        threads=torch.get_num_threads(),
+        determinism={"deterministic": deterministic, "same_bytes": deterministic or device.type == "cpu"},
+        env_set=command.environment,
+    ) | told(command.hydra_files)
 
 
 def check_no_secret_is_asked_for(config: ExperimentConfig, origins: Origins | None) -> None:
@@ -95,42 +163,3 @@ def tell_completed(directory: Path, config: ExperimentConfig) -> None:
         kept = found.config or {}
         lost = [key for key, value in given.items() if kept.get(key) != value and REDACTED not in str(kept.get(key))]
         already_completed((found.record or {}).get("ended"), lost)
-
-
-@contextmanager
-def open_run(
-    config: ExperimentConfig,
-    parts: Parts,
-    identity: Identity,
-    directory: Path,
-    command: Command,
-) -> Iterator[tuple[Run, Trackers]]:
-    """Take the directory for a run, and begin its trackers; of several processes only the main one has any."""
-    is_main, deterministic = is_main_process(), config.trainer.deterministic
-    threads = started_threads(directory) or torch.get_num_threads()
-    torch.set_num_threads(threads)
-    environment = describe_environment(
-        command.words or sys.argv,
-        device=describe_device(parts.trainer.device, parts.trainer.precision),
-        threads=threads,
-        determinism={"deterministic": deterministic, "same_bytes": deterministic or parts.trainer.device.type == "cpu"},
-        env_set=command.env_set,
-    ) | told(command.hydra_files)
-    run = Run(
-        directory,
-        config=asdict(config),
-        identity=identity,
-        environment=environment,
-        hydra_files=command.hydra_files,
-        origins=command.origins,
-        threads=threads,
-        is_main=is_main,
-        steal_lock=config.steal_lock,
-        allow_drift=config.trainer.allow_drift,
-    )
-    trackers = Trackers(parts.trackers if is_main else {})
-    with requeued(is_main), watched(is_alone=num_processes() == 1), run, trackers:
-        if config.threads not in (None, threads):
-            LOGGER.warning("threads=%s has no effect: the run was started with %s", config.threads, threads)
-        trackers.start(run.directory, run.shown_config, run.checkpoint.step if run.checkpoint else 0)
-        yield run, trackers

@@ -14,7 +14,6 @@ from qaexp.config.schema import (
     ExperimentConfig,
     FeaturesConfig,
     ModelConfig,
-    ReporterConfig,
     SeedsConfig,
     TrainerConfig,
 )
@@ -74,20 +73,20 @@ class Parts:
 def build_parts(config: ExperimentConfig) -> Parts:
     """Build the nodes of a config, and fix the number of threads.
 
+    What the optimizer refuses, and what the reporter lacks, is found here and not after the training.
+
     Raises:
-        ConfigError: A node cannot be built, or the optimizer refuses a value.
+        ConfigError: A node cannot be built, the optimizer refuses a value, or the reporter has no method `report`.
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     data, seeds = config.data, config.seeds
-    optimizer = build(config.optimizer, "optimizer")
-    check_optimizer(optimizer)
-    return Parts(
+    parts = Parts(
         pipeline=build(data, "data"),
         checkpoint=build(config.model, "model"),
         trainer=build(config.trainer, "trainer"),
-        reporter=_reporter(config.reporter),
-        optimizer=optimizer,
+        reporter=build(config.reporter, "reporter"),
+        optimizer=build(config.optimizer, "optimizer"),
         schedule=build(config.schedule, "schedule"),
         trackers={name: build(node, "trackers") for name, node in config.trackers.items()},
         batches=BatchPlan(**asdict(config.batches), seed=seeds.order),
@@ -109,18 +108,11 @@ def build_parts(config: ExperimentConfig) -> Parts:
         ),
         model=config.model,
     )
-
-
-def _reporter(node: ReporterConfig) -> Reporter:
-    """Build the reporter; what it lacks is found before the training, not after it.
-
-    Raises:
-        ConfigError: It has no method `report`.
-    """
-    reporter: Reporter = build(node, "reporter")
+    check_optimizer(parts.optimizer)
+    reporter = parts.reporter
     if not callable(getattr(reporter, "report", None)):
         raise ConfigError(
-            f"reporter._target_={node._target_} makes a {type(reporter).__name__}, which has no method "
+            f"reporter._target_={config.reporter._target_} makes a {type(reporter).__name__}, which has no method "
             "report(directory, summary); add it, or take reporter=none"
         )
-    return reporter
+    return parts
