@@ -13,7 +13,6 @@ from qaexp.experiment.questions import question_sets
 from qaexp.experiment.recorder import Recorder
 from qaexp.experiment.results import report_run, write_results
 from qaexp.experiment.summary import raise_flags, summarize
-from qaexp.runs.directory import DATA
 from qaexp.storage.origins import Origins
 from qaexp.training.peak import PeakMemory
 from qaexp.training.processes import part
@@ -57,8 +56,7 @@ def run_experiment(
             stages.tell_parts(run, parts, splits)
         with run.stage("features"):
             features, is_cached = stages.make_features(parts, splits)
-            report = stages.data_report(run, parts, splits, features)
-            run.write_json(DATA, report)
+            report = stages.write_data(run, parts, splits, features)
             stages.tell_data(run, report, is_cached=is_cached)
         with run.stage("model"):
             loaded = stages.load_model(run, parts)

@@ -22,7 +22,7 @@ from qaexp.experiment.screen import TrainingView, show_lines
 from qaexp.experiment.training_so_far import TrainingSoFar
 from qaexp.model import LoadedModel
 from qaexp.reporting.terminal.printing import say
-from qaexp.runs.directory import PROFILE, PROFILE_TABLE, PROFILE_TRACE
+from qaexp.runs.directory import DATA, PROFILE, PROFILE_TABLE, PROFILE_TRACE
 from qaexp.runs.writing.run import Run
 from qaexp.storage.folders import make_directory
 from qaexp.training.heap import settled_heap
@@ -54,8 +54,8 @@ def named(splits: Splits) -> dict[str, Split]:
     return {"train": splits.train, "dev": splits.dev, **({"test": splits.test} if splits.test else {})}
 
 
-def data_report(run: Run, parts: Parts, splits: Splits, features: Mapping[str, Features]) -> dict[str, Any]:
-    """The content of data.json; its audit is logged as well."""
+def write_data(run: Run, parts: Parts, splits: Splits, features: Mapping[str, Features]) -> dict[str, Any]:
+    """Write data.json, and return it; its audit is logged as well."""
     report = describe_data(
         named(splits), features, max_answer_length=parts.decoding.max_answer_length, subset=parts.subset
     )
@@ -63,6 +63,7 @@ def data_report(run: Run, parts: Parts, splits: Splits, features: Mapping[str, F
     report["revision"] = run.redacted_texts(report["revision"])
     for name in features:
         run.log.info(audit_line(name, report["audit"][name]))
+    run.write_json(DATA, report)
     return report
 
 
