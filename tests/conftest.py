@@ -23,8 +23,11 @@ SLOW = (
     "commands",
     "config/test_primary.py",
     "experiment/test_experiment.py",
+    "experiment/test_trackers.py",
     "faults",
+    "relations/test_teeth.py",
     "reporting/test_page_in_browser.py",
+    "reporting/test_reporter.py",
     "sweeps",
     "test_cli.py",
     "test_completion.py",
@@ -34,6 +37,8 @@ SLOW = (
     "test_packaging.py",
     "test_processes_stop_together.py",
     "test_python.py",
+    "training/test_peak.py",
+    "training/test_profiling.py",
 )
 
 
