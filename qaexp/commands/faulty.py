@@ -10,7 +10,7 @@ from qaexp.errors import IntegrityError
 from qaexp.runs.directory import CONTEXTS, HISTORY, METRICS, PREDICTIONS, SCORES
 from qaexp.runs.metrics import is_number
 from qaexp.runs.readers.collect import RunFiles
-from qaexp.runs.readers.edited import changed_files
+from qaexp.runs.trust import changed_files
 from qaexp.storage.formats import counted
 from qaexp.storage.reading import Records
 
@@ -31,7 +31,7 @@ def faults(run: RunFiles, told: Sequence[str] = ()) -> list[str]:
     for check in (_torn_lines, _spoilt_history, _lost_questions):
         found += [fault for fault in check(run) if not _is_named(fault.split(":")[0], found)]
     with suppress(OSError):  # told by what draws it
-        for name in changed_files(run, _DRAWN):
+        for name in changed_files(run.path, run.summary, _DRAWN):
             if not _is_named(name, [*told, *found]):
                 found.append(f"{name}: is not what the run wrote (its sha256 differs)")
     return found

@@ -67,8 +67,8 @@ def _rescored(
     from qaexp.evaluation.evaluate import evaluate
     from qaexp.evaluation.outputs import read_logits, stored_examples
     from qaexp.runs.directory import CONFIG, CONTEXTS, LOGITS, PREDICTIONS
-    from qaexp.runs.manifest import check_files
     from qaexp.runs.readers.collect import read_completed_run
+    from qaexp.runs.trust import check_files
     from qaexp.storage.reading import MAX_TABLE_BYTES, read_bytes
 
     run = read_completed_run(directory)

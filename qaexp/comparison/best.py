@@ -13,7 +13,7 @@ from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.metrics import LOWER, number_of
 from qaexp.runs.readers.collect import RunFiles
-from qaexp.runs.readers.edited import is_config_edited, is_edited
+from qaexp.runs.trust import is_config_edited, is_edited
 from qaexp.storage.formats import counted
 
 _WHERE = "at threshold 0 or at its tuned one"
@@ -55,8 +55,12 @@ def best_run(paths: Iterable[str | Path], options: Options) -> tuple[Path, list[
         notes.append(f"{counted(len(refused), 'run')} passed over, the first: {refused[0][0]}: {refused[0][1]}")
     if ties:
         notes.append(f"{counted(ties, 'more run')} with the same {options.metric}: the one that was started first")
-    for name, is_another in (("summary.json", is_edited), ("config.json", is_config_edited)):
-        if is_another(chosen.run):
+    run = chosen.run
+    for name, is_another in (
+        ("summary.json", is_edited(run.path, run.run)),
+        ("config.json", is_config_edited(run.path, run.summary)),
+    ):
+        if is_another:
             notes.append(f"{chosen.run.path}: {name} is not the one that the run wrote; qaexp verify tells more")
     return chosen.run.path, notes
 

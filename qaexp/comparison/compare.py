@@ -27,10 +27,10 @@ from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.directory import SCORES
 from qaexp.runs.metrics import number_of
 from qaexp.runs.readers.collect import RunFiles
-from qaexp.runs.readers.edited import is_config_edited, is_edited
 from qaexp.runs.readers.group_names import own_names, setting_names
 from qaexp.runs.readers.recognised import recognised
 from qaexp.runs.readers.repeats import SEED_KEYS, differing, settings
+from qaexp.runs.trust import is_config_edited, is_edited
 
 __all__ = ["DEFAULT_METRIC", "Comparison", "Options", "Table", "compare", "units"]
 
@@ -77,8 +77,8 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
         cluster_kind=_cluster_kind(tables[0].groups[0].entries, options.metric, reader) if tables else None,
         machines=machines,
         notes=notes,
-        edited=[entry.run.path for entry in examined if is_edited(entry.run)],
-        edited_configs=[entry.run.path for entry in examined if is_config_edited(entry.run)],
+        edited=[entry.run.path for entry in examined if is_edited(entry.run.path, entry.run.run)],
+        edited_configs=[entry.run.path for entry in examined if is_config_edited(entry.run.path, entry.run.summary)],
         num_examined=len(examined),
     )
 

@@ -13,8 +13,8 @@ import os
 import re
 from pathlib import Path
 
-from qaexp import hub
 from qaexp.errors import ConfigError, DataError
+from qaexp.storage import hub
 
 SPLITS = {"train": "train", "dev": "validation"}
 _NAME = re.compile(r"[\w-][\w.-]*")

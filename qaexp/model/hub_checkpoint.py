@@ -6,10 +6,10 @@ import logging
 import re
 from pathlib import Path
 
-from qaexp import hub
 from qaexp.errors import DataError
 from qaexp.errors.advice import another_model, named, the_model
 from qaexp.model.folder import TOKENIZER_FILES, VOCABULARY_FILES, WEIGHTS, WEIGHTS_INDEX, weight_files
+from qaexp.storage import hub
 
 LOG = logging.getLogger(__name__)
 _COMMIT = re.compile(r"[0-9a-f]{40}")

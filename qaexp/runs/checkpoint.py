@@ -6,7 +6,6 @@ the run was at that moment, so that a resumed run writes on where the checkpoint
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
@@ -16,11 +15,12 @@ from typing import Any
 
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import CHECKPOINTS, MANIFEST, SCHEMA_VERSION
-from qaexp.runs.manifest import sha256_of
+from qaexp.runs.trust import bytes_problem
 from qaexp.storage.files import TEMP_PREFIX, write_chunks, write_text
 from qaexp.storage.folders import commit_directory, make_directory, new_directory, remove
 from qaexp.storage.formats import json_text
 from qaexp.storage.reading import MAX_TABLE_BYTES, read_bytes, read_json
+from qaexp.storage.vouched import sha256, sha256_of
 
 KEPT = 2
 """The newest checkpoints that stay, so that a damaged one has a predecessor."""
@@ -222,7 +222,7 @@ def described(path: Path) -> dict[str, Any]:
 
 def _sealed(about: Mapping[str, Any]) -> str:
     """The text of a manifest, with the sha256 of all else in it."""
-    return json_text({**about, "sha256": hashlib.sha256(json_text(about).encode()).hexdigest()})
+    return json_text({**about, "sha256": sha256(json_text(about).encode())})
 
 
 def _manifest(path: Path) -> dict[str, Any]:
@@ -259,11 +259,8 @@ def _is_well_formed(about: Mapping[str, Any]) -> bool:
 def _verify_file(path: Path, stored: Mapping[str, Any]) -> None:
     if path.is_symlink() or not path.is_file():
         raise IntegrityError(f"{path}: not a regular file")
-    size = path.stat().st_size
-    if size != stored["size"]:
-        raise IntegrityError(f"{path}: has {size} bytes instead of {stored['size']}")
-    if sha256_of(path) != stored["sha256"]:
-        raise IntegrityError(f"{path}: its bytes are not what was written (sha256 differs)")
+    if problem := bytes_problem(path, stored):
+        raise IntegrityError(problem)
 
 
 def _verify_start(path: Path, stored: Mapping[str, Any]) -> None:
@@ -272,5 +269,5 @@ def _verify_start(path: Path, stored: Mapping[str, Any]) -> None:
         start = read_bytes(path, MAX_TABLE_BYTES)[: stored["size"]]
     except FileNotFoundError as error:
         raise IntegrityError(f"{path}: cannot be read: {error.strerror}") from error
-    if hashlib.sha256(start).hexdigest() != stored["sha256"] or len(start) != stored["size"]:
+    if sha256(start) != stored["sha256"] or len(start) != stored["size"]:
         raise IntegrityError(f"{path}: its first {stored['size']} bytes are not what was written")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from qaexp.errors import IntegrityError
-from qaexp.errors.advice import made_again
-from qaexp.runs.directory import MANIFEST, SCHEMA_VERSION, SUMMARY, result_files
-from qaexp.storage.reading import MAX_TABLE_BYTES, read_bytes, read_json
-
-_CHUNK_BYTES = 2**20
+from qaexp.runs.directory import MANIFEST, SCHEMA_VERSION, result_files
+from qaexp.storage.reading import read_json
+from qaexp.storage.vouched import sha256_of
 
 
 def describe_files(directory: Path) -> dict[str, Any]:
@@ -42,52 +38,5 @@ def read_manifest(directory: Path) -> dict[str, dict[str, Any]]:
     return files
 
 
-def check_files(directory: Path, summary: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Hold files of a completed run against its manifest, and the manifest against its summary.
-
-    Args:
-        directory: The run directory.
-        summary: The content of summary.json.
-        names: Files that the manifest covers.
-
-    Raises:
-        IntegrityError: Bytes are not those that the run wrote, or a file is missing; every file is named.
-    """
-    way_out = "bring back the run's own file, or train again"
-    try:
-        if _sha256(read_bytes(directory / MANIFEST)) != summary.get("manifest_sha256"):
-            raise IntegrityError(f"{directory / MANIFEST} is not the one that {SUMMARY} belongs to; {way_out}")
-        files = read_json(directory / MANIFEST).get("files")
-    except FileNotFoundError as error:
-        raise IntegrityError(f"{directory} has no {MANIFEST}; {way_out}") from error
-    listed = files if isinstance(files, dict) else {}
-    problems = []
-    for name in names:
-        entry = listed.get(name)
-        try:
-            found = _sha256(read_bytes(directory / name, MAX_TABLE_BYTES))
-        except FileNotFoundError:
-            again = made_again(directory, "it")
-            problems.append(f"{directory / name} is missing; bring back the run's own file, or {again}")
-            continue
-        if not isinstance(entry, dict) or entry.get("sha256") != found:
-            problems.append(f"{directory / name} is not what the run wrote: its sha256 is {found}; {way_out}")
-    if problems:
-        raise IntegrityError(*problems)
-
-
 def _is_entry(entry: Any) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("size"), int)
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file's content, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -92,6 +92,16 @@ def read_json(path: Path, limit: int = MAX_JSON_BYTES) -> dict[str, Any]:
     return value
 
 
+def read_small(path: Path) -> tuple[dict[str, Any] | None, str | None]:
+    """What a JSON file holds, and what is wrong with it; twice None when there is none."""
+    try:
+        return read_json(path), None
+    except FileNotFoundError:
+        return None, None
+    except IntegrityError as error:
+        return None, str(error)
+
+
 def read_json_lines(path: Path, key: str | None = None) -> Records:
     """Return the records of a JSON lines file; torn lines are dropped and counted.
 

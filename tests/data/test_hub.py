@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import constants
 
-from qaexp import hub
 from qaexp.data.pipeline import DataPipeline, Splits
 from qaexp.errors import DataError
+from qaexp.storage import hub
 
 DATASET, CONFIG, COMMIT, OTHER = "rajpurkar/squad_v2", "squad_v2", "3" * 40, "4" * 40
 COMMAND = f"python -c \"from datasets import load_dataset; load_dataset('{DATASET}', '{CONFIG}', revision='{COMMIT}')\""

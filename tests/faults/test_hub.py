@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import _snapshot_download, constants, file_download
 
-from qaexp import hub
+from qaexp.storage import hub
 from tests.fixtures import tiny_run
 from tests.fixtures.checkpoints import TINY_FOLDER
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from qaexp import hub
 from qaexp.errors import ConfigError, DataError
 from qaexp.model import Checkpoint
+from qaexp.storage import hub
 from tests.fixtures.checkpoints import TINY_FOLDER
 
 COMMIT = "c0ffee" * 6 + "abcd"

@@ -17,12 +17,12 @@ from qaexp.errors import ConfigError, IntegrityError
 from qaexp.errors.advice import another_name
 from qaexp.nodes import with_public
 from qaexp.runs import directory as layout
-from qaexp.runs.chain import follow_chain, read_small
 from qaexp.runs.checkpoint import newest_step
 from qaexp.runs.owners import is_alive, utc_now
 from qaexp.runs.readers.nearby import meant
+from qaexp.runs.trust import follow_chain
 from qaexp.storage.formats import beginning
-from qaexp.storage.reading import read_json
+from qaexp.storage.reading import read_json, read_small
 
 RUNNING, COMPLETED, FAILED, PREEMPTED = layout.STATES
 KILLED = "killed"

@@ -10,8 +10,8 @@ from typing import Any
 from qaexp.runs.identity import canonical_json, sized, without_keys
 from qaexp.runs.metrics import is_number
 from qaexp.runs.readers.collect import RunFiles
-from qaexp.runs.readers.edited import is_edited
 from qaexp.runs.readers.group_names import group_names
+from qaexp.runs.trust import is_edited
 from qaexp.storage.formats import dotted
 
 SEED_KINDS = ("subset", "init", "order", "dropout")
@@ -159,7 +159,7 @@ def _settings_key(run: RunFiles, neutral: frozenset[str]) -> str:
 
 def _age(run: RunFiles) -> tuple[bool, str, str, str]:
     """Sorts the run that was started first to the front; equal ones by what they hold, the same wherever they lie."""
-    return is_edited(run), str(run.run.get("started") or ""), repr(run.summary), str(run.path)
+    return is_edited(run.path, run.run) or False, str(run.run.get("started") or ""), repr(run.summary), str(run.path)
 
 
 def _inputs(run: RunFiles) -> Mapping[str, Any]:

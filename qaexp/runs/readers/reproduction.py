@@ -10,11 +10,12 @@ from string import hexdigits
 from typing import Any
 
 from qaexp.errors import IntegrityError
-from qaexp.runs.chain import read_small
 from qaexp.runs.directory import CONFIG, ENVIRONMENT, METRICS, result_files
-from qaexp.runs.manifest import read_manifest, sha256_of
+from qaexp.runs.manifest import read_manifest
 from qaexp.runs.readers.collect import RunFiles, read_run
 from qaexp.storage.formats import dotted
+from qaexp.storage.reading import read_small
+from qaexp.storage.vouched import sha256_of
 
 LOSS_TOLERANCE = 0.01
 """Where equal bytes are not promised (CUDA without `trainer.deterministic`), losses may differ by this share."""

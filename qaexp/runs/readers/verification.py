@@ -11,13 +11,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from qaexp.errors import IntegrityError, QaexpError
-from qaexp.runs.chain import missing
 from qaexp.runs.checkpoint import find_checkpoints, verify_checkpoint
 from qaexp.runs.directory import CONFIG, HISTORY, MANIFEST, METRICS, MODEL, SUMMARY, link_problems, result_files
-from qaexp.runs.manifest import read_manifest, sha256_of
+from qaexp.runs.manifest import read_manifest
 from qaexp.runs.metrics import is_number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.readers.folder import COMPLETED, DAMAGED, RUNNING, UNFINISHED_END, Folder, look
+from qaexp.runs.trust import bytes_problem, missing
 from qaexp.storage.reading import read_json_lines
 
 _MOMENT = 0.2
@@ -179,11 +179,7 @@ def _file_problem(directory: Path, name: str, stored: dict[str, Any]) -> str | N
         return f"{path}: is a link, which is not followed"
     if not path.is_file():
         return f"{path}: is not a regular file" if os.path.lexists(path) else f"{path}: is missing"
-    size = path.stat().st_size
-    if size != stored["size"]:
-        return f"{path}: has {size} bytes instead of {stored['size']}"
     try:
-        is_same = sha256_of(path) == stored["sha256"]
+        return bytes_problem(path, stored)
     except OSError as error:
         return f"{path}: cannot be read: {error.strerror or error}"
-    return None if is_same else f"{path}: its bytes are not what was written (sha256 differs)"

@@ -7,7 +7,6 @@ from typing import Any
 
 from qaexp.errors import BusyError, ConfigError, IntegrityError
 from qaexp.errors.advice import another_name
-from qaexp.runs.chain import read_small
 from qaexp.runs.directory import (
     CHECKPOINTS,
     CONFIG,
@@ -22,13 +21,12 @@ from qaexp.runs.directory import (
     SUMMARY,
 )
 from qaexp.runs.identity import Identity
-from qaexp.runs.readers.collect import RunFiles
-from qaexp.runs.readers.edited import is_config_edited
 from qaexp.runs.readers.folder import COMPLETED, DAMAGED, check_schema_version, look
+from qaexp.runs.trust import is_config_edited
 from qaexp.runs.writing.drift import Changes, config_changes, is_longer_training, shown
 from qaexp.storage.files import TEMP_PREFIX
 from qaexp.storage.folders import remove, remove_temps
-from qaexp.storage.reading import read_json
+from qaexp.storage.reading import read_json, read_small
 
 
 def completed_summary(directory: Path, identity: Identity, *, allow_drift: bool = False) -> dict[str, Any] | None:
@@ -66,7 +64,7 @@ def check_same_run(directory: Path, identity: Identity, *, allow_drift: bool = F
     if changes and not allow_drift:
         if _failed_before_training(directory, record):
             return {}
-        _check_own_config(directory, record)
+        _check_own_config(directory)
         further = (
             f"; to train its model further: another name= and model.checkpoint={directory} model.random_weights=false"
             if is_longer_training(changes) and (directory / MODEL).is_dir()
@@ -99,14 +97,14 @@ def check_no_drift(directory: Path, changes: Changes) -> None:
         )
 
 
-def _check_own_config(directory: Path, record: dict[str, Any]) -> None:
+def _check_own_config(directory: Path) -> None:
     """Refuse to say what differs from a config that was changed since the run wrote it.
 
     Raises:
         IntegrityError: The run's manifest knows other bytes of it.
     """
     summary, _ = read_small(directory / SUMMARY)
-    if is_config_edited(RunFiles(directory, {}, record, summary)):
+    if is_config_edited(directory, summary):
         raise IntegrityError(
             f"{directory / CONFIG} is not what the run wrote (its sha256 differs); bring back the run's own file"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -24,7 +23,7 @@ from qaexp.runs.checkpoint import (
 from qaexp.runs.identity import Identity
 from qaexp.runs.lock import check_heartbeat, hold
 from qaexp.runs.log import LOGGER, RunLogHandler, open_logs
-from qaexp.runs.manifest import describe_files, sha256_of
+from qaexp.runs.manifest import describe_files
 from qaexp.runs.owners import heartbeat, utc_now
 from qaexp.runs.readers.typed import kept
 from qaexp.runs.writing.drift import Changes, config_changes, environment_changes, shown
@@ -39,6 +38,7 @@ from qaexp.storage.origins import Origins, with_origins
 from qaexp.storage.redact import redactor_of
 from qaexp.storage.roots import path_by_handle
 from qaexp.storage.signals import deferred
+from qaexp.storage.vouched import sha256, sha256_of
 from qaexp.storage.yaml_text import yaml_text
 
 
@@ -282,7 +282,7 @@ class Run:
         self.write_json(layout.MANIFEST, describe_files(self.directory))
         ordered["manifest_sha256"] = sha256_of(self.directory / layout.MANIFEST)
         text = json_text(ordered)
-        self._record.end("completed", summary_sha256=hashlib.sha256(text.encode()).hexdigest())
+        self._record.end("completed", summary_sha256=sha256(text.encode()))
         write_text(self.directory / layout.SUMMARY, text)
         self._is_complete = True
         if not keep_checkpoints:

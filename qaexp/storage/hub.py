@@ -1,4 +1,4 @@
-"""Is the hub there: one question to its socket, within seconds, for checkpoints and data sets alike.
+"""Whether the hub can be reached: answered within seconds, for checkpoints and data sets alike.
 
 The libraries retry for 20 to 46 seconds before they say that there is no network.
 """
