@@ -7,8 +7,12 @@ from typing import Any
 
 from qaexp.faces import face
 
+_TARGET = "_target_"
 _HOMES = {
+    "BatchPlan": "qaexp.data.batches",
     "DataPipeline": "qaexp.data.pipeline",
+    "Decoding": "qaexp.evaluation.question_set",
+    "Windows": "qaexp.data.windowing",
     "Checkpoint": "qaexp.model.checkpoint",
     "Muon": "qaexp.training.optim",
     "constant": "qaexp.training.schedules",
@@ -33,6 +37,13 @@ _FORMER = {
 }
 """Public address to the one that configs named before there were any. Run ids are made of these: never change them."""
 
+UNNAMED = {
+    "batches": "qaexp.nodes.BatchPlan",
+    "features": "qaexp.nodes.Windows",
+    "decoding": "qaexp.nodes.Decoding",
+}
+"""Nodes whose own address is written nowhere: configs had none there before another one could be named."""
+
 _PUBLIC = {former: public for public, former in _FORMER.items()}
 
 
@@ -55,17 +66,40 @@ def former(name: Any) -> Any:
 
 
 def with_public(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a config in which each node has the address of today."""
-    return _renamed(config, public)
+    """A copy of a config in which each node has the address of today.
+
+    >>> with_public({"decoding": {"n_best_size": 20}})
+    {'decoding': {'_target_': 'qaexp.nodes.Decoding', 'n_best_size': 20}}
+    """
+    named = {
+        kind: {_TARGET: address, **config[kind]}
+        for kind, address in UNNAMED.items()
+        if isinstance(config.get(kind), Mapping)
+    }
+    return _renamed({**config, **named}, public)
+
+
+def without_unnamed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a config as runs store it.
+
+    >>> without_unnamed({"decoding": {"_target_": "qaexp.nodes.Decoding", "n_best_size": 20}})
+    {'decoding': {'n_best_size': 20}}
+    """
+    return {
+        name: {key: value for key, value in node.items() if (key, value) != (_TARGET, UNNAMED[name])}
+        if name in UNNAMED and isinstance(node, Mapping)
+        else node
+        for name, node in config.items()
+    }
 
 
 def with_former(config: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a config in which each node has the address that identities are made of."""
-    return _renamed(config, former)
+    return _renamed(without_unnamed(config), former)
 
 
 def _renamed(config: Mapping[str, Any], name_of: Callable[[Any], Any]) -> dict[str, Any]:
     return {
-        key: name_of(value) if key == "_target_" else _renamed(value, name_of) if isinstance(value, Mapping) else value
+        key: name_of(value) if key == _TARGET else _renamed(value, name_of) if isinstance(value, Mapping) else value
         for key, value in config.items()
     }

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
+from qaexp.config.build import build
 from qaexp.config.checks.positions import position_limit
-from qaexp.data.features import build_features
 from qaexp.data.squad import Example
+from qaexp.data.windowing import Windows
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.errors.advice import made_again, spoken_by_python
 from qaexp.evaluation.decoding import Prediction
@@ -22,6 +23,8 @@ from qaexp.reporting.terminal.bars import bar_on_stderr
 from qaexp.runs.directory import MODEL, link_problems
 from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, SWEEP, look
 from qaexp.runs.readers.nearby import meant
+
+_Node = TypeVar("_Node", Windows, Decoding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +90,20 @@ class Predictor:
         self.settings |= {"max_length": longest, "doc_stride": min(self.settings["doc_stride"], longest // 3)}
 
     def question_set(self, examples: Sequence[Example]) -> QuestionSet:
-        """Make features with the stored windows."""
-        windows = {"max_length": self.settings["max_length"], "doc_stride": self.settings["doc_stride"]}
-        features = build_features(examples, self.loaded.tokenizer, **windows)
-        decoding = Decoding(**{name: self.settings[name] for name in Decoding.__slots__})
-        return QuestionSet(examples, features, decoding)
+        """Make features with the stored windows; answers come by the stored decoding.
+
+        Raises:
+            IntegrityError: The run was trained with a class that is not allowed here.
+        """
+        windows, decoding = self._node("features", Windows), self._node("decoding", Decoding)
+        return QuestionSet(examples, windows.build(examples, self.loaded.tokenizer), decoding)
+
+    def _node(self, kind: str, ours: type[_Node]) -> _Node:
+        """A node as the run had it: what a folder names is built only where the user's own environment allows it."""
+        if kind in self.settings["nodes"]:
+            made: _Node = build(self.settings["nodes"][kind], kind)
+            return made
+        return ours(**{item.name: self.settings[item.name] for item in fields(ours)})
 
     @overload
     def answer(self, question: str, context: str) -> Answer: ...

@@ -88,7 +88,6 @@ def evaluate_file(
 def _evaluated(
     folder: Path, examples: Sequence[Example], null_threshold: float, device: str | None
 ) -> tuple[dict[str, Any], Evaluation]:
-    from qaexp.evaluation.evaluate import evaluate
     from qaexp.predictor import Predictor
     from qaexp.reporting.terminal.bars import bar_on_stderr
 
@@ -96,9 +95,7 @@ def _evaluated(
     questions = predictor.question_set(examples)
     with bar_on_stderr("answering", len(questions.features)) as seen:
         logits = questions.logits(predictor.loaded, seen)
-    scored = evaluate(
-        questions.examples, questions.features, logits, null_threshold=null_threshold, **questions.decoding.keywords()
-    )
+    scored = questions.evaluate(logits, null_threshold)
     counts = {"num_dev_examples": len(examples), "num_dev_features": len(questions.features)}
     return {**scored.metrics, **counts}, scored
 

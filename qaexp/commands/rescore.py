@@ -64,8 +64,9 @@ def rescore(
 def _rescored(
     directory: Path, null_threshold: float, max_answer_length: int | None, n_best_size: int | None
 ) -> tuple[dict[str, Any], Sequence[Example], Evaluation]:
-    from qaexp.evaluation.evaluate import evaluate
+    from qaexp.config.build import build
     from qaexp.evaluation.outputs import read_logits, stored_examples
+    from qaexp.evaluation.question_set import QuestionSet
     from qaexp.runs.directory import CONFIG, CONTEXTS, LOGITS, PREDICTIONS
     from qaexp.runs.readers.collect import read_completed_run
     from qaexp.runs.trust import check_files
@@ -84,10 +85,10 @@ def _rescored(
         raise IntegrityError(
             f"{directory / PREDICTIONS} has {len(examples)} questions, and the run was scored on {wanted}; train again"
         )
-    decoding = {**run.config["decoding"]}
     changed = {"max_answer_length": max_answer_length, "n_best_size": n_best_size}
-    decoding.update({name: value for name, value in changed.items() if value is not None})
-    scored = evaluate(examples, features, logits, null_threshold=null_threshold, **decoding)
+    given = {name: value for name, value in changed.items() if value is not None}
+    decoding = build({**run.config["decoding"], **given}, "decoding")
+    scored = QuestionSet(examples, features, decoding).evaluate(logits, null_threshold)
     counts = {"num_dev_examples": len(examples), "num_dev_features": len(features)}
     return {**scored.metrics, **counts}, examples, scored
 

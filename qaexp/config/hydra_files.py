@@ -7,6 +7,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from qaexp.nodes import without_unnamed
+
 
 def task_words(settings: Any) -> tuple[str, ...]:
     """The override lines of a job as they were typed: read one by one, OmegaConf would resolve what stands in them.
@@ -26,7 +28,7 @@ def hydra_trees(composed: DictConfig, settings: Any, words: Sequence[str]) -> di
         words: The override lines.
     """
     return {
-        "config.yaml": _plain(composed),
+        "config.yaml": without_unnamed(_plain(composed)),
         "hydra.yaml": {"hydra": _plain(settings)},
         "overrides.yaml": [str(word) for word in words],
     }

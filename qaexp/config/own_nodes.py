@@ -13,7 +13,7 @@ from qaexp.config.guards.targets import ADDRESSES, TARGET, users_prefixes
 from qaexp.config.schema import OPEN_NODES, ExperimentConfig
 from qaexp.nodes import public
 
-OWN_NODES = ("data", "model", "trainer", "reporter")
+OWN_NODES = ("data", "features", "batches", "model", "trainer", "decoding", "reporter")
 """The typed nodes that name what is built."""
 
 

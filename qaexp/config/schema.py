@@ -12,6 +12,8 @@ from typing import Any, get_type_hints
 
 from omegaconf import MISSING
 
+from qaexp.nodes import UNNAMED
+
 
 def key(
     help: str,
@@ -90,6 +92,7 @@ class DataConfig:
 class FeaturesConfig:
     """How examples become features."""
 
+    _target_: str = UNNAMED["features"]
     max_length: int = key(
         "tokens of a feature, question and special tokens included", unit="tokens", low=8, high=1_000_000
     )
@@ -100,6 +103,7 @@ class FeaturesConfig:
 class BatchesConfig:
     """How features become batches: exactly one of batch_size and token_budget is set."""
 
+    _target_: str = UNNAMED["batches"]
     batch_size: int | None = key("features of a micro-batch", unit="features", low=1)
     token_budget: int | None = key("tokens of a micro-batch, padding counted", unit="tokens", low=1)
     group_by_length: bool = key("put features of like length together")
@@ -158,6 +162,7 @@ class TrainerConfig:
 class DecodingConfig:
     """How logits become answers."""
 
+    _target_: str = UNNAMED["decoding"]
     allow_no_answer: bool = key("allow unanswerable questions (SQuAD v2)")
     n_best_size: int = key("best spans kept per example", low=1, high=1000)
     max_answer_length: int = key("longest legal answer", unit="tokens", low=1)

@@ -54,6 +54,7 @@ def evaluate(
     allow_no_answer: bool,
     golds: Golds | None = None,
     null_threshold: float = 0.0,
+    predictions: list[Prediction] | None = None,
 ) -> Evaluation:
     """Decode the logits and score what comes out.
 
@@ -61,7 +62,7 @@ def evaluate(
     crossfit_* and the metric null_threshold (the tuned one) do not depend on it. Where no prediction may be empty there
     is no threshold to choose: best_* and null_threshold are None, and crossfit_* are the plain exact and f1, so that
     all runs can be ranked by the same name. `golds` are the prepared golds of these examples, where they are scored
-    again and again.
+    again and again; `predictions` are the answers at threshold 0 where another decoding than `decode` has found them.
 
     Raises:
         ConfigError: `null_threshold` is not finite, or it would have no effect.
@@ -73,14 +74,15 @@ def evaluate(
     golds = Golds.prepare(example.golds for example in examples) if golds is None else golds
     if len(golds) != len(examples):
         raise DataError(f"golds: {len(golds)} for {len(examples)} examples; prepare them from the same examples")
-    predictions = decode(
-        examples,
-        features,
-        logits,
-        n_best_size=n_best_size,
-        max_answer_length=max_answer_length,
-        allow_no_answer=allow_no_answer,
-    )
+    if predictions is None:
+        predictions = decode(
+            examples,
+            features,
+            logits,
+            n_best_size=n_best_size,
+            max_answer_length=max_answer_length,
+            allow_no_answer=allow_no_answer,
+        )
     if [found.id for found in predictions] != [example.id for example in examples]:
         raise IntegrityError(
             f"predictions: {len(predictions)} for {len(examples)} examples, or in another order, no score is given; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from qaexp.data.features import Features
@@ -24,17 +24,29 @@ Seen = Callable[[int, int], None]
 """Is told after each batch how many features are answered, and of how many."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decoding:
-    """How logits become answers: the keys of the config group `decoding`."""
+    """The node `decoding`: how logits become answers.
+
+    A class of your own derives from this one and has its own `decode`.
+
+    Attributes:
+        allow_no_answer: Whether a question may have no answer (SQuAD v2).
+        n_best_size: Best spans kept for each example.
+        max_answer_length: Tokens of the longest legal answer.
+    """
 
     allow_no_answer: bool
     n_best_size: int
     max_answer_length: int
 
     def keywords(self) -> dict[str, Any]:
-        """The fields as keywords of `decode` and `evaluate`."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """The settings that every decoding has, as keywords of `decode` and `evaluate`."""
+        return {item.name: getattr(self, item.name) for item in fields(Decoding)}
+
+    def decode(self, examples: Sequence[Example], features: Features, logits: Logits) -> list[Prediction]:
+        """One prediction per example, in their order; see `qaexp.evaluation.decoding.decode`."""
+        return decode(examples, features, logits, **self.keywords())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +86,23 @@ class QuestionSet:
         """Answer every example and score the answers officially; `seen` is told of the features that are done."""
         began = time.perf_counter()
         logits = self.logits(loaded, seen)
-        scored = evaluate(self.examples, self.features, logits, golds=self._golds, **self.decoding.keywords())
-        return Scored(logits, scored, time.perf_counter() - began)
+        return Scored(logits, self.evaluate(logits), time.perf_counter() - began)
+
+    def evaluate(self, logits: Logits, null_threshold: float = 0.0) -> Evaluation:
+        """Score what the decoding makes of some logits; nothing is answered above `null_threshold`."""
+        return evaluate(
+            self.examples,
+            self.features,
+            logits,
+            golds=self._golds,
+            null_threshold=null_threshold,
+            predictions=self.decoding.decode(self.examples, self.features, logits),
+            **self.decoding.keywords(),
+        )
 
     def answers(self, loaded: LoadedModel, seen: Seen | None = None) -> list[Prediction]:
         """Answer every example, in order."""
-        return decode(self.examples, self.features, self.logits(loaded, seen), **self.decoding.keywords())
+        return self.decoding.decode(self.examples, self.features, self.logits(loaded, seen))
 
     def logits(self, loaded: LoadedModel, seen: Seen | None = None) -> Logits:
         """The model's start and end logits of every feature."""

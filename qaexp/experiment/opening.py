@@ -19,6 +19,7 @@ from qaexp.experiment.parts import Parts, build_parts
 from qaexp.experiment.trackers import Trackers
 from qaexp.model.checkpoint import PIN
 from qaexp.model.source import is_hub_id
+from qaexp.nodes import without_unnamed
 from qaexp.runs.identity import Identity, identify
 from qaexp.runs.log import LOGGER
 from qaexp.runs.readers.folder import look
@@ -90,7 +91,7 @@ def opened(config: ExperimentConfig, directory: Path, command: Command) -> Itera
         is_main, environment = is_main_process(), _environment(directory, parts, command)
         run = Run(
             directory,
-            config=asdict(config),
+            config=without_unnamed(asdict(config)),
             identity=identity,
             environment=environment,
             hydra_files=command.hydra_files,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,7 +12,6 @@ from torch.optim import Optimizer
 from qaexp.config.build import build
 from qaexp.config.schema import (
     ExperimentConfig,
-    FeaturesConfig,
     ModelConfig,
     SeedsConfig,
     TrainerConfig,
@@ -20,6 +19,7 @@ from qaexp.config.schema import (
 from qaexp.data.batches import BatchPlan
 from qaexp.data.pipeline import DataPipeline
 from qaexp.data.squad import Example
+from qaexp.data.windowing import Windows
 from qaexp.errors import ConfigError
 from qaexp.evaluation.question_set import Decoding
 from qaexp.experiment.trackers import Tracker
@@ -61,7 +61,7 @@ class Parts:
     trackers: Mapping[str, Tracker]
     batches: BatchPlan
     decoding: Decoding
-    windows: FeaturesConfig
+    windows: Windows
     seeds: SeedsConfig
     training: TrainerConfig
     subset: dict[str, Any]
@@ -89,9 +89,9 @@ def build_parts(config: ExperimentConfig) -> Parts:
         optimizer=build(config.optimizer, "optimizer"),
         schedule=build(config.schedule, "schedule"),
         trackers={name: build(node, "trackers") for name, node in config.trackers.items()},
-        batches=BatchPlan(**asdict(config.batches), seed=seeds.order),
-        decoding=Decoding(**asdict(config.decoding)),
-        windows=config.features,
+        batches=build(config.batches, "batches", seed=seeds.order),
+        decoding=build(config.decoding, "decoding"),
+        windows=build(config.features, "features"),
         seeds=seeds,
         training=config.trainer,
         subset={
@@ -109,10 +109,34 @@ def build_parts(config: ExperimentConfig) -> Parts:
         model=config.model,
     )
     check_optimizer(parts.optimizer)
-    reporter = parts.reporter
-    if not callable(getattr(reporter, "report", None)):
-        raise ConfigError(
-            f"reporter._target_={config.reporter._target_} makes a {type(reporter).__name__}, which has no method "
-            "report(directory, summary); add it, or take reporter=none"
-        )
+    kinds = ("reporter", "batches", "decoding", "features")
+    _check_made(parts, {kind: getattr(config, kind)._target_ for kind in kinds})
     return parts
+
+
+def _check_made(parts: Parts, targets: Mapping[str, str]) -> None:
+    """Find before the training what a class of the user's own lacks.
+
+    Raises:
+        ConfigError: A reporter without `report`, an order without `epoch`, or windows or a decoding without the
+            settings that are stored with the model.
+    """
+    problems = []
+    for kind, made, method, way_out in (
+        ("reporter", parts.reporter, "report(directory, summary)", "add it, or take reporter=none"),
+        ("batches", parts.batches, "epoch(lengths, epoch)", "add it"),
+    ):
+        if not callable(getattr(made, method.partition("(")[0], None)):
+            problems.append(f"{_makes(kind, made, targets)}, which has no method {method}; {way_out}")
+    for kind, part, wanted in (("decoding", parts.decoding, Decoding), ("features", parts.windows, Windows)):
+        if not isinstance(part, wanted):
+            name = wanted.__name__
+            problems.append(
+                f"{_makes(kind, part, targets)}, which is not a qaexp.nodes.{name}; derive it from that one"
+            )
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _makes(kind: str, made: object, targets: Mapping[str, str]) -> str:
+    return f"{kind}._target_={targets[kind]} makes a {type(made).__name__}"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from qaexp.data.features import Features, build_features
+from qaexp.data.features import Features
 from qaexp.data.pipeline import Splits
 from qaexp.data.squad import Example
 from qaexp.evaluation.question_set import QuestionSet, Scored
@@ -56,10 +56,9 @@ def question_sets(
         return QuestionSet(examples, made, parts.decoding, autocast)
 
     probes = parts.probes
-    windows = asdict(parts.windows)
     return Questions(
         loaded,
         dev=questions(splits.dev.examples, features["dev"]),
-        probes=questions(probes, build_features(probes, parts.checkpoint.tokenizer(), **windows)) if probes else None,
+        probes=questions(probes, parts.windows.build(probes, parts.checkpoint.tokenizer())) if probes else None,
         test=questions(splits.test.examples, features["test"]) if splits.test else None,
     )

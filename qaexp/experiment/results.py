@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from qaexp.experiment.parts import Parts
 from qaexp.experiment.questions import Answered
 from qaexp.model import LoadedModel
 from qaexp.model.loading import quiet
+from qaexp.model.settings import NODES
 from qaexp.reporting.reporter import Reporter
 from qaexp.reporting.terminal.printing import complain
 from qaexp.runs import directory as layout
@@ -60,10 +60,13 @@ def _model_settings(run: Run, parts: Parts, null_threshold: float | None) -> str
     settings = {
         "run_id": run.run_id,
         "base_checkpoint": run.shown_config["model"]["checkpoint"],
-        **asdict(parts.windows),
-        **asdict(parts.decoding),
+        "max_length": parts.windows.max_length,
+        "doc_stride": parts.windows.doc_stride,
+        **parts.decoding.keywords(),
         "null_threshold": 0.0 if null_threshold is None else null_threshold,
     }
+    own = {kind: run.shown_config[kind] for kind in NODES if "_target_" in run.shown_config[kind]}
+    settings |= {"nodes": own} if own else {}
     return json.dumps(settings, indent=1) + "\n"
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import torch
 
 from qaexp.config.checks.positions import length_problem, position_limit
-from qaexp.data.cache import cached_features
 from qaexp.data.features import Features
 from qaexp.data.pipeline import Split, Splits
 from qaexp.errors import ConfigError
@@ -44,8 +42,7 @@ def make_features(parts: Parts, splits: Splits) -> tuple[dict[str, Features], bo
     limit = position_limit(parts.checkpoint.architecture())
     if (problem := length_problem(parts.windows.max_length, limit, parts.model.checkpoint)) is not None:
         raise ConfigError(problem)
-    windows = asdict(parts.windows)
-    found = {name: cached_features(part.examples, tokenizer, **windows) for name, part in named(splits).items()}
+    found = {name: parts.windows.cached(part.examples, tokenizer) for name, part in named(splits).items()}
     return {name: made for name, (made, _) in found.items()}, all(is_cached for _, is_cached in found.values())
 
 

@@ -24,7 +24,10 @@ _FOREIGN: Mapping[str, Any] = {
     "n_best_size": 20,
     "max_answer_length": 30,
     "null_threshold": 0.0,
+    "nodes": {},
 }
+# What of a run's config decides how its model is used, where it names a class of the user's own.
+NODES = ("features", "decoding")
 
 
 def _is_count(value: object) -> bool:
@@ -35,6 +38,13 @@ def _is_threshold(value: object) -> bool:
     return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
 
 
+def _are_nodes(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        kind in NODES and isinstance(node, dict) and isinstance(node.get("_target_"), str)
+        for kind, node in value.items()
+    )
+
+
 _LEGAL: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "max_length": (_is_count, "a whole number from 1 up"),
     "doc_stride": (lambda value: value == 0 or _is_count(value), "a whole number from 0 up"),
@@ -42,6 +52,7 @@ _LEGAL: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "n_best_size": (_is_count, "a whole number from 1 up"),
     "max_answer_length": (_is_count, "a whole number from 1 up"),
     "null_threshold": (_is_threshold, "a finite number"),
+    "nodes": (_are_nodes, f"nodes with _target_ under {' and '.join(NODES)}"),
 }
 
 

@@ -13,6 +13,7 @@ from qaexp.config.checks.open_nodes import open_problems
 from qaexp.config.checks.positions import checkpoint_folder, length_problem, position_limit
 from qaexp.config.checks.ranges import number_problems
 from qaexp.config.schema import ExperimentConfig, leaves
+from qaexp.nodes import UNNAMED, public
 
 _LEGAL_NAME = re.compile(r"\w[\w.,=+@-]*")
 _LONGEST_NAME = 200
@@ -126,6 +127,8 @@ def _feature_problems(config: ExperimentConfig) -> Iterator[str]:
 
 
 def _batch_problems(config: ExperimentConfig) -> Iterator[str]:
+    if public(config.batches._target_) != UNNAMED["batches"]:
+        return  # what keys mean to a class of the user's own, it says itself
     size, budget = config.batches.batch_size, config.batches.token_budget
     if (size is None) == (budget is None):
         both = (

@@ -16,10 +16,13 @@ ALLOW_YOURS = (
 """The way out for who knows what is named."""
 ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "data": ("qaexp.nodes.DataPipeline",),
+    "features": ("qaexp.nodes.Windows",),
+    "batches": ("qaexp.nodes.BatchPlan",),
     "model": ("qaexp.nodes.Checkpoint",),
     "optimizer": ("qaexp.nodes.Muon",),
     "schedule": ("qaexp.nodes.constant", "qaexp.nodes.cosine", "qaexp.nodes.linear"),
     "trainer": ("qaexp.nodes.Trainer",),
+    "decoding": ("qaexp.nodes.Decoding",),
     "reporter": ("qaexp.nodes.Reporter",),
     "trackers": ("qaexp.nodes.TensorBoard",),
 }

@@ -1,0 +1,42 @@
+"""The node `features`: how examples become features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qaexp.data.cache import cached_features
+from qaexp.data.features import Features, build_features
+from qaexp.data.squad import Example
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Cuts contexts into overlapping windows; a class of your own derives from this one and has its own `build`.
+
+    Attributes:
+        max_length: Tokens of a feature, question and special tokens included.
+        doc_stride: Tokens of context that neighbouring windows share.
+    """
+
+    max_length: int
+    doc_stride: int
+
+    def build(self, examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast) -> Features:
+        """Make the features of some examples, in their order.
+
+        Raises:
+            ConfigError: The tokenizer does not fit, or max_length leaves no room beside doc_stride.
+            DataError: A text cannot be encoded.
+        """
+        return build_features(examples, tokenizer, max_length=self.max_length, doc_stride=self.doc_stride)
+
+    def cached(self, examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast) -> tuple[Features, bool]:
+        """The same, and whether they came from the cache, which knows qaexp's own windows alone."""
+        if type(self) is not Windows:
+            return self.build(examples, tokenizer), False
+        return cached_features(examples, tokenizer, max_length=self.max_length, doc_stride=self.doc_stride)
