@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 import qaexp
-from qaexp.config.compose import check_command_line
 from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
+from tests.fixtures.checked import check_command_line
 from tests.fixtures.tiny_run import files_of, write_squad
 
 GROUPS = choices([conf_directory()])

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from qaexp.config.build import build
-from qaexp.config.compose import check_command_line
 from qaexp.config.conf import conf_directory
 from qaexp.errors import ConfigError, IntegrityError
 from tests.fixtures import tiny_run
+from tests.fixtures.checked import check_command_line
 
 CODE = """
 import torch

@@ -102,15 +102,14 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     except (TypeError, ValueError) as error:
         raise IntegrityError(f"{directory / SWEEP_PLAN}: settings: {error}; give the command again") from error
     with chdir(plan.working_directory if plan.working_directory.is_dir() else Path.cwd()):
-        jobs, num_gpus = identify_jobs(plan.jobs, work.identify, directory)
+        jobs, num_gpus = identify_jobs(plan.jobs, directory)
         tell_unset_variables(*(job.folder for job in jobs))
         run_sweep(
             directory,
             jobs,
-            lambda to_run, watcher: launcher.run(to_run, work.train, watcher, policy=policy, num_gpus=num_gpus),
+            lambda to_run, watcher: launcher.run(to_run, watcher, policy=policy, num_gpus=num_gpus),
             at_once=launcher.at_once(num_gpus),
             max_checkpoint_mib=plan.max_checkpoint_mib,
-            report=work.report,
         )
     return 0
 

@@ -1,4 +1,4 @@
-"""`qaexp train`: check the command line, then let Hydra compose each run and hand it to the experiment."""
+"""`qaexp train`: a run, a sweep, or what Hydra shows of a config instead."""
 
 from __future__ import annotations
 
@@ -6,19 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from qaexp.commands.composed import RUNS, SWEEPS, run_composed, without_empty
+from qaexp.commands.composed import Asked, run, sweep
 from qaexp.commands.words.arguments import TrainArguments, parse_train_arguments, prefixes
-from qaexp.errors import ConfigError, StorageError
-from qaexp.runs.naming import check_name, default_name
+from qaexp.errors import ConfigError
 from qaexp.storage.start import allowing
 from qaexp.storage.version import __version__
-
-if TYPE_CHECKING:
-    from qaexp.config.schema import ExperimentConfig
 
 
 def main(argv: Sequence[str]) -> int:
@@ -63,25 +56,19 @@ def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
 
     lines = keep_texts(arguments.overrides)
     arguments = replace(arguments, overrides=tuple(lines), config_name=_primary(arguments, lines))
-    if arguments.runs:
-        from qaexp.config.compose import check_command_line
-        from qaexp.training.processes import num_processes
-
-        num_processes()  # refuses an environment that says too little of other processes, before a folder is made
-        config = check_command_line(
-            lines,
-            config_name=arguments.config_name,
-            config_dir=arguments.config_dir,
-            is_sweep="--multirun" in arguments.flags,
-        )
-        check_name(config.name or "", lines)
-        _tell_unused_weights(config)
-        if config.name is None:
-            _train_unnamed(arguments, argv)
-        else:
-            _through_hydra(arguments, lines)
-    else:
+    if not arguments.runs:
         _show(arguments, lines)
+        return
+    asked = Asked(
+        lines, sys.argv, argv, arguments.config_name, arguments.config_dir, is_multirun="--multirun" in arguments.flags
+    )
+    checked = asked.checked()
+    if asked.is_multirun or checked.is_sweep:
+        sweep(asked, checked)
+    elif (ended := run(asked, checked)).summary is not None:
+        from qaexp.commands.shown import show_run
+
+        show_run(ended.directory, ended.summary)
 
 
 def _show(arguments: TrainArguments, lines: Sequence[str]) -> None:
@@ -132,52 +119,11 @@ def _tell_own_primary(arguments: TrainArguments) -> None:
         )
 
 
-def _tell_unused_weights(config: ExperimentConfig) -> None:
-    """Say that a run begins with fresh weights though its checkpoint has trained ones, as under model=tiny_random."""
-    from qaexp.config.checks.positions import checkpoint_folder
-    from qaexp.reporting.terminal.printing import complain
-    from qaexp.training.processes import is_main_process
-
-    checkpoint = config.model.checkpoint
-    folder = None if checkpoint.startswith("package://") else checkpoint_folder(checkpoint)
-    if config.model.random_weights and folder and (folder / "model.safetensors").is_file() and is_main_process():
-        complain(
-            "model.random_weights=true: the weights of model.checkpoint are not used; write model.random_weights=false "
-            "to begin with them"
-        )
-
-
-def _train_unnamed(arguments: TrainArguments, argv: Sequence[str]) -> None:
-    """Train a run, or a sweep, whose command line gives no name."""
-    from qaexp.training.processes import agreed
-
-    parent = Path(SWEEPS if _is_sweep(arguments) else RUNS)
-    name = agreed(lambda: default_name(argv, parent, environ=os.environ, now=datetime.now()))
-    with without_empty(parent / name, parent):
-        _through_hydra(arguments, [*arguments.overrides, f"name={name}"])
-
-
-def _is_sweep(arguments: TrainArguments) -> bool:
-    """Does -m ask for a sweep, or a preset, wherever it is chosen?"""
-    from qaexp.config.compose import is_sweep_by_itself
-
-    return "--multirun" in arguments.flags or is_sweep_by_itself(
-        arguments.overrides, config_name=arguments.config_name, config_dir=arguments.config_dir
-    )
-
-
-class _PastHydra(BaseException):
-    """Carries what a run raised past Hydra, which would print a line of its own for any Exception."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
 def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
-    """Run Hydra's own main with the flags in front, where its parser wants them.
+    """Let Hydra's own main show what is asked for, with the flags in front, where its parser wants them.
 
     Raises:
-        QaexpError: What a run raised, or Hydra's own error as one sentence.
+        ConfigError: Hydra's own error as one sentence.
     """
     import hydra
     from hydra.errors import HydraException
@@ -192,7 +138,6 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
     register_schema()
     register_plugins()
     register_completion()
-    task = _Task(list(sys.argv))
     # The script that installs completion registers the program's name; everywhere else it names the command.
     program = "qaexp" if "--shell-completion" in arguments.flags else "qaexp train"
     sys.argv = [program, *arguments.flags, *lines]
@@ -200,47 +145,10 @@ def _through_hydra(arguments: TrainArguments, lines: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=arguments.config_name)(task)()
-    except _PastHydra as passed:
-        raise passed.error from passed.error.__cause__
+        hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=arguments.config_name)(_shown)()
     except (HydraException, OmegaConfBaseException) as error:
         raise own_fault(error) or ConfigError(one_line(error)) from error
-    except BlockingIOError:
-        raise  # no further process could be started
-    except OSError as error:
-        raise StorageError(
-            f"{error.filename or 'the run directory'}: {error.strerror or error}; "
-            "choose another name=, or a working directory that can be written"
-        ) from error
 
 
-class _Task:
-    """What Hydra calls for a single run. Of a sweep our sweeper calls the parts itself, each job in a child.
-
-    Attributes:
-        parts: What runs the jobs of a sweep.
-    """
-
-    def __init__(self, command_line: Sequence[str]) -> None:
-        from qaexp.sweeps import work
-        from qaexp.sweeps.task import SweepParts
-
-        self.parts = SweepParts(work.train, work.identify, work.PRELOAD, command_line, work.report)
-
-    def __call__(self, composed: Any) -> None:
-        try:
-            _train_composed(composed, self.parts.command_line)
-        except Exception as error:
-            raise _PastHydra(error) from error
-
-
-def _train_composed(composed: Any, command_line: Sequence[str]) -> None:
-    """One run, and its end on the terminal."""
-    from hydra.core.hydra_config import HydraConfig
-
-    from qaexp.commands.shown import show_run
-
-    settings = HydraConfig.get()
-    ended = run_composed(composed, settings, Path(settings.runtime.output_dir), command_line)
-    if ended.summary is not None:
-        show_run(ended.directory, ended.summary)
+def _shown(composed: object) -> None:
+    """Hydra names what it shows by the module of its task, and calls none."""

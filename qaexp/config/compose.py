@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
-from hydra import compose, initialize_config_dir
+from hydra import version
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from qaexp.config.checks.hydra_settings import idle_settings
 from qaexp.config.checks.numerals import numeral, read_numerals
-from qaexp.config.checks.overrides import check_overrides
+from qaexp.config.checks.overrides import check_overrides, first_lines
 from qaexp.config.checks.sentences import NO_SCHEMA, own_fault, plain
 from qaexp.config.checks.whole import check_config
 from qaexp.config.checks.words import follows, key_of, parse_overrides
@@ -29,11 +32,11 @@ from qaexp.config.guards.sources import register_sources
 from qaexp.config.guards.targets import refused_targets
 from qaexp.config.guards.tellable import misfit, refused_values, told
 from qaexp.config.guards.variables import register_variables
-from qaexp.config.hydra_node import register_guard
+from qaexp.config.hydra_node import GuardedLoader, override_dirname, register_guard
 from qaexp.config.origins import Origin, Place, all_origins
 from qaexp.config.own_nodes import schema_node, unknown_keys, with_own_keys
 from qaexp.config.schema import ExperimentConfig
-from qaexp.errors import ConfigError, IntegrityError
+from qaexp.errors import ConfigError, IntegrityError, QaexpError
 
 _TOO_DEEP = "the config is nested too deeply, or a value refers to itself; write out what is meant"
 
@@ -82,6 +85,32 @@ def to_config(composed: DictConfig) -> ExperimentConfig:
     return config
 
 
+class Checked(NamedTuple):
+    """What a command line makes.
+
+    Attributes:
+        config: The checked config of the run; of a sweep that of its first job.
+        composed: What it was made of, with Hydra's own node.
+    """
+
+    config: ExperimentConfig
+    composed: DictConfig
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether the chosen files, for example those of the group `sweep`, make a sweep without -m."""
+        return bool(self.composed.hydra.mode == RunMode.MULTIRUN)
+
+    def named(self, name: str) -> Checked:
+        """Return the same as if `name=...` had been the last word of the command line."""
+        composed = deepcopy(self.composed)
+        with read_write(composed), open_dict(composed):
+            composed.name = name
+            composed.hydra.overrides.task.append(f"name={name}")
+            composed.hydra.job.override_dirname = override_dirname(composed.hydra)
+        return Checked(to_config(without_hydra(deepcopy(composed))), composed)
+
+
 def compose_config(
     lines: Sequence[str], *, config_name: str = CONFIG_NAME, config_dir: Path | None = None
 ) -> DictConfig:
@@ -91,7 +120,7 @@ def compose_config(
         ConfigError: When the YAML files or the overrides do not fit together.
         IntegrityError: Hydra's own node names an object that Hydra would build.
     """
-    return without_hydra(_composed(lines, config_name, config_dir))
+    return without_hydra(compose_with_hydra(lines, config_name=config_name, config_dir=config_dir))
 
 
 def without_hydra(composed: DictConfig) -> DictConfig:
@@ -101,44 +130,42 @@ def without_hydra(composed: DictConfig) -> DictConfig:
     return composed
 
 
-def is_sweep_by_itself(lines: Sequence[str], *, config_name: str = CONFIG_NAME, config_dir: Path | None = None) -> bool:
-    """Do the chosen files, for example those of the group `sweep`, make a sweep of the command line without -m?
+def as_run(composed: DictConfig) -> tuple[DictConfig, DictConfig]:
+    """Return the config and Hydra's node of one run as Hydra completes them before it starts a job.
 
-    Raises:
-        ConfigError: As `compose_config`.
-        IntegrityError: As `compose_config`.
+    Args:
+        composed: The config with Hydra's own node.
     """
-    return is_sweep(compose_with_hydra(lines, config_name=config_name, config_dir=config_dir))
-
-
-def is_sweep(composed: DictConfig) -> bool:
-    """Do the chosen files make a sweep of what was composed with Hydra's node?"""
-    return bool(composed.hydra.mode == RunMode.MULTIRUN)
+    composed = deepcopy(composed)
+    with read_write(composed), open_dict(composed):
+        settings = composed.hydra
+        if settings.mode is None:
+            settings.mode = RunMode.RUN
+            settings.overrides.hydra.append("hydra.mode=RUN")
+        settings.runtime.output_dir = str(Path(str(settings.run.dir)).absolute())
+    return without_hydra(deepcopy(composed)), settings
 
 
 def compose_with_hydra(
     lines: Sequence[str], *, config_name: str = CONFIG_NAME, config_dir: Path | None = None
 ) -> DictConfig:
-    """Compose with Hydra's own node; lines that sweep are left out.
+    """Compose the config of one run with Hydra's own node.
 
     Raises:
         ConfigError: As `compose_config`.
         IntegrityError: As `compose_config`.
     """
-    plain = [str(one.input_line) for one in parse_overrides(lines)[0] if not one.is_sweep_override()]
-    return _composed(plain, config_name, config_dir)
+    return _composed(main_hydra(config_dir), lines, config_name)
 
 
-def _composed(lines: Sequence[str], config_name: str, config_dir: Path | None) -> DictConfig:
-    """Compose with Hydra's own node."""
-    register_schema()
-    GlobalHydra.instance().clear()
-    with compose_errors(), initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        if config_dir:
-            main_hydra(config_dir)
-        composed = compose(config_name, list(lines), return_hydra_config=True)
-        # Hydra resolves its own node later, where nothing is counted.
-        resolve_all(composed.hydra)
+def _composed(hydra: Hydra, lines: Sequence[str], config_name: str) -> DictConfig:
+    with compose_errors():
+        try:
+            composed = hydra.compose_config(config_name, list(lines), RunMode.RUN, from_shell=False)
+            # Hydra resolves its own node later, where nothing is counted.
+            resolve_all(composed.hydra)
+        finally:
+            GlobalHydra.instance().clear()
     return composed
 
 
@@ -159,16 +186,18 @@ def compose_errors() -> Iterator[None]:
 
 
 def main_hydra(config_dir: Path | None) -> Hydra:
-    """Return Hydra as it stands ready to compose: in one more folder too, the primary config among its files.
+    """Return Hydra ready to compose, with qaexp's own files and those of one more folder.
 
     Args:
         config_dir: The folder, as with Hydra's --config-dir.
     """
+    register_schema()
+    version.setbase("1.3")
     search_path = create_config_search_path(str(conf_directory()))
     if config_dir is not None:
         search_path.prepend("command-line", f"file://{config_dir.resolve()}", "schema")
     GlobalHydra.instance().clear()
-    return Hydra.create_main_hydra2(task_name="qaexp", config_search_path=search_path)
+    return Hydra.create_main_hydra2(task_name="train", config_search_path=search_path)
 
 
 def check_command_line(
@@ -177,14 +206,14 @@ def check_command_line(
     config_name: str = CONFIG_NAME,
     config_dir: Path | None = None,
     is_sweep: bool | None = None,
-) -> ExperimentConfig:
-    """Collect all that is wrong with a command line, before Hydra stops at the first mistake.
+) -> Checked:
+    """Compose a command line, once where nothing is wrong with it; otherwise collect all that is wrong.
 
     Args:
         lines: Overrides as typed; of a sweep's override the first value is composed, and all are checked.
         config_name: The primary config.
         config_dir: A folder of the user's that adds choices.
-        is_sweep: -m was given; None where nobody knows.
+        is_sweep: Whether -m was given; None where nobody knows.
 
     Returns:
         The config of the run (of a sweep: of its first job).
@@ -196,15 +225,17 @@ def check_command_line(
     overrides, problems = parse_overrides(lines)
     good: list[str] = []
     offered = choices([conf_directory(), *([config_dir] if config_dir else [])])
+    hydra = main_hydra(config_dir)
+    whole = None if problems else _whole(hydra, overrides, config_name)
 
     def compose_lines(lines: list[str]) -> DictConfig:
-        return _composed(lines, config_name, config_dir)
+        return _composed(hydra, lines, config_name)
 
     try:
-        good = check_overrides(overrides, offered, compose_lines, problems)
-        composed = compose_lines(good)
+        good = check_overrides(overrides, offered, compose_lines, problems, chosen=_chosen(hydra) if whole else None)
+        composed = compose_lines(good) if whole is None or problems else whole
         problems += idle_settings(overrides, composed, is_sweep)
-        config = to_config(without_hydra(composed))
+        config = to_config(without_hydra(deepcopy(composed)))
     except ConfigError as error:
         used = {key_of(line) for line in good}
         wrong = {key_of(line) for line in lines} - used
@@ -212,7 +243,21 @@ def check_command_line(
         raise ConfigError(*problems, *own) from error
     if problems:
         raise ConfigError(*problems)
-    return config
+    return Checked(config, composed)
+
+
+def _whole(hydra: Hydra, overrides: Sequence[Override], config_name: str) -> DictConfig | None:
+    """Compose all words at once; None where they do not fit together, and each has to be looked at."""
+    try:
+        return _composed(hydra, first_lines(overrides), config_name)
+    except (QaexpError, HydraException):  # Hydra's, of a word whose first value is not known yet, as glob()
+        return None
+
+
+def _chosen(hydra: Hydra) -> DictConfig | None:
+    """What the files that were chosen last make, before any key was set."""
+    assert isinstance(hydra.config_loader, GuardedLoader)
+    return hydra.config_loader.chosen
 
 
 def one_line(error: BaseException) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
 import hydra._internal.hydra
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import Container, DictConfig, ListConfig, Node, OmegaConf
@@ -16,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qaexp.config.build import check_plugins
 from qaexp.config.checks.sentences import NO_SCHEMA
+from qaexp.config.checks.words import parse_overrides
 from qaexp.config.given import GIVEN, prepare
 from qaexp.config.guards.interpolations import bounded, watched_environment
 from qaexp.config.guards.loggers import refused_loggers
@@ -23,6 +25,7 @@ from qaexp.config.guards.shadows import schemas, shadowed
 from qaexp.config.guards.targets import items, refused_plugins
 from qaexp.config.guards.tellable import refused_in_hydra, told_of_variables
 from qaexp.config.guards.variables import refused_variables
+from qaexp.config.hydra_files import task_words
 from qaexp.config.own_nodes import unknown_keys
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors import ConfigError, IntegrityError
@@ -34,7 +37,13 @@ _COMMANDS = ("setup", "teardown", "python", "srun_args", "additional_parameters"
 
 
 class GuardedLoader(ConfigLoaderImpl):
-    """Hydra's loader of configs, with a look at each before anybody gets it; workers of launchers get it pickled."""
+    """Hydra's loader of configs, with a look at each before anybody gets it; workers of launchers get it pickled.
+
+    Attributes:
+        chosen: What the files made that were chosen last, before the command line set any key.
+    """
+
+    chosen: DictConfig | None = None
 
     def load_configuration(self, *args: Any, **keywords: Any) -> DictConfig:
         """Load a config.
@@ -85,10 +94,27 @@ class GuardedLoader(ConfigLoaderImpl):
                 text = " ".join(str(part) for part in (error, error.__cause__) if part is not None)
                 raise HydraException(told_of_variables(text, names)) from None
 
+    def _compose_config_from_defaults_list(self, *args: Any, **keywords: Any) -> DictConfig:
+        composed = super()._compose_config_from_defaults_list(*args, **keywords)
+        self.chosen = deepcopy(composed)
+        OmegaConf.set_struct(self.chosen, True)
+        return composed
+
     def _choices(self, config_name: str, overrides: list[str]) -> Mapping[str, Any]:
         """What is chosen of each group."""
         found = self.compute_defaults_list(config_name, overrides, RunMode.MULTIRUN)
         return cast("Mapping[str, Any]", found.overrides.known_choices)
+
+
+def override_dirname(settings: DictConfig) -> str:
+    """The words of the command line as a part of a path, as Hydra spells them.
+
+    Args:
+        settings: Hydra's own node.
+    """
+    spelling = settings.job.config.override_dirname
+    words = parse_overrides(task_words(settings))[0]
+    return get_overrides_dirname(words, spelling.exclude_keys, spelling.item_sep, spelling.kv_sep)
 
 
 def hush_hydra() -> None:

@@ -13,10 +13,10 @@ from qaexp.runs.short_words import told_word
 from qaexp.storage.origins import Origins
 from qaexp.sweeps import isolate
 from qaexp.sweeps.job import Job
+from qaexp.sweeps.work import identify
 
 MAX_PROBLEMS = 20
 
-Identify = Callable[[Sequence[ExperimentConfig]], dict[str, Any]]
 Composed = tuple[ExperimentConfig, Mapping[str, Any], Origins, Mapping[str, str]]
 Compose = Callable[[tuple[str, ...]], Composed]
 
@@ -50,13 +50,11 @@ def compose_jobs(
     return jobs
 
 
-def identify_jobs(jobs: Sequence[Job], identify: Identify, sweep: Path) -> tuple[list[Job], int]:
+def identify_jobs(jobs: Sequence[Job], sweep: Path) -> tuple[list[Job], int]:
     """Name each job by its content, in a process of its own: data is read and hashed, and code of users runs.
 
     Args:
         jobs: Composed jobs.
-        identify: Returns `{"num_gpus": n, "jobs": [...]}`, for each config `{"sha256": ...}` or `{"problems": [...],
-            "exit_code": ...}`.
         sweep: The sweep's directory.
 
     Returns:

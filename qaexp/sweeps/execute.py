@@ -19,7 +19,7 @@ from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.plan import make_plan
 from qaexp.sweeps.pool import Watcher
 from qaexp.sweeps.sweep_files import write_plan, write_results
-from qaexp.sweeps.view import Report, SweepView, grouped_failures, print_plan
+from qaexp.sweeps.view import SweepView, grouped_failures, print_plan
 
 Launch = Callable[[Sequence[Job], Watcher], Mapping[str, Outcome]]
 """Runs jobs, tells the watcher, and returns how they ended by identity; what is missing was not started."""
@@ -35,7 +35,6 @@ def run_sweep(
     at_once: int | None = 1,
     max_checkpoint_mib: float | None = None,
     dry_run: bool = False,
-    report: Report | None = None,
 ) -> None:
     """Plan the jobs, run what is missing, and leave the results in the sweep's directory.
 
@@ -48,7 +47,6 @@ def run_sweep(
         at_once: Jobs at a time, for the estimate; None when it is not known.
         max_checkpoint_mib: What the checkpoints of stopped jobs may take together; None: no limit.
         dry_run: Stop after the plan; nothing is written.
-        report: Compares the runs at the end.
 
     Raises:
         BusyError: Another process works on this sweep.
@@ -77,12 +75,12 @@ def run_sweep(
             with SweepView(console, plan) as view:
                 outcomes = launch(plan.to_run, Budgeted(view, sweep, max_checkpoint_mib))
             rows, groups = write_results(sweep, [planned.job for planned in plan.jobs], outcomes)
-            print_end(console, report, rows, groups, sweep, jobs)
+            print_end(console, rows, groups, sweep, jobs)
             if stop_is_requested():
                 raise_stop()
     else:
         rows, groups = write_results(sweep, [planned.job for planned in plan.jobs], outcomes)
-        print_end(console, report, rows, groups, sweep, jobs)
+        print_end(console, rows, groups, sweep, jobs)
     _check(rows, sweep)
 
 

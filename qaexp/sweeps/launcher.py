@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -15,7 +15,7 @@ from qaexp.errors import ConfigError
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.policy import FailurePolicy
-from qaexp.sweeps.pool import Body, PoolSettings, Watcher, run_jobs
+from qaexp.sweeps.pool import PoolSettings, Watcher, run_jobs
 
 AUTO = "auto"
 _CORES_A_JOB = 4
@@ -71,13 +71,12 @@ class LocalLauncher(Launcher):
         return int(self._jobs)
 
     def run(
-        self, jobs: Sequence[Job], body: Body, watcher: Watcher, *, policy: FailurePolicy, num_gpus: int
+        self, jobs: Sequence[Job], watcher: Watcher, *, policy: FailurePolicy, num_gpus: int
     ) -> Mapping[str, Outcome]:
         """Run planned jobs; see `pool.run_jobs`."""
         at_once = self.at_once(num_gpus)
         return run_jobs(
             with_threads(jobs, max(1, num_cores() // at_once)),
-            body,
             PoolSettings(
                 at_once=at_once,
                 timeout_seconds=self._timeout_seconds,
@@ -116,10 +115,3 @@ def visible_gpus(environ: Mapping[str, str], num_gpus: int) -> list[dict[str, st
     named = [part.strip() for part in environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if part.strip()]
     names = named[:num_gpus] if named else [str(number) for number in range(num_gpus)]
     return [{"CUDA_VISIBLE_DEVICES": name} for name in names]
-
-
-def job_return(overrides: Sequence[str], outcome: Outcome) -> JobReturn:
-    """An outcome in Hydra's form."""
-    found = JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED)
-    found.return_value = outcome
-    return found

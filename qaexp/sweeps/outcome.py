@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,9 +79,3 @@ def how_it_died(exit_code: int | None) -> str:
     except ValueError:
         name = f"signal {-exit_code}"
     return f"killed by {name}{' (out of memory, or somebody did it)' if name == 'SIGKILL' else ''}"
-
-
-def exit_text(outcomes: Sequence[Outcome]) -> str:
-    """Count the outcomes by state: `5 completed, 1 failed`."""
-    states = [outcome.state for outcome in outcomes]
-    return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing.connection
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -16,11 +16,10 @@ from qaexp.sweeps.isolate import Child, World
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import FAILED, PREEMPTED, TIMEOUT, Outcome, outcome_of
 from qaexp.sweeps.policy import FailurePolicy
+from qaexp.sweeps.work import train
 
 _POLL_SECONDS = 0.5
 _WITH_THE_SWEEP = "stopped with the sweep"
-
-Body = Callable[[Job], object]
 
 
 class Watcher(Protocol):
@@ -68,7 +67,7 @@ class _Running:
     is_stopped: bool = False
 
 
-def run_jobs(jobs: Sequence[Job], body: Body, settings: PoolSettings, watcher: Watcher) -> dict[str, Outcome]:
+def run_jobs(jobs: Sequence[Job], settings: PoolSettings, watcher: Watcher) -> dict[str, Outcome]:
     """Run jobs in children until all have ended, a signal came, or too many failed.
 
     A signal is passed on once, and all children end with their checkpoints; the caller, who watches for signals, raises
@@ -76,7 +75,6 @@ def run_jobs(jobs: Sequence[Job], body: Body, settings: PoolSettings, watcher: W
 
     Args:
         jobs: Identified jobs.
-        body: Runs one; a function that its module's name finds again.
         settings: How.
         watcher: Is told.
 
@@ -90,7 +88,7 @@ def run_jobs(jobs: Sequence[Job], body: Body, settings: PoolSettings, watcher: W
             num_failed = sum(outcome.state in (FAILED, TIMEOUT) for outcome in outcomes.values())
             is_ending = stop_is_requested() or settings.policy.is_over(num_failed)
             while waiting and len(running) < settings.at_once and not is_ending:
-                running.append(_start(waiting.popleft(), body, settings, {each.place for each in running}))
+                running.append(_start(waiting.popleft(), settings, {each.place for each in running}))
                 watcher.started(running[-1].job)
             if not running:
                 return outcomes
@@ -107,10 +105,10 @@ def run_jobs(jobs: Sequence[Job], body: Body, settings: PoolSettings, watcher: W
             each.child.kill()
 
 
-def run_alone(job: Job, body: Body) -> Outcome:
+def run_alone(job: Job) -> Outcome:
     """Run one job in a child, and wait; after a signal none is started."""
     not_started = Outcome(PREEMPTED, "preempted", "stopped before it began")
-    return run_jobs([job], body, PoolSettings(), _Nobody()).get(job.sha256, not_started)
+    return run_jobs([job], PoolSettings(), _Nobody()).get(job.sha256, not_started)
 
 
 class _Nobody:
@@ -126,10 +124,10 @@ class _Nobody:
         return ()
 
 
-def _start(job: Job, body: Body, settings: PoolSettings, taken: set[int]) -> _Running:
+def _start(job: Job, settings: PoolSettings, taken: set[int]) -> _Running:
     place = min(set(range(settings.at_once)) - taken)
     world = World(job.folder / OUTPUT_LOG, settings.environment(place))
-    return _Running(job, Child(body, job, world=world), place)
+    return _Running(job, Child(train, job, world=world), place)
 
 
 def _look_after(running: _Running, settings: PoolSettings, *, is_unwanted: bool) -> None:

@@ -36,7 +36,8 @@ from qaexp.sweeps.onlooker import looked_at
 from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.policy import read_policy
 from qaexp.sweeps.pool import Watcher
-from qaexp.sweeps.task import IsolatedTask, SweepParts
+from qaexp.sweeps.task import IsolatedTask, SweepTask
+from qaexp.sweeps.work import PRELOAD
 
 
 class GridSweeper(Sweeper):
@@ -60,12 +61,11 @@ class GridSweeper(Sweeper):
         self._params = dict(params or {})
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take Hydra's context, the command's task, which knows how to run a job, and the sweep's config."""
+        """Take Hydra's context, the words that started the sweep, and its config."""
         self._loader, self._config, self._num_gpus = hydra_context.config_loader, config, 0
         self._is_announced = False
-        parts = getattr(task_function, "parts", None)
-        assert isinstance(parts, SweepParts), "only `qaexp train` starts sweeps"
-        self._task = IsolatedTask(parts)
+        assert isinstance(task_function, SweepTask), "qaexp alone starts sweeps"
+        self.command_line, self._task = task_function.command_line, IsolatedTask()
         try:
             self._launcher: Launcher = Plugins.instance().instantiate_launcher(
                 hydra_context=hydra_context, task_function=self._task, config=config
@@ -85,23 +85,17 @@ class GridSweeper(Sweeper):
             self.directory,
             jobs,
             self.launch,
-            command_line=self.parts.command_line,
+            command_line=self.command_line,
             settings=self.settings,
             at_once=self.at_once,
             max_checkpoint_mib=self._config.sweep.max_checkpoint_mib,
             dry_run=self._config.sweep.dry_run,
-            report=self.parts.report,
         )
 
     @property
     def directory(self) -> Path:
         """The sweep's directory."""
         return Path(self._config.hydra.sweep.dir)
-
-    @property
-    def parts(self) -> SweepParts:
-        """What the command gave."""
-        return self._task.parts
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -129,23 +123,23 @@ class GridSweeper(Sweeper):
         Raises:
             QaexpError: With all that is wrong with them.
         """
-        isolate.prepare(self.parts.preload)
+        isolate.prepare(PRELOAD)
         if not self._is_announced and len(lines) > 1:
             say(f"composing and checking {counted(len(lines), 'job')} ...")
-        jobs = compose_jobs(lines, self._composed, self.parts.command_line)
+        jobs = compose_jobs(lines, self._composed, self.command_line)
         for job in jobs[:1]:
             check_path(self.directory.absolute(), job.redactor)
         if not self._is_announced:
             announce("sweep", self.directory)
             self._is_announced = True
-        jobs, self._num_gpus = identify_jobs(jobs, self.parts.identify, self.directory)
+        jobs, self._num_gpus = identify_jobs(jobs, self.directory)
         return jobs
 
     def launch(self, jobs: Sequence[Job], watcher: Watcher) -> Mapping[str, Outcome]:
         """Run jobs by the launcher that was chosen."""
         policy = read_policy(self._config.sweep.on_failure)
         if isinstance(self._launcher, LocalLauncher):
-            return self._launcher.run(jobs, self.parts.body, watcher, policy=policy, num_gpus=self._num_gpus)
+            return self._launcher.run(jobs, watcher, policy=policy, num_gpus=self._num_gpus)
         if policy.max_failures is not None or self._config.sweep.max_checkpoint_mib is not None:
             raise ConfigError(
                 "sweep.on_failure=stop_after:K and sweep.max_checkpoint_mib need hydra/launcher=local; leave them out"

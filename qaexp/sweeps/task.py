@@ -1,4 +1,4 @@
-"""What a sweep is given by the command that starts it, and the task that other launchers than ours call."""
+"""What Hydra calls tasks: that of a sweep, and that of each job under a launcher other than ours."""
 
 from __future__ import annotations
 
@@ -10,46 +10,40 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from qaexp.config.hydra_files import task_words
+from qaexp.errors import ConfigError
 from qaexp.storage.signals import SIGNALS, is_watching, requested_signal, watched
 from qaexp.storage.start import held, variables
 from qaexp.sweeps import isolate
-from qaexp.sweeps.composing import Identify
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
-from qaexp.sweeps.pool import Body, run_alone
-from qaexp.sweeps.view import Report
+from qaexp.sweeps.pool import run_alone
+from qaexp.sweeps.work import PRELOAD
 
 
 @dataclass(frozen=True, slots=True)
-class SweepParts:
-    """What a sweep does not know by itself.
+class SweepTask:
+    """What Hydra hands to our sweepers, which run the jobs themselves.
 
     Attributes:
-        body: Trains a job; called in a child.
-        identify: Names configs by their content; called in a child.
-        preload: Modules that children find imported.
         command_line: The words that started the sweep.
-        report: Compares the runs in the sweep's directory when all is done.
     """
 
-    body: Body
-    identify: Identify
-    preload: Sequence[str]
     command_line: Sequence[str]
-    report: Report
+
+    def __call__(self, composed: DictConfig) -> None:
+        """Refuse: only a sweeper that is not ours would call it."""
+        raise ConfigError("hydra/sweeper: qaexp's own sweepers alone run its jobs; leave it out, or take sweep=optuna")
 
 
 @dataclass
 class IsolatedTask:
-    """Hydra's task function of a job under any launcher: the job's body runs in a child of the process it is called in.
+    """Hydra's task function of a job under any launcher.
 
     Attributes:
-        parts: What runs a job.
         jobs: The planned jobs by their override lines.
         before: What the variables that the jobs set were when the sweep was started; None: not set.
     """
 
-    parts: SweepParts
     jobs: dict[tuple[str, ...], Job] = field(default_factory=dict)
     before: Mapping[str, str | None] = field(default_factory=dict)
 
@@ -67,11 +61,11 @@ class IsolatedTask:
 
     def _run(self, job: Job) -> Outcome:
         if is_watching():  # a launcher that calls its jobs in the sweep's own process
-            return run_alone(job, self.parts.body)
-        isolate.prepare(self.parts.preload)
+            return run_alone(job)
+        isolate.prepare(PRELOAD)
         handlers = {number: signal.getsignal(number) for number in SIGNALS}
         with watched(is_alone=False):
-            outcome = run_alone(job, self.parts.body)
+            outcome = run_alone(job)
             number = requested_signal()
         handler = handlers.get(number) if number is not None else None
         if number is not None and callable(handler):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,9 +31,6 @@ from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import COMPLETED, PRUNED, Outcome
 from qaexp.sweeps.overall import count_words, overall
 from qaexp.sweeps.plan import REUSE, Plan
-
-Report = Callable[[Path, Sequence[Job]], tuple[Sequence[str], Path | None]]
-"""Compares the runs in a sweep's directory; returns the finding in sentences, and the page, None without one."""
 
 STOPPING = "stopping: the jobs end after their steps and store what they did; Ctrl-C again stops at once"
 _REFRESH_SECONDS = 1.0

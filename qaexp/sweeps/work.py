@@ -1,10 +1,8 @@
-"""What a sweep's children do: name jobs by their content, and train one; and the report when all are done."""
+"""What a sweep's children do: name jobs by their content, and train one."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from qaexp.config.schema import ExperimentConfig
@@ -61,35 +59,3 @@ def train(job: Job) -> None:
         origins=job.origins,
         environment=job.environment,
     )
-
-
-def report(sweep: Path, jobs: Sequence[Job]) -> tuple[Sequence[str], Path | None]:
-    """Compare the runs of a sweep in its directory: the finding, and report.html with its figures.
-
-    A comparison that cannot be made is a warning: the runs are what counts, and `qaexp compare` says what is wrong.
-
-    Args:
-        sweep: The sweep's directory.
-        jobs: Its jobs; `reporter=none` in all of them wants no page.
-
-    Returns:
-        The finding in sentences, and the page; None without one.
-    """
-    from qaexp.comparison.compare import Options, compare
-    from qaexp.comparison.shown.document import document
-    from qaexp.comparison.shown.report import write_report
-    from qaexp.config.schema import neutral_keys
-    from qaexp.reporting.numbers.defaults import default_leaves
-    from qaexp.runs.directory import REPORT
-
-    found: Sequence[str] = ()
-    try:
-        comparison = compare([sweep], Options(neutral=neutral_keys(), defaults=default_leaves()))
-        if not comparison.entries:
-            return found, None
-        found = document(comparison)["findings"]
-        wants_page = any(job.config.reporter.html for job in jobs)
-        return found, write_report(comparison, sweep / REPORT)[0] if wants_page else None
-    except Exception as error:
-        logging.getLogger("qaexp").warning("%s: no report: %s; qaexp compare %s tells more", sweep, error, sweep)
-        return found, None

@@ -9,9 +9,9 @@ import pytest
 from qaexp.commands.words.arguments import parse_train_arguments, prefixes
 from qaexp.config.checks.habits import known_habits
 from qaexp.config.checks.overrides import list_keys
-from qaexp.config.compose import check_command_line
 from qaexp.errors import ConfigError
 from tests.fixtures import tiny_run
+from tests.fixtures.checked import check_command_line
 
 WRITE = {
     ("--lr", "3e-5"): "write optimizer.lr=3e-5, without --",

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from qaexp.config.compose import check_command_line
 from qaexp.errors import ConfigError
 from qaexp.model import Checkpoint
 from tests import REPOSITORY
 from tests.fixtures import tiny_run
+from tests.fixtures.checked import check_command_line
 
 EXAMPLE = REPOSITORY / "multirun_outputs" / "example_sweep"
 

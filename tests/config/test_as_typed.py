@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from qaexp.config.checks.as_typed import quoted
 from qaexp.config.checks.texts import keep_texts
 from qaexp.config.checks.words import parse_overrides
-from qaexp.config.compose import check_command_line
 from qaexp.sweeps.grid import job_lines
+from tests.fixtures.checked import check_command_line
 
 SIGNS = ("a=b,c=d", "with space", "it's", 'say "x"', "[x]", "{y: 1}", "(z)", "50%", "1e3", "a\\b", "e,f g=[1]")
 

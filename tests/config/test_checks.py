@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qaexp.config.compose import check_command_line
 from qaexp.errors import ConfigError
+from tests.fixtures.checked import check_command_line
 
 BAD_VALUES = {
     "optimizer.lr": ["-1", ".nan", "inf", "abc", "null", "1e400"],

@@ -13,9 +13,10 @@ from qaexp.config.checks.other_tools import HABITS, INSTEAD
 from qaexp.config.checks.overrides import list_keys
 from qaexp.config.checks.texts import keep_texts
 from qaexp.config.checks.unknown import unknown_key
-from qaexp.config.compose import check_command_line, compose_config
+from qaexp.config.compose import compose_config
 from qaexp.config.conf import choices, conf_directory
 from qaexp.errors import ConfigError
+from tests.fixtures.checked import check_command_line
 
 RUN_QA = (
     "model_name_or_path", "tokenizer_name", "cache_dir", "model_revision", "token", "trust_remote_code",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.config.compose import check_command_line
 from qaexp.errors import ConfigError
+from tests.fixtures.checked import check_command_line
 
 
 def message(*lines: str, config_dir: Path | None = None) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.config.compose import check_command_line
 from qaexp.errors import ConfigError
+from tests.fixtures.checked import check_command_line
 
 _TYPES = re.compile(r"Config\b|\bOptional|\bUnion|full_key|_type=|of type '|\bint\b|\bstr\b|\bNone\b|Error\b|subclass")
 VALUES = {

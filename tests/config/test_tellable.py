@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.config.compose import check_command_line
 from qaexp.config.guards.tellable import told
 from qaexp.config.origins import Origin
 from qaexp.errors import ConfigError, QaexpError
+from tests.fixtures.checked import check_command_line
 
 VARIABLES = {
     "GH_PAT": "zq7",

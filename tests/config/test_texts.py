@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from qaexp.config.checks.texts import keep_texts
 from qaexp.config.checks.words import parse_overrides
-from qaexp.config.compose import check_command_line
 from qaexp.config.schema import leaves
 from qaexp.errors import ConfigError
 from qaexp.sweeps.grid import job_lines
+from tests.fixtures.checked import check_command_line
 
 
 @pytest.mark.parametrize("typed", ["3.10", "1e3", "1_000", ".5", "-5", "+5", "1E-3", "nan", "inf", "-inf", "7", "2024"])

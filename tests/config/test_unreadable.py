@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from qaexp.config.checks.texts import keep_texts
-from qaexp.config.compose import check_command_line
 from qaexp.errors import ConfigError
+from tests.fixtures.checked import check_command_line
 
 WRITE = {
     "'model=tiny_random trainer.max_steps=4'": "give them apart: model=tiny_random trainer.max_steps=4",

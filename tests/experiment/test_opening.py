@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from qaexp.config.compose import check_command_line
 from qaexp.errors import IntegrityError
 from qaexp.experiment.opening import check_no_secret_is_asked_for
+from tests.fixtures.checked import check_command_line
 
 SECRET = "zq-horse-battery-staple"
 

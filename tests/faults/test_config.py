@@ -14,11 +14,12 @@ import pytest
 
 from qaexp.config.checks.overrides import list_keys
 from qaexp.config.checks.suggest import nearest
-from qaexp.config.compose import check_command_line, compose_config
+from qaexp.config.compose import compose_config
 from qaexp.config.conf import choices, conf_directory
 from qaexp.data.demo.generated import demo_file
 from qaexp.data.squad import read_squad_file
 from tests.fixtures import tiny_run
+from tests.fixtures.checked import check_command_line
 
 THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
 

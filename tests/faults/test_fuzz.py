@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 
 from qaexp.config.checks.overrides import check_overrides, list_keys
 from qaexp.config.checks.words import parse_overrides
-from qaexp.config.compose import check_command_line, compose_config
+from qaexp.config.compose import compose_config
 from qaexp.config.conf import choices, conf_directory
 from qaexp.data.squad import read_squad_file
 from qaexp.errors import ConfigError, DataError, IntegrityError, collected
+from tests.fixtures.checked import check_command_line
 
 THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
 LONGEST_SECONDS = 2.0

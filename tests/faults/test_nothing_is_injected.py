@@ -21,7 +21,6 @@ import pytest
 from markdown_it import MarkdownIt
 
 from qaexp.cli import COMMANDS
-from qaexp.config.compose import check_command_line
 from qaexp.reporting.page.html import page
 from qaexp.reporting.terminal.console import RunConsole
 from qaexp.reporting.terminal.printing import say_json
@@ -30,6 +29,7 @@ from qaexp.storage.formats import csv_rows, csv_text, json_text
 from tests import REPOSITORY
 from tests.fixtures import tiny_run
 from tests.fixtures.canaries import FORGED, hostile, numbers_in, places
+from tests.fixtures.checked import check_command_line
 from tests.fixtures.compared import scores, write_run
 from tests.fixtures.fake_run import build
 

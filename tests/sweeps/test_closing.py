@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from qaexp.config.compose import check_command_line
 from qaexp.runs.readers.repeats import Group
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.last_lines import print_end
@@ -19,6 +18,7 @@ from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.plan import Plan, PlannedJob
 from qaexp.sweeps.view import SweepView, print_results
 from tests.fixtures import fake_run
+from tests.fixtures.checked import check_command_line
 
 METRICS = ("crossfit_f1", "f1", "exact", "train_seconds")
 

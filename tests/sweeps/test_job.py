@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.config.compose import check_command_line
 from qaexp.sweeps.job import Job, readable_name
+from tests.fixtures.checked import check_command_line
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.config.compose import check_command_line
 from qaexp.errors import BusyError, ConfigError, IntegrityError
 from qaexp.runs.identity import code_hash
 from qaexp.runs.owners import utc_now
@@ -16,6 +15,7 @@ from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.plan import make_plan
 from qaexp.sweeps.sweep_files import read_plan, write_plan, write_results
+from tests.fixtures.checked import check_command_line
 from tests.fixtures.compared import edit, rows_of, scores, write_run
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from qaexp.config.compose import check_command_line
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.sweep_files import write_results
 from tests.fixtures import tiny_run
+from tests.fixtures.checked import check_command_line
 from tests.fixtures.compared import edit, rows_of, scores, write_run
 
 WORDS = (*tiny_run.MODEL, "data.train_size=12", "data.dev_size=8", "trainer.epochs=1", "threads=1")

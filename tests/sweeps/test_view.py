@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from qaexp.config.compose import check_command_line
 from qaexp.runs.readers.progress import Progress
 from qaexp.storage.signals import watched
 from qaexp.sweeps.job import Job
@@ -25,6 +24,7 @@ from qaexp.sweeps.overall import overall, seconds_left
 from qaexp.sweeps.plan import Plan, PlannedJob
 from qaexp.sweeps.view import STOPPING, SweepView, grouped_failures, print_plan
 from tests.fixtures import fake_run, tiny_run
+from tests.fixtures.checked import check_command_line
 
 
 @pytest.fixture

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qaexp.commands.composed import RUNS, SWEEPS, run_composed, without_empty
+from qaexp.commands import composed
+from qaexp.commands.composed import Asked
 from qaexp.errors import ConfigError
 from qaexp.reporting.terminal.printing import hushed
-from qaexp.runs.naming import check_name, default_name
 from qaexp.storage.start import held
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from qaexp.config.schema import ExperimentConfig
 
 
 class RunResult(dict[str, Any]):
@@ -111,24 +107,15 @@ def run(*overrides: str, config_dir: str | Path | None = None, quiet: bool = Fal
     Raises:
         QaexpError: As `qaexp train`.
     """
-    from omegaconf import open_dict
-
-    from qaexp.config.compose import compose_with_hydra, is_sweep
-
     _refuse_keywords("run", keywords)
     lines = _lines("run", overrides)
-    folder = _folder_of_choices(config_dir)
     _refuse_several_values(lines)
     with held(), _silence(quiet):
-        with _named(lines, folder, Path(RUNS)) as (_, named):
-            composed = compose_with_hydra(named, config_dir=folder)
-            if is_sweep(composed):
-                raise ConfigError("these overrides make a sweep; give them to qaexp.sweep()")
-            settings = composed.hydra
-            with open_dict(composed):
-                del composed["hydra"]
-            directory = Path(str(settings.run.dir)).resolve()
-            ended = run_composed(composed, settings, directory, ["qaexp", "train", *_flags(folder), *named])
+        asked = _asked(lines, config_dir)
+        checked = asked.checked()
+        if checked.is_sweep:
+            raise ConfigError("these overrides make a sweep; give them to qaexp.sweep()")
+        ended = composed.run(asked, checked)
         return RunResult(ended.directory, ended.run_id, ended.summary or {})
 
 
@@ -150,36 +137,22 @@ def sweep(
         SweepError: Jobs failed; the others have been run, and stand in the folder.
         QaexpError: As `qaexp train`.
     """
-    from qaexp.commands.python.multirun import multirun
-    from qaexp.config.compose import compose_with_hydra
-
     _refuse_keywords("sweep", keywords)
     lines = _lines("sweep", [line for one in overrides for line in ([one] if isinstance(one, str) else one)])
-    folder = _folder_of_choices(config_dir)
     with held(), _silence(quiet):
-        with _named(lines, folder, Path(SWEEPS)) as (config, named):
-            composed = compose_with_hydra(named, config_dir=folder)
-            directory = Path(str(composed.hydra.sweep.dir)).resolve()
-            multirun(named, ["qaexp", "train", "-m", *_flags(folder), *named], config_dir=folder)
-        return SweepResult(directory, [] if config.sweep.dry_run else _completed(directory))
+        asked = _asked(lines, config_dir, "-m")
+        checked = asked.checked()
+        directory = composed.sweep(asked, checked)
+        return SweepResult(directory, [] if checked.config.sweep.dry_run else _completed(directory))
 
 
-@contextmanager
-def _named(lines: list[str], folder: Path | None, parent: Path) -> Iterator[tuple[ExperimentConfig, list[str]]]:
-    """Check override lines and give what they make a name; its folder is taken away again where nothing came into it.
-
-    Args:
-        lines: The override lines.
-        folder: That of choices of one's own.
-        parent: Where the run directory, or that of the sweep, will stand.
-    """
-    from qaexp.config.compose import check_command_line
-
-    config = check_command_line(lines, config_dir=folder)
-    check_name(config.name or "", lines)
-    name = config.name or default_name(lines, parent, environ=os.environ, now=datetime.now())
-    with without_empty(parent / name, parent):
-        yield config, lines if config.name else [*lines, f"name={name}"]
+def _asked(lines: Sequence[str], config_dir: str | Path | None, *flags: str) -> Asked:
+    """What override lines ask for, and the command that does the same."""
+    folder = None if config_dir is None else Path(config_dir)
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"config_dir={config_dir} is no folder; give a folder with YAML files in groups")
+    named = [] if folder is None else ["--config-dir", str(folder)]
+    return Asked(lines, ["qaexp", "train", *flags, *named, *lines], lines, config_dir=folder)
 
 
 def _completed(sweep: Path) -> list[RunResult]:
@@ -245,17 +218,6 @@ def _refuse_several_values(lines: Sequence[str]) -> None:
         raise ConfigError(
             f"{', '.join(keys)}: several values are a sweep; give run() one value each, or take qaexp.sweep()"
         )
-
-
-def _folder_of_choices(given: str | Path | None) -> Path | None:
-    if given is not None and not Path(given).is_dir():
-        raise ConfigError(f"config_dir={given} is no folder; give a folder with YAML files in groups")
-    return None if given is None else Path(given)
-
-
-def _flags(folder: Path | None) -> list[str]:
-    """The flags of the command that does the same."""
-    return [] if folder is None else ["--config-dir", str(folder)]
 
 
 @contextmanager

@@ -25,6 +25,7 @@ def check_overrides(
     choices: Mapping[str, Sequence[str]],
     compose: Callable[[list[str]], DictConfig],
     problems: list[str],
+    chosen: DictConfig | None = None,
 ) -> list[str]:
     """Check choices first, then keys and types against the config that the good choices compose.
 
@@ -33,6 +34,7 @@ def check_overrides(
         choices: Group name to the names of its files.
         compose: Composes a config, Hydra's node in it, from override lines.
         problems: Gets one sentence per mistake.
+        chosen: What the choices compose, if all of them are good; None: they are composed here.
 
     Returns:
         The good overrides as lines; of a sweep only the first value.
@@ -40,7 +42,7 @@ def check_overrides(
     groups = [override for override in overrides if _is_choice(override, choices)]
     checked = [(override.key_or_group, _check_choice(override, choices, problems)) for override in groups]
     good_groups = [line for _, lines in checked for line in lines]
-    composed = compose(good_groups)
+    composed = compose(good_groups) if chosen is None or problems else chosen
     keys = list_keys(composed)
     # A key that the default choice lacks may be one of the choice that was meant.
     refused = tuple(f"{group}." for group, lines in checked if not lines)
@@ -223,6 +225,15 @@ def _check_hydra_value(override: Override, composed: DictConfig, keys: Sequence[
         problems.append(f"{key} is no key{hint}")
         return []
     return [] if override.is_sweep_override() else [line]
+
+
+def first_lines(overrides: Sequence[Override]) -> list[str]:
+    """The overrides as lines of one run: those of a sweep with their first value, and those of Hydra without any."""
+    return [
+        _first(one) if one.is_sweep_override() else str(one.input_line)
+        for one in overrides
+        if not (one.is_sweep_override() and one.is_hydra_override())
+    ]
 
 
 def _first(override: Override) -> str:

@@ -102,7 +102,7 @@ class SearchSweeper(GridSweeper):
         make_directory(self.directory)
         with hold(self.directory), watched(is_alone=False):
             # No list of jobs: what is drawn next follows from the trials before.
-            write_plan(self.directory, Plan([]), self.parts.command_line, {**self.settings, BY_COMMAND: True})
+            write_plan(self.directory, Plan([]), self.command_line, {**self.settings, BY_COMMAND: True})
             search = Search(
                 self.directory,
                 space.distributions,
@@ -178,7 +178,7 @@ class SearchSweeper(GridSweeper):
         rows, groups = write_results(
             self.directory, jobs, outcomes, planned=search.run_ids(), more={"trials": search.rows()}
         )
-        print_end(console, self.parts.report, rows, groups, self.directory, jobs)
+        print_end(console, rows, groups, self.directory, jobs)
         for name, data in draw_study(search.study, list(search.objectives)).items():
             make_directory(self.directory / PLOTS)
             write_bytes(self.directory / PLOTS / name, data)
