@@ -65,9 +65,9 @@ WRITING_CALLS = ("write_text", "write_bytes", "to_csv", "to_parquet", "savetxt",
 # By path, these mean another place when a folder was moved or replaced by a link.
 CHANGING_CALLS = ("mkdir", "makedirs", "unlink", "symlink_to", "hardlink_to", "rmtree", "link", "symlink", "truncate")
 
-# The only modules that write to stdout and stderr: the outlets, and what writes the documentation of the config, from
+# The only modules that write to stdout and stderr: the outlets, and what writes files of the repository, from
 # our own texts.
-PRINTERS = ("reporting/terminal/printing.py", "config/reference.py")
+PRINTERS = ("reporting/terminal/printing.py", "config/reference.py", "config/defaults.py")
 
 
 def test_every_module_stands_in_a_known_room() -> None:

@@ -56,8 +56,8 @@ def _compared(sweep: Path, jobs: Sequence[Job]) -> tuple[Sequence[str], Path | N
     from qaexp.comparison.compare import Options, compare
     from qaexp.comparison.shown.document import document
     from qaexp.comparison.shown.report import write_report
+    from qaexp.config.defaults import default_leaves
     from qaexp.config.schema import neutral_keys
-    from qaexp.reporting.numbers.defaults import default_leaves
     from qaexp.runs.directory import REPORT
 
     found: Sequence[str] = ()

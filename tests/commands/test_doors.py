@@ -17,7 +17,7 @@ WORDS = (*tiny_run.DEMO, "trainer.epochs=1", "threads=1", "trainer.checkpoint_ev
 TIMED = (".lock", "MANIFEST.json", "debug.log", "env.json", "output.log", "run.json", "summary.json", "sweep.csv")
 TIMED += ("sweep.json", "timings.jsonl", "train.log")
 OWN_TO_A_START = re.compile(
-    r".*_seconds|tokens_per_second|mfu|.*_mib|started|updated|ended|heartbeat|pid|summary_sha256|command_line"
+    r".*_seconds|tokens_per_second|mfu|.*_mib|started|updated|ended|at|heartbeat|pid|summary_sha256|command_line"
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qaexp.reporting.numbers.defaults import default_leaves
+from qaexp.config.defaults import default_leaves
 from qaexp.reporting.page.heading import changed_keys, labels, model_name, run_line
 from qaexp.reporting.page.html import page
 from qaexp.runs.readers.collect import read_run

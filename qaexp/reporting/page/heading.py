@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from qaexp.config.defaults import default_leaves
 from qaexp.errors import IntegrityError
 from qaexp.reporting.numbers.advice import shown
 from qaexp.reporting.numbers.checkpoint_name import checkpoint_name
-from qaexp.reporting.numbers.defaults import default_leaves
 from qaexp.reporting.terminal.tables import counted
 from qaexp.runs.directory import ENVIRONMENT
 from qaexp.runs.metrics import is_number
