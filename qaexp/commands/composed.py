@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qaexp.config.conf import CONFIG_NAME
+from qaexp.errors import StorageError
 from qaexp.runs.naming import check_name, check_path, default_name
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def _run(config: ExperimentConfig, composed: Any, settings: Any, command_line: S
     )
     with without_empty(directory), untold(redactor):
         check_path(directory, redactor)
+        _check_way(directory)
         if config.sweep.dry_run:
             from qaexp.commands.rehearsal import tell_run
 
@@ -129,6 +131,19 @@ def _run(config: ExperimentConfig, composed: Any, settings: Any, command_line: S
             environment=environment,
         )
         return Ended(directory, str(read_json(directory / RUN).get("run_id", "")), summary)
+
+
+def _check_way(directory: Path) -> None:
+    """Refuse a directory for which there is no room, before anything is said of a run.
+
+    Raises:
+        StorageError: It, or a folder above it, is a file.
+    """
+    there = next(folder for folder in (directory, *directory.parents) if folder.exists())
+    if not there.is_dir():
+        raise StorageError(
+            f"{there}: is a file where the run needs a folder; choose another name=, or another working directory"
+        )
 
 
 def sweep(asked: Asked, checked: Checked) -> Path:

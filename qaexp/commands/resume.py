@@ -78,7 +78,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     from qaexp.commands.stored import check_neutral, config_from
     from qaexp.experiment.greeting import announce
     from qaexp.runs.directory import SWEEP_PLAN
-    from qaexp.sweeps import isolate, work
+    from qaexp.sweeps import forks, work
     from qaexp.sweeps.again import command_of
     from qaexp.sweeps.composing import identify_jobs
     from qaexp.sweeps.execute import run_sweep
@@ -90,7 +90,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     if (command := command_of(directory)) is not None:
         return _give_again(directory, command, overrides)
     announce("sweep", directory)
-    isolate.prepare(work.PRELOAD)
+    forks.prepare(work.PRELOAD)
     plan = read_plan(directory, lambda tree: config_from(tree, directory / SWEEP_PLAN, overrides))
     if plan.launcher is None:
         raise ConfigError(

@@ -25,7 +25,7 @@ from qaexp.reporting.terminal.printing import say
 from qaexp.runs.naming import check_path
 from qaexp.storage.formats import counted
 from qaexp.storage.start import start, variables
-from qaexp.sweeps import isolate
+from qaexp.sweeps import forks
 from qaexp.sweeps.again import BY_COMMAND
 from qaexp.sweeps.composing import Composed, compose_jobs, identify_jobs
 from qaexp.sweeps.execute import run_sweep
@@ -123,7 +123,7 @@ class GridSweeper(Sweeper):
         Raises:
             QaexpError: With all that is wrong with them.
         """
-        isolate.prepare(PRELOAD)
+        forks.prepare(PRELOAD)
         if not self._is_announced and len(lines) > 1:
             say(f"composing and checking {counted(len(lines), 'job')} ...")
         jobs = compose_jobs(lines, self._composed, self.command_line)
@@ -159,7 +159,7 @@ class GridSweeper(Sweeper):
         )
         with looked_at(jobs, watcher) as onlooker:
             try:
-                with variables(isolate.same_code()):
+                with variables(forks.same_code()):
                     returned = self._launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
             except Exception as error:  # a launcher that lost a worker
                 outcomes = {job.sha256: _lost(error, job) for job in jobs}

@@ -13,7 +13,7 @@ from qaexp.config.hydra_files import task_words
 from qaexp.errors import ConfigError
 from qaexp.storage.signals import SIGNALS, is_watching, requested_signal, watched
 from qaexp.storage.start import held, variables
-from qaexp.sweeps import isolate
+from qaexp.sweeps import forks
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.pool import run_alone
@@ -62,7 +62,7 @@ class IsolatedTask:
     def _run(self, job: Job) -> Outcome:
         if is_watching():  # a launcher that calls its jobs in the sweep's own process
             return run_alone(job)
-        isolate.prepare(PRELOAD)
+        forks.prepare(PRELOAD)
         handlers = {number: signal.getsignal(number) for number in SIGNALS}
         with watched(is_alone=False):
             outcome = run_alone(job)
