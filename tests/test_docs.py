@@ -97,6 +97,7 @@ def test_the_file_map_is_current() -> None:
     assert house.PAGE.read_text("utf-8") == house.page(), "write it again by python -m tests.house"
 
 
+@pytest.mark.slow
 def test_the_files_up_to_the_first_forward_pass_begin_at_the_door() -> None:
     files = house.first_forward(REPOSITORY)
     assert files[0] == "cli.py"

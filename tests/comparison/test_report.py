@@ -109,6 +109,7 @@ def test_the_page_asks_for_nothing(page: Path) -> None:
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", head)
 
 
+@pytest.mark.slow
 def test_a_hundred_runs_stay_below_eight_mebibytes(tmp_path: Path, options: Options) -> None:
     for number in range(100):
         f1 = scores(number, 50 + number // 5, 400)

@@ -75,6 +75,7 @@ def test_what_is_told(name: str) -> None:
     assert INSIDE[name] in said(name)
 
 
+@pytest.mark.slow
 def test_what_is_told_composes() -> None:
     proposals: set[str] = set()
     for name in names():
