@@ -60,23 +60,27 @@ PRESETS = [file for file in FILES if file[0] in ("experiment", "debug")]
 SINGLE = [file for file in FILES if file not in PRESETS and file[0] != "sweep"]
 
 
+def written(group: str, name: str) -> dict[str, Any]:
+    """The keys of a file, with those of the files of its group that it takes over."""
+    found = yaml.safe_load((conf_directory() / group / f"{name}.yaml").read_text("utf-8"))
+    taken = [entry for entry in found.pop("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+    return {key: value for own in (*(written(group, entry) for entry in taken), found) for key, value in own.items()}
+
+
 @pytest.mark.parametrize(("group", "name"), SINGLE, ids=["=".join(file) for file in SINGLE])
 def test_every_file_composes(group: str, name: str) -> None:
     given = NEEDS.get((group, name), {})
     config = check_command_line([f"{group}={name}", *(f"{group}.{key}={value}" for key, value in given.items())])
-    written = yaml.safe_load((conf_directory() / group / f"{name}.yaml").read_text("utf-8"))
     node = getattr(config, group)
     found = node if isinstance(node, dict) else asdict(node)
-    written.pop("defaults", None)  # what a choice takes of other groups stands there, not its keys
-    assert found == {**written, **given}
+    assert found == {**written(group, name), **given}
 
 
 def test_the_files_of_a_group_have_the_same_keys() -> None:
     """So that a key can be set without knowing which choice is taken; the open nodes are open."""
     for group, names in GROUPS.items():
         if group not in ("optimizer", "schedule", "trackers", "experiment", "debug", "sweep", *HYDRA_GROUPS):
-            files = [yaml.safe_load((conf_directory() / group / f"{name}.yaml").read_text("utf-8")) for name in names]
-            keys = [[key for key in file if key != "defaults"] for file in files]
+            keys = [list(written(group, name)) for name in names]
             assert all(names == keys[0] for names in keys), group
 
 

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch.optim import Optimizer
 
+from qaexp.config.checks.ranges import range_problems
+from qaexp.config.checks.trainer import trainer_problems
+from qaexp.config.schema import TrainerConfig
+from qaexp.config.settings import settings_of
 from qaexp.errors import ConfigError, DataError
 from qaexp.storage.signals import deferred
 from qaexp.training.feed import Feed
@@ -25,54 +29,28 @@ if TYPE_CHECKING:
 
 
 class Trainer:
-    """How weights are trained; the meaning of each keyword stands in conf/trainer/default.yaml.
+    """How weights are trained: keywords are the keys of the config's node `trainer`, each explained in conf/trainer.
 
-    `early_stopping_patience`, `keep`, `profile_steps`, `keep_checkpoints` and `allow_drift` are for whoever consumes
-    `train`: stopping is a `break`, keeping a `snapshot`, profiling a callback after each step.
+    Those that the loop does not use are for whoever consumes `train`: stopping is a `break`, keeping a `snapshot`,
+    profiling a callback after each step.
+
+    Attributes:
+        settings: The keys; those that were not given have the values of conf/trainer/default.yaml.
+        device: The device that is there.
+        precision: fp32, bf16 or fp16.
     """
 
-    def __init__(
-        self,
-        *,
-        epochs: int,
-        max_steps: int | None = None,
-        device: str = "auto",
-        precision: str = "auto",
-        gradient_accumulation_steps: int = 1,
-        max_grad_norm: float | None = 1.0,
-        layer_decay: float = 1.0,
-        eval_every: int | None = None,
-        early_stopping_patience: int | None = None,
-        keep: str = "last",
-        log_every: int = 10,
-        gradient_checkpointing: bool = False,
-        compile: bool = False,
-        deterministic: bool = False,
-        profile_steps: int | None = None,
-        checkpoint_every: int | None = None,
-        keep_checkpoints: bool = False,
-        on_nan: str = "fail",
-        allow_drift: bool = False,
-    ) -> None:
-        self.epochs = epochs
-        self.max_steps = max_steps
-        self.device = choose_device(device)
-        self.precision = choose_precision(precision, self.device)
-        self.gradient_accumulation_steps = gradient_accumulation_steps
-        self.max_grad_norm = max_grad_norm
-        self.layer_decay = layer_decay
-        self.eval_every = eval_every
-        self.early_stopping_patience = early_stopping_patience
-        self.keep = keep
-        self.log_every = log_every
-        self.gradient_checkpointing = gradient_checkpointing
-        self.compile = compile
-        self.deterministic = deterministic
-        self.profile_steps = profile_steps
-        self.checkpoint_every = checkpoint_every
-        self.keep_checkpoints = keep_checkpoints
-        self.on_nan = on_nan
-        self.allow_drift = allow_drift
+    def __init__(self, **settings: Any) -> None:
+        """Take the keys of the node.
+
+        Raises:
+            ConfigError: A key is unknown, a value is not legal, or the device is not there.
+        """
+        self.settings = settings_of(TrainerConfig, "trainer", settings)
+        if problems := [*range_problems(self.settings, TrainerConfig, "trainer."), *trainer_problems(self.settings)]:
+            raise ConfigError(*problems)
+        self.device = choose_device(self.settings.device)
+        self.precision = choose_precision(self.settings.precision, self.device)
 
     def prepare(
         self,
@@ -98,25 +76,26 @@ class Trainer:
             ConfigError: A setting does not fit the model or the optimizer.
             DataError: There is nothing to train on.
         """
-        if self.epochs and not len(features):
+        settings = self.settings
+        if settings.epochs and not len(features):
             raise DataError("training: there are no training features; choose more of data.train_size")
-        accelerator = make_accelerator(self.device, self.precision, deterministic=self.deterministic)
+        accelerator = make_accelerator(self.device, self.precision, deterministic=settings.deterministic)
         model = loaded.model.to(accelerator.device)
         self._change(model)
-        forward, made = accelerator.prepare(model, make_optimizer(optimizer, model, layer_decay=self.layer_decay))
-        feed = Feed(features, plan, loaded, accumulation=self.gradient_accumulation_steps)
-        horizon = Horizon(feed.num_steps, epochs=self.epochs, max_steps=self.max_steps)
+        forward, made = accelerator.prepare(model, make_optimizer(optimizer, model, layer_decay=settings.layer_decay))
+        feed = Feed(features, plan, loaded, accumulation=settings.gradient_accumulation_steps)
+        horizon = Horizon(feed.num_steps, epochs=settings.epochs, max_steps=settings.max_steps)
         setup = Setup(accelerator, feed, schedule(horizon), horizon.total, dropout_seed)
         return TrainState(setup, model, forward, made, new_sums(accelerator.device))
 
     def _change(self, model: Any) -> None:
-        if self.gradient_checkpointing:
+        if self.settings.gradient_checkpointing:
             if not model.supports_gradient_checkpointing:
                 raise ConfigError(f"trainer.gradient_checkpointing: {type(model).__name__} has none; set it to false")
             # Renamed within transformers 5; the first argument of both goes to torch's checkpoint function.
             enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
             enable({"use_reentrant": False})
-        if self.compile:
+        if self.settings.compile:
             model.compile(dynamic=True)
 
     def train(
@@ -142,6 +121,7 @@ class Trainer:
             OutOfMemoryError: A single feature does not fit.
             Stopped: A signal asked for it; the state stands between two steps.
         """
+        settings = self.settings
         while True:
             if self._is_record_due(state):
                 yield self._record(state)
@@ -157,28 +137,30 @@ class Trainer:
             with deferred():
                 if state.is_epoch_end:
                     state.next_epoch()
-                take_step(state, max_grad_norm=self.max_grad_norm, max_skipped=max_skipped(self.on_nan))
+                take_step(state, max_grad_norm=settings.max_grad_norm, max_skipped=max_skipped(settings.on_nan))
             if after_step is not None:
                 after_step()
             if state.setup.accelerator.num_processes > 1:
                 stop_together(state.setup.accelerator)
 
     def _is_record_due(self, state: TrainState) -> bool:
-        return state.recorded_step != state.step and (state.step % self.log_every == 0 or state.is_finished)
+        return state.recorded_step != state.step and (state.step % self.settings.log_every == 0 or state.is_finished)
 
     def _is_evaluation_due(self, state: TrainState) -> bool:
         if state.evaluated_step == state.step:
             return False
         if state.is_finished:
             return True
-        return state.is_epoch_end if self.eval_every is None else state.step > 0 and state.step % self.eval_every == 0
+        every = self.settings.eval_every
+        return state.is_epoch_end if every is None else state.step > 0 and state.step % every == 0
 
     def _is_checkpoint_due(self, state: TrainState) -> bool:
         if state.stored_step == state.step or state.step == 0:
             return False
-        # Where evaluations stand at epochs' ends, whoever evaluates stores as well.
-        at_epoch_end = self.eval_every is not None and state.is_epoch_end
-        return at_epoch_end or (self.checkpoint_every is not None and state.step % self.checkpoint_every == 0)
+        # Where evaluations are at epochs' ends, whoever evaluates stores as well.
+        at_epoch_end = self.settings.eval_every is not None and state.is_epoch_end
+        every = self.settings.checkpoint_every
+        return at_epoch_end or (every is not None and state.step % every == 0)
 
     def _record(self, state: TrainState) -> StepRecord:
         found, seen = state.read_sums(), state.record_features

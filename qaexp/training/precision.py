@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from qaexp.config.checks.trainer import device_problems, precision_problems
 from qaexp.errors import ConfigError
 from qaexp.errors.advice import choose_cpu, setting
 from qaexp.training.processes import num_processes
@@ -31,9 +32,9 @@ def choose_device(device: str) -> torch.device:
     >>> choose_device("cpu")
     device(type='cpu')
     """
+    for problem in device_problems(device):
+        raise ConfigError(problem)
     kind, _, index = device.partition(":")
-    if kind not in ("auto", "cpu", "cuda", "mps") or (":" in device and not (kind == "cuda" and index.isdigit())):
-        raise ConfigError(f"{setting('trainer.device', device)} is none of auto, cpu, cuda, cuda:N, mps")
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if kind == "cuda":
@@ -76,12 +77,10 @@ def choose_precision(precision: str, device: torch.device) -> str:
     has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     if precision == "auto":
         return "bf16" if has_bf16 else "fp32"
-    if precision == "fp16" and device.type != "cuda":
-        raise ConfigError(f"trainer.precision=fp16 needs CUDA, and the device is {device.type}; choose fp32 or auto")
+    for problem in precision_problems(precision, device.type):
+        raise ConfigError(problem)
     if precision == "bf16" and device.type == "cuda" and not has_bf16:
         raise ConfigError("trainer.precision=bf16, but this GPU does not compute in it; choose fp16, fp32 or auto")
-    if precision not in ("fp32", "bf16", "fp16"):
-        raise ConfigError(f"trainer.precision={precision} is none of auto, fp32, bf16, fp16")
     return precision
 
 

@@ -132,7 +132,7 @@ def test_records_come_when_they_are_due(settings, expected) -> None:
         if isinstance(record, EvaluationDue):
             text += f" {'E' if record.is_epoch_end else 'e'}{record.epoch}{'.' if record.is_last else ''}"
         told[record.step] = text
-    logged = [text for step, text in told.items() if step % trainer.log_every == 0 or " " in text]
+    logged = [text for step, text in told.items() if step % trainer.settings.log_every == 0 or " " in text]
     assert logged == expected
     assert all(earlier < later for earlier, later in pairwise(told))
 

@@ -1,9 +1,30 @@
-"""Is a number in its range: the one sentence for all keys."""
+"""Whether values are among those that the schema allows: the one sentence for all numbers, and the one for words."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from operator import attrgetter
+from typing import Any
+
+from qaexp.config.schema import leaves
+
+
+def range_problems(settings: Any, schema: Any, prefix: str = "") -> Iterator[str]:
+    """Say which values of a config, or of one node, are outside of what the schema declares.
+
+    Args:
+        settings: Its values.
+        schema: The dataclass that declares them.
+        prefix: What the keys of a node begin with, for example `trainer.`.
+    """
+    for name, item, _ in leaves(schema, prefix):
+        value, about = attrgetter(name.removeprefix(prefix))(settings), item.metadata
+        if isinstance(value, str) and about.get("choices") and value not in about["choices"]:
+            yield f"{name}={value} is none of {', '.join(about['choices'])}"
+        # What is wrong with `seed` is not said again for each seed that follows it.
+        elif isinstance(value, int | float) and not isinstance(value, bool) and not name.startswith("seeds."):
+            yield from number_problems(name, value, about.get("low"), about.get("high"), about.get("unit", ""))
 
 
 def number_problems(name: str, value: float, low: float | None, high: float | None, unit: str = "") -> Iterator[str]:

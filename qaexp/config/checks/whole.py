@@ -7,18 +7,17 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import fields
-from operator import attrgetter
 
 from qaexp.config.checks.open_nodes import open_problems
 from qaexp.config.checks.positions import checkpoint_folder, length_problem, position_limit
-from qaexp.config.checks.ranges import number_problems
-from qaexp.config.schema import ExperimentConfig, leaves
+from qaexp.config.checks.ranges import number_problems, range_problems
+from qaexp.config.checks.trainer import trainer_problems
+from qaexp.config.schema import ExperimentConfig
 from qaexp.nodes import UNNAMED, public
 
 _LEGAL_NAME = re.compile(r"\w[\w.,=+@-]*")
 _LONGEST_NAME = 200
 _MAX_CONFIG_BYTES = 2 * 2**20
-_ON_NAN = re.compile(r"fail|skip:[1-9]\d{0,5}")
 _ON_FAILURE = re.compile(r"continue|stop_after:[1-9]\d{0,5}")
 # Tokens of a feature that belong to neither question nor context, at most, for any known family.
 _SPECIAL_TOKENS = 4
@@ -34,7 +33,7 @@ def check_config(config: ExperimentConfig) -> list[str]:
         One sentence a problem: key, value found, what is allowed, way out. Empty when the config is good.
     """
     return [
-        *_range_problems(config),
+        *range_problems(config, ExperimentConfig),
         *_seed_problems(config),
         *open_problems(config),
         *_name_problems(config),
@@ -42,22 +41,9 @@ def check_config(config: ExperimentConfig) -> list[str]:
         *_model_problems(config),
         *_feature_problems(config),
         *_batch_problems(config),
-        *_device_problems(config),
+        *trainer_problems(config.trainer),
         *_sweep_problems(config),
     ]
-
-
-def _range_problems(config: ExperimentConfig) -> Iterator[str]:
-    for name, item, _ in leaves():
-        if name.startswith("seeds."):
-            continue
-        value = attrgetter(name)(config)
-        if isinstance(value, str) and item.metadata.get("choices") and value not in item.metadata["choices"]:
-            yield f"{name}={value} is none of {', '.join(item.metadata['choices'])}"
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield from number_problems(
-                name, value, item.metadata.get("low"), item.metadata.get("high"), item.metadata.get("unit", "")
-            )
 
 
 def _seed_problems(config: ExperimentConfig) -> Iterator[str]:
@@ -148,19 +134,6 @@ def _batch_problems(config: ExperimentConfig) -> Iterator[str]:
 
 def _shown(number: int | None) -> str:
     return "null" if number is None else str(number)
-
-
-def _device_problems(config: ExperimentConfig) -> Iterator[str]:
-    trainer = config.trainer
-    device, _, index = trainer.device.partition(":")
-    if device not in ("auto", "cpu", "cuda", "mps") or (
-        ":" in trainer.device and not (device == "cuda" and index.isdigit())
-    ):
-        yield f"trainer.device={trainer.device} is none of auto, cpu, cuda, cuda:N, mps"
-    if device == "cpu" and trainer.precision == "fp16":
-        yield "trainer.precision=fp16 needs a GPU, and trainer.device=cpu; choose fp32 or auto"
-    if not _ON_NAN.fullmatch(trainer.on_nan):
-        yield f"trainer.on_nan={trainer.on_nan} is neither fail nor skip:K with a whole number K from 1 up, as skip:3"
 
 
 def _checkpoint_limit(checkpoint: str) -> int | None:

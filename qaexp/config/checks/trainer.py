@@ -1,0 +1,40 @@
+"""The rules of the node `trainer`, for a config and for a caller from Python: no key of it is ruled twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from qaexp.config.schema import TrainerConfig
+from qaexp.errors.advice import setting
+
+_ON_NAN = re.compile(r"fail|skip:[1-9]\d{0,5}")
+
+
+def trainer_problems(trainer: TrainerConfig) -> Iterator[str]:
+    """Say what is wrong with the settings of a training beside ranges, as far as any machine can say it."""
+    yield from device_problems(trainer.device)
+    yield from precision_problems(trainer.precision, trainer.device.partition(":")[0])
+    if not _ON_NAN.fullmatch(trainer.on_nan):
+        yield f"trainer.on_nan={trainer.on_nan} is neither fail nor skip:K with a whole number K from 1 up, as skip:3"
+
+
+def device_problems(device: str) -> Iterator[str]:
+    """Say whether a word for a device is none.
+
+    >>> list(device_problems("cuda:1")), list(device_problems("gpu"))
+    ([], ['trainer.device=gpu is none of auto, cpu, cuda, cuda:N, mps'])
+    """
+    kind, colon, index = device.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (colon and not (kind == "cuda" and index.isdigit())):
+        yield f"{setting('trainer.device', device)} is none of auto, cpu, cuda, cuda:N, mps"
+
+
+def precision_problems(precision: str, kind: str) -> Iterator[str]:
+    """Say whether a kind of device never computes in a number format; of `auto` nothing is known.
+
+    >>> list(precision_problems("fp16", "cpu")), list(precision_problems("fp16", "auto"))
+    (['trainer.precision=fp16 needs CUDA, and the device is cpu; choose fp32 or auto'], [])
+    """
+    if precision == "fp16" and kind in ("cpu", "mps"):
+        yield f"trainer.precision=fp16 needs CUDA, and the device is {kind}; choose fp32 or auto"

@@ -1,0 +1,35 @@
+"""The settings of a node as Python gives them: named as in the config, with the values of conf/ where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import yaml
+
+from qaexp.config.checks.suggest import did_you_mean
+from qaexp.config.conf import conf_directory
+from qaexp.errors import ConfigError
+
+Settings = TypeVar("Settings")
+
+
+def settings_of(kind: type[Settings], group: str, given: Mapping[str, Any]) -> Settings:
+    """Make the settings of a node.
+
+    Args:
+        kind: The dataclass of the schema.
+        group: The folder of conf/ whose `default.yaml` has the values that are not given.
+        given: By key; what a config gives is complete.
+
+    Raises:
+        ConfigError: A key is unknown.
+    """
+    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(given) - known):
+        raise ConfigError(*(f"{key} is no key of {group}{did_you_mean(key, known)}" for key in unknown))
+    if known - set(given):
+        file = conf_directory() / group / "default.yaml"
+        given = {**yaml.safe_load(file.read_text("utf-8")), **given}
+    return kind(**given)
