@@ -26,8 +26,10 @@ from qaexp.runs.readers.folder import look
 from qaexp.runs.readers.typed import told
 from qaexp.runs.slurm import requeued
 from qaexp.runs.writing.environment import describe_environment
-from qaexp.runs.writing.reuse import completed_summary, started_threads
+from qaexp.runs.writing.resumption import started_threads
+from qaexp.runs.writing.reuse import completed_summary
 from qaexp.runs.writing.run import Run
+from qaexp.runs.writing.run_start import RunStart
 from qaexp.storage.origins import REDACTED, Origins, with_origins
 from qaexp.storage.redact import Redactor
 from qaexp.storage.secret_names import is_secret_variable
@@ -89,18 +91,16 @@ def opened(config: ExperimentConfig, directory: Path, command: Command) -> Itera
             yield Completed(done)
             return
         is_main, environment = is_main_process(), _environment(directory, parts, command)
-        run = Run(
-            directory,
-            config=without_unnamed(asdict(config)),
-            identity=identity,
-            environment=environment,
-            hydra_files=command.hydra_files,
+        start = RunStart(
+            without_unnamed(asdict(config)),
+            identity,
+            environment,
+            command.hydra_files,
             origins=command.origins,
             threads=torch.get_num_threads(),
-            is_main=is_main,
-            steal_lock=config.steal_lock,
-            allow_drift=parts.training.allow_drift,
         )
+        allow_drift = parts.training.allow_drift
+        run = Run(directory, start, is_main=is_main, steal_lock=config.steal_lock, allow_drift=allow_drift)
         trackers = Trackers(parts.trackers if is_main else {})
         with requeued(is_main), watched(is_alone=num_processes() == 1), run, trackers:
             if config.threads not in (None, torch.get_num_threads()):

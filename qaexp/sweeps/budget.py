@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from qaexp.runs.checkpoint import find_checkpoints
 from qaexp.runs.directory import CHECKPOINTS, SUMMARY
+from qaexp.runs.kept_checkpoints import find_checkpoints
 from qaexp.storage.folders import remove
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qaexp.errors import BusyError
-from qaexp.runs.checkpoint import newest_step
 from qaexp.runs.identity import code_hash
+from qaexp.runs.kept_checkpoints import newest_step
 from qaexp.runs.metrics import is_number
 from qaexp.runs.readers.collect import collect
 from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, first_line, look

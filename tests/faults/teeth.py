@@ -21,7 +21,7 @@ from typing import Any
 import qaexp.experiment.one_run  # noqa: F401 (what is patched must be imported)
 from qaexp import cli
 from qaexp.experiment import checkpoints
-from qaexp.runs import checkpoint, directory, lock, naming, slurm
+from qaexp.runs import checkpoint, directory, kept_checkpoints, lock, naming, slurm
 from qaexp.runs.writing import drift, reuse
 from qaexp.runs.writing import record_files as records
 from qaexp.storage import files, folders, points, roots, signals
@@ -74,12 +74,12 @@ def verified_checkpoints(patch: Patch) -> None:
         )
 
     everywhere(patch, checkpoint.verify_checkpoint, verify)
-    patch(checkpoint, "_verify_start", nothing)
+    patch(kept_checkpoints, "_verify_start", nothing)
 
 
 def checkpoints_are_put_back(patch: Patch) -> None:
     """What has a temporary name is lost, whole or not."""
-    everywhere(patch, checkpoint.put_back, nothing)
+    everywhere(patch, kept_checkpoints.put_back, nothing)
 
 
 def records_are_cut_back(patch: Patch) -> None:

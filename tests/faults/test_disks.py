@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from qaexp.errors import IntegrityError
-from qaexp.runs.checkpoint import find_checkpoints, newest_checkpoint, verify_checkpoint
+from qaexp.runs.checkpoint import verify_checkpoint
+from qaexp.runs.kept_checkpoints import find_checkpoints, newest_checkpoint
 from qaexp.runs.readers.collect import read_run
 from qaexp.storage.appender import Appender
 from qaexp.storage.reading import read_json_lines

@@ -16,7 +16,7 @@ import pytest
 
 from qaexp.errors import ConfigError
 from qaexp.model.loading import check_torch_version
-from qaexp.runs.checkpoint import find_checkpoints
+from qaexp.runs.kept_checkpoints import find_checkpoints
 from qaexp.storage.formats import json_text
 from tests.fixtures import drill, tiny_run
 from tests.fixtures.canary import Canary

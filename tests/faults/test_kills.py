@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from qaexp.evaluation.question_set import QuestionSet
-from qaexp.runs import checkpoint
-from qaexp.runs.checkpoint import Content, commit_checkpoint, newest_checkpoint
+from qaexp.runs import kept_checkpoints
+from qaexp.runs.checkpoint import Content, commit_checkpoint
+from qaexp.runs.kept_checkpoints import newest_checkpoint
 from qaexp.runs.writing.reuse import clear
 from qaexp.runs.writing.run import Run
 from qaexp.training.state import TrainState
@@ -122,7 +123,7 @@ def commit(directory: Path, step: int, text: str, *, dies: bool = False) -> None
 
 def check_commit(directory: Path, code: int, place: object) -> None:
     """The old checkpoint stands or the new one, whole; and a start sweeps what else was left."""
-    checkpoint.put_back(directory)
+    kept_checkpoints.put_back(directory)
     found, problems = newest_checkpoint(directory, "x")
     assert found is not None, place
     assert problems == [], place

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qaexp.runs.checkpoint import newest_checkpoint
+from qaexp.runs.kept_checkpoints import newest_checkpoint
 from qaexp.runs.readers.verification import verify_run
 from qaexp.runs.writing.run import Run
 from qaexp.storage import appender, files, folders

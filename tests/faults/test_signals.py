@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from qaexp.evaluation.question_set import QuestionSet
-from qaexp.runs.checkpoint import newest_checkpoint
+from qaexp.runs.kept_checkpoints import newest_checkpoint
 from qaexp.storage.signals import SIGNALS
 from tests.fixtures import tiny_run
 from tests.fixtures.attempts import (

@@ -13,7 +13,8 @@ import torch
 
 from qaexp.data import batches
 from qaexp.model.checkpoint import Checkpoint
-from qaexp.runs.checkpoint import find_checkpoints, verify_checkpoint
+from qaexp.runs.checkpoint import verify_checkpoint
+from qaexp.runs.kept_checkpoints import find_checkpoints
 from qaexp.training import feed, step
 from tests.fixtures import tiny_run
 

@@ -12,17 +12,9 @@ from pathlib import Path
 import pytest
 
 from qaexp.errors import IntegrityError
-from qaexp.runs.checkpoint import (
-    Content,
-    checkpoint_folder,
-    commit_checkpoint,
-    described,
-    find_checkpoints,
-    newest_checkpoint,
-    newest_step,
-    prune,
-    verify_checkpoint,
-)
+from qaexp.runs.checkpoint import Content, checkpoint_folder, commit_checkpoint, verify_checkpoint
+from qaexp.runs.kept_checkpoints import find_checkpoints, newest_checkpoint, newest_step, prune
+from qaexp.runs.writing.record_files import described
 from qaexp.storage.formats import json_text
 
 IDENTITY = "0" * 64

@@ -17,7 +17,7 @@ from qaexp.errors import ConfigError, IntegrityError
 from qaexp.errors.advice import another_name
 from qaexp.nodes import with_public
 from qaexp.runs import directory as layout
-from qaexp.runs.checkpoint import newest_step
+from qaexp.runs.kept_checkpoints import newest_step
 from qaexp.runs.owners import is_alive, utc_now
 from qaexp.runs.readers.nearby import meant
 from qaexp.runs.trust import follow_chain

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.errors import QaexpError
-from qaexp.runs.checkpoint import newest_step
+from qaexp.runs.kept_checkpoints import newest_step
 from qaexp.runs.metrics import is_number
 from qaexp.runs.owners import age_seconds
 from qaexp.runs.readers.collect import RunFiles, find, is_run

@@ -11,8 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from qaexp.errors import IntegrityError, QaexpError
-from qaexp.runs.checkpoint import find_checkpoints, verify_checkpoint
+from qaexp.runs.checkpoint import verify_checkpoint
 from qaexp.runs.directory import CONFIG, HISTORY, MANIFEST, METRICS, MODEL, SUMMARY, link_problems, result_files
+from qaexp.runs.kept_checkpoints import find_checkpoints
 from qaexp.runs.manifest import read_manifest
 from qaexp.runs.metrics import is_number
 from qaexp.runs.readers.collect import RunFiles

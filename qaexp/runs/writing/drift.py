@@ -53,6 +53,11 @@ def environment_changes(directory: Path, environment: Mapping[str, Any]) -> Chan
     return changes
 
 
+def entries(changes: Changes, step: int | None) -> list[dict[str, Any]]:
+    """The changes as run.json holds them, since the step of a checkpoint."""
+    return [{"key": key, "old": old, "new": new, "step": step} for key, (old, new) in changes.items()]
+
+
 def shown(changes: Changes) -> str:
     """Return the changes as words: keys first, the first of many; other files are named once, not by their hashes.
 

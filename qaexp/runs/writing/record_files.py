@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qaexp.runs.checkpoint import described
 from qaexp.runs.directory import HISTORY, METRICS, TIMINGS
 from qaexp.storage.appender import Appender, truncate
 from qaexp.storage.files import write_json_lines, write_rows
 from qaexp.storage.folders import remove
 from qaexp.storage.formats import json_line
 from qaexp.storage.reading import read_json_lines
+from qaexp.storage.vouched import sha256_of
 
 
 class RecordFiles:
@@ -70,3 +70,8 @@ class RecordFiles:
         """Close all files."""
         for appender in self._appenders.values():
             appender.close()
+
+
+def described(path: Path) -> dict[str, Any]:
+    """Size and sha256 of a record file."""
+    return {"size": path.stat().st_size, "sha256": sha256_of(path)}

@@ -23,7 +23,7 @@ from qaexp.runs.directory import (
 from qaexp.runs.identity import Identity
 from qaexp.runs.readers.folder import COMPLETED, DAMAGED, check_schema_version, look
 from qaexp.runs.trust import is_config_edited
-from qaexp.runs.writing.drift import Changes, config_changes, is_longer_training, shown
+from qaexp.runs.writing.drift import config_changes, is_longer_training, shown
 from qaexp.storage.files import TEMP_PREFIX
 from qaexp.storage.folders import remove, remove_temps
 from qaexp.storage.reading import read_json, read_small
@@ -72,29 +72,6 @@ def check_same_run(directory: Path, identity: Identity, *, allow_drift: bool = F
         )
         raise ConfigError(f"{directory}: holds another run: {shown(changes)}; {another_name()}{further}")
     return record
-
-
-def started_threads(directory: Path) -> int | None:
-    """Return with how many threads the run in a directory was started; None where there is none yet."""
-    try:
-        threads = read_json(directory / RUN).get("threads")
-    except (FileNotFoundError, IntegrityError):
-        return None
-    return threads if isinstance(threads, int) and threads > 0 else None
-
-
-def check_no_drift(directory: Path, changes: Changes) -> None:
-    """Refuse to go on with a stored training in another world.
-
-    Raises:
-        ConfigError: Naming each key, what it was and what it is.
-    """
-    if changes:
-        raise ConfigError(
-            f"{directory}: was trained up to its last checkpoint with something that can change results: "
-            f"{shown(changes)}; go back to what it was, or set trainer.allow_drift=true, which goes on and marks the "
-            "run as not bit-exact"
-        )
 
 
 def _check_own_config(directory: Path) -> None:

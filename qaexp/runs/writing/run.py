@@ -11,35 +11,24 @@ from typing import Any
 
 from qaexp.errors import BusyError, IntegrityError, StorageError
 from qaexp.runs import directory as layout
-from qaexp.runs.checkpoint import (
-    Checkpoint,
-    Content,
-    commit_checkpoint,
-    find_checkpoints,
-    newest_checkpoint,
-    prune,
-    put_back,
-)
-from qaexp.runs.identity import Identity
+from qaexp.runs.checkpoint import Checkpoint, Content, commit_checkpoint
+from qaexp.runs.kept_checkpoints import prune
 from qaexp.runs.lock import check_heartbeat, hold
 from qaexp.runs.log import LOGGER, RunLogHandler, open_logs
 from qaexp.runs.manifest import describe_files
 from qaexp.runs.owners import heartbeat, utc_now
-from qaexp.runs.readers.typed import kept
-from qaexp.runs.writing.drift import Changes, config_changes, environment_changes, shown
+from qaexp.runs.writing.drift import entries, shown
 from qaexp.runs.writing.record_files import RecordFiles
-from qaexp.runs.writing.reuse import check_no_drift, check_same_run, clear
+from qaexp.runs.writing.resumption import Resumption, check_same_examples, example_changes, resumption
+from qaexp.runs.writing.reuse import check_same_run, clear
 from qaexp.runs.writing.run_json import RunRecord, describe_error
-from qaexp.runs.writing.same_examples import check_same_examples, example_changes
+from qaexp.runs.writing.run_start import RunStart
 from qaexp.storage.files import write_bytes, write_json, write_json_lines, write_rows, write_text
-from qaexp.storage.folders import make_directory, new_directory, remove, settle_directory
+from qaexp.storage.folders import new_directory, remove, settle_directory
 from qaexp.storage.formats import json_text
-from qaexp.storage.origins import Origins, with_origins
-from qaexp.storage.redact import redactor_of
 from qaexp.storage.roots import path_by_handle
 from qaexp.storage.signals import deferred
 from qaexp.storage.vouched import sha256, sha256_of
-from qaexp.storage.yaml_text import yaml_text
 
 
 class Run:
@@ -52,7 +41,6 @@ class Run:
         directory: The run directory.
         is_main: This process writes.
         allows_drift: `trainer.allow_drift` is set.
-        checkpoint: What the training goes on from; None at the first start, and in processes that do not write.
     """
 
     log = LOGGER
@@ -60,13 +48,8 @@ class Run:
     def __init__(
         self,
         directory: Path,
+        start: RunStart,
         *,
-        config: Mapping[str, Any],
-        identity: Identity,
-        environment: Mapping[str, Any],
-        hydra_files: Mapping[str, Any] | None = None,
-        origins: Origins | None = None,
-        threads: int | None = None,
         is_main: bool = True,
         steal_lock: bool = False,
         allow_drift: bool = False,
@@ -75,31 +58,19 @@ class Run:
 
         Args:
             directory: The run directory; made when it is missing.
-            config: The resolved config, JSON-able.
-            identity: The identity of the run.
-            environment: The content of env.json.
-            hydra_files: Trees of the files of `.hydra/` by file name.
-            origins: What of the config came from the environment, and is told by its expression.
-            threads: CPU threads that the run computes with.
+            start: What the run is started with.
             is_main: False in every process but one of a run with several.
             steal_lock: Take the directory from an owner on another machine.
-            allow_drift: Go on from a checkpoint that was made with another config, package or device.
+            allow_drift: Resume from a checkpoint that was made with another config, package or device.
         """
-        self.checkpoint: Checkpoint | None = None
-        self.directory = directory
-        self.is_main = is_main
-        self._config, self._identity, self._environment = config, identity, environment
-        self._hydra_files = hydra_files or {}
-        self._threads, self._steal_lock, self.allows_drift = threads, steal_lock, allow_drift
-        self._origins = origins or {}
-        words = environment.get("command_line", [])
-        self._redactor = redactor_of(config, self._origins, words, self._hydra_files.values())
+        self.directory, self.is_main, self.allows_drift = directory, is_main, allow_drift
+        self._start, self._steal_lock = start, steal_lock
+        self._redactor, self._resumed = start.redactor, Resumption()
         self._stack = ExitStack()
         self._records = RecordFiles(directory)
         self._record: RunRecord | None = None
         self._debug_log: RunLogHandler | None = None
         self._is_complete = False
-        self._damaged: tuple[Path, ...] = ()
         self._started, self._earlier_seconds = time.monotonic(), 0.0
 
     def __enter__(self) -> Run:
@@ -140,7 +111,12 @@ class Run:
     @property
     def run_id(self) -> str:
         """The first eight hex digits of the identity."""
-        return self._identity.run_id
+        return self._start.identity.run_id
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """What the training resumes from; None at the first start, and in processes that do not write."""
+        return self._resumed.checkpoint
 
     def add_elapsed(self, seconds: float) -> None:
         """Count the seconds of earlier attempts too."""
@@ -149,9 +125,7 @@ class Run:
     @property
     def shown_config(self) -> dict[str, Any]:
         """The resolved config as config.json holds it: without secrets and what came from the environment."""
-        told = with_origins(self._config, self._origins, self._identity.neutral)
-        shown: dict[str, Any] = self._redactor.tree(told)
-        return shown
+        return self._start.shown_config
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -177,9 +151,7 @@ class Run:
         if not self.allows_drift:
             check_same_examples(self.directory, changes)
         if changes:
-            self._record.add_drift(
-                [{"key": key, "old": old, "new": new, "step": step} for key, (old, new) in changes.items()]
-            )
+            self._record.add_drift(entries(changes, step))
             self.log.warning("not bit-exact from step %s on: %s", step, shown(changes))
 
     def redacted(self, text: str) -> str:
@@ -257,8 +229,8 @@ class Run:
             return
         with deferred():
             lengths = self._records.lengths()
-            commit_checkpoint(self.directory, step, contents, identity=self._identity.sha256, records=lengths)
-            prune(self.directory, best_step=best_step, spared=self._damaged)
+            commit_checkpoint(self.directory, step, contents, identity=self._start.identity.sha256, records=lengths)
+            prune(self.directory, best_step=best_step, spared=self._resumed.damaged)
 
     def go_back(self, history: Sequence[Mapping[str, Any]]) -> None:
         """Cut the record files back to where `checkpoint` stands, whose rows of history.csv are given."""
@@ -291,66 +263,31 @@ class Run:
 
     def _open(self) -> None:
         # Before the lock's file is made: a folder that holds something else stays as it is.
-        check_same_run(self.directory, self._identity, allow_drift=self.allows_drift)
+        self._check_same_run()
         settle_directory(self.directory)
         self._stack.enter_context(hold(self.directory, steal=self._steal_lock, may_take=self._check_heartbeat))
-        previous = check_same_run(self.directory, self._identity, allow_drift=self.allows_drift)
+        previous = self._check_same_run()
         if links := layout.link_problems(self.directory):
             raise IntegrityError(*links)
-        drift, problems = self._look_for_checkpoint(previous)
-        if not self._hydra_files:
-            self._environment = {**kept(self.directory), **self._environment}
-        clear(self.directory, resumed=self.checkpoint is not None)
-        step = self.checkpoint.step if self.checkpoint else None
-        self._record = RunRecord(
-            self.directory,
-            self._identity,
-            previous=previous,
-            threads=self._threads,
-            resumed_step=step,
-            drift=[{"key": key, "old": old, "new": new, "step": step} for key, (old, new) in drift.items()],
-        )
+        self._resumed = resumed = resumption(self.directory, self._start, previous, allow_drift=self.allows_drift)
+        clear(self.directory, resumed=resumed.checkpoint is not None)
+        self._record = RunRecord(self.directory, self._start, previous=previous, resumed=resumed)
         self._debug_log = self._stack.enter_context(open_logs(self.directory, self._redactor))
         self._stack.callback(self._records.close)
         self._stack.enter_context(heartbeat(self._record.beat))
-        self._write_start()
-        for problem in problems:
+        self._start.write(self.directory)
+        for problem in resumed.problems:
             self.log.warning("checkpoint left alone: %s", problem)
-        if drift:
-            self.log.warning("not bit-exact from step %s on: %s", step, shown(drift))
-        if self.checkpoint is not None:
-            self.log.info("going on after step %d, from %s", self.checkpoint.step, self.checkpoint.path.name)
+        if resumed.changes:
+            self.log.warning("not bit-exact from step %s on: %s", resumed.step, shown(resumed.changes))
+        if resumed.checkpoint is not None:
+            self.log.info("going on after step %d, from %s", resumed.checkpoint.step, resumed.checkpoint.path.name)
+
+    def _check_same_run(self) -> dict[str, Any]:
+        return check_same_run(self.directory, self._start.identity, allow_drift=self.allows_drift)
 
     def _check_heartbeat(self) -> None:
-        previous = check_same_run(self.directory, self._identity, allow_drift=self.allows_drift)
-        check_heartbeat(self.directory, previous, utc_now(), steal=self._steal_lock)
-
-    def _look_for_checkpoint(self, previous: Mapping[str, Any]) -> tuple[Changes, list[str]]:
-        """Find what the run can go on from; returns what changed since, and what is wrong with newer checkpoints."""
-        if not previous or (self.directory / layout.SUMMARY).exists():
-            return {}, []
-        identity = None if self.allows_drift else self._identity.sha256
-        put_back(self.directory)
-        self.checkpoint, problems = newest_checkpoint(self.directory, identity)
-        if self.checkpoint is None:
-            return {}, []
-        newer = find_checkpoints(self.directory)
-        self._damaged = tuple(newer[: newer.index(self.checkpoint.path)])
-        changes = {
-            **config_changes(self.directory, previous, self._identity),
-            **environment_changes(self.directory, self._environment),
-        }
-        if not self.allows_drift:
-            check_no_drift(self.directory, changes)
-        return self._redactor.tree(changes), problems
-
-    def _write_start(self) -> None:
-        self.write_json(layout.CONFIG, self.shown_config)
-        self.write_json(layout.ENVIRONMENT, self._redactor.tree(self._environment))
-        if self._hydra_files:
-            make_directory(self.directory / layout.HYDRA)
-        for name, tree in self._hydra_files.items():
-            write_text(self.directory / layout.HYDRA / name, yaml_text(self._redactor.tree(tree)))
+        check_heartbeat(self.directory, self._check_same_run(), utc_now(), steal=self._steal_lock)
 
     def _fail(self, error: BaseException) -> None:
         """Write what can still be written; the error itself matters more than a second one on the way out."""

@@ -9,8 +9,11 @@ from typing import Any
 
 from qaexp.errors import QaexpError, Stopped, of_the_system
 from qaexp.runs.directory import RUN, SCHEMA_VERSION
-from qaexp.runs.identity import Identity, code_hash
+from qaexp.runs.identity import code_hash
 from qaexp.runs.owners import this_process, utc_now
+from qaexp.runs.writing.drift import entries
+from qaexp.runs.writing.resumption import Resumption
+from qaexp.runs.writing.run_start import RunStart
 from qaexp.storage.files import write_json
 
 _CTRL_C_EXIT_CODE = 130
@@ -19,26 +22,16 @@ _CTRL_C_EXIT_CODE = 130
 class RunRecord:
     """The content of run.json; each change is committed at once."""
 
-    def __init__(
-        self,
-        directory: Path,
-        identity: Identity,
-        *,
-        previous: Mapping[str, Any],
-        threads: int | None,
-        resumed_step: int | None = None,
-        drift: Sequence[Mapping[str, Any]] = (),
-    ) -> None:
+    def __init__(self, directory: Path, start: RunStart, *, previous: Mapping[str, Any], resumed: Resumption) -> None:
         """Commit the record of an attempt that begins now.
 
         Args:
             directory: The run directory.
-            identity: The identity of the run.
+            start: What the run is started with.
             previous: The run.json of the attempt before it; empty for the first.
-            threads: CPU threads that the run computes with.
-            resumed_step: The step of the checkpoint that the attempt goes on from.
-            drift: `{key, old, new, step}` of each change that `trainer.allow_drift` let pass.
+            resumed: What the attempt resumes from.
         """
+        identity, step = start.identity, resumed.step
         now = timestamp()
         self._path = directory / RUN
         self._mutex = threading.Lock()
@@ -57,13 +50,13 @@ class RunRecord:
             "identity": identity.sha256,
             "inputs": identity.shown_inputs,
             "code_hash": code_hash(),
-            "threads": threads,
-            "resumed_step": resumed_step,
-            "checkpoint_step": resumed_step,
+            "threads": start.threads,
+            "resumed_step": step,
+            "checkpoint_step": step,
             "total_steps": previous.get("total_steps"),
             "micro_batch_parts": 1,
             "summary_sha256": None,
-            "drift": [*previous.get("drift", []), *drift] if resumed_step is not None else [],
+            "drift": [] if step is None else [*previous.get("drift", []), *entries(resumed.changes, step)],
             "flags": [],
         }
         self.update()

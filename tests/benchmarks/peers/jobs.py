@@ -14,7 +14,8 @@ from transformers import BertConfig, BertForQuestionAnswering, Trainer, Training
 from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
-from qaexp.runs.checkpoint import commit_checkpoint, find_checkpoints
+from qaexp.runs.checkpoint import commit_checkpoint
+from qaexp.runs.kept_checkpoints import find_checkpoints
 from qaexp.runs.writing import run
 from qaexp.training import step
 from qaexp.training.feed import Feed

@@ -1,0 +1,122 @@
+"""What an attempt resumes from: the newest usable checkpoint, if nothing that can change results has changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from qaexp.errors import ConfigError, IntegrityError
+from qaexp.errors.advice import another_name
+from qaexp.runs.checkpoint import Checkpoint
+from qaexp.runs.directory import DATA, RUN, SUMMARY
+from qaexp.runs.kept_checkpoints import find_checkpoints, newest_checkpoint, put_back
+from qaexp.runs.writing.drift import Changes, config_changes, environment_changes, shown
+from qaexp.runs.writing.run_start import RunStart
+from qaexp.storage.reading import read_json
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """What an attempt resumes from; empty for one that starts from the beginning.
+
+    Attributes:
+        checkpoint: The newest checkpoint that can be used.
+        changes: What has changed since and can change results, without secrets.
+        problems: What is wrong with newer checkpoints, a sentence each.
+        damaged: The folders of these.
+    """
+
+    checkpoint: Checkpoint | None = None
+    changes: Changes = field(default_factory=dict)
+    problems: Sequence[str] = ()
+    damaged: Sequence[Path] = ()
+
+    @property
+    def step(self) -> int | None:
+        """The step of the checkpoint."""
+        return self.checkpoint.step if self.checkpoint else None
+
+
+def resumption(directory: Path, start: RunStart, previous: Mapping[str, Any], *, allow_drift: bool) -> Resumption:
+    """Find what a run can resume from.
+
+    Args:
+        directory: The run directory, which this process holds.
+        start: What the run is started with now.
+        previous: The run.json of the attempt before; empty for the first.
+        allow_drift: Take a checkpoint made with another config, package or device.
+
+    Raises:
+        ConfigError: Something has changed, without `allow_drift`.
+        IntegrityError: There are checkpoints, and none can be used.
+    """
+    if not previous or (directory / SUMMARY).exists():
+        return Resumption()
+    put_back(directory)
+    checkpoint, problems = newest_checkpoint(directory, None if allow_drift else start.identity.sha256)
+    if checkpoint is None:
+        return Resumption()
+    newer = find_checkpoints(directory)
+    changes = {
+        **config_changes(directory, previous, start.identity),
+        **environment_changes(directory, start.environment),
+    }
+    if not allow_drift:
+        check_no_drift(directory, changes)
+    return Resumption(checkpoint, start.redactor.tree(changes), problems, newer[: newer.index(checkpoint.path)])
+
+
+def started_threads(directory: Path) -> int | None:
+    """Return with how many threads the run in a directory was started; None where there is none yet."""
+    try:
+        threads = read_json(directory / RUN).get("threads")
+    except (FileNotFoundError, IntegrityError):
+        return None
+    return threads if isinstance(threads, int) and threads > 0 else None
+
+
+def check_no_drift(directory: Path, changes: Changes) -> None:
+    """Refuse to go on with a stored training in another world.
+
+    Raises:
+        ConfigError: Naming each key, what it was and what it is.
+    """
+    if changes:
+        raise ConfigError(
+            f"{directory}: was trained up to its last checkpoint with something that can change results: "
+            f"{shown(changes)}; go back to what it was, or set trainer.allow_drift=true, which goes on and marks the "
+            "run as not bit-exact"
+        )
+
+
+def example_changes(directory: Path, ids: Mapping[str, Sequence[str]]) -> Changes:
+    """Return `{data.<split>_ids: (so many, so many of them others)}`; empty for the same examples in the same order.
+
+    Args:
+        directory: The run directory; without a data.json nothing is known.
+        ids: The ids that were drawn now, by `train` and `dev`.
+    """
+    stored = read_json(directory / DATA) if (directory / DATA).exists() else {}
+    changes: Changes = {}
+    for split, now in ids.items():
+        before = stored.get(f"{split}_ids")
+        if isinstance(before, list) and (count := sum(one != other for one, other in zip_longest(before, now))):
+            changes[f"data.{split}_ids"] = (f"{len(before):,} ids", f"{len(now):,} ids, {count:,} of them others")
+    return changes
+
+
+def check_same_examples(directory: Path, changes: Changes) -> None:
+    """Refuse to go on with other examples.
+
+    Raises:
+        ConfigError: Naming the splits.
+    """
+    if changes:
+        told = ", ".join(f"{key} was {old}, now {new}" for key, (old, new) in changes.items())
+        raise ConfigError(
+            f"{directory}: the data give other examples than when the run was started ({told}); {another_name()}, or "
+            "set trainer.allow_drift=true, which goes on and marks the run as not bit-exact"
+        )
