@@ -12,6 +12,7 @@ import yaml
 
 import qaexp
 from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
+from tests import REPOSITORY
 from tests.fixtures.checked import check_command_line
 from tests.fixtures.tiny_run import files_of, write_squad
 
@@ -56,6 +57,8 @@ def test_conf_holds_the_promised_choices() -> None:
     assert {group: missing for group, names in promised.items() if (missing := names - set(GROUPS[group]))} == {}
 
 
+# Every choice of a typed node with the keys that it has, as runs were made with them.
+STORED = json.loads((REPOSITORY / "tests" / "fixtures" / "choices.json").read_text("utf-8"))
 PRESETS = [file for file in FILES if file[0] in ("experiment", "debug")]
 SINGLE = [file for file in FILES if file not in PRESETS and file[0] != "sweep"]
 
@@ -74,6 +77,8 @@ def test_every_file_composes(group: str, name: str) -> None:
     node = getattr(config, group)
     found = node if isinstance(node, dict) else asdict(node)
     assert found == {**written(group, name), **given}
+    if (stored := STORED.get(f"{group}={name}")) is not None:
+        assert {key: value for key, value in found.items() if key != "_target_"} == {**stored, **given}
 
 
 def test_the_files_of_a_group_have_the_same_keys() -> None:
@@ -82,6 +87,17 @@ def test_the_files_of_a_group_have_the_same_keys() -> None:
         if group not in ("optimizer", "schedule", "trackers", "experiment", "debug", "sweep", *HYDRA_GROUPS):
             keys = [list(written(group, name)) for name in names]
             assert all(names == keys[0] for names in keys), group
+
+
+def test_a_file_that_inherits_says_only_what_differs() -> None:
+    inheriting = 0
+    for group, name in SINGLE:
+        own = yaml.safe_load((conf_directory() / group / f"{name}.yaml").read_text("utf-8"))
+        for base in [entry for entry in own.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]:
+            inheriting += 1
+            inherited = written(group, base)
+            assert [key for key, value in own.items() if inherited.get(key, ...) == value] == [], f"{group}={name}"
+    assert inheriting
 
 
 def test_the_defaults() -> None:

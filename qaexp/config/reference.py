@@ -55,7 +55,7 @@ def reference() -> str:
             default = _values("config.yaml")["defaults"]
             chosen = next(entry[group] for entry in default if isinstance(entry, dict) and group in entry)
             parts.append(f"Keys, with the values of `{group}={chosen}`:\n")
-            parts.append(_table(_rows(group, _values(f"{group}/{chosen}.yaml"))))
+            parts.append(_table(_rows(group, node_values(group, chosen))))
     return "\n".join(part for part in parts if part).rstrip() + "\n"
 
 
@@ -101,7 +101,7 @@ def default_values() -> dict[str, str]:
     for entry in _values(f"data/{chosen['data']}.yaml").get("defaults", []):
         for key, name in entry.items():
             chosen[key.removeprefix("override /").partition("@")[0]] = name
-    files = {group: _values(f"{group}/{name}.yaml") for group, name in chosen.items() if _is_node(group, name)}
+    files = {group: node_values(group, name) for group, name in chosen.items() if _is_node(group, name)}
     found: dict[str, str] = {}
     for name, _, _ in leaves():
         group, _, key = name.rpartition(".")
@@ -113,6 +113,16 @@ def default_values() -> dict[str, str]:
 
 def _is_node(group: str, name: str | None) -> bool:
     return name is not None and "override" not in group and group not in (*_PRESETS, *OPEN_NODES)
+
+
+def node_values(group: str, name: str) -> dict[str, Any]:
+    """The keys of a choice with their values, also those that its file inherits from others of its group."""
+    own = _values(f"{group}/{name}.yaml") or {}
+    found: dict[str, Any] = {}
+    for entry in own.pop("defaults", []):
+        if isinstance(entry, str) and entry != "_self_":
+            found |= node_values(group, entry)
+    return {**found, **own}
 
 
 def _values(file: str) -> dict[str, Any]:
