@@ -80,7 +80,7 @@ def _parser() -> CommandParser:
         help="keep runs: 'lr>=1e-4', 'lr in 1e-4,3e-4 or tags=best', 'notes~word'; repeatable, all must hold",
     )
     add("--sort", metavar="METRIC", help="order the table by another metric")
-    parser.add_number("--relevant", float, 2.0, "points from which on a difference matters (2)", 0)
+    parser.add_number("--relevant", float, None, "smallest difference that matters (percentages: 2 points)", 0)
     parser.add_number("--flips", int, 0, "print so many questions whose answers changed", 0)
     add("--flips-csv", type=Path, metavar="FILE", help="write all of them")
     add("--csv", type=Path, metavar="FILE", help="write one row a group")
@@ -101,7 +101,7 @@ def _options(arguments: argparse.Namespace) -> Options:
 
     if sum((arguments.json, arguments.markdown, arguments.latex)) > 1:
         raise ConfigError("--json, --markdown and --latex: stdout can be one of them only; give one")
-    if arguments.relevant > MOST_POINTS:
+    if (arguments.relevant or 0) > MOST_POINTS:
         raise ConfigError(
             f"--relevant {arguments.relevant:g}: two scores are never more than {MOST_POINTS} points apart; give a "
             f"number from 0 to {MOST_POINTS}"

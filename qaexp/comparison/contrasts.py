@@ -13,7 +13,7 @@ from qaexp.comparison.machines import Machines
 from qaexp.comparison.outcomes import Scored, pooled_seeds
 from qaexp.comparison.reasons import causes, how, obstacle, silence, way_out
 from qaexp.comparison.scores import ScoreReader
-from qaexp.comparison.verdict import RELEVANT_POINTS, Circumstances, Tested, judge
+from qaexp.comparison.verdict import Circumstances, Tested, judge
 from qaexp.runs.metrics import SCORE_COLUMNS, number_of
 
 MAX_PAIRS_OF = 10
@@ -69,7 +69,7 @@ def contrasts(
     baseline: Group,
     metric: str,
     *,
-    relevant: float = RELEVANT_POINTS,
+    relevant: float | None = None,
     unit: str = "paragraphs",
     machines: Machines | None = None,
     looks: Looks | None = None,
@@ -82,7 +82,7 @@ def contrasts(
         reader: Reads their scores.
         baseline: One of them.
         metric: What they are ranked by; the verdict is about it where it is a score of each question, else about f1.
-        relevant: Points from which on a difference matters.
+        relevant: The smallest difference that matters; None: that of the score that verdicts are about.
         unit: What a cluster of questions is, in the plural.
         machines: Reads what runs were computed with.
         looks: Tells earlier comparisons.
@@ -95,6 +95,7 @@ def contrasts(
     outcomes = [scored.outcomes(a, b, pooled) for a, b in pairs]
     tested = Family(outcomes).corrected()
     about = metric if tested and all(metric in one for one in tested) else "f1"
+    relevant = number_of(about).relevant if relevant is None else relevant
     num_contrasts = sum(one[about].is_tested for one in outcomes)
     return [
         _judged(

@@ -22,8 +22,7 @@ from qaexp.storage.formats import counted
 
 ABOVE, BELOW, NOT_SHOWN = "above", "below", "not shown"
 
-_MOST = 100.0
-_ROUNDING = 1e-6
+_ROUNDING = 1e-4
 _MAX_NAME = 60
 _MAX_NAMED = 3
 _MIN_POOLED = 3
@@ -69,7 +68,7 @@ def judged(effects: Effects, groups: Sequence[Group], metric: str, reader: Score
     tests = [(row.key, row.value if _num_values(effects, row) > 2 else None) for row in effects.rows]
     p_values = {test: one.p for test, one in zip(tests, differences, strict=True)}
     corrected = dict(zip(p_values, holm(list(p_values.values())), strict=True))
-    return [_judge(one, corrected[test]) for test, one in zip(tests, differences, strict=True)]
+    return [_judge(one, corrected[test], number_of(metric).width) for test, one in zip(tests, differences, strict=True)]
 
 
 def _num_values(effects: Effects, row: Effect) -> int:
@@ -158,7 +157,7 @@ class _Grid:
         levels = {value: np.mean(part, axis=0) for value, part in parts.items()}
         whole = np.mean(list(levels.values()), axis=0)
         own = levels[row.value]
-        if abs(float(own.mean() - whole.mean()) - row.effect) > _ROUNDING * _MOST:
+        if abs(float(own.mean() - whole.mean()) - row.effect) > _ROUNDING:
             return None
         return self._tested(whole, own, (len(levels) - 1) / (2 * len(self.groups)))
 
@@ -171,13 +170,13 @@ class _Grid:
         return paired_groups(whole, own, self.clusters, factors=factors)
 
 
-def _judge(found: Difference, p: float) -> Judged:
+def _judge(found: Difference, p: float, width: float) -> Judged:
     low, high = found.interval(ALPHA * found.p / p if p > 0 else ALPHA)
     is_shown = p <= ALPHA and found.difference != 0
     verdict = NOT_SHOWN if not is_shown else ABOVE if found.difference > 0 else BELOW
     if not np.isfinite(low) or found.standard_error == 0:
         return Judged(p=p, verdict=verdict)
-    return Judged(max(low, -_MOST), min(high, _MOST), p, verdict)
+    return Judged(max(low, -width), min(high, width), p, verdict)
 
 
 def _untested(row: Effect, metric: str) -> Judged:

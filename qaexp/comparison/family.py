@@ -110,7 +110,4 @@ def _ends(one: Outcome, alpha: float) -> tuple[float | None, float | None]:
     low, high = one.found.difference.interval(alpha)
     if not math.isfinite(low) or one.found.difference.standard_error == 0:
         return None, None
-    if one.number.low is not None and one.number.high is not None:
-        width = one.number.high - one.number.low
-        low, high = max(low, -width), min(high, width)
-    return low, high
+    return max(low, -one.number.width), min(high, one.number.width)

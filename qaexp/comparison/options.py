@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qaexp.comparison.entries import Entry
-from qaexp.comparison.verdict import RELEVANT_POINTS
 from qaexp.errors import ConfigError
 from qaexp.runs.metrics import NUMBERS
 
@@ -25,7 +24,7 @@ class Options:
         where: Conditions such as `optimizer.lr>=1e-4` on the config or the summary.
         sort: A metric to order the table by, instead of the ranking.
         allow_mixed: Show runs that were measured differently in one table; they are still not tested together.
-        relevant: Points from which on a difference matters.
+        relevant: The smallest difference that matters; None: that of the metric.
         neutral: Dotted keys of the config that cannot change results.
         defaults: The default config, by dotted key.
     """
@@ -36,7 +35,7 @@ class Options:
     where: Sequence[str] = ()
     sort: str | None = None
     allow_mixed: bool = False
-    relevant: float = RELEVANT_POINTS
+    relevant: float | None = None
     neutral: frozenset[str] = frozenset()
     defaults: Mapping[str, Any] = field(default_factory=dict)
 

@@ -13,6 +13,7 @@ from qaexp.comparison.machines import Machines
 from qaexp.comparison.options import Options
 from qaexp.comparison.ranks import Rank
 from qaexp.comparison.scores import ScoreReader
+from qaexp.runs.metrics import number_of
 from qaexp.storage.formats import counted
 
 
@@ -96,6 +97,16 @@ class Comparison:
     edited: Sequence[Path] = ()
     edited_configs: Sequence[Path] = ()
     num_examined: int = 0
+
+    @property
+    def about(self) -> str:
+        """The score that verdicts are about, or, where nothing is tested, the metric."""
+        return (self.tables[0].tested_metric if self.tables else None) or self.options.metric
+
+    @property
+    def relevant(self) -> float:
+        """The smallest difference that matters."""
+        return number_of(self.about).relevant if self.options.relevant is None else self.options.relevant
 
     @property
     def doubt(self) -> str | None:

@@ -10,7 +10,7 @@ from qaexp.comparison.conditions import Condition, condition, values_told
 from qaexp.comparison.keys import values_of
 from qaexp.comparison.originals import original
 from qaexp.errors import ConfigError
-from qaexp.runs.metrics import NUMBERS
+from qaexp.runs.metrics import RUN, shown_in
 from qaexp.runs.readers.collect import RunFiles, collect
 from qaexp.runs.readers.patterns import expanded
 from qaexp.runs.readers.repeats import distinct, gather, seeds_of
@@ -73,9 +73,9 @@ def with_effect(runs: Sequence[RunFiles], neutral: frozenset[str]) -> tuple[list
 
 
 def _computed(run: RunFiles) -> str | None:
-    """All numbers of a run that do not tell of time and memory; None where none of them tells of the training."""
+    """What a run's training ended with, and its main scores; None where it does not say."""
     summary = run.summary or {}
-    found = {name: summary.get(name) for name in NUMBERS if name in _OF_TRAINING or NUMBERS[name].column}
+    found = {name: summary.get(name) for name in (*_OF_TRAINING, *shown_in(RUN))}
     return repr(found) if all(isinstance(found[name], float) for name in _OF_TRAINING) else None
 
 
@@ -83,7 +83,7 @@ def _repeated(run: RunFiles, first: RunFiles) -> str:
     seeds = dict.fromkeys(map(repr, seeds_of(run)))
     told = f"seed {next(iter(seeds))}" if len(seeds) == 1 else f"seeds {', '.join(map(repr, seeds_of(run)))}"
     one, other = run.summary or {}, first.summary or {}
-    differing = [name for name in NUMBERS if NUMBERS[name].column and one.get(name) != other.get(name)]
+    differing = [name for name in shown_in(RUN) if one.get(name) != other.get(name)]
     numbers = f"with another {differing[0]}" if differing else "with the same scores"
     return f"a repeat of {first.path}: the same settings and {told}, {numbers}; one observation"
 

@@ -13,6 +13,7 @@ from qaexp.comparison.scores import Questions, ScoreReader
 from qaexp.comparison.sides import ONE_SEED, Found, Side, compared
 from qaexp.comparison.statistics.paired import holm
 from qaexp.comparison.verdict import ALPHA
+from qaexp.runs.metrics import number_of
 
 MIN_QUESTIONS = 20
 """Smaller slices say nothing."""
@@ -43,7 +44,7 @@ class Slice:
         dimension: What the questions are parted by.
         name: Which part.
         n: How many questions.
-        a: The mean f1 of a there.
+        a: The mean score of a there.
         b: That of b.
         difference: b - a.
         low: Lower end of its interval, which is as wide as the number of slices asks for: it leaves out 0 exactly where
@@ -70,6 +71,12 @@ class Slice:
         return self.p_holm is not None and self.p_holm <= ALPHA
 
 
+def sliced(metric: str, a: Group, b: Group) -> str:
+    """The score that slices are about: the metric or what stands for it, where both groups have it; else f1."""
+    name = number_of(metric).stand_in or number_of(metric).column
+    return name if name and all(name in entry.metrics for entry in (*a.entries, *b.entries)) else "f1"
+
+
 def slice_differences(a: Group, b: Group, reader: ScoreReader, score: str = "f1") -> list[Slice]:
     """Compare two groups on every slice of at least 20 questions; none where one answers nothing.
 
@@ -88,8 +95,9 @@ def slice_differences(a: Group, b: Group, reader: ScoreReader, score: str = "f1"
                 found.append((dimension, name, int(chosen.sum()), sides, result))
     tested = [result.difference.p for *_, result in found if result.reason is None]
     corrected = iter(holm(tested))
+    width = number_of(score).width
     return [
-        _slice(dimension, name, n, sides, result, None if result.reason else next(corrected), len(tested))
+        _slice(dimension, name, n, sides, result, None if result.reason else next(corrected), len(tested), width)
         for dimension, name, n, sides, result in found
     ]
 
@@ -102,12 +110,13 @@ def _slice(
     result: Found,
     p_holm: float | None,
     num_tested: int,
+    width: float,
 ) -> Slice:
     difference = result.difference
     low, high = None, None
     if p_holm is not None and difference.standard_error > 0:
         alpha = ALPHA * difference.p / p_holm if p_holm > 0 else ALPHA / num_tested
-        low, high = (float(np.clip(end, -100, 100)) for end in difference.interval(alpha))
+        low, high = (float(np.clip(end, -width, width)) for end in difference.interval(alpha))
     a, b = (float(side.observations.mean()) for side in sides)
     p = None if p_holm is None else difference.p
     return Slice(dimension, name, n, a, b, difference.difference, low, high, p, p_holm)

@@ -6,13 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qaexp.comparison.statistics.difference import Difference
-from qaexp.comparison.statistics.power import can_differ
+from qaexp.runs.metrics import Number, number_of
 
 ALPHA = 0.05
-RELEVANT_POINTS = 2.0
-"""Differences from here on matter, unless a user says otherwise: a comparison that would have shown one, and did not,
-is a finding."""
-
 BETTER, WORSE, NOT_SHOWN, CANNOT_TELL = "better", "worse", "no difference shown", "cannot tell"
 COLLAPSED = "collapsed"
 SEEDS_DIFFER = "seeds differ"
@@ -35,7 +31,7 @@ class Tested:
         p_holm: The same, corrected for the number of contrasts.
         p_verdict: That of `difference`, corrected: what the verdict goes by.
         mcnemar: Questions that only a, and only b, has right; None between groups.
-        minimum_detectable: Points that the corrected test finds with a probability of 80 %; None where it finds none.
+        minimum_detectable: What the corrected test finds with a probability of 80 %; None where it finds none.
         more_seeds: The same with so many more seeds in each group.
         num_questions: Over how many questions.
     """
@@ -59,7 +55,7 @@ class Circumstances:
 
     Attributes:
         metric: The score that it is about.
-        relevant: Points from which on a difference matters.
+        relevant: The smallest difference that matters: not to find one that would have been found is a finding.
         how: What the test takes as observations, in words.
         obstacle: Why nothing may be said; None where something may.
         collapse: What answers nothing, in words; None where both sides answer.
@@ -77,20 +73,27 @@ class Circumstances:
     looks: Sequence[tuple[int, int]] = ()
     are_seeds: bool = False
 
+    @property
+    def number(self) -> Number:
+        """The row of the metric."""
+        return number_of(self.metric)
+
 
 def judge(tested: Tested, case: Circumstances) -> tuple[str, str]:
     """The verdict about b compared with a, and a sentence with the numbers behind it."""
-    points = f"{tested.difference.difference:+.1f} {case.metric}"
+    numbers = f"{case.number.signed(tested.difference.difference)} {case.metric}"
+    if tested.low is not None and tested.high is not None:
+        numbers += f" [{case.number.signed(tested.low)}, {case.number.signed(tested.high)}]"
     if case.collapse:
         return COLLAPSED, f"no verdict: {case.collapse}, where a score is the share of questions without an answer"
     if case.obstacle:
-        return CANNOT_TELL, f"{_numbers(tested, points)}; {case.obstacle}"
+        return CANNOT_TELL, f"{numbers}; {case.obstacle}"
     if not tested.difference.standard_error and not tested.difference.difference:
         return (
             CANNOT_TELL,
             f"no difference in {case.metric} in any cluster of the {tested.num_questions:,} questions: nothing to test",
         )
-    word, sentence = _tested(tested, case, _numbers(tested, points))
+    word, sentence = _tested(tested, case, numbers)
     return word, sentence + looked_before(case.looks)
 
 
@@ -111,15 +114,13 @@ def looked_before(looks: Sequence[tuple[int, int]]) -> str:
     )
 
 
-def _numbers(tested: Tested, points: str) -> str:
-    return points if tested.low is None else f"{points} [{tested.low:+.1f}, {tested.high:+.1f}]"
-
-
 def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str]:
     p_value = 1.0 if tested.p_verdict is None else tested.p_verdict
     p = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
     if p_value <= ALPHA and tested.difference.difference:
-        word = SEEDS_DIFFER if case.are_seeds else BETTER if tested.difference.difference > 0 else WORSE
+        word = (
+            SEEDS_DIFFER if case.are_seeds else BETTER if case.number.is_gain(tested.difference.difference) else WORSE
+        )
         return word, f"{word}: {numbers}, {p}; {case.how}"
     reach = tested.minimum_detectable
     if reach is None:
@@ -127,8 +128,8 @@ def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str
         few = "clusters of questions, which are too few" if why else "too few clusters of questions"
         return CANNOT_TELL, f"{numbers}, {p}; {why}{few} to be certain of any difference"
     if reach <= case.relevant:
-        return NOT_SHOWN, f"{numbers}, {p}; this comparison can detect {reach:.1f} points (80 % power)"
-    able = f"{reach:.1f} points or more (80 % power)" if can_differ(reach) else "no difference"
+        return NOT_SHOWN, f"{numbers}, {p}; this comparison can detect {case.number.size(reach)} (80 % power)"
+    able = f"{case.number.size(reach)} or more (80 % power)" if reach <= case.number.width else "no difference"
     able = f"this comparison can detect {able}"
     return CANNOT_TELL, f"{numbers}, {p}; {able}; {_way_out(tested, case)}"
 
@@ -140,9 +141,9 @@ def _way_out(tested: Tested, case: Circumstances) -> str:
     enough = next((number for number, points in tested.more_seeds.items() if points <= case.relevant), None)
     if enough:
         reach = tested.more_seeds[enough]
-        return f"with {enough} more seeds per group, a number fixed before the next look: {reach:.1f} points"
+        return f"with {enough} more seeds per group, a number fixed before the next look: {case.number.size(reach)}"
     number, points = list(tested.more_seeds.items())[-1]
-    if not can_differ(points):
+    if points > case.number.width:
         return f"nor with {number} more seeds per group"
     seeds = sum(value for value, _ in tested.difference.variance.seeds)
     cause = (
@@ -150,4 +151,4 @@ def _way_out(tested: Tested, case: Circumstances) -> str:
         if seeds > tested.difference.variance.clusters[0]
         else "more dev questions are needed"
     )
-    return f"with {number} more seeds per group still {points:.1f}: {cause}"
+    return f"with {number} more seeds per group still {points:.{case.number.decimals}f}: {cause}"

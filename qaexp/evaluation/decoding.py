@@ -83,7 +83,7 @@ def decode(
     check_logits(examples, features, logits)
     if not examples:
         return []
-    null_scores = _null_scores(features, logits).tolist()
+    nulls = null_scores(features, logits).tolist()
     token_chars = trimmed_offsets([example.context for example in examples], features)
     predictions: list[Prediction] = []
     for first in range(0, len(examples), EXAMPLES_PER_BLOCK):
@@ -91,14 +91,14 @@ def decode(
         block = examples[first:last]
         grid = SpanGrid.of(features, logits, token_chars, (first, last), max_answer_length)
         n_bests = _n_best(block, grid, n_best_size)
-        for example, null_score, n_best in zip(block, null_scores[first:last], n_bests, strict=True):
+        for example, null_score, n_best in zip(block, nulls[first:last], n_bests, strict=True):
             diff = null_score - n_best[0].score if n_best else NO_SPAN_DIFF
             text = "" if not n_best or (allow_no_answer and diff > 0) else n_best[0].text
             predictions.append(Prediction(example.id, text, diff, n_best))
     return predictions
 
 
-def _null_scores(features: Features, logits: Logits) -> npt.NDArray[np.float64]:
+def null_scores(features: Features, logits: Logits) -> npt.NDArray[np.float64]:
     """The null score of each example, float64 [num_examples]."""
     position = features.indptr[:-1] + features.null_position
     scores = logits.start[position].astype(np.float64) + logits.end[position]

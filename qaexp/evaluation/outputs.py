@@ -24,9 +24,9 @@ def prediction_records(examples: Sequence[Example], scored: Evaluation) -> list[
     """One record per dev example, for predictions.jsonl.
 
     Returns:
-        Keys id, title, paragraph, question, golds, prediction_text (threshold 0), null_score_diff, exact and f1 (0 to
-        100), span_exact and span_f1 (those of n_best[0], whatever the threshold), n_best: a list of {text, score,
-        start_char, end_char}, best first.
+        Keys id, title, paragraph, question, golds, gold_starts (the start_char of each), prediction_text (threshold 0),
+        null_score_diff, exact and f1 (0 to 100), span_exact and span_f1 (those of n_best[0], whatever the threshold),
+        n_best: a list of {text, score, start_char, end_char}, best first.
     """
     scores, golds = _scores(scored), Golds.prepare(example.golds for example in examples)
     span_exact, span_f1 = score_examples(golds, [prediction.span_text for prediction in scored.predictions])
@@ -37,6 +37,7 @@ def prediction_records(examples: Sequence[Example], scored: Evaluation) -> list[
             "paragraph": paragraph_id(example.context),
             "question": example.question,
             "golds": list(example.golds),
+            "gold_starts": [answer.start_char for answer in example.answers],
             "prediction_text": prediction.text,
             "null_score_diff": prediction.null_score_diff,
             "exact": exact,
@@ -126,14 +127,14 @@ def read_logits(data: bytes) -> tuple[Features, Logits]:
 
 
 def stored_examples(records: Sequence[Mapping[str, Any]], contexts: Mapping[str, str]) -> list[Example]:
-    """The dev examples as a run directory holds them; where a gold answer begins is not stored, and is 0 here."""
+    """The dev examples as a run directory holds them; an older one does not say where an answer begins, which is -1."""
     return [
         Example(
             id=record["id"],
             title=record["title"],
             context=contexts[record["paragraph"]],
             question=record["question"],
-            answers=tuple(Answer(text, 0) for text in record["golds"]),
+            answers=tuple(map(Answer, record["golds"], record.get("gold_starts", [-1] * len(record["golds"])))),
         )
         for record in records
     ]

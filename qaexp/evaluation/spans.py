@@ -7,7 +7,7 @@ most starts drop out before any span is formed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -40,6 +40,15 @@ class FlatSpans(NamedTuple):
     def take(self, rows: Ints) -> FlatSpans:
         """The spans in these rows, in their order."""
         return FlatSpans(self.example[rows], self.start_char[rows], self.end_char[rows], self.score[rows])
+
+    def followed_by(self, other: FlatSpans) -> FlatSpans:
+        """These spans, and then the others."""
+        return FlatSpans(
+            np.concatenate([self.example, other.example]),
+            np.concatenate([self.start_char, other.start_char]),
+            np.concatenate([self.end_char, other.end_char]),
+            np.concatenate([self.score, other.score]),
+        )
 
 
 class TokenChars(NamedTuple):
@@ -101,6 +110,17 @@ class SpanGrid:
     example: Ints
     max_answer_length: int
 
+    def take(self, rows: npt.NDArray[np.bool_]) -> SpanGrid:
+        """The chosen windows, in their order."""
+        return replace(
+            self,
+            start=self.start[rows],
+            end=self.end[rows],
+            start_char=self.start_char[rows],
+            end_char=self.end_char[rows],
+            example=self.example[rows],
+        )
+
     @classmethod
     def of(
         cls, features: Features, logits: Logits, chars: TokenChars, examples: tuple[int, int], max_answer_length: int
@@ -129,14 +149,19 @@ class SpanGrid:
 
 def best_spans(grid: SpanGrid, n_best_size: int) -> FlatSpans:
     """The best spans of every example, grouped by example, best first; ties by start_char, then end_char."""
-    spans = _distinct(_candidates(grid, n_best_size))
+    spans = distinct(_candidates(grid, n_best_size))
     # This sort is stable: spans with equal scores stay in the order of their characters.
     spans = spans.take(np.lexsort((-spans.score, spans.example)))
     rank = np.arange(len(spans.example)) - np.searchsorted(spans.example, spans.example)
     return spans.take(np.flatnonzero(rank < n_best_size))
 
 
-def _distinct(spans: FlatSpans) -> FlatSpans:
+def all_spans(grid: SpanGrid) -> FlatSpans:
+    """Every legal span of every window, in no useful order; in several windows the same characters."""
+    return _candidates(grid, grid.start.shape[1] + 1)
+
+
+def distinct(spans: FlatSpans) -> FlatSpans:
     """The same characters once, with their best score; sorted by example, start_char, end_char."""
     if not len(spans.score):
         return spans
@@ -149,7 +174,7 @@ def _distinct(spans: FlatSpans) -> FlatSpans:
 
 def _candidates(grid: SpanGrid, n_best_size: int) -> FlatSpans:
     """Every span that may be among the best of its example, in no useful order."""
-    best_from = grid.start + _sliding(np.maximum, grid.end, grid.max_answer_length)
+    best_from = grid.start + sliding(np.maximum, grid.end, grid.max_answer_length)
     floor = _floor(grid, best_from, n_best_size)[:, None]
     row, column = np.nonzero(best_from >= floor)
     ends_from = sliding_window_view(grid.end, grid.max_answer_length, axis=1)
@@ -171,7 +196,7 @@ def _floor(grid: SpanGrid, best_from: Floats, n_best_size: int) -> Floats:
     if n_best_size > width:
         return np.full(len(best_from), _LOWEST)
     highest = np.maximum.accumulate(grid.start_char, axis=1)
-    counted = grid.start_char < _sliding(np.minimum, grid.end_char, grid.max_answer_length)
+    counted = grid.start_char < sliding(np.minimum, grid.end_char, grid.max_answer_length)
     counted[:, 1:] &= grid.start_char[:, 1:] > highest[:, :-1]
     place = width - n_best_size
     floor = np.partition(np.where(counted, best_from, -np.inf), place, axis=1)[:, place]
@@ -180,10 +205,10 @@ def _floor(grid: SpanGrid, best_from: Floats, n_best_size: int) -> Floats:
     return np.maximum(of_example, _LOWEST)
 
 
-def _sliding(operation: np.ufunc, values: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+def sliding(operation: np.ufunc, values: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     """Reduce every `size` neighbouring columns by maximum or minimum; [n, m] -> [n, m - size + 1].
 
-    >>> _sliding(np.maximum, np.array([[3, 1, 2, 0, 0]]), 3).tolist()
+    >>> sliding(np.maximum, np.array([[3, 1, 2, 0, 0]]), 3).tolist()
     [[3, 2, 2]]
     """
     covered = 1

@@ -64,6 +64,7 @@ class Number:
         shown_in: The places that show it, such as `EPOCHS` and `BOARD`.
         lead: Where it stands beside others in a comparison: lowest first, equal ones in the order of summary.json.
         short: What narrow tables call it; its name where empty.
+        relevant: The smallest difference that matters, unless a user says otherwise.
         stand_in: The number of `EPOCHS` that rises and falls with it, where it is known only when a run ends.
     """
 
@@ -81,6 +82,7 @@ class Number:
     shown_in: frozenset[str] = frozenset()
     lead: int = 9
     short: str = ""
+    relevant: float = 2.0
     stand_in: str | None = None
 
     def clipped(self, value: float) -> float:
@@ -131,6 +133,40 @@ class Number:
             return f"{value:.3g}"
         text = f"{value:,.{self.decimals}f}"
         return text.rstrip("0").rstrip(".") if self.is_trimmed and "." in text else text
+
+    def signed(self, difference: float) -> str:
+        """A difference of two values as people read it, without its unit.
+
+        >>> number_of("f1").signed(1.25), number_of("train_loss").signed(-0.5)
+        ('+1.2', '-0.500')
+        """
+        return f"{difference:+.{self.decimals}f}"
+
+    def size(self, difference: float) -> str:
+        """The size of a difference with its unit, which of percentages is points.
+
+        >>> number_of("f1").size(1.25), number_of("train_seconds").size(3)
+        ('1.2 points', '3 s')
+        """
+        return f"{difference:.{self.decimals}f} {self.step}".rstrip()
+
+    @property
+    def step(self) -> str:
+        """The unit of a difference."""
+        return "points" if self.unit == "%" else self.unit
+
+    @property
+    def width(self) -> float:
+        """How far apart two values can be."""
+        return math.inf if self.low is None or self.high is None else self.high - self.low
+
+    def is_gain(self, difference: float) -> bool:
+        """Whether a value is the better one by a difference from another: higher, where no direction is known.
+
+        >>> number_of("f1").is_gain(1.0), number_of("train_loss").is_gain(1.0)
+        (True, False)
+        """
+        return difference < 0 if self.better == LOWER else difference > 0
 
     @property
     def title(self) -> str:

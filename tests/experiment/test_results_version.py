@@ -1,11 +1,13 @@
 """What runs compute is what they computed: a change of it must raise `RESULTS_VERSION`, or old runs would be reused.
 
-`python -m tests.experiment.test_results_version` writes the golden results anew: only together with a new version.
+`python -m tests.experiment.test_results_version` writes the golden results anew. Without a new version it only adds
+numbers that are new.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from qaexp.runs.identity import RESULTS_VERSION
+from qaexp.runs.metrics import NUMBERS, number_of
 from qaexp.runs.readers.collect import read_run
 from tests.fixtures import tiny_run
 
@@ -32,8 +35,10 @@ RUNS = {
     ),
     "demo, token budget, dropout, adamw": (*tiny_run.DEMO, "trainer.epochs=2", "seed=5", "optimizer.lr=0.01"),
 }
+# Processors round in other ways; what somebody changes shows in more than this after some steps.
 _RELATIVE = 1e-3
-"""Processors round in other ways; what somebody changes shows in more than this after some steps."""
+_THRESHOLDS = ("best_exact", "best_f1", "best_f1_thresh", "null_threshold")
+_HOW = "python -m tests.experiment.test_results_version"
 
 
 def results(folder: Path, words: tuple[str, ...]) -> dict[str, Any]:
@@ -49,7 +54,7 @@ def results(folder: Path, words: tuple[str, ...]) -> dict[str, Any]:
         "steps": [
             {key: row[key] for key in ("step", "loss", "learning_rate", "grad_norm")} for row in found.steps().rows
         ],
-        "metrics": {key: summary[key] for key in ("exact", "f1", "crossfit_f1", "best_f1", "null_threshold")},
+        "metrics": {name: summary[name] for name in NUMBERS if name in _THRESHOLDS or number_of(name).column},
         "null_odds": [row["null_score_diff"] for row in found.predictions().rows[:8]],
     }
 
@@ -58,13 +63,16 @@ def results(folder: Path, words: tuple[str, ...]) -> dict[str, Any]:
 def test_results_are_those_of_this_version(tmp_path: Path, name: str) -> None:
     golden = json.loads(GOLDEN.read_text())
     assert golden["results_version"] == RESULTS_VERSION, (
-        "RESULTS_VERSION was raised: write the golden results anew by python -m tests.experiment.test_results_version"
+        f"RESULTS_VERSION was raised: write the golden results anew by {_HOW}"
     )
-    changed = differing(golden["runs"][name], results(tmp_path, RUNS[name]))
+    now = results(tmp_path, RUNS[name])
+    changed = differing(golden["runs"][name], now)
     assert not changed, (
         f"what a run computes has changed ({', '.join(changed)}): if that is meant, raise RESULTS_VERSION in "
-        "qaexp/runs/identity.py, say it in CHANGELOG.md, and run python -m tests.experiment.test_results_version"
+        f"qaexp/runs/identity.py, say it in CHANGELOG.md, and run {_HOW}"
     )
+    new = now["metrics"].keys() - golden["runs"][name]["metrics"].keys()
+    assert not new, f"{', '.join(sorted(new))}: new numbers, which leave RESULTS_VERSION as it is; run {_HOW}"
 
 
 def test_a_small_change_is_seen(tmp_path: Path) -> None:
@@ -74,20 +82,25 @@ def test_a_small_change_is_seen(tmp_path: Path) -> None:
     assert "steps[0].loss" in " ".join(differing(golden["demo, token budget, dropout, adamw"], other))
 
 
+def test_a_number_that_is_new_is_no_change_and_one_that_is_gone_is() -> None:
+    golden = {"metrics": {"f1": 50.0, "exact": 40.0}}
+    assert differing(golden, {"metrics": {"f1": 50.0, "exact": 40.0, "loudness": 3.0}}) == []
+    assert differing(golden, {"metrics": {"f1": 50.0}}) == ["metrics.exact: 40.0 and None"]
+
+
 def differing(golden: Any, now: Any, place: str = "") -> list[str]:
-    """The places in which two results differ by more than rounding; the first few."""
+    """The places in which results differ from golden ones by more than rounding; the first few. What is new is none."""
     if isinstance(golden, Mapping):
-        keys = [*golden, *(key for key in now if key not in golden)]
-        return [one for key in keys for one in differing(golden.get(key), now.get(key), f"{place}.{key}".lstrip("."))][
-            :9
-        ]
+        found = (differing(golden[key], now.get(key), f"{place}.{key}".lstrip(".")) for key in golden)
+        return [one for several in found for one in several][:9]
     if isinstance(golden, list):
         if len(golden) != len(now):
             return [f"{place}: {len(golden)} and {len(now)} rows"]
         return [
             one for n, pair in enumerate(zip(golden, now, strict=True)) for one in differing(*pair, f"{place}[{n}]")
         ][:9]
-    is_same = golden == pytest.approx(now, rel=_RELATIVE) if isinstance(golden, float) else golden == now
+    are_floats = isinstance(golden, float) and isinstance(now, float)
+    is_same = golden == pytest.approx(now, rel=_RELATIVE) if are_floats else golden == now
     return [] if is_same else [f"{place}: {golden!r} and {now!r}"]
 
 
@@ -96,6 +109,9 @@ def _write() -> None:
     for name, words in RUNS.items():
         with tempfile.TemporaryDirectory() as folder:
             runs[name] = results(Path(folder), words)
+    golden = json.loads(GOLDEN.read_text())
+    if golden["results_version"] == RESULTS_VERSION and (changed := differing(golden["runs"], runs)):
+        sys.exit(f"not written: {', '.join(changed)} changed, which takes a new RESULTS_VERSION")
     GOLDEN.write_text(json.dumps({"results_version": RESULTS_VERSION, "runs": runs}, indent=1) + "\n")
 
 

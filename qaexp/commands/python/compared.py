@@ -117,7 +117,7 @@ def compare(
     by: str | None = None,
     where: str | Sequence[str] = (),
     sort: str | None = None,
-    relevant: float = 2.0,
+    relevant: float | None = None,
     allow_mixed: bool = False,
     **others: Any,
 ) -> Compared:
@@ -130,7 +130,7 @@ def compare(
         by: Group by this key alone, for example `optimizer.lr`.
         where: Keep runs such as `optimizer.lr>=1e-4`: one condition, or several.
         sort: Order the groups by another metric.
-        relevant: Points from which on a difference matters.
+        relevant: The smallest difference that matters; None: 2 points, or that of a metric that is no percentage.
         allow_mixed: Show runs that were measured differently in one table.
         **others: None: another keyword is refused by name.
 

@@ -434,7 +434,7 @@ function parallel() {
         show: false, dimension: last, min: Math.min(...values), max: Math.max(...values) + (new Set(values).size < 2),
         inRange: { color: [look.low, look.high] },
       },
-      tooltip: { trigger: "item", formatter: (found) => `${short(names[found.dataIndex])}\n${data.metric} ${number(values[found.dataIndex])}` },
+      tooltip: { trigger: "item", formatter: (found) => `${short(names[found.dataIndex])}\n${data.metric} ${number(values[found.dataIndex], data.decimals)}` },
       series: [{ type: "parallel", data: rows, lineStyle: { width: 2, opacity: .85 }, smooth: false }],
     };
   });
@@ -447,18 +447,21 @@ function drawAll(isPaper = false) {
   const metric = data.metric;
   const above = (score) => {
     const base = letterOf(data.baseline);
-    return [`points of ${score} above ${base}, the baseline`, `points of ${score} above ${base}`, `points above ${base}`];
+    const { unit } = data.differences[score];
+    return [`${unit} of ${score} above ${base}, the baseline`, `${unit} of ${score} above ${base}`, `${unit} above ${base}`];
   };
-  const differences = data.limits[1] === 100 ? [-100, 100] : [null, null];
+  const between = (score) => data.differences[score].width === null ? [null, null] : [-data.differences[score].width, data.differences[score].width];
+  const tested = data.contrasts.length ? data.contrasts[0].score : metric;
+  const digits = (score) => data.differences[score].decimals;
   const named = (row, room) => groupLabel(row.name, room);
   forest("intervals", data.intervals, {
     name: [metric], inner: (row) => row.values, filled: (row) => !row.is_collapsed, limits: data.limits, words: named,
     tip: (row) => `${letterOf(row.name)} ${short(labelOf(row.name))}\n${metric} ${number(row.y, data.decimals)} ${range(row, data.decimals)} over ${row.over || "-"}, n = ${row.n}`,
   });
   forest("contrasts", data.contrasts, {
-    name: above(data.contrasts.length ? data.contrasts[0].score : ""), zero: true, limits: differences,
+    name: above(tested), zero: true, limits: between(tested),
     filled: (row) => row.verdict === "better" || row.verdict === "worse", words: named,
-    tip: (row) => `${letterOf(row.name)} ${short(labelOf(row.name))}\n${number(row.y)} ${range(row)}: ${row.verdict}`,
+    tip: (row) => `${letterOf(row.name)} ${short(labelOf(row.name))}\n${number(row.y, digits(tested))} ${range(row, digits(tested))}: ${row.verdict}`,
   });
   curves("curves", data.curves, "f1", "epoch", "dev f1 (%)");
   curves("losses", data.losses, "y", "step", "training loss");
@@ -474,9 +477,9 @@ function drawAll(isPaper = false) {
     tip: (row) => `${row.name}: ${number(row.y)} %`,
   });
   forest("slices", data.slices.map((row) => ({ ...row, y: row.difference })), {
-    name: above("f1"), zero: true, limits: [-100, 100], filled: (row) => row.p_holm <= .05,
+    name: above(data.sliced), zero: true, limits: between(data.sliced), filled: (row) => row.p_holm <= .05,
     words: (row, room) => fitted(`${line(row.dimension)}: `, `${line(row.name)} (${row.n})`, room),
-    tip: (row) => `${short(`${row.dimension}: ${row.name}`)}\nbaseline ${number(row.a)}, best other ${number(row.b)}: ${number(row.y)} ${range(row)}\np (Holm) ${number(row.p_holm, 3)}`,
+    tip: (row) => `${short(`${row.dimension}: ${row.name}`)}\nbaseline ${number(row.a, digits(data.sliced))}, best other ${number(row.b, digits(data.sliced))}: ${number(row.y, digits(data.sliced))} ${range(row, digits(data.sliced))}\np (Holm) ${number(row.p_holm, 3)}`,
   });
   parallel();
   // Only when all figures are shown do they have their sizes.

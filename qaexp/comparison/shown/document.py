@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qaexp.comparison.contrasts import Contrast
@@ -13,7 +13,7 @@ from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.shown.findings import findings
 from qaexp.comparison.verdict import COLLAPSED, Tested
 from qaexp.runs.directory import SCHEMA_VERSION
-from qaexp.runs.metrics import ASIDE, BOARD, COSTS, CSV, side_by_side
+from qaexp.runs.metrics import ASIDE, BOARD, COSTS, CSV, RUN, shown_in, side_by_side
 from qaexp.runs.readers.group_names import is_job
 from qaexp.runs.readers.typed import typed
 
@@ -30,7 +30,7 @@ def document(comparison: Comparison) -> Row:
         "findings": [],
         "metric": comparison.options.metric,
         "by": comparison.options.by,
-        "relevant": comparison.options.relevant,
+        "relevant": comparison.relevant,
         "baseline": comparison.tables[0].baseline if comparison.tables else None,
         "baseline_reason": comparison.tables[0].baseline_reason if comparison.tables else None,
         "clusters": comparison.cluster_kind,
@@ -72,6 +72,13 @@ def group_rows(table: Table, metric: str) -> list[Row]:
         row["run_ids"] = " ".join(entry.run.run_id for entry in group.entries)
         rows.append(row)
     return rows
+
+
+def beside(groups: Sequence[Group], metric: str) -> list[str]:
+    """The other scores of a leaderboard; one that not every version of qaexp gave to runs only where a group has it."""
+    usual = shown_in(RUN)
+    names = (name for name in side_by_side(BOARD) if name != metric)
+    return [name for name in names if name in usual or any(name in group.metrics for group in groups)]
 
 
 def verdict(table: Table, group: Group, metric: str) -> str:

@@ -16,7 +16,7 @@ from qaexp.comparison.groups import Group
 from qaexp.comparison.main_effects import Effect, main_effects
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.shown.parallel import parallel
-from qaexp.comparison.slices import slice_differences
+from qaexp.comparison.slices import slice_differences, sliced
 from qaexp.comparison.verdict import COLLAPSED
 from qaexp.errors import IntegrityError
 from qaexp.runs.metrics import is_number, number_of
@@ -39,6 +39,7 @@ def figure_data(comparison: Comparison) -> Numbers:
     drawn = _drawn(table)
     pair = table.main_pair()
     row, apart = number_of(metric), dimensions(table.groups)
+    score = sliced(metric, *pair) if pair else "f1"
     are_seeds = comparison.options.by in SEED_KEYS
     effects, effects_told, aliased = _effects(comparison, apart)
     return {
@@ -73,12 +74,20 @@ def figure_data(comparison: Comparison) -> Numbers:
         "learning": [asdict(point) for point in learning_curve(table.groups, metric)],
         # Of seeds none is better and cheaper, but by chance.
         "cost": [asdict(point) for point in ([] if are_seeds else quality_and_cost(table.groups, metric))],
-        "slices": [asdict(one) for one in slice_differences(*pair, comparison.reader)] if pair else [],
+        "sliced": score,
+        "slices": [asdict(one) for one in slice_differences(*pair, comparison.reader, score)] if pair else [],
+        "differences": {name: _differences_of(name) for name in (comparison.about, metric, score)},
         "stability": [
             {"group": group.name, **counts} for group in drawn if (counts := stability(group, comparison.reader))
         ],
         "flips": _flips(*pair, comparison) if pair else None,
     }
+
+
+def _differences_of(name: str) -> Numbers:
+    """How differences in a score are drawn: their unit, their digits, and how large they can be; None: no bound."""
+    row = number_of(name)
+    return {"unit": row.step, "decimals": row.decimals, "width": row.width if math.isfinite(row.width) else None}
 
 
 def _groups(table: Table) -> list[Numbers]:
@@ -168,7 +177,8 @@ def _effects(comparison: Comparison, apart: Sequence[Dimension]) -> tuple[list[N
         return [], "", list(effects.aliased)
     found = judged(effects, table.groups, metric, comparison.reader)
     words = [_words(effect, table, apart) for effect in effects.rows]
-    names = [f"{one['key']} = {one['value']} ({row.effect:+.1f})" for one, row in zip(words, effects.rows, strict=True)]
+    shown = [number_of(metric).signed(effect.effect) for effect in effects.rows]
+    names = [f"{one['key']} = {one['value']} ({effect})" for one, effect in zip(words, shown, strict=True)]
     rows = [
         {**asdict(effect), **asdict(one), **said} for effect, one, said in zip(effects.rows, found, words, strict=True)
     ]

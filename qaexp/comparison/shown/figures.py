@@ -52,7 +52,7 @@ def pictures(data: Mapping[str, Any]) -> dict[str, bytes]:
     with look():
         drawn = {
             "intervals": intervals(data["intervals"], data["metric"], data["title"], data["limits"], letters),
-            "contrasts": contrasts(data["contrasts"], str(data["baseline"]), letters),
+            "contrasts": contrasts(data["contrasts"], str(data["baseline"]), data["differences"], letters),
             "curves": curves(data["curves"], letters),
             "effects": effects(data["effects"], data["metric"]),
             "learning_curve": scatter(
@@ -93,7 +93,7 @@ def intervals(
     return figure
 
 
-def contrasts(rows: Sequence[Row], baseline: str, letters: Letters) -> Figure | None:
+def contrasts(rows: Sequence[Row], baseline: str, differences: Mapping[str, Row], letters: Letters) -> Figure | None:
     """Draw what each group is above or below the baseline; None without contrasts."""
     if not rows:
         return None
@@ -102,7 +102,8 @@ def contrasts(rows: Sequence[Row], baseline: str, letters: Letters) -> Figure | 
     axes.axvline(0, color=INK, linestyle="--", linewidth=1)
     axes.set_yticks(range(len(shown)), [_named(row["name"], letters) for row in shown])
     _points(axes, shown, [row["verdict"] in ("better", "worse") for row in shown])
-    axes.set_xlabel(f"points of {rows[0]['score']}")
+    score = rows[0]["score"]
+    axes.set_xlabel(f"{differences[score]['unit']} of {score}")
     return figure
 
 

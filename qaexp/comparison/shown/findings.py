@@ -12,7 +12,6 @@ from qaexp.comparison.shown.found import NUMBERS_AS_WORDS, Study
 from qaexp.comparison.shown.next_steps import next_step
 from qaexp.comparison.shown.seed_findings import seeds_found
 from qaexp.comparison.sides import ONE_SEED, RUNS
-from qaexp.comparison.statistics.power import can_differ
 from qaexp.comparison.verdict import BETTER, NOT_SHOWN, WORSE, looked_before
 from qaexp.runs.metrics import LOWER, number_of
 from qaexp.runs.readers.repeats import SEED_KEYS
@@ -136,7 +135,7 @@ def _why(study: Study) -> list[str]:
         return [f"It cannot be told: {_reason(pair)}."]
     if pair["kind"] == RUNS:
         return [f"Each has a single seed: as two runs they can be told apart from {study.points(reach)} on."]
-    if not can_differ(reach):
+    if not study.can_differ(reach):
         return [f"This comparison can detect no difference at all (80 % power){_more(study, pair)}."]
     few = "Too few seeds to tell: this" if study.helps(pair) else "This"
     return [f"{few} comparison can detect {study.points(reach)} or more (80 % power){_more(study, pair)}."]
@@ -160,7 +159,7 @@ def _more(study: Study, pair: Row) -> str:
     if not found:
         return ""
     number, points = list(found.items())[-1]
-    if not can_differ(points):
+    if not study.can_differ(points):
         return f", and with {number} more seeds per setting no difference at all"
     return f", and with {number} more seeds per setting still {study.points(points)}"
 

@@ -101,9 +101,13 @@ class Study:
         """The metric is a share."""
         return number_of(self.metric).unit == "%"
 
+    def can_differ(self, size: float) -> bool:
+        """Whether two means can be so far apart: more is detected by no test."""
+        return size <= number_of(self.metric).width
+
     @property
     def relevant(self) -> str:
-        """The points from which on a difference matters."""
+        """The smallest difference that matters."""
         return self.points(self._relevant)
 
     def differs_from_official(self, one: Row, other: Row) -> bool:

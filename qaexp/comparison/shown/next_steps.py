@@ -8,7 +8,7 @@ from qaexp.comparison.shown.found import Row, Study
 from qaexp.comparison.shown.next_command import with_seeds
 from qaexp.comparison.sides import ONE_SEED, RUNS
 from qaexp.comparison.verdict import NOT_SHOWN
-from qaexp.runs.metrics import is_number
+from qaexp.runs.metrics import LOWER, is_number, number_of
 from qaexp.runs.readers.repeats import SEED_KEYS
 
 USUAL_SEEDS = 5
@@ -51,13 +51,14 @@ def _of_one(study: Study) -> str:
 def _use(study: Study) -> str:
     """Use the run that `qaexp best` names, too: of several that are as good the one that was started first."""
     runs = [run for run in study.runs(study.leader) if not run["is_collapsed"]]
-    best = min(runs, key=lambda run: (-round(_score(study, run), 9), run["started"], run["path"]))
+    best = min(runs, key=lambda run: (_worst_last(study, run), run["started"], run["path"]))
     return f"use it; its best run is {best['name']}: {best['path']}"
 
 
-def _score(study: Study, run: Row) -> float:
+def _worst_last(study: Study, run: Row) -> float:
     value = (run["summary"] or {}).get(study.metric)
-    return float(value) if is_number(value) else -math.inf
+    sign = 1.0 if number_of(study.metric).better == LOWER else -1.0
+    return sign * round(float(value), 9) if is_number(value) else math.inf
 
 
 def _after_cannot_tell(study: Study, pair: Row) -> str:

@@ -14,11 +14,10 @@ from qaexp.comparison.diff import config_differences, environment_differences
 from qaexp.comparison.dimensions import dimensions
 from qaexp.comparison.groups import Group
 from qaexp.comparison.result import Comparison, Table, units
-from qaexp.comparison.shown.document import document, flags, verdict
+from qaexp.comparison.shown.document import beside, document, flags, verdict
 from qaexp.comparison.shown.figure_data import figure_data
 from qaexp.comparison.shown.figures import pictures
 from qaexp.comparison.shown.tables import epochs, factor
-from qaexp.comparison.statistics.power import can_differ
 from qaexp.reporting.page.explorer import script_json
 from qaexp.reporting.page.html import content_policy, shown
 from qaexp.reporting.terminal.sentences import COMMAND
@@ -81,10 +80,12 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
     scripts = ("vendor/echarts.min.js", "../../reporting/page/browse.js", "charts.js", "report.js")
     script = "\n".join(map(_read, scripts))
     entries = comparison.entries
-    names = [group.name for table in comparison.tables for group in table.groups]
+    groups = [group for table in comparison.tables for group in table.groups]
+    names = [group.name for group in groups]
     labels = dict(zip(names, brief(names), strict=True))
     found = [finding.partition(COMMAND) for finding in document(comparison)["findings"]]
     sentences = [words for words, _, _ in found]
+    aside = [name for name in _ASIDE if name != comparison.options.metric]
     return _template().render(
         style=style,
         script=script,
@@ -94,19 +95,19 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         metric=comparison.options.metric,
         are_seeds=comparison.options.by in SEED_KEYS,
         number_of=number_of,
-        can_differ=can_differ,
         num_letters=MAX_LETTERS,
         num_contrasts=MAX_CONTRASTS,
         findings=[(words, *rest) for words, (_, *rest) in zip(brief_texts(sentences, names), found, strict=True)],
         tables=[_table(table, comparison, labels) for table in comparison.tables],
-        columns=[name for name in (*_SCORES, *_ASIDE) if name != comparison.options.metric],
-        aside=_ASIDE,
+        columns=[*beside(groups, comparison.options.metric), *aside],
+        aside=aside,
         costs=[name for name in _COSTS if name != comparison.options.metric],
         num_runs=len(entries),
         num_questions=entries[0].measure.num_questions if entries else 0,
         clusters=units(comparison.cluster_kind),
         notes=[*comparison.notes, *([comparison.doubt] if comparison.doubt else [])],
-        relevant=comparison.options.relevant,
+        relevant=comparison.relevant,
+        step=number_of(comparison.about).step,
         refused=[([found.name for found in paths], reason) for paths, reason in comparison.refused],
         # The last two parts: the same page wherever the folders are.
         skipped=[("/".join(found.parts[-2:]), reason) for found, reason in comparison.skipped],

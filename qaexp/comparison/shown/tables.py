@@ -15,7 +15,7 @@ from qaexp.comparison.groups import Group, ranked
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.shown.columns import Column, fitted, keyed_lines, lines
 from qaexp.comparison.shown.contrast_lines import factor, verdict_lines
-from qaexp.comparison.shown.document import flags, verdict
+from qaexp.comparison.shown.document import beside, flags, verdict
 from qaexp.runs.metrics import ASIDE, BOARD, COSTS, Number, number_of, side_by_side
 from qaexp.runs.short_words import value_text
 from qaexp.storage.formats import one_line
@@ -127,7 +127,7 @@ def _score_columns(table: Table, groups: Sequence[Group], metric: str) -> list[C
         ranks = [str(table.places[group.name] or "-") for group in groups]
         columns.append(Column("rank", ranks, rank=_LEAVING.index("rank")))
     columns.append(Column("sd", [row.shown(one.sd if one else None) for one in found], rank=_LEAVING.index("sd")))
-    names = [name for name in _SCORES if name != metric]
+    names = beside(groups, metric)
     return columns + [
         Column(name, [_mean(group, name) for group in groups], rank=_LEAVING.index(name)) for name in names
     ]

@@ -15,16 +15,6 @@ from qaexp.comparison.statistics.difference import LEVEL, Difference, Variance, 
 
 POWER = 0.8
 MORE_SEEDS = (2, 5, 10, 20)
-_MOST = 100.0
-
-
-def can_differ(points: float) -> bool:
-    """Whether two scores in percent can be so many points apart: more is detected by no test.
-
-    >>> can_differ(99.5), can_differ(129.9)
-    (True, False)
-    """
-    return points <= _MOST
 
 
 def power(found: Difference, points: float, *, alpha: float = 1 - LEVEL) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -13,8 +13,8 @@ from qaexp.errors import IntegrityError
 from qaexp.runs.directory import CONFIG, ENVIRONMENT, METRICS, result_files
 from qaexp.runs.manifest import read_manifest
 from qaexp.runs.readers.collect import RunFiles, read_run
-from qaexp.storage.formats import dotted
-from qaexp.storage.reading import read_small
+from qaexp.storage.formats import csv_rows, dotted
+from qaexp.storage.reading import read_json_lines, read_small
 from qaexp.storage.vouched import sha256_of
 
 LOSS_TOLERANCE = 0.01
@@ -85,7 +85,13 @@ def compare_files(original: Path, again: Path, *, has_step: bool = False) -> Fil
             files.pop(METRICS, None)
     both = [name for name in mine if name in theirs]
     differing = [name for name in both if not _is_same(mine[name], theirs[name])]
-    found = Files(len(both), [f"{name}: its bytes differ" for name in differing], [])
+    found = Files(len(both), [], [])
+    for name in differing:
+        new = _new_columns(mine[name], theirs[name])
+        if new:
+            found.not_compared.append(f"{name}: {', '.join(new)} is only in {again}; all else is the same")
+        else:
+            found.different.append(f"{name}: its bytes differ")
     written = _written(original)
     for name in (name for name in mine if name not in theirs):
         (found.different if name in written else found.not_compared).append(f"{name}: stands only in {original}")
@@ -156,6 +162,23 @@ def _written(run: Path) -> dict[str, dict[str, Any]]:
 
 def _is_same(mine: Path, theirs: Path) -> bool:
     return mine.stat().st_size == theirs.stat().st_size and sha256_of(mine) == sha256_of(theirs)
+
+
+def _new_columns(mine: Path, theirs: Path) -> list[str]:
+    """The columns that a later version of qaexp adds to a table; none where anything else differs."""
+    if mine.suffix not in (".csv", ".jsonl"):
+        return []
+    try:
+        one, other = _rows(mine), _rows(theirs)
+    except (OSError, ValueError, IntegrityError):
+        return []
+    new = [name for name in (other[0] if other else ()) if name not in one[0]] if one else []
+    kept = [{name: cell for name, cell in row.items() if name not in new} for row in other]
+    return new if kept == one else []
+
+
+def _rows(table: Path) -> Sequence[Mapping[str, Any]]:
+    return csv_rows(table.read_text("utf-8")) if table.suffix == ".csv" else list(read_json_lines(table).rows)
 
 
 def _alike(mine: Any, theirs: Any, tolerance: float) -> bool:

@@ -31,9 +31,9 @@ class RecordFiles:
         self._appenders[name].append(json_line(record))
 
     def add_epoch(self, row: Mapping[str, Any]) -> None:
-        """Commit history.csv with one more row, which has the keys of the others."""
+        """Commit history.csv with one more row."""
         self._history.append(row)
-        write_rows(self._directory / HISTORY, self._history)
+        self._write_history()
 
     def lengths(self) -> dict[str, dict[str, Any]]:
         """Wait until all lines are on the disk; size and sha256 of each file that a resumed run writes on."""
@@ -62,9 +62,14 @@ class RecordFiles:
                 remove(path)
         self._history = list(history)
         if self._history:
-            write_rows(self._directory / HISTORY, self._history)
+            self._write_history()
         else:
             remove(self._directory / HISTORY)
+
+    def _write_history(self) -> None:
+        """Rows of an older version of qaexp have no cell for a number that was new since."""
+        columns = dict.fromkeys(name for row in self._history for name in row)
+        write_rows(self._directory / HISTORY, [{name: row.get(name) for name in columns} for row in self._history])
 
     def close(self) -> None:
         """Close all files."""

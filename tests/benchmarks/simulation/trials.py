@@ -21,7 +21,7 @@ from qaexp.comparison.scores import Measured
 from qaexp.comparison.sides import RUNS, SAME_SEEDS, PooledSeeds, Side, compared
 from qaexp.comparison.statistics import paired as tests
 from qaexp.comparison.statistics.difference import Codes, Difference, Floats
-from qaexp.comparison.verdict import BETTER, RELEVANT_POINTS, WORSE, Circumstances, Tested, judge
+from qaexp.comparison.verdict import BETTER, WORSE, Circumstances, Tested, judge
 from qaexp.runs.metrics import number_of
 from tests.benchmarks.simulation.shapes import Runs, Shape
 from tests.benchmarks.simulation.worlds import World, expected, score, shift_for
@@ -130,7 +130,7 @@ def said(groups: Sequence[Side], clusters: Codes, score_name: str) -> dict[tuple
     found = {}
     for (a, b), outcome, one in zip(pairs, outcomes, tested, strict=True):
         told = how(outcome.kind, groups[a].design, groups[b].design)
-        case = Circumstances(score_name, RELEVANT_POINTS, told, outcome.found.reason)
+        case = Circumstances(score_name, number_of(score_name).relevant, told, outcome.found.reason)
         verdict, _ = judge(one[score_name], case)
         found[a, b] = Said(outcome.found.difference, one[score_name], verdict, outcome.num_seeds)
     return found
