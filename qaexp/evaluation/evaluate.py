@@ -14,6 +14,7 @@ from qaexp.data.squad import paragraph_id
 from qaexp.errors import ConfigError, DataError, IntegrityError
 from qaexp.errors.advice import named, set_to
 from qaexp.evaluation.decoding import Prediction, decode
+from qaexp.evaluation.likelihood import gold_nll
 from qaexp.evaluation.metrics import Golds, Metrics, mean, summarize
 from qaexp.evaluation.threshold import best_thresholds, crossfit, tuned_threshold
 from qaexp.runs.clusters import clusters
@@ -36,7 +37,7 @@ class Evaluation:
 
     `metrics` has summary.json's names; `columns` has the scores of each example [num_examples] by the names of the
     columns of scores.csv, None where there are none: `exact` and `f1` are those of the predictions' texts, `crossfit_*`
-    those at the threshold of each fold.
+    those at the threshold of each fold; `gold_nll` is that of `likelihood`.
     """
 
     metrics: Metrics
@@ -94,15 +95,18 @@ def evaluate(
     is_empty = np.array([not found.text for found in predictions], dtype=bool)
     exact = 100.0 * np.where(is_empty, golds.empty, raw_exact)
     f1 = 100.0 * np.where(is_empty, golds.empty, raw_f1)
-    metrics, columns = summarize(golds.has_ans, exact, f1), {"exact": exact, "f1": f1}
+    nll = gold_nll(examples, features, logits, max_answer_length=max_answer_length, allow_no_answer=allow_no_answer)
+    metrics = {**summarize(golds.has_ans, exact, f1), "gold_nll": None if nll is None else mean(nll)}
+    fitted: dict[str, Floats | None]
     if not allow_no_answer:
         metrics |= dict.fromkeys(THRESHOLD_METRICS)
         metrics |= {"crossfit_exact": metrics["exact"], "crossfit_f1": metrics["f1"]}
-        return Evaluation(metrics, predictions, {**columns, "crossfit_exact": exact, "crossfit_f1": f1})
-    fitted = _crossfit(examples, golds, predictions, raw_exact, raw_f1)
-    metrics |= _threshold_metrics(golds, predictions, raw_exact, raw_f1)
-    metrics |= {name: None if found is None else mean(found) for name, found in fitted.items()}
-    return Evaluation(metrics, predictions, {**columns, **fitted})
+        fitted = {"crossfit_exact": exact, "crossfit_f1": f1}
+    else:
+        fitted = _crossfit(examples, golds, predictions, raw_exact, raw_f1)
+        metrics |= _threshold_metrics(golds, predictions, raw_exact, raw_f1)
+        metrics |= {name: None if found is None else mean(found) for name, found in fitted.items()}
+    return Evaluation(metrics, predictions, {"exact": exact, "f1": f1, **fitted, "gold_nll": nll})
 
 
 def _threshold_metrics(golds: Golds, predictions: list[Prediction], raw_exact: Floats, raw_f1: Floats) -> Metrics:

@@ -211,6 +211,9 @@ _ROWS = (
     _percent("has_ans_f1", *_EVERYWHERE, column="f1", questions="has_ans"),
     _percent("no_ans_exact", EPOCHS, column="exact", questions="no_ans"),
     _percent("no_ans_f1", *_EVERYWHERE, column="f1", questions="no_ans"),
+    Number(
+        "gold_nll", "nats", 3, LOWER, 0.0, column="gold_nll", shown_in=frozenset({EPOCHS, BOARD, GROUPS}), relevant=0.1
+    ),
     _percent("best_exact", stand_in="exact"),
     _threshold("best_exact_thresh"),
     _percent("best_f1", ASIDE, GROUPS, stand_in="f1"),
@@ -258,7 +261,7 @@ def side_by_side(*places: str) -> tuple[str, ...]:
     """The names of the numbers that the places of a comparison show, in the order of their columns.
 
     >>> side_by_side(BOARD)
-    ('f1', 'exact', 'has_ans_f1', 'no_ans_f1')
+    ('f1', 'exact', 'has_ans_f1', 'no_ans_f1', 'gold_nll')
     """
     rows = sorted((row for row in _ROWS if row.shown_in.intersection(places)), key=lambda row: row.lead)
     return tuple(row.name for row in rows)

@@ -42,6 +42,18 @@ def test_the_stored_logits_give_the_summary(run: Path) -> None:
     assert tiny_run.snapshot(run) == before
 
 
+def test_an_older_run_that_does_not_say_where_answers_begin_has_no_likelihood(run: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(run, old)
+    records = tiny_run.read_lines(old / "predictions.jsonl")
+    lines = (json.dumps({key: value for key, value in record.items() if key != "gold_starts"}) for record in records)
+    (old / "predictions.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    tiny_run.sign(old)
+    found = rescored(run)
+    assert found["gold_nll"] > 0
+    assert rescored(old) == {**found, "gold_nll": None}
+
+
 def test_neither_the_model_nor_the_data_is_needed(run: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(run, moved)

@@ -22,7 +22,17 @@ from tests.sweeps.test_plan import planned
 
 RATE = "optimizer.lr=tag(log,interval(1e-4,1e-2))"
 WORDS = (*tiny_run.MODEL, "data.train_size=12", "data.dev_size=8", "trainer.epochs=1", "threads=1", "seed=0")
-OWN = ("train_loss", "train_accuracy", "exact", "f1", "has_ans_exact", "has_ans_f1", "no_ans_exact", "no_ans_f1")
+OWN = (
+    "gold_nll",
+    "train_loss",
+    "train_accuracy",
+    "exact",
+    "f1",
+    "has_ans_exact",
+    "has_ans_f1",
+    "no_ans_exact",
+    "no_ans_f1",
+)
 STAND_INS = {
     "crossfit_f1": "f1",
     "best_f1": "f1",
