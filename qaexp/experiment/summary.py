@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from qaexp.evaluation.question_set import QuestionSet, Scored
+from qaexp.evaluation.question_set import Scored
+from qaexp.evaluation.silence import collapse_advice, count_answered
 from qaexp.experiment.parts import Parts
 from qaexp.experiment.questions import Answered
 from qaexp.experiment.training_so_far import TrainingSoFar
+from qaexp.runs.directory import COLLAPSE
 from qaexp.runs.metrics import TEST, of_an_epoch
 from qaexp.runs.writing.run import Run
 from qaexp.training.health import find_flags
@@ -67,35 +69,19 @@ def _test_metrics(tested: Scored | None) -> dict[str, Any]:
 
 def raise_flags(run: Run, parts: Parts, so_far: TrainingSoFar, answered: Answered) -> None:
     """Look at the health of the training, and of the model that it leaves, and mark what is wrong in run.json."""
-    state = so_far.state
+    state, dev = so_far.state, answered.questions.dev
+    if dev.decoding.allow_no_answer:
+        advice = collapse_advice(count_answered(dev.examples, answered.dev.evaluation), parts.subset["policy"])
+        if advice is not None:
+            run.raise_flag(COLLAPSE, advice, so_far.kept_row["step"])
     flags = find_flags(
         so_far.steps,
         so_far.history,
         num_train_features=len(state.setup.feed.features),
         num_skipped=state.num_skipped,
-        kept_step=so_far.kept_row["step"],
         keeps_best=so_far.selection.keep == "best",
-        **_answered(answered.questions.dev, answered.dev),
         peak_rate=max(map(state.setup.factor, range(state.step)), default=None),
         schedule=parts.warm_up,
-        subset=parts.subset["policy"],
     )
     for flag in flags:
-        run.raise_flag(flag["name"], flag["advice"], flag["step"])
-
-
-def _answered(dev: QuestionSet, scored: Scored) -> dict[str, Any]:
-    """How many dev questions the kept weights answer, as `find_flags` takes it: counted, never told from means."""
-    if not dev.decoding.allow_no_answer:
-        return {}
-    predictions = scored.evaluation.predictions
-    tuned = scored.evaluation.metrics["null_threshold"]
-    return {
-        "num_examples": len(dev.examples),
-        "num_has_ans": sum(not example.is_impossible for example in dev.examples),
-        "num_answered": sum(bool(prediction.text) for prediction in predictions),
-        "num_answered_tuned": None
-        if tuned is None
-        else sum(bool(prediction.text_at(tuned)) for prediction in predictions),
-        "null_threshold": tuned,
-    }
+        run.raise_flag(flag.name, flag.advice, flag.step)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from statistics import fmean, median
-from typing import Any
 
-from qaexp.runs.directory import COLLAPSE
-from qaexp.training.silence import answered_at, silent_at
-
-Row = Mapping[str, Any]
+from qaexp.training.flags import Flag, Row
+from qaexp.training.rate_flags import learning_rate_flag
 
 # A record is held against the median of up to this many records before it, and of at least so few.
 _WINDOW, _FEWEST = 20, 5
@@ -19,18 +15,6 @@ _SPIKE_RATIO = 2.0
 _SPIKE_HEIGHT = 1.0
 _EXPLOSION_RATIO = 10.0
 _OVERFIT_POINTS = 3.0
-LOW_RATE_SHARE = 0.5
-"""A run whose rate never came to this share of optimizer.lr is one of another rate: half of a rate is the step between
-those that people try (1e-4, 2e-4, 5e-4)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """One thing that is wrong: its name, the step where it first shows, and what to do."""
-
-    name: str
-    step: int
-    advice: str
 
 
 def find_flags(
@@ -38,120 +22,39 @@ def find_flags(
     history: Sequence[Row],
     *,
     num_train_features: int,
-    num_answered: int | None = None,
-    num_has_ans: int | None = None,
     num_skipped: int = 0,
-    num_examples: int | None = None,
-    num_answered_tuned: int | None = None,
-    null_threshold: float | None = None,
-    kept_step: int | None = None,
     keeps_best: bool = False,
     peak_rate: float | None = None,
     schedule: Row | None = None,
-    subset: str | None = None,
-) -> list[dict[str, Any]]:
-    """Look for signs of an ill training, and of a model that came out of it ill.
+) -> list[Flag]:
+    """Look for signs of an ill training.
 
     Args:
         steps: Rows of metrics.jsonl, in order.
         history: Rows of history.csv, in order, with step, train_loss and f1.
         num_train_features: Features of one epoch.
-        num_answered: Dev examples that the kept weights answer at threshold 0; None where they must answer.
-        num_has_ans: Dev examples that have an answer.
         num_skipped: Steps whose update was left out because it was not finite (`trainer.on_nan`).
-        num_examples: All dev examples.
-        num_answered_tuned: Those that the kept weights answer at the tuned threshold; None without one.
-        null_threshold: The tuned threshold.
-        kept_step: The step after which the weights are kept; None: the last one.
         keeps_best: The weights of the best evaluation are kept.
         peak_rate: The highest learning rate of the steps as a share of `optimizer.lr`; None where nothing was trained.
         schedule: The config's node `schedule`, for the advice.
-        subset: `data.subset`, for the advice.
 
     Returns:
-        `{name, step, advice}` for each flag raised, in the order of the list in this module.
+        The flags raised, in the order of the list in this module.
 
     >>> rows = [{"step": 1, "loss": 5.0, "learning_rate": 0.0, "grad_norm": 1.0, "num_features": 100}]
-    >>> [flag["name"] for flag in find_flags(rows, [], num_train_features=100)]
+    >>> [flag.name for flag in find_flags(rows, [], num_train_features=100)]
     ['zero_learning_rate']
     """
     last_step = max((int(row["step"]) for row in (*steps, *history)), default=0)
     flags = [
-        _null_collapse(
-            last_step if kept_step is None else kept_step,
-            silent_at(num_answered, num_answered_tuned, null_threshold) if num_has_ans else None,
-            num_examples,
-            answered_at(num_answered_tuned, null_threshold),
-            subset,
-        ),
-        _learning_rate(steps, num_train_features, peak_rate, last_step, schedule or {}),
+        learning_rate_flag(steps, num_train_features, peak_rate, last_step, schedule or {}),
         _not_finite(steps, last_step, num_skipped),
         _loss_not_falling(steps),
         _overfit_gap(history, keeps_best=keeps_best),
         _loss_spike(steps),
         _gradient_explosion(steps),
     ]
-    return [asdict(flag) for flag in flags if flag is not None]
-
-
-def _null_collapse(
-    step: int, where: str | None, num_examples: int | None, beside: str, subset: str | None
-) -> Flag | None:
-    """Where the model is used, at threshold 0 or at the tuned one, nothing is answered."""
-    if where is None:
-        return None
-    questions = "its questions" if num_examples is None else f"{num_examples} questions"
-    # Nobody trains on answerable examples "first" who trained on nothing else.
-    answerable = " on answerable ones first (data.subset=answerable)," if subset != "answerable" else ""
-    return Flag(
-        COLLAPSE,
-        step,
-        f"The model answers none of {questions} {where}, so its scores there are just the share of unanswerable "
-        f"questions{beside}: train on more examples or epochs,{answerable} or with another rate.",
-    )
-
-
-def _zero_learning_rate(steps: Sequence[Row], num_train_features: int) -> Flag | None:
-    """The learning rate stays 0 for the features of an epoch or more, up to the end."""
-    begin, before = None, 0
-    for row in steps:
-        if row["learning_rate"] > 0:
-            begin, before = None, int(row["num_features"])
-        elif begin is None:
-            begin = int(row["step"])
-    if begin is None or int(steps[-1]["num_features"]) - before < num_train_features:
-        return None
-    return Flag(
-        "zero_learning_rate",
-        begin,
-        "The learning rate is 0 for an epoch or more, so that nothing was learned in it: set schedule.total_epochs to "
-        "null or to trainer.epochs, or train fewer epochs.",
-    )
-
-
-def _learning_rate(
-    steps: Sequence[Row], num_train_features: int, peak: float | None, num_steps: int, schedule: Row
-) -> Flag | None:
-    """The learning rate stays 0, or never came near `optimizer.lr`: mostly the run ends inside its warm-up."""
-    zero = _zero_learning_rate(steps, num_train_features)
-    if peak is None or peak >= LOW_RATE_SHARE or (zero is not None and peak > 0):
-        return zero
-    advice = (
-        f"The rate reached {100 * peak:.2g} % of optimizer.lr: {_why_low(num_steps, schedule)}, so that hardly "
-        "anything was learned; shorten the warm-up, or train longer."
-    )
-    return Flag("low_learning_rate", num_steps, advice) if zero is None else Flag(zero.name, zero.step, advice)
-
-
-def _why_low(num_steps: int, schedule: Row) -> str:
-    given = [name for name in ("warmup_steps", "warmup_ratio", "total_epochs") if schedule.get(name)]
-    words = " with ".join(f"schedule.{name}={schedule[name]}" for name in given)
-    steps = "1 step" if num_steps == 1 else f"{num_steps} steps"
-    if (schedule.get("warmup_steps") or 0) > num_steps:
-        return f"{words} is more than the {steps} of the run"
-    if words:
-        return f"the warm-up ({words}) is not over when the run ends, after {steps}"
-    return f"the schedule does not get there in the {steps} of the run"
+    return [flag for flag in flags if flag is not None]
 
 
 def _not_finite(steps: Sequence[Row], last_step: int, num_skipped: int) -> Flag | None:
@@ -166,11 +69,7 @@ def _not_finite(steps: Sequence[Row], last_step: int, num_skipped: int) -> Flag 
     for row in steps:
         values = (row["loss"], row["grad_norm"])
         if any(value is not None and not math.isfinite(value) for value in values):
-            return Flag(
-                "not_finite",
-                int(row["step"]),
-                not_finite_advice(),
-            )
+            return Flag("not_finite", int(row["step"]), not_finite_advice())
     return None
 
 

@@ -34,16 +34,13 @@ class Selection:
     _since_best: int = 0
     _best_weights: dict[str, Tensor] | None = None
 
-    def see(self, epoch: float, f1: float, state: TrainState) -> bool:
+    def see(self, epoch: float, f1: float, state: TrainState) -> None:
         """Take note of an evaluation.
 
         Args:
             epoch: Epochs done; a fraction inside an epoch.
             f1: In percent.
             state: The training; its weights are copied when they are the best so far and are to be kept.
-
-        Returns:
-            True when training should stop.
         """
         is_better = self.best_f1 is None or f1 > self.best_f1
         if is_better:
@@ -54,7 +51,6 @@ class Selection:
             self.kept_epoch = epoch
         if is_better and self.keep == "best":
             self._best_weights = state.snapshot()
-        return self.is_over
 
     @property
     def is_over(self) -> bool:

@@ -1,0 +1,86 @@
+"""Whether a model answers nothing at one of its two thresholds, and what it answers at the other one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qaexp.data.squad import Example
+from qaexp.evaluation.evaluate import Evaluation
+from qaexp.runs.metrics import number_of
+
+
+@dataclass(frozen=True, slots=True)
+class NumAnswered:
+    """How many questions a model answers: counted, never told from means.
+
+    Attributes:
+        num_examples: All questions.
+        num_has_ans: Those that have an answer.
+        at_zero: Those that it answers at threshold 0.
+        at_tuned: Those that it answers at the tuned threshold; None without one.
+        tuned: The tuned threshold.
+    """
+
+    num_examples: int
+    num_has_ans: int
+    at_zero: int
+    at_tuned: int | None = None
+    tuned: float | None = None
+
+
+def count_answered(examples: Sequence[Example], evaluation: Evaluation) -> NumAnswered:
+    """Count what a model answers of some examples."""
+    predictions, tuned = evaluation.predictions, evaluation.metrics["null_threshold"]
+    return NumAnswered(
+        num_examples=len(examples),
+        num_has_ans=sum(not example.is_impossible for example in examples),
+        at_zero=sum(bool(prediction.text) for prediction in predictions),
+        at_tuned=None if tuned is None else sum(bool(prediction.text_at(tuned)) for prediction in predictions),
+        tuned=tuned,
+    )
+
+
+def collapse_advice(answered: NumAnswered, subset: str) -> str | None:
+    """What to do about a model that answers nothing where it is used, at threshold 0 or at the tuned one.
+
+    Args:
+        answered: What it answers of the dev questions.
+        subset: `data.subset`: nobody trains on answerable examples "first" who trained on nothing else.
+
+    Returns:
+        One sentence; None for a model that answers something, or has nothing to answer.
+    """
+    where = silent_at(answered.at_zero, answered.at_tuned, answered.tuned) if answered.num_has_ans else None
+    if where is None:
+        return None
+    answerable = " on answerable ones first (data.subset=answerable)," if subset != "answerable" else ""
+    return (
+        f"The model answers none of {answered.num_examples} questions {where}, so its scores there are just the share "
+        f"of unanswerable questions{answered_at(answered.at_tuned, answered.tuned)}: train on more examples or epochs,"
+        f"{answerable} or with another rate."
+    )
+
+
+def silent_at(num_answered: int | None, num_tuned: int | None, tuned: float | None) -> str | None:
+    """The words for the thresholds at which nothing is answered: 0, the tuned one, or both; None where there is none.
+
+    >>> silent_at(9, 0, -1.172), silent_at(0, 0, -0.65), silent_at(0, 5, 0.9), silent_at(9, 5, 0.9)
+    ('at its tuned threshold -1.17', 'at its tuned threshold -0.65, nor at threshold 0', 'at threshold 0', None)
+    """
+    if num_tuned == 0 and tuned:
+        words = f"at its tuned threshold {number_of('null_threshold').shown(tuned)}"
+        return words if num_answered else f"{words}, nor at threshold 0"
+    return "at threshold 0" if num_answered == 0 else None
+
+
+def answered_at(num_tuned: int | None, tuned: float | None) -> str:
+    """What a model that is silent at threshold 0 says at its tuned one; empty where it is silent there, too.
+
+    >>> answered_at(3, 0.512), answered_at(0, -1.172)
+    ('; at its tuned threshold 0.51, which qaexp answer uses, it answers 3', '')
+    """
+    if not num_tuned or tuned is None:
+        return ""
+    shown = number_of("null_threshold").shown(tuned)
+    return f"; at its tuned threshold {shown}, which qaexp answer uses, it answers {num_tuned}"
