@@ -6,24 +6,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+# From this share of a file's questions on, leaving them out is a flag: it can move a score by a point, which is what
+# most comparisons are about.
 SKIPPED_SHARE = 0.01
-"""From this share of a file's questions on, leaving them out is a flag: it can move a score by a point, which is what
-most comparisons are about."""
 
+# From this share on, moved or respelled answers are a flag: a tenth is a fault of the tool that made the file, and
+# what it did to the rest is worth a look.
 FIXED_SHARE = 0.1
-"""From this share on, moved or respelled answers are a flag: a tenth is a fault of the tool that made the file, and
-what it did to the rest is worth a look."""
 
+# From this share of a split's answers on, losing them is a flag: on SQuAD with the usual settings it is under 2 %, so
+# that more comes from the settings or from the file.
 LOST_SHARE = 0.05
-"""From this share of a split's answers on, losing them is a flag: on SQuAD with the usual settings it is under 2 %, so
-that more comes from the settings or from the file."""
 
+# From this share on, labels that are not their gold text are a flag: answers that end inside a token are under 1 % of
+# SQuAD's, more is a tokenizer whose tokens do not fit the text.
 DIFFERING_SHARE = 0.1
-"""From this share on, labels that are not their gold text are a flag: answers that end inside a token are under 1 % of
-SQuAD's, more is a tokenizer whose tokens do not fit the text."""
 
+# From this share of a split's questions on, training on them is a flag: it can lift the split's score by a point.
 OVERLAP_SHARE = 0.01
-"""From this share of a split's questions on, training on them is a flag: it can lift the split's score by a point."""
 
 Report = Mapping[str, Any]
 

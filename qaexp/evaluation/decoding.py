@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from qaexp.data.features import Features
     from qaexp.data.squad import Example
 
+# `null_score_diff` of an example without a legal span: finite, so that it sorts and is stored like any other.
 NO_SPAN_DIFF = 1e6
-"""`null_score_diff` of an example without a legal span: finite, so that it sorts and is stored like any other."""
 
+# Decoded together: the padded arrays of a block stay in the processor's cache.
 EXAMPLES_PER_BLOCK = 64
-"""Decoded together: the padded arrays of a block stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from qaexp.model import LoadedModel
 
 
+# Is told after each batch how many features are answered, and of how many.
 Seen = Callable[[int, int], None]
-"""Is told after each batch how many features are answered, and of how many."""
 
 
 @dataclass(frozen=True)

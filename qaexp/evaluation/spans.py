@@ -25,8 +25,8 @@ Ints = npt.NDArray[np.int64]
 
 _OUTSIDE = np.iinfo(np.int64).max
 _LOWEST = np.finfo(np.float64).min
+# Whether a character is whitespace, by code point; the last entry stands for all above (none of them is).
 _BLANK = np.array([chr(code).isspace() for code in range(0x3001)] + [False])
-"""Whether a character is whitespace, by code point; the last entry stands for all above (none of them is)."""
 
 
 class FlatSpans(NamedTuple):

@@ -21,8 +21,8 @@ Bools = npt.NDArray[np.bool_]
 
 NUM_FOLDS = 5
 _MARGIN = 1.0
+# Sums in percent are compared to so many digits, so that a tie stays one in any order of the examples.
 _DECIMALS = 6
-"""Sums in percent are compared to so many digits, so that a tie stays one in any order of the examples."""
 
 
 def best_thresholds(has_ans: Bools, answered: Bools, raw_exact: Floats, raw_f1: Floats, diffs: Floats) -> Metrics:

@@ -1,1 +1,1 @@
-"""One run: `one_run.py` tells it on one screen, the other modules are what it strings together."""
+"""One run: `one_run.py` shows it on one screen, from the parts that the other modules hold."""

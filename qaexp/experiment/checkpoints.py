@@ -1,4 +1,4 @@
-"""Checkpoints of a run: the training so far as files, and back; what a step had read that was not finite."""
+"""Checkpoints of a run: the training so far as files, and back; the batch of a step that was not finite."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ OPTIMIZER_FILE, STATE_FILE = "optimizer.safetensors", "state.json"
 
 
 class Checkpoints:
-    """Stores a training in the run's checkpoints, used as a context manager around the training.
+    """Stores a training in the run's checkpoints; a context manager around the training.
 
-    A body that a signal stops is stored; one that diverges leaves diverged.json.
+    When a signal stops the body, a checkpoint is stored; when it diverges, diverged.json is written.
     """
 
     def __init__(self, run: Run, so_far: TrainingSoFar, examples: Sequence[Example]) -> None:
-        """Take the run that holds the checkpoints, what they are made from, and the training examples."""
+        """Take the run that holds the checkpoints, the training they are made from, and its examples."""
         self._run, self._so_far, self._examples = run, so_far, examples
 
     def __enter__(self) -> Checkpoints:
@@ -39,8 +39,8 @@ class Checkpoints:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Store the training when a signal stopped it; note what a step had read that was not finite."""
-        # Half a step must not be stored: a training that goes on from it would have other bytes.
+        """Store a training that a signal stopped; write down the batch of a step that was not finite."""
+        # Half a step must not be stored: a training resumed from it would have different bytes.
         if isinstance(error, Stopped) and not error.is_abrupt:
             self.store()
         if isinstance(error, DivergedError) and error.step is not None:
@@ -48,11 +48,11 @@ class Checkpoints:
             self._run.raise_flag("not_finite", not_finite_advice(), error.step)
 
     def store(self) -> None:
-        """Commit a checkpoint of the training as it stands, unless this step has one.
+        """Commit a checkpoint of the training as it is now, unless this step already has one.
 
         Raises:
-            StorageError: It cannot be written; the one before it still stands.
-            ConfigError: The optimizer keeps something that cannot be stored.
+            StorageError: It cannot be written; the previous checkpoint is untouched.
+            ConfigError: The optimizer holds something that cannot be stored.
             DivergedError: The training is not finite; it is never stored.
         """
         state = self._so_far.state
@@ -65,11 +65,11 @@ class Checkpoints:
             state.stored_step = state.step
 
     def restore(self) -> None:
-        """Go back to where the run's checkpoint stands; nothing happens where there is none.
+        """Restore the run's checkpoint; without one, nothing happens.
 
         Raises:
             ConfigError: It does not fit the model or the optimizer, after `trainer.allow_drift`.
-            IntegrityError: It does not fit them, or is none of ours.
+            IntegrityError: It does not fit them, or qaexp did not write it.
         """
         checkpoint = self._run.checkpoint
         folder = agreed_object(checkpoint.path if checkpoint else None)
@@ -86,8 +86,8 @@ class Checkpoints:
             raise kind(f"{folder}: does not fit this model and optimizer ({problem}); take another name=") from error
         if tree["training"]["optimizer"] is None and not self._so_far.is_over:
             raise ConfigError(
-                f"{folder}: is that of a training that had ended, without the optimizer's state, so that no step can "
-                "follow; take another name= with model.checkpoint=<run>/model"
+                f"{folder}: belongs to a training that had ended, so it has no optimizer state and no step can follow; "
+                "take another name= with model.checkpoint=<run>/model"
             )
         self._run.go_back(tree["history"])
         self._run.add_elapsed(tree["elapsed_seconds"])
@@ -106,7 +106,7 @@ class Checkpoints:
         }
 
     def _batch(self, error: DivergedError) -> Mapping[str, Any]:
-        """The content of diverged.json: what the step had read, so that it can be looked at and taken again."""
+        """The content of diverged.json: the batch of the step, so that it can be inspected and replayed."""
         examples = self._so_far.state.setup.feed.features.example_index[list(error.features)]
         return {
             "step": error.step,

@@ -1,4 +1,4 @@
-"""What a terminal shows before anything is trained: what runs, where, of what, and how."""
+"""What a terminal shows before training: what runs, where, on what data, and how."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _MILLION = 1_000_000
 
 
 def announce(kind: str, directory: Path, run_id: str = "") -> None:
-    """Say which run or sweep begins, as soon as its folder is known.
+    """Announce a run or sweep as soon as its folder is known.
 
     Args:
         kind: `run` or `sweep`.
         directory: Its folder.
-        run_id: The run's id, where it is known already.
+        run_id: The run's id, if already known.
     """
     name = f"{directory.name} {run_id}".rstrip()
     say(f"qaexp {__version__}  {kind} {name} -> {near(directory)}")
 
 
 def near(directory: Path) -> Path:
-    """A folder as one would type it here."""
+    """A folder as one would type it from the working directory."""
     try:
         return directory.relative_to(Path.cwd())
     except (ValueError, OSError):
@@ -42,11 +42,11 @@ def near(directory: Path) -> Path:
 
 
 def already_completed(ended: Any, lost: Sequence[str] = ()) -> None:
-    """Say that a run that is asked for is there already.
+    """Say that the requested run is already completed.
 
     Args:
-        ended: When it ended, as run.json has it; anything else is left out.
-        lost: Words for it that were given, and are others than those that it has.
+        ended: When it ended, as in run.json; anything unreadable is left out.
+        lost: Which of the given words differ from the stored ones.
     """
     try:
         then = datetime.fromisoformat(ended).astimezone()
@@ -68,11 +68,11 @@ def tell_parts(
 
     Args:
         run_id: The first digits of its identity.
-        config: Its config, as it may be shown.
-        counts: Examples of train, dev and, where there is one, of the test file.
-        num_parameters: Numbers that its weights hold; None for weights that are drawn.
-        device: Where it computes.
-        precision: In which number format.
+        config: Its config without secrets.
+        counts: Examples of train, dev and, if there is one, the test file.
+        num_parameters: Size of the stored weights; None when all weights are drawn.
+        device: The device.
+        precision: The number format.
         threads: CPU threads.
     """
     model = checkpoint_name(str(config["model"].get("checkpoint", "")))
@@ -86,11 +86,11 @@ def tell_parts(
 
 
 def tell_features(audit: Mapping[str, Any], *, is_cached: bool) -> None:
-    """Print how many features there are, and what they allow at best.
+    """Print the number of features, and the best score that they allow.
 
     Args:
         audit: The entry `audit` of data.json.
-        is_cached: All of them were known from an earlier run.
+        is_cached: Whether all of them came from the cache.
     """
     counts = "/".join(f"{audit[name]['num_features']:,}" for name in ("train", "dev", "test") if name in audit)
     reach = number_of("exact").shown(audit["dev"]["ceiling"]["exact"])
@@ -99,11 +99,11 @@ def tell_features(audit: Mapping[str, Any], *, is_cached: bool) -> None:
 
 
 def tell_fresh(source: Mapping[str, Any], *, is_all: bool) -> None:
-    """Print which weights no checkpoint gave, by the layers that they belong to; nothing where it gave all.
+    """Print the layers whose weights are fresh; nothing when the checkpoint had all of them.
 
     Args:
-        source: Where a loaded model is from.
-        is_all: Nothing but the architecture is a checkpoint's.
+        source: The source of a loaded model.
+        is_all: Whether only the architecture came from a checkpoint.
     """
     layers = list(dict.fromkeys(name.rpartition(".")[0] or name for name in source.get("fresh_weights", ())))
     if is_all:
@@ -124,7 +124,7 @@ def size(num_parameters: int) -> str:
 
 
 def data_name(data: Tree) -> str:
-    """What the examples are of.
+    """The name of the data.
 
     >>> data_name({"source": "demo"}), data_name({"source": "json", "train_file": "/a/train.json"})
     ('demo', 'train.json')
@@ -145,7 +145,7 @@ def optimizer_words(optimizer: Tree) -> str:
 
 
 def _rate(rate: float) -> str:
-    """A learning rate as people type it: 3e-4, and 0.01."""
+    """A learning rate as people type it: 3e-4 or 0.01."""
     if not 0 < rate < 0.01:
         return f"{rate:g}"
     digits, _, power = f"{rate:.12e}".partition("e")
@@ -153,7 +153,7 @@ def _rate(rate: float) -> str:
 
 
 def _tell_parts(start: str, parts: Sequence[str]) -> None:
-    """Print parts in a line; a terminal that is too narrow gets lines that break between them."""
+    """Print parts on one line; on a narrow terminal the line breaks between them."""
     stream = sys.stdout
     mark = " \u00b7 " if encodable("\u00b7", stream) == "\u00b7" else " | "
     width = shutil.get_terminal_size().columns if is_terminal(stream) else sys.maxsize

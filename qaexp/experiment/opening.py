@@ -1,4 +1,4 @@
-"""Before the first stage: the run is named by its content, and its directory is taken."""
+"""Before the first stage: a run gets its id from its content, and takes its directory."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ from qaexp.storage.start import variables
 from qaexp.training.precision import describe_device
 from qaexp.training.processes import is_main_process, num_processes
 
-# What a run is found by, and what changes nothing in it.
+# Words to find a run by; they do not change its results.
 _WORDS = ("tags", "notes", "group")
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a run keeps of the command that started it, beside the config that it made.
+    """What a run stores about the command that started it, in addition to the config.
 
     Attributes:
-        words: The command line; empty for that of this process.
+        words: The command line; empty: this process's own.
         hydra_files: Trees of the files of `.hydra/`.
-        origins: What of the config came from the environment.
-        environment: Variables for the run's body, `hydra.job.env_set`: they are set once the config is built, so that
-            they have no say in what is built.
+        origins: Which values of the config came from the environment.
+        environment: Variables for the run's body (`hydra.job.env_set`). They are set after the config is built, so
+            that they cannot influence what is built.
     """
 
     words: Sequence[str] = ()
@@ -62,7 +62,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A run before its first stage: its directory is taken, and its trackers have begun."""
+    """A run before its first stage: it holds its directory, and its trackers have started."""
 
     run: Run
     parts: Parts
@@ -71,17 +71,17 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A run that is there already, and is not touched: the content of its summary.json."""
+    """A run that already exists and is left untouched; with the content of its summary.json."""
 
     summary: dict[str, Any]
 
 
 @contextmanager
 def opened(config: ExperimentConfig, directory: Path, command: Command) -> Iterator[Opened | Completed]:
-    """Open a run for the body; here ends the way of its config, of which the stages are given the parts.
+    """Open a run for the body. The config goes no further: stages get the parts built from it.
 
     Raises:
-        QaexpError: The config cannot be built, or the directory not be taken.
+        QaexpError: The config cannot be built, or the directory cannot be taken.
     """
     parts = build_parts(config)
     with variables(command.environment):
@@ -112,7 +112,7 @@ def opened(config: ExperimentConfig, directory: Path, command: Command) -> Itera
 
 
 def _environment(directory: Path, parts: Parts, command: Command) -> dict[str, Any]:
-    """The content of env.json; a run that goes on computes with the threads that it was started with."""
+    """The content of env.json; a resumed run uses the number of threads it was started with."""
     torch.set_num_threads(started_threads(directory) or torch.get_num_threads())
     device, deterministic = parts.trainer.device, parts.training.deterministic
     return describe_environment(
@@ -125,10 +125,10 @@ def _environment(directory: Path, parts: Parts, command: Command) -> dict[str, A
 
 
 def check_no_secret_is_asked_for(config: ExperimentConfig, origins: Origins | None) -> None:
-    """Refuse to ask a hub for what is named by a secret.
+    """Refuse to send a secret to a hub as a name.
 
     Raises:
-        IntegrityError: A name that would be part of a request holds one, or comes from a variable that is one.
+        IntegrityError: A name that would be part of a request contains a secret, or comes from a secret variable.
     """
     asked = {"data.dataset": config.data.dataset, "data.config_name": config.data.config_name}
     asked |= {"data.revision": config.data.revision, "model.revision": config.model.revision}
@@ -139,13 +139,13 @@ def check_no_secret_is_asked_for(config: ExperimentConfig, origins: Origins | No
         _, variables = (origins or {}).get(tuple(key.split(".")), ("", ()))
         if value is not None and (redactor.finds(value) or any(map(is_secret_variable, variables))):
             raise IntegrityError(
-                f"{key} holds a secret, and a hub would be asked for what is called so; write the name out, or take a "
-                "variable whose name says that it is none"
+                f"{key} holds a secret, and a hub would be asked for it by name; write the name out, or use a variable "
+                "whose name does not suggest a secret"
             )
 
 
 def identify_run(config: ExperimentConfig, parts: Parts, origins: Origins | None = None) -> Identity:
-    """The run's identity: config, data and weights, without what cannot change results (which GPU of several, too)."""
+    """The run's identity: config, data and weights, without what cannot change results (such as which GPU is used)."""
     check_no_secret_is_asked_for(config, origins)
     plain = asdict(config)
     plain["trainer"]["device"] = config.trainer.device.partition(":")[0]
@@ -154,9 +154,9 @@ def identify_run(config: ExperimentConfig, parts: Parts, origins: Origins | None
 
 
 def tell_completed(directory: Path, config: ExperimentConfig) -> None:
-    """Say that the run is there already, since when, and which words for it are not stored any more.
+    """Say that the run is completed, since when, and which of the given words are not stored in it.
 
-    Of several processes only the main one does.
+    Only the main process does.
     """
     if is_main_process():
         found = look(directory)

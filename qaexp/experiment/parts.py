@@ -1,4 +1,4 @@
-"""A config is taken apart: what its nodes build, and of the others the settings that a stage of a run asks for."""
+"""A config is taken apart: what its nodes build, and the settings that a stage of a run needs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from qaexp.training.optim import check_optimizer
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a config is built into before anything is read: wrong targets and keywords fail here.
+    """What a config is built into before any data is read: wrong targets and keywords fail here.
 
     Attributes:
         pipeline: The node `data`.
@@ -45,8 +45,8 @@ class Parts:
         decoding: How logits become answers.
         windows: How examples become features.
         seeds: One for each kind of randomness.
-        training: The settings of the trainer, of which some are for whoever consumes its loop.
-        subset: How the examples are drawn, as data.json has it.
+        training: The settings of the trainer; some are for the code that consumes its loop.
+        subset: How the examples are drawn, as stored in data.json.
         warm_up: The keys of the node `schedule`, for advice.
         probes: The questions that are answered after each evaluation.
         model: The settings of the weights.

@@ -1,4 +1,4 @@
-"""All that the model of a run is asked, while it trains and at the end."""
+"""Everything that the model of a run is asked, during training and at the end."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from qaexp.runs.directory import NO_ANSWER
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """The model that trains, and all that it answers.
+    """The model in training, and all the questions that it answers.
 
     Attributes:
-        loaded: The model, as it stands.
+        loaded: The model with its current weights.
         dev: The dev questions.
         probes: None without any.
         test: None without a test file.
@@ -32,14 +32,14 @@ class Questions:
     test: QuestionSet | None
 
     def probe_answers(self) -> list[str]:
-        """The answers to the probes; where the model answers nothing, the words that say so."""
+        """The answers to the probes; `NO_ANSWER` where the model gives none."""
         found = self.probes.answers(self.loaded) if self.probes else []
         return [prediction.text or NO_ANSWER for prediction in found]
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The questions as the kept weights answer them; `test` is None without a test file."""
+    """The results of the kept weights; `test` is None without a test file."""
 
     questions: Questions
     dev: Scored
@@ -49,7 +49,7 @@ class Answered:
 def question_sets(
     parts: Parts, splits: Splits, features: Mapping[str, Features], loaded: LoadedModel, so_far: TrainingSoFar
 ) -> Questions:
-    """All that the model will be asked, with the number format of the training."""
+    """Everything that the model will be asked, in the number format of the training."""
     autocast = so_far.state.setup.accelerator.autocast
 
     def questions(examples: Sequence[Example], made: Features) -> QuestionSet:

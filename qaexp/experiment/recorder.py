@@ -1,4 +1,4 @@
-"""What a training yields, as it comes: into the run directory, on the screen, and to the trackers."""
+"""Each record of a training goes to the run directory, the screen and the trackers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Recorder:
     """Writes what a training yields, and notes it in the training so far."""
 
     def __init__(self, run: Run, so_far: TrainingSoFar, view: TrainingView, trackers: Trackers) -> None:
-        """Take what the records are of, and where they go."""
+        """Take the training that is recorded, and where its records go."""
         self._run, self._so_far, self._view, self._trackers = run, so_far, view, trackers
 
     def step(self, record: StepRecord) -> None:
@@ -35,7 +35,7 @@ class Recorder:
         self._trackers.step({**timing, **line})
 
     def evaluation(self, due: EvaluationDue, questions: Questions) -> None:
-        """Answer the dev questions and the probes, write a row of history.csv, and show it to the selection."""
+        """Answer the dev questions and the probes, and write a row of history.csv."""
         scored = self._answered("dev", questions, questions.dev)
         row = history_row(due, self._so_far.state, scored, questions.probe_answers())
         with deferred():
@@ -46,7 +46,7 @@ class Recorder:
         self._trackers.evaluation(row)
 
     def kept(self, questions: Questions) -> Answered:
-        """Give the model the weights that are kept; the dev and the test questions as it answers them."""
+        """Put the kept weights into the model, and return its results on the dev and test questions."""
         is_another = self._so_far.selection.restore(self._so_far.state)
         dev = None if is_another else self._so_far.scored
         return Answered(
@@ -67,7 +67,7 @@ class Recorder:
 
 
 def history_row(due: EvaluationDue, state: TrainState, scored: Scored, answers: Sequence[str]) -> Row:
-    """One row of history.csv; inside an epoch, `epoch` counts the share that is done."""
+    """One row of history.csv; within an epoch, `epoch` is fractional."""
     return {
         "epoch": due.epoch if due.is_epoch_end or not due.step else state.epochs_done,
         "step": due.step,

@@ -1,4 +1,4 @@
-"""The files that a run leaves behind: predictions, scores, logits, the model, and what the reporter draws of them."""
+"""The result files of a run: predictions, scores, logits, the model, and what the reporter draws from them."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def _save(loaded: LoadedModel, folder: Path, final: Path) -> None:
         try:
             loaded.model.save_pretrained(folder)
             loaded.tokenizer.save_pretrained(folder)
-        except SafetensorError as error:  # its own kind, for a full disk too
+        except SafetensorError as error:  # its own type, even when the disk is full
             raise StorageError(
                 f"{final}: cannot be written: {error}; free space, then run the same command again"
             ) from error
 
 
 def _model_settings(run: Run, parts: Parts, null_threshold: float | None) -> str:
-    """The text of model/qaexp.json: what a Predictor needs beside the weights."""
+    """The text of model/qaexp.json: what a Predictor needs in addition to the weights."""
     settings = {
         "run_id": run.run_id,
         "base_checkpoint": run.shown_config["model"]["checkpoint"],
@@ -71,17 +71,17 @@ def _model_settings(run: Run, parts: Parts, null_threshold: float | None) -> str
 
 
 def _test_score_rows(test: QuestionSet, tested: Scored) -> list[dict[str, Any]]:
-    """One row per test example, for test_scores.csv: nothing is chosen on it, so nothing in it is cross-fitted."""
+    """One row per test example, for test_scores.csv; without cross-fitted columns, since nothing is tuned on it."""
     rows = score_rows(test.examples, test.features, tested.evaluation)
     chosen = {name for name, number in SCORE_COLUMNS.items() if EPOCHS not in number.shown_in}
     return [{name: value for name, value in row.items() if name not in chosen} for row in rows]
 
 
 def report_run(run: Run, reporter: Reporter, summary: Mapping[str, Any]) -> None:
-    """Draw the pictures and the page; of several processes only the main one does.
+    """Draw the plots and the page; only the main process does.
 
-    What is drawn can be drawn again: a reporter that fails is told, and costs no run. Where qaexp's own cannot write,
-    nothing else could be written either.
+    A reporter that fails is reported but does not fail the run, since its output can be drawn again. When qaexp's own
+    reporter cannot write, the run could not write anything else either, and fails.
     """
     if not run.is_main:
         return
@@ -92,7 +92,7 @@ def report_run(run: Run, reporter: Reporter, summary: Mapping[str, Any]) -> None
         if is_ours and (isinstance(error, QaexpError) or of_the_system(error) is not None):
             raise
         sentence = run.redacted(
-            f"the reporter failed ({type(error).__name__}: {error}), and the run goes on without what it draws; "
+            f"the reporter failed ({type(error).__name__}: {error}), and the run continues without what it draws; "
             "debug.log in the run directory has the traceback, and qaexp plot draws qaexp's own plots and page"
         )
         run.log.warning(sentence)

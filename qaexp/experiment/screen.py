@@ -1,4 +1,4 @@
-"""What a terminal shows while a run trains: a bar that moves with each step, one while it answers, a line per epoch."""
+"""What a terminal shows during training: a progress bar, another one while answering, and a line per epoch."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _GAP = "  "
 
 
 class TrainingView:
-    """Shows a training; bars only where stdout is a terminal, so that a log file gets lines alone.
+    """Shows a training; bars only where stdout is a terminal, so a log file gets plain lines.
 
-    Of several processes that train together only the main one shows anything.
+    Of several processes that train together, only the main one shows anything.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class TrainingView:
         is_main: bool = True,
         console: Console | None = None,
     ) -> None:
-        """Take the number of steps that are planned, the one to begin after, and the questions of the probes."""
+        """Take the planned number of steps, the step to start after, and the questions of the probes."""
         self._probes = probes
         self._console = console or RunConsole(quiet=not is_main)
         self._bars = Bars(self._console)
@@ -51,31 +51,31 @@ class TrainingView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._is_open = False
         self._bars.stop()
         self._bars.update(self._task, visible=False)
 
     def moved(self, step: int) -> None:
-        """Move the bar to a step; cheap enough to be called after each."""
+        """Move the bar to a step; cheap enough to call after every step."""
         if self._bars.is_due():
             self._bars.update(self._task, completed=step)
 
     def step(self, step: int, loss: float | None, tokens_per_second: float) -> None:
-        """Show what was recorded at a step."""
+        """Show the record of a step."""
         words = _words({"train_loss": loss, "tokens_per_second": tokens_per_second}, is_wide=self._bars.is_wide)
         self._bars.update(self._task, completed=step, words=words)
 
     @contextmanager
     def answering(self, what: str, num_features: int) -> Iterator[Seen]:
-        """Show a second bar while questions are answered in the body.
+        """Show a second bar while the body answers questions.
 
         Args:
             what: Which questions, for example `dev`.
             num_features: Of these questions.
 
         Yields:
-            What is to be told how many features are answered, and of how many.
+            A callback that takes the number of answered features and their total.
         """
         task = self._bars.add_task(f"answering {what}", total=num_features, words="features")
         if not self._is_open:
@@ -88,7 +88,7 @@ class TrainingView:
                 self._bars.stop()
 
     def evaluation(self, row: Mapping[str, Any]) -> None:
-        """Print what an evaluation gave, and one line per probe.
+        """Print the result of an evaluation, and one line per probe.
 
         Args:
             row: A row of history.csv.
@@ -106,7 +106,7 @@ class TrainingView:
 
 
 def _parts(row: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """What an evaluation says of the training, and of the dev questions."""
+    """The words for the training, and for the dev questions."""
     trained = [f"train loss {shown(row, 'train_loss')}", f"train accuracy {shown(row, 'train_accuracy')} %"]
     return [
         f"epoch {shown(row, 'epoch')}",
@@ -131,14 +131,14 @@ def _packed(parts: Sequence[str], width: int, indent: str) -> list[str]:
 
 
 def _words(seen: Mapping[str, Any], *, is_wide: bool) -> str:
-    """What the bar says of the last record."""
+    """The bar's words for the last record."""
     speed = f"  {shown(seen, 'tokens_per_second')} tokens/s" if is_wide else ""
     return f"loss {shown(seen, 'train_loss')}{speed}"
 
 
 def show_lines(lines: Sequence[str], *, is_main: bool = True, console: Console | None = None) -> None:
-    """Print plain lines before a training; a terminal breaks them between words, a log file keeps them whole."""
+    """Print plain lines before training; a terminal wraps them between words, a log file does not."""
     console = console or RunConsole(quiet=not is_main)
     for line in lines:
-        # A Text, not markup: what stands in brackets in a text of the data is shown as it is.
+        # A Text, not markup: brackets in the data are shown as they are.
         console.print(Text(one_line(line)), soft_wrap=not console.is_terminal)

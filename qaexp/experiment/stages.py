@@ -1,4 +1,4 @@
-"""The stages that one_run.py strings together: each turns what it is given into what the next one needs."""
+"""The stages of a run: each turns its input into what the next one needs."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def make_features(parts: Parts, splits: Splits) -> tuple[dict[str, Features], bo
     """The features of each split by its name, and whether all of them came from the cache.
 
     Raises:
-        ConfigError: The checkpoint has not so many positions; the check of the config could not know where it is one
-            of the hub, or its config.json leaves them to the architecture's default.
+        ConfigError: The checkpoint has too few positions. The check of the config cannot know the limit of a hub
+            checkpoint, nor of one whose config.json relies on the architecture's default.
     """
     tokenizer = parts.checkpoint.tokenizer()
     limit = position_limit(parts.checkpoint.architecture())
@@ -47,12 +47,12 @@ def make_features(parts: Parts, splits: Splits) -> tuple[dict[str, Features], bo
 
 
 def named(splits: Splits) -> dict[str, Split]:
-    """The splits that there are, by name."""
+    """The existing splits by name."""
     return {"train": splits.train, "dev": splits.dev, **({"test": splits.test} if splits.test else {})}
 
 
 def write_data(run: Run, parts: Parts, splits: Splits, features: Mapping[str, Features]) -> dict[str, Any]:
-    """Write data.json, and return it; its audit is logged as well."""
+    """Write data.json and log its audit; returns the content."""
     report = describe_data(
         named(splits), features, max_answer_length=parts.decoding.max_answer_length, subset=parts.subset
     )
@@ -65,10 +65,10 @@ def write_data(run: Run, parts: Parts, splits: Splits, features: Mapping[str, Fe
 
 
 def tell_parts(run: Run, parts: Parts, splits: Splits) -> None:
-    """Show what the run is made of; what of it came from the environment is told by its expression.
+    """Show what the run is made of; values from the environment are shown as their expressions.
 
     Raises:
-        ConfigError: It goes on from a checkpoint, and its examples are not those that it was started with.
+        ConfigError: It resumes from a checkpoint, and its examples differ from those it was started with.
     """
     drawn = {"train": splits.train, "dev": splits.dev}
     run.check_examples({name: [example.id for example in part.examples] for name, part in drawn.items()})
@@ -85,7 +85,7 @@ def tell_parts(run: Run, parts: Parts, splits: Splits) -> None:
 
 
 def tell_data(run: Run, report: Mapping[str, Any], *, is_cached: bool) -> None:
-    """Show what a user should know of the data before it is trained on, and raise the flags for it.
+    """Show what a user should know about the data before training, and raise its flags.
 
     Args:
         run: The run.
@@ -103,7 +103,7 @@ def tell_data(run: Run, report: Mapping[str, Any], *, is_cached: bool) -> None:
 
 
 def load_model(run: Run, parts: Parts) -> LoadedModel:
-    """Open the weights, and show which of them are fresh."""
+    """Load the weights, and show which of them are fresh."""
     loaded = parts.checkpoint.load(seed=parts.seeds.init)
     if run.is_main:
         greeting.tell_fresh(loaded.source, is_all=parts.model.random_weights)
@@ -111,7 +111,7 @@ def load_model(run: Run, parts: Parts) -> LoadedModel:
 
 
 def prepare_training(parts: Parts, loaded: LoadedModel, features: Features, memory: PeakMemory) -> TrainingSoFar:
-    """Stand before the first step."""
+    """Make everything ready for the first step."""
     state = parts.trainer.prepare(
         loaded,
         features,
@@ -136,7 +136,7 @@ def training_view(run: Run, parts: Parts, total_steps: int) -> TrainingView:
 def training_records(
     run: Run, parts: Parts, so_far: TrainingSoFar, view: TrainingView
 ) -> Iterator[StepRecord | EvaluationDue | CheckpointDue]:
-    """Train until nothing gets better; with `trainer.profile_steps` some steps are profiled into the run directory."""
+    """Train to the end or until early stopping; `trainer.profile_steps` steps are profiled into the run directory."""
     state, selection = so_far.state, so_far.selection
     with settled_heap(), _profile(run, parts.training.profile_steps, state) as profiled:
 
@@ -153,7 +153,7 @@ def training_records(
 
 @contextmanager
 def _profile(run: Run, num_steps: int | None, state: TrainState) -> Iterator[Callable[[], None] | None]:
-    """What a training calls after each step, so that some steps are profiled; None without `trainer.profile_steps`."""
+    """Yield what to call after each step to profile some of them; None without `trainer.profile_steps`."""
     if num_steps is None or not run.is_main:
         yield None
         return
@@ -167,6 +167,6 @@ def _profile(run: Run, num_steps: int | None, state: TrainState) -> Iterator[Cal
         yield profile.step
     if not (run.directory / PROFILE_TABLE).exists():
         run.log.warning(
-            "trainer.profile_steps=%s had no effect: the first %s steps are left out, and the training had %s",
+            "trainer.profile_steps=%s had no effect: the first %s steps are never profiled, and the training had %s",
             *(num_steps, SKIPPED_STEPS, state.step),
         )

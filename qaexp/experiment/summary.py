@@ -1,4 +1,4 @@
-"""What a finished training is worth: the numbers of summary.json, and the flags of run.json."""
+"""The results of a finished training: the numbers of summary.json, and the flags of run.json."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from qaexp.training.throughput import (
 
 
 def summarize(so_far: TrainingSoFar, answered: Answered, precision: str) -> dict[str, Any]:
-    """The numbers of summary.json that are known before the report.
+    """The numbers of summary.json, except those that only the end of the run knows.
 
     Args:
         so_far: The finished training.
-        answered: The questions, answered by the kept weights.
+        answered: The results of the kept weights.
         precision: The number format of the training.
     """
     state, selection, dev = so_far.state, so_far.selection, answered.questions.dev
@@ -49,7 +49,7 @@ def summarize(so_far: TrainingSoFar, answered: Answered, precision: str) -> dict
         "eval_seconds": so_far.clock.eval_seconds,
         "tokens_per_second": speed,
         "padding_share": state.padding_share,
-        # Measures the machine with large matrices: the run's peak was taken before.
+        # This multiplies large matrices, so the run's peak memory is read first.
         "mfu": model_flops_utilisation(speed, flops, gemm_rate(state.setup.accelerator.device, precision))
         if state.step
         else None,
@@ -59,7 +59,7 @@ def summarize(so_far: TrainingSoFar, answered: Answered, precision: str) -> dict
 
 
 def _test_metrics(tested: Scored | None) -> dict[str, Any]:
-    """The test file's metrics under `test_*`, at threshold 0; nothing is chosen on it."""
+    """The test file's metrics as `test_*`, at threshold 0; nothing is tuned on it."""
     if tested is None:
         return {}
     found = of_an_epoch(tested.evaluation.metrics)
@@ -68,7 +68,7 @@ def _test_metrics(tested: Scored | None) -> dict[str, Any]:
 
 
 def raise_flags(run: Run, parts: Parts, so_far: TrainingSoFar, answered: Answered) -> None:
-    """Look at the health of the training, and of the model that it leaves, and mark what is wrong in run.json."""
+    """Check the health of the training and of the resulting model, and raise flags in run.json."""
     state, dev = so_far.state, answered.questions.dev
     if dev.decoding.allow_no_answer:
         advice = collapse_advice(count_answered(dev.examples, answered.dev.evaluation), parts.subset["policy"])

@@ -1,4 +1,4 @@
-"""Live events of a run for trackers such as TensorBoard; one that is missing, slow or raises never harms the run."""
+"""Live events of a run for trackers such as TensorBoard; one that is missing, slow or broken never harms the run."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from qaexp.storage.folders import make_directory
 from qaexp.storage.formats import dotted
 
 _LOGGER = logging.getLogger("qaexp")
+# A tracker with this many unhandled events is given up.
 _WAITING_EVENTS = 10_000
-"""From so many unhandled events on, new ones are dropped."""
 
+# How long the end of a run waits for a slow tracker.
 PATIENCE_SECONDS = 10.0
-"""So long the end of a run waits for a slow tracker."""
 
 
 class Tracker(Protocol):
-    """What a target under `trackers` builds: each method gets what the run directory gets, and may raise."""
+    """What a target under `trackers` builds: its methods get what the run directory gets, and may raise."""
 
     def start(self, directory: Path, config: Mapping[str, Any], step: int) -> None:
-        """Begin: the run directory, the resolved config without secrets, and after how many steps the run goes on."""
+        """Start with the run directory, the resolved config without secrets, and the step to resume after."""
 
     def step(self, record: Mapping[str, Any]) -> None:
         """Take a line of metrics.jsonl together with its line of timings.jsonl."""
@@ -36,11 +36,11 @@ class Tracker(Protocol):
         """Take a row of history.csv."""
 
     def finish(self, summary: Mapping[str, Any] | None) -> None:
-        """End: the content of summary.json; None for a run that did not complete."""
+        """Finish with the content of summary.json; None if the run did not complete."""
 
 
 class Trackers:
-    """Hands the events of a run to its trackers, each in a thread of its own, and forgets those that fail."""
+    """Passes the events of a run to its trackers, each in its own thread, and gives up those that fail."""
 
     def __init__(self, trackers: Mapping[str, Tracker]) -> None:
         """Take the trackers by name."""
@@ -59,7 +59,7 @@ class Trackers:
             self.finish(None)
 
     def start(self, directory: Path, config: Mapping[str, Any], step: int) -> None:
-        """Begin in a run directory; the run goes on after so many steps."""
+        """Start in a run directory; `step` is what the run resumes after."""
         for worker in self._workers:
             worker.begin()
             worker.put(lambda tracker: tracker.start(directory, config, step))
@@ -75,7 +75,7 @@ class Trackers:
             worker.put(lambda tracker: tracker.evaluation(row))
 
     def finish(self, summary: Mapping[str, Any] | None) -> None:
-        """End all trackers, and wait for them, but never longer than the patience allows."""
+        """End all trackers, and wait for each at most `PATIENCE_SECONDS`."""
         self._is_finished = True
         for worker in self._workers:
             worker.put(lambda tracker: tracker.finish(summary))
@@ -84,12 +84,12 @@ class Trackers:
 
 
 class _Worker:
-    """One tracker and the thread that calls it, in the order of the events."""
+    """One tracker and the thread that calls it, event by event."""
 
     def __init__(self, name: str, tracker: Tracker) -> None:
         self._name, self._tracker = name, tracker
         self._events: queue.Queue[Callable[[Tracker], None] | None] = queue.Queue(_WAITING_EVENTS)
-        # A daemon: a tracker that hangs for good does not keep the process alive.
+        # A daemon, so that a tracker that hangs does not keep the process alive.
         self._thread = threading.Thread(target=self._work, name=f"tracker {name}", daemon=True)
         self._is_lost = False
 
@@ -98,7 +98,7 @@ class _Worker:
         self._thread.start()
 
     def put(self, event: Callable[[Tracker], None]) -> None:
-        """Queue an event; of a tracker that is lost, or far behind, nothing is queued any more."""
+        """Queue an event, unless the tracker is lost or too far behind."""
         if self._is_lost:
             return
         try:
@@ -107,7 +107,7 @@ class _Worker:
             self._lose(f"it is {_WAITING_EVENTS} events behind")
 
     def end(self, seconds: float) -> None:
-        """Wait until the queue is worked off, or the time is over."""
+        """Wait until the queue is empty, or the time is up."""
         try:
             self._events.put_nowait(None)
         except queue.Full:
@@ -121,7 +121,7 @@ class _Worker:
         while (event := self._events.get()) is not None:
             try:
                 event(self._tracker)
-            except BaseException as error:  # a tracker that calls sys.exit is lost too, not the run
+            except BaseException as error:  # a tracker that calls sys.exit must not end the run
                 self._lose(f"{type(error).__name__}: {error}")
                 return
 
@@ -133,20 +133,20 @@ class _Worker:
 class TensorBoard:
     """Writes TensorBoard's event files into the run directory: `tensorboard --logdir outputs` shows them.
 
-    Scalars stand under `train/` and `speed/` by step, `dev/` by step; the config and the probe answers are texts.
+    Scalars by step are under `train/`, `speed/`, `epoch/` and `dev/`; the config and the probe answers are texts.
     """
 
     def __init__(self, *, flush_seconds: int = 10) -> None:
-        """Take how often what was sent is written out."""
+        """Take the seconds between two writes to the file."""
         self._flush_seconds = flush_seconds
         self._writer: Any = None
 
     def start(self, directory: Path, config: Mapping[str, Any], step: int) -> None:
-        """Open a new event file; what an earlier attempt sent of later steps is not shown any more.
+        """Open a new event file; later steps of an earlier attempt are hidden.
 
         Raises:
             RuntimeError: The package is not installed.
-            QaexpError: The folder cannot be made, or is a link.
+            QaexpError: The folder cannot be created, or is a link.
         """
         try:
             from torch.utils.tensorboard import SummaryWriter
@@ -196,5 +196,5 @@ def _as_table(config: Mapping[str, Any]) -> str:
 
 
 def _verbatim(value: Any) -> str:
-    """A value that Markdown shows as it is: in a code span, without what would end the span or the table cell."""
+    """A value in a Markdown code span, without characters that would end the span or the table cell."""
     return "`" + " ".join(str(value).replace("`", "'").replace("|", "¦").split()) + "`"

@@ -1,4 +1,4 @@
-"""The training so far: all that changes while a run trains, which a checkpoint is made from and restored into."""
+"""The training so far: everything that changes in a run; a checkpoint is made from it and restored into it."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Weights = dict[str, Tensor]
 
 @dataclass(slots=True)
 class TrainingSoFar:
-    """A training as the run around it knows it.
+    """A training as the run around it sees it.
 
-    What was recorded, evaluated and stored is noted here as soon as it is done, and not only when the loop goes on: a
-    signal may come in between, and a checkpoint must say what the files hold.
+    Records and evaluations are noted here as soon as they are written, not only when the loop continues: a signal may
+    arrive in between, and a checkpoint must agree with the files.
 
     Attributes:
         state: The training itself: weights, optimizer, place.
-        selection: Which evaluation's weights are kept, and whether there is anything left to hope for.
-        memory: The peak.
+        selection: Which evaluation's weights are kept, and whether early stopping applies.
+        memory: The peak memory.
         clock: Seconds of training and of evaluation.
         steps: The lines of metrics.jsonl.
         history: The rows of history.csv.
-        scored: The dev questions as the last evaluation answered them; None before this attempt has made one.
+        scored: The result of this attempt's last evaluation; None before the first one.
     """
 
     state: TrainState
@@ -46,21 +46,21 @@ class TrainingSoFar:
 
     @property
     def is_over(self) -> bool:
-        """No step follows: none is left, or nothing got better for too long."""
+        """Whether no step follows: all are done, or early stopping applies."""
         return self.state.is_finished or self.selection.is_over
 
     @property
     def kept_row(self) -> Row:
-        """The row of history.csv of the weights that are kept."""
+        """The row of history.csv that belongs to the kept weights."""
         return next(row for row in reversed(self.history) if row["epoch"] == self.selection.kept_epoch)
 
     def recorded(self, line: Row) -> None:
-        """Take note of a line of metrics.jsonl that was written."""
+        """Note a line of metrics.jsonl that was written."""
         self.steps.append(line)
         self.state.recorded()
 
     def evaluated(self, row: Row, scored: Scored) -> None:
-        """Take note of a row of history.csv that was written, and of what the model answered for it."""
+        """Note a row of history.csv that was written, and the evaluation behind it."""
         self.history.append(row)
         self.scored = scored
         self.clock.eval_seconds += scored.eval_seconds
@@ -74,18 +74,18 @@ class TrainingSoFar:
         return {**reading, "memory_mib": None if peak is None else round(peak, 1)}
 
     def weights(self) -> tuple[Weights, Weights | None]:
-        """The weights, and the ones that are kept where they are others; not copied."""
+        """The current weights, and the kept ones where they differ; not copied."""
         return self.state.model.state_dict(), self.selection.best_weights(self.state)
 
     def state_dict(self, elapsed_seconds: float) -> dict[str, Any]:
-        """All but the weights, as a tree of tensors (not copied) and plain values.
+        """Everything but the weights, as a tree of tensors (not copied) and plain values.
 
         Args:
-            elapsed_seconds: Of the whole run, which this knows nothing of.
+            elapsed_seconds: Seconds of the whole run, which are counted elsewhere.
         """
         training = {name: part for name, part in self.state.state_dict().items() if name != "model"}
         if self.is_over:
-            # Two thirds of the bytes, and nothing will be trained any more.
+            # Two thirds of the bytes, and no further step needs it.
             training["optimizer"] = None
         return {
             "training": training,
@@ -97,7 +97,7 @@ class TrainingSoFar:
         }
 
     def load_state_dict(self, found: Mapping[str, Any], weights: Weights, best: Weights | None) -> None:
-        """Go on from what `state_dict` and `weights` gave in a training with the same config.
+        """Restore what `state_dict` and `weights` returned in a training with the same config.
 
         Raises:
             RuntimeError, ValueError, KeyError: It does not fit the model or the optimizer.

@@ -1,4 +1,4 @@
-"""Training: a loop that yields records, and all that it is made of."""
+"""Training: a loop that yields records, and everything it is made of."""
 
 from qaexp.training.schedules import Horizon
 

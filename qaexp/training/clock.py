@@ -1,4 +1,4 @@
-"""Seconds of training and of evaluation, told apart."""
+"""Seconds of training and of evaluation, counted separately."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Record = TypeVar("Record")
 
 @dataclass(slots=True)
 class Clock:
-    """Counts while a training is consumed.
+    """Counts seconds while a training is consumed.
 
     Attributes:
         train_seconds: Inside the training loop.
-        eval_seconds: In evaluations, as whoever evaluates adds them.
+        eval_seconds: In evaluations; added by the code that evaluates.
     """
 
     train_seconds: float = 0.0
     eval_seconds: float = 0.0
 
     def training(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Pass the records of a training on; only the time until each one comes counts as training."""
+        """Pass on the records of a training; only the time until each one arrives counts as training."""
         waiting = iter(records)
         while True:
             began = time.perf_counter()

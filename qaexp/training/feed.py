@@ -1,4 +1,4 @@
-"""What a training reads and in which order: features, cut into micro-batches and steps; nothing in it changes."""
+"""What a training reads, and in which order: features in micro-batches and steps; it never changes."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Feed:
 
     Args:
         features: The training features.
-        plan: Which of them stand together, epoch by epoch.
-        loaded: Its tokenizer says how a row is padded.
+        plan: Which of them share a batch, epoch by epoch.
+        loaded: Its tokenizer defines how rows are padded.
         accumulation: Micro-batches of a step; the last step of an epoch may have fewer.
     """
 
@@ -49,7 +49,7 @@ class Feed:
         return self._latest[1]
 
     def step(self, epoch: int, micro_step: int) -> list[Indices]:
-        """The micro-batches of the step that begins at a place of an epoch; empty at its end."""
+        """The micro-batches of the step that starts at `micro_step` of an epoch; empty at its end."""
         return self.epoch(epoch)[micro_step : micro_step + self.accumulation]
 
     def num_steps(self, epoch: int) -> int:
@@ -57,17 +57,17 @@ class Feed:
         return -(-len(self.epoch(epoch)) // self.accumulation)
 
     def batch(self, indices: Indices, device: torch.device) -> dict[str, torch.Tensor]:
-        """Put features together as int64 tensors `[len(indices), longest]` on a device, labels as `[len(indices)]`.
+        """Collate features into int64 tensors `[len(indices), longest]` on a device, labels into `[len(indices)]`.
 
         Raises:
-            DataError: A feature cannot be put into a batch; it is named.
+            DataError: A feature cannot be put into a batch; the message names it.
         """
         try:
             batch = self._collated(indices)
         except _BAD_ITEM as error:
             raise DataError(f"training: {self._culprit(indices)} cannot be put into a batch: {error}") from error
         if device.type == "cuda":
-            # From pinned memory the copy runs beside the computation; from pageable memory it waits for it.
+            # Copies from pinned memory overlap with the computation; copies from pageable memory wait for it.
             return {name: value.pin_memory().to(device, non_blocking=True) for name, value in batch.items()}
         return {name: value.to(device) for name, value in batch.items()}
 
@@ -81,7 +81,7 @@ class Feed:
         )
 
     def _culprit(self, indices: Indices) -> str:
-        """Name the first feature that alone cannot be put into a batch."""
+        """Name the first feature that cannot be put into a batch by itself."""
         for index in indices:
             try:
                 self._collated(np.array([index]))
@@ -101,7 +101,7 @@ def share(indices: Indices, rank: int, num_ranks: int) -> Indices:
 
 
 def num_cells(indices: Indices, lengths: Indices, num_ranks: int) -> int:
-    """Tokens that a micro-batch costs, padding counted.
+    """Tokens of a micro-batch, padding included.
 
     >>> num_cells(np.array([0, 1, 2]), np.array([5, 3, 4]), 1)
     15
@@ -111,7 +111,7 @@ def num_cells(indices: Indices, lengths: Indices, num_ranks: int) -> int:
 
 
 def cut(indices: Indices, num_parts: int) -> list[Indices]:
-    """Cut a micro-batch into parts of like size, none of them empty.
+    """Cut a micro-batch into non-empty parts of similar size.
 
     >>> cut(np.arange(5), 2)
     [array([0, 1, 2]), array([3, 4])]
@@ -120,7 +120,7 @@ def cut(indices: Indices, num_parts: int) -> list[Indices]:
 
 
 def dropout_seed(seed: int, epoch: int, micro_step: int, rank: int, part: int = 0) -> int:
-    """The seed of one micro-batch's dropout: a pure function, so that a resumed training draws the same masks.
+    """The dropout seed of one micro-batch: a pure function, so that a resumed training draws the same masks.
 
     Returns:
         An int in [0, 2**63).

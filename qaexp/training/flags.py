@@ -1,4 +1,4 @@
-"""What a flag of run.json is made of."""
+"""A flag of run.json."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One thing that is wrong: its name, the step where it first shows, and what to do."""
+    """One thing that is wrong: its name, the step where it first shows, and what to do about it."""
 
     name: str
     step: int

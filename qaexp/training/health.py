@@ -1,4 +1,4 @@
-"""What went wrong in a training, read from its records: raised flags, each with a step and one sentence of advice."""
+"""What went wrong in a training, found in its records: flags, each with a step and one sentence of advice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import fmean, median
 from qaexp.training.flags import Flag, Row
 from qaexp.training.rate_flags import learning_rate_flag
 
-# A record is held against the median of up to this many records before it, and of at least so few.
+# A record is compared with the median of the records before it: at most and at least this many.
 _WINDOW, _FEWEST = 20, 5
 _SPIKE_RATIO = 2.0
 _SPIKE_HEIGHT = 1.0
@@ -27,19 +27,19 @@ def find_flags(
     peak_rate: float | None = None,
     schedule: Row | None = None,
 ) -> list[Flag]:
-    """Look for signs of an ill training.
+    """Look for signs that a training went wrong.
 
     Args:
         steps: Rows of metrics.jsonl, in order.
         history: Rows of history.csv, in order, with step, train_loss and f1.
         num_train_features: Features of one epoch.
-        num_skipped: Steps whose update was left out because it was not finite (`trainer.on_nan`).
-        keeps_best: The weights of the best evaluation are kept.
+        num_skipped: Steps whose update was skipped because it was not finite (`trainer.on_nan`).
+        keeps_best: Whether the weights of the best evaluation are kept.
         peak_rate: The highest learning rate of the steps as a share of `optimizer.lr`; None where nothing was trained.
         schedule: The config's node `schedule`, for the advice.
 
     Returns:
-        The flags raised, in the order of the list in this module.
+        The raised flags, in a fixed order.
 
     >>> rows = [{"step": 1, "loss": 5.0, "learning_rate": 0.0, "grad_norm": 1.0, "num_features": 100}]
     >>> [flag.name for flag in find_flags(rows, [], num_train_features=100)]
@@ -58,7 +58,7 @@ def find_flags(
 
 
 def _not_finite(steps: Sequence[Row], last_step: int, num_skipped: int) -> Flag | None:
-    """A loss is NaN or infinite (a gradient norm that is None was skipped by fp16's loss scaling)."""
+    """A loss is NaN or infinite; a gradient norm of None was skipped by fp16's loss scaling."""
     if num_skipped:
         return Flag(
             "not_finite",
@@ -74,12 +74,12 @@ def _not_finite(steps: Sequence[Row], last_step: int, num_skipped: int) -> Flag 
 
 
 def not_finite_advice() -> str:
-    """What helps against NaN and infinity."""
+    """Advice against NaN and infinity."""
     return "The loss or its gradient is NaN or infinite: lower optimizer.lr, or set trainer.precision=fp32."
 
 
 def _loss_not_falling(steps: Sequence[Row]) -> Flag | None:
-    """The mean of the last quarter of the records is no lower than that of the first quarter."""
+    """The mean loss of the last quarter of the records is not below that of the first quarter."""
     steps = [row for row in steps if row["loss"] is not None]
     quarter = len(steps) // 4
     if quarter < 2 or fmean(_losses(steps[-quarter:])) < fmean(_losses(steps[:quarter])):
@@ -87,12 +87,12 @@ def _loss_not_falling(steps: Sequence[Row]) -> Flag | None:
     return Flag(
         "loss_not_falling",
         int(steps[-quarter]["step"]),
-        "The training loss ends no lower than it began: try an optimizer.lr that is ten times higher or lower.",
+        "The training loss is no lower at the end than at the start: try an optimizer.lr ten times higher or lower.",
     )
 
 
 def _overfit_gap(history: Sequence[Row], *, keeps_best: bool) -> Flag | None:
-    """Dev f1 ends well below its best while the training loss went on falling."""
+    """Dev f1 ends well below its best while the training loss kept falling."""
     rows = [row for row in history if row.get("f1") is not None and row.get("train_loss") is not None]
     speaking = [row for row in rows if not _is_silent(row)]
     if len(rows) < 2 or not speaking:
@@ -110,7 +110,7 @@ def _overfit_gap(history: Sequence[Row], *, keeps_best: bool) -> Flag | None:
 
 
 def _is_silent(row: Row) -> bool:
-    """Dev scores that answering nothing gives: no epoch to go back to."""
+    """Whether the dev scores are those of answering nothing: not an epoch to go back to."""
     return row.get("has_ans_f1") == 0 and row.get("no_ans_f1") == 100
 
 
@@ -145,7 +145,7 @@ def _gradient_explosion(steps: Sequence[Row]) -> Flag | None:
 
 
 def _first_outlier(values: Sequence[tuple[int, float]], is_outlier: Callable[[float, float], bool]) -> int | None:
-    """The step of the first value that stands out from the median of the values before it."""
+    """The step of the first value that is an outlier against the median of the values before it."""
     for place in range(_FEWEST, len(values)):
         step, value = values[place]
         usual = median(before for _, before in values[max(0, place - _WINDOW) : place])

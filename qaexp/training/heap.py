@@ -1,4 +1,4 @@
-"""Python's garbage collector while a model trains: what stands already is not looked through again and again."""
+"""Python's garbage collector during training: existing objects are not scanned over and over."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from qaexp.storage.signals import deferred
 
 @contextmanager
 def settled_heap() -> Iterator[None]:
-    """Leave all objects that stand now out of every garbage collection until the body ends.
+    """Exclude all existing objects from garbage collection until the body ends.
 
-    torch and transformers bring half a million; a full collection looks at each, and took 0.17 s several times an
-    epoch, where all that is new since would take a thousandth of it.
+    torch and transformers bring half a million; a full collection visits each of them and took 0.17 s, several times an
+    epoch. Visiting only newer objects takes a thousandth of that.
     """
-    # What a signal raises while objects are deleted would be lost, with a traceback on the terminal.
+    # An exception raised by a signal while objects are deleted would be lost, with a traceback on the terminal.
     with deferred():
         gc.collect()
         gc.freeze()

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 class Trainer:
-    """How weights are trained: keywords are the keys of the config's node `trainer`, each explained in conf/trainer.
+    """How weights are trained; the keywords are the keys of the config's node `trainer`, explained in conf/trainer.
 
-    Those that the loop does not use are for whoever consumes `train`: stopping is a `break`, keeping a `snapshot`,
-    profiling a callback after each step.
+    Keys that the loop does not use are for the code that consumes `train`: early stopping is a `break`, keeping weights
+    is a `snapshot`, profiling is a callback after each step.
 
     Attributes:
-        settings: The keys; those that were not given have the values of conf/trainer/default.yaml.
-        device: The device that is there.
+        settings: All keys; those that were not given have their value from conf/trainer/default.yaml.
+        device: The device that is used.
         precision: fp32, bf16 or fp16.
     """
 
@@ -44,7 +44,7 @@ class Trainer:
         """Take the keys of the node.
 
         Raises:
-            ConfigError: A key is unknown, a value is not legal, or the device is not there.
+            ConfigError: A key is unknown, a value is not legal, or the device is missing.
         """
         self.settings = settings_of(TrainerConfig, "trainer", settings)
         if problems := [*range_problems(self.settings, TrainerConfig, "trainer."), *trainer_problems(self.settings)]:
@@ -62,15 +62,15 @@ class Trainer:
         schedule: Callable[..., Callable[[int], float]],
         dropout_seed: int,
     ) -> TrainState:
-        """Bring everything to the device and stand before the first step.
+        """Move everything to the device and return the state before the first step.
 
         Args:
             loaded: The model is trained in place.
             features: The training features.
             plan: Their order.
-            optimizer: The built node `optimizer`: takes parameter groups.
-            schedule: The built node `schedule`: takes a `Horizon`.
-            dropout_seed: All dropout follows from it.
+            optimizer: The built node `optimizer`; takes parameter groups.
+            schedule: The built node `schedule`; takes a `Horizon`.
+            dropout_seed: The seed of all dropout.
 
         Raises:
             ConfigError: A setting does not fit the model or the optimizer.
@@ -78,7 +78,7 @@ class Trainer:
         """
         settings = self.settings
         if settings.epochs and not len(features):
-            raise DataError("training: there are no training features; choose more of data.train_size")
+            raise DataError("training: there are no training features; raise data.train_size")
         accelerator = make_accelerator(self.device, self.precision, deterministic=settings.deterministic)
         model = loaded.model.to(accelerator.device)
         self._change(model)
@@ -101,11 +101,12 @@ class Trainer:
     def train(
         self, state: TrainState, after_step: Callable[[], None] | None = None
     ) -> Iterator[StepRecord | EvaluationDue | CheckpointDue]:
-        """Train from where the state stands to the end.
+        """Train from the given state to the end.
 
-        What is due follows from the state alone, so that a training that was stored between any two steps goes on as
-        if it had not been. Whoever writes a record or evaluates may say so itself (`state.recorded`,
-        `state.evaluated`); else it counts as done when the loop goes on.
+        What is due depends on the state alone, so a training that was stored between any two steps resumes exactly.
+        The code that writes a record or evaluates may acknowledge it itself (`state.recorded`, `state.evaluated`), so
+        that a checkpoint made before the loop continues knows of it; otherwise it counts as done when the loop
+        continues.
 
         Args:
             state: Trained in place.
@@ -114,12 +115,12 @@ class Trainer:
         Yields:
             A record at every multiple of `log_every` and at the last step; `EvaluationDue` at each epoch's end (or
             each multiple of `eval_every`), and always once at the end, where nothing was trained too; `CheckpointDue`
-            at every multiple of `checkpoint_every`, and at the ends of epochs that are not evaluated there.
+            at every multiple of `checkpoint_every`, and at epoch ends without an evaluation.
 
         Raises:
             DivergedError: The loss or its gradient became NaN or infinite; always raised before an evaluation sees it.
             OutOfMemoryError: A single feature does not fit.
-            Stopped: A signal asked for it; the state stands between two steps.
+            Stopped: A signal asked for it; the state is between two steps.
         """
         settings = self.settings
         while True:
@@ -157,7 +158,7 @@ class Trainer:
     def _is_checkpoint_due(self, state: TrainState) -> bool:
         if state.stored_step == state.step or state.step == 0:
             return False
-        # Where evaluations are at epochs' ends, whoever evaluates stores as well.
+        # When evaluations are at epoch ends, the code that evaluates stores a checkpoint too.
         at_epoch_end = self.settings.eval_every is not None and state.is_epoch_end
         every = self.settings.checkpoint_every
         return at_epoch_end or (every is not None and state.step % every == 0)
@@ -187,7 +188,7 @@ class Trainer:
 
 
 def max_skipped(on_nan: str) -> int:
-    """How many steps `trainer.on_nan` allows to leave out.
+    """How many steps `trainer.on_nan` allows to be skipped.
 
     >>> max_skipped("fail"), max_skipped("skip:3")
     (0, 3)

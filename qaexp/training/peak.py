@@ -14,11 +14,11 @@ import torch
 
 _MIB = 2**20
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+# What sets VmHWM back to the memory that is resident now (proc_pid_clear_refs(5)).
 _RESET_PEAK = b"5"
-"""What sets VmHWM back to the memory that is resident now (proc_pid_clear_refs(5))."""
 
+# The kernel counts pages in batches, so that a reset peak may stand a little above what is resident.
 _SLACK_MIB = 4.0
-"""The kernel counts pages in batches, so that a reset peak may stand a little above what is resident."""
 
 
 class PeakMemory:

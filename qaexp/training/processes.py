@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 _SETTLING_SECONDS = 0.5
 _LAST_PORT = 65535
+# What torchrun tells each of its processes.
 _TOGETHER = ("MASTER_ADDR", "MASTER_PORT", "RANK", "LOCAL_RANK", "WORLD_SIZE")
-"""What torchrun tells each of its processes."""
 
+# What accelerate takes for several processes, that of launchers that qaexp is not started by among them.
 _SPEAKERS = ("WORLD_SIZE", "LOCAL_RANK", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
-"""What accelerate takes for several processes, that of launchers that qaexp is not started by among them."""
 
 
 def num_processes() -> int:

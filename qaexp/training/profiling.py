@@ -14,11 +14,11 @@ from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
 from qaexp.storage.formats import one_line
 
+# What a step consists of, in order; `phase` marks each in step.py.
 PHASES = ("batch", "forward", "backward", "clip", "optimizer")
-"""What a step consists of, in order; `phase` marks each in step.py."""
 
+# The first steps are slower than all others: they allocate, and they are not profiled.
 SKIPPED_STEPS = 2
-"""The first steps are slower than all others: they allocate, and they are not profiled."""
 
 _PREFIX = "step: "
 _TOP_OPERATORS = 15

@@ -1,4 +1,4 @@
-"""Whether the learning rate of a training was what its optimizer says, or ran out, and why."""
+"""Whether the learning rate of a training stayed near zero, and why."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from qaexp.training.flags import Flag, Row
 
-# A run whose rate never came to this share of optimizer.lr is one of another rate: half of a rate is the step between
-# those that people try (1e-4, 2e-4, 5e-4).
+# Below this share of optimizer.lr, a run is effectively one with another rate: rates that people try differ by a factor
+# of two or more (1e-4, 2e-4, 5e-4).
 LOW_RATE_SHARE = 0.5
 
 
 def _zero_learning_rate(steps: Sequence[Row], num_train_features: int) -> Flag | None:
-    """The learning rate stays 0 for the features of an epoch or more, up to the end."""
+    """The learning rate stays 0 for an epoch's features or more, until the end."""
     begin, before = None, 0
     for row in steps:
         if row["learning_rate"] > 0:
@@ -32,7 +32,7 @@ def _zero_learning_rate(steps: Sequence[Row], num_train_features: int) -> Flag |
 def learning_rate_flag(
     steps: Sequence[Row], num_train_features: int, peak: float | None, num_steps: int, schedule: Row
 ) -> Flag | None:
-    """The learning rate stays 0, or never came near `optimizer.lr`: mostly the run ends inside its warm-up."""
+    """The learning rate stays 0, or never came near `optimizer.lr`; usually the run ends during warm-up."""
     zero = _zero_learning_rate(steps, num_train_features)
     if peak is None or peak >= LOW_RATE_SHARE or (zero is not None and peak > 0):
         return zero
