@@ -80,9 +80,18 @@ def test_every_link_leads_somewhere(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in TEXTS if page != "CHANGELOG.md"])
-def test_every_file_that_a_page_names_exists(page: str) -> None:
-    named = re.findall(r"`((?:qaexp|tests|conf|docs)/[\w./-]+)`", _outside_of_blocks(page))
-    assert [name for name in named if not (REPOSITORY / name).exists()] == []
+def test_every_file_and_module_that_a_page_names_exists(page: str) -> None:
+    text = _outside_of_blocks(page)
+    files = re.findall(r"`((?:qaexp|tests|conf|docs)/[\w./-]+)`", text)
+    assert [name for name in files if not (REPOSITORY / name).exists()] == []
+    modules = re.findall(r"`(?:python -m )?((?:qaexp|tests)(?:\.\w+)+)`", text)
+    assert [name for name in modules if not _is_importable(name)] == []
+
+
+def _is_importable(name: str) -> bool:
+    """Whether a dotted name is a module or package, or a name in one."""
+    place = REPOSITORY.joinpath(*name.split("."))
+    return any(path.exists() for path in (place, place.with_suffix(".py"), place.parent, place.parent.with_suffix(".py")))
 
 
 @pytest.mark.parametrize("page", [page for page in TEXTS if page != "docs/configuration.md"])
