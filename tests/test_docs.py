@@ -91,7 +91,9 @@ def test_every_file_and_module_that_a_page_names_exists(page: str) -> None:
 def _is_importable(name: str) -> bool:
     """Whether a dotted name is a module or package, or a name in one."""
     place = REPOSITORY.joinpath(*name.split("."))
-    return any(path.exists() for path in (place, place.with_suffix(".py"), place.parent, place.parent.with_suffix(".py")))
+    return any(
+        path.exists() for path in (place, place.with_suffix(".py"), place.parent, place.parent.with_suffix(".py"))
+    )
 
 
 @pytest.mark.parametrize("page", [page for page in TEXTS if page != "docs/configuration.md"])
