@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from qaexp.nodes import without_unnamed
 from qaexp.storage.formats import dotted
 
 
@@ -19,13 +20,13 @@ def default_leaves() -> dict[str, Any]:
 
 
 def composed_leaves() -> dict[str, Any]:
-    """Return what `default_leaves` returns, composed anew."""
+    """Return what `default_leaves` returns, composed anew: the config as runs store it."""
     from omegaconf import OmegaConf
 
     from qaexp.config.compose import compose_with_hydra
 
     composed = compose_with_hydra([])
-    tree: Any = OmegaConf.to_container(composed, resolve=False)
+    tree: Any = without_unnamed(cast(dict[str, Any], OmegaConf.to_container(composed, resolve=False)))
     choices = reversed(tree.pop("hydra")["runtime"]["choices"].items())
     chosen = {group: choice for group, choice in choices if choice is not None and not group.startswith("hydra/")}
     leaves = {**chosen, **dotted({group: tree.pop(group) for group in chosen}), **dotted(tree)}
