@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,36 +53,6 @@ def main(argv: Sequence[str]) -> int:
         name_written(out, f"{counted(len(texts), 'answer')} as {{id: text}}")
     print_scored(metrics, read.examples, evaluation, as_json=arguments.json)
     return 0
-
-
-def evaluate_file(
-    folder: Path,
-    file: Path,
-    *,
-    null_threshold: float = 0.0,
-    device: str | None = None,
-    on_bad: str = "fail",
-    columns: Mapping[str, str] | None = None,
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Score a model on a file.
-
-    Args:
-        folder: A run directory or a model folder.
-        file: Any file that training reads.
-        null_threshold: Answer nothing where null_score_diff is above it.
-        device: Where to compute; None: a GPU when there is one.
-        on_bad: What to do with a faulty example: fail, skip or fix.
-        columns: What our columns are called in the file, where they have other names.
-
-    Returns:
-        The metrics by the names of summary.json, and the answers in the official format `{id: text}`.
-    """
-    from qaexp.data.squad import read_squad_file
-
-    metrics, evaluation = _evaluated(
-        folder, read_squad_file(file, on_bad, columns=columns).examples, null_threshold, device
-    )
-    return metrics, _texts(evaluation)
 
 
 def _evaluated(

@@ -65,11 +65,6 @@ class Slice:
     p: float | None
     p_holm: float | None
 
-    @property
-    def is_significant(self) -> bool:
-        """The groups differ here, also after the correction."""
-        return self.p_holm is not None and self.p_holm <= ALPHA
-
 
 def sliced(metric: str, a: Group, b: Group) -> str:
     """The score that slices are about: the metric or what stands for it, where both groups have it; else f1."""

@@ -132,6 +132,9 @@ _REFUSALS: dict[int, tuple[type[QaexpError], str]] = {
 # How libraries say that no thread could be started: Python, and the pool of tokenizers, whose panics are no Exceptions.
 _NO_THREAD = ("can't start new thread", "ThreadPoolBuildError")
 
+# How torch says that memory is short; only on a GPU has it a class of its own, a RuntimeError too.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
 
 def of_the_system(error: BaseException) -> QaexpError | None:
     """Say what the system refused, wherever it was asked; None for an error that tells nothing of the system.
@@ -147,6 +150,17 @@ def of_the_system(error: BaseException) -> QaexpError | None:
     if any(words in str(error) for words in _NO_THREAD):
         return OutOfMemoryError(f"no further thread can be started; {_ONE_MORE}; {fewest_threads()}")
     return None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is one of the ways in which torch and Python say that memory is short.
+
+    >>> is_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"))
+    True
+    """
+    words = str(error).lower()
+    is_said = type(error).__name__ == "OutOfMemoryError" or any(message in words for message in _NO_MEMORY)
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and is_said)
 
 
 @contextmanager

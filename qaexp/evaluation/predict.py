@@ -12,7 +12,7 @@ import torch
 
 from qaexp.data.batches import collate
 from qaexp.data.windows import ranges
-from qaexp.errors import OutOfMemoryError
+from qaexp.errors import OutOfMemoryError, is_out_of_memory
 from qaexp.errors.advice import lower, set_to
 from qaexp.evaluation.logits import Logits
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from qaexp.data.features import Features
 
 __all__ = ["Logits", "predict_logits"]
-
-_MEMORY_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def predict_logits(
@@ -106,9 +104,7 @@ def _logits_or_none(
         start, end = (logits[real].float().cpu().numpy() for logits in (output.start_logits, output.end_logits))
         return start, end
     except RuntimeError as error:  # torch.OutOfMemoryError is one; on CPU it is a plain one with a message
-        if not isinstance(error, torch.OutOfMemoryError) and not any(
-            message in str(error).lower() for message in _MEMORY_MESSAGES
-        ):
+        if not is_out_of_memory(error):
             raise
         return None
 

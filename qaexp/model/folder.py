@@ -12,8 +12,8 @@ from io import BufferedReader
 from pathlib import Path
 
 from qaexp.errors import IntegrityError
+from qaexp.storage.reading import MEBIBYTE
 
-MEBIBYTE = 2**20
 # Far above what any known checkpoint has (the largest tokenizers take 40 MiB): more would only eat the memory.
 MAX_BYTES = {"config.json": 2 * MEBIBYTE, "model.safetensors.index.json": 64 * MEBIBYTE}
 MAX_TOKENIZER_BYTES = 128 * MEBIBYTE

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qaexp.errors import IntegrityError
-from qaexp.model.folder import MEBIBYTE, open_regular
+from qaexp.model.folder import open_regular
+from qaexp.storage.reading import MEBIBYTE
 
 if TYPE_CHECKING:
     from torch import Tensor

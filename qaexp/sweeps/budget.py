@@ -8,11 +8,10 @@ from pathlib import Path
 from qaexp.runs.directory import CHECKPOINTS, SUMMARY
 from qaexp.runs.kept_checkpoints import find_checkpoints
 from qaexp.storage.folders import remove
+from qaexp.storage.reading import MEBIBYTE
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.pool import Watcher
-
-_MIB = 2**20
 
 
 class Budgeted:
@@ -63,7 +62,7 @@ def keep_budget(sweep: Path, budget_mib: float, *, spared: Collection[str] = ())
     total = sum(map(_size, kept))
     deleted = []
     for path in [*older, *newest]:
-        if total <= budget_mib * _MIB:
+        if total <= budget_mib * MEBIBYTE:
             break
         total -= _size(path)
         remove(path)

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
-from qaexp.errors import OutOfMemoryError
+from qaexp.errors import OutOfMemoryError, is_out_of_memory
 from qaexp.training.feed import Indices
 from qaexp.training.peak import peak_memory_mib
 from qaexp.training.state import TrainState
 
 _LOGGER = logging.getLogger("qaexp")
-_MESSAGES = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Is this one of the many ways in which torch and Python say that memory is short?
-
-    >>> is_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"))
-    True
-    """
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and bool(_MESSAGES.search(str(error)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 
-_MIB = 2**20
+from qaexp.storage.reading import MEBIBYTE
+
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 # What sets VmHWM back to the memory that is resident now (proc_pid_clear_refs(5)).
 _RESET_PEAK = b"5"
@@ -57,7 +58,7 @@ class PeakMemory:
 
 def peak_memory_mib(device: torch.device) -> float:
     """The most that this process used so far, in MiB: allocated by torch on the GPU on CUDA, else resident memory."""
-    return torch.cuda.max_memory_allocated(device) / _MIB if device.type == "cuda" else _process_peak_mib()
+    return torch.cuda.max_memory_allocated(device) / MEBIBYTE if device.type == "cuda" else _process_peak_mib()
 
 
 def _reset_peak() -> bool:
@@ -88,7 +89,7 @@ def _process_peak_mib() -> float:
     if (peak := _status_mib("VmHWM")) is not None:
         return peak
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / _MIB if sys.platform == "darwin" else used / 1024
+    return used / MEBIBYTE if sys.platform == "darwin" else used / 1024
 
 
 def _status_mib(name: str) -> float | None:
