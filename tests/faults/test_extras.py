@@ -28,7 +28,7 @@ def hang(*_: object, **__: object) -> None:
 
 @pytest.mark.fault("T4")
 def test_trackers_and_pictures(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    tracker, words = "qaexp.reporting.trackers.TensorBoard", (*tiny_run.DEMO, "trackers=tensorboard")
+    tracker, words = "qaexp.experiment.trackers.TensorBoard", (*tiny_run.DEMO, "trackers=tensorboard")
     reference = qaexp.train("name=reference", *tiny_run.DEMO)
     monkeypatch.setattr("qaexp.experiment.trackers.PATIENCE_SECONDS", 0.3)
     for method in ("start", "step", "evaluation", "finish"):
