@@ -13,8 +13,7 @@ from tests.house import DOORS, PACKAGE, arrows, imported, modules, room, tree
 # An arrow (A imports B) only ever goes down, between rooms, and between the parts of a room that PARTS names.
 FLOORS = {
     "errors": 1,
-    "faces": 1,
-    "nodes": 2,
+    "nodes": 1,
     "storage": 2,
     "model": 3,
     "runs": 3,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qaexp.faces import face
+from qaexp.nodes import face
 
 __all__ = ["Reporter"]
 
