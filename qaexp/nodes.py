@@ -47,6 +47,7 @@ _HOMES = {
 }
 __getattr__, __dir__ = face(__name__, _HOMES)
 
+# Public address to the one that configs named before there were any. Run ids are made of these: never change them.
 _FORMER = {
     "qaexp.nodes.DataPipeline": "qaexp.data.pipeline.DataPipeline",
     "qaexp.nodes.Checkpoint": "qaexp.model.Checkpoint",
@@ -58,20 +59,19 @@ _FORMER = {
     "qaexp.nodes.Reporter": "qaexp.reporting.reporter.Reporter",
     "qaexp.nodes.TensorBoard": "qaexp.reporting.trackers.TensorBoard",
 }
-"""Public address to the one that configs named before there were any. Run ids are made of these: never change them."""
 
+# Nodes whose own address is written nowhere: configs had none there before another one could be named.
 UNNAMED = {
     "batches": "qaexp.nodes.BatchPlan",
     "features": "qaexp.nodes.Windows",
     "decoding": "qaexp.nodes.Decoding",
 }
-"""Nodes whose own address is written nowhere: configs had none there before another one could be named."""
 
 _PUBLIC = {former: public for public, former in _FORMER.items()}
 
 
 def public(name: Any) -> Any:
-    """The address that names the same today; what is none of ours is returned as it is.
+    """The address that names the same today; a name that is not ours is returned as it is.
 
     >>> public("qaexp.training.loop.Trainer"), public("torch.optim.SGD")
     ('qaexp.nodes.Trainer', 'torch.optim.SGD')
@@ -80,7 +80,7 @@ def public(name: Any) -> Any:
 
 
 def former(name: Any) -> Any:
-    """The address that stands for this one in a run's identity.
+    """The address used for this one in a run's identity.
 
     >>> former("qaexp.nodes.Trainer"), former("mine.Trainer")
     ('qaexp.training.loop.Trainer', 'mine.Trainer')

@@ -92,13 +92,13 @@ class SweepError(QaexpError):
 
 
 class Stopped(BaseException):
-    """A signal asked a run to stop: nothing is wrong, what was committed stays, and the same command goes on.
+    """A signal asked a run to stop: nothing is wrong, what was committed stays, and the same command resumes.
 
-    No `Exception`, so that no library takes it for a fault of its own.
+    Not an `Exception`, so that no library takes it for an error of its own.
 
     Attributes:
         signal: Which one.
-        is_abrupt: It was raised wherever the run stood, inside a step too: what stands in memory may be half a step.
+        is_abrupt: It was raised wherever the run was, even inside a step: what is in memory may be half a step.
     """
 
     def __init__(self, number: signal.Signals, *, is_abrupt: bool = False) -> None:
@@ -112,9 +112,9 @@ class Stopped(BaseException):
         return 130 if self.signal == signal.SIGINT else 75
 
 
-_MAY_NOT = "let its owner give you the right, or choose another folder"
+_MAY_NOT = "ask its owner for permission, or choose another folder"
 _NO_ROOM = "free space or choose a folder that may be written, then run the same command again"
-_BROKEN = "look at the disk or the network it is on, then run the same command again"
+_BROKEN = "check the disk or its network, then run the same command again"
 _ONE_MORE = "raise the limit (ulimit -u) or end other programs"
 _REFUSALS: dict[int, tuple[type[QaexpError], str]] = {
     errno.EACCES: (StorageError, _MAY_NOT),
@@ -126,10 +126,10 @@ _REFUSALS: dict[int, tuple[type[QaexpError], str]] = {
     errno.ESTALE: (StorageError, _BROKEN),
     errno.EMFILE: (StorageError, "raise the limit of the shell (ulimit -n)"),
     errno.ENFILE: (StorageError, "end other programs, or raise the limit of the system (fs.file-max)"),
-    errno.ENAMETOOLONG: (ConfigError, "no folder has such a name; give the path of one"),
+    errno.ENAMETOOLONG: (ConfigError, "no folder can have such a name; give the path of one"),
     errno.EAGAIN: (OutOfMemoryError, _ONE_MORE),
 }
-# How libraries say that no thread could be started: Python, and the pool of tokenizers, whose panics are no Exceptions.
+# How Python and the thread pool of tokenizers, whose panics are not Exceptions, say that no thread could be started.
 _NO_THREAD = ("can't start new thread", "ThreadPoolBuildError")
 
 # How torch says that memory is short; only on a GPU has it a class of its own, a RuntimeError too.
@@ -137,10 +137,10 @@ _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def of_the_system(error: BaseException) -> QaexpError | None:
-    """Say what the system refused, wherever it was asked; None for an error that tells nothing of the system.
+    """Say what the system refused, wherever it was asked; None for an error that is not the system's.
 
     >>> print(of_the_system(PermissionError(errno.EACCES, "Permission denied", "run.json")))
-    run.json: Permission denied; let its owner give you the right, or choose another folder
+    run.json: Permission denied; ask its owner for permission, or choose another folder
     """
     if isinstance(error, OSError) and error.errno in _REFUSALS:
         kind, way_out = _REFUSALS[error.errno]
@@ -165,7 +165,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def collected(problems: list[str], kind: type[QaexpError], prefix: str = "") -> Iterator[None]:
-    """Note the problems of an error instead of raising it, so that those of the next part are told with them.
+    """Note the problems of an error instead of raising it, so that those of the next part are reported with them.
 
     Args:
         problems: Gets one sentence a problem.

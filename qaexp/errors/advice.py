@@ -1,6 +1,6 @@
 """How a setting is written where a message is read: `key=value` in `qaexp train`, an option in other commands.
 
-A message that names a setting takes its words from here, so that nobody is told to type what a command refuses.
+A message that names a setting takes its words from here, so that nobody is advised to type what a command refuses.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from contextvars import ContextVar
 from pathlib import Path
 
 TRAIN = "train"
+# The commands that have options instead of settings.
 OPTIONS: Mapping[str, Mapping[str, str]] = {
     "evaluate": {"data.on_bad": "--on-bad", "data.columns": "--columns", "trainer.device": "--device"},
     "answer": {"data.on_bad": "--on-bad", "data.columns": "--columns", "trainer.device": "--device"},
     "convert": {"data.on_bad": "--on-bad", "data.columns": "--columns"},
     "rescore": {"decoding.max_answer_length": "--max-answer-length", "decoding.n_best_size": "--n-best-size"},
 }
-"""The commands with options in the place of settings."""
 
+# The classes that take arguments instead of settings when called from Python.
 ARGUMENTS: Mapping[str, Mapping[str, str]] = {"Predictor": {"trainer.device": "device"}}
-"""The classes that Python calls with arguments in the place of settings."""
 
+# The settings named in messages that commands other than `train` accept as they are.
 KEYS: Mapping[str, frozenset[str]] = {"resume": frozenset({"steal_lock", "trainer.allow_drift"})}
-"""The settings that messages name and other commands than `train` take as they stand."""
 
+# What qaexp calls the columns of data files.
 COLUMNS = ("id", "title", "context", "question", "answers", "is_impossible", "answer_text", "answer_start")
-"""What qaexp calls the columns of data files."""
 
+# Settings that are stored with a trained model; the commands below read them from it.
 _STORED = ("features.max_length", "features.doc_stride", "decoding.allow_no_answer", "decoding.max_answer_length")
-"""Settings that a trained model brings along; these commands read them from it."""
 
 _READS_MODELS = ("answer", "evaluate")
 
@@ -56,7 +56,7 @@ def spoken_by_python(name: str) -> Iterator[None]:
 
 
 def option(key: str) -> str | None:
-    """The option of the running command, or the argument of the class, that stands for a key of the config."""
+    """The option of the running command, or the argument of the class, that replaces a key of the config."""
     return {**OPTIONS, **ARGUMENTS}.get(_COMMAND.get(), {}).get(key)
 
 
@@ -156,7 +156,7 @@ def choose_cpu() -> str:
 
 
 def another_name() -> str:
-    """The advice for a folder that stands in the way of a run.
+    """The advice for a folder that is in the way of a run.
 
     >>> another_name()
     'take another name=, or move the folder away'
@@ -176,7 +176,7 @@ def fewest_threads() -> str:
 def made_again(run: Path, what: str) -> str:
     """The advice to run a run again where its own folder lacks something.
 
-    The new folder stands beside single runs: within a sweep it would be taken for one of its jobs.
+    The new folder is beside single runs: inside a sweep it would be taken for one of its jobs.
 
     Args:
         run: The folder of a completed run.

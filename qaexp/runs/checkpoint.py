@@ -1,4 +1,4 @@
-"""Checkpoints of a run: folders `checkpoints/step-NNNNNNN` that stand whole or not at all, and are verified before use.
+"""Checkpoints of a run: folders `checkpoints/step-NNNNNNN` that exist whole or not at all, and are verified before use.
 
 The folder's MANIFEST.json holds size and sha256 of each file in it, its own sha256, and how long every record file of
 the run was at that moment, so that a resumed run continues them where the checkpoint was made.
@@ -40,7 +40,7 @@ class Checkpoint:
         path: Its folder.
         step: Steps done.
         identity: The sha256 of the run that it belongs to.
-        records: Of each record file of the run, `{size, sha256}` of what stood in it.
+        records: Of each record file of the run, its `{size, sha256}` at that moment.
     """
 
     path: Path
@@ -70,7 +70,7 @@ def commit_checkpoint(
         The folder of the checkpoint.
 
     Raises:
-        StorageError: When the system refuses; the checkpoints before it still stand.
+        StorageError: When the system refuses; the checkpoints before it are still there.
     """
     final = checkpoint_folder(directory, step)
     make_directory(final.parent)
@@ -98,7 +98,7 @@ def verify_checkpoint(path: Path, *, final: Path | None = None) -> Checkpoint:
 
     Args:
         path: Its folder.
-        final: Where the folder belongs; None: it stands there.
+        final: Where the folder belongs; None: it is there.
 
     Raises:
         IntegrityError: Naming the file that is not what was written, is missing, or is one too many.
@@ -147,10 +147,10 @@ def _manifest(path: Path) -> dict[str, Any]:
     if seal is None or read_bytes(path) != _sealed(about).encode():
         raise IntegrityError(f"{path}: was changed after it was written")
     if not _is_well_formed(about):
-        raise IntegrityError(f"{path}: is no manifest of a checkpoint; refused")
+        raise IntegrityError(f"{path}: is not the manifest of a checkpoint; refused")
     for name in (*about["files"], *about["records"]):
         if not _PLAIN_NAME.fullmatch(name):
-            raise IntegrityError(f"{path}: names {name!r}, which is no plain file name; refused")
+            raise IntegrityError(f"{path}: names {name!r}, which is not a plain file name; refused")
     return about
 
 

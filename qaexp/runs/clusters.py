@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+# With fewer articles, too few clusters would be left for any statement: the paragraph is the cluster then.
 MIN_TITLES = 20
-"""With fewer articles, too few clusters would be left for any statement: the paragraph is the cluster then."""
 
 
 def clusters(titles: Sequence[str], paragraphs: Sequence[str]) -> tuple[tuple[str, ...], str]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from qaexp.errors import ConfigError
 from qaexp.runs.metrics import NUMBERS
 
+# Rises when a key changes meaning; readers accept every older version and refuse newer ones by name.
 SCHEMA_VERSION = 1
-"""Rises when a key changes meaning; readers accept every older version and refuse newer ones by name."""
 
 STAGES = ("data", "features", "model", "training", "evaluation", "report")
 STATES = ("running", "completed", "failed", "preempted")
@@ -64,20 +64,21 @@ OUTPUT_LOG = "output.log"
 SUMMARY = "summary.json"
 MANIFEST = "MANIFEST.json"
 
+# Folders inside a run directory; a link with one of these names is neither written nor read.
 FOLDERS = (HYDRA, CHECKPOINTS, MODEL, PLOTS, PROFILE, TENSORBOARD)
-"""Folders inside a run directory; what is called so and is a link is neither written nor read."""
 
 SWEEP_PLAN = "plan.json"
 SWEEP = "sweep.json"
+# What the directory of a sweep holds beside its runs.
 SWEEP_TABLE = "sweep.csv"
-"""What stands in the directory of a sweep beside its runs."""
 
+# The end of the name of the folder with a comparison's pictures, beside its page: `report_figures`.
 PICTURES = "_figures"
-"""How the folder ends that holds the pictures of a comparison, beside its page: `report_figures`."""
 
+# What the manifest covers; `MODEL` is a folder.
 RESULTS = (CONFIG, ENVIRONMENT, DATA, METRICS, HISTORY, PREDICTIONS, CONTEXTS, SCORES, TEST_SCORES, LOGITS, MODEL)
-"""What the manifest covers; `MODEL` is a folder."""
 
+# What an attempt that starts over takes away first: all but the logs, the checkpoints and what the start writes.
 REBUILT = (
     SUMMARY,
     MANIFEST,
@@ -97,16 +98,15 @@ REBUILT = (
     TENSORBOARD,
     DIVERGED,
 )
-"""What an attempt that starts over takes away first: all but the logs, the checkpoints and what the start writes."""
 
+# Files to which a run appends lines; all others are written as a whole. `OUTPUT_LOG` is its process's own output.
 GROWING = (METRICS, TIMINGS, TRAIN_LOG, DEBUG_LOG)
-"""Files to which a run appends lines; all others are written as a whole. `OUTPUT_LOG` is its process's own output."""
 
+# What a resumed attempt keeps, cut back to where its checkpoint was made.
 CONTINUED = (DATA, METRICS, TIMINGS, HISTORY, TENSORBOARD)
-"""What an attempt that goes on from a checkpoint keeps of it, cut back to where the checkpoint stands."""
 
+# Every key of summary.json in its order; `test_` before the name of a metric is legal too.
 SUMMARY_KEYS = (*NUMBERS, "manifest_sha256")
-"""Every key of summary.json in its order; `test_` before the name of a metric is legal too."""
 
 MAX_NAME_BYTES = 200
 _CONTROL_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
@@ -114,7 +114,7 @@ _BIDI_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u
 
 
 def check_name(name: str) -> None:
-    """Refuse a run name that is no plain folder name.
+    """Refuse a run name that is not a plain folder name.
 
     Raises:
         ConfigError: Naming the first thing that is wrong with it.
@@ -129,7 +129,7 @@ def check_name(name: str) -> None:
 
 
 def link_problems(directory: Path) -> list[str]:
-    """Name each folder of a run that is a link: what stands behind it is not the run's."""
+    """Name each folder of a run that is a link: what it leads to is not the run's."""
     links = [directory / name for name in FOLDERS if (directory / name).is_symlink()]
     return [f"{link}: is a link, which is not followed; remove it" for link in links]
 

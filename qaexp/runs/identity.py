@@ -12,8 +12,8 @@ from typing import Any
 from qaexp.nodes import with_former
 from qaexp.storage.formats import dotted
 
+# Rises when a change of the code can change results; it is part of every run's identity.
 RESULTS_VERSION = 2
-"""Rises when a change of the code can change results; it is part of every run's identity."""
 
 RUN_ID_LENGTH = 8
 _EXACT_INTEGERS = 2**53
@@ -31,7 +31,7 @@ class Identity:
         weights: The fingerprint of the weights: sha256 or resolved commit.
         neutral: Dotted keys of the config that cannot change results.
         results_version: The constant of the code that is raised when results change.
-        shown: The whole config as files and messages tell it, where that differs; None: as it is.
+        shown: The whole config as files and messages show it, where that differs; None: as it is.
     """
 
     config: Mapping[str, Any]
@@ -58,7 +58,7 @@ class Identity:
 
     @property
     def shown_inputs(self) -> dict[str, Any]:
-        """The inputs as files and messages tell them: what of them is a value of the config, as that is told."""
+        """The inputs as files and messages show them: values of the config as the config shows them."""
         told = (self.shown or {}).get("data", {})
         values = self.config.get("data", {})
         data = {

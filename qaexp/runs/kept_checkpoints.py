@@ -52,7 +52,7 @@ def find_checkpoints(directory: Path) -> list[Path]:
 def newest_step(directory: Path) -> int | None:
     """The step of the newest checkpoint that looks whole, of none does the newest; None without one.
 
-    Files are held against their sizes alone, so that many runs can be looked at: `newest_checkpoint` reads every byte.
+    Only the sizes of files are checked, so that many runs can be looked at: `newest_checkpoint` reads every byte.
     """
     found = find_checkpoints(directory)
     chosen = next(filter(looks_whole, found), found[0] if found else None)
@@ -94,7 +94,7 @@ def newest_checkpoint(directory: Path, identity: str | None) -> tuple[Checkpoint
 
 
 def prune(directory: Path, *, best_step: int | None, spared: Collection[Path] = ()) -> None:
-    """Delete old checkpoints: the newest `KEPT` stay, and that of the best evaluation; damaged ones are left alone."""
+    """Delete old checkpoints, but the newest `KEPT`, the one of the best evaluation, and damaged ones."""
     healthy = [path for path in find_checkpoints(directory) if path not in spared]
     for path in healthy[KEPT:]:
         if best_step is None or path != checkpoint_folder(directory, best_step):

@@ -1,9 +1,9 @@
 """One process per directory: a kernel lock, and a token for owners that wake up after they have lost it.
 
-The kernel lock dies with its owner, but may not reach another machine; there a heartbeat tells who lives. An owner that
-was stopped and wakes up after another one took over finds another token than its own in the lock's file before its next
-write, and ends. Between that look and the write itself it may be stopped too: so whoever takes over says so first, then
-deletes the temporary names that wait to be renamed, then gives every file that grows a new place (`shut_out`).
+The kernel lock dies with its owner, but may not reach another machine; there a heartbeat shows who is alive. An owner
+that was stopped and wakes up after another one took over finds another token than its own in the lock's file before its
+next write, and ends. Between that look and the write itself it may be stopped too: so whoever takes over says so first,
+then deletes the temporary names that wait to be renamed, then gives every file that grows a new place (`shut_out`).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def shut_out(directory: Path) -> None:
 
     Raises:
         StorageError: When the system refuses.
-        IntegrityError: A file is none that a run can have.
+        IntegrityError: A file is not one that a run can have.
     """
     for folder in (directory, directory / CHECKPOINTS):
         remove_temps(folder)
@@ -149,7 +149,9 @@ def _owner(descriptor: int) -> dict[str, Any]:
 def _check_own(path: Path, descriptor: int, owner: Mapping[str, Any]) -> None:
     """Refuse a file that somebody else keeps under the lock's name; an empty one, or one of zeros, is a torn lock."""
     if not owner and os.pread(descriptor, _OWNER_BYTES, 0).strip(b"\0 "):
-        raise IntegrityError(f"{path}: is no lock of qaexp, and is left alone; choose another name=, or move it away")
+        raise IntegrityError(
+            f"{path}: is not a lock of qaexp, and is left alone; choose another name=, or move it away"
+        )
 
 
 def _check_token(descriptor: int, directory: Path, token: str) -> None:
@@ -157,8 +159,8 @@ def _check_token(descriptor: int, directory: Path, token: str) -> None:
     if owner.get("token") != token:
         pid, host = owner.get("pid", "(unknown)"), owner.get("host", "(unknown)")
         raise BusyError(
-            f"{directory}: process {pid} on {host} has taken it over while this process stood still; this process "
-            "ends and writes nothing more; qaexp status tells how that one gets on"
+            f"{directory}: process {pid} on {host} has taken it over while this process was suspended; this process "
+            "ends and writes nothing more; qaexp status shows the progress of that one"
         )
 
 

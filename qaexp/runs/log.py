@@ -18,7 +18,7 @@ _FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
 
 class OneLineFormatter(logging.Formatter):
-    """One record, one line: a text in a message forges no record. Tracebacks stand below it, as they are."""
+    """One record, one line: a text in a message forges no record. Tracebacks follow below it, as they are."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the name is that of logging)
         """Fill the format in."""
@@ -40,7 +40,7 @@ class RunLogHandler(logging.Handler):
         """Append one record.
 
         Raises:
-            StorageError: When it cannot be written: no run goes on without its records.
+            StorageError: When it cannot be written: no run continues without its records.
         """
         self._append(self.format(record))
 

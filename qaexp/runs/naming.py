@@ -28,7 +28,7 @@ def default_name(words: Sequence[str], parent: Path, *, environ: Mapping[str, st
 
     Args:
         words: The command line.
-        parent: Where the run directory will stand.
+        parent: Where the run directory will be.
         environ: The environment.
         now: The time.
     """
@@ -42,7 +42,7 @@ def default_name(words: Sequence[str], parent: Path, *, environ: Mapping[str, st
 
 
 def is_drawn(name: str) -> bool:
-    """Whether a name is one that `default_name` gives: it tells nobody what a run is.
+    """Whether a name is one that `default_name` gives: it says nothing about what a run is.
 
     >>> is_drawn("2026-01-31_10-00-00-ab12"), is_drawn("mine")
     (True, False)
@@ -51,7 +51,7 @@ def is_drawn(name: str) -> bool:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Make a folder, unless there is one; what cannot be made is told by whoever wants to write into it."""
+    """Make a folder, unless there is one; if it cannot be created, the first write reports it."""
     try:
         return claim_directory(folder)
     except StorageError:
@@ -62,14 +62,14 @@ def check_name(name: str, lines: Sequence[str]) -> None:
     """Refuse a name that would put a secret into a path.
 
     Raises:
-        ConfigError: It holds a value that stands under a secret's key in the environment or on the command line.
+        ConfigError: It holds a value that is under a secret's key in the environment or on the command line.
     """
     if Redactor(os.environ, lines).finds(name):
         raise ConfigError("name= holds a secret, and it would be part of every path; choose a name without it")
 
 
 def check_path(directory: Path, redactor: Redactor) -> None:
-    """Refuse a directory whose path would tell a secret, as far as it is not the working directory's.
+    """Refuse a directory whose path would reveal a secret, as far as it is not the working directory's.
 
     Raises:
         ConfigError: It holds the value of a variable or a key that is one.

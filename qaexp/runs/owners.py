@@ -1,6 +1,6 @@
-"""Who a process is among all machines, and whether it still lives, as far as that can be told from outside.
+"""Who a process is among all machines, and whether it is still alive, as far as that can be seen from outside.
 
-Under one kernel the lock of its directory tells it, in other containers too; of another machine only a heartbeat does.
+Under one kernel the lock of its directory shows it, in other containers too; of another machine only a heartbeat does.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from qaexp.errors import BusyError, StorageError
 from qaexp.runs.directory import LOCK
 
 HEARTBEAT_SECONDS = 60.0
+# An owner on another machine counts as dead after this long without a heartbeat.
 STALE_SECONDS = 300.0
-"""After this long without a heartbeat, the owner on another machine counts as dead."""
 
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -44,7 +44,7 @@ def utc_now() -> datetime:
 
 
 def age_seconds(heartbeat: Any, now: datetime) -> float:
-    """Return the distance from a time stamp in either direction, as clocks differ; what is none is infinitely old."""
+    """The distance from a time stamp in either direction, as clocks differ; infinite for anything else."""
     try:
         return abs((now - datetime.fromisoformat(heartbeat)).total_seconds())
     except (TypeError, ValueError):
@@ -59,13 +59,13 @@ def is_here(owner: Mapping[str, Any]) -> bool:
 
 
 def is_known(owner: Mapping[str, Any]) -> bool:
-    """Do its pid and ours mean the same processes? What older versions wrote is taken for yes."""
+    """Whether its pid and ours mean the same processes; records of older versions count as yes."""
     here = _pid_namespace()
     return bool(owner.get("pid_namespace", here) == here)
 
 
 def is_process(pid: Any) -> bool:
-    """Say whether a pid is that of a process here and now; one that has ended and waits to be collected is none."""
+    """Say whether a pid is that of a process here and now; one that has ended and waits to be collected is not."""
     try:
         os.kill(pid, 0)
     except PermissionError:
@@ -76,7 +76,7 @@ def is_process(pid: Any) -> bool:
 
 
 def _has_ended(pid: int) -> bool:
-    """Say whether a process only waits for its parent to ask how it ended; False where the system does not tell."""
+    """Whether a process only waits for its parent to ask how it ended; False where the system does not say."""
     try:
         state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[:1]
     except OSError:
@@ -87,7 +87,7 @@ def _has_ended(pid: int) -> bool:
 def is_alive(directory: Path, record: Mapping[str, Any], now: datetime) -> bool:
     """Say whether the process of a run.json still lives.
 
-    Under this kernel the lock tells it, also of a process in another container. Without the lock a pid counts, of a
+    Under this kernel the lock shows it, also for a process in another container. Without the lock a pid counts, of a
     process that has shown a sign of life since it may have been given to another one.
 
     Args:
@@ -105,7 +105,7 @@ def is_alive(directory: Path, record: Mapping[str, Any], now: datetime) -> bool:
 
 @contextmanager
 def heartbeat(beat: Callable[[], None], seconds: float = HEARTBEAT_SECONDS) -> Iterator[None]:
-    """Call `beat` every so often while the body runs; a beat that cannot be written is left out."""
+    """Call `beat` every `seconds` while the body runs; a beat that cannot be written is skipped."""
     stopped = threading.Event()
 
     def work() -> None:
@@ -123,7 +123,7 @@ def heartbeat(beat: Callable[[], None], seconds: float = HEARTBEAT_SECONDS) -> I
 
 
 def is_locked(directory: Path) -> bool:
-    """Does a process under this kernel hold the directory? Where the lock cannot be asked, none is known to."""
+    """Whether a process under this kernel holds the directory; False where the lock cannot be read."""
     try:
         descriptor = os.open(directory / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

@@ -1,4 +1,4 @@
-"""Keys, values and names in few characters, as long as they stay told apart."""
+"""Keys, values and names in few characters, as long as they stay distinct."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from qaexp.storage.origins import expression_of, is_stored_expression
 
 CUT = "…"
+# Nodes whose keys say nothing without them.
 _WHOLE = ("seeds", "inputs")
-"""Nodes whose keys say nothing without them."""
 
 _MAX_LIST = 24
 
 
 def short_keys(keys: Sequence[str], known: Collection[str]) -> dict[str, str]:
-    """Each key by its last parts: as few as tell it from all others.
+    """Each key by its last parts: as few as distinguish it from all others.
 
     Args:
         keys: The dotted keys to be named.

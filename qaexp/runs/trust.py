@@ -53,7 +53,7 @@ def follow_chain(directory: Path, record: Mapping[str, Any] | None, summary: Map
     if edited:
         problems.append(f"{directory / SUMMARY}: its bytes are not what was written (sha256 differs from {RUN}'s)")
     elif state != _COMPLETED:
-        problems.append(f"{directory / SUMMARY}: stands, though {RUN} says {state!r}")
+        problems.append(f"{directory / SUMMARY}: exists, though {RUN} says {state!r}")
     elif record is not None and edited is None and by_manifest is not None:
         problems.append(f"{directory / SUMMARY}: {RUN} does not say its sha256")
     problems += _manifest_problems(directory, summary, by_manifest, problem)

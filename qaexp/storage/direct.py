@@ -8,8 +8,8 @@ import mmap
 import os
 from collections.abc import Iterable
 
+# What one call writes: a multiple of every disk's block, from memory that begins at a page, as the kernel wants it.
 BLOCK_BYTES = 4 * 2**20
-"""What one call writes: a multiple of every disk's block, from memory that begins at a page, as the kernel wants it."""
 
 _DIRECT = getattr(os, "O_DIRECT", 0)
 
@@ -48,7 +48,7 @@ def _write_block(descriptor: int, block: mmap.mmap) -> None:
             raise
         written = 0
     if written < BLOCK_BYTES:
-        # Cut short, the next place is none that a direct write may begin at; and what is wrong shows the second time.
+        # After a short write, a direct write may not begin at the next place; and an error appears at the second try.
         _set_direct(descriptor, False)
         _write_all(descriptor, memoryview(block[written:]))
 

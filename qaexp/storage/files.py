@@ -1,7 +1,7 @@
 """The one place that writes files: they appear as a whole at once, or not at all.
 
 A whole file is a temp file, fsync, rename, fsync of the folder; so a reader, and a machine that loses power, finds the
-old bytes or the new ones. Every call goes through the handle of the folder that the file stands in (`roots`), stands
+old bytes or the new ones. Every call goes through the handle of the folder that the file is in (`roots`), comes
 behind a named point, and is not cut short by a signal.
 """
 
@@ -34,7 +34,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Commit `data` as the whole content of `path`, whose folder exists.
 
     Raises:
-        StorageError: When the system refuses; what stood at `path` before is still there.
+        StorageError: When the system refuses; what was at `path` before is still there.
         IntegrityError: A folder between a run directory and the file is a link.
         BusyError: The directory is another process's now.
     """
@@ -83,7 +83,7 @@ def write_chunks(path: Path, chunks: Iterable[bytes | memoryview], num_bytes: in
     """Write a new file into a folder that `new_directory` gave, chunk by chunk.
 
     Args:
-        path: Nothing stands there.
+        path: There is nothing yet.
         chunks: The content.
         num_bytes: Its size, for the message when there is no room.
 

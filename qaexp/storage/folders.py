@@ -1,6 +1,6 @@
 """Folders that appear as a whole at once, or not at all, with all that is in them on the disk; and what deletes.
 
-As with files (`files`), every call goes through the handle of the folder above and stands behind a named point.
+As with files (`files`), every call goes through the handle of the folder above and comes after a named point.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def settle_directory(path: Path) -> None:
 
 
 def claim_directory(path: Path) -> bool:
-    """Create a folder, and its missing parents; False when something stands there."""
+    """Create a folder, and its missing parents; False when something is there."""
     try:
         with deferred(), storage_errors(path):
             make_folder(path)
@@ -75,7 +75,7 @@ def new_directory(final: Path) -> Iterator[Path]:
 
 
 def commit_directory(temp: Path, final: Path) -> None:
-    """Make the folder `temp`, and all that is in it, stand as `final` beside it in place of what stood there.
+    """Rename the folder `temp`, with all that is in it, to `final` beside it in place of what was there.
 
     A folder cannot be renamed over a full one: the old one is moved aside first and removed last.
     """

@@ -119,7 +119,7 @@ def counted(number: int, noun: str) -> str:
 def visible(text: str) -> str:
     r"""Return `text` with control characters as escapes, so that printing it cannot steer a terminal.
 
-    Line feeds and tabs are left: it is the way to print a text of several lines. For what stands in a line of ours
+    Line feeds and tabs are left: it is the way to print a text of several lines. For text inside a line of ours
     there is `one_line`.
 
     >>> print(visible("a\x1b]0;b\n\u202ec"))

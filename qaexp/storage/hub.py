@@ -1,6 +1,6 @@
 """Whether the hub can be reached: answered within seconds, for checkpoints and data sets alike.
 
-The libraries retry for 20 to 46 seconds before they say that there is no network.
+The libraries retry for 20 to 46 seconds before they report that there is no network.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+# How long a connection may take to open; looking up the name counts.
 PROBE_SECONDS = 3.0
-"""How long a connection may take to open; looking up the name counts."""
+# How long the hub may take to answer a question, once it is there.
 ANSWER_SECONDS = 5.0
-"""How long the hub may take to answer a question, once it is there."""
 _ON = ("1", "TRUE", "YES", "ON")
 _OFFLINE_FLAGS = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 
@@ -38,7 +38,7 @@ def why_not_there() -> str | None:
 
 
 def unreachable(url: str) -> str | None:
-    """Try to open a connection to a URL's host, or to the proxy that stands before it.
+    """Try to open a connection to a URL's host, or to the proxy before it.
 
     Args:
         url: For example https://huggingface.co.

@@ -1,7 +1,7 @@
-"""How a config tells what came from the environment: by the expression that was typed, and at most a hash of the value.
+"""How a config shows what came from the environment: by the expression that was typed, and at most a hash of the value.
 
 ${oc.env:DATA}/train.json#sha256=0123456789abcdef    resolved again where it gives the same text
-${oc.env:HF_TOKEN}#<redacted>                        told by nobody but whoever starts the run
+${oc.env:HF_TOKEN}#<redacted>                        known only to whoever starts the run
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from qaexp.storage.secret_names import is_secret_key, is_secret_variable
 
 REDACTED = "<redacted>"
 
+# The keys, and the numbers in lists, that lead to a value.
 Place = tuple[str, ...]
-"""The keys, and the numbers in lists, that lead to a value."""
+# For each value that came from the environment: the expression that gave it, and the variables that it named.
 Origins = Mapping[Place, tuple[str, Sequence[str]]]
-"""For each value that came from the environment: the expression that gave it, and the variables that it named."""
 
 _HASH_LENGTH = 16
 _OPEN_AND_NEUTRAL = "trackers"
@@ -32,7 +32,7 @@ _STORED = re.compile(
 
 
 def with_origins(config: Mapping[str, Any], origins: Origins, neutral: Collection[str]) -> dict[str, Any]:
-    """Return a copy of a config in which texts that came from the environment are told by their expressions.
+    """Return a copy of a config in which texts that came from the environment are shown by their expressions.
 
     Numbers and truth values stay: they are settings, and the hash of a small number hides nothing. Only in the trackers
     every value is replaced, whole nodes too.
@@ -71,7 +71,7 @@ def shown_values(config: Mapping[str, Any], origins: Origins, environ: Mapping[s
 
 
 def shown_variables(names: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
-    """What messages have in place of the values of variables; paths and plain words are told."""
+    """What messages have in place of the values of variables; paths and plain words are shown."""
     found: dict[str, str] = {}
     for name in sorted(names):
         value = environ.get(name, "")
@@ -81,7 +81,7 @@ def shown_variables(names: Iterable[str], environ: Mapping[str, str]) -> dict[st
 
 
 def is_stored_expression(text: str) -> bool:
-    """Say whether a text of a stored config tells where a value came from, in place of the value.
+    """Whether a text of a stored config says where a value came from, in place of the value.
 
     >>> is_stored_expression("${oc.env:A}#<redacted>"), is_stored_expression("${oc.env:A}")
     (True, False)
@@ -97,7 +97,7 @@ def expression_of(text: str) -> str:
 
 
 def read_back(text: str, environ: Mapping[str, str]) -> str | None:
-    """Return the value that a stored expression stands for; None where this environment does not give that very value.
+    """Return the value of a stored expression; None where this environment does not give that very value.
 
     Nothing but variables is looked up, and nothing comes out of it that whoever wrote the text did not know before.
     """
@@ -149,5 +149,5 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _is_above_here(value: str) -> bool:
-    """Is it a folder that holds this one? Without it no path could be told."""
+    """Whether it is a folder that holds this one: without it no path could be shown."""
     return len(value) < MIN_LENGTH or (value.startswith("/") and Path.cwd().is_relative_to(value))

@@ -93,7 +93,7 @@ def read_json(path: Path, limit: int = MAX_JSON_BYTES) -> dict[str, Any]:
 
 
 def read_small(path: Path) -> tuple[dict[str, Any] | None, str | None]:
-    """What a JSON file holds, and what is wrong with it; twice None when there is none."""
+    """What a JSON file holds, and what is wrong with it; None twice when there is none."""
     try:
         return read_json(path), None
     except FileNotFoundError:

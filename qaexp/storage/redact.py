@@ -1,7 +1,7 @@
 """Keeping secrets out of run directories: what looks like one is replaced before anything is stored.
 
 A secret is known by its key (`hf_token`, `WANDB_API_KEY`), by its place (`hydra.job.env_set.*`, the password of a URL),
-by its looks (a PEM block), or by its value, when the same value stands under such a key in the environment, on the
+by its looks (a PEM block), or by its value, when the same value is under such a key in the environment, on the
 command line or in the config. Trees are redacted before they become text, so that no line break hides anything.
 """
 
@@ -48,7 +48,7 @@ class Redactor:
             environ: The environment.
             words: Those of the command line.
             trees: Configs.
-            shown: What `text` has in place of texts that are no secrets, but not told either.
+            shown: What `text` has in place of texts that are not secrets, but not shown either.
         """
         found = {value for name, value in environ.items() if is_secret_variable(name)}
         for word in words:
@@ -105,7 +105,7 @@ class Redactor:
         if not isinstance(value, str):
             return value
         redacted = self._without_secrets(value, self._in_trees)
-        # Hydra joins all words of the command line here, where a value has no end that could be told.
+        # Hydra joins all words of the command line here, where a value has no visible end.
         return REDACTED if key.endswith("job.override_dirname") and redacted != value else redacted
 
     def _without_secrets(self, text: str, values: _Values) -> str:
@@ -114,7 +114,7 @@ class Redactor:
 
 
 class _Values:
-    """Texts, each with what stands in its place; the longest counts where several begin."""
+    """Texts, each with its replacement; the longest counts where several begin."""
 
     def __init__(self, replacements: Mapping[str, str]) -> None:
         self._replacements = replacements
@@ -191,7 +191,7 @@ def _without_value(match: re.Match[str]) -> str:
 
 
 def _may_stay(value: Any) -> bool:
-    """Does it tell nothing: no value, or the expression that takes one from the environment?"""
+    """Whether it reveals nothing: no value, or the expression that takes one from the environment."""
     if value is None or isinstance(value, bool):
         return True
     if not isinstance(value, str):

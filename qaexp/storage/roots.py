@@ -30,7 +30,7 @@ class _Root:
         path: How it is called, absolute.
         handle: Its descriptor.
         check: Raises when the folder is another process's now.
-        is_known_to_be_gone: That the path means something else was told; what is written now tells how it ended.
+        is_known_to_be_gone: It was reported that the path means something else; what is written now says how it ended.
     """
 
     path: Path
@@ -81,11 +81,11 @@ def rooted(directory: Path, check: Callable[[], None] = lambda: None) -> Iterato
 
 
 def check_root(path: Path) -> None:
-    """Ask whether what stands at a path may still be written.
+    """Check whether a path may still be written.
 
     Raises:
         BusyError: The root above it has another owner.
-        StorageError: The root was moved or deleted; told once, so that the end of a run can be written where it is now.
+        StorageError: The root was moved or deleted; raised once, so that the end of a run can still be written.
     """
     root = _root_above(_plain(path))
     if root is not None:
@@ -143,10 +143,10 @@ def path_by_handle(folder: Path) -> Iterator[Path]:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder, which must not stand there; its parents, too, when they are missing.
+    """Create a folder, which must not exist; its parents, too, when they are missing.
 
     Raises:
-        FileExistsError: Something stands there.
+        FileExistsError: Something is there.
         OSError: As `opened_parent`.
     """
     with opened_parent(path, make=True) as (parent, name):
@@ -195,7 +195,7 @@ def _check(root: _Root) -> None:
     root.is_known_to_be_gone = True
     raise StorageError(
         f"{root.path}: was moved or deleted while this process works in it{_now_at(root.handle)}; nothing is written "
-        "under the old name; qaexp resume goes on with it where it is"
+        "under the old name; qaexp resume resumes it where it is"
     )
 
 
@@ -215,7 +215,7 @@ def _now_at(handle: int) -> str:
 
 
 def _nearest_folder(folder: Path) -> Path:
-    """The folder, or the lowest one above it that stands."""
+    """The folder, or the lowest one above it that exists."""
     return next(one for one in (folder, *folder.parents) if one.is_dir() or one == one.parent)
 
 

@@ -15,9 +15,10 @@ from urllib.parse import quote, quote_plus
 
 from qaexp.storage.secret_names import is_secret_key, is_secret_parameter
 
+# A shorter value is replaced where its key says so, not wherever the same characters appear.
 MIN_LENGTH = 8
-"""A shorter value is replaced where its key says so, not wherever the same characters stand."""
 
+# Words of our own texts, which are lost when somebody's variable has them as its value.
 _OWN_WORDS = frozenset(
     re.findall(
         r"\w+",
@@ -25,7 +26,6 @@ _OWN_WORDS = frozenset(
         "redacted required tensorboard tiny_random training transformers undefined",
     )
 )
-"""Words of our own texts, which are lost when somebody's variable has them as its value."""
 _WORDS = re.compile(r"[^\s'\"\\,;{}()\[\]]{12,}")
 _MIXED = re.compile(r"(?=.*\d)(?=.*[^\W\d_])")
 # What Hydra's grammar writes with a backslash, where it writes a value without quotes.
@@ -55,7 +55,7 @@ _PEM = re.compile(r"-----BEGIN (?P<what>[A-Z ]*PRIVATE KEY)-----.*?(?:-----END (
 
 
 def forms(value: str, *, with_places: bool = False) -> set[str]:
-    r"""All texts that tell a secret wherever they stand: itself, its long lines and words, each as others write it.
+    r"""All texts that reveal a secret wherever they appear: itself, its long lines and words, each as others write it.
 
     Args:
         value: The secret.
@@ -100,7 +100,7 @@ def without_shapes(text: str, redacted: str) -> str:
 
 
 def secrets_in_url(text: str) -> Iterator[str]:
-    """The passwords of the URLs in a text: a message may tell one without its URL."""
+    """The passwords of the URLs in a text: a message may show one without its URL."""
     for match in _LOGIN.finditer(text):
         yield match[0].removeprefix(match["scheme"])[:-1].partition(":")[2]
     for match in _PARAMETER.finditer(text):
@@ -109,7 +109,7 @@ def secrets_in_url(text: str) -> Iterator[str]:
 
 
 def secret_leaves(tree: Any, key: str = "", *, is_inside: bool = False) -> Iterator[str]:
-    """The values of a tree that stand under the key of a secret, at any depth, and the passwords of its URLs."""
+    """The values of a tree under the key of a secret, at any depth, and the passwords of its URLs."""
     is_inside = is_inside or is_secret_key(key)
     if isinstance(tree, dict):
         for name, item in tree.items():
@@ -124,7 +124,7 @@ def secret_leaves(tree: Any, key: str = "", *, is_inside: bool = False) -> Itera
 
 
 def _parts(value: str) -> Iterator[str]:
-    """What of a long secret may be told alone: its lines, and the texts inside JSON."""
+    """What of a long secret may appear alone: its lines, and the texts inside JSON."""
     yield from (line.strip() for line in _BREAKS.split(value))
     yield from (word for word in _WORDS.findall(value) if _MIXED.match(word))
     if value.lstrip()[:1] in ("{", "["):
@@ -145,7 +145,7 @@ def _texts(tree: Any) -> Iterator[str]:
 
 def _written(value: str) -> set[str]:
     """A value as code, JSON, YAML, shells, override lines, folders of jobs, URLs, pages and base64 have it."""
-    # A lone surrogate stands for a byte of the environment that is no UTF-8.
+    # A lone surrogate means a byte of the environment that is not UTF-8.
     data = (
         value.encode("utf-8", "surrogateescape") if _is_encodable(value) else value.encode("utf-8", "backslashreplace")
     )
@@ -183,7 +183,7 @@ def _is_encodable(value: str) -> bool:
 
 
 def _is_place(value: str) -> bool:
-    """Is it the path of something that is there? It tells nothing, and messages without it tell less."""
+    """Whether it is the path of something that exists: it reveals nothing, and messages without it say less."""
     return (
         value.startswith(("/", "~"))
         and len(value) < 4096

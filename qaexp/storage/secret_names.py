@@ -7,22 +7,23 @@ from itertools import pairwise
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d+|[^\W\d_a-zA-Z]+")
 
+# Words that no harmless name holds, wherever they are in it: `webhook_url`, `secret_id`.
 _ALWAYS = frozenset(
     _WORD.findall(
         "secret secrets password passwords passwd passphrase credential credentials apikey apikeys webhook webhooks "
         "bearer authorization dsn cred creds passcode passcodes otp totp"
     )
 )
-"""Words that no honest name holds, wherever they stand in it: `webhook_url`, `secret_id`."""
+# Words that make a secret of a name that ends with them: `hf_token` is one, `token_budget` is not.
 _AT_THE_END = frozenset({"token", "pass", "pwd", "pat", "auth", "cookie", "cookies", "sas", "signature", "jwt", "pem"})
-"""Words that make a secret of a name that ends with them: `hf_token` is one, `token_budget` is none."""
+# Endings of a word that is written without a break: `PGPASSWORD`, `hftoken`.
 _ENDINGS = ("token", "secret", "password", "passwd", "passphrase", "apikey", "webhook")
-"""Endings of a word that is written without a break: `PGPASSWORD`, `hftoken`."""
+# Words that make a secret of an environment variable, where nothing honest is called so.
 _OF_VARIABLES = frozenset(
     {*_AT_THE_END, "tokens", "key", "keys", "private", "netrc", "pw", "pin", "signing", "session", "mnemonic"}
 )
-"""Words that make a secret of an environment variable, where nothing honest is called so."""
 _BEGINNINGS_OF_VARIABLES = ("apikey", "secret", "token", "webhook", "passw")
+# Parts of a variable's word that is written without a break: `SECRETKEY`, `DBPASS`, `WEBHOOKURL`.
 _ENDINGS_OF_VARIABLES = (
     *_ENDINGS,
     "key",
@@ -36,18 +37,18 @@ _ENDINGS_OF_VARIABLES = (
     "secrets",
     "webhooks",
 )
-"""Parts of a variable's word that is written without a break: `SECRETKEY`, `DBPASS`, `WEBHOOKURL`."""
+# Words that end or begin like a secret's and are not.
 _HONEST_WORDS = frozenset(
     _WORD.findall(
         "bypass compass encompass hotkey hotkeys monkey monkeys overpass surpass trespass turkey underpass donkey "
         "hockey jockey whiskey secretary tokenize tokenizer tokenizers tokenization tokenized"
     )
 )
-"""Words that end or begin like a secret's and are none."""
+# What a desktop calls the session that somebody is logged into.
 _OPEN_NAMES = re.compile(r"XDG_SESSION_\w+|(?:DBUS|DESKTOP|GDM)_?SESSION\w*|SESSION_MANAGER", re.IGNORECASE)
-"""What a desktop calls the session that somebody is logged into."""
+# Words that may follow: `api_key_base64` is as secret as `api_key`.
 _AFTERWARDS = frozenset(_WORD.findall("value text string str raw json pem b base hex old new current"))
-"""Words that may follow: `api_key_base64` is as secret as `api_key`."""
+# What an honest `..._key` is the key of; any other key opens something.
 _HONEST_KEYS = frozenset(
     _WORD.findall(
         "answer by cache class column config context data dev dict export feature field foreign group hash id index "
@@ -55,7 +56,6 @@ _HONEST_KEYS = frozenset(
         "split state str sweep table test text title train unique value"
     )
 )
-"""What an honest `..._key` is the key of; any other key opens something."""
 _PAIRS = frozenset({("api", "key"), ("connection", "string")})
 _PAIRS_OF_VARIABLES = frozenset(
     (first, second)
@@ -66,8 +66,8 @@ _PAIRS_OF_VARIABLES = frozenset(
     }.items()
     for second in seconds
 )
+# Folders, a socket, and the public key that the images of Python are signed with.
 _NO_SECRETS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "GPG_KEY"})
-"""Folders, a socket, and the public key that the images of Python are signed with."""
 _PARAMETERS = frozenset({"key", "sig", "signature", "code", "auth", "jwt"})
 
 
@@ -126,13 +126,13 @@ def _holds_a_secret(words: list[str]) -> bool:
 
 
 def _is_secret_word(word: str) -> bool:
-    """Does a word of a variable's name begin or end as a secret's, with nothing between that splits it?"""
+    """Whether a word of a variable's name begins or ends as a secret's, with nothing between that splits it."""
     is_part = word.startswith(_BEGINNINGS_OF_VARIABLES) or word.endswith(_ENDINGS_OF_VARIABLES)
     return is_part and word not in _HONEST_WORDS
 
 
 def _ends_secretly(words: list[str]) -> bool:
-    """Does it end with a secret's word, or as a key that opens something? A column's name may end with `key` too."""
+    """Whether it ends with a secret's word, or as a key that opens something; a column may be called `..._key` too."""
     words = words[: _end(words)]
     is_key = len(words) > 1 and words[-1] == "key" and words[-2] not in _HONEST_KEYS
     return is_key or not _AT_THE_END.isdisjoint(words[-1:])

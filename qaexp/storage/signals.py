@@ -66,7 +66,7 @@ def deferred() -> Iterator[None]:
     """Let the body finish: a signal that comes meanwhile is raised after it.
 
     Raises:
-        Stopped: A signal came, and no other `deferred` stands around this one.
+        Stopped: A signal came, and no other `deferred` is around this one.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -84,7 +84,7 @@ def deferred() -> Iterator[None]:
 
 
 def is_watching() -> bool:
-    """Does a `watched` body run?"""
+    """Whether a `watched` body runs."""
     return _WATCH.is_active
 
 
@@ -94,7 +94,7 @@ def requested_signal() -> signal.Signals | None:
 
 
 def stop_is_requested() -> bool:
-    """Has a signal come that was not raised yet?"""
+    """Whether a signal has come that was not raised yet."""
     return _WATCH.requested is not None and not _WATCH.is_raised
 
 
@@ -113,7 +113,7 @@ def raise_stop(default: signal.Signals = signal.SIGTERM) -> None:
 
 
 def _is_on_its_way() -> bool:
-    """Is a `Stopped`, or what was made of it, what ends the bodies around?"""
+    """Whether a `Stopped`, or what was made of it, ends the bodies around."""
     error = sys.exception()
     while error is not None:
         if isinstance(error, Stopped):

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+# The variable of the dotted prefixes that configs may name, separated by commas.
 ALLOWED = "QAEXP_ALLOW_TARGETS"
-"""The variable of the dotted prefixes that configs may name, separated by commas."""
 
 _held: Start | None = None
 
@@ -21,7 +21,7 @@ class Start:
 
     Attributes:
         environ: The environment.
-        directory: The folder that the user stands in; None when it is gone.
+        directory: The user's working directory; None when it is gone.
     """
 
     environ: Mapping[str, str]
@@ -77,7 +77,7 @@ def variables(given: Mapping[str, str | None]) -> Iterator[None]:
 
 
 def program(name: str) -> str | None:
-    """The absolute path of a program on the PATH of the start; None where there is none.
+    """The absolute path of a program on the PATH of the start; None if it is not there.
 
     Relative entries are left out: they would name another place after every change of the folder.
     """

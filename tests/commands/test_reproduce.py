@@ -111,7 +111,7 @@ def test_a_file_more_is_named(run: Path, tmp_path: Path) -> None:
     done = tiny_run.call(tmp_path, "reproduce", str(run))
     assert done.code == 8
     assert f"  {run / 'test_scores.csv'}: does not belong here" in done.out
-    assert "test_scores.csv: stands only in" in done.out
+    assert "test_scores.csv: is only in" in done.out
 
 
 def test_a_manifest_that_is_lost_vouches_for_nothing(run: Path, tmp_path: Path) -> None:

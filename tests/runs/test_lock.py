@@ -183,7 +183,7 @@ def test_an_owner_that_sleeps_between_its_look_and_its_call_changes_nothing(
             monkeypatch.setattr(module, "check_root", look)
         if what in ("a line", "a cut"):  # of the file that was the directory's; the next one is refused
             WRITES[what](tmp_path)
-        with pytest.raises(BusyError, match="process 1 on taker has taken it over while this process stood still"):
+        with pytest.raises(BusyError, match="process 1 on taker has taken it over while this process was suspended"):
             WRITES[what](tmp_path)
         for write in WRITES.values():
             with pytest.raises(BusyError):
@@ -262,7 +262,7 @@ def test_who_only_asks_does_not_keep_a_run_from_its_directory(tmp_path: Path) ->
 
 def test_a_file_of_somebody_else_is_no_lock(tmp_path: Path) -> None:
     (tmp_path / ".lock").write_text("keep\n")
-    with pytest.raises(IntegrityError, match=r"\.lock: is no lock of qaexp"), lock.hold(tmp_path):
+    with pytest.raises(IntegrityError, match=r"\.lock: is not a lock of qaexp"), lock.hold(tmp_path):
         pass
     assert (tmp_path / ".lock").read_text() == "keep\n"
     (tmp_path / ".lock").write_bytes(bytes(512))  # as a power cut may leave it

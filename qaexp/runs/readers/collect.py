@@ -14,8 +14,8 @@ from qaexp.runs.readers.folder import COMPLETED, DAMAGED, Folder, look
 from qaexp.runs.readers.typed import Typed, typed
 from qaexp.storage.reading import MAX_TABLE_BYTES, Records, read_json, read_json_lines, read_table
 
+# How deep below a given folder runs are looked for: outputs/run, multirun_outputs/sweep/run.
 MAX_DEPTH = 3
-"""How deep below a given folder runs are looked for: outputs/run, multirun_outputs/sweep/run."""
 
 _TEXT_COLUMNS_OF_SCORES = ("id", "title", "paragraph", "question_word")
 NO_RUN = "not a run directory"
@@ -33,7 +33,7 @@ class RunFiles:
         config: config.json, never resolved or built; empty when the run was stopped before it was stored.
         run: run.json.
         summary: summary.json; None when the run is not completed.
-        told: What was typed for it, where more is known than its folder tells; else None.
+        told: What was typed for it, where more is known than its folder says; else None.
     """
 
     path: Path
@@ -171,7 +171,7 @@ def collect(*paths: Path | str, completed_only: bool = True) -> Collection:
 
 
 def is_run(folder: Folder) -> bool:
-    """Is it a run whose run.json this qaexp can read?"""
+    """Whether it is a run whose run.json this qaexp can read."""
     return folder.record is not None
 
 
@@ -183,7 +183,7 @@ def find(*paths: Path | str, now: datetime | None = None) -> Found:
         now: The time now, with its zone; None: the clock's.
     """
     given = [Path(path) for path in paths]
-    if len(given) > 1:  # `sweep/*` names all that stands beside the runs
+    if len(given) > 1:  # `sweep/*` also names what is beside the runs
         given = [path for path in given if not _stands_beside_runs(path)]
     return _joined([_find_in(path, MAX_DEPTH, now) for path in given])
 
@@ -222,7 +222,7 @@ def _may_be_run(path: Path) -> bool:
 
 
 def _stands_beside_runs(path: Path) -> bool:
-    """Is it what qaexp itself puts beside the runs of a sweep: a table, a page, pictures?"""
+    """Whether qaexp itself puts it beside the runs of a sweep: a table, a page, pictures."""
     if path.is_dir():
         return _holds_pictures(path)
     is_in_sweep = any((path.parent / name).is_file() for name in (layout.SWEEP_PLAN, layout.SWEEP))
@@ -230,7 +230,7 @@ def _stands_beside_runs(path: Path) -> bool:
 
 
 def _holds_pictures(path: Path) -> bool:
-    """Is it a folder of pictures that qaexp itself puts beside runs: of a comparison, or of a search?"""
+    """Whether it is a folder of pictures that qaexp puts beside runs: of a comparison or of a search."""
     if path.name != layout.PLOTS and not path.name.endswith(layout.PICTURES):
         return False
     try:

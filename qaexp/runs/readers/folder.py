@@ -1,7 +1,7 @@
 """What a folder is: the one answer that every command gives, from small files and names alone; no byte is hashed twice.
 
-summary.json stands if and only if the run completed, and it alone says so. run.json says `completed` a moment earlier:
-a run that was killed between the two is not complete, and the same command ends it.
+summary.json exists if and only if the run completed, and it alone says so. run.json says `completed` a moment earlier:
+a run that was killed between the two is not complete, and the same command completes it.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from qaexp.storage.formats import beginning
 from qaexp.storage.reading import read_json, read_small
 
 RUNNING, COMPLETED, FAILED, PREEMPTED = layout.STATES
+# run.json says `running`, and the process is gone.
 KILLED = "killed"
-"""run.json says `running`, and the process is gone."""
+# run.json says `completed`, and there is no summary.json.
 UNFINISHED_END = "unfinished end"
-"""run.json says `completed`, and there is no summary.json."""
+# What was written is not there any more, or is something else; no command mends it by itself.
 DAMAGED = "damaged"
-"""What was written is not there any more, or is something else; no command mends it by itself."""
 NEWER, NOT_A_RUN, SWEEP = "newer", "not a run", "sweep"
 
+# The same command resumes a run in one of these states.
 RESUMABLE = (FAILED, PREEMPTED, KILLED, UNFINISHED_END)
-"""The same command goes on with a run in one of these states."""
 
 _BACK = "bring the run's own file back, or move the folder away and train again"
 _TRACES = (layout.SUMMARY, layout.MANIFEST, layout.ENVIRONMENT, layout.DATA, layout.METRICS, layout.HISTORY)
@@ -49,7 +49,7 @@ class Folder:
         path: The folder.
         state: `running`, `completed`, `failed`, `preempted`, `killed`, `unfinished end`, `damaged`, `newer`,
             `not a run` or `sweep`.
-        about: What there is to know beside the state: what is wrong, and what goes on from where; may be empty.
+        about: What there is to know beside the state: what is wrong, and what resumes it from where; may be empty.
         record: run.json; None when it cannot be read.
         config: config.json; None when it cannot be read.
         summary: summary.json; None unless the run is completed.
@@ -68,7 +68,7 @@ class Folder:
 
     @property
     def sentence(self) -> str:
-        """What the folder is, to stand behind its path."""
+        """What the folder is, for a message that begins with its path."""
         if self.state == RUNNING or self.state in RESUMABLE:
             return f"not completed ({self.state}): {self.about}"
         if self.state in (NOT_A_RUN, SWEEP):
@@ -79,7 +79,7 @@ class Folder:
 
     @property
     def is_resumable(self) -> bool:
-        """Will the same command go on with it, rather than find it completed, at work or not usable?"""
+        """Whether the same command resumes it, rather than finds it completed, running or unusable."""
         return self.state in RESUMABLE
 
     def check_readable(self) -> None:
@@ -153,7 +153,7 @@ def _look(directory: Path, now: datetime) -> Folder:
 
 
 def _without_record(directory: Path) -> Folder:
-    # One of these names alone may be anybody's: config.json stands in models of transformers too.
+    # One of these names alone may be anybody's: models of transformers have a config.json too.
     if sum(os.path.lexists(directory / name) for name in _TRACES) >= 2:
         config, _ = _config(directory)
         summary, problem = read_small(directory / layout.SUMMARY)
@@ -244,7 +244,7 @@ def _damaged(
 
 
 def _named(problem: str, directory: Path) -> str:
-    """A problem without the path of the run, which stands before the sentence."""
+    """A problem without the path of the run, with which the message begins."""
     return problem.removeprefix(f"{directory}{os.sep}")
 
 

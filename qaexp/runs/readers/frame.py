@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OnePath = str | os.PathLike[str]
+# Run directories, sweep directories, folders of them, or patterns such as `outputs/*`: one, or several.
 Paths = OnePath | Iterable[OnePath]
-"""Run directories, sweep directories, folders of them, or patterns such as `outputs/*`: one, or several."""
 
 _FIRST = ("path", "run_id", "flags")
 _OF_RUN = ("path", "run_id", "name", "seed")
@@ -31,7 +31,7 @@ def load_runs(paths: Paths) -> pd.DataFrame:
     Returns:
         One row a run, in the order of the paths: `path`, `run_id`, `flags` (names), what was noted on it (`tags`,
         `notes`, `group`), the config's keys with dots (`optimizer.lr`, `name`, `seed`), then the numbers of
-        summary.json. What is no completed run is skipped, with a warning in the log `qaexp`.
+        summary.json. Anything that is not a completed run is skipped, with a warning in the log `qaexp`.
 
     Raises:
         ConfigError: There is nothing at a path.
@@ -54,7 +54,7 @@ def load_runs(paths: Paths) -> pd.DataFrame:
 
 
 def load_history(paths: Paths) -> pd.DataFrame:
-    """Read the epochs of the runs under some paths, those of runs that are under way or were stopped too.
+    """Read the epochs of the runs under some paths, also of runs that are running or were stopped.
 
     Args:
         paths: As `load_runs`.

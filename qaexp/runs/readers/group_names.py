@@ -15,18 +15,18 @@ from qaexp.runs.readers.typed import Typed
 from qaexp.runs.short_words import short_keys, value_texts
 from qaexp.storage.formats import dotted
 
+# The content that a choice of these groups brings.
 _CONTENT = {"model": "inputs.weights.", "data": "inputs.data."}
-"""The content that a choice of these groups brings."""
 
 Changes = Mapping[str, Any]
 
+# A word of a job's folder: `optimizer.lr=0.001`.
 _WORD = re.compile(r"(?:^|,)([A-Za-z_][\w.@/]*)=(.*?)(?=,[A-Za-z_][\w.@/]*=|$)")
-"""A word of a job's folder: `optimizer.lr=0.001`."""
 
 _SEEDS = ("seed", "seeds")
 
+# A group that has none of the keys in which the others differ.
 _UNNAMED = "the other settings"
-"""A group that has none of the keys in which the others differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class _Told:
 def group_names(groups: Sequence[Sequence[RunFiles]], changes: Sequence[Changes]) -> list[str]:
     """Name groups by what sets them apart; no two names are equal, and the order of the groups changes none.
 
-    A choice of a config group stands for all keys that it brought: `optimizer=sgd`, and `optimizer=sgd lr=0.1` where
+    A choice of a config group represents all keys that it brought: `optimizer=sgd`, and `optimizer=sgd lr=0.1` where
     one of them was typed as well. A single run that a user named has that name, and so has an only group.
 
     Args:
@@ -63,7 +63,7 @@ def setting_names(
     Args:
         runs: One run of each.
         changes: Of each the keys in which they differ, with its values.
-        several: What was typed for each; None: what the folders of the runs tell.
+        several: What was typed for each; None: what the folders of the runs say.
     """
     several = [run.typed for run in runs] if several is None else several
     told = [_Told(one, of.choices, of.words) for one, of in zip(changes, several, strict=True)]
@@ -78,7 +78,7 @@ def setting_names(
         full.append(" ".join(words.values()))
         found.append(" ".join([*chosen, *(word for key, word in words.items() if not choices.brought(key, one))]))
     counts = Counter(found)
-    # Where choices and single keys do not tell two groups apart, all keys do.
+    # Where choices and single keys do not distinguish two groups, all keys do.
     return unique([name if name and counts[name] == 1 else full[place] or _UNNAMED for place, name in enumerate(found)])
 
 
@@ -122,7 +122,7 @@ def _swept(group: Sequence[RunFiles]) -> str:
 
 
 def unique(names: Sequence[str], taken: Collection[str] = ()) -> list[str]:
-    """The names, those that stand there more than once, or are taken, with a count.
+    """The names; those that appear more than once, or are taken, with a count.
 
     >>> unique(["a", "b", "a"]), unique(["a"], {"a"})
     (['a (1)', 'b', 'a (2)'], ['a (2)'])
@@ -163,7 +163,7 @@ def prefixes(group: str, keys: Collection[str]) -> tuple[str, ...]:
 
 
 def _typed_of(groups: Sequence[Sequence[RunFiles]]) -> list[Typed]:
-    """What was typed for all runs of each group alike, of those that tell it."""
+    """What was typed for all runs of each group alike, of those that say it."""
     found = []
     for group in groups:
         told = [one for run in group if (one := run.typed).choices or one.overrides] or [Typed()]
@@ -223,5 +223,5 @@ def _given_name(run: RunFiles) -> str | None:
 
 
 def is_job(run: RunFiles) -> bool:
-    """Is it a job of a sweep? Their folders end with the run's id."""
+    """Whether it is a job of a sweep; their folders end with the run's id."""
     return bool(run.run_id) and run.path.name.endswith(f"-{run.run_id}")

@@ -8,8 +8,8 @@ from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
+# Where runs and sweeps are below the working directory.
 PLACES = ("outputs", "multirun_outputs")
-"""Where runs and sweeps stand below the working directory."""
 
 _ID_LETTERS = 8
 _MOST_SHOWN = 3

@@ -12,7 +12,7 @@ GIVE = "; give run directories, sweep directories or patterns of them"
 
 
 def expanded(path: str) -> list[str]:
-    """Return the paths that a word stands for: itself where it exists, else what it fits as a pattern, by name.
+    """Return the paths that a word means: itself where it exists, else what it fits as a pattern, by name.
 
     Raises:
         ConfigError: There is nothing.
@@ -24,7 +24,7 @@ def expanded(path: str) -> list[str]:
     try:
         found = sorted(map(str, root.glob(str(pattern.relative_to(pattern.anchor))))) if pattern.parts else []
     except (ValueError, OSError) as error:
-        # `a**b` is no pattern, and no file system has a name of a thousand characters.
+        # `a**b` is not a pattern, and no file system has a name of a thousand characters.
         raise ConfigError(f"{path}: nothing there, and no pattern ({error}); give run directories") from error
     if not found:
         raise ConfigError(f"{path}: nothing there{meant(path) or GIVE}")

@@ -11,8 +11,8 @@ from qaexp.runs.directory import SWEEP, SWEEP_PLAN
 from qaexp.runs.readers.folder import NOT_A_RUN, look
 from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
 
+# Where plans are below a folder: as deep as runs are looked for.
 _PLANS = (SWEEP_PLAN, f"*/{SWEEP_PLAN}", f"*/*/{SWEEP_PLAN}")
-"""Where plans stand below a folder: as deep as runs are looked for."""
 
 
 def planned_folders(paths: Iterable[Path]) -> Iterator[Path]:
@@ -33,7 +33,7 @@ def planned_folders(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def job_names(sweep: Path) -> list[str]:
-    """The folder names of the jobs of a sweep, by its plan or its results; empty for what is no sweep."""
+    """The folder names of the jobs of a sweep, by its plan or its results; empty for what is not a sweep."""
     return _names(sweep / SWEEP_PLAN) or _names(sweep / SWEEP)
 
 

@@ -1,4 +1,4 @@
-"""Where runs stand, read from their directories while they run, after they ended, or after they were killed."""
+"""The progress of runs, read from their directories while they run, after they ended, or after they were killed."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from qaexp.runs.readers.collect import RunFiles, find, is_run
 from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, RESUMABLE, RUNNING, Folder, first_line, look
 from qaexp.runs.readers.planned import planned_folders
 
+# The state of a job of a sweep that has not been started.
 PLANNED = "planned"
-"""The state of a job of a sweep that has not been started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where one run stands.
+    """The progress of one run.
 
     Attributes:
         path: The run directory.
         state: What the folder is, or `planned`.
         stage: The stage in progress, or the last one.
-        step: The greatest step that a record, an evaluation or a checkpoint tells of; of a completed run the number
+        step: The greatest step that a record, an evaluation or a checkpoint names; of a completed run the number
             of its steps.
         total_steps: Steps that the training was to have; None before it is known.
         epoch: The epoch of the last record or evaluation; of a completed run the one that was kept.
@@ -44,7 +44,7 @@ class Progress:
         resumed_step: The step of the checkpoint that this attempt went on from.
         num_evaluations: Rows of history.csv.
         latest_f1: Dev f1 of the latest evaluation, whichever epoch was kept.
-        about: What there is to know beside the state: what is wrong, and what goes on from where.
+        about: What there is to know beside the state: what is wrong, and what resumes it from where.
     """
 
     path: Path
@@ -81,7 +81,7 @@ class Skipped:
 
 
 def progress_of(paths: list[Path], now: datetime) -> tuple[list[Progress], list[Skipped]]:
-    """Return where the runs under some paths stand, and what is not a run, with its reason; never raises.
+    """Return the progress of the runs under some paths, and what is not a run, with its reason; never raises.
 
     Args:
         paths: Run directories, sweep directories, or folders of them.
@@ -121,13 +121,13 @@ def _once(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _waiting(folder: Path) -> Progress:
-    """Where a job stands that has no run yet."""
+    """The progress of a job that has no run yet."""
     nothing = dict.fromkeys(field.name for field in fields(Progress) if field.default is MISSING)
     return Progress(**{**nothing, "path": folder, "state": PLANNED})  # type: ignore[arg-type]
 
 
 def progress_of_run(directory: Path, now: datetime) -> Progress | None:
-    """Return where one run stands; None while there is nothing that can be read."""
+    """Return the progress of one run; None while there is nothing that can be read."""
     folder = look(directory, now)
     try:
         return _progress(folder, now) if is_run(folder) else None
@@ -184,10 +184,10 @@ def _kept(summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(row: Mapping[str, Any], name: str) -> Any:
-    """A number of a stored file, which anybody may have edited: what is none is not known."""
+    """A number of a stored file, which anybody may have edited: anything else is unknown."""
     return value if is_number(value := row.get(name)) else None
 
 
 def is_resumable(progress: Progress) -> bool:
-    """Will the same command go on with this run, rather than find it completed or at work?"""
+    """Whether the same command resumes this run, rather than finds it completed or running."""
     return progress.state in RESUMABLE

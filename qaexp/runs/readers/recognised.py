@@ -1,4 +1,4 @@
-"""The choices of runs whose own folders do not tell them: those of other runs with the same node in their config."""
+"""The choices of runs whose own folders do not say them: those of other runs with the same node in their config."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Node = Mapping[str, Any]
 def recognised(runs: Sequence[RunFiles]) -> list[RunFiles]:
     """The runs, each with the choices that it does not record where others show them.
 
-    A run that began with a stored config (`--from`, or a file of its own) records no choice of what stood in there. Its
+    A run that began with a stored config (`--from`, or a file of its own) records no choice of what was in there. Its
     choice is that of the runs whose node is equal in all keys, else of those whose node has the same keys and texts,
     where that is one choice alone. What cannot be recognised so stays unknown.
 

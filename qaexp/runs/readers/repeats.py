@@ -15,17 +15,17 @@ from qaexp.runs.trust import is_edited
 from qaexp.storage.formats import dotted
 
 SEED_KINDS = ("subset", "init", "order", "dropout")
+# What repeats may differ in; `seeds.dev` chooses the questions, so that other ones are another measurement.
 SEED_KEYS = ("seed", *(f"seeds.{kind}" for kind in SEED_KINDS))
-"""What repeats may differ in; `seeds.dev` chooses the questions, so that other ones are another measurement."""
+# A part of the identity, as it always was, that cannot change a score: what is asked beside the dev questions.
 _UNTOLD = frozenset({"probes"})
-"""A part of the identity, as it always was, that cannot change a score: what is asked beside the dev questions."""
 
 _DIGITS = 8
+# The keys that say where content comes from; the content itself is what counts.
 _NAMED_BY = {
     "inputs.weights.": ("model.checkpoint", "model.revision"),
     "inputs.data.": ("data.train_file", "data.dev_file", "data.test_file", "data.revision"),
 }
-"""The keys that say where content comes from; the content itself is what counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from qaexp.storage.formats import csv_rows, dotted
 from qaexp.storage.reading import read_json_lines, read_small
 from qaexp.storage.vouched import sha256_of
 
+# Where equal bytes are not promised (CUDA without `trainer.deterministic`), losses may differ by this share.
 LOSS_TOLERANCE = 0.01
-"""Where equal bytes are not promised (CUDA without `trainer.deterministic`), losses may differ by this share."""
 
-# A run's name stands in its config; its environment is told apart from its results.
+# A run's name is in its config; its environment is compared apart from its results.
 _NOT_RESULTS = (CONFIG, ENVIRONMENT)
 _DIGITS, _HASH_LENGTH = 8, 40
 _WORKING = "git.working_directory"
@@ -29,12 +29,12 @@ _WORLD = ("git", "versions", "device", "threads", "determinism", "machine")
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The results of two runs held against each other, byte for byte.
+    """The results of two runs compared byte for byte.
 
     Attributes:
-        num_compared: Files that stand in both.
+        num_compared: Files that are in both.
         different: A sentence about each that is not the same in both, or not what the original's manifest names.
-        not_compared: A sentence about each that stands in one alone though both runs wrote it, as far as is known.
+        not_compared: A sentence about each that is in one alone though both runs wrote it, as far as is known.
     """
 
     num_compared: int
@@ -64,7 +64,7 @@ def first_difference(one: Path, other: Path, tolerance: float = 0.0) -> str | No
     for mine, theirs in steps:
         if mine is None or theirs is None:
             there, where = (mine, one) if theirs is None else (theirs, other)
-            return f"step {there['step']}: stands only in {where / METRICS}"
+            return f"step {there['step']}: is only in {where / METRICS}"
         for key in mine:
             if not _alike(mine[key], theirs.get(key), tolerance):
                 return f"step {mine['step']}: {key} is {mine[key]!r} in {one} and {theirs.get(key)!r} in {other}"
@@ -77,7 +77,7 @@ def compare_files(original: Path, again: Path, *, has_step: bool = False) -> Fil
     Args:
         original: A run directory.
         again: A run of the same config.
-        has_step: A step that differs is told already, and metrics.jsonl with it.
+        has_step: A step that differs is reported already, and metrics.jsonl with it.
     """
     mine, theirs = _results(original), _results(again)
     if has_step:
@@ -94,7 +94,7 @@ def compare_files(original: Path, again: Path, *, has_step: bool = False) -> Fil
             found.different.append(f"{name}: its bytes differ")
     written = _written(original)
     for name in (name for name in mine if name not in theirs):
-        (found.different if name in written else found.not_compared).append(f"{name}: stands only in {original}")
+        (found.different if name in written else found.not_compared).append(f"{name}: is only in {original}")
     for name in (name for name in theirs if name not in mine):
         told = written.get(name, {}).get("sha256")
         if told is not None and told == sha256_of(theirs[name]):
@@ -103,7 +103,7 @@ def compare_files(original: Path, again: Path, *, has_step: bool = False) -> Fil
         elif told is not None:
             found.different.append(f"{name}: the new one has another sha256 than the manifest names; it is lost")
         else:
-            (found.different if written else found.not_compared).append(f"{name}: stands only in {again}")
+            (found.different if written else found.not_compared).append(f"{name}: is only in {again}")
     return found
 
 

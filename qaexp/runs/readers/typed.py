@@ -14,8 +14,8 @@ from qaexp.errors import IntegrityError
 from qaexp.runs.directory import ENVIRONMENT, HYDRA
 from qaexp.storage.reading import MEBIBYTE, read_json, read_text
 
+# The keys of env.json; the last where a later start had another command.
 CHOICES, OVERRIDES, FLAGS = "choices", "overrides", "config_flags"
-"""The keys of env.json; the last where a later start had another command."""
 
 _OF_HYDRA = "hydra"
 _MAX_YAML_BYTES = MEBIBYTE
@@ -26,7 +26,7 @@ _FILES_FLAGS = ("-cd", "--config-dir", "-cn", "--config-name", "--from")
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What was typed, as far as a run's folder tells.
+    """What was typed, as far as a run's folder says.
 
     Attributes:
         choices: Config group to the chosen file: `{"optimizer": "sgd"}`; Hydra's own groups are left out.
@@ -60,7 +60,7 @@ def told(hydra_files: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def kept(run: Path) -> dict[str, Any]:
-    """What env.json goes on saying of the first start of a run, where a later one has no such words of its own."""
+    """What env.json keeps of the first start of a run, where a later one has no such words of its own."""
     first = typed(run)
     if not first.choices and not first.overrides:
         return {}
@@ -80,7 +80,7 @@ def typed(run: Path) -> Typed:
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """What tells one content of a file from another."""
+    """What distinguishes one content of a file from another."""
     try:
         found = path.lstat()
     except OSError:
@@ -136,7 +136,7 @@ def _flags(line: Any) -> tuple[str, ...] | None:
     """The flags of a command line that name configs, each with its value; nothing where no line is stored.
 
     Returns:
-        None where the line is no `qaexp train`, allows own code, or a flag has no value that may be one.
+        None where the line is not `qaexp train`, allows own code, or a flag has no value that may be one.
     """
     if not line and isinstance(line, list | tuple):
         return ()

@@ -30,9 +30,9 @@ class Verified:
 
     Attributes:
         path: The run directory.
-        state: What it is, as every command tells it.
-        is_complete: summary.json stands, and is this run's.
-        num_files: Files whose bytes were checked, those of checkpoints counted.
+        state: What it is, as every command says it.
+        is_complete: There is a summary.json, and it is this run's.
+        num_files: Files whose bytes were checked, including those of checkpoints.
         problems: One sentence for each file that is not what was written.
     """
 
@@ -63,7 +63,7 @@ def verify_results(folder: Folder) -> tuple[list[str], int]:
     """Hold what a run wrote against its manifest; of an unfinished run, what has one.
 
     Returns:
-        A sentence for each file that is not what was written, and how many files were held against it.
+        A sentence for each file that is not what was written, and how many files were checked against it.
     """
     has_ended = folder.state in (COMPLETED, UNFINISHED_END, DAMAGED)
     if not has_ended and (folder.state == RUNNING or not os.path.lexists(folder.path / MANIFEST)):
@@ -80,7 +80,7 @@ def _changed_files(directory: Path) -> tuple[list[str], int]:
 
     Returns:
         A sentence for each file that was changed, lost or added since the manifest was written; and how many files
-        were held against it, the manifest and summary.json counted. Without a manifest that can be read: what is wrong
+        were checked against it, including the manifest and summary.json. Without a readable manifest: what is wrong
         with it.
     """
     try:
@@ -105,10 +105,10 @@ def _record_problems(folder: Folder) -> Iterator[str]:
         steps = [record.get("step") for record in read_json_lines(folder.path / METRICS).rows]
         epochs = [row.get("epoch") for row in run.history()]
     except (QaexpError, FileNotFoundError):
-        return  # a file that is missing or cannot be read was told
+        return  # a file that is missing or cannot be read is reported already
     for name, what, numbers in ((METRICS, "step", steps), (HISTORY, "epoch", epochs)):
         if found := _first_out_of_order(numbers):
-            order = f"{what} {found[1]} stands behind {what} {found[0]}"
+            order = f"{what} {found[1]} comes after {what} {found[0]}"
             yield f"{folder.path / name}: {order}; each must come once, in its order"
 
 
@@ -121,7 +121,7 @@ def _first_out_of_order(numbers: Sequence[Any]) -> tuple[Any, Any] | None:
 
 
 def _each_file_once(directory: Path, problems: list[str], changed: list[str]) -> list[str]:
-    """Both lists; config.json and the manifest, of which both may speak, are told once."""
+    """Both lists; problems of config.json and the manifest, which both may name, appear once."""
     told = tuple(
         path
         for path in (f"{directory / CONFIG}:", f"{directory / MANIFEST}:")

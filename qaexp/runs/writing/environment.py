@@ -52,7 +52,7 @@ def describe_environment(
         env_set: Names of the variables that the config sets for the run.
     """
     code, here = Path(__file__).parents[2], Path.cwd()
-    # A folder that a file of a run names may be a stranger's repository: git is asked where the user stands alone.
+    # A folder that a file of a run names may be a stranger's repository: git is asked only in the user's own folder.
     working = describe_repository(here) if here == start().directory else None
     return {
         "command_line": list(command_line),
@@ -78,7 +78,7 @@ def no_longer_set(directory: Path) -> list[str]:
 
 
 def package_versions(names: Sequence[str]) -> dict[str, str | None]:
-    """Return the installed version of each package without importing it; None where there is none."""
+    """Return the installed version of each package without importing it; None where it is not installed."""
     versions: dict[str, str | None] = {}
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""How often the results of a sweep were looked at: more seeds after a look raise the chance of a false verdict."""
+"""How often results of a sweep were looked at: adding seeds after a look raises the chance of a false verdict."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from qaexp.errors import QaexpError
 from qaexp.runs.directory import SWEEP
 from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
 
+# The key of sweep.json.
 LOOKS = "looks"
-"""The key of sweep.json."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Look:
 
 
 def looks(sweep: Path) -> list[Look]:
-    """The looks that a sweep's sweep.json tells of, in their order; never raises, and leaves out what is no look.
+    """The looks in a sweep's sweep.json, in their order; never raises, and leaves out anything that is not a look.
 
     Args:
         sweep: The sweep's directory.
@@ -53,7 +53,7 @@ def looks_of(content: dict[str, Any]) -> list[Look]:
 
 
 def with_look(before: Sequence[Look], at: str, run_ids: Collection[str]) -> list[Look]:
-    """The looks after results were shown; the same runs again are no new look, and neither is nothing at all.
+    """The looks after results were shown; the same runs again, or none at all, are not a new look.
 
     >>> first = with_look([], "2026-01-31T10:00:00+00:00", ["a"])
     >>> with_look(first, "2026-01-31T11:00:00+00:00", {"a"}) == first

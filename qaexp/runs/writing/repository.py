@@ -42,7 +42,7 @@ def describe_repository(folder: Path) -> dict[str, Any] | None:
 
     Returns:
         `{commit, dirty, diff_sha256}`; None without git, outside a repository, or in a folder that it ignores (a
-        virtual environment inside somebody's project is no part of that project).
+        virtual environment inside somebody's project is not a part of that project).
     """
     git = program("git")
     names = _git(git, folder, _OFF, "config", "--includes", "--name-only", "--null", "--list")
@@ -95,7 +95,7 @@ def _git(git: str | None, folder: Path, settings: Mapping[str, str], *words: str
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the start, without what leads git elsewhere, and with settings that outrank those of files.
+    """The environment of the start, without what leads git elsewhere, and with settings that override those of files.
 
     They stand in variables: in `-c name=value` a name that holds a `=` would be cut short.
     """

@@ -70,7 +70,7 @@ def resumption(directory: Path, start: RunStart, previous: Mapping[str, Any], *,
 
 
 def started_threads(directory: Path) -> int | None:
-    """Return with how many threads the run in a directory was started; None where there is none yet."""
+    """The number of threads that the run in a directory was started with; None where there is none yet."""
     try:
         threads = read_json(directory / RUN).get("threads")
     except (FileNotFoundError, IntegrityError):
@@ -79,7 +79,7 @@ def started_threads(directory: Path) -> int | None:
 
 
 def check_no_drift(directory: Path, changes: Changes) -> None:
-    """Refuse to go on with a stored training in another world.
+    """Refuse to resume a training after something changed that can change results.
 
     Raises:
         ConfigError: Naming each key, what it was and what it is.
@@ -87,13 +87,13 @@ def check_no_drift(directory: Path, changes: Changes) -> None:
     if changes:
         raise ConfigError(
             f"{directory}: was trained up to its last checkpoint with something that can change results: "
-            f"{shown(changes)}; go back to what it was, or set trainer.allow_drift=true, which goes on and marks the "
+            f"{shown(changes)}; go back to what it was, or set trainer.allow_drift=true, which resumes and marks the "
             "run as not bit-exact"
         )
 
 
 def example_changes(directory: Path, ids: Mapping[str, Sequence[str]]) -> Changes:
-    """Return `{data.<split>_ids: (so many, so many of them others)}`; empty for the same examples in the same order.
+    """Return `{data.<split>_ids: (number before, numbers now and changed)}`; empty for the same in the same order.
 
     Args:
         directory: The run directory; without a data.json nothing is known.
@@ -109,7 +109,7 @@ def example_changes(directory: Path, ids: Mapping[str, Sequence[str]]) -> Change
 
 
 def check_same_examples(directory: Path, changes: Changes) -> None:
-    """Refuse to go on with other examples.
+    """Refuse to resume with other examples.
 
     Raises:
         ConfigError: Naming the splits.
@@ -118,5 +118,5 @@ def check_same_examples(directory: Path, changes: Changes) -> None:
         told = ", ".join(f"{key} was {old}, now {new}" for key, (old, new) in changes.items())
         raise ConfigError(
             f"{directory}: the data give other examples than when the run was started ({told}); {another_name()}, or "
-            "set trainer.allow_drift=true, which goes on and marks the run as not bit-exact"
+            "set trainer.allow_drift=true, which resumes and marks the run as not bit-exact"
         )

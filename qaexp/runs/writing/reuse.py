@@ -1,4 +1,4 @@
-"""What a run directory that exists already allows: show its result, go on, start over, or refuse."""
+"""What a run directory that exists already allows: show its result, resume, start over, or refuse."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def completed_summary(directory: Path, identity: Identity, *, allow_drift: bool 
     """Return the summary of a completed run with this identity, or None when the run has yet to be completed.
 
     Raises:
-        ConfigError: When another run stands there, or no run; the message names what differs.
+        ConfigError: When it holds another run, or no run; the message names what differs.
         IntegrityError: When it is damaged.
     """
     folder = look(directory)
@@ -44,7 +44,7 @@ def completed_summary(directory: Path, identity: Identity, *, allow_drift: bool 
 
 
 def check_same_run(directory: Path, identity: Identity, *, allow_drift: bool = False) -> dict[str, Any]:
-    """Return the run.json of this very run, or an empty dict when nothing stands there.
+    """Return the run.json of this very run, or an empty dict when there is nothing.
 
     Args:
         directory: The run directory.
@@ -52,7 +52,7 @@ def check_same_run(directory: Path, identity: Identity, *, allow_drift: bool = F
         allow_drift: Take a run of another config as well.
 
     Raises:
-        ConfigError: When another run stands there, or no run; the message names what differs.
+        ConfigError: When it holds another run, or no run; the message names what differs.
         IntegrityError: When run.json cannot be read, or config.json is not what the run wrote.
     """
     if not (directory / RUN).exists():
@@ -97,7 +97,7 @@ def clear(directory: Path, *, resumed: bool = False) -> None:
 
     Args:
         directory: The run directory.
-        resumed: The record files stay too: the training goes on from a checkpoint.
+        resumed: The record files stay too: the training resumes from a checkpoint.
 
     Raises:
         BusyError: When another process has completed the run since it was looked at.

@@ -78,7 +78,7 @@ class Run:
 
         Raises:
             BusyError: When another process works in the directory.
-            ConfigError: When another run stands there.
+            ConfigError: When it holds another run.
             StorageError: When it cannot be written.
         """
         if self.is_main:
@@ -105,7 +105,7 @@ class Run:
 
     @property
     def elapsed_seconds(self) -> float:
-        """Seconds since the run was described, with those of the attempts that it goes on from."""
+        """Seconds since the run was described, with those of the attempts that it resumes."""
         return time.monotonic() - self._started + self._earlier_seconds
 
     @property
@@ -140,7 +140,7 @@ class Run:
             self.log.debug("%s took %.1f s", name, time.monotonic() - began)
 
     def check_examples(self, ids: Mapping[str, Sequence[str]]) -> None:
-        """Hold the ids drawn now, by split, against those of the attempt whose checkpoint the run goes on from.
+        """Check the ids drawn now, by split, against those of the attempt that the run resumes.
 
         Raises:
             ConfigError: They are others, without `trainer.allow_drift`.
@@ -159,7 +159,7 @@ class Run:
         return self._redactor.text(text)
 
     def redacted_texts(self, tree: Any) -> Any:
-        """A tree of texts that tell of the config, paths of data say, without its secrets."""
+        """A tree of texts about the config, for example paths of data, without its secrets."""
         if isinstance(tree, Mapping):
             return {key: self.redacted_texts(value) for key, value in tree.items()}
         return self._redactor.text(tree) if isinstance(tree, str) else tree
@@ -233,7 +233,7 @@ class Run:
             prune(self.directory, best_step=best_step, spared=self._resumed.damaged)
 
     def go_back(self, history: Sequence[Mapping[str, Any]]) -> None:
-        """Cut the record files back to where `checkpoint` stands, whose rows of history.csv are given."""
+        """Cut the record files back to `checkpoint`, whose rows of history.csv are given."""
         if self.is_main and self.checkpoint is not None:
             with deferred():
                 self._records.go_back(self.checkpoint.records, self.checkpoint.step, history)
@@ -243,7 +243,7 @@ class Run:
 
         Args:
             summary: Numbers by the names of `SUMMARY_KEYS`; absent ones become null, others follow them.
-            keep_checkpoints: False deletes them afterwards: a completed run goes on from none.
+            keep_checkpoints: False deletes them afterwards: a completed run resumes from none.
 
         Returns:
             The content of summary.json.

@@ -1,4 +1,4 @@
-"""run.json: where an open run stands, kept true while two threads (the run and its heartbeat) write it."""
+"""run.json: the state of an open run, kept true while two threads (the run and its heartbeat) write it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class RunRecord:
             write_json(self._path, self._content)
 
     def add_flag(self, name: str, step: int | None, advice: str) -> None:
-        """Raise a health flag; one that stands already is left as it is."""
+        """Raise a health flag; one that is already raised is left as it is."""
         flags = self._content["flags"]
         if name not in (flag["name"] for flag in flags):
             self.update(flags=[*flags, {"name": name, "step": step, "advice": advice}])
