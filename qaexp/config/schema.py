@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 from omegaconf import MISSING
 
+from qaexp.errors.rules import SUBSETS
 from qaexp.nodes import UNNAMED
 
 
@@ -79,9 +80,7 @@ class DataConfig:
     dev_size: int | float | None = key(
         "dev examples: a number (1: one), a fraction (1.0: all), or null for all", unit="examples"
     )
-    subset: str = key(
-        "how training examples are drawn", choices=("random", "stratified", "first", "answerable", "python_sample")
-    )
+    subset: str = key("how training examples are drawn", choices=SUBSETS)
     on_bad: str = key("what to do with a faulty example", choices=("fail", "skip", "fix"))
     columns: Any = key(  # noqa: RUF009 (it is a field)
         "what the files call qaexp's columns, such as {context: passage, question: query}; null: the same", default=None

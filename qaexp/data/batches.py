@@ -1,8 +1,8 @@
-"""Features to batches: which features stand together in each epoch, and the tensors they become."""
+"""Features to batches: which features are together in each epoch, and the tensors they become."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,15 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from qaexp.data.windows import ranges
-from qaexp.errors import ConfigError
-from qaexp.errors.advice import named
+from qaexp.errors.rules import limit_problems, refuse
 
 if TYPE_CHECKING:
     from qaexp.data.features import Features
 
 Ints = NDArray[np.int64]
-# Features of like length come from a stretch of the shuffled order that holds this many batches: longer stretches pad
-# less, shorter ones leave more of the order to chance.
+# Features of similar length come from a stretch of the shuffled order that holds this many batches: longer stretches
+# pad less, shorter ones leave more of the order to chance.
 _BATCHES_OF_A_STRETCH = 32
 
 
@@ -29,9 +28,9 @@ class BatchPlan:
 
     Attributes:
         batch_size: Features of a micro-batch; exactly one of this and token_budget is set.
-        token_budget: Tokens of a micro-batch, padding counted; a longer feature stands alone.
-        group_by_length: Whether features of like length stand together.
-        shuffle: Whether each epoch has an order of its own; without, it is the order of the features.
+        token_budget: Tokens of a micro-batch, padding counted; a longer feature is alone in its batch.
+        group_by_length: Whether features of similar length are batched together.
+        shuffle: Whether each epoch has an order of its own; otherwise it is the order of the features.
         seed: The seed of the order.
     """
 
@@ -42,17 +41,12 @@ class BatchPlan:
     seed: int
 
     def __post_init__(self) -> None:
-        if (self.batch_size is None) == (self.token_budget is None):
-            raise ConfigError(
-                f"{named('batches.batch_size')} is {self.batch_size} and {named('batches.token_budget')} "
-                f"{self.token_budget}: "
-                "exactly one of them must be set; set the other one to null."
-            )
+        refuse(limit_problems(self.batch_size, self.token_budget))
 
     def epoch(self, lengths: Ints, epoch: int) -> list[Ints]:
-        """Return the micro-batches of an epoch (0-based): arrays of feature indices, in which each feature stands once.
+        """Return the micro-batches of an epoch (0-based): arrays of feature indices, each feature in exactly one.
 
-        A pure function of its arguments and the plan, whatever was drawn before.
+        A pure function of its arguments and the plan.
 
         Args:
             lengths: Tokens of each feature.
@@ -132,14 +126,3 @@ def collate(
     arrays["start_positions"] = features.start_position[indices] + padding[:, 0]
     arrays["end_positions"] = features.end_position[indices] + padding[:, 0]
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
-
-
-def padding_share(lengths: Ints, batches: Sequence[Ints]) -> float:
-    """Return the percent of the computed tokens that are padding.
-
-    >>> padding_share(np.array([3, 1, 2]), [np.array([0, 1]), np.array([2])])
-    25.0
-    """
-    num_cells = sum(len(batch) * int(lengths[batch].max()) for batch in batches)
-    num_tokens = sum(int(lengths[batch].sum()) for batch in batches)
-    return 100.0 * (num_cells - num_tokens) / num_cells if num_cells else 0.0

@@ -15,8 +15,9 @@ from qaexp.data.rows import Rows, lay_out
 from qaexp.data.squad import Example
 from qaexp.data.tokenization import check_tokenizer, distinct, encode_texts, pair_template, plain_backend
 from qaexp.data.windows import Ints, Windows, cut_windows, label_windows
-from qaexp.errors import ConfigError, DataError
+from qaexp.errors import DataError
 from qaexp.errors.advice import named, setting
+from qaexp.errors.rules import refuse, room_problems
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -114,7 +115,7 @@ def build_features(
     questions, question_index = distinct(example.question.lstrip() for example in examples)
     with plain_backend(tokenizer) as backend:
         template = pair_template(backend, tokenizer.cls_token_id)
-        _check_room(max_length, doc_stride, template.num_specials)
+        refuse(room_problems(max_length, doc_stride, template.num_specials))
         context_tokens = encode_texts(backend, contexts, with_offsets=True)
         question_tokens = encode_texts(backend, questions, with_offsets=False)
     wanted = question_tokens.lengths[question_index]
@@ -158,7 +159,7 @@ def warn_truncated_questions(features: Features) -> None:
     if features.num_truncated_questions:
         _log.warning(
             "%d questions left no room for their context and were cut on the right; raise %s or lower %s to keep them "
-            "whole.",
+            "whole",
             features.num_truncated_questions,
             named("features.max_length"),
             named("features.doc_stride"),
@@ -193,23 +194,10 @@ def _labels(chars: tuple[Ints, Ints], windows: Windows, rows: Rows) -> tuple[Int
     return start_position, end_position
 
 
-def _check_room(max_length: int, doc_stride: int, num_specials: int) -> None:
-    """Refuse settings under which windows cannot advance beside a question of one token."""
-    least = doc_stride + num_specials + 2
-    if doc_stride < 0 or max_length < least:
-        largest = max_length - num_specials - 2
-        length, stride = named("features.max_length"), named("features.doc_stride")
-        way_out = f"{stride} must be 0 to {largest}, or " if largest >= 0 else ""
-        raise ConfigError(
-            f"{stride} is {doc_stride} and {length} {max_length}, of which this tokenizer takes "
-            f"{num_specials} for special tokens: {way_out}{length} at least {max(least, num_specials + 2)}."
-        )
-
-
 def _refuse_surrogates(examples: Sequence[Example]) -> None:
     problems = [
         f"example {example.id!r}: its {name} holds a lone surrogate (half of a UTF-16 pair), which no tokenizer can "
-        f"encode; correct the file, or leave such examples out with {setting('data.on_bad', 'skip')}."
+        f"encode; correct the file, or leave such examples out with {setting('data.on_bad', 'skip')}"
         for example in examples
         for name, text in (("question", example.question), ("context", example.context))
         if not _is_encodable(text)

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError
-
-POLICIES = ("random", "stratified", "first", "answerable", "python_sample")
+from qaexp.errors.rules import SUBSETS, choice_problems, refuse, size_problems
 
 
 def draw(
@@ -36,8 +35,7 @@ def draw(
     Raises:
         ConfigError: The size is not one of these or is more than there are, or the policy is unknown.
     """
-    if policy not in POLICIES:
-        raise ConfigError(f"data.subset is {policy!r}, it must be one of {', '.join(POLICIES)}.")
+    refuse(choice_problems("data.subset", policy, SUBSETS))
     is_no_ans = np.array([example.is_impossible for example in examples], dtype=bool)
     available, kind = drawable(examples, policy)
     count = resolve_size(size, available, key=key, kind=kind)
@@ -68,23 +66,18 @@ def resolve_size(size: float | None, available: int, *, key: str = "size", kind:
     (10, 1)
 
     Raises:
-        ConfigError: It is no whole number of at least 1 and no fraction up to 1.0, there are fewer, or there are none
-            at all.
+        ConfigError: It is neither a whole number of at least 1 nor a fraction up to 1.0, there are fewer, or there
+            are none at all.
     """
     if not available:
-        raise ConfigError(f"{key} cannot be met: there are no {kind} to draw from; take another data.subset or data.")
+        raise ConfigError(f"{key} cannot be met: there are no {kind} to draw from; take another data.subset or data")
+    refuse(size_problems(key, size))
     if size is None or is_all(size):
         return available
-    is_legal = not isinstance(size, bool) and math.isfinite(size) and size > 0 and (size < 1 or size == int(size))
-    if not is_legal:
-        raise ConfigError(
-            f"{key} is {size}, it must be a whole number of examples from 1 to {available}, a fraction "
-            "between 0 and 1 (1.0: all), or null for all."
-        )
     if size > available:
         raise ConfigError(
-            f"{key} is {size:.15g}, but there are {available} {kind} to draw from; take at most "
-            f"{available}, or null for all."
+            f"{key}={size:.15g} is more than the {available} {kind} to draw from; take at most {available}, or null "
+            "for all"
         )
     return max(1, math.floor(size * available + 0.5)) if size < 1 else int(size)
 

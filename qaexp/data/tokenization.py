@@ -84,18 +84,18 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerFast) -> None:
     problems = []
     if not tokenizer.is_fast:
         problems.append(
-            f"{model_key()}: its tokenizer ({name}) is a slow one, which knows no character offsets, "
-            f"and answers are cut out by them; {way_out} (it has a tokenizer.json)."
+            f"{model_key()}: its tokenizer ({name}) is slow and gives no character offsets, "
+            f"by which answers are cut out; {way_out} (it has a tokenizer.json)"
         )
     if tokenizer.cls_token_id is None:
         problems.append(
             f"{model_key()}: its tokenizer ({name}) has no CLS token, and the label of a feature "
-            f"without an answer points there; {way_out}."
+            f"without an answer points there; {way_out}"
         )
     if tokenizer.pad_token_id is None:
         problems.append(
             f"{model_key()}: its tokenizer ({name}) has no padding token, and the rows of a batch "
-            f"differ in length; {way_out}."
+            f"differ in length; {way_out}"
         )
     if problems:
         raise ConfigError(*problems)
@@ -143,7 +143,7 @@ def pair_template(backend: Tokenizer, cls_token_id: int) -> PairTemplate:
     if null_part is None:
         raise ConfigError(
             f"{model_key()}: its tokenizer does not put its CLS token (id {cls_token_id}) around "
-            f"a question and a context; {another_model('checkpoint of an encoder')}."
+            f"a question and a context; {another_model('checkpoint of an encoder')}"
         )
     text_types = encoding.type_ids[len(parts[0])], encoding.type_ids[parts[2].start - 1]
     template = PairTemplate(specials, types, text_types, null_part, specials[null_part].index(cls_token_id))
@@ -152,7 +152,7 @@ def pair_template(backend: Tokenizer, cls_token_id: int) -> PairTemplate:
         if template.frame(*alone) != backend.encode(*pair).ids:
             raise ConfigError(
                 f"{model_key()}: its tokenizer encodes a text in a pair otherwise than alone, so that "
-                f"windows cannot be cut; {another_model()}."
+                f"windows cannot be cut; {another_model()}"
             )
     return template
 
@@ -165,7 +165,7 @@ def _special_parts(encoding: Encoding) -> tuple[range, range, range]:
     if not first or not second or first[-1] > second[0]:
         raise ConfigError(
             f"{model_key()}: its tokenizer finds no tokens in a plain English question and text, or "
-            f"swaps them; {another_model()}."
+            f"swaps them; {another_model()}"
         )
     return range(first[0]), range(first[-1] + 1, second[0]), range(second[-1] + 1, len(sequence_ids))
 

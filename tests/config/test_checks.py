@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from qaexp.data.batches import BatchPlan
+from qaexp.data.features import build_features
+from qaexp.data.squad import Example
+from qaexp.data.subsets import draw
 from qaexp.errors import ConfigError
 from tests.fixtures.checked import check_command_line
+from tests.fixtures.checkpoints import minilm_tokenizer
+
+TEXT = Example("a", "T", "Paris is a city.", "What is Paris?", ())
 
 BAD_VALUES = {
     "optimizer.lr": ["-1", ".nan", "inf", "abc", "null", "1e400"],
@@ -85,6 +94,25 @@ def test_sizes_of_the_environment_are_the_numbers_that_they_spell(
 def test_contradictions_name_both_keys(lines: list[str], words: list[str]) -> None:
     text = "\n".join(problems_of(*lines))
     assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [
+        ("batches.token_budget=null", lambda: BatchPlan(None, None, True, True, 0)),
+        ("batches.batch_size=8", lambda: BatchPlan(8, 512, True, True, 0)),
+        ("data.train_size=2.5", lambda: draw([TEXT], 2.5, "random", 0)),
+        ("data.subset=best", lambda: draw([TEXT], 1, "best", 0)),
+        (
+            "features.doc_stride=380",
+            lambda: build_features([TEXT], minilm_tokenizer(), max_length=384, doc_stride=380),
+        ),
+    ],
+)
+def test_a_caller_from_python_reads_the_same_sentence(line: str, call: Callable[[], object]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        call()
+    assert list(caught.value.problems) == problems_of(line)
 
 
 def test_all_problems_come_at_once() -> None:

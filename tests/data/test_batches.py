@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qaexp.data.batches import BatchPlan, collate, padding_share
+from qaexp.data.batches import BatchPlan, collate
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import read_squad_file
 from qaexp.errors import ConfigError
@@ -93,6 +93,12 @@ def test_a_feature_over_the_budget_stands_alone() -> None:
 def test_exactly_one_limit_is_needed(batch_size: int | None, token_budget: int | None) -> None:
     with pytest.raises(ConfigError, match=r"batches\.batch_size.*batches\.token_budget.*exactly one"):
         BatchPlan(batch_size, token_budget, True, True, 0)
+
+
+def padding_share(lengths: np.ndarray, batches: list[np.ndarray]) -> float:
+    """Percent of the computed tokens that are padding."""
+    cells = sum(len(batch) * int(lengths[batch].max()) for batch in batches)
+    return 100 * (1 - int(lengths.sum()) / cells)
 
 
 def test_padding_on_the_real_sample_is_below_five_percent(sample_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

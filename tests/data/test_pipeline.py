@@ -184,7 +184,7 @@ def test_missing_and_idle_keys_are_refused_together(keys: dict[str, Any], words:
 
 def test_sizes_name_their_key(files: dict[str, str]) -> None:
     for key, count in (("train_size", 40), ("dev_size", 20)):
-        with pytest.raises(ConfigError, match=rf"data\.{key} is 1000, but there are {count}"):
+        with pytest.raises(ConfigError, match=rf"data\.{key}=1000 is more than the {count} "):
             pipeline(**files, **{key: 1000}).load(subset_seed=0, dev_seed=0)
 
 

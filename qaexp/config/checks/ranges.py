@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from qaexp.config.schema import leaves
+from qaexp.errors.rules import choice_problems
 
 
 def range_problems(settings: Any, schema: Any, prefix: str = "") -> Iterator[str]:
@@ -20,8 +21,8 @@ def range_problems(settings: Any, schema: Any, prefix: str = "") -> Iterator[str
     """
     for name, item, _ in leaves(schema, prefix):
         value, about = attrgetter(name.removeprefix(prefix))(settings), item.metadata
-        if isinstance(value, str) and about.get("choices") and value not in about["choices"]:
-            yield f"{name}={value} is none of {', '.join(about['choices'])}"
+        if isinstance(value, str) and (choices := about.get("choices")):
+            yield from choice_problems(name, value, choices)
         # What is wrong with `seed` is not said again for each seed that follows it.
         elif isinstance(value, int | float) and not isinstance(value, bool) and not name.startswith("seeds."):
             yield from number_problems(name, value, about.get("low"), about.get("high"), about.get("unit", ""))

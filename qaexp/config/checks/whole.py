@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -13,14 +12,15 @@ from qaexp.config.checks.positions import checkpoint_folder, length_problem, pos
 from qaexp.config.checks.ranges import number_problems, range_problems
 from qaexp.config.checks.trainer import trainer_problems
 from qaexp.config.schema import ExperimentConfig
+from qaexp.errors.rules import limit_problems, room_problems, size_problems
 from qaexp.nodes import UNNAMED, public
 
 _LEGAL_NAME = re.compile(r"\w[\w.,=+@-]*")
 _LONGEST_NAME = 200
 _MAX_CONFIG_BYTES = 2 * 2**20
 _ON_FAILURE = re.compile(r"continue|stop_after:[1-9]\d{0,5}")
-# Tokens of a feature that belong to neither question nor context, at most, for any known family.
-_SPECIAL_TOKENS = 4
+# As many as BERT's; the tokenizer's own number counts once it is open.
+_SPECIAL_TOKENS = 3
 
 
 def check_config(config: ExperimentConfig) -> list[str]:
@@ -68,14 +68,7 @@ def _name_problems(config: ExperimentConfig) -> Iterator[str]:
 def _data_problems(config: ExperimentConfig) -> Iterator[str]:
     data = config.data
     for name, size in (("data.train_size", data.train_size), ("data.dev_size", data.dev_size)):
-        if size is None:
-            continue
-        is_number = not isinstance(size, bool | str) and math.isfinite(size)
-        if not is_number or size <= 0 or (size >= 1 and size != int(size)):
-            yield (
-                f"{name}={size} is neither a whole number of examples from 1 up, a fraction between 0 and 1 (1.0: "
-                "all), nor null"
-            )
+        yield from size_problems(name, size)
     files = {"train_file": data.train_file, "dev_file": data.dev_file, "test_file": data.test_file}
     if data.source == "json":
         for name in ("train_file", "dev_file"):
@@ -97,11 +90,8 @@ def _model_problems(config: ExperimentConfig) -> Iterator[str]:
 
 def _feature_problems(config: ExperimentConfig) -> Iterator[str]:
     features, longest = config.features, config.features.max_length
-    if features.doc_stride > longest - _SPECIAL_TOKENS - 1:
-        yield (
-            f"features.doc_stride={features.doc_stride} leaves no room in features.max_length={longest}; "
-            f"it may be 0 to {max(0, longest - _SPECIAL_TOKENS - 1)}"
-        )
+    if features.doc_stride >= 0:  # else it is out of its range
+        yield from room_problems(longest, features.doc_stride, _SPECIAL_TOKENS)
     if config.decoding.max_answer_length > longest:
         yield (
             f"decoding.max_answer_length={config.decoding.max_answer_length} is more than "
@@ -115,25 +105,12 @@ def _feature_problems(config: ExperimentConfig) -> Iterator[str]:
 def _batch_problems(config: ExperimentConfig) -> Iterator[str]:
     if public(config.batches._target_) != UNNAMED["batches"]:
         return  # what keys mean to a class of the user's own, it says itself
-    size, budget = config.batches.batch_size, config.batches.token_budget
-    if (size is None) == (budget is None):
-        both = (
-            f"batches.batch_size={_shown(size)} and batches.token_budget={_shown(budget)}: exactly one of them is set"
-        )
-        number = _shown(size) if size is not None else 8
-        yield (
-            f"{both}; write batches=fixed batches.batch_size={number}, or batches=by_length batches.token_budget="
-            f"{_shown(budget) if budget is not None else 3072}"
-        )
+    yield from limit_problems(config.batches.batch_size, config.batches.token_budget)
     if config.batches.group_by_length and not config.batches.shuffle:
         yield (
             "batches.group_by_length=true needs batches.shuffle=true, since grouped features are not in drawn order; "
             "set both alike"
         )
-
-
-def _shown(number: int | None) -> str:
-    return "null" if number is None else str(number)
 
 
 def _checkpoint_limit(checkpoint: str) -> int | None:
