@@ -114,7 +114,7 @@ def test_paths(stopped: Path, tmp_path: Path) -> None:
     for table in ("files", "records"):
         for name in ("../../../../outside", str(outside), "a/../b", "..\\x", "C:\\x", "."):
             sealed(manifest, lambda about, t=table, n=name: about[t].update({n: entry}))
-            refused(stopped, "no plain file name")
+            refused(stopped, "not a plain file name")
             manifest.write_text(whole)
     moved = tmp_path / "moved"
     shutil.copy(newest / "model.safetensors", moved)

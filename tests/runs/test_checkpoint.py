@@ -189,7 +189,7 @@ def test_a_manifest_may_name_plain_files_only(run: Path, name: str) -> None:
     del about["sha256"]
     about["files"][name] = {"sha256": "0" * 64, "size": 1}
     path.write_text(json_text({**about, "sha256": hashlib.sha256(json_text(about).encode()).hexdigest()}))
-    with pytest.raises(IntegrityError, match="no plain file name"):
+    with pytest.raises(IntegrityError, match="not a plain file name"):
         verify_checkpoint(path.parent)
 
 
