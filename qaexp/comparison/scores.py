@@ -18,6 +18,7 @@ from qaexp.runs.clusters import clusters
 from qaexp.runs.directory import SCORES, TEST_SCORES
 from qaexp.runs.metrics import SCORE_COLUMNS, Number, number_of
 from qaexp.runs.readers.collect import RunFiles
+from qaexp.runs.slices import SLICES
 from qaexp.storage.formats import unguarded
 from qaexp.storage.reading import MAX_TABLE_BYTES, check_cells, read_bytes
 
@@ -25,7 +26,6 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 
 DIFFS = "null_score_diff"
-SLICE_COLUMNS = ("question_word", "answer_words", "context_words", "num_windows")
 _TEXTS = ("id", "title", "paragraph", "question_word")
 _REQUIRED = ("id", "title", "paragraph", "exact", "f1")
 _NUM_CACHED = 64
@@ -40,7 +40,7 @@ class Questions:
         ids: Sorted.
         titles: The article of each.
         paragraphs: The hash of the context of each.
-        slices: The columns of `SLICE_COLUMNS` that the file has.
+        slices: The columns of `SLICES` that the file has.
         clusters: The cluster of each question, counted from 0.
         cluster_kind: What a cluster is: `title` (the article) or `paragraph`.
         has_ans: Which questions have an answer; None where the file does not tell.
@@ -167,7 +167,7 @@ class ScoreReader:
         return Scores(questions, values)
 
     def _questions(self, table: Any) -> tuple[Questions, Codes]:
-        names = [name for name in (*_TEXTS[:3], *SLICE_COLUMNS) if name in table.column_names]
+        names = [name for name in (*_TEXTS[:3], *SLICES) if name in table.column_names]
         digest = hashlib.sha256(repr(names).encode())
         for name in names:
             for buffer in table.column(name).combine_chunks().buffers():
@@ -253,7 +253,7 @@ def _questions(columns: Mapping[str, list[Any]]) -> tuple[Questions, Codes]:
     answerable = [words == 0 for words in found.get("answer_words", ())]
     alike = (found["id"], found["paragraph"], answerable, labels if kind == "title" else ())
     digest = hashlib.sha256(repr(alike).encode("utf-8", "backslashreplace")).hexdigest()
-    slices = {name: found[name] for name in SLICE_COLUMNS if name in found}
+    slices = {name: found[name] for name in SLICES if name in found}
     words = found.get("answer_words")
     has_ans = None if words is None else np.array([count != 0 for count in words], dtype=np.bool_)
     questions = Questions(found["id"], found["title"], found["paragraph"], slices, codes, kind, has_ans, digest)

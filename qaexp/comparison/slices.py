@@ -14,26 +14,12 @@ from qaexp.comparison.sides import ONE_SEED, Found, Side, compared
 from qaexp.comparison.statistics.paired import holm
 from qaexp.comparison.verdict import ALPHA
 from qaexp.runs.metrics import number_of
+from qaexp.runs.slices import RANGED, SLICES, bounds_of, range_labels
 
 MIN_QUESTIONS = 20
 """Smaller slices say nothing."""
 
 MAX_ARTICLES = 40
-_BOUNDS = {
-    "answer_words": (("1 word", 1, 1), ("2 or 3 words", 2, 3), ("4 to 7 words", 4, 7), ("8 and more words", 8, None)),
-    "context_words": (
-        ("up to 75 words", 0, 75), ("76 to 125 words", 76, 125), ("126 to 200 words", 126, 200),
-        ("more than 200 words", 201, None),
-    ),
-    "num_windows": (("1 window", 1, 1), ("2 windows", 2, 2), ("3 and more windows", 3, None)),
-}  # fmt: skip
-_TEXTS = ("question_word",)
-_NAMES = {
-    "answer_words": "answer length",
-    "context_words": "context length",
-    "num_windows": "windows",
-    "question_word": "question word",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +110,27 @@ def _recoded(clusters: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
 def _parts(questions: Questions) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
     slices = {name: np.array(values) for name, values in questions.slices.items()}
     # What somebody else's file holds in place of numbers is no length.
-    slices = {name: column for name, column in slices.items() if name in _TEXTS or column.dtype.kind in "iuf"}
+    slices = {name: column for name, column in slices.items() if name not in RANGED or column.dtype.kind in "iuf"}
     if "answer_words" in slices:
         yield "answerable", "has_ans", slices["answer_words"] > 0
         yield "answerable", "no_ans", slices["answer_words"] == 0
     if "question_word" in slices:
-        yield from _values("question word", questions.slices["question_word"], slices["question_word"])
-    for key, bounds in _BOUNDS.items():
+        yield from _values(SLICES["question_word"], questions.slices["question_word"], slices["question_word"])
+    for key in RANGED:
         if key in slices:
-            for name, low, high in bounds:
-                yield _NAMES[key], name, (slices[key] >= low) & (slices[key] <= (np.inf if high is None else high))
+            yield from _ranges(key, slices[key])
     titles = np.array(questions.titles)
     if len(set(questions.titles)) <= MAX_ARTICLES:
         yield from _values("article", questions.titles, titles)
+
+
+def _ranges(key: str, column: npt.NDArray[np.float64]) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
+    """The ranges of a length; unanswerable questions, whose answers have no words, are a slice already."""
+    bounds = bounds_of(key, column.tolist())
+    unit = " words" if key.endswith("_words") else ""
+    for label, low, high in zip(range_labels(bounds), bounds, (*bounds[1:], np.inf), strict=True):
+        if (key, high) != ("answer_words", 1):
+            yield SLICES[key], f"{label}{unit}", (column >= low) & (column < high)
 
 
 def _values(

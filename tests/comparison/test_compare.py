@@ -253,7 +253,7 @@ def test_slices_are_corrected_for_their_number(grid: Path, options: Options) -> 
     comparison = compare([grid], options)
     table = comparison.tables[0]
     found = slice_differences(table.groups[-1], table.groups[0], comparison.reader)
-    assert {one.dimension for one in found} >= {"question word", "answer length", "windows", "article"}
+    assert {one.dimension for one in found} >= {"question word", "answer length", "number of windows", "article"}
     assert all((one.p_holm or 0) >= (one.p or 0) and one.n >= 20 for one in found)
     significant = [one.p_holm is not None and one.p_holm <= ALPHA for one in found]
     assert [one.low is not None and not one.low <= 0 <= (one.high or 0) for one in found] == significant

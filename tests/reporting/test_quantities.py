@@ -10,6 +10,7 @@ import pytest
 
 from qaexp.reporting.numbers import intervals as iv
 from qaexp.reporting.numbers import quantities as q
+from qaexp.runs.slices import in_range, range_labels
 
 
 def random_predictions(seed: int, num: int) -> list[dict[str, Any]]:
@@ -128,7 +129,7 @@ def test_calibration_error_of_a_perfect_and_of_a_boasting_run() -> None:
 def test_slices_come_in_the_order_of_ranges_or_of_size() -> None:
     rows = [{"f1": 100.0, "words": words} for words in (7, 0, 1, 1, 50)]
     bounds = (0, 1, 2, 5, 10)
-    groups = q.slice_means(rows, "abcde", lambda row: q.in_range(row["words"], bounds), q.range_labels(bounds))
+    groups = q.slice_means(rows, "abcde", lambda row: in_range(row["words"], bounds), range_labels(bounds))
     assert [(found.label, found.num) for found in groups] == [("0", 1), ("1", 2), ("5–9", 1), ("10+", 1)]
     by_size = q.slice_means([{"f1": 0.0, "w": word} for word in "abbac"], "abcde", lambda row: row["w"])
     assert [found.label for found in by_size] == ["a", "b", "c"]

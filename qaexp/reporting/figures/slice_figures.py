@@ -12,13 +12,10 @@ from qaexp.reporting.figures.style import BLUE, GREEN, GREY, PALE, VERMILION, la
 from qaexp.reporting.figures.training_figures import DEFAULT_RULE, Row
 from qaexp.reporting.numbers.intervals import Dependence, Group, arms, dependence, group
 from qaexp.reporting.numbers.outcomes import RIGHT_NOTHING, RIGHT_SPAN, outcome_shares
-from qaexp.reporting.numbers.quantities import fitting_bounds, in_range, range_labels, slice_means
+from qaexp.reporting.numbers.quantities import slice_means
 from qaexp.runs.metrics import is_number
+from qaexp.runs.slices import RANGED, SLICES, bounds_of, in_range, range_labels
 
-ANSWER_BOUNDS = (0, 1, 2, 3, 6, 11)
-CONTEXT_BOUNDS = ((0, 100, 150, 200, 300), (0, 20, 30, 40, 60))
-"""Bounds for articles, and for contexts of a sentence or two."""
-WINDOW_BOUNDS = (1, 2, 3, 4)
 MAX_GROUPS = 12
 """Beyond so many groups a panel shows the largest ones."""
 
@@ -67,23 +64,19 @@ def slices(rows: Sequence[Row], predictions: Sequence[Row], run_name: str, rule:
 
 
 def _panels(rows: Sequence[Row], depend: Dependence) -> dict[str, list[Group]]:
-    lengths = [row["context_words"] for row in rows if is_number(row["context_words"])]
-    context_bounds = fitting_bounds(lengths, CONTEXT_BOUNDS)
-    shortest = {range_labels(context_bounds)[0]: f"up to {context_bounds[1] - 1}"}
+    def ranged(column: str) -> list[Group]:
+        bounds = bounds_of(column, [row[column] for row in rows if is_number(row[column])])
+        names = range_labels(bounds)
+        shown = {names[0]: {"answer_words": "none", "context_words": f"up to {bounds[1] - 1}"}.get(column, names[0])}
 
-    def ranged(column: str, bounds: Sequence[int], names: Mapping[str, str]) -> list[Group]:
         def key(row: Row) -> str:
             found = in_range(row[column] if is_number(row[column]) else math.inf, bounds)
-            return names.get(found, found)
+            return shown.get(found, found)
 
-        return slice_means(rows, depend.labels, key, [names.get(name, name) for name in range_labels(bounds)])
+        return slice_means(rows, depend.labels, key, [shown.get(name, name) for name in names])
 
-    return {
-        "question word": slice_means(rows, depend.labels, lambda row: str(row["question_word"]))[:MAX_GROUPS],
-        "words of the answer": ranged("answer_words", ANSWER_BOUNDS, {"0": "none"}),
-        "words of the context": ranged("context_words", context_bounds, shortest),
-        "number of windows": ranged("num_windows", WINDOW_BOUNDS, {}),
-    }
+    words = slice_means(rows, depend.labels, lambda row: str(row["question_word"]))[:MAX_GROUPS]
+    return {SLICES["question_word"]: words, **{SLICES[column]: ranged(column) for column in RANGED}}
 
 
 def _draw_outcomes(axes: Axes, shares: Mapping[str, Sequence[Group]]) -> None:

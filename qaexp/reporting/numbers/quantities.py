@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -128,28 +127,3 @@ def slice_means(
         for name in (*order, *rest)
         if found[name]
     ]
-
-
-def range_labels(bounds: Sequence[int]) -> list[str]:
-    """Return the names of the ranges that begin at the bounds.
-
-    >>> range_labels([0, 1, 3])
-    ['0', '1–2', '3+']
-    """
-    inner = [str(low) if high == low + 1 else f"{low}–{high - 1}" for low, high in itertools.pairwise(bounds)]
-    return [*inner, f"{bounds[-1]}+"]
-
-
-def in_range(value: float, bounds: Sequence[int]) -> str:
-    """Return the name of the range that holds a value; what is below the first bound is in the first range."""
-    return range_labels(bounds)[max(bisect.bisect_right(bounds, value) - 1, 0)]
-
-
-def fitting_bounds(values: Sequence[float], candidates: Sequence[Sequence[int]]) -> Sequence[int]:
-    """Return the first bounds that take the values apart, the last ones where none do.
-
-    >>> fitting_bounds([20, 30, 55], [(0, 100, 200), (0, 25, 50)])
-    (0, 25, 50)
-    """
-    parting = (bounds for bounds in candidates if len({in_range(value, bounds) for value in values}) > 1)
-    return next(parting, candidates[-1])
