@@ -24,9 +24,9 @@ COMMANDS = {
     "answer": "answer questions with a run's model",
     "convert": "bring an export of an annotation tool, or any data file, into SQuAD JSON",
     "plot": "draw a run's plots and report again from its files",
-    "status": "where runs stand: state, progress, last error",
-    "resume": "go on with a run from its folder alone",
-    "verify": "is every byte of a run what was written?",
+    "status": "the state of runs: progress, last error",
+    "resume": "continue a run from its folder alone",
+    "verify": "check that every byte of a run is what was written",
     "reproduce": "run a run again, and name the first step that differs",
 }
 
@@ -60,7 +60,7 @@ def _dispatch(words: Sequence[str]) -> int:
     if words[0] not in COMMANDS:
         from qaexp.config.checks.suggest import did_you_mean
 
-        complain(f"qaexp: {words[0]!r} is no command{did_you_mean(words[0], COMMANDS)} (see qaexp --help)")
+        complain(f"qaexp: unknown command {words[0]!r}{did_you_mean(words[0], COMMANDS)} (see qaexp --help)")
         return 2
     return run_command(words[0], words[1:])
 
@@ -73,7 +73,7 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
         with spoken_by(name):
             return int(import_module(f"qaexp.commands.{name}").main(list(arguments)))
     except Stopped as stop:
-        complain(f"qaexp {name}: {stop}; the same command goes on where it stopped")
+        complain(f"qaexp {name}: {stop}; the same command continues where it stopped")
         return stop.exit_code
     except KeyboardInterrupt:
         complain(f"qaexp {name}: stopped by Ctrl-C")

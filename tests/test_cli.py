@@ -155,7 +155,7 @@ def test_help_names_every_command_and_each_is_there(capsys: pytest.CaptureFixtur
 def test_an_unknown_command_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["tran"]) == 2
     error = capsys.readouterr().err
-    assert "'tran' is no command" in error
+    assert "unknown command 'tran'" in error
     assert "did you mean train?" in error
 
 

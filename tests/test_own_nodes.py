@@ -88,7 +88,7 @@ def test_own_keys_are_checked(work: Path, monkeypatch: pytest.MonkeyPatch) -> No
         build(config.data, "data")
     for words, says in {
         ("data=tabs", "data.delimeter=x"): "did you mean data.delimiter?",
-        ("+data.delimiter=x",): "data.delimiter is no key; data has",
+        ("+data.delimiter=x",): "data.delimiter is not a key; data has",
         ("data=tabs", "data.train_siz=3"): "did you mean data.train_size?",
     }.items():
         with pytest.raises(ConfigError, match=says.replace("?", r"\?")):
@@ -138,7 +138,7 @@ def test_a_null_key_that_an_own_class_does_not_know_is_left_out(work: Path, monk
     monkeypatch.setenv("QAEXP_ALLOW_TARGETS", "own_nodes_qa.")
     node = {"_target_": "own_nodes_qa.Track", "every": 5, "word": "a", "columns": None}
     assert build(node, "data").given == (5, "a", False)
-    with pytest.raises(ConfigError, match="columns is no keyword"):
+    with pytest.raises(ConfigError, match="columns is not a keyword"):
         build({**node, "columns": {"context": "passage"}}, "data")
 
 

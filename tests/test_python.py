@@ -232,7 +232,7 @@ def test_a_folder_without_runs_is_a_warning_or_an_error(tmp_path: Path, caplog: 
         (lambda: qaexp.sweep("--config-dir=conf", "seed=1"), "config_dir="),
         (lambda: qaexp.run(["seed=1"]), "one argument each"),  # type: ignore[arg-type]
         (lambda: qaexp.run({"seed": 1}), "override lines as texts"),  # type: ignore[arg-type]
-        (lambda: qaexp.run("seed=1", config_dir="no_folder"), "no_folder is no folder"),
+        (lambda: qaexp.run("seed=1", config_dir="no_folder"), "no_folder is not a folder"),
         (lambda: qaexp.run("optimiser=sgd"), "did you mean optimizer"),
         (lambda: qaexp.sweep("optimizer=sgdd,adamw"), "did you mean sgd"),
         (lambda: qaexp.run(name="x"), r'write run\("name=x"\)'),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 50
 MOST_POINTS = 100
+# What each kind of file is called in the folder of --output.
 _NAMES = {
     "csv": "groups.csv",
     "flips_csv": "flips.csv",
@@ -25,7 +26,6 @@ _NAMES = {
     "markdown": "table.md",
     "latex": "table.tex",
 }
-"""What each kind of file is called in the folder of --output."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
 
     Raises:
         StorageError: A file is asked for in a folder that does not exist.
-        ConfigError: A path does not exist, a file is asked for where a folder stands, an option names what no run has,
+        ConfigError: A path does not exist, a file is asked for where a folder is, an option names what no run has,
             or no run meets a condition.
         IntegrityError: With --strict, when anything was passed over.
     """
@@ -90,7 +90,7 @@ def _parser() -> CommandParser:
     add("--markdown", action="store_true", help="print a Markdown table instead")
     add("--latex", action="store_true", help="print a LaTeX table instead")
     add("--allow-mixed", action="store_true", help="show runs that were measured differently in one table")
-    add("--strict", action="store_true", help="exit with 8 when anything given is no completed, comparable run")
+    add("--strict", action="store_true", help="exit with 8 when anything given is not a completed, comparable run")
     return parser
 
 

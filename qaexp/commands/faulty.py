@@ -22,7 +22,7 @@ def faults(run: RunFiles, told: Sequence[str] = ()) -> list[str]:
 
     Args:
         run: The run.
-        told: What was told already; a file that is named there is not told again, but for lines that cannot be read.
+        told: What was reported already; a file that is named there is not reported again, except for unreadable lines.
 
     Returns:
         A sentence for each file, its name first.
@@ -30,7 +30,7 @@ def faults(run: RunFiles, told: Sequence[str] = ()) -> list[str]:
     found: list[str] = []
     for check in (_torn_lines, _spoilt_history, _lost_questions):
         found += [fault for fault in check(run) if not _is_named(fault.split(":")[0], found)]
-    with suppress(OSError):  # told by what draws it
+    with suppress(OSError):  # reported by what draws it
         for name in changed_files(run.path, run.summary, _DRAWN):
             if not _is_named(name, [*told, *found]):
                 found.append(f"{name}: is not what the run wrote (its sha256 differs)")
@@ -44,7 +44,7 @@ def _is_named(name: str, sentences: Sequence[str]) -> bool:
 def _torn_lines(run: RunFiles) -> Iterator[str]:
     readers: Mapping[str, Callable[[], Records]] = {METRICS: run.steps, PREDICTIONS: run.predictions}
     for name, read in readers.items():
-        with suppress(IntegrityError):  # told by what draws it
+        with suppress(IntegrityError):  # reported by what draws it
             if num_torn := read().num_torn:
                 yield f"{name}: {counted(num_torn, 'line')} cannot be read, and nothing was drawn of them"
 
@@ -53,7 +53,7 @@ def _spoilt_history(run: RunFiles) -> Iterator[str]:
     """What is wrong with a table that can be read; one that is not there is another thing."""
     if not (run.path / HISTORY).is_file():
         return
-    with suppress(IntegrityError):  # told by what draws it
+    with suppress(IntegrityError):  # reported by what draws it
         rows = run.history()
         if not rows and _number(run, "num_steps"):
             yield f"{HISTORY}: has no row, and the run was trained and evaluated"
@@ -73,7 +73,7 @@ def _lost_questions(run: RunFiles) -> Iterator[str]:
     for name, read in readers.items():
         if wanted is None or not (run.path / name).is_file():
             continue
-        with suppress(IntegrityError):  # told by what draws it
+        with suppress(IntegrityError):  # reported by what draws it
             if (num_found := len(read())) != wanted:
                 yield f"{name}: has {counted(num_found, 'question')}, and the run was scored on {wanted:,}"
 

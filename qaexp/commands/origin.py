@@ -32,7 +32,7 @@ def begin_with_run(origin: Path, lines: Sequence[str]) -> list[str]:
         lines: The overrides that come over it.
 
     Returns:
-        What to tell of it, a sentence each.
+        What to say about it, a sentence each.
 
     Raises:
         ConfigError: It is none of these, or holds a secret that no override gives.
@@ -65,7 +65,7 @@ def _config_file(origin: Path) -> Path:
     """
     if origin.is_file():
         if origin.suffix not in (".json", ".yaml", ".yml") or (origin.suffix == ".json" and origin.name != CONFIG):
-            raise ConfigError(f"--from {origin}: is no config; give a run directory, its {CONFIG} or a YAML file")
+            raise ConfigError(f"--from {origin}: is not a config; give a run directory, its {CONFIG} or a YAML file")
         return origin
     if not origin.is_dir():
         raise ConfigError(f"--from {origin}: there is no such folder or file{meant(origin) or _LISTED}")
@@ -90,11 +90,13 @@ def _stored(file: Path) -> dict[str, Any]:
     """The content of a config.json as a config that Hydra may read: values as they are, expressions live again."""
     stored = read_json(file)
     if not {"data", "model", "optimizer"} & set(stored):
-        raise ConfigError(f"--from {file}: is no config of a run (it has {', '.join(list(stored)[:5])}); give a run")
+        raise ConfigError(
+            f"--from {file}: is not the config of a run (it has {', '.join(list(stored)[:5])}); give a run"
+        )
     content = {key: _living(value) for key, value in stored.items()}
     seeds = content.get("seeds")
     if isinstance(seeds, dict):
-        # Whether a seed was set or followed, the resolved config does not tell: it follows where it was the same.
+        # The resolved config does not say whether a seed was set or followed: it follows where it was the same.
         content["seeds"] = {
             key: "${seed}" if key in _FOLLOWING and value == content.get("seed") else value
             for key, value in seeds.items()
@@ -168,7 +170,7 @@ def _run_id(folder: Path) -> str:
 
 
 def _is_told(key: str) -> bool:
-    """Is it a key that may change results, and that the run had?"""
+    """Whether a key may change results, and the run had it."""
     from qaexp.config.schema import neutral_keys
 
     taken = [*_NOT_TAKEN, *(".".join(place) for place in _NOT_TAKEN_INSIDE)]

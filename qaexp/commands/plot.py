@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> int:
         0; what cannot be drawn below a folder is skipped with its reason.
 
     Raises:
-        ConfigError: A given path is no run, and there is none below it; then nothing is drawn.
+        ConfigError: A given path is not a run, and there is none below it; then nothing is drawn.
         IntegrityError: A run that is given by its own path is damaged, or a file that is drawn; or none of the runs
             below a folder could be drawn as a whole.
     """

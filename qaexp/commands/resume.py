@@ -1,4 +1,4 @@
-"""`qaexp resume`: go on with a run or a sweep from its folder alone."""
+"""`qaexp resume`: continue a run or a sweep from its folder alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         QaexpError: The directory is not a run, or whatever stops the run.
     """
-    parser = CommandParser("resume", "Go on with a run or a sweep from its folder alone.")
+    parser = CommandParser("resume", "Continue a run or a sweep from its folder alone.")
     parser.add_argument("run", type=Path, metavar="DIR", help="a run directory, or that of a sweep")
     parser.add_argument(
         "overrides",
@@ -115,7 +115,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
 
 
 def _give_again(directory: Path, command: Command, overrides: Sequence[str]) -> int:
-    """Go on with a sweep by the command that started it, in the directory where the sweep stands now."""
+    """Go on with a sweep by the command that started it, in the directory where the sweep is now."""
     from qaexp.commands.train import main as train
     from qaexp.reporting.terminal.printing import say
     from qaexp.sweeps.again import again

@@ -45,7 +45,7 @@ def _thresholds(metrics: Mapping[str, Any], examples: Sequence[Example], evaluat
 
 
 def shown(name: str, value: float | None) -> str:
-    """A number with its unit, as every other command tells it; `--json` has all digits.
+    """A number with its unit, as every other command shows it; `--json` has all digits.
 
     >>> shown("f1", 81.25), shown("no_ans_f1", None), shown("num_answered", 1152)
     ('81.2 %', '-', '1,152')

@@ -1,4 +1,4 @@
-"""`qaexp status`: where runs stand, those that run elsewhere and those that were killed among them."""
+"""`qaexp status`: the state of runs, including those that run elsewhere and those that were killed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from qaexp.runs.readers.progress import Progress, Skipped, is_resumable, progres
 if TYPE_CHECKING:
     from qaexp.reporting.terminal.console import RunConsole
 
+# Where qaexp leaves runs and sweeps by default.
 PLACES = (Path("outputs"), Path("multirun_outputs"))
-"""Where qaexp leaves runs and sweeps, if nobody says otherwise."""
 
 Found = tuple[Sequence[Progress], Sequence[Skipped]]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print where runs stand; nothing is written.
+    """Print the state of runs; nothing is written.
 
     Args:
         argv: Run directories, sweep directories, or folders of them; none: `outputs` and `multirun_outputs`.
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         ConfigError: `--watch` and `--json` are both given, or a path that was typed does not exist.
     """
-    parser = CommandParser("status", "Show where runs stand: state, stage, progress, last error.")
+    parser = CommandParser("status", "Show the state of runs: stage, progress, last error.")
     parser.add_argument(
         "paths",
         type=Path,
@@ -91,7 +91,7 @@ def _show(paths: Sequence[Path], found: Found, *, is_watched: bool) -> None:
 
 
 def _watched(paths: Sequence[Path], found: Found, console: RunConsole) -> Found:
-    """Draw where runs stand until nothing runs any more or Ctrl-C comes; returns what was found last."""
+    """Draw the state of runs until nothing is running or Ctrl-C comes; return what was found last."""
     from qaexp.commands.watching import watch
 
     return watch(lambda: progress_of([*paths], utc_now()), found, console)

@@ -54,7 +54,7 @@ def config_from(
 
     Args:
         stored: The tree.
-        where: The file that it stands in, for messages.
+        where: The file that it was read from, for messages.
         overrides: `key=value` for keys that cannot change results, as `check_neutral` has found.
     """
     given, origins = _with_variables(stored, where)
@@ -76,7 +76,7 @@ def _with_variables(stored: Mapping[str, Any], where: Path) -> tuple[dict[str, A
     """A stored tree with the values of the variables that it names, where they are what they were.
 
     Raises:
-        ConfigError: A variable is not set, or to another value; or nothing in the tree can tell whether it is the same.
+        ConfigError: A variable is not set, or to another value; or nothing in the tree shows whether it is the same.
     """
     origins: dict[Place, tuple[str, Sequence[str]]] = {}
     problems: list[str] = []

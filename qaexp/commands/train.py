@@ -88,7 +88,7 @@ def _show(arguments: TrainArguments, lines: Sequence[str]) -> None:
 
 
 def _primary(arguments: TrainArguments, lines: Sequence[str]) -> str:
-    """The name of the config to begin with; what it is made of is told where something runs."""
+    """The name of the config to begin with; what it is made of is reported where something runs."""
     from qaexp.config.primary import choose_primary
 
     if arguments.origin is None:

@@ -21,7 +21,7 @@ _FOOTER = "Ctrl-C ends the watch, and no run"
 
 
 def watch(look: Callable[[], Found], found: Found, console: RunConsole, *, seconds: float = _SECONDS) -> Found:
-    """Draw what stands until nothing runs, or Ctrl-C.
+    """Draw what there is until nothing is running, or Ctrl-C.
 
     Args:
         look: Looks at the runs again.
@@ -45,7 +45,7 @@ def watch(look: Callable[[], Found], found: Found, console: RunConsole, *, secon
 
 
 def is_under_way(runs: Sequence[Progress]) -> bool:
-    """Does anything run: one of the runs, or the sweep that has planned one of them?"""
+    """Whether anything is running: one of the runs, or the sweep that planned one of them."""
     waiting = {run.path.parent for run in runs if run.state == PLANNED}
     return any(run.state == RUNNING for run in runs) or any(map(is_locked, waiting))
 

@@ -70,14 +70,14 @@ def check_plugins(node: Mapping[str, Any]) -> None:
 
     Raises:
         IntegrityError: A target resolves to something outside of the user's packages.
-        ConfigError: It does not exist, or stands where Hydra takes no plugins from.
+        ConfigError: It does not exist, or is where Hydra takes no plugins from.
     """
     for name in plugin_targets(node):
         resolved = _full_name(_resolve(name))
         if not resolved.startswith(users_prefixes()):
             raise IntegrityError(
-                f"_target_={name} (which is {resolved}) in hydra is refused: it is no part of what "
-                "QAEXP_ALLOW_TARGETS allows; name the object where it stands"
+                f"_target_={name} (which is {resolved}) in hydra is refused: it is not part of what "
+                "QAEXP_ALLOW_TARGETS allows; name the object where it is defined"
             )
         if not name.startswith("hydra_plugins."):
             last = name.rpartition(".")[2]
@@ -140,7 +140,7 @@ def _refuse_hidden_targets(keywords: Mapping[str, Any], owner: str) -> None:
     for key, value in keywords.items():
         if str(key).startswith("_") and key not in _SPECIAL_KEYS:
             raise IntegrityError(
-                f"{key} in the node of {owner} is refused: only _target_ and _partial_ may stand there; leave it out"
+                f"{key} in the node of {owner} is refused: only _target_ and _partial_ are allowed there; leave it out"
             )
         for inner in value if isinstance(value, list | tuple) else [value]:
             if isinstance(inner, Mapping):
@@ -177,7 +177,7 @@ def _check_keywords(name: str, target: Any, given: set[str]) -> None:
     if _takes_all(parameters):
         return
     problems = [
-        f"{key} is no keyword of {name}{did_you_mean(key, parameters)}"
+        f"{key} is not a keyword of {name}{did_you_mean(key, parameters)}"
         for key in sorted(given)
         if key not in parameters
     ]

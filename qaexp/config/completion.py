@@ -33,7 +33,7 @@ def _offered(self: CompletionPlugin, config_name: str | None, line: str) -> list
 
 
 def _is_special(found: str) -> bool:
-    """Is it a key of what is built, as `optimizer._target_`?"""
+    """Whether it is a key of what is built, as `optimizer._target_`."""
     return re.search(r"(^|\.)_\w+_(=|$)", found) is not None
 
 

@@ -62,7 +62,7 @@ def to_config(composed: DictConfig) -> ExperimentConfig:
     """
     origins: dict[Place, Origin] = {}
     try:
-        origins = all_origins(composed)  # before anything can be wrong: no message tells what came from there
+        origins = all_origins(composed)  # before anything can be wrong: no message shows what came from there
         with bounded():
             config = OmegaConf.to_object(composed)
     except OmegaConfBaseException as error:

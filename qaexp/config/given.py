@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 
 from qaexp.config.conf import CONFIG_NAME, conf_directory
 
+# The name of the primary config that holds what was given.
 GIVEN = "qaexp_given"
-"""The name of the primary config that stands for what was given."""
 
 _CONTENT, _BARE = "qaexp_given_content", "qaexp_given_groups"
 _PRESETS = ("experiment", "sweep", "debug")

@@ -28,6 +28,6 @@ def _without_glob(line: str, options: Callable[[str], Sequence[str]]) -> str:
     if not isinstance(value, Glob):
         return line
     names = value.filter(sorted(options(parsed[0].key_or_group)))
-    # One name alone is no sweep for Hydra's grammar.
+    # One name alone is not a sweep for Hydra's grammar.
     chosen = f"choice({','.join(names)})" if len(names) > 1 else "".join(names)
     return f"{parsed[0].get_key_element()}={chosen}"

@@ -11,7 +11,7 @@ from qaexp.nodes import without_unnamed
 
 
 def task_words(settings: Any) -> tuple[str, ...]:
-    """The override lines of a job as they were typed: read one by one, OmegaConf would resolve what stands in them.
+    """The override lines of a job as they were typed: read one by one, OmegaConf would resolve what is in them.
 
     Args:
         settings: Hydra's node.

@@ -78,7 +78,7 @@ class GuardedLoader(ConfigLoaderImpl):
         return composed
 
     def _loaded(self, config_name: str | None, overrides: list[str], *args: Any, **keywords: Any) -> Any:
-        """Load as Hydra does; what is wrong with the defaults is told without what the environment gave for them."""
+        """Load as Hydra does; what is wrong with the defaults is reported without values of the environment."""
         hush_hydra()
         with watched_environment() as names:
             try:
@@ -183,13 +183,13 @@ def _unclear(settings: DictConfig, name: str) -> Iterator[str]:
     for node in _leaves(settings._get_node(name)):
         key, meant = node._get_full_key(None), _meant(node)
         if meant is None or (isinstance(meant, Container) and node._is_interpolation()):
-            yield f"{key}: its interpolation is refused: it stands for no plain value yet; write out what is meant"
+            yield f"{key}: its interpolation is refused: it has no plain value yet; write out what is meant"
         elif isinstance(value := meant._value(), str) and not value.isprintable():
             yield f"{key}={value!r} is refused: a launcher's values have one line of printable text; correct it"
 
 
 def _meant(node: Node) -> Node | None:
-    """What a node stands for; None as long as nobody knows."""
+    """What a node resolves to; None while that is not known."""
     try:
         return node._dereference_node() if node._is_interpolation() else node
     except OmegaConfBaseException:

@@ -1,4 +1,4 @@
-"""Which values of a config came from the environment, by whatever way, and the expression that tells it."""
+"""Which values of a config came from the environment, by whatever way, and the expression that says so."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from qaexp.config.guards.variables_read import VARIABLES_READ
 from qaexp.config.schema import leaves
 from qaexp.storage.start import start
 
+# The keys, and the numbers in lists, that lead to a value.
 Place = tuple[str, ...]
-"""The keys, and the numbers in lists, that lead to a value."""
 
-# Only words of a list are legal there, which tell nothing; and the name stands in the path of the run.
+# Only words of a list are legal there, which reveal nothing; and the name is in the path of the run.
 _WORDS = {"name", "trainer.device", "trainer.precision", "trainer.on_nan", "sweep.on_failure"}
 _WHOLE_NODES = "trackers"
-# No config holds these, so that what stands between them in a text came from a variable.
+# No config holds these, so that what is between them in a text came from a variable.
 _LEFT, _RIGHT = "\ue000", "\ue001"
 _NAMED = re.compile(r"\boc\.env:\s*[\"']?(?P<name>\w+)")
 _MARK = re.compile(f"{_LEFT}([^{_LEFT}{_RIGHT}]*){_RIGHT}")
@@ -30,7 +30,7 @@ class Origin(NamedTuple):
     """Where a value came from.
 
     Attributes:
-        expression: `${oc.env:DATA}/train.json`, spelt out where other keys stand between; else as it was typed.
+        expression: `${oc.env:DATA}/train.json`, spelt out where other keys come between; else as it was typed.
         variables: The variables that were asked for; a dotted key of Hydra's where it is one of `env_set`.
     """
 
@@ -41,14 +41,14 @@ class Origin(NamedTuple):
 def find_origins(composed: DictConfig) -> dict[Place, Origin]:
     """Find what of a composed config came from the environment.
 
-    Each value is resolved once more while the calls of `oc.env` are noted: its text would not tell, since it may name
+    Each value is resolved once more while the calls of `oc.env` are noted: its text would not do, since it may name
     another key that names a variable.
 
     Args:
         composed: The config, not resolved.
 
     Raises:
-        ConfigError: Its interpolations stand for too much.
+        ConfigError: Its interpolations expand to too much.
     """
     words = keys_of_words()
     return {place: origin for place, origin in all_origins(composed).items() if ".".join(place) not in words}
@@ -58,7 +58,7 @@ def all_origins(composed: DictConfig) -> dict[Place, Origin]:
     """Find what of a config came from the environment, words of a list and what cannot be resolved among it.
 
     Raises:
-        ConfigError: Its interpolations stand for too much.
+        ConfigError: Its interpolations expand to too much.
     """
     found, words = origins_inside(composed), keys_of_words()
     VARIABLES_READ.update(
@@ -68,17 +68,17 @@ def all_origins(composed: DictConfig) -> dict[Place, Origin]:
 
 
 def origins_inside(node: object) -> dict[Place, Origin]:
-    """Find what of a node inside of a config came from the environment; nothing in what is no node.
+    """Find what of a node inside of a config came from the environment; nothing in what is not a node.
 
     Raises:
-        ConfigError: Its interpolations stand for too much.
+        ConfigError: Its interpolations expand to too much.
     """
     with bounded():
         return dict(_origins(node, (), None)) if isinstance(node, Node) else {}
 
 
 def keys_of_words() -> set[str]:
-    """The dotted keys whose values are stored and told as they are, wherever they came from."""
+    """The dotted keys whose values are stored and shown as they are, wherever they came from."""
     return _WORDS | {name for name, item, _ in leaves() if item.metadata.get("choices")}
 
 
@@ -99,7 +99,7 @@ def _origins(node: Node, place: Place, outer: Origin | None) -> Iterator[tuple[P
 
 
 def _resolved(node: Node, outer: Origin | None) -> tuple[Origin | None, Node]:
-    """What an interpolation came from, and what it stands for; left alone where it cannot be resolved."""
+    """What an interpolation came from, and its value; left alone where it cannot be resolved."""
     typed = str(node._value())
     try:
         with watched_environment() as names:

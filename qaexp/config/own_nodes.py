@@ -13,8 +13,8 @@ from qaexp.config.guards.targets import ADDRESSES, TARGET, users_prefixes
 from qaexp.config.schema import OPEN_NODES, ExperimentConfig
 from qaexp.nodes import public
 
+# The typed nodes that name what is built.
 OWN_NODES = ("data", "features", "batches", "model", "trainer", "decoding", "reporter")
-"""The typed nodes that name what is built."""
 
 
 def schema_node() -> DictConfig:
@@ -68,7 +68,7 @@ def unknown_keys(whole: Mapping[str, Any]) -> Iterator[str]:
             declared = [f"{kind}.{item.name}" for item in fields(_type_of(kind))]
             for key in own_keys(node, kind):
                 yield (
-                    f"{kind}.{key} is no key{offered(f'{kind}.{key}', declared)} (only a class of your own may have "
+                    f"{kind}.{key} is not a key{offered(f'{kind}.{key}', declared)} (only a class of your own may have "
                     "keys of its own)"
                 )
 

@@ -68,7 +68,7 @@ def begin_with(content: Mapping[str, Any], where: str) -> list[str]:
         ConfigError: It has keys that no config has, or none.
     """
     problems = [
-        f"{where}: {key} is no key{offered(key, known_keys())}"
+        f"{where}: {key} is not a key{offered(key, known_keys())}"
         for key in map(str, content)
         if key != "hydra" and key not in ExperimentConfig.__dataclass_fields__
     ]
@@ -87,7 +87,7 @@ def yaml_tree(file: Path) -> dict[str, Any]:
     """The content of a YAML file that was looked at, nothing resolved.
 
     Raises:
-        ConfigError: It is no mapping.
+        ConfigError: It is not a mapping.
     """
     loaded = OmegaConf.to_container(OmegaConf.load(file))
     if not isinstance(loaded, dict):
@@ -135,7 +135,7 @@ def _has_our_hydra(defaults: Any, folder: Path, seen: set[str]) -> bool:
 
 
 def _check_none_here(name: str, folder: Path | None, is_named: bool) -> None:
-    """Refuse to start by qaexp's own config where a name means a file that stands here."""
+    """Refuse to start by qaexp's own config where a name means a file that is here."""
     here = Path(f"{name}.yaml")
     if is_named and folder is None and here.is_file():
         raise ConfigError(
@@ -176,7 +176,7 @@ def _is_a_choice(name: str) -> str:
 
 
 def _package(file: Path) -> str:
-    """Where the content of a file stands in the config: `--cfg job -p optimizer` writes it into the first line."""
+    """Where the content of a file is in the config: `--cfg job -p optimizer` writes it into the first line."""
     first = file.read_text("utf-8-sig").splitlines()[:1]
     package = first[0].removeprefix(_PACKAGE).strip() if first and first[0].startswith(_PACKAGE) else ""
     return "" if package == "_global_" else package

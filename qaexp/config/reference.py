@@ -73,7 +73,7 @@ def _table(rows: Iterator[list[str]]) -> str:
 
 
 def _open_table(group: str, name: str) -> str:
-    """The keys of an open node's file, with the comments that stand behind them."""
+    """The keys of an open node's file, with the comments behind them."""
     rows = [f"| `{key}` | {_cell(value)} | {_cell(meaning)} |" for key, value, meaning in open_keys(group, name)]
     if not rows:
         return ""
@@ -81,7 +81,7 @@ def _open_table(group: str, name: str) -> str:
 
 
 def open_keys(group: str, name: str) -> list[tuple[str, str, str]]:
-    """Return the dotted key, the value and the meaning of each line of a file of conf/, as they stand there."""
+    """Return the dotted key, the value and the meaning of each line of a file of conf/, as they are there."""
     lines = (conf_directory() / group / f"{name}.yaml").read_text("utf-8").splitlines()
     found = [match for line in lines if (match := _COMMENTED.match(line)) and not match["key"].startswith("_")]
     rows, outer = [], ""

@@ -31,7 +31,7 @@ def key(
     Args:
         help: What the key means, in one line.
         unit: The unit of the value, for example `tokens`.
-        neutral: True when the key cannot change results, so that it is no part of a run's identity.
+        neutral: True when the key cannot change results, so that it is not part of a run's identity.
         low: The smallest legal value, inclusive.
         high: The largest legal value, inclusive.
         choices: The legal words of a text key.
@@ -236,6 +236,6 @@ def leaves(schema: Any = ExperimentConfig, prefix: str = "") -> Iterator[tuple[s
 
 
 def neutral_keys() -> frozenset[str]:
-    """Dotted keys that are no part of a run's identity, whole groups (`reporter`, `trackers`, `sweep`) among them."""
+    """Dotted keys that are not part of a run's identity, whole groups (`reporter`, `trackers`, `sweep`) among them."""
     declared = (name for name, item, _ in leaves() if item.metadata.get("neutral"))
     return frozenset({"reporter", "trackers", "sweep", *_IDENTIFIED_BY_CONTENT, *declared})

@@ -74,7 +74,7 @@ def is_null_part(lines: Sequence[str], flag: str, package: str, *, config_name: 
         return False
     if package not in keys and not (package.split(".")[0].split("[")[0] in keys and _is_part(composed, package)):
         elsewhere = "; it is a part of --cfg all" if package in list_keys(composed) else did_you_mean(package, keys)
-        raise ConfigError(f"--package {package or 'is empty, which'} is no part of the config{elsewhere}")
+        raise ConfigError(f"--package {package or 'is empty, which'} is not part of the config{elsewhere}")
     try:
         return OmegaConf.select(composed, package) is None
     except OmegaConfBaseException:

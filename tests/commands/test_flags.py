@@ -35,12 +35,12 @@ WRITE = {
     ("--dry-run",): "write sweep.dry_run=true, without --",
     ("--dryrun",): "write sweep.dry_run=true, without --",
     ("--resume", "outputs/a"): "qaexp resume DIR",
-    ("-lr", "1e-4"): "-lr is no flag; write optimizer.lr=1e-4, without -",
+    ("-lr", "1e-4"): "-lr is not a flag; write optimizer.lr=1e-4, without -",
     ("-bs=8",): "write batches=fixed batches.batch_size=8, without -",
     ("-v",): "leave it out",
     ("--out", "runs"): "write hydra.run.dir=runs, without --",
     ("--multirum",): "did you mean --multirun?",
-    ("--zzz",): "--zzz is no flag",
+    ("--zzz",): "--zzz is not a flag",
 }
 
 
@@ -73,6 +73,7 @@ def test_all_of_them_at_once() -> None:
         ("hydra.job.name=x", "has no effect"),
         ("hydra.sweep.subdir=${hydra.job.num}", "has no effect"),
         ("hydra.output_subdir=x", "has no effect"),
+        ("+hydra.callbacks.x._target_=hydra_plugins.qaexp.LocalLauncher", "qaexp calls none"),
         ("hydra.runtime.cwd=/", "has no effect"),
         ("hydra.launcher.n_jobs=2", "did you mean hydra.launcher.jobs?"),
         ("hydra.foo=2", "hydra has callbacks"),
@@ -113,7 +114,7 @@ def test_allowed_packages() -> None:
     found = parse_train_arguments(["--allow", "own_qa", "--allow=mine.,other.qa."])
     assert prefixes(found.allowed) == ("own_qa.", "mine.", "other.qa.")
     for wrong in ("", "a b", "os.system('x')", "."):
-        with pytest.raises(ConfigError, match="is no name of a package"):
+        with pytest.raises(ConfigError, match="is not the name of a package"):
             prefixes([wrong])
 
 

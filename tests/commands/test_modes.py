@@ -10,7 +10,7 @@ import pytest
 from qaexp.commands.words.arguments import parse_train_arguments
 from tests.fixtures import tiny_run
 
-LISTED = "'a=[' is no override (not understood at '[')"
+LISTED = "'a=[' is not an override (not understood at '[')"
 REFUSED = {
     ("--shell-completion",): "takes one word, install=SHELL",
     ("-sc",): "takes one word, install=SHELL",
@@ -30,9 +30,9 @@ REFUSED = {
     ("--resolve", "--cfg", "job", "a=["): LISTED,
     ("-m", "a=["): LISTED,
     ("-m", "--cfg", "job", "a=["): LISTED,
-    ("--cfg", "job", ""): "'' is no override",
+    ("--cfg", "job", ""): "'' is not an override",
     ("--cfg", "job", "seed=0,1"): "write -m sweep.dry_run=true in the place of --cfg job",
-    ("--info", "defaults", "zzz=1"): "zzz is no key",
+    ("--info", "defaults", "zzz=1"): "zzz is not a key",
     ("--cfg", "job", "--cfg", "all"): "given twice",
     ("--info", "all", "--info", "defaults"): "given twice",
     ("--cfg",): "--cfg/-c needs a value",
@@ -43,7 +43,7 @@ REFUSED = {
     ("--cfg", "job", "-p", "optimiser"): "did you mean optimizer?",
     ("--cfg", "job", "-p", "hydra"): "it is a part of --cfg all",
     ("--cfg", "job", "-p", ""): "--package is empty",
-    ("--cfg", "job", "-p", "["): "--package [ is no part of the config",
+    ("--cfg", "job", "-p", "["): "--package [ is not part of the config",
     ("-r", "-m"): "--run and --multirun: each of them says what to do",
     ("--run", "--info"): "--run and --info all: each of them says what to do",
     ("-m", "--cfg", "job"): "the jobs of a sweep are listed by -m sweep.dry_run=true",

@@ -77,8 +77,8 @@ def test_what_is_no_run_is_refused(work: Path) -> None:
         "outputs": "qaexp status outputs",
         "outputs/nope": "there is no such folder",
         "outputs/base/model": "give the run: --from outputs/base",
-        "outputs/base/env.json": "is no config",
-        "outputs/base/model/config.json": "is no config of a run",
+        "outputs/base/env.json": "is not a config",
+        "outputs/base/model/config.json": "is not the config of a run",
         str(EXAMPLE): "is a sweep; give one of its runs, for example",
         "list.yaml": "--config-name=list",
     }.items():

@@ -21,7 +21,7 @@ def test_link_is_refused_and_stays(tmp_path: Path, target: str) -> None:
 
 
 def test_dash_is_no_file() -> None:
-    with pytest.raises(ConfigError, match="is no file"):
+    with pytest.raises(ConfigError, match="is not a file"):
         check_target(Path("-"), "--csv")
 
 

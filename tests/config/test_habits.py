@@ -67,7 +67,7 @@ def said(name: str, value: str = "1") -> str:
 
 
 def test_every_name_has_its_word() -> None:
-    assert [name for name in names() if "lists all keys" in said(name) or said(name).endswith("is no key")] == []
+    assert [name for name in names() if "lists all keys" in said(name) or said(name).endswith("is not a key")] == []
 
 
 @pytest.mark.parametrize("name", INSIDE)

@@ -28,12 +28,12 @@ def message(*lines: str, config_dir: Path | None = None) -> str:
         ("data=csv", "data=json data.train_file=FILE"),
         ("data=my/train.jsonl", "data=json data.train_file=FILE"),
         ("optimzer=adamw", "did you mean optimizer?"),
-        ("+new_key=1", "new_key is no key"),
+        ("+new_key=1", "new_key is not a key"),
         ("+seed=1", "leave out the '+'"),
         ("~seed", "cannot be left out"),
-        ("model/x=1", "is no group"),
-        ("a b=}", "is no override"),
-        ("seed", "is no override"),
+        ("model/x=1", "is not a group"),
+        ("a b=}", "is not an override"),
+        ("seed", "is not an override"),
         ("trainer.keep=frist", "none of last, best"),
     ],
 )
@@ -54,7 +54,7 @@ def test_a_mistake_is_explained(line: str, expected: str) -> None:
 )
 def test_columns_named_key_by_key_are_told_in_the_form_that_is_read(lines: list[str], meant: dict[str, str]) -> None:
     told = message(*lines)
-    assert "is no key; write 'data.columns={" in told
+    assert "is not a key; write 'data.columns={" in told
     (word,) = shlex.split(told.partition("; write ")[2])
     rest = [line for line in lines if "data.columns" not in line]
     assert check_command_line([*rest, word]).data.columns == meant
@@ -62,7 +62,7 @@ def test_columns_named_key_by_key_are_told_in_the_form_that_is_read(lines: list[
 
 def test_a_column_that_qaexp_does_not_have_is_told_with_those_that_it_has() -> None:
     told = message("data.columns.kontext=passage")
-    assert "data.columns.kontext is no key, and the columns are id, title, context" in told
+    assert "data.columns.kontext is not a key, and the columns are id, title, context" in told
     assert "'data.columns={context: passage}'" in told
 
 
@@ -73,7 +73,7 @@ def test_every_value_of_a_sweep_is_checked() -> None:
 
 
 def test_an_open_node_takes_new_keywords_only_with_a_plus() -> None:
-    assert "optimizer.amsgrad is no key" in message("optimizer.amsgrad=true")
+    assert "optimizer.amsgrad is not a key" in message("optimizer.amsgrad=true")
     assert check_command_line(["+optimizer.amsgrad=true"]).optimizer["amsgrad"] is True
 
 
@@ -101,7 +101,9 @@ def test_the_jobs_of_a_sweep_that_have_no_such_key_are_named(choices: str) -> No
     with pytest.raises(ConfigError) as refused:
         check_command_line([f"optimizer={choices}", "optimizer.momentum=0.5"], is_sweep=True)
     (said,) = refused.value.problems
-    assert said.startswith("optimizer.momentum is no key of optimizer=adamw, so that the jobs with it cannot have it")
+    assert said.startswith(
+        "optimizer.momentum is not a key of optimizer=adamw, so that the jobs with it cannot have it"
+    )
     # Both ways out, as they are told.
     assert said.endswith("leave out optimizer.momentum=0.5, or sweep optimizer=sgd by itself with it")
     check_command_line([f"optimizer={choices}"], is_sweep=True)

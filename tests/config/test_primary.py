@@ -140,7 +140,7 @@ REFUSED = {
     ("-cd", ".", "-cn", "empty"): "the default run would start",
     ("-cd", ".", "-cn", "only"): "the default run would start",
     ("-cd", ".", "-cn", "nodefaults"): "let the list begin with `- config`",
-    ("-cd", ".", "-cn", "bad"): "sed is no key; did you mean seed?",
+    ("-cd", ".", "-cn", "bad"): "sed is not a key; did you mean seed?",
     ("-cd", ".", "-cn", "kinds"): "trainer.epochs=many does not fit, it must be a whole number",
     ("-cd", ".", "-cn", "list"): "holds no mapping",
     ("-cp", "conf"): "use --config-dir DIR (-cd)",
@@ -152,7 +152,7 @@ REFUSED = {
     ("hydra.searchpath=[file://{folder}/shadow]",): "which would be used in place of this one",
     ("-cd", "schemas"): "schemas/schema.yaml",
     ("-cn", ""): "--config-name is empty",
-    ("hydra.searchpath=[file:///nowhere]",): "/nowhere is no folder",
+    ("hydra.searchpath=[file:///nowhere]",): "/nowhere is not a folder",
 }
 
 

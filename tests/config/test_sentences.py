@@ -30,7 +30,7 @@ VALUES = {
     "trainer.max_steps=-1": "from 1 up (steps)",
     "optimizer.lr=${oc.env:NO_SUCH_VARIABLE}": "NO_SUCH_VARIABLE is not set in the environment",
     "optimizer.lr=${nothing.there}": "names a key that there is not",
-    "optimizer.lr=${no.such:1}": "is no function that there is",
+    "optimizer.lr=${no.such:1}": "is not a known function",
 }
 
 
@@ -44,9 +44,9 @@ def test_a_value_that_does_not_fit(line: str) -> None:
 
 FILES = {
     "trainer: {epochs: many}": "trainer.epochs=many does not fit, it must be a whole number",
-    "trainer: {epoch: 3}": "trainer.epoch is no key; did you mean trainer.epochs?",
-    "features: {max_len: 3}": "features.max_len is no key; did you mean features.max_length?",
-    "lr: 3": "mine.yaml: lr is no key",
+    "trainer: {epoch: 3}": "trainer.epoch is not a key; did you mean trainer.epochs?",
+    "features: {max_len: 3}": "features.max_len is not a key; did you mean features.max_length?",
+    "lr: 3": "mine.yaml: lr is not a key",
     "data: {train_size: 50%}": "data.train_size=50% does not fit",
     "data: {foo: 1}": "data has columns, config_name",
     "data: {source: null}": "data.source=null does not fit",
@@ -54,7 +54,7 @@ FILES = {
     "trainer: null": "does not fit",
     "trainer: [1]": "does not fit",
     "optimizer: 3": "optimizer=3 does not fit",
-    "optimizer: [1]": "a list stands where a mapping must stand",
+    "optimizer: [1]": "a list is given where a mapping must be",
     "probes: abc": "probes=abc does not fit",
     "tags: a": "tags=a does not fit, it must be a list of texts",
 }

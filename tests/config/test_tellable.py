@@ -39,10 +39,10 @@ def check(folder: Path, text: str) -> None:
 SECRET_NAME = "whose name says that it is a secret, and it"
 IS_STORED = f"{SECRET_NAME} is stored as it is; give it another variable"
 IN_HYDRA = (
-    "whose name says that it is a secret, and paths or messages would tell it; "
+    "whose name says that it is a secret, and paths or messages would reveal it; "
     "give it another variable, or write it out"
 )
-WOULD_BE_TOLD = "comes from the environment, and its answers would tell it; write it out"
+WOULD_BE_TOLD = "comes from the environment, and its answers would reveal it; write it out"
 IN_A_LINE = (
     "comes from the environment, and the lines of jobs are stored as they are; give it as key: value of the config, "
     "where it is stored as its expression"
@@ -113,7 +113,7 @@ def test_what_is_stored_as_its_expression_or_tells_nothing_is_not_refused(tmp_pa
         ("optimizer: {betas: '${oc.decode:\"[${oc.env:DBPWD}]\"}'}",
          "optimizer.betas=${oc.decode:\"[${oc.env:DBPWD}]\"}"),
         ("optimizer: {lr: '${oc.decode:\"[${oc.env:DBPWD}\"}'}", "optimizer.lr=${oc.decode:\"[${oc.env:DBPWD}\"}"),
-        ("optimizer: {lr: '${oc.env:DBPWD}'}", "optimizer.lr=${oc.env:DBPWD} is no number"),
+        ("optimizer: {lr: '${oc.env:DBPWD}'}", "optimizer.lr=${oc.env:DBPWD} is not a number"),
         ("features: {max_length: '${oc.env:SIZE}'}", "features.max_length=${oc.env:SIZE} is outside the legal values"),
         ("defaults: [{override /data: '${oc.env:DBPWD}'}]", "data=${oc.env:DBPWD}: data has no '${oc.env:DBPWD}'"),
         ("data: {_target_: '${oc.env:DB_PASS}.x'}", "_target_=${oc.env:DB_PASS}.x"),

@@ -1,4 +1,4 @@
-"""Words that are no overrides are told with what was meant, and what is told composes when it is typed."""
+"""Words that are not overrides are told with what was meant, and what is told composes when it is typed."""
 
 from __future__ import annotations
 

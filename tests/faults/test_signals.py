@@ -78,7 +78,9 @@ def test_sigterm(attempts: Attempts) -> None:
     ):
         ended = attempts.run(f"term-{name}", plan=plan, shell=True)
         check_stopped(attempts, f"term-{name}", ended, 75, step)
-        assert ended.last_line.strip() == ("qaexp train: stopped by SIGTERM; the same command goes on where it stopped")
+        assert ended.last_line.strip() == (
+            "qaexp train: stopped by SIGTERM; the same command continues where it stopped"
+        )
         attempts.finish(f"term-{name}")
 
 

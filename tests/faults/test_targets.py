@@ -127,7 +127,7 @@ def test_code_in_a_checkpoint(qaexp: Any, tmp_path: Path) -> None:
         if done.code:
             assert "code inside a checkpoint is never run" in done.last_line
     for word in ("model.trust_remote_code=true", "+model.trust_remote_code=true"):
-        qaexp.refused(2, "train", *words, word, last=("model.trust_remote_code is no key",))
+        qaexp.refused(2, "train", *words, word, last=("model.trust_remote_code is not a key",))
     assert not canary.exists()
     given = [
         ast.unparse(keyword.value)

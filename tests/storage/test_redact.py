@@ -300,7 +300,7 @@ MANY_LINES = "first of S3cr3t\nsecond 'of' \"S3cr3t\"\nthird: \u00fc, S3cr3t & m
         " ".join(MANY_LINES.split()),
         MANY_LINES.splitlines()[1],
         base64.b64encode(MANY_LINES.encode()).decode(),
-        "is no override: " + MANY_LINES[:30] + "...",
+        "is not an override: " + MANY_LINES[:30] + "...",
         escape_special_characters(MANY_LINES.splitlines()[2]),
         readable_name([MANY_LINES.splitlines()[2]]),
         readable_name([escape_special_characters(MANY_LINES.splitlines()[1])]),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class RunResult(dict[str, Any]):
-    """The numbers of a run's summary.json by name, and where the run stands.
+    """The numbers of a run's summary.json by name, and the run's folder.
 
     >>> result = RunResult(Path("outputs/try"), "7ace3b22", {"f1": 88.5})
     >>> result["f1"], result.run_id, result.folder.name
@@ -46,7 +46,7 @@ class RunResult(dict[str, Any]):
         return dict(self)
 
     def __fspath__(self) -> str:
-        """The run directory, so that the result may stand where a path is asked for."""
+        """The run directory, so that the result can be used as a path."""
         return str(self.folder)
 
     def __repr__(self) -> str:
@@ -84,7 +84,7 @@ class SweepResult(Sequence[RunResult]):
         return load_runs([run.folder for run in self.runs])
 
     def __fspath__(self) -> str:
-        """The sweep's directory, so that the result may stand where a path is asked for."""
+        """The sweep's directory, so that the result can be used as a path."""
         return str(self.folder)
 
     def __repr__(self) -> str:
@@ -134,7 +134,7 @@ def sweep(
         The sweep's folder and its completed runs; none after a dry run.
 
     Raises:
-        SweepError: Jobs failed; the others have been run, and stand in the folder.
+        SweepError: Jobs failed; the others have been run, and are in the folder.
         QaexpError: As `qaexp train`.
     """
     _refuse_keywords("sweep", keywords)
@@ -150,7 +150,7 @@ def _asked(lines: Sequence[str], config_dir: str | Path | None, *flags: str) -> 
     """What override lines ask for, and the command that does the same."""
     folder = None if config_dir is None else Path(config_dir)
     if folder is not None and not folder.is_dir():
-        raise ConfigError(f"config_dir={config_dir} is no folder; give a folder with YAML files in groups")
+        raise ConfigError(f"config_dir={config_dir} is not a folder; give a folder with YAML files in groups")
     named = [] if folder is None else ["--config-dir", str(folder)]
     return Asked(lines, ["qaexp", "train", *flags, *named, *lines], lines, config_dir=folder)
 
@@ -222,7 +222,7 @@ def _refuse_several_values(lines: Sequence[str]) -> None:
 
 @contextmanager
 def _silence(quiet: bool) -> Iterator[None]:
-    """Print nothing in the body; what is logged as a warning is told all the same."""
+    """Print nothing in the body; warnings are still logged."""
     if not quiet:
         yield
         return

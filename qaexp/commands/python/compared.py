@@ -21,7 +21,7 @@ _OPTION = re.compile(r"--(metric|baseline|by|where|sort|relevant)\b")
 
 
 class Compared(Mapping[str, Any]):
-    """A comparison as `qaexp compare --json` tells it, a mapping of its keys.
+    """A comparison as `qaexp compare --json` reports it, a mapping of its keys.
 
     Attributes:
         document: The whole document: plain lists, mappings, texts and numbers.
@@ -95,7 +95,7 @@ class Compared(Mapping[str, Any]):
 
 
 def _refuse_keywords(given: Mapping[str, Any]) -> None:
-    """Refuse what is no keyword: settings choose runs by `where`.
+    """Refuse what is not a keyword: settings choose runs by `where`.
 
     Raises:
         ConfigError: There are some.

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from qaexp.config.schema import OPEN_NODES, leaves, neutral_keys
 
+# The commands that run a stored config, and which settings they take.
 TAKES = {"resume": "keys that cannot change results", "reproduce": "none"}
-"""The commands that run a stored config, and which settings they take."""
 
 _HAS_A_WAY_OUT = ("qaexp train", "the whole command", "give the command")
 _ADVICE = re.compile(r"\b(?:set|lower|raise|lengthen|shorten|choose|take|give|try an?) ([a-z_]+(?:\.\w+)+)")
@@ -26,7 +26,7 @@ def named_settings(text: str) -> set[str]:
 
 
 def where_settings_are_given(command: str, problems: Iterable[str]) -> list[str]:
-    """What is told after problems whose advice the command does not take; nothing where it takes it.
+    """What is said after problems whose advice the command does not take; nothing where it takes it.
 
     >>> where_settings_are_given("resume", ["diverged; lower optimizer.lr"])
     ['settings are given to qaexp train, with another name=; qaexp resume takes keys that cannot change results']

@@ -67,7 +67,7 @@ def parse_train_arguments(argv: Sequence[str]) -> TrainArguments:
     """Tell flags from overrides.
 
     Hydra's own parser takes overrides only in one block (`name=a -m seed=0,1` fails there), so its flags are listed
-    here and may stand anywhere.
+    here and may appear anywhere.
 
     >>> found = parse_train_arguments(["name=a", "-m", "seed=0,1"])
     >>> found.overrides, found.flags
@@ -98,7 +98,7 @@ def parse_train_arguments(argv: Sequence[str]) -> TrainArguments:
 
 
 def _check_words(found: argparse.Namespace) -> None:
-    """Refuse flags that do not go together, or whose value names nothing, with all that is no override beside them.
+    """Refuse flags that do not go together, or whose value names nothing, with all that is not an override beside them.
 
     Raises:
         ConfigError: With a sentence for each.
@@ -116,7 +116,7 @@ def _check_words(found: argparse.Namespace) -> None:
 def _value_problems(found: argparse.Namespace) -> Iterator[str]:
     folder, name, origin = found.config_dir, found.config_name, found.origin
     if folder is not None and not (folder and Path(folder).is_dir()):
-        yield f"--config-dir {folder or 'is empty, which'} is no folder; give a folder with YAML files in groups"
+        yield f"--config-dir {folder or 'is empty, which'} is not a folder; give a folder with YAML files in groups"
     if name is not None and not name.removesuffix(".yaml").strip():
         yield "--config-name is empty, so that qaexp's own config would be used; give a name, or leave it out"
     if origin == "":
@@ -132,12 +132,12 @@ def prefixes(allowed: Sequence[str]) -> tuple[str, ...]:
     ('own_qa.', 'mine.', 'other.qa.')
 
     Raises:
-        ConfigError: One is no name of a package.
+        ConfigError: One is not the name of a package.
     """
     parts = [part.strip() for words in allowed for part in words.split(",")]
     for part in parts:
         if not all(name.isidentifier() for name in part.removesuffix(".").split(".")):
-            raise ConfigError(f"--allow {part}: is no name of a package; write it as my_package.")
+            raise ConfigError(f"--allow {part}: is not the name of a package; write it as my_package.")
     return tuple(f"{part.removesuffix('.')}." for part in parts)
 
 
@@ -157,7 +157,7 @@ def _train_parser() -> CommandParser:
 
 
 def _hydra_flags(found: argparse.Namespace) -> Iterator[str]:
-    """Give the flags that Hydra gets; the primary config it is told by its name."""
+    """Give the flags that Hydra gets; the primary config is passed by name."""
     for flags in _SWITCHES:
         if getattr(found, flags[0].removeprefix("--").replace("-", "_")):
             yield flags[0]

@@ -1,4 +1,4 @@
-"""Flags that `qaexp train` does not have, told in the words that it has: `--lr 3e-5` is `optimizer.lr=3e-5`."""
+"""Flags that `qaexp train` does not have, in the words that it has: `--lr 3e-5` is `optimizer.lr=3e-5`."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def _problem(word: str, following: str | None) -> str | None:
     if name in _FLAGS or name == "--" or not name.startswith("-"):
         return None
     if not name.startswith("--"):
-        # What is no letter of Hydra's, as -lr: words that argparse would take for several flags are left to it.
+        # What is not a letter of Hydra's, as -lr: words that argparse would take for several flags are left to it.
         bare = name[1:]
         return _unknown(name, value if equals else following) if bare in HABITS or bare in INSTEAD else None
     if name == "--config":
-        return f"{name} is no flag; write --from FILE, or --config-dir DIR --config-name NAME {_SEE}"
+        return f"{name} is not a flag; write --from FILE, or --config-dir DIR --config-name NAME {_SEE}"
     has_value = bool(equals) or (following is not None and not following.startswith("-") and "=" not in following)
     given = value if equals else following if has_value else None
     return _unknown(name, given)
@@ -65,15 +65,15 @@ def _unknown(name: str, given: str | None) -> str:
     bare = name.lstrip("-")
     said, ours = said_of(bare, given), in_our_words(bare, given)
     if ours == NOT_NEEDED:
-        return f"{name} is no flag, and nothing needs it here; leave it out {_SEE}"
+        return f"{name} is not a flag, and nothing needs it here; leave it out {_SEE}"
     if said and ours is None:
-        return f"{name} is no flag{said} {_SEE}"
+        return f"{name} is not a flag{said} {_SEE}"
     if ours is None and nearest(name, _FLAGS) is None:
         key = _key(bare)
         ours = f"{key}={given or '...'}" if key else None
     if ours is None:
-        return f"{name} is no flag{did_you_mean(name, _FLAGS)} {_SEE}"
-    return f"{name} is no flag{said}; write {ours}, without {name[: len(name) - len(bare)]} {_SEE}"
+        return f"{name} is not a flag{did_you_mean(name, _FLAGS)} {_SEE}"
+    return f"{name} is not a flag{said}; write {ours}, without {name[: len(name) - len(bare)]} {_SEE}"
 
 
 def _key(name: str) -> str | None:

@@ -56,7 +56,7 @@ def _completion_problems(words: Sequence[str]) -> Iterator[str]:
 
 
 def with_all(argv: Sequence[str], topics: Sequence[str]) -> list[str]:
-    """Let `--info` without a topic stand before an override, which argparse would take for the topic.
+    """Let `--info` without a topic come before an override, which argparse would take for the topic.
 
     >>> with_all(["--info", "seed=1"], ["all", "defaults"]), with_all(["-i", "defaults"], ["all", "defaults"])
     (['--info=all', 'seed=1'], ['-i', 'defaults'])
@@ -86,7 +86,7 @@ _HYDRA_FLAGS = """qaexp train is built on Hydra (https://hydra.cc). Its flags, a
   --version                the versions of qaexp and of Hydra
   -c, --cfg WHAT           print the config and stop: job (the run's), hydra (Hydra's node) or all
   -p, --package PART       with --cfg: a part of it, as -p optimizer
-  --resolve                with --cfg: ${...} replaced by what it stands for
+  --resolve                with --cfg: ${...} replaced by its value
   -i, --info [TOPIC]       print one of all, config, defaults, defaults-tree, plugins, searchpath, and stop
   -r, --run                one run, as without a flag
   -m, --multirun           a sweep

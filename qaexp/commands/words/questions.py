@@ -1,4 +1,4 @@
-"""How `evaluate` and `answer` read the questions of a file: their options, and what is told of what was left out."""
+"""How `evaluate` and `answer` read the questions of a file: their options, and what is said about what was left out."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FORMATS = "SQuAD JSON, JSON lines, CSV, parquet"
 
 
 def add_reading_options(parser: CommandParser) -> None:
-    """Add the options that stand for `data.on_bad` and `data.columns`."""
+    """Add the options for `data.on_bad` and `data.columns`."""
     parser.add_argument(
         "--on-bad",
         choices=ON_BAD,
         default="fail",
-        help="what to do with a faulty example: fail (default), skip it, or fix answers that stand at one other place",
+        help="what to do with a faulty example: fail (default), skip it, or fix answers that are at one other place",
     )
     parser.add_argument(
         "--columns",
@@ -50,7 +50,7 @@ def read_questions(file: Path, on_bad: str, columns: str | None, *, wants_answer
 
     Raises:
         DataError: It cannot be read, or faults are refused.
-        ConfigError: An option is no legal value.
+        ConfigError: An option is not a legal value.
     """
     from qaexp.data.files.names import parse_columns
     from qaexp.data.squad import read_squad_file

@@ -1,4 +1,4 @@
-"""What went wrong, told without secrets: in the sentences of an error, and in the traceback of a bug."""
+"""What went wrong, without secrets: in the sentences of an error, and in the traceback of a bug."""
 
 from __future__ import annotations
 

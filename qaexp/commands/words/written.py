@@ -10,8 +10,8 @@ from qaexp.reporting.terminal.printing import complain
 
 # Whatever lies in a run's folder is the run's: its manifest and its readers know no other files.
 _OF_A_RUN = (("run.json",), ("summary.json", "config.json"))
+# A run's own folders, as checkpoints/step_40/, are not deeper.
 _DEEPEST = 3
-"""A run's own folders, as checkpoints/step_40/, are not deeper."""
 
 _OF_A_SWEEP = ("sweep.json", "plan.json", "sweep.csv")
 
@@ -31,7 +31,7 @@ def check_target(path: Path, option: str, inputs: Sequence[Path] = (), *, may_ex
         StorageError: Its folder does not exist.
     """
     if str(path) == "-":
-        raise ConfigError(f"{option} - is no file; give the path of a file")
+        raise ConfigError(f"{option} - is not a file; give the path of a file")
     if not path.parent.is_dir():
         raise StorageError(f"{path}: cannot be written: there is no folder {path.parent}; make it first")
     if path.is_symlink() and may_exist:

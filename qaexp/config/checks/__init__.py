@@ -1,1 +1,1 @@
-"""What may stand in a config: each wrong word, value or combination is one sentence."""
+"""What a config may hold: each wrong word, value or combination is one sentence."""

@@ -7,14 +7,14 @@ import re
 from pathlib import Path
 
 PATHS = ("model.checkpoint", "data.train_file", "data.dev_file", "data.test_file")
+# Of a run and of a sweep: they need not be there yet.
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
-"""Of a run and of a sweep: they need not be there yet."""
 
 _FREE = ("notes", "group")
 _LISTS = ("tags",)
 _QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)
 _PARTS = re.compile(rf"(?:^|,)\s*((?:{_QUOTED.pattern})(?=\s*(?:,|$))|[^,]*)", re.DOTALL)
-# No sign of Hydra's grammar in it, and a colon or a percent sign is none where it stands inside a word.
+# No sign of Hydra's grammar in it, and a colon or a percent sign is none inside a word.
 _PLAIN = re.compile(r"[\w./:@%+-]+", re.ASCII)
 # What is no function, list or interpolation either, though the grammar has no letters beyond ASCII and no tilde.
 _PATH = re.compile(r"[\w./~:@%+-]+")

@@ -1,4 +1,4 @@
-"""What people type who come from other tools (run_qa.py, Trainer, Lightning), told in the words that mean it here."""
+"""What people type who come from other tools (run_qa.py, Trainer, Lightning), in the words that mean it here."""
 
 from __future__ import annotations
 

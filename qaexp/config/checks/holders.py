@@ -33,7 +33,7 @@ def lacking_sentence(
     if not has or not lack:
         return None
     return (
-        f"{key} is no key of {_all(group, lack)}, so that the jobs with {'it' if len(lack) == 1 else 'them'} cannot "
+        f"{key} is not a key of {_all(group, lack)}, so that the jobs with {'it' if len(lack) == 1 else 'them'} cannot "
         f"have it; leave out {line}, or sweep {group}={','.join(has)} by itself with it"
     )
 

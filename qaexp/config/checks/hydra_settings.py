@@ -56,6 +56,8 @@ def _idle_values(composed: DictConfig) -> Iterator[str]:
         if value is not None and value not in usual:
             shown = str(value).lower() if isinstance(value, bool) else value
             yield f"{key}={shown} has no effect: {why}; leave it out"
+    if composed.hydra.callbacks:
+        yield "hydra.callbacks has no effect: qaexp calls none; leave it out (own code: docs/extending.md)"
 
 
 def _idle_keys(keys: dict[str, str], composed: DictConfig) -> Iterator[str]:

@@ -14,7 +14,7 @@ _TRUTHS = {"true": True, "false": False}
 
 
 def numeral(value: Any) -> Any:
-    """Return the number that a text spells; whatever is no text, or spells none, as it is.
+    """Return the number that a text spells; whatever is not a text, or spells none, as it is.
 
     >>> numeral("3"), numeral("1e-4"), numeral("many"), numeral(None)
     (3, 0.0001, 'many', None)

@@ -10,8 +10,8 @@ from qaexp.config.checks.ranges import number_problems
 from qaexp.config.guards.targets import TARGET
 from qaexp.config.schema import OPEN_NODES, ExperimentConfig
 
+# Those whose keys belong to their target: another target has none of them.
 SELF_CONTAINED = ("optimizer", "schedule")
-"""Those whose keys belong to their target: another target has none of them."""
 # Legal values of the keys that these nodes share, inclusive.
 _RANGES: dict[str, tuple[float, float]] = {
     "optimizer.lr": (0.0, 100.0),
@@ -43,7 +43,7 @@ def open_problems(config: ExperimentConfig) -> Iterator[str]:
     for node in OPEN_NODES:
         for name, value in _leaves(node, getattr(config, node)):
             if name not in _RANGES and isinstance(value, float) and not math.isfinite(value):
-                yield f"{name}={value} is no finite number, and nothing else can be stored; give one"
+                yield f"{name}={value} is not a finite number, and nothing else can be stored; give one"
     yield from _betas_problems(config.optimizer.get("betas", [0.9, 0.999]))
     if config.schedule.get("warmup_steps") is not None and config.schedule.get("warmup_ratio"):
         yield (
@@ -70,7 +70,7 @@ def kind_problem(key: str, given: object, value: object) -> str | None:
     if key.partition(".")[0] not in OPEN_NODES or known is None or found is None or known == found:
         return None
     if isinstance(value, str) and ("${" in value or known == "a number"):
-        return None  # resolved later; and what is no number is named with its legal values
+        return None  # resolved later; and what is not a number is named with its legal values
     return f"{key}={value} is {found}, it must be {known} (as in the YAML file that is chosen)"
 
 
@@ -91,9 +91,10 @@ def _value_problems(name: str, value: Any, low: float, high: float) -> Iterator[
         return
     if isinstance(value, bool) or not isinstance(value, int | float):
         shown = "null" if value is None else value
-        yield f"{name}={shown} is no number from {low:g} to {high:.10g} (in YAML write 1.0e-5 with a dot, not 1e-5)"
+        legal = f"between {low:g} and {high:.10g}"
+        yield f"{name}={shown} is not a number {legal} (in YAML write 1.0e-5 with a dot, not 1e-5)"
     elif name in _WHOLE and math.isfinite(value) and value != int(value):
-        yield f"{name}={value} is no whole number; take one from {low:g} to {high:.10g}"
+        yield f"{name}={value} is not a whole number; take one between {low:g} and {high:.10g}"
     else:
         yield from number_problems(name, value, low, high)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+# Marks a name that needs no word here.
 NOT_NEEDED = ""
-"""Stands for a name that needs no word here."""
 
 _CALLED = ("name", "type")
+# What each name is here; {} is the value that was given, and without one the words are whole.
 HABITS: dict[str, str] = {
     "lr": "optimizer.lr={}",
     "learning_rate": "optimizer.lr={}",
@@ -133,13 +134,13 @@ HABITS: dict[str, str] = {
         NOT_NEEDED,
     ),
 }  # fmt: skip
-"""What each name is here; {} is the value that was given, and without one the words are whole."""
 
 _ONE_BY_ONE = "its settings are keys of their own, listed by qaexp train {0}=NAME --cfg job -p {0}"
 _NO_HUB = "qaexp uploads nothing; leave it out"
 _NO_SUCH = "qaexp has nothing like it; leave it out"
 _LIVE = "live curves are those of TensorBoard; write trackers=tensorboard"
 
+# What is said of a name that has no equivalent.
 INSTEAD: dict[str, str] = {
     "save_total_limit": (
         "a run keeps its newest checkpoints while it trains, and none once it is completed; write "
@@ -173,7 +174,7 @@ INSTEAD: dict[str, str] = {
     "trust_remote_code": "qaexp runs no code that a checkpoint brings along; leave it out",
     "max_predict_samples": "the examples of data.test_file are scored whole; leave it out",
     "disable_tqdm": "bars are drawn on a terminal alone; leave it out",
-    "logging_dir": "what a run records stands in its folder, and name=... says which; leave it out",
+    "logging_dir": "what a run records is in its folder, which name=... chooses; leave it out",
     **dict.fromkeys(
         ("push_to_hub", "hub_model_id", "hub_strategy", "hub_private_repo", "hub_always_push", "hub_revision"), _NO_HUB
     ),
@@ -189,4 +190,3 @@ INSTEAD: dict[str, str] = {
         _NO_SUCH,
     ),
 }  # fmt: skip
-"""What is said of a name that no words stand for."""

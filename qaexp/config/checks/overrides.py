@@ -128,7 +128,7 @@ def _check_choice(override: Override, choices: Mapping[str, Sequence[str]], prob
         return [] if override.is_sweep_override() else [str(override.input_line)]
     if group not in choices and group not in _OPTIONAL:
         hint = did_you_mean(group, choices) or f"; choose one of {', '.join(choices)}"
-        problems.append(f"{group} is no group of configs{hint}")
+        problems.append(f"{group} is not a group of configs{hint}")
         return []
     if override.is_delete():
         problems.append(f"~{group}: a group cannot be left out; choose one of {', '.join(choices.get(group, []))}")
@@ -196,7 +196,7 @@ def _check_value(
 
 
 def _columns_by_key(overrides: Sequence[Override], composed: DictConfig, problems: list[str]) -> list[Override]:
-    """The overrides that name columns key by key, told together: the columns are one value."""
+    """The overrides that name columns key by key, reported together: the columns are one value."""
     found = [
         one
         for one in overrides
@@ -222,7 +222,7 @@ def _check_hydra_value(override: Override, composed: DictConfig, keys: Sequence[
     if not is_new and find_node(composed, key) is None:
         of_hydra = [name for name in keys if name.startswith("hydra.")]
         hint = f"; write +{line}" if ".env_set." in key else offered(key, of_hydra)
-        problems.append(f"{key} is no key{hint}")
+        problems.append(f"{key} is not a key{hint}")
         return []
     return [] if override.is_sweep_override() else [line]
 

@@ -42,7 +42,7 @@ def number_problems(name: str, value: float, low: float | None, high: float | No
     ['seed=-1 is outside the legal values from 0 to 9']
     """
     if isinstance(value, float) and not math.isfinite(value):
-        yield f"{name}={value} is no finite number; take one of {_interval(low, high)}"
+        yield f"{name}={value} is not a finite number; take one of {_interval(low, high)}"
     elif (low is not None and value < low) or (high is not None and value > high):
         yield f"{name}={value} is outside {_interval(low, high)}{f' ({unit})' if unit else ''}"
 

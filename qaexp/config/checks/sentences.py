@@ -42,7 +42,7 @@ def plain(error: BaseException) -> str:
     where = f"{file}.yaml: " if file and not file.startswith("qaexp") else ""
     if file and "/" in file and f"Key '{file.partition('/')[0]}' not in 'ExperimentConfig'" in text:
         return (
-            f"{where}its keys would stand under `{file.partition('/')[0]}`, which no config has; let the file begin "
+            f"{where}its keys would be under `{file.partition('/')[0]}`, which no config has; let the file begin "
             "with the line `# @package _global_`, and write whole keys"
         )
     inner = next((one for one in reversed(chain) if isinstance(one, OmegaConfBaseException)), None)
@@ -115,7 +115,7 @@ def _of_hydra(text: str) -> str | None:
             "correct the name, or give its folder by --config-dir"
         )
     if match := _OVERRIDE.search(text):
-        return f"{match[1]} is no key{offered(match[1], known_keys())}"
+        return f"{match[1]} is not a key{offered(match[1], known_keys())}"
     return None
 
 
@@ -137,9 +137,9 @@ def _of_omegaconf(error: OmegaConfBaseException) -> str | None:
     if match := _NO_TARGET.search(message):
         return f"{key}: ${{{match[1]}}} names a key that there is not; correct it, or write the value out"
     if match := _NO_RESOLVER.search(message):
-        return f"{key}: ${{{match[1]}:...}} is no function that there is; write the value out"
+        return f"{key}: ${{{match[1]}:...}} is not a known function; write the value out"
     if isinstance(error, ConfigKeyError) and " not in '" in message:
-        return f"{key} is no key{offered(key, known_keys())}"
+        return f"{key} is not a key{offered(key, known_keys())}"
     if match := _NO_SUBCLASS.search(message):
         node = key or match[1].lower()
         return f"{node}={match[2][:_LONGEST_SHOWN]} does not fit, it must be {_node_kind(node)}"
@@ -148,7 +148,7 @@ def _of_omegaconf(error: OmegaConfBaseException) -> str | None:
     if "has missing mandatory value" in message:
         return f"{key} is not set; give it a value"
     if message.startswith("Cannot merge DictConfig with ListConfig"):
-        return "a list stands where a mapping must stand, or the other way round; compare with qaexp train --cfg job"
+        return "a list is given where a mapping must be, or the other way round; compare with qaexp train --cfg job"
     if isinstance(error, ValidationError) and key:
         value = getattr(error, "value", None)
         if wanted(key):

@@ -34,7 +34,7 @@ _YAML_KINDS = {"int": "a number", "float": "a number", "bool": "a truth value"}
 def keep_texts(lines: Sequence[str]) -> list[str]:
     """Quote the numbers that are given to keys and groups that are texts, and free texts and paths as a whole.
 
-    Where they stand is found with Hydra's own grammar, of single values as well as of those of a sweep; null,
+    Their places are found with Hydra's own grammar, for single values as well as for those of a sweep; null,
     interpolations and what is quoted stay as they are. A truth value is refused later, with how to quote it, since it
     may be meant as one. What is not an override is left to whoever parses it.
 
@@ -61,7 +61,7 @@ def yaml_problems(path: Path, package: str, text: str) -> Iterator[str]:
 
     Args:
         path: The file.
-        package: Where its content stands in the config, dotted; empty for the top.
+        package: Where its content is in the config, dotted; empty for the top.
         text: Its content.
     """
     loader = get_yaml_loader()
@@ -125,7 +125,7 @@ def _tree(line: str) -> Any:
 
 
 def _bare(node: Any, kinds: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield where each value stands (the end exclusive) that is a single token of one of these kinds."""
+    """Yield the place of each value (end exclusive) that is a single token of one of these kinds."""
     if isinstance(node, OverrideParser.PrimitiveContext):
         words = [child.symbol for child in node.getChildren() if child.symbol.type != OverrideLexer.WS]
         if len(words) == 1 and words[0].type in kinds:
@@ -138,7 +138,7 @@ def _bare(node: Any, kinds: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _scalars(prefix: str, node: yaml.Node | None) -> Iterator[tuple[str, yaml.ScalarNode]]:
-    """Yield the dotted key and the node of every value that stands in a YAML document."""
+    """Yield the dotted key and the node of every value in a YAML document."""
     if isinstance(node, yaml.ScalarNode):
         yield prefix, node
     elif isinstance(node, yaml.MappingNode):

@@ -1,4 +1,4 @@
-"""Words of a command line that fit nothing, told with what was most likely meant."""
+"""Words of a command line that fit nothing, with what was most likely meant."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def columns_by_key(given: Mapping[str, str], standing: Mapping[str, str]) -> str
     """What is said of columns that were named key by key, in the form that is read.
 
     Args:
-        given: What stood behind `data.columns.`, and its value; two names in the other order are turned.
+        given: What followed `data.columns.`, and its value; two names in the other order are turned.
         standing: The columns that are named otherwise.
 
     >>> columns_by_key({"id": "qid", "passage": "context"}, {"question": "query"})
-    "data.columns.id is no key; write 'data.columns={question: query, id: qid, context: passage}'"
+    "data.columns.id is not a key; write 'data.columns={question: query, id: qid, context: passage}'"
     """
     pairs = [
         (theirs, ours) if theirs in COLUMNS and ours not in COLUMNS else (ours, theirs)
@@ -43,11 +43,11 @@ def columns_by_key(given: Mapping[str, str], standing: Mapping[str, str]) -> str
     ]
     if wrong := [ours for ours, _ in pairs if ours not in COLUMNS]:
         return (
-            f"data.columns.{wrong[0]} is no key, and the columns are {', '.join(COLUMNS)}; write qaexp's name first, "
-            "then the file's, as 'data.columns={context: passage}'"
+            f"data.columns.{wrong[0]} is not a key, and the columns are {', '.join(COLUMNS)}; write qaexp's name "
+            "first, then the file's, as 'data.columns={context: passage}'"
         )
     inside = ", ".join(f"{ours}: {_quoted(theirs)}" for ours, theirs in {**standing, **dict(pairs)}.items())
-    return f"data.columns.{next(iter(given))} is no key; write {shlex.quote(f'data.columns={{{inside}}}')}"
+    return f"data.columns.{next(iter(given))} is not a key; write {shlex.quote(f'data.columns={{{inside}}}')}"
 
 
 def _quoted(name: str) -> str:
@@ -67,12 +67,12 @@ def unknown_key(key: str, line: str, legal: Iterable[str]) -> str:
         return f"{key} is a flag, no key; write {_FLAGS[key].format(value)}"
     said, ours = said_of(key, value), in_our_words(key, value)
     if ours == NOT_NEEDED:
-        return f"{key} is no key, and nothing needs it here; leave it out"
+        return f"{key} is not a key, and nothing needs it here; leave it out"
     if ours is not None and (said or " " in ours or not ours.endswith(f"={value}") or _is_elsewhere(ours, key, known)):
-        return f"{key} is no key{said}; write {ours}"
-    return f"{key} is no key{said or holders(key) or offered(key, known)}"
+        return f"{key} is not a key{said}; write {ours}"
+    return f"{key} is not a key{said or holders(key) or offered(key, known)}"
 
 
 def _is_elsewhere(ours: str, key: str, known: Collection[str]) -> bool:
-    """Whether the nearest key to a habit is not the one that it stands for: `output_dir`, `trainer.save_steps`."""
+    """Whether the nearest key to a habit is not the one that it means: `output_dir`, `trainer.save_steps`."""
     return nearest(key, known) != ours.partition("=")[0]

@@ -1,4 +1,4 @@
-"""Words of a command line that Hydra's grammar refuses, each told with the words that were most likely meant."""
+"""Words of a command line that Hydra's grammar refuses, each with the words that were most likely meant."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _END = "'<EOF>'"
 _PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*")
 _OPENING, _CLOSING = "[{(", "]})"
 
+# Whether Hydra's grammar takes a word.
 Reads = Callable[[str], bool]
-"""Whether Hydra's grammar takes a word."""
 
 
 def cut_apart(lines: Sequence[str], reads: Reads) -> tuple[int, str] | None:
     """Find words that a shell made of one override because it has blanks: `seed=0, 1` and `seed = 1`.
 
     Args:
-        lines: The words from the one on that is no override, or that ends too early.
+        lines: The words from the one on that is not an override, or that ends too early.
         reads: Whether Hydra's grammar takes a word.
 
     Returns:
@@ -70,18 +70,18 @@ def no_override(line: str, reason: str, reads: Reads) -> str:
     """
     shown = shortened(line)
     if "=" not in line and line and is_there(line):
-        return f"{shown!r} is no override; to begin with the config that stands there, write --from {shown}"
+        return f"{shown!r} is not an override; to begin with the config that is there, write --from {shown}"
     if len(words := _SECOND.split(line)) > 1 and "=" in words[0]:
         return f"{shown!r} is several words in one argument; give them apart: {' '.join(map(shlex.quote, words))}"
     key, equals, value = line.partition("=")
     if not equals:
         if (yaml_like := _COLON.fullmatch(line)) and reads(whole := f"{yaml_like[1]}={yaml_like[2]}"):
-            return f"{shown!r} is no override; write {shlex.quote(whole)}"
-        return f"{shown!r} is no override; write key=value, and a value with blanks in quotes: 'notes=two words'"
+            return f"{shown!r} is not an override; write {shlex.quote(whole)}"
+        return f"{shown!r} is not an override; write key=value, and a value with blanks in quotes: 'notes=two words'"
     for meant in (*_of_signs(value), _of_mapping(value), value.strip() if key != key.strip() else None):
         if meant is not None and reads(whole := f"{key.strip()}={meant}"):
-            return f"{shown!r} is no override ({_reason(reason)}); write {shlex.quote(whole)}"
-    return f"{shown!r} is no override ({_reason(reason)}){_by_kind(key.lstrip('+'), value, reads)}"
+            return f"{shown!r} is not an override ({_reason(reason)}); write {shlex.quote(whole)}"
+    return f"{shown!r} is not an override ({_reason(reason)}){_by_kind(key.lstrip('+'), value, reads)}"
 
 
 def _by_kind(key: str, value: str, reads: Reads) -> str:

@@ -1,4 +1,4 @@
-"""The words of a command line as Hydra's overrides; those that are none are told, and what follows from them is not."""
+"""The words of a command line as Hydra's overrides: words that are none are reported, what follows from them is not."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from qaexp.config.checks.unreadable import cut, cut_apart, no_override
 from qaexp.config.checks.values import shortened
 from qaexp.config.guards.interpolations import MAX_VALUES
 
+# Most jobs of a sweep and values of a range: more are a mistake, and take minutes to compose.
 MAX_JOBS = 10_000
-"""So many jobs may a sweep have, and values a range: more are a mistake, and take minutes to be composed."""
 
 
 def parse_overrides(lines: Sequence[str]) -> tuple[list[Override], list[str]]:
     """Parse each line with Hydra's grammar.
 
     Returns:
-        The parsed overrides, and a sentence for each line that is no override.
+        The parsed overrides, and a sentence for each line that is not an override.
     """
     parsed, problems = [], []
     place = 0
@@ -97,7 +97,7 @@ def follows(problem: str, others: Sequence[str], wrong: Collection[str], used: C
         wrong: Keys and groups whose words could not be used.
         used: Keys whose words were: what is wrong with them is a mistake of its own.
 
-    >>> follows("data.dev_file is not set; give it", ["'data.dev_file=)' is no override"], {"data.dev_file"}, ())
+    >>> follows("data.dev_file is not set; give it", ["'data.dev_file=)' is not an override"], {"data.dev_file"}, ())
     True
     >>> follows("data.dev_file is not set; give it", [], {"seed"}, ())
     False

@@ -1,4 +1,4 @@
-"""How much interpolations may stand for: thirty lines like `a2: ${a1}${a1}` stand for a billion values."""
+"""How much interpolations may expand to: thirty lines like `a2: ${a1}${a1}` expand to a billion values."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from qaexp.errors import ConfigError
 from qaexp.storage.start import start
 
+# Most values that all interpolations of a config may expand to; what is inside another one counts each time.
 MAX_VALUES = 1_000
-"""Values that all interpolations of a config may stand for; what stands inside another one counts each time."""
+# Characters of the texts among them.
 MAX_CHARACTERS = 1_000_000
-"""Characters of the texts among them."""
 
 _ENV_SET = ".env_set."
 
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """Resolve interpolations in the body only as long as they stand for a bounded number of values.
+    """Resolve interpolations in the body only as long as they expand to a bounded number of values.
 
     OmegaConf has no limit and remembers no result, so that a chain of doublings takes time and memory that double with
     every line. All that it resolves passes through two methods of its containers, which count inside the body: a count
     of the unresolved config would miss what `${a.${b}}` or a resolver names only when it is resolved.
 
     Raises:
-        ConfigError: They stand for more, whatever the body made of the exception that stopped it.
+        ConfigError: They expand to more, whatever the body made of the exception that stopped it.
     """
     spent = _Spent()
     look_up, call = Container._resolve_node_interpolation, Container._evaluate_custom_resolver
@@ -102,7 +102,7 @@ def resolve_all(node: Node) -> None:
 
 
 class _Spent:
-    """What interpolations stood for up to now, and the sentence once that is too much."""
+    """What interpolations have expanded to so far, and the sentence once that is too much."""
 
     def __init__(self) -> None:
         self.values = self.characters = 0
@@ -114,7 +114,7 @@ class _Spent:
             return
         what = f"{MAX_VALUES} values" if self.values >= MAX_VALUES else f"{MAX_CHARACTERS} characters"
         self.problem = self.problem or (
-            f"{owner._get_full_key(None) or 'the config'}: interpolations stand for more than {what} (counted to "
+            f"{owner._get_full_key(None) or 'the config'}: interpolations expand to more than {what} (counted to "
             f"${{{inside}}}, those inside others each time); write out what is meant"
         )
         raise InterpolationResolutionError(self.problem)

@@ -75,5 +75,5 @@ def _refused_entry(place: str, kind: str, entry: Any) -> Iterator[tuple[str, Any
 
 
 def _is_reference(text: str) -> bool:
-    """Does it stand for something else: an interpolation, or what logging itself looks up?"""
+    """Whether it is replaced by something else: an interpolation, or what logging itself looks up."""
     return "${" in text or "://" in text

@@ -11,7 +11,7 @@ _SCHEMA = "schema.yaml"
 
 
 def shadowed(folders: Iterable[Path], *, begins_with_own: bool) -> Iterator[str]:
-    """Name the files that qaexp's own files stand before; what says the same may stand there.
+    """Name the files that qaexp's own files hide; a file that says the same is allowed.
 
     Args:
         folders: The folders of the user's that Hydra searches.
@@ -21,7 +21,7 @@ def shadowed(folders: Iterable[Path], *, begins_with_own: bool) -> Iterator[str]
     files = sorted(file.relative_to(own) for file in own.rglob("*.yaml"))
     for folder in folders:
         if not folder.is_dir():
-            yield f"hydra.searchpath: {folder} is no folder; give a folder that is there as file:///path"
+            yield f"hydra.searchpath: {folder} is not a folder; give a folder that is there as file:///path"
         yield from schemas([folder])
         for file in files:
             mine = folder / file
@@ -36,7 +36,7 @@ def shadowed(folders: Iterable[Path], *, begins_with_own: bool) -> Iterator[str]
 
 
 def schemas(folders: Iterable[Path]) -> Iterator[str]:
-    """Name the files that would stand before the schema of all keys."""
+    """Name the files that would hide the schema of all keys."""
     for folder in folders:
         if (folder / _SCHEMA).is_file():
             yield f"{folder / _SCHEMA}: schema is the name of what says which keys there are; rename the file"

@@ -16,8 +16,8 @@ from qaexp.config.guards.targets import ALLOW_YOURS, users_prefixes
 from qaexp.errors import ConfigError, IntegrityError
 
 MAX_BYTES = 256 * 1024
+# Keys, values and interpolations of a file once its aliases are written out: a few lines can expand to billions.
 MAX_NODES = 2_000
-"""Keys, values and interpolations of a file once its aliases are written out: a few lines can stand for billions."""
 MAX_DEPTH = 50
 # Hydra's own files, and those of its plugins, which it imports at every start.
 _PACKAGES = ("hydra.conf.", "hydra_plugins.")
@@ -32,7 +32,7 @@ class FileConfigSource(file_config_source.FileConfigSource):
         """Load a file of a config folder.
 
         Raises:
-            ConfigError: The file is no config.
+            ConfigError: The file is not a config.
         """
         path = Path(self.path, self._normalize_file_name(config_path))
         if path.is_file():
@@ -54,7 +54,7 @@ class ImportlibResourcesConfigSource(importlib_resources_config_source.Importlib
         """Take who asks for it, and the package.
 
         Raises:
-            IntegrityError: It is no package that a config may have imported.
+            IntegrityError: It is not a package that a config may have imported.
         """
         super().__init__(provider, path)
         if not f"{self.path}.".startswith((*_PACKAGES, *users_prefixes())):
@@ -108,7 +108,7 @@ def check_texts(path: Path, package: str, changed_ns: int) -> None:
 
     Args:
         path: The file.
-        package: Where its content stands in the config, dotted; empty for the top.
+        package: Where its content is in the config, dotted; empty for the top.
         changed_ns: When it was changed last, so that a file is looked at once.
 
     Raises:
@@ -126,7 +126,7 @@ def _dotted(package: str) -> str:
 
 
 def _check_nodes(path: Path, text: str) -> None:
-    """Count nodes and depth from the parser's events, with every alias counted as all that it stands for."""
+    """Count nodes and depth from the parser's events, with every alias counted as all that it expands to."""
     sizes: dict[str, int] = {}
     open_nodes: list[tuple[str | None, int]] = []
     total, is_top = 0, True
@@ -142,9 +142,7 @@ def _check_nodes(path: Path, text: str) -> None:
         is_top = False
         if isinstance(event, yaml.AliasEvent):
             if any(event.anchor == anchor for anchor, _ in open_nodes):
-                raise ConfigError(
-                    f"{_place(path, event)}: *{event.anchor} stands inside itself; write out what is meant"
-                )
+                raise ConfigError(f"{_place(path, event)}: *{event.anchor} is inside itself; write out what is meant")
             total += sizes.get(event.anchor or "", 1)
         else:
             # The parser of interpolations takes a millisecond for twenty.

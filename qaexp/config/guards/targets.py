@@ -10,10 +10,11 @@ from qaexp.nodes import public
 from qaexp.storage.start import ALLOWED, start
 
 TARGET = "_target_"
+# The way out for a user who knows what is named.
 ALLOW_YOURS = (
     f"allow your own package by `qaexp train --allow my_package.`, or by {ALLOWED}=my_package. in the environment"
 )
-"""The way out for who knows what is named."""
+# What of ours each node may name, also by its former address. `trackers` holds one node for each tracker.
 ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "data": ("qaexp.nodes.DataPipeline",),
     "features": ("qaexp.nodes.Windows",),
@@ -26,7 +27,6 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "reporter": ("qaexp.nodes.Reporter",),
     "trackers": ("qaexp.nodes.TensorBoard",),
 }
-"""What of ours each node may name, also by its former address. `trackers` holds one node for each tracker."""
 # The node `optimizer` may name classes of these two modules; what the name resolves to is looked at as well.
 _OPTIMIZERS = re.compile(r"(torch\.optim|transformers)\.[A-Za-z_]\w*")
 # What Hydra itself builds from its own node: launchers and sweepers, its own and those of plugins.
@@ -40,7 +40,7 @@ def users_prefixes() -> tuple[str, ...]:
 
 
 def is_optimizer_name(name: str, kind: str) -> bool:
-    """Say whether a name is that of an optimizer of a library, in the node where one may stand."""
+    """Say whether a name is that of an optimizer of a library, in the node where one is allowed."""
     return kind == "optimizer" and _OPTIMIZERS.fullmatch(name) is not None
 
 
@@ -50,10 +50,10 @@ def is_ours(name: object, kind: str) -> bool:
 
 
 def is_allowed_name(name: object, kind: str) -> bool:
-    """Say whether a node may name this, as far as the name tells.
+    """Say whether a node may name this, as far as the name shows.
 
     Args:
-        name: What stands under `_target_`.
+        name: The value of `_target_`.
         kind: The node, one of `ADDRESSES`.
 
     >>> is_allowed_name("torch.optim.SGD", "optimizer"), is_allowed_name("torch.optim.SGD", "trackers")
@@ -72,7 +72,7 @@ def refusal(name: object, kind: str) -> str:
 
 
 def refused_targets(config: Mapping[str, Any]) -> list[str]:
-    """Name every target in a config that is not allowed, wherever it stands; nothing is imported.
+    """Name every target in a config that is not allowed, wherever it is; nothing is imported.
 
     Args:
         config: A resolved config as plain types.
@@ -117,7 +117,7 @@ def refused_plugins(node: Mapping[str, Any]) -> list[str]:
         elif place.startswith("hydra.callbacks.") and "${" in text:
             wrong = "a callback must be written out"
         elif place.startswith(("hydra.launcher.", "hydra.sweeper.")) and key[:1] == "_" and key != TARGET:
-            wrong = "only _target_ may stand there"
+            wrong = "only _target_ is allowed there"
         else:
             continue
         problems.append(f"{place}{key}={value} is refused: {wrong}; leave it out, or {ALLOW_YOURS}")

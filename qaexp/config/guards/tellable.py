@@ -1,4 +1,4 @@
-"""What of a config may not come from the environment, since it is stored as it is; and how messages tell the rest."""
+"""What of a config may not come from the environment, since it is stored as it is; and how messages show the rest."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from qaexp.storage.start import start
 
 Origins = Mapping[Place, Origin]
 
-# Variables for the run, and the words of the command line: nothing resolves them that stores or tells them.
+# Variables for the run, and the words of the command line: nothing that stores or shows them resolves them.
 _KEPT_AS_TYPED = (("job", "env_set"), ("overrides",), ("job", "override_dirname"))
 _WORD = re.compile(r"[^\W\d_]{1,19}")
 
 
 def refused_values(tree: Mapping[str, Any], origins: Origins) -> Iterator[str]:
-    """Name the values of a config that would tell what stands in the environment.
+    """Name the values of a config that would reveal what is in the environment.
 
     Args:
         tree: The config as plain types.
@@ -30,7 +30,7 @@ def refused_values(tree: Mapping[str, Any], origins: Origins) -> Iterator[str]:
     for place, origin in origins.items():
         key, value, secret = spelt(place), _value_at(tree, place), _secret(origin)
         if place[0] == "probes":
-            yield f"{key} comes from the environment, and its answers would tell it; write it out"
+            yield f"{key} comes from the environment, and its answers would reveal it; write it out"
         elif secret is None or value is None or place[0] in ("name", "trackers") or _follows_seed(place, origins):
             continue  # a name is refused by what it would be part of
         elif not isinstance(value, str) or ".".join(place) in words:
@@ -62,8 +62,8 @@ def refused_in_hydra(composed: DictConfig) -> Iterator[str]:
             )
         elif secret is not None and not any(place[: len(kept)] == kept for kept in _KEPT_AS_TYPED):
             yield (
-                f"{key} comes from {secret}, whose name says that it is a secret, and paths or messages would tell it; "
-                "give it another variable, or write it out"
+                f"{key} comes from {secret}, whose name says that it is a secret, and paths or messages would reveal "
+                "it; give it another variable, or write it out"
             )
 
 
@@ -131,7 +131,7 @@ def _secret(origin: Origin) -> str | None:
 
 
 def _follows_seed(place: Place, origins: Origins) -> bool:
-    """Is it one of the seeds that only follow `seed`, which is named itself?"""
+    """Whether it is one of the seeds that only follow `seed`, which is named itself."""
     return place[0] == "seeds" and ("seed",) in origins and origins[place].expression == "${seed}"
 
 

@@ -31,7 +31,7 @@ _EXACT = frozenset(
         "MASTER_ADDR", "MASTER_PORT", "HOSTALIASES", "RES_OPTIONS", "LOCALDOMAIN",
     }
 )  # fmt: skip
-# What a name ends with that stands for a place, a program or trust, whichever library reads it.
+# Endings of names that mean a place, a program or trust, whichever library reads them.
 _ENDING = re.compile(
     r"(PATH|HOME|DIR|RC|OUT|OUTPUT|TRACE|DUMP|LOG)$|ASKPASS|TRUST|PRELOAD|(^|_)(URL|URI|ENDPOINT|PROXY)(_|$)|"
     r"(^|_)(FILE|FILES|FILENAME|FILENAMES|FOLDER|ROOT|CACHE|HOST|HOSTS|SERVER|ADDR|ADDRESS|BASE|CONFIG|CONF|"
