@@ -28,7 +28,7 @@ def settings_of(kind: type[Settings], group: str, given: Mapping[str, Any]) -> S
     """
     known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(set(given) - known):
-        raise ConfigError(*(f"{key} is no key of {group}{did_you_mean(key, known)}" for key in unknown))
+        raise ConfigError(*(f"{key} is not a key of {group}{did_you_mean(key, known)}" for key in unknown))
     if known - set(given):
         file = conf_directory() / group / "default.yaml"
         given = {**yaml.safe_load(file.read_text("utf-8")), **given}

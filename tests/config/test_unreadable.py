@@ -92,4 +92,4 @@ def test_a_folder_at_home_is_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_what_only_follows_from_a_mistake_is_not_told_beside_it(line: str) -> None:
     (said,) = problems(line.split())
     assert "not set" not in said
-    assert "no key" not in said
+    assert "not a key" not in said

@@ -37,7 +37,7 @@ TYPOS = {
     "+data.new_key=1": "data.new_key is not a key",
     "~seed": "cannot be left out",
     "tokne=x": "tokne is not a key",
-    "nogroup/x=y": "no group",
+    "nogroup/x=y": "not a group",
     "seed": "is not an override",
     "=3": "has no key before its =",
     "optimizer.lr.x=3": "optimizer.lr.x is not a key",

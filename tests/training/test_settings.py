@@ -41,7 +41,7 @@ def test_python_and_a_config_are_held_to_the_same_rules(name: str, value: Any) -
 
 
 def test_an_unknown_key_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"epoch is no key of trainer; did you mean epochs\?"):
+    with pytest.raises(ConfigError, match=r"epoch is not a key of trainer; did you mean epochs\?"):
         Trainer(epoch=3)
 
 
