@@ -16,11 +16,11 @@ from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.verdict import Circumstances, Tested, judge
 from qaexp.runs.metrics import SCORE_COLUMNS, number_of
 
+# Above so many groups each is compared with the baseline only.
 MAX_PAIRS_OF = 10
-"""Above so many groups each is compared with the baseline only."""
 
+# How many seeds two groups had whenever they were compared before.
 Looks = Callable[[Group, Group], Sequence[tuple[int, int]]]
-"""How many seeds two groups had whenever they were compared before."""
 
 
 @dataclass(frozen=True, slots=True)

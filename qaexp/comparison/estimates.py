@@ -17,8 +17,8 @@ from qaexp.comparison.statistics.difference import LEVEL, Floats, Part, quantile
 from qaexp.comparison.statistics.paired import cluster_t, level_means
 from qaexp.runs.metrics import Number, number_of
 
+# From so many seeds on, the interval of a group is that over its seeds.
 MIN_SEEDS = 3
-"""From so many seeds on, the interval of a group is that over its seeds."""
 
 SEEDS, QUESTIONS = "seeds", "questions"
 

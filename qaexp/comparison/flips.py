@@ -16,6 +16,7 @@ from qaexp.comparison.statistics.difference import Floats
 from qaexp.errors import ConfigError, IntegrityError
 
 FLIPS = ("fixed", "broken", "null to span", "span to null", "changed but equal")
+# What readers are told of each.
 FLIP_WORDS = {
     "fixed": "fixed",
     "broken": "broken",
@@ -23,7 +24,6 @@ FLIP_WORDS = {
     "span to null": "newly unanswered",
     "changed but equal": "different text, as right or wrong as before",
 }
-"""What readers are told of each."""
 
 STABILITY = ("always right", "always wrong", "churn")
 NUM_SPANS = 3

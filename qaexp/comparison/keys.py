@@ -12,11 +12,11 @@ from qaexp.runs.readers.repeats import SEED_KEYS
 from qaexp.runs.short_words import meant_keys
 from qaexp.storage.formats import dotted
 
+# What people note on a run, with what a run has that was made before there was such a key.
 LABELS: Mapping[str, Any] = {"tags": [], "notes": "", "group": None}
-"""What people note on a run, with what a run has that was made before there was such a key."""
 
+# In the place of a choice that is not known; the run has made one.
 NOT_RECORDED = "not recorded"
-"""In the place of a choice that is not known; the run has made one."""
 
 
 def settings_of(run: RunFiles) -> dict[str, Any]:

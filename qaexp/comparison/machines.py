@@ -13,8 +13,8 @@ from qaexp.runs.directory import ENVIRONMENT
 from qaexp.storage.formats import dotted
 from qaexp.storage.reading import read_json
 
+# Of env.json; the command line and the working directory differ in every run.
 _SHOWN = ("versions.", "device.", "git.code.", "threads", "determinism.", "machine.")
-"""Of env.json; the command line and the working directory differ in every run."""
 
 _COMPUTING = ("python", "qaexp", "torch", "transformers", "tokenizers", "accelerate", "numpy")
 CODE = "code_hash"

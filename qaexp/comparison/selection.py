@@ -16,8 +16,8 @@ from qaexp.runs.readers.patterns import expanded
 from qaexp.runs.readers.repeats import distinct, gather, seeds_of
 from qaexp.storage.formats import counted
 
+# Two trainings that end with the same ones, to the last digit, were the same computation.
 _OF_TRAINING = ("train_loss", "null_threshold")
-"""Two trainings that end with the same ones, to the last digit, were the same computation."""
 
 
 def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:

@@ -19,16 +19,16 @@ from qaexp.comparison.statistics.paired import (
     separate_groups,
 )
 
+# With fewer clusters of questions nothing is said: the simulation in docs/statistics.md begins here.
 MIN_CLUSTERS = 4
-"""With fewer clusters of questions nothing is said: the simulation in docs/statistics.md begins here."""
 
+# Of the bootstrap's generator: the same inputs give the same numbers.
 SEED = 20_260_501
-"""Of the bootstrap's generator: the same inputs give the same numbers."""
 
 RUNS, SAME_SEEDS, OTHER_SEEDS, ONE_SEED = "runs", "same seeds", "other seeds", "one seed"
 
+# The reason of `ONE_SEED`, where the difference keeps its interval over questions.
 NO_PAIR = "one side has a single seed"
-"""The reason of `ONE_SEED`, where the difference keeps its interval over questions."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

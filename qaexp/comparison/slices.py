@@ -16,8 +16,8 @@ from qaexp.comparison.verdict import ALPHA
 from qaexp.runs.metrics import number_of
 from qaexp.runs.slices import RANGED, SLICES, bounds_of, range_labels
 
+# Smaller slices say nothing.
 MIN_QUESTIONS = 20
-"""Smaller slices say nothing."""
 
 MAX_ARTICLES = 40
 
@@ -130,7 +130,7 @@ def _ranges(key: str, column: npt.NDArray[np.float64]) -> Iterator[tuple[str, st
     unit = " words" if key.endswith("_words") else ""
     for label, low, high in zip(range_labels(bounds), bounds, (*bounds[1:], np.inf), strict=True):
         if (key, high) != ("answer_words", 1):
-            yield SLICES[key], f"{label}{unit}", (column >= low) & (column < high)
+            yield SLICES[key], f"{label}{unit.rstrip('s') if label == '1' else unit}", (column >= low) & (column < high)
 
 
 def _values(

@@ -14,8 +14,8 @@ from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.short_words import shortened, value_text
 
 _MAX_ROUNDING = 1e-6
+# Who wrote a score with two digits behind the point said the same.
 _MAX_DIFFERENCE = 0.005
-"""Who wrote a score with two digits behind the point said the same."""
 
 _MAX_SHOWN = 40
 

@@ -11,8 +11,8 @@ from qaexp.runs.metrics import Number, number_of
 ALPHA = 0.05
 BETTER, WORSE, NOT_SHOWN, CANNOT_TELL = "better", "worse", "no difference shown", "cannot tell"
 COLLAPSED = "collapsed"
+# What seeds of the same settings do is chance: none of them is better than another.
 SEEDS_DIFFER = "seeds differ"
-"""What seeds of the same settings do is chance: none of them is better than another."""
 
 WORDS = (BETTER, WORSE, NOT_SHOWN, CANNOT_TELL, COLLAPSED, SEEDS_DIFFER)
 

@@ -11,11 +11,11 @@ from qaexp.comparison.result import Table
 from qaexp.comparison.verdict import BETTER, COLLAPSED, WORSE
 from qaexp.storage.formats import counted, one_line
 
+# So many lines of contrasts are printed; the page has all.
 MAX_LINES = 30
-"""So many lines of contrasts are printed; the page has all."""
 
+# So many collapsed groups are named; the table and the page have all.
 MAX_COLLAPSED = 4
-"""So many collapsed groups are named; the table and the page have all."""
 
 _WIDE = 200
 

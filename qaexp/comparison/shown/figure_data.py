@@ -22,8 +22,8 @@ from qaexp.errors import IntegrityError
 from qaexp.runs.metrics import is_number, number_of
 from qaexp.runs.readers.repeats import SEED_KEYS
 
+# Groups whose curves are drawn: the best ones, and the baseline.
 MAX_CURVES = 12
-"""Groups whose curves are drawn: the best ones, and the baseline."""
 
 MAX_LOSSES = 120
 MAX_EPOCHS = 1000

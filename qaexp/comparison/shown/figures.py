@@ -30,14 +30,14 @@ from qaexp.runs.short_words import shortened
 
 MAX_ROWS = 30
 MAX_NAME = 42
+# Beyond so many points none has a letter.
 MAX_LETTERS = 20
-"""Beyond so many points none has a letter."""
 
 COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, INK, GREY)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 Row = Mapping[str, Any]
+# Of each group its letter, and its name as it is shown.
 Letters = Mapping[str, tuple[str, str]]
-"""Of each group its letter, and its name as it is shown."""
 
 
 def pictures(data: Mapping[str, Any]) -> dict[str, bytes]:

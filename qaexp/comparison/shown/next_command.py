@@ -11,14 +11,14 @@ from typing import Any
 from qaexp.runs.readers.repeats import SEED_KEYS
 from qaexp.storage.origins import REDACTED
 
+# More seeds than these are written as a range.
 _MAX_NAMED = 8
-"""More seeds than these are written as a range."""
 
+# So many commands are told at most.
 _MAX_SWEEPS = 3
-"""So many commands are told at most."""
 
+# The key of an override: what begins with a minus sign would be a flag.
 _KEY = re.compile(r"\+{0,2}~?(?!-)[\w./@-]+")
-"""The key of an override: what begins with a minus sign would be a flag."""
 
 Row = Mapping[str, Any]
 

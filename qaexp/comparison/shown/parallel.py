@@ -12,11 +12,11 @@ from qaexp.comparison.result import Table
 from qaexp.runs.metrics import is_number
 
 MAX_PARALLEL = 500
+# Of more numbers an axis is a scale.
 MAX_CATEGORIES = 7
-"""Of more numbers an axis is a scale."""
 
+# Numbers so many times as large as others stand on a scale of powers.
 MANY_TIMES = 30
-"""Numbers so many times as large as others stand on a scale of powers."""
 
 MAX_DIMENSIONS = 8
 Numbers = dict[str, Any]

@@ -30,11 +30,11 @@ from qaexp.storage.formats import visible
 from qaexp.storage.roots import rooted
 
 MAX_GROUPS_IN_DIFF = 12
+# So many groups are named above the figures; the leaderboard has all.
 MAX_LETTERS = 60
-"""So many groups are named above the figures; the leaderboard has all."""
 
+# Of more contrasts the rest needs a click.
 MAX_CONTRASTS = 30
-"""Of more contrasts the rest needs a click."""
 
 _SCORES, _ASIDE = side_by_side(BOARD), side_by_side(ASIDE)
 # The two epochs share a column.

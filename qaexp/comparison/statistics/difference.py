@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
+# A variance, and its degrees of freedom.
 Part = tuple[float, float]
-"""A variance, and its degrees of freedom."""
 
 LEVEL = 0.95
 

@@ -25,8 +25,8 @@ from qaexp.comparison.statistics.difference import (
 )
 
 Bools = npt.NDArray[np.bool_]
+# The kinds of seeds of a group that were swept apart; without any, each run has a seed of its own.
 Seeds = tuple[Factor, ...]
-"""The kinds of seeds of a group that were swept apart; without any, each run has a seed of its own."""
 
 NUM_RESAMPLES = 10_000
 

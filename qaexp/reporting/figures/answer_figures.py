@@ -39,8 +39,8 @@ from qaexp.reporting.numbers.quantities import (
 )
 from qaexp.runs.metrics import is_number, number_of
 
+# From so many percent of the answers on, their risk has an interval.
 MIN_COVERAGE = 5
-"""From so many percent of the answers on, their risk has an interval."""
 
 
 def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: str) -> Figure | None:

@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from qaexp.runs.metrics import number_of
 
+# An axis of scores shows at least so many points: noise must not look like a difference.
 _FINE = 4
-"""An axis of scores shows at least so many points: noise must not look like a difference."""
 
 
 def percent_axis(axes: Axes, name: str) -> None:

@@ -16,15 +16,15 @@ from qaexp.reporting.figures.training_figures import DEFAULT_RULE, Row
 from qaexp.runs.directory import NO_ANSWER
 from qaexp.runs.metrics import is_number, number_of
 
+# Beyond so many probes the picture shows the first ones; report.html shows all.
 MAX_PROBES = 10
-"""Beyond so many probes the picture shows the first ones; report.html shows all."""
 
+# Of more evaluations the picture shows so many, at equal distances, the last one among them.
 MAX_EVALUATIONS = 500
-"""Of more evaluations the picture shows so many, at equal distances, the last one among them."""
 
 _BAND_INCHES = 0.78
+# The width of all blocks of a band together.
 _WIDTH_INCHES = 7.1
-"""The width of all blocks of a band together."""
 _COLORS = (SKY, ORANGE, GREEN, PURPLE, BLUE)
 
 

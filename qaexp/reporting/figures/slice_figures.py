@@ -16,8 +16,8 @@ from qaexp.reporting.numbers.quantities import slice_means
 from qaexp.runs.metrics import is_number
 from qaexp.runs.slices import RANGED, SLICES, bounds_of, in_range, range_labels
 
+# Beyond so many groups a panel shows the largest ones.
 MAX_GROUPS = 12
-"""Beyond so many groups a panel shows the largest ones."""
 
 _OUTCOME_INCHES = 2.6
 _ROW_INCHES, _PANEL_INCHES = 0.27, 0.85

@@ -19,17 +19,17 @@ from qaexp.storage.formats import counted
 
 Row = Mapping[str, Any]
 Point = tuple[float, float]
+# When a run answers nothing, in words; that of a run which must answer is another one.
 DEFAULT_RULE = "null threshold 0"
-"""When a run answers nothing, in words; that of a run which must answer is another one."""
 
+# A line of more points is drawn by the ends and the extremes of its stretches: no eye tells the difference.
 MAX_POINTS = 2000
-"""A line of more points is drawn by the ends and the extremes of its stretches: no eye tells the difference."""
 
+# Beyond so many epochs only those that are named have a line.
 MAX_EPOCH_LINES = 200
-"""Beyond so many epochs only those that are named have a line."""
 
+# From so many records on, the loss gets a smooth line too.
 MANY_STEPS = 60
-"""From so many records on, the loss gets a smooth line too."""
 
 
 def loss(steps: Sequence[Row], history: Sequence[Row], run_name: str) -> Figure | None:

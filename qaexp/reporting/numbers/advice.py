@@ -11,11 +11,11 @@ from qaexp.runs.metrics import is_beyond_floats, number_of
 if TYPE_CHECKING:
     from qaexp.reporting.numbers.answering import Answered  # loads scipy, and every start would wait for it
 
+# From so many points of f1 on, a tuned null threshold is worth a sentence.
 THRESHOLD_GAIN = 1.0
-"""From so many points of f1 on, a tuned null threshold is worth a sentence."""
 
+# From so many points on, train accuracy above dev exact is worth a sentence.
 OVERFIT_GAP = 40.0
-"""From so many points on, train accuracy above dev exact is worth a sentence."""
 
 _ROUNDING = 1e-6
 

@@ -9,14 +9,14 @@ from typing import Any
 from qaexp.reporting.numbers.quantities import NO_SPAN_DIFF, Row, threshold_curve
 from qaexp.runs.metrics import is_number
 
+# What the official script writes as a threshold of 0.0 where no threshold beats it.
 ANSWER_NOTHING = "answer nothing"
-"""What the official script writes as a threshold of 0.0 where no threshold beats it."""
 
+# The official script may cut between questions of one null_score_diff, where no threshold can.
 WITHIN_A_TIE = "within a tie"
-"""The official script may cut between questions of one null_score_diff, where no threshold can."""
 
+# The rule of a run that must answer.
 ALWAYS_ANSWERED = "always answered"
-"""The rule of a run that must answer."""
 
 _SAME_POINTS = 1e-6
 

@@ -14,8 +14,8 @@ from scipy.special import stdtrit
 from qaexp.runs.clusters import clusters
 
 Row = Mapping[str, Any]
+# With fewer articles or paragraphs nothing can be said of others, and no interval is shown.
 MIN_CLUSTERS = 5
-"""With fewer articles or paragraphs nothing can be said of others, and no interval is shown."""
 
 _ALMOST_NONE = 1e-9
 

@@ -11,8 +11,8 @@ from typing import Any
 from qaexp.reporting.numbers.intervals import Group, dependence, group
 
 Row = Mapping[str, Any]
+# predictions.jsonl stores this `null_score_diff` where an example has no legal span: it is answered by nothing.
 NO_SPAN_DIFF = 1e6
-"""predictions.jsonl stores this `null_score_diff` where an example has no legal span: it is answered by nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from qaexp.reporting.numbers.quantities import NO_SPAN_DIFF
 from qaexp.runs.metrics import is_number
 
 Row = Mapping[str, Any]
+# So many of the n-best spans of a prediction are shown.
 NUM_SPANS = 5
-"""So many of the n-best spans of a prediction are shown."""
 
 # In a script element `<` could begin an end tag or a comment; the separators and the bidirectional controls are legal
 # in JSON, but end lines in old JavaScript or reorder what a reader of the file sees; a lone surrogate is not UTF-8.

@@ -22,10 +22,10 @@ from qaexp.runs.short_words import shortened
 from qaexp.storage.formats import dotted
 from qaexp.storage.reading import read_json
 
+# Keys that say nothing of what was trained, or that stand in the line above already.
 _UNTOLD = re.compile(
     r"(name|tags|notes|group|probes|threads|steal_lock|debug)$|(sweep|reporter|trackers|hydra)\b|.*\._partial_$"
 )
-"""Keys that say nothing of what was trained, or that stand in the line above already."""
 
 _MAX_CHARS = 60
 _NOTHING = Typed()

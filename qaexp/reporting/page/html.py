@@ -26,14 +26,14 @@ from qaexp.storage.formats import dotted, visible
 
 NUM_ERRORS = 25
 MAX_EPOCHS = 1000
+# So many of the worst errors are shown without a click.
 NUM_OPEN_ERRORS = 5
-"""So many of the worst errors are shown without a click."""
 
+# Of more keys that leave the default config the rest needs a click.
 NUM_CHANGED = 12
-"""Of more keys that leave the default config the rest needs a click."""
 
+# So many characters of a context are shown on either side of the answer.
 EXCERPT_CHARS = 240
-"""So many characters of a context are shown on either side of the answer."""
 
 MAX_VALUE_CHARS = 400
 ALT_TEXTS = {

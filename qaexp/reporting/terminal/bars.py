@@ -18,14 +18,14 @@ from qaexp.reporting.terminal.console import RunConsole
 from qaexp.reporting.terminal.printing import is_terminal
 from qaexp.storage.signals import requested_signal
 
+# Is told how much is done, and of how much.
 Seen = Callable[[int, int], None]
-"""Is told how much is done, and of how much."""
 
 STOPPING = "stopping after this step; Ctrl-C again stops at once"
 _PER_SECOND = 5
+# Columns that a bar leaves free, where a terminal shows the `^C` that is typed: a line that is broken by it stands
+# there twice.
 _ECHO = 4
-"""Columns that a bar leaves free, where a terminal shows the `^C` that is typed: a line that is broken by it stands
-there twice."""
 _WIDE, _USUAL = 100, 76
 
 

@@ -11,8 +11,8 @@ from rich.segment import Segment
 from qaexp.reporting.terminal.printing import terminal
 from qaexp.storage.formats import visible
 
+# A terminal that claims fewer columns (COLUMNS=0), or more than any has, does not know how many it has.
 NARROWEST, USUAL_WIDTH, WIDEST = 20, 80, 1000
-"""A terminal that claims fewer columns (COLUMNS=0), or more than any has, does not know how many it has."""
 
 
 class RunConsole(Console):

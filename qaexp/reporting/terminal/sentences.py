@@ -9,8 +9,8 @@ from rich.text import Text
 
 from qaexp.storage.formats import one_line
 
+# What stands before the words of a command in a sentence.
 COMMAND = ": qaexp train -m "
-"""What stands before the words of a command in a sentence."""
 
 
 def print_findings(console: Console, found: Sequence[str]) -> None:

@@ -14,8 +14,8 @@ from qaexp.runs.readers.progress import PLANNED, Progress, Skipped
 from qaexp.storage.formats import counted, one_line
 
 COLUMNS = ("run", "state", "stage", "step", "epoch", "loss", "f1", "checkpoint", "attempt")
+# What goes for want of room, the least important first.
 _LEAVING = ("stage", "attempt", "checkpoint", "epoch", "loss")
-"""What goes for want of room, the least important first."""
 _RIGHT = ("step", "loss", "f1")
 _GAP, _INDENT, _LEAST_NAME = "  ", "  ", 16
 
