@@ -89,17 +89,8 @@ def former(name: Any) -> Any:
 
 
 def with_public(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a config in which each node has the address of today.
-
-    >>> with_public({"decoding": {"n_best_size": 20}})
-    {'decoding': {'_target_': 'qaexp.nodes.Decoding', 'n_best_size': 20}}
-    """
-    named = {
-        kind: {_TARGET: address, **config[kind]}
-        for kind, address in UNNAMED.items()
-        if isinstance(config.get(kind), Mapping)
-    }
-    return _renamed({**config, **named}, public)
+    """A copy of a config in which each node has the address of today."""
+    return _renamed(config, public)
 
 
 def without_unnamed(config: Mapping[str, Any]) -> dict[str, Any]:
