@@ -33,8 +33,8 @@ class Answer:
 
     Attributes:
         answer: The text, cut out of the context; empty when the context holds no answer.
-        score: Start logit + end logit of the best span, also where the answer is empty; no probability, and it may be
-            negative. None where there is no span.
+        score: Start logit + end logit of the best span, even for an empty answer; not a probability, and possibly
+            negative. None without a span.
         start_char: Where the answer begins in the context; None for the empty answer.
         end_char: Where it ends, exclusive; None for the empty answer.
         null_score_diff: Null score - best span score; the answer is empty where it is above the threshold.
@@ -59,12 +59,12 @@ class Predictor:
 
         Args:
             folder: A run directory, its `model/`, or a model folder.
-            null_threshold: Answer nothing where null_score_diff is above it; None: as tuned by the run.
-            device: Where to compute; None: a GPU when there is one.
+            null_threshold: Nothing is answered where null_score_diff is above it; None: the run's tuned threshold.
+            device: The device; None: a GPU if there is one.
 
         Raises:
-            ConfigError: The folder holds no model, or one that was never trained to answer questions.
-            IntegrityError: The model is a run's, and was changed.
+            ConfigError: The folder holds no model, or its model was never trained to answer questions.
+            IntegrityError: The model belongs to a run, and was changed.
         """
         import torch
 
@@ -76,14 +76,14 @@ class Predictor:
         self.loaded = checkpoint.load(seed=0)
         if fresh := self.loaded.source["fresh_weights"]:
             raise ConfigError(
-                f"{self.folder} has no weights for {', '.join(fresh)}, and answers would be drawn by chance; give a "
+                f"{self.folder} has no weights for {', '.join(fresh)}, and answers would be random; give a "
                 "model that was trained to answer questions, or train it first: qaexp train model.checkpoint=..."
             )
         self._fit_windows(position_limit(checkpoint.architecture()))
         torch.nn.Module.to(self.loaded.model, chosen)
 
     def _fit_windows(self, limit: int | None) -> None:
-        """Shorten the standard windows for a model with fewer positions that qaexp did not make."""
+        """Shorten the standard windows for a foreign model with fewer positions."""
         if limit is None or (self.folder / SETTINGS).is_file():
             return
         longest = min(self.settings["max_length"], limit)
@@ -119,13 +119,13 @@ class Predictor:
 
         Args:
             question: The question, or several.
-            context: The text that may hold the answer: one for each question, or one for all of them.
+            context: The text that may hold the answer; one for each question, or one for all.
 
         Returns:
-            The answer; where questions or contexts are lists, a list of answers in their order.
+            The answer; a list of answers in order if questions or contexts are lists.
 
         Raises:
-            ConfigError: The lists are not of the same length, or hold something else than texts.
+            ConfigError: The lists differ in length, or hold anything but texts.
         """
         if isinstance(question, str) and isinstance(context, str):
             return self.answer_all([(question, context)])[0]
@@ -135,14 +135,14 @@ class Predictor:
         """Answer (question, context) pairs, in order.
 
         Raises:
-            ConfigError: Something else than pairs of texts is given.
+            ConfigError: An item is not a pair of texts.
         """
         for pair in pairs:
             if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
                 raise ConfigError(f"answer_all() takes pairs of texts, (question, context), not {pair!r:.80}")
         examples = [Example(str(number), "", context, question, ()) for number, (question, context) in enumerate(pairs)]
         questions = self.question_set(examples)
-        # One question is answered before a bar can be seen.
+        # A single question is answered before a bar could be seen.
         with bar_on_stderr("answering", len(questions.features)) if len(pairs) > 1 else nullcontext() as seen:
             predictions = questions.answers(self.loaded, seen)
         return [self._as_answer(prediction) for prediction in predictions]

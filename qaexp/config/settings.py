@@ -1,4 +1,4 @@
-"""The settings of a node as Python gives them: named as in the config, with the values of conf/ where they are not."""
+"""The settings of a node from Python: the keys of the config, with the values of conf/ for those not given."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def settings_of(kind: type[Settings], group: str, given: Mapping[str, Any]) -> S
 
     Args:
         kind: The dataclass of the schema.
-        group: The folder of conf/ whose `default.yaml` has the values that are not given.
-        given: By key; what a config gives is complete.
+        group: The folder of conf/ whose `default.yaml` has the values of missing keys.
+        given: Values by key.
 
     Raises:
         ConfigError: A key is unknown.

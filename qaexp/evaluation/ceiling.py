@@ -1,4 +1,4 @@
-"""The score that the labels themselves would reach: a broken tokenizer or label shows here, not in a bad model."""
+"""The score that the labels themselves reach: broken tokenizers and labels show here, not in a bad model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ceiling(
 
 
 def label_texts(examples: Sequence[Example], features: Features, *, max_answer_length: int) -> list[str | None]:
-    """The text of each example's label in the first window that holds it whole; None where there is none."""
+    """The text of each example's label in the first window that holds all of it; None if no window does."""
     texts: list[str | None] = [None] * len(examples)
     num_tokens = features.end_position - features.start_position + 1
     holds = (features.start_position != features.null_position) & (num_tokens <= max_answer_length)

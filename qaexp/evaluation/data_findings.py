@@ -1,4 +1,4 @@
-"""What a user should know of the data before it is trained on: lines for the terminal and flags, from data.json."""
+"""What a user should know about the data before training: lines for the terminal and flags, from data.json."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-# From this share of a file's questions on, leaving them out is a flag: it can move a score by a point, which is what
+# Minimum share of left-out questions of a file for a flag: it can move a score by a point, which is what
 # most comparisons are about.
 SKIPPED_SHARE = 0.01
 
-# From this share on, moved or respelled answers are a flag: a tenth is a fault of the tool that made the file, and
+# Minimum share of moved or respelled answers for a flag: a tenth is a fault of the tool that made the file, and
 # what it did to the rest is worth a look.
 FIXED_SHARE = 0.1
 
-# From this share of a split's answers on, losing them is a flag: on SQuAD with the usual settings it is under 2 %, so
+# Minimum share of lost answers of a split for a flag: on SQuAD with the usual settings it is under 2 %, so
 # that more comes from the settings or from the file.
 LOST_SHARE = 0.05
 
-# From this share on, labels that are not their gold text are a flag: answers that end inside a token are under 1 % of
+# Minimum share of labels that differ from their gold text for a flag: answers that end inside a token are under 1 % of
 # SQuAD's, more is a tokenizer whose tokens do not fit the text.
 DIFFERING_SHARE = 0.1
 
-# From this share of a split's questions on, training on them is a flag: it can lift the split's score by a point.
+# Minimum share of a split's questions in the training data for a flag: it can lift the score by a point.
 OVERLAP_SHARE = 0.01
 
 Report = Mapping[str, Any]
 
 
 def size_lines(report: Report) -> Iterator[str]:
-    """Yield how many examples each fraction stands for.
+    """Yield the number of examples behind each fraction.
 
     >>> audit = {"train": {"num_examples": 775, "drawn_from": {"num": 3100, "kind": "examples"}}}
     >>> list(size_lines({"subset": {"train_size": 0.25, "dev_size": None}, "audit": audit}))
@@ -44,17 +44,17 @@ def size_lines(report: Report) -> Iterator[str]:
 
 
 def finding_lines(report: Report) -> Iterator[str]:
-    """Yield one line for each thing that was left out, changed, lost or shared; none for data without such things.
+    """Yield one line for each thing that was left out, changed, lost or shared.
 
     Args:
         report: The content of data.json.
     """
     names = _names(report)
-    told: set[str] = set()
+    seen: set[str] = set()
     for split, name in names.items():
         source = report["source"][split]
-        if str(source.get("path", split)) not in told:  # a file that is two splits is told once
-            told.add(str(source.get("path", split)))
+        if str(source.get("path", split)) not in seen:  # a file that holds two splits is reported once
+            seen.add(str(source.get("path", split)))
             yield from _file_lines(name, source)
         yield from _label_lines(name, report["audit"][split])
     for split, shared in report["audit"]["shared_with_train"].items():
@@ -62,7 +62,7 @@ def finding_lines(report: Report) -> Iterator[str]:
 
 
 def data_flags(report: Report) -> Iterator[tuple[str, str]]:
-    """Yield name and advice of each flag that the data of a run raises.
+    """Yield name and advice of each flag that the data raises.
 
     Args:
         report: The content of data.json.
@@ -82,7 +82,7 @@ def data_flags(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def _names(report: Report) -> dict[str, str]:
-    """What each split is called: its file, where that is another one than those of the other splits."""
+    """The name of each split: its file name if that is unique, else the split."""
     files = {split: Path(source["path"]).name for split, source in report["source"].items() if source.get("path")}
     return {
         split: files[split] if list(files.values()).count(files.get(split, "")) == 1 else split
@@ -138,11 +138,11 @@ def _reasons(found: Report) -> str:
 
 def _shared_lines(name: str, shared: Report, num_examples: int) -> Iterator[str]:
     if shared["questions"]:
-        yield f"{name}: {shared['questions']:,} of {num_examples:,} questions are training questions too"
+        yield f"{name}: {shared['questions']:,} of {num_examples:,} questions are also training questions"
     if shared["contexts"]:
-        yield f"{name}: {shared['contexts']:,} of {shared['num_contexts']:,} paragraphs are training paragraphs too"
+        yield f"{name}: {shared['contexts']:,} of {shared['num_contexts']:,} paragraphs are also training paragraphs"
     if shared["ids"]:
-        yield f"{name}: {shared['ids']:,} of {num_examples:,} ids are those of training questions too"
+        yield f"{name}: {shared['ids']:,} of {num_examples:,} ids are also ids of training questions"
 
 
 def _file_flags(name: str, source: Report) -> Iterator[tuple[str, str]]:
@@ -151,13 +151,13 @@ def _file_flags(name: str, source: Report) -> Iterator[tuple[str, str]]:
         yield (
             "examples_skipped",
             f"{source['num_skipped']:,} of the {total:,} questions of {name} were left out as faulty "
-            "(data.on_bad=skip), so the run is not one on the whole file: correct the file (data.json names faults).",
+            "(data.on_bad=skip), so the run does not use the whole file: correct the file (data.json names faults).",
         )
     if _share(source["num_fixed"], total) >= FIXED_SHARE:
         yield (
             "examples_fixed",
-            f"Answers of {source['num_fixed']:,} of the {total:,} questions of {name} did not stand where the file "
-            "says and were mended (data.on_bad=fix): look at what made the file (data.json names them).",
+            f"Answers of {source['num_fixed']:,} of the {total:,} questions of {name} were not where the file "
+            "says, and were mended (data.on_bad=fix): look at what made the file (data.json names them).",
         )
 
 
@@ -166,7 +166,7 @@ def _label_flags(name: str, found: Report) -> Iterator[tuple[str, str]]:
     if _share(_num_lost(found), num_answers) >= LOST_SHARE:
         yield (
             "answers_lost",
-            f"{_num_lost(found):,} of the {num_answers:,} answers of {name} can be given by no model "
+            f"{_num_lost(found):,} of the {num_answers:,} answers of {name} cannot be given by any model "
             f"({_reasons(found)}): raise these settings, or correct the file.",
         )
     if _share(found["offset_mismatches"]["num"], num_answers) >= DIFFERING_SHARE:

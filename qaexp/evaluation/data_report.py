@@ -1,4 +1,4 @@
-"""What data.json says: where the examples come from, which were drawn, and what tokenisation does to them."""
+"""The content of data.json: where the examples come from, which were drawn, and the effect of tokenisation."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def describe_data(
     """Describe the data of a run before it is trained on.
 
     Args:
-        splits: The drawn examples, by the name of the split: train, dev, and test where there is one.
-        features: The features of each split, by its name.
+        splits: The drawn examples by the name of the split: train, dev, and test if there is one.
+        features: The features of each split by its name.
         max_answer_length: The longest answer that decoding may give, in tokens.
         subset: How the examples were drawn: policy, sizes, seeds.
 
     Returns:
-        The content of data.json. `audit` has, per split, what `audit` counts, `ceiling`, the exact and f1 that the
-        labels themselves reach after tokenisation, and `drawn_from`, of how many examples it was drawn; and what the
-        other splits share with the training examples.
+        The content of data.json. For each split, `audit` has the counts of `audit`, `ceiling` (exact and f1 that the
+        labels themselves reach after tokenisation) and `drawn_from` (the number of examples that it was drawn from);
+        it also has what the other splits share with the training examples.
     """
     train, dev = splits["train"], splits["dev"]
     audits = {name: _audit(part, features[name], max_answer_length=max_answer_length) for name, part in splits.items()}
@@ -78,7 +78,3 @@ def _shared(train: Sequence[Example], other: Sequence[Example]) -> dict[str, int
         "num_contexts": len({example.context for example in other}),
         "ids": shared_ids(train, other),
     }
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # `null_score_diff` of an example without a legal span: finite, so that it sorts and is stored like any other.
 NO_SPAN_DIFF = 1e6
 
-# Decoded together: the padded arrays of a block stay in the processor's cache.
+# Examples decoded together, so that their padded arrays fit into the processor's cache.
 EXAMPLES_PER_BLOCK = 64
 
 
@@ -48,11 +48,11 @@ class Prediction:
 
     @property
     def span_text(self) -> str:
-        """The best non-empty span, whatever the null score says; empty only where there is no legal span."""
+        """The text of the best non-empty span, whatever the null score; empty only without a legal span."""
         return self.n_best[0].text if self.n_best else ""
 
     def text_at(self, null_threshold: float) -> str:
-        """The answer if nothing is answered where null_score_diff > `null_threshold`."""
+        """The answer at a threshold: empty if null_score_diff > `null_threshold`."""
         return "" if self.null_score_diff > null_threshold else self.span_text
 
 
@@ -74,7 +74,7 @@ def decode(
     `allow_no_answer` and null_score_diff > 0.
 
     Returns:
-        One prediction per example, in their order.
+        One prediction per example, in order.
 
     Raises:
         IntegrityError: The logits do not belong to these features and examples.

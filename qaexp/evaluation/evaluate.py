@@ -1,4 +1,4 @@
-"""One scored set: examples, features and logits in, predictions and every metric of the run out."""
+"""Score a question set: from examples, features and logits to predictions and all metrics."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def evaluate(
     null_threshold: float = 0.0,
     predictions: list[Prediction] | None = None,
 ) -> Evaluation:
-    """Decode the logits and score what comes out.
+    """Decode the logits and score the answers.
 
     exact, f1, has_ans_* and no_ans_* hold for answering nothing where null_score_diff > `null_threshold`; best_*,
     crossfit_* and the metric null_threshold (the tuned one) do not depend on it. Where no prediction may be empty there
@@ -67,7 +67,7 @@ def evaluate(
 
     Raises:
         ConfigError: `null_threshold` is not finite, or it would have no effect.
-        DataError: `golds` are those of other examples.
+        DataError: `golds` belong to other examples.
         IntegrityError: The logits do not belong to the features, or not every example has its prediction.
         DivergedError: A logit is NaN or infinite.
     """
@@ -110,7 +110,7 @@ def evaluate(
 
 
 def _threshold_metrics(golds: Golds, predictions: list[Prediction], raw_exact: Floats, raw_f1: Floats) -> Metrics:
-    """What other thresholds would give; the raw scores, from 0 to 1, are those of each example's best span."""
+    """The metrics at other thresholds; the raw scores (0 to 1) are of each example's best span."""
     if not predictions:
         return dict.fromkeys(THRESHOLD_METRICS)
     diffs = _diffs(predictions)
@@ -123,7 +123,7 @@ def _threshold_metrics(golds: Golds, predictions: list[Prediction], raw_exact: F
 def _crossfit(
     examples: Sequence[Example], golds: Golds, predictions: list[Prediction], raw_exact: Floats, raw_f1: Floats
 ) -> dict[str, Floats | None]:
-    """The scores of each example at a threshold that was chosen on other ones."""
+    """The scores of each example at a threshold that was chosen on other examples."""
     labels, _ = clusters([example.title for example in examples], [paragraph_id(one.context) for one in examples])
     diffs, empty = _diffs(predictions), 100.0 * golds.empty
     raw_scores = {"crossfit_exact": raw_exact, "crossfit_f1": raw_f1}

@@ -20,9 +20,9 @@ NUM_IDS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Logits:
-    """Start and end logits, unpadded: those of feature i are `start[indptr[i]:indptr[i + 1]]` (`end` alike).
+    """Start and end logits, unpadded: feature i has `start[indptr[i]:indptr[i + 1]]`, and `end` likewise.
 
-    `indptr` int64 [num_features + 1] equals that of the features; `start` and `end` are float32 [num_tokens].
+    `indptr` int64 [num_features + 1] equals the features' own; `start` and `end` are float32 [num_tokens].
     """
 
     indptr: npt.NDArray[np.int64]
@@ -31,11 +31,11 @@ class Logits:
 
 
 def check_logits(examples: Sequence[Example], features: Features, logits: Logits) -> None:
-    """Hold examples, features and logits against each other before anything is decoded from them.
+    """Check that examples, features and logits belong together before anything is decoded.
 
     Raises:
         IntegrityError: They do not belong together, or an example has no feature.
-        DivergedError: A logit is NaN or infinite; the first ids are named.
+        DivergedError: A logit is NaN or infinite; the message names the first ids.
     """
     num_tokens = int(features.indptr[-1])
     fits = len(logits.start) == len(logits.end) == num_tokens and np.array_equal(logits.indptr, features.indptr)

@@ -1,4 +1,4 @@
-"""Exact and f1 as the official SQuAD v2 script counts them, with the golds prepared once for many scorings.
+"""Exact and f1 as in the official SQuAD v2 script, with the golds prepared once for many scorings.
 
 Source: evaluate-v2.0.py of https://rajpurkar.github.io/SQuAD-explorer/. Percent everywhere but in `raw_scores`.
 """
@@ -54,7 +54,7 @@ class _Gold(NamedTuple):
             return float(len(words) == self.num_words)
         if len(distinct) < len(words) and len(self.distinct) < self.num_words:
             num_same = (Counter(self.text.split()) & Counter(words)).total()
-        else:  # One side repeats nothing, so no word can be common more than once.
+        else:  # One side has no repeated word, so each common word counts once.
             num_same = len(self.distinct & distinct)
         if not num_same:
             return 0.0
@@ -76,7 +76,7 @@ class Golds:
 
     @classmethod
     def prepare(cls, golds: Iterable[Sequence[str]]) -> Golds:
-        """Take the gold texts of each example; one with none, or none that survives normalisation, expects ''."""
+        """Take the gold texts of each example; without any that survives normalisation, '' is expected."""
         texts = list(golds)
         known: dict[tuple[str, ...], tuple[_Gold, ...]] = {}  # most unanswerable examples share their only gold
         answers = []
@@ -136,7 +136,7 @@ def summarize(has_ans: Bools, exact: Floats, f1: Floats) -> Metrics:
 
 
 def mean(values: Floats) -> float | None:
-    """The mean, summed without rounding on the way; None over nothing.
+    """The mean, summed without intermediate rounding; None if empty.
 
     >>> mean(np.array([0.0, 100.0])), mean(np.array([]))
     (50.0, None)

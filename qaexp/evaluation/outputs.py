@@ -1,4 +1,4 @@
-"""What a scored dev set leaves in the run directory: predictions, contexts, scores and logits, as records and bytes."""
+"""The files of a scored dev set: predictions, contexts, scores and logits, as records and bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qaexp.evaluation.logits import Logits
 from qaexp.evaluation.metrics import Golds, score_examples
 from qaexp.evaluation.slices import slice_keys
 
-# What decoding needs beside the logits, so that `rescore` needs neither model nor tokenizer.
+# What decoding needs in addition to the logits, so that `rescore` needs neither model nor tokenizer.
 _FEATURE_FIELDS = ("offset_mapping", "context_begin", "context_end", "null_position", "example_index")
 
 
@@ -25,7 +25,7 @@ def prediction_records(examples: Sequence[Example], scored: Evaluation) -> list[
 
     Returns:
         Keys id, title, paragraph, question, golds, gold_starts (the start_char of each), prediction_text (threshold 0),
-        null_score_diff, exact and f1 (0 to 100), span_exact and span_f1 (those of n_best[0], whatever the threshold),
+        null_score_diff, exact and f1 (0 to 100), span_exact and span_f1 (scores of n_best[0], whatever the threshold),
         n_best: a list of {text, score, start_char, end_char}, best first.
     """
     scores, golds = _scores(scored), Golds.prepare(example.golds for example in examples)
@@ -89,7 +89,7 @@ def score_rows(examples: Sequence[Example], features: Features, scored: Evaluati
 def logits_bytes(features: Features, logits: Logits) -> bytes:
     """The content of logits.safetensors.
 
-    Tensors: start_logits and end_logits, float32 [num_tokens], all features one behind the other, unpadded;
+    Tensors: start_logits and end_logits, float32 [num_tokens], all features concatenated, unpadded;
     feature_index, int32 [num_tokens], the feature of each token; and the fields of the features that decoding reads.
     """
     tensors = {name: np.ascontiguousarray(getattr(features, name)) for name in _FEATURE_FIELDS}
@@ -101,7 +101,7 @@ def read_logits(data: bytes) -> tuple[Features, Logits]:
     """The inverse of `logits_bytes`; token ids and labels, which decoding does not read, are zero.
 
     Raises:
-        IntegrityError: The bytes are no such file.
+        IntegrityError: The bytes are not such a file.
     """
     try:
         tensors = load(data)
@@ -127,7 +127,7 @@ def read_logits(data: bytes) -> tuple[Features, Logits]:
 
 
 def stored_examples(records: Sequence[Mapping[str, Any]], contexts: Mapping[str, str]) -> list[Example]:
-    """The dev examples as a run directory holds them; an older one does not say where an answer begins, which is -1."""
+    """The dev examples of a run directory; older ones do not store where an answer begins, which is then -1."""
     return [
         Example(
             id=record["id"],

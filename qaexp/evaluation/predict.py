@@ -36,19 +36,19 @@ def predict_logits(
 ) -> Logits:
     """Run the model over all features, without dropout, gradients or any use of random numbers.
 
-    Features of like length share a batch, the longest first. A batch that does not fit into memory is halved, and so
-    are those after it. Afterwards every module is in the mode it was in before.
+    Features of similar length share a batch, the longest first. A batch that does not fit into memory is halved, and so
+    are those after it. Afterwards every module is back in its previous mode.
 
     Args:
         model: It returns `start_logits` and `end_logits`, [batch, length] each.
         features: The features.
-        pad_token_id: What fills up a batch.
+        pad_token_id: The id of padding.
         padding_side: `right` or `left`.
         with_token_types: Whether the model takes token_type_ids.
         token_budget: Tokens of a batch, padding included; a longer feature goes alone.
         autocast: The context to compute in, for mixed precision.
         device: Where the model is; None for the place of its parameters.
-        seen: Is told after each batch how many features are done, and of how many.
+        seen: Called after each batch with the number of features done and their total.
 
     Returns:
         The logits, unpadded, in the order of the features.
@@ -83,7 +83,7 @@ def predict_logits(
 
 @contextlib.contextmanager
 def _evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Put every module into evaluation mode, and each back into its own mode afterwards."""
+    """Put every module into evaluation mode, and restore its own mode afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -103,7 +103,7 @@ def _logits_or_none(
         real = placed["attention_mask"].bool()
         start, end = (logits[real].float().cpu().numpy() for logits in (output.start_logits, output.end_logits))
         return start, end
-    except RuntimeError as error:  # torch.OutOfMemoryError is one; on CPU it is a plain one with a message
+    except RuntimeError as error:  # torch.OutOfMemoryError is a subclass; a CPU raises this one
         if not is_out_of_memory(error):
             raise
         return None

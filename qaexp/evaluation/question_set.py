@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qaexp.model import LoadedModel
 
 
-# Is told after each batch how many features are answered, and of how many.
+# Called after each batch with the number of answered features and their total.
 Seen = Callable[[int, int], None]
 
 
@@ -51,7 +51,7 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A question set after a model has answered it: the logits, what they are worth, and the seconds it took."""
+    """A question set after a model has answered it: logits, their evaluation, and the seconds it took."""
 
     logits: Logits
     evaluation: Evaluation
@@ -83,7 +83,7 @@ class QuestionSet:
         self._autocast = autocast
 
     def score(self, loaded: LoadedModel, seen: Seen | None = None) -> Scored:
-        """Answer every example and score the answers officially; `seen` is told of the features that are done."""
+        """Answer every example and score the answers officially; `seen` is called as features are done."""
         began = time.perf_counter()
         logits = self.logits(loaded, seen)
         return Scored(logits, self.evaluate(logits), time.perf_counter() - began)

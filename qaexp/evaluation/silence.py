@@ -1,4 +1,4 @@
-"""Whether a model answers nothing at one of its two thresholds, and what it answers at the other one."""
+"""Whether a model answers nothing at threshold 0 or at its tuned threshold, and the advice against it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from qaexp.runs.metrics import number_of
 
 @dataclass(frozen=True, slots=True)
 class NumAnswered:
-    """How many questions a model answers: counted, never told from means.
+    """How many questions a model answers; counted, not inferred from means.
 
     Attributes:
         num_examples: All questions.
-        num_has_ans: Those that have an answer.
-        at_zero: Those that it answers at threshold 0.
-        at_tuned: Those that it answers at the tuned threshold; None without one.
+        num_has_ans: Questions that have an answer.
+        at_zero: Questions answered at threshold 0.
+        at_tuned: Questions answered at the tuned threshold; None without one.
         tuned: The tuned threshold.
     """
 
@@ -30,7 +30,7 @@ class NumAnswered:
 
 
 def count_answered(examples: Sequence[Example], evaluation: Evaluation) -> NumAnswered:
-    """Count what a model answers of some examples."""
+    """Count the examples that a model answers."""
     predictions, tuned = evaluation.predictions, evaluation.metrics["null_threshold"]
     return NumAnswered(
         num_examples=len(examples),
@@ -42,14 +42,14 @@ def count_answered(examples: Sequence[Example], evaluation: Evaluation) -> NumAn
 
 
 def collapse_advice(answered: NumAnswered, subset: str) -> str | None:
-    """What to do about a model that answers nothing where it is used, at threshold 0 or at the tuned one.
+    """Advice for a model that answers nothing at threshold 0, or at the tuned threshold.
 
     Args:
-        answered: What it answers of the dev questions.
-        subset: `data.subset`: nobody trains on answerable examples "first" who trained on nothing else.
+        answered: How many dev questions it answers.
+        subset: `data.subset`; a run on answerable examples alone is not told to train on them first.
 
     Returns:
-        One sentence; None for a model that answers something, or has nothing to answer.
+        One sentence; None if it answers something, or if no question has an answer.
     """
     where = silent_at(answered.at_zero, answered.at_tuned, answered.tuned) if answered.num_has_ans else None
     if where is None:
@@ -63,7 +63,7 @@ def collapse_advice(answered: NumAnswered, subset: str) -> str | None:
 
 
 def silent_at(num_answered: int | None, num_tuned: int | None, tuned: float | None) -> str | None:
-    """The words for the thresholds at which nothing is answered: 0, the tuned one, or both; None where there is none.
+    """The words for the thresholds at which nothing is answered: 0, the tuned one, or both; None for neither.
 
     >>> silent_at(9, 0, -1.172), silent_at(0, 0, -0.65), silent_at(0, 5, 0.9), silent_at(9, 5, 0.9)
     ('at its tuned threshold -1.17', 'at its tuned threshold -0.65, nor at threshold 0', 'at threshold 0', None)
@@ -75,7 +75,7 @@ def silent_at(num_answered: int | None, num_tuned: int | None, tuned: float | No
 
 
 def answered_at(num_tuned: int | None, tuned: float | None) -> str:
-    """What a model that is silent at threshold 0 says at its tuned one; empty where it is silent there, too.
+    """What a model that is silent at threshold 0 answers at its tuned one; empty if it is silent there too.
 
     >>> answered_at(3, 0.512), answered_at(0, -1.172)
     ('; at its tuned threshold 0.51, which qaexp answer uses, it answers 3', '')

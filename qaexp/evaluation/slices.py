@@ -1,4 +1,4 @@
-"""What kind of question an example is: the keys by which scores are taken apart."""
+"""The kind of a question: the keys by which scores are split into slices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def question_word(question: str) -> str:
 
 
 def slice_keys(example: Example, num_windows: int) -> dict[str, str | int]:
-    """The slice keys of scores.csv; `answer_words` counts those of the first gold answer, 0 without one."""
+    """The slice keys of scores.csv; `answer_words` counts the words of the first gold answer, 0 without one."""
     return {
         "question_word": question_word(example.question),
         "answer_words": len(example.golds[0].split()) if example.golds else 0,

@@ -1,6 +1,6 @@
-"""The search for the best spans: exact and over all legal spans, but in numpy, without a Python loop over spans.
+"""The search for the best spans: exact, over all legal spans, in numpy without a Python loop over spans.
 
-What makes it cheap: a start can only matter if the best span that begins there reaches the k-th best of such spans, so
+It is cheap because a start only matters if the best span from it reaches the k-th best of such spans, so
 most starts drop out before any span is formed.
 """
 
@@ -25,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 
 _OUTSIDE = np.iinfo(np.int64).max
 _LOWEST = np.finfo(np.float64).min
-# Whether a character is whitespace, by code point; the last entry stands for all above (none of them is).
+# Whether a character is whitespace, by code point; the last entry covers all higher ones (none is).
 _BLANK = np.array([chr(code).isspace() for code in range(0x3001)] + [False])
 
 
@@ -54,7 +54,7 @@ class FlatSpans(NamedTuple):
 class TokenChars(NamedTuple):
     """start_char and end_char of every token, moved past surrounding whitespace; int64 [num_tokens] each.
 
-    The end stands behind the marks (accents) of the last character, those that the tokenizer drops among them.
+    The end is after the marks (accents) of the last character, including those that the tokenizer drops.
 
     A span from token i to token j is `context[start[i]:end[j]]`, stripped already, and empty where start[i] >= end[j].
     """
@@ -65,8 +65,8 @@ class TokenChars(NamedTuple):
 
 def trimmed_offsets(contexts: Sequence[str], features: Features) -> TokenChars:
     """Move the offsets of all tokens past whitespace and dropped marks; `contexts` has one entry per example."""
-    # All contexts are looked at as one long text: a position that leaves its own context found only whitespace on the
-    # way, and makes an empty span.
+    # All contexts are searched as one long text: a position that leaves its own context passed only whitespace, and
+    # makes an empty span.
     bases: dict[str, int] = {}
     length = 0
     for context in contexts:
@@ -97,7 +97,7 @@ def _solid_bounds(text: str) -> tuple[Ints, Ints]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpanGrid:
-    """The context tokens of some windows as rows; what is outside a context cannot win (-inf).
+    """The context tokens of some windows as rows; entries outside a context are -inf and never win.
 
     `start`, `start_char` are [num_windows, width]; `end`, `end_char` have max_answer_length - 1 columns more, so that
     the ends a start may take are always the next max_answer_length columns. `example` [num_windows] counts from 0.
@@ -150,19 +150,19 @@ class SpanGrid:
 def best_spans(grid: SpanGrid, n_best_size: int) -> FlatSpans:
     """The best spans of every example, grouped by example, best first; ties by start_char, then end_char."""
     spans = distinct(_candidates(grid, n_best_size))
-    # This sort is stable: spans with equal scores stay in the order of their characters.
+    # The sort is stable: spans with equal scores stay in the order of their characters.
     spans = spans.take(np.lexsort((-spans.score, spans.example)))
     rank = np.arange(len(spans.example)) - np.searchsorted(spans.example, spans.example)
     return spans.take(np.flatnonzero(rank < n_best_size))
 
 
 def all_spans(grid: SpanGrid) -> FlatSpans:
-    """Every legal span of every window, in no useful order; in several windows the same characters."""
+    """Every legal span of every window, in no particular order; windows may repeat the same characters."""
     return _candidates(grid, grid.start.shape[1] + 1)
 
 
 def distinct(spans: FlatSpans) -> FlatSpans:
-    """The same characters once, with their best score; sorted by example, start_char, end_char."""
+    """Each distinct span once, with its best score; sorted by example, start_char, end_char."""
     if not len(spans.score):
         return spans
     limit = spans.end_char.max() + 1
@@ -173,7 +173,7 @@ def distinct(spans: FlatSpans) -> FlatSpans:
 
 
 def _candidates(grid: SpanGrid, n_best_size: int) -> FlatSpans:
-    """Every span that may be among the best of its example, in no useful order."""
+    """Every span that may be among the best of its example, in no particular order."""
     best_from = grid.start + sliding(np.maximum, grid.end, grid.max_answer_length)
     floor = _floor(grid, best_from, n_best_size)[:, None]
     row, column = np.nonzero(best_from >= floor)

@@ -21,12 +21,12 @@ Bools = npt.NDArray[np.bool_]
 
 NUM_FOLDS = 5
 _MARGIN = 1.0
-# Sums in percent are compared to so many digits, so that a tie stays one in any order of the examples.
+# Digits to which sums in percent are compared, so that ties do not depend on the order of the examples.
 _DECIMALS = 6
 
 
 def best_thresholds(has_ans: Bools, answered: Bools, raw_exact: Floats, raw_f1: Floats, diffs: Floats) -> Metrics:
-    """The official find_all_best_thresh: what the best threshold on these same examples would give (an oracle).
+    """The official find_all_best_thresh: the result of the best threshold on these same examples (an oracle).
 
     Args:
         has_ans: Which examples have an answer.
@@ -37,13 +37,13 @@ def best_thresholds(has_ans: Bools, answered: Bools, raw_exact: Floats, raw_f1: 
 
     Returns:
         `best_exact`, `best_f1` in percent and their thresholds; all None over no examples. As in the official script a
-        threshold of 0.0 also stands for "nothing beats answering nothing", whatever the scores' range.
+        threshold of 0.0 also means "nothing beats answering nothing", whatever the scores' range.
     """
     metrics: Metrics = {}
     order = np.argsort(diffs, kind="stable")
     for name, raw in (("exact", raw_exact), ("f1", raw_f1)):
         gains = np.where(has_ans, raw, -1.0 * answered)[order]
-        # One running sum from the left, as the official loop has it: its ties are ours.
+        # One running sum from the left, as in the official loop, so that ties are the same.
         totals = np.cumsum(np.append(float(np.sum(~has_ans)), gains))
         best = int(np.argmax(totals))
         metrics[f"best_{name}"] = 100.0 * float(totals[best]) / len(diffs) if len(diffs) else None
@@ -60,8 +60,8 @@ def tuned_threshold(diffs: Floats, span_scores: Floats, empty_scores: Floats) ->
 
     Args:
         diffs: null_score_diff of each example.
-        span_scores: Its score in percent if the best span is answered.
-        empty_scores: Its score in percent if nothing is answered.
+        span_scores: Score in percent of each example if the best span is answered.
+        empty_scores: Score in percent of each example if nothing is answered.
 
     >>> tuned_threshold(np.array([-2.0, 1.0, 4.0]), np.array([100.0, 100.0, 0.0]), np.array([0.0, 0.0, 100.0]))
     2.5
@@ -78,7 +78,7 @@ def tuned_threshold(diffs: Floats, span_scores: Floats, empty_scores: Floats) ->
 
 
 def _cuts(diffs: Floats) -> tuple[Floats, Ints]:
-    """Every threshold that matters for diffs in rising order, and how many of them are answered under each.
+    """Every distinct threshold for diffs in ascending order, and the number answered under each.
 
     >>> [column.tolist() for column in _cuts(np.array([1.0, 1.0, 2.0]))]
     [[0.0, 1.5, 3.0], [0, 2, 3]]
@@ -86,14 +86,14 @@ def _cuts(diffs: Floats) -> tuple[Floats, Ints]:
     inner = np.flatnonzero(np.diff(diffs) > 0) + 1
     low, high = diffs[inner - 1], diffs[inner]
     middle = low + (high - low) / 2
-    # Between two neighbouring floats there is no middle; the lower one still separates them.
+    # Two adjacent floats have no middle; the lower one still separates them.
     middle = np.where(middle < high, middle, low)
     thresholds = np.concatenate([[diffs[0] - _MARGIN], middle, [diffs[-1] + _MARGIN]])
     return thresholds, np.concatenate([[0], inner, [len(diffs)]])
 
 
 def folds(labels: Sequence[str]) -> Ints:
-    """The fold of each example, 0 to 4: whole clusters, of about equal size, without chance.
+    """The fold of each example, 0 to 4: whole clusters, about equal in size, deterministic.
 
     The largest cluster goes first (equal ones in the order of their sha256), always into the smallest fold. So a fold
     depends neither on the order of the examples nor on any seed.

@@ -1,4 +1,4 @@
-"""What a step does when memory runs out: half the micro-batch, the same update; or one sentence with numbers."""
+"""What a step does when memory runs out: halve the micro-batch for the same update, or fail with numbers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Shortage:
     """Memory ran out in a step.
 
     Attributes:
-        message: What was said.
+        message: The original message.
         num_features: Features of the largest part of a micro-batch.
         length: Tokens of its longest feature.
-        is_half_updated: The optimizer had begun to change the weights or its means.
-        is_first_update: It ran out while the optimizer made its means, which are thrown away.
+        is_half_updated: Whether the optimizer had begun to change the weights or its running means.
+        is_first_update: Whether it ran out while the optimizer created its running means, which are then dropped.
     """
 
     message: str
@@ -38,7 +38,7 @@ class Shortage:
 
 @dataclass(slots=True)
 class MemoryWatch:
-    """Follows one step, to say how far it came when memory ran out."""
+    """Follows one step, to know how far it got when memory ran out."""
 
     state: TrainState
     shortage: Shortage | None = None
@@ -46,26 +46,26 @@ class MemoryWatch:
     _weights_before: list[float] | None = None
 
     def enter_optimizer(self) -> None:
-        """The weights will change from here on."""
+        """From here on the weights may change."""
         self._is_updating = True
         self._weights_before = None if self.state.optimizer.state else self._weights()
 
     def is_first_update(self) -> bool:
-        """Has the optimizer made means, but changed no weight? That is where memory most often runs out."""
+        """Whether the optimizer created running means but changed no weight: where memory most often runs out."""
         return self._weights_before is not None and self._weights_before == self._weights()
 
     def is_half_updated(self) -> bool:
-        """Has the optimizer changed anything that cannot be made anew?"""
+        """Whether the optimizer changed anything that cannot be recreated."""
         return self._is_updating and not self.is_first_update()
 
     def _weights(self) -> list[float]:
-        """One number for each parameter; fused kernels do not raise torch's own counter of changes."""
+        """One number for each parameter; torch's own version counter misses the changes of fused kernels."""
         return [float(parameter.detach().sum()) for parameter in self.state.model.parameters()]
 
 
 @contextmanager
 def watched_memory(state: TrainState, micro_batches: list[Indices]) -> Iterator[MemoryWatch]:
-    """Note in the watch, instead of raising it, that memory ran out in the body."""
+    """Note in the watch that memory ran out in the body, instead of raising the error."""
     watch = MemoryWatch(state)
     try:
         yield watch
@@ -86,11 +86,11 @@ def make_room(state: TrainState, shortage: Shortage) -> None:
     """Cut the micro-batches in halves for the next attempt.
 
     Args:
-        state: Its counters stand where the step began; its gradients and fresh optimizer means are thrown away.
+        state: Its counters are back at the start of the step; its gradients and new running means are dropped.
         shortage: What happened.
 
     Raises:
-        OutOfMemoryError: There is nothing left to halve, or the weights were changed already.
+        OutOfMemoryError: There is nothing left to halve, or the weights have already changed.
     """
     accelerator = state.setup.accelerator
     place = f"training: step {state.step + 1} does not fit into the memory of {accelerator.device}"
@@ -98,11 +98,11 @@ def make_room(state: TrainState, shortage: Shortage) -> None:
     if shortage.is_half_updated:
         raise OutOfMemoryError(
             f"{place}: memory ran out while the optimizer changed the weights ({numbers}); lower "
-            "batches.token_budget or batches.batch_size, and the same command goes on from the last checkpoint with "
+            "batches.token_budget or batches.batch_size, and the same command resumes from the last checkpoint with "
             "trainer.allow_drift=true"
         )
     if shortage.num_features == 1 or accelerator.num_processes > 1:
-        alone = f"{accelerator.num_processes} processes cannot cut their batches each for itself"
+        alone = f"{accelerator.num_processes} processes cannot cut their batches independently"
         single = f"one feature of {shortage.length} tokens alone is too much"
         raise OutOfMemoryError(
             f"{place}: {single if shortage.num_features == 1 else alone} ({numbers}); lower features.max_length or "

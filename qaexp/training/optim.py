@@ -1,4 +1,4 @@
-"""The node `optimizer`: parameter groups with their own rates, and Muon beside AdamW as one optimizer."""
+"""The node `optimizer`: parameter groups with their own rates, and Muon and AdamW as one optimizer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Group = dict[str, Any]
 
 
 def parameter_groups(model: PreTrainedModel, *, lr: float, weight_decay: float, layer_decay: float) -> list[Group]:
-    """Sort a model's trainable parameters into groups that an optimizer treats alike.
+    """Sort a model's trainable parameters into groups with the same settings.
 
     Biases and norms (all 1-D parameters) get no weight decay. A parameter k layers below the head gets
     `lr * layer_decay**k`: the head k = 0, the top layer 1, the embeddings one below the first layer (ELECTRA, Clark
@@ -58,8 +58,8 @@ def make_optimizer(factory: Callable[..., Optimizer], model: PreTrainedModel, *,
     """Build the optimizer of a model.
 
     Args:
-        factory: The built node `optimizer`: takes parameter groups, holds its other keywords.
-        model: On the device where it is trained.
+        factory: The built node `optimizer`; takes parameter groups, and holds its other keywords.
+        model: The model, on its training device.
         layer_decay: See `parameter_groups`.
 
     Raises:
@@ -71,12 +71,12 @@ def make_optimizer(factory: Callable[..., Optimizer], model: PreTrainedModel, *,
 
 
 def check_optimizer(factory: Callable[..., Optimizer]) -> None:
-    """Build an optimizer for two small parameters, so that what it refuses is said before a run directory is made.
+    """Build an optimizer for two small parameters, so that it refuses bad settings before a run directory exists.
 
-    Only those of torch and qaexp: another one may be made for real models alone.
+    Only those of torch and qaexp are checked: others may accept nothing but real models.
 
     Raises:
-        ConfigError: As `make_optimizer`.
+        ConfigError: See `make_optimizer`.
     """
     lr, weight_decay = _rates(factory)
     owner = str(getattr(getattr(factory, "func", factory), "__module__", ""))
@@ -102,7 +102,7 @@ def _rates(factory: Callable[..., Optimizer]) -> tuple[float, float]:
 def _built(factory: Callable[..., Optimizer], groups: list[Group], where: str) -> Optimizer:
     try:
         return factory(groups)
-    except Exception as error:  # each optimizer has its own way to refuse: betas=[0.9] is AdamW's IndexError
+    except Exception as error:  # each optimizer refuses in its own way: betas=[0.9] is an IndexError of AdamW
         name = getattr(getattr(factory, "func", factory), "__name__", str(factory))
         nulls = [f"optimizer.{key}" for key, value in getattr(factory, "keywords", {}).items() if value is None]
         hint = f" ({', '.join(nulls)}: null)" if nulls else ""
@@ -113,7 +113,7 @@ def _built(factory: Callable[..., Optimizer], groups: list[Group], where: str) -
 
 
 class Muon(Optimizer):
-    """Muon for the matrices inside the layers, AdamW for all else, as one optimizer with one state_dict.
+    """Muon for the matrices inside the layers and AdamW for the rest, as one optimizer with one state_dict.
 
     `torch.optim.Muon` takes 2-D parameters only, and its author advises AdamW for embeddings, head, biases and norms
     (Jordan, 2024). Its updates are scaled to the size of AdamW's (Liu et al., "Muon is scalable", 2025), so that one
@@ -121,10 +121,10 @@ class Muon(Optimizer):
 
     Args:
         params: Groups from `parameter_groups`; those with `hidden_matrices` go to Muon.
-        lr: Learning rate of groups that have none of their own.
+        lr: Learning rate of groups without their own.
         weight_decay: Decoupled weight decay, likewise.
-        momentum: Share of the last update of a matrix that is kept.
-        nesterov: Look ahead along the momentum.
+        momentum: Share of a matrix's last update that is kept.
+        nesterov: Whether to look ahead along the momentum.
         ns_steps: Newton-Schulz iterations that make an update orthogonal.
         betas: Of AdamW.
         eps: Of AdamW.
@@ -148,7 +148,7 @@ class Muon(Optimizer):
         self._share()
 
     def _share(self) -> None:
-        """Give each group to its optimizer; groups and state stay the same objects, so that no copy can go stale."""
+        """Give each group to its optimizer; groups and state are shared objects, so no copy can go stale."""
         matrices = [group for group in self.param_groups if group["hidden_matrices"]]
         others = [group for group in self.param_groups if not group["hidden_matrices"]]
         self._parts: list[Optimizer] = []
@@ -160,7 +160,7 @@ class Muon(Optimizer):
             part.state = self.state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a state from `state_dict()`."""
+        """Load a state from `state_dict()`."""
         super().load_state_dict(state_dict)
         self._share()
 

@@ -1,4 +1,4 @@
-"""Where training computes, in which number format, and in how many processes: one accelerator for a run."""
+"""Device, number format and processes of a training: one accelerator for a run."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from qaexp.training.processes import num_processes
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-# cuBLAS gives the same bits twice only with a fixed workspace; it reads this when CUDA is first used.
+# cuBLAS is reproducible only with a fixed workspace; it reads this variable when CUDA is first used.
 _CUBLAS_WORKSPACE = ":4096:8"
 
 
 def choose_device(device: str) -> torch.device:
-    """Turn `trainer.device` into a device that is there.
+    """Turn `trainer.device` into an existing device.
 
     Args:
         device: `auto` (cuda, else mps, else cpu), `cpu`, `cuda`, `cuda:N` or `mps`.
 
     Raises:
-        ConfigError: The device is not there, or one GPU is named for several processes.
+        ConfigError: The device does not exist, or one GPU is named for several processes.
 
     >>> choose_device("cpu")
     device(type='cpu')
@@ -64,12 +64,11 @@ def choose_precision(precision: str, device: torch.device) -> str:
     """Turn `trainer.precision` into fp32, bf16 or fp16.
 
     Args:
-        precision: `auto` is bf16 on a GPU that computes in it, and fp32 anywhere else: a plain CPU is many times
-            slower in bf16.
-        device: Where training computes.
+        precision: `auto` is bf16 on a GPU that supports it, else fp32: a plain CPU is many times slower in bf16.
+        device: The training device.
 
     Raises:
-        ConfigError: The device does not compute in this format.
+        ConfigError: The device does not support this format.
 
     >>> choose_precision("auto", torch.device("cpu"))
     'fp32'
@@ -80,34 +79,34 @@ def choose_precision(precision: str, device: torch.device) -> str:
     for problem in precision_problems(precision, device.type):
         raise ConfigError(problem)
     if precision == "bf16" and device.type == "cuda" and not has_bf16:
-        raise ConfigError("trainer.precision=bf16, but this GPU does not compute in it; choose fp16, fp32 or auto")
+        raise ConfigError("trainer.precision=bf16, but this GPU does not support it; choose fp16, fp32 or auto")
     return precision
 
 
 def describe_device(device: torch.device, precision: str) -> dict[str, str | int]:
-    """What env.json says of the machine's arithmetic: device, its name, number format and number of processes."""
+    """The entry `device` of env.json: device, its name, number format and number of processes."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {"device": str(device), "name": name, "precision": precision, "num_processes": num_processes()}
 
 
 def make_accelerator(device: torch.device, precision: str, *, deterministic: bool) -> Accelerator:
-    """Make the accelerator of a run, and forget that of an earlier run in this process.
+    """Make the accelerator of a run, and drop the one of an earlier run in this process.
 
     Args:
         device: From `choose_device`.
         precision: From `choose_precision`.
-        deterministic: The same bytes on CUDA too: only deterministic kernels, at some cost.
+        deterministic: Whether to use only deterministic kernels on CUDA, at some cost.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, GradientState
 
     _set_determinism(deterministic)
-    # accelerate keeps one state a process, and a second run would silently get the device of the first.
+    # accelerate keeps one state per process; without a reset, a second run would get the device of the first.
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
     single = num_processes() == 1
     if single:
-        # With torchrun each process takes the GPU of its local rank; alone, the device is the one that was chosen.
+        # With torchrun each process takes the GPU of its local rank; a single process takes the chosen device.
         os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)
     try:
         return Accelerator(cpu=device.type == "cpu", mixed_precision="no" if precision == "fp32" else precision)

@@ -15,52 +15,54 @@ if TYPE_CHECKING:
 
 _SETTLING_SECONDS = 0.5
 _LAST_PORT = 65535
-# What torchrun tells each of its processes.
+# Variables that torchrun sets for each of its processes.
 _TOGETHER = ("MASTER_ADDR", "MASTER_PORT", "RANK", "LOCAL_RANK", "WORLD_SIZE")
 
-# What accelerate takes for several processes, that of launchers that qaexp is not started by among them.
+# Variables by which accelerate detects several processes, including those of launchers that qaexp does not support.
 _SPEAKERS = ("WORLD_SIZE", "LOCAL_RANK", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
 def num_processes() -> int:
-    """How many processes train together, as torchrun says it; 1 without torchrun.
+    """The number of processes that train together under torchrun; 1 without it.
 
     Raises:
-        ConfigError: The environment speaks of several processes, and says too little or nonsense of them.
+        ConfigError: The environment announces several processes, but its variables are incomplete or invalid.
     """
     speaker = next((name for name in _SPEAKERS if _speaks_of_others(name)), None)
     if speaker is not None:
         told = f"{speaker}={os.environ[speaker]}"
         for name in _TOGETHER:
             if not os.environ.get(name):
-                raise ConfigError(f"{told}, but {name} is not set: start by torchrun, or unset {speaker}")
+                raise ConfigError(f"{told}, but {name} is not set: start with torchrun, or unset {speaker}")
         _check_places(_whole("WORLD_SIZE", "1", low=1))
     return _whole("WORLD_SIZE", "1", low=1)
 
 
 def is_main_process() -> bool:
-    """Is this the process that writes the run directory?
+    """Whether this process writes the run directory.
 
     Raises:
-        ConfigError: As `num_processes`.
+        ConfigError: See `num_processes`.
     """
     return num_processes() == 1 or _whole("RANK", "0") == 0
 
 
 def _speaks_of_others(name: str) -> bool:
-    """Does a variable make accelerate look for other processes? LOCAL_RANK does it at any value."""
+    """Whether a variable makes accelerate look for other processes; LOCAL_RANK does at any value but -1."""
     if name == "LOCAL_RANK":
         return bool(os.environ.get(name)) and _whole(name, "-1", low=-1) != -1
     return _whole(name, "1", low=1) > 1
 
 
 def _check_places(total: int) -> None:
-    """Refuse places that are none of so many processes, and a port that is none."""
+    """Refuse ranks outside the number of processes, and an invalid port."""
     for name in ("RANK", "LOCAL_RANK"):
         if _whole(name, "0") >= total:
-            raise ConfigError(f"{name}={os.environ[name]}, but WORLD_SIZE={total}: start by torchrun, or unset both")
+            raise ConfigError(f"{name}={os.environ[name]}, but WORLD_SIZE={total}: start with torchrun, or unset both")
     if not 0 < _whole("MASTER_PORT", "1") <= _LAST_PORT:
-        raise ConfigError(f"MASTER_PORT={os.environ['MASTER_PORT']} is no port (1 to {_LAST_PORT}): start by torchrun")
+        raise ConfigError(
+            f"MASTER_PORT={os.environ['MASTER_PORT']} is not a port (1 to {_LAST_PORT}): start with torchrun"
+        )
 
 
 def _whole(name: str, default: str, *, low: int = 0) -> int:
@@ -70,13 +72,13 @@ def _whole(name: str, default: str, *, low: int = 0) -> int:
             return number
     except ValueError:
         pass
-    raise ConfigError(f"{name}={value!r} is no whole number from {low} on: start by torchrun, or unset {name}")
+    raise ConfigError(f"{name}={value!r} is not a whole number of at least {low}: start with torchrun, or unset {name}")
 
 
 def agreed(draw: Callable[[], str]) -> str:
-    """One text for all processes: the main one draws it, the others are told.
+    """One text for all processes: the main one draws it and shares it.
 
-    It goes over the store of torchrun, so that it works before anything is known of devices.
+    It uses torchrun's store, so it works before any device is known.
     """
     if num_processes() == 1:
         return draw()
@@ -89,10 +91,10 @@ def agreed(draw: Callable[[], str]) -> str:
 
 
 def part() -> None:
-    """Take leave of the other processes, while the model of the training still stands; alone, do nothing.
+    """Leave the process group while the training's model still exists; does nothing for a single process.
 
-    The pause lets gloo's threads drop their last tensors: they need the interpreter's lock for that, which the group's
-    destructor would hold while it waits for them (seen with torch 2.13: one of some dozen runs never ended).
+    The pause lets gloo's threads drop their last tensors. They need the interpreter's lock for that, and the group's
+    destructor would hold it while waiting for them: with torch 2.13, now and then a run never ended.
     """
     if num_processes() == 1:
         return
@@ -105,7 +107,7 @@ def part() -> None:
 
 
 def stop_together(accelerator: Accelerator) -> None:
-    """Stop all processes at the same step when a signal asked one of them to.
+    """Stop all processes at the same step once a signal has asked one of them to.
 
     Raises:
         Stopped: In every process.
@@ -118,7 +120,7 @@ def stop_together(accelerator: Accelerator) -> None:
 
 
 def agreed_object(value: Any) -> Any:
-    """The main process's object, for all: a decision that hangs on it is then the same everywhere."""
+    """The main process's object, shared with all, so that every process makes the same decision."""
     if num_processes() == 1:
         return value
     from accelerate.utils import broadcast_object_list

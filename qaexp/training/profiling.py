@@ -1,4 +1,4 @@
-"""Where the time of a training step goes: torch's profiler over some steps, as a trace and as a table of phases."""
+"""Where the time of a training step goes: torch's profiler over some steps, as a trace and a table of phases."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
 from qaexp.storage.formats import one_line
 
-# What a step consists of, in order; `phase` marks each in step.py.
+# The phases of a step, in order; `phase` marks each of them in step.py.
 PHASES = ("batch", "forward", "backward", "clip", "optimizer")
 
-# The first steps are slower than all others: they allocate, and they are not profiled.
+# The first steps are slower, since they allocate memory; they are not profiled.
 SKIPPED_STEPS = 2
 
 _PREFIX = "step: "
@@ -25,20 +25,20 @@ _TOP_OPERATORS = 15
 
 
 def phase(name: str) -> record_function:
-    """Mark a phase of a step for the profiler; without one it costs some microseconds."""
+    """Mark a phase of a step for the profiler; costs a few microseconds without one."""
     assert name in PHASES, name
     return record_function(_PREFIX + name)
 
 
 class StepProfile:
-    """Profiles `num_steps` steps after the first two, used as a context manager around the training.
+    """Profiles `num_steps` steps after the first two; a context manager around the training.
 
-    `finished` gets the trace (JSON that chrome://tracing and https://ui.perfetto.dev open) and the table, at most once:
-    nothing comes of a training of two steps or fewer.
+    `finished` is called at most once, with the trace (JSON for chrome://tracing and https://ui.perfetto.dev) and the
+    table; a training of two steps or fewer gives neither.
     """
 
     def __init__(self, num_steps: int, finished: Callable[[bytes, str], None]) -> None:
-        """Take how many steps to profile, and who gets the result."""
+        """Take the number of steps to profile, and a callback for the result."""
         activities = [ProfilerActivity.CPU]
         if torch.cuda.is_available():
             activities.append(ProfilerActivity.CUDA)
@@ -53,7 +53,7 @@ class StepProfile:
 
     def __enter__(self) -> StepProfile:
         """Begin."""
-        # Without it the profiler's own library reports its start and stop on stderr.
+        # Without this, the profiler's library reports its start and stop on stderr.
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")
         self._profiler.start()
         return self
@@ -61,11 +61,11 @@ class StepProfile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End, also where the training had fewer steps than wanted."""
+        """End, even if the training had fewer steps than wanted."""
         self._profiler.stop()
 
     def step(self) -> None:
-        """Say that a step is done."""
+        """Count a step."""
         self._num_steps += 1
         self._profiler.step()
 
@@ -98,16 +98,16 @@ def table(events: Any, num_steps: int) -> str:
         lines.append(f"{name:<12}{spent / 1000 / num_steps:>10.2f}{100 * spent / everything:>7.1f} %")
     lines.append(f"{'all':<12}{everything / 1000 / num_steps:>10.2f}{100.0:>7.1f} %")
     operators = sorted((event for event in events if not event.key.startswith(("step: ", "ProfilerStep"))), key=_cost)
-    lines += ["", f"costliest operators, time of their own per step ({_device_word(operators)})"]
+    lines += ["", f"costliest operators, own time per step ({_device_word(operators)})"]
     lines.append(f"{'operator':<52}{'calls':>7}{'ms':>10}")
     for event in reversed(operators[-_TOP_OPERATORS:]):
-        name = one_line(event.key)[:50]  # an extension, or a model's own code, may call its operators anything
+        name = one_line(event.key)[:50]  # extensions and custom model code may name their operators anything
         lines.append(f"{name:<52}{event.count / num_steps:>7.1f}{_cost(event) / 1000 / num_steps:>10.2f}")
     return "\n".join(lines) + "\n"
 
 
 def _is_phase(event: Any) -> bool:
-    # On a GPU each phase comes a second time, as what it occupies there.
+    # On a GPU each phase appears a second time, with its GPU time.
     return bool(event.key.startswith(_PREFIX) and event.cpu_time_total > 0)
 
 

@@ -1,4 +1,4 @@
-"""What the training loop yields: plain numbers, the same on every process."""
+"""What the training loop yields: plain numbers, equal on every process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class StepRecord:
         step: Steps done.
         epoch: The epoch of this step, counted from 1.
         loss: Mean over the features since the last record; None when all of their steps were skipped (`on_nan`).
-        learning_rate: What this step used, at the head.
+        learning_rate: The rate of this step, at the head.
         grad_norm: Of this step, before clipping; None when fp16's loss scaling skipped it.
         num_tokens: Real tokens read so far.
         num_features: Features read so far.
@@ -30,13 +30,13 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationDue:
-    """The loop pauses here: whoever consumes it evaluates, keeps weights, or breaks off (early stopping).
+    """The loop pauses for its consumer to evaluate, keep weights, or break off (early stopping).
 
     Attributes:
         step: Steps done.
         epoch: The epoch in progress or just finished, counted from 1; 0 when nothing was trained.
         train_loss: Mean over the epoch's features so far, dropout on; None when nothing was trained.
-        train_accuracy: Percent of them whose start and end were both predicted right as they were trained on.
+        train_accuracy: Percent of them whose start and end were both predicted right in training.
         is_epoch_end: All features of the epoch were read.
         is_last: No step follows.
     """
@@ -51,7 +51,7 @@ class EvaluationDue:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointDue:
-    """A multiple of `checkpoint_every`, or an epoch's end, is reached: whoever consumes the loop may store the state.
+    """A multiple of `checkpoint_every` or the end of an epoch: the consumer of the loop may store the state.
 
     Attributes:
         step: Steps done.

@@ -1,4 +1,4 @@
-"""The node `schedule`: how the learning rate runs over the planned steps."""
+"""The node `schedule`: the learning rate over the planned steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Horizon:
     """How many steps a training lasts, known before it starts.
 
     Args:
-        steps_of: Steps of an epoch (0-based); epochs may differ, because batches are drawn anew.
+        steps_of: Steps of an epoch (0-based); epochs may differ, because batches are redrawn.
         epochs: Epochs of the training.
         max_steps: The training stops here if its epochs last longer.
     """
@@ -24,7 +24,7 @@ class Horizon:
         self.total = self.steps(epochs)
 
     def steps(self, epochs: float) -> int:
-        """The steps that the first `epochs` epochs have, at most `max_steps`; a part of an epoch is rounded down.
+        """Steps of the first `epochs` epochs, at most `max_steps`; a partial epoch is rounded down.
 
         >>> Horizon(lambda epoch: 10, epochs=3, max_steps=None).steps(1.55)
         15
@@ -53,16 +53,16 @@ def linear(
     warmup_ratio: float | None = None,
     warmup_steps: int | None = None,
 ) -> Callable[[int], float]:
-    """Up from 0 in the warm-up, then down to 0: what transformers' get_linear_schedule_with_warmup does.
+    """Up from 0 during warm-up, then down to 0, like transformers' get_linear_schedule_with_warmup.
 
     Args:
         horizon: The steps of the training.
-        total_epochs: Epochs after which the rate is 0; None for those that are trained.
+        total_epochs: Epochs after which the rate is 0; None: the trained epochs.
         warmup_ratio: Share of those steps in which the rate rises.
-        warmup_steps: The same in steps; only one of the two is set.
+        warmup_steps: The same in steps; at most one of the two is set.
 
     Returns:
-        Steps already done to the factor of the next step's learning rate.
+        A function from the steps done to the factor of the next step's learning rate.
 
     >>> rate = linear(Horizon(lambda epoch: 5, epochs=2, max_steps=None), warmup_steps=2)
     >>> [rate(step) for step in (0, 1, 2, 6, 10, 11)]
@@ -85,7 +85,7 @@ def cosine(
     warmup_ratio: float | None = None,
     warmup_steps: int | None = None,
 ) -> Callable[[int], float]:
-    """Up from 0 in the warm-up, then down to 0 along half a cosine (Loshchilov and Hutter, 2017); see `linear`.
+    """Up from 0 during warm-up, then down to 0 along half a cosine (Loshchilov and Hutter, 2017); see `linear`.
 
     >>> rate = cosine(Horizon(lambda epoch: 8, epochs=1, max_steps=None))
     >>> [round(rate(step), 4) for step in (0, 2, 4, 8, 9)]
@@ -109,7 +109,7 @@ def constant(
     warmup_ratio: float | None = None,
     warmup_steps: int | None = None,
 ) -> Callable[[int], float]:
-    """Up from 0 in the warm-up, then the same rate for good; see `linear`.
+    """Up from 0 during warm-up, then constant; see `linear`.
 
     Raises:
         ConfigError: `total_epochs` is set, which without a warm-up ratio has no effect.

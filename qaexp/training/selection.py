@@ -1,4 +1,4 @@
-"""Which evaluation's weights are kept, and when training stops because nothing gets better."""
+"""Which evaluation's weights are kept, and when early stopping applies."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Selection:
 
     Attributes:
         keep: `last` or `best`.
-        patience: Evaluations without a better f1 before training stops; None: never.
-        best_epoch: The epoch of the highest f1, the earliest of equals.
+        patience: Evaluations without a better f1 before training stops; None: it never stops early.
+        best_epoch: The epoch of the highest f1; the earliest one on a tie.
         best_f1: That f1, in percent; None before the first evaluation.
         best_step: The step after which it was reached.
         kept_epoch: The epoch whose weights are kept.
@@ -35,12 +35,12 @@ class Selection:
     _best_weights: dict[str, Tensor] | None = None
 
     def see(self, epoch: float, f1: float, state: TrainState) -> None:
-        """Take note of an evaluation.
+        """Note an evaluation.
 
         Args:
             epoch: Epochs done; a fraction inside an epoch.
             f1: In percent.
-            state: The training; its weights are copied when they are the best so far and are to be kept.
+            state: The training; its weights are copied if they are the best so far and `keep` is `best`.
         """
         is_better = self.best_f1 is None or f1 > self.best_f1
         if is_better:
@@ -54,11 +54,11 @@ class Selection:
 
     @property
     def is_over(self) -> bool:
-        """Nothing got better for too long."""
+        """Whether f1 has not improved for `patience` evaluations."""
         return self.patience is not None and self._since_best >= self.patience
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain numbers; the weights to keep are apart (`best_weights`)."""
+        """Plain numbers; the kept weights are separate (`best_weights`)."""
         return {
             "best_epoch": self.best_epoch,
             "best_f1": self.best_f1,
@@ -68,11 +68,11 @@ class Selection:
         }
 
     def best_weights(self, state: TrainState) -> dict[str, Tensor] | None:
-        """The weights to keep, where they are not those that the model has now."""
+        """The kept weights, where they differ from the model's current ones."""
         return None if state.step == self.best_step else self._best_weights
 
     def load_state_dict(self, found: Mapping[str, Any], weights: dict[str, Tensor] | None, state: TrainState) -> None:
-        """Continue from what `state_dict` and `best_weights` gave; without weights, the model has the best ones."""
+        """Restore what `state_dict` and `best_weights` returned; without weights, the model has the best ones."""
         self.best_epoch, self.best_f1 = found["best_epoch"], found["best_f1"]
         self.best_step, self.kept_epoch = found["best_step"], found["kept_epoch"]
         self._since_best = int(found["since_best"])
@@ -83,7 +83,7 @@ class Selection:
         """Put the kept weights into the model.
 
         Returns:
-            True when they are not those of the last evaluation.
+            Whether they differ from those of the last evaluation.
         """
         if self._best_weights is None or self._since_best == 0:
             return False

@@ -1,4 +1,4 @@
-"""All that changes while training: what a checkpoint must hold so that training goes on as if never stopped."""
+"""The state of a training between two steps: what a checkpoint must hold to resume exactly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from transformers import PreTrainedModel
 
-# Kept on the device and read together, so that no step waits for the device.
+# Kept on the device and read together, so that steps do not wait for the device.
 SUMS = ("record_loss", "epoch_loss", "epoch_correct", "grad_norm", "first_bad_step")
 COUNTERS = (
     "epoch",
@@ -39,14 +39,14 @@ COUNTERS = (
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What stays the same during a training.
+    """What does not change during a training.
 
     Attributes:
         accelerator: Device, number format and processes.
         feed: Features and their order.
-        factor: Steps done to the factor of the next step's learning rates.
+        factor: From the steps done to the factor of the next step's learning rates.
         total_steps: Steps of the whole training.
-        dropout_seed: All dropout follows from it.
+        dropout_seed: The seed of all dropout.
     """
 
     accelerator: Accelerator
@@ -61,24 +61,24 @@ class TrainState:
     """A training between two steps.
 
     Attributes:
-        setup: What does not change.
-        model: The weights, to evaluate and to save.
-        forward: The same weights as they are called in training (several processes wrap them).
-        optimizer: With its running means.
+        setup: The constant part.
+        model: The weights, for evaluation and saving.
+        forward: The same weights as called in training; wrapped when several processes train.
+        optimizer: The optimizer with its running means.
         sums: Running sums on the device, 0-d, named by `SUMS`; equal on all processes.
         epoch: Epochs finished or in progress before this one (0-based).
-        micro_step: Micro-batches of this epoch that are done.
+        micro_step: Micro-batches done in this epoch.
         step: Steps done.
         num_tokens: Real tokens read.
         num_features: Features read.
         num_padded_tokens: Tokens computed, padding counted.
         epoch_features: Features of this epoch read.
         record_features: Features read since the last record.
-        recorded_step: The last step that a record has told of.
-        evaluated_step: The last step after which an evaluation was made; -1 before any.
-        num_skipped: Steps whose update was left out, because it was not finite.
-        num_parts: Parts that each micro-batch is cut into, since it did not fit into memory whole.
-        stored_step: The last step that stands in a checkpoint; -1 before any. It is no part of one itself.
+        recorded_step: The last step that a record covers.
+        evaluated_step: The step of the last evaluation; -1 before the first one.
+        num_skipped: Steps whose update was skipped because it was not finite.
+        num_parts: Parts that each micro-batch is cut into after one did not fit into memory.
+        stored_step: The step of the last checkpoint; -1 before the first one. It is not part of a checkpoint.
     """
 
     setup: Setup
@@ -102,57 +102,57 @@ class TrainState:
 
     @property
     def is_epoch_end(self) -> bool:
-        """All features of this epoch were read."""
+        """Whether all features of this epoch were read."""
         return 0 < self.micro_step >= len(self.setup.feed.epoch(self.epoch))
 
     @property
     def is_finished(self) -> bool:
-        """No step is left."""
+        """Whether no step is left."""
         return self.step >= self.setup.total_steps
 
     @property
     def epochs_done(self) -> float:
-        """Epochs that were read, with the share of this one, to four decimals."""
+        """Epochs done, including the share of the current one, to four decimals."""
         return round(self.epoch + self.micro_step / len(self.setup.feed.epoch(self.epoch)), 4)
 
     @property
     def padding_share(self) -> float:
-        """Percent of the computed tokens that were padding; 0 before the first step."""
+        """Padding in percent of the computed tokens; 0 before the first step."""
         return 100.0 * (1.0 - self.num_tokens / self.num_padded_tokens) if self.num_padded_tokens else 0.0
 
     def next_epoch(self) -> None:
-        """Begin the epoch after this one."""
+        """Start the next epoch."""
         self.epoch, self.micro_step, self.epoch_features = self.epoch + 1, 0, 0
         self.sums["epoch_loss"].zero_()
         self.sums["epoch_correct"].zero_()
 
     def set_learning_rates(self) -> None:
-        """Give every parameter group the rate of the next step."""
+        """Set every parameter group to the rate of the next step."""
         factor = self.setup.factor(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
 
     def learning_rate(self, step: int) -> float:
-        """The rate at the head that a step (1-based) used."""
+        """The rate of a step (1-based), at the head."""
         head = max(float(group["initial_lr"]) for group in self.optimizer.param_groups)
         return head * self.setup.factor(step - 1)
 
     def recorded(self) -> None:
-        """Take note that a record of all steps so far was written; the next one begins here."""
+        """Note that a record of all steps so far was written; the next one starts here."""
         if self.recorded_step != self.step:
             self.sums["record_loss"].zero_()
             self.record_features, self.recorded_step = 0, self.step
 
     def evaluated(self) -> None:
-        """Take note that the evaluation after this step was made; a checkpoint from before it is out of date."""
+        """Note the evaluation after this step; an earlier checkpoint of this step is now out of date."""
         if self.evaluated_step != self.step:
             self.evaluated_step, self.stored_step = self.step, -1
 
     def read_sums(self) -> dict[str, float]:
-        """Wait for the device and read all sums at once.
+        """Read all sums at once; waits for the device.
 
         Raises:
-            DivergedError: A loss or gradient since the last reading was NaN or infinite.
+            DivergedError: A loss or gradient since the last call was NaN or infinite.
         """
         values: list[float] = torch.stack([self.sums[name] for name in SUMS]).tolist()
         found = dict(zip(SUMS, values, strict=True))
@@ -161,7 +161,7 @@ class TrainState:
         return found
 
     def diverged(self, step: int) -> DivergedError:
-        """The error that tells of a step (1-based) that was not finite, with the features that it read."""
+        """The error for a step (1-based) that was not finite, with the features of its batch."""
         epoch, micro_step, before = 0, 0, 0
         while before + self.setup.feed.num_steps(epoch) < step:
             before += self.setup.feed.num_steps(epoch)
@@ -178,13 +178,13 @@ class TrainState:
         )
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Copy the weights to the CPU, to be given back to `model.load_state_dict` when they were the best."""
+        """Copy the weights to the CPU, for `model.load_state_dict`."""
         return {name: value.detach().to("cpu", copy=True) for name, value in self.model.state_dict().items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes: `model`, `optimizer`, `sums`, `scaler` (tensors, not copied) and `counters` (ints).
+        """The changing part: `model`, `optimizer`, `sums`, `scaler` (tensors, not copied) and `counters` (ints).
 
-        Dropout and order need no generator's state: they follow from the seed and the counters.
+        Dropout and order need no generator state: they are functions of the seed and the counters.
         """
         scaler = self.setup.accelerator.scaler
         return {
@@ -196,22 +196,22 @@ class TrainState:
         }
 
     def counters(self) -> dict[str, int]:
-        """Where the training stands, as plain numbers."""
+        """The position of the training, as plain numbers."""
         return {name: getattr(self, name) for name in COUNTERS}
 
     def set_counters(self, counters: Mapping[str, int]) -> None:
-        """Stand where `counters` stood."""
+        """Restore the position from `counters`."""
         for name in COUNTERS:
             setattr(self, name, int(counters[name]))
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` gave in a training with the same config; tensors are copied.
+        """Restore what `state_dict` returned in a training with the same config; tensors are copied.
 
-        Without an optimizer's state (None), as where no step will follow, the optimizer stays as it is.
+        If the optimizer's state is None, because no step will follow, the optimizer is left unchanged.
         """
         self.model.load_state_dict(state["model"])
         if state["optimizer"] is not None:
-            # Optimizers keep the tensors that they are given.
+            # Optimizers keep the given tensors without copying them.
             self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         for name in SUMS:
             self.sums[name].copy_(state["sums"][name])
@@ -228,5 +228,5 @@ def new_sums(device: torch.device) -> dict[str, Tensor]:
 
 
 def finite_or_none(value: float) -> float | None:
-    """A gradient norm for the record: None when fp16's loss scaling made it infinite and the step was skipped."""
+    """A gradient norm for the record; None if fp16's loss scaling made it infinite and the step was skipped."""
     return value if math.isfinite(value) else None

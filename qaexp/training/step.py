@@ -1,4 +1,4 @@
-"""One step: micro-batches, their gradients, one update. Nothing in it waits for the device."""
+"""One step: micro-batches, their gradients, one update, without waiting for the device."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _LOGGER = logging.getLogger("qaexp")
 
 
 def take_step(state: TrainState, *, max_grad_norm: float | None, max_skipped: int = 0) -> None:
-    """One update of the weights: the gradient of the mean loss over the step's features, however they are cut.
+    """One update of the weights by the gradient of the mean loss over the step's features, however they are cut.
 
-    A step that does not fit into memory is taken again with its micro-batches cut in halves, and so are those after
-    it: the same features in the same order make the same update.
+    A step that does not fit into memory is repeated with its micro-batches cut in halves, as are all later steps. The
+    same features in the same order make the same update.
 
     Args:
-        state: Stands before a step of its epoch; moves on by that step.
+        state: The state before the step; it is advanced by one step.
         max_grad_norm: The gradient is clipped to this norm; None: never.
-        max_skipped: So many updates of the training may be left out because they are not finite.
+        max_skipped: Number of updates of the training that may be skipped because they are not finite.
 
     Raises:
         DivergedError: One more update is not finite; raised at the step where the device is not waited for anyway
-            (CPU), or where `max_skipped` makes it necessary; else `TrainState.read_sums` tells it later.
+            (CPU), or where `max_skipped` makes it necessary; otherwise `TrainState.read_sums` raises it later.
         OutOfMemoryError: A single feature or the optimizer's state does not fit.
     """
     counters = state.counters()
@@ -42,10 +42,10 @@ def take_step(state: TrainState, *, max_grad_norm: float | None, max_skipped: in
 
 
 def _attempt(state: TrainState, max_grad_norm: float | None, max_skipped: int) -> Shortage | None:
-    """Take a step; where memory ran out, say how, with the state as it may be and no gradient left."""
+    """Take a step; if memory ran out, return how, with the state incomplete."""
     setup, accelerator = state.setup, state.setup.accelerator
     micro_batches = setup.feed.step(state.epoch, state.micro_step)
-    # Processes average their gradients, so each one's sum counts as often as there are processes.
+    # Gradients are averaged over processes, so each sum is scaled by their number.
     scale = accelerator.num_processes / sum(map(len, micro_batches))
     state.forward.train()
     state.set_learning_rates()
@@ -77,13 +77,13 @@ def _attempt(state: TrainState, max_grad_norm: float | None, max_skipped: int) -
 
 
 def _forward(state: TrainState, indices: Indices, number: int) -> tuple[Tensor, Tensor]:
-    """The sum of this process's losses in a part of a micro-batch, and how many of its features were right."""
+    """The sum of this process's losses in a part of a micro-batch, and the number of correct features."""
     setup, accelerator = state.setup, state.setup.accelerator
     own = share(indices, accelerator.process_index, accelerator.num_processes)
     weight = 1.0 if len(own) else 0.0
     place = (state.epoch, state.micro_step, accelerator.process_index)
     _seed(dropout_seed(setup.dropout_seed, *place, number))
-    # A process without a feature must still take part in the exchange of gradients: it computes one for nothing.
+    # A process without a feature must still exchange gradients, so it computes one feature with weight 0.
     with phase("batch"):
         batch = setup.feed.batch(own if len(own) else indices[:1], accelerator.device)
         labels = batch.pop("start_positions"), batch.pop("end_positions")
@@ -94,13 +94,13 @@ def _forward(state: TrainState, indices: Indices, number: int) -> tuple[Tensor, 
 
 
 def _is_bad(state: TrainState, loss: Tensor, norm: Tensor) -> Tensor:
-    """Is the step not finite? Stays on the device; with loss scaling an infinite gradient only skips the step."""
+    """Whether the step is not finite, on the device; with loss scaling, an infinite gradient only skips the step."""
     bad = ~torch.isfinite(loss)
     return bad if state.setup.accelerator.scaler is not None else bad | ~torch.isfinite(norm)
 
 
 def _is_skipped(state: TrainState, is_bad: Tensor, max_skipped: int) -> bool:
-    """Count a step whose update is left out, where that is allowed; raise where it is not.
+    """Count a step whose update is skipped, if that is allowed; otherwise raise.
 
     Raises:
         DivergedError: See `take_step`.
@@ -116,14 +116,14 @@ def _is_skipped(state: TrainState, is_bad: Tensor, max_skipped: int) -> bool:
     state.epoch_features -= num_features
     state.record_features -= num_features
     _LOGGER.warning(
-        "step %d of epoch %d is NaN or infinite and its update was left out (%d of %d that trainer.on_nan allows)",
+        "step %d of epoch %d is NaN or infinite, and its update was skipped (%d of %d that trainer.on_nan allows)",
         *(state.step, state.epoch + 1, state.num_skipped, max_skipped),
     )
     return True
 
 
 def _clip(state: TrainState, max_grad_norm: float | None) -> Tensor:
-    """Clip the gradient; returns its norm before that."""
+    """Clip the gradient; returns its norm before clipping."""
     parameters = [parameter for parameter in state.model.parameters() if parameter.requires_grad]
     if max_grad_norm is not None:
         norm: Tensor = state.setup.accelerator.clip_grad_norm_(parameters, max_grad_norm)
@@ -133,7 +133,7 @@ def _clip(state: TrainState, max_grad_norm: float | None) -> Tensor:
 
 
 def _count(state: TrainState, indices: Indices) -> None:
-    """Count a micro-batch that was read, that of all processes together."""
+    """Count a micro-batch, for all processes together."""
     feed = state.setup.feed
     state.micro_step += 1
     state.num_tokens += int(feed.lengths[indices].sum())
@@ -147,7 +147,7 @@ def _count(state: TrainState, indices: Indices) -> None:
 
 
 def _add(state: TrainState, step_sums: Tensor, norm: Tensor, is_bad: Tensor) -> None:
-    """Add a step's loss and hits to the running sums, on the device, and remember the first step that is not finite."""
+    """Add a step's loss and hits to the running sums on the device, and note the first step that is not finite."""
     loss, num_correct = step_sums.unbind()
     state.sums["record_loss"] += loss
     state.sums["epoch_loss"] += loss
@@ -158,7 +158,7 @@ def _add(state: TrainState, step_sums: Tensor, norm: Tensor, is_bad: Tensor) -> 
 
 
 def _seed(seed: int) -> None:
-    """Seed dropout, and what else people's own models and data may draw from, so that these resume exactly too."""
+    """Seed dropout and the generators that custom models and data may use, so that they resume exactly too."""
     torch.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 (the global one is meant)

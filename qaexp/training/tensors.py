@@ -1,4 +1,4 @@
-"""Nested state as tensors and JSON, without pickle: the two halves of a checkpoint's file pair, and their way back."""
+"""Nested state as tensors and JSON, without pickle: split into the two files of a checkpoint, and joined again."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _ALIGNMENT = 8
 
 
 def split_tree(tree: Any) -> tuple[dict[str, Tensor], Any]:
-    """Part nested dicts, lists and tuples into their tensors and the rest.
+    """Split nested dicts, lists and tuples into their tensors and the rest.
 
     Args:
         tree: Leaves are tensors, numbers, texts, booleans or None; keys are texts or ints.
 
     Returns:
-        The tensors by a name, and a JSON-able tree that refers to them.
+        The tensors by name, and a JSON-able tree that refers to them.
 
     Raises:
-        ConfigError: It holds something else; the message names the place.
+        ConfigError: It holds something else; the message names where.
 
     >>> split_tree({"step": 3, "betas": (0.9, 0.5)})
     ({}, {'pairs': [['step', 3], ['betas', {'tuple': [0.9, 0.5]}]]})
@@ -73,10 +73,10 @@ def split_tree(tree: Any) -> tuple[dict[str, Tensor], Any]:
 
 
 def join_tree(tensors: Mapping[str, Tensor], encoded: Any) -> Any:
-    """Put together what `split_tree` parted.
+    """Join what `split_tree` split.
 
     Raises:
-        IntegrityError: A tensor is missing, or the tree is none of ours.
+        IntegrityError: A tensor is missing, or the tree was not made by `split_tree`.
 
     >>> join_tree(*split_tree({1: [2.5, None], "x": ()}))
     {1: [2.5, None], 'x': ()}
@@ -96,22 +96,23 @@ def join_tree(tensors: Mapping[str, Tensor], encoded: Any) -> Any:
         if kind == _FLOAT:
             return float(value)
     except (KeyError, TypeError, ValueError) as error:
-        raise IntegrityError(f"checkpoint: {str(encoded)[:80]!r} is no stored state ({error})") from error
-    raise IntegrityError(f"checkpoint: {kind!r} is no kind of stored state")
+        raise IntegrityError(f"checkpoint: {str(encoded)[:80]!r} is not a stored state ({error})") from error
+    raise IntegrityError(f"checkpoint: {kind!r} is not a kind of stored state")
 
 
 def tensor_file(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> Content:
-    """Describe a safetensors file of these tensors, which are copied only while they are written.
+    """Describe a safetensors file of these tensors; each is copied only while it is written.
 
     Args:
         tensors: By name.
         metadata: Texts for the header.
 
     Returns:
-        What `safetensors` reads back; https://github.com/huggingface/safetensors states the format.
+        A file that `safetensors` reads; https://github.com/huggingface/safetensors defines the format. The library's
+        own writer copies all tensors at once, and orders them by type, which would change the bytes of checkpoints.
 
     Raises:
-        ConfigError: A tensor has a type that the format does not know.
+        ConfigError: The format does not have a tensor's type.
     """
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     begin = 0
@@ -139,16 +140,16 @@ def tensor_file(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | Non
 
 
 def json_file(obj: Any) -> Content:
-    """Describe a file of one JSON text, floats by repr, so that they come back as they were."""
+    """Describe a file of one JSON text; floats are written by repr, so they are read back exactly."""
     text = (json.dumps(obj, allow_nan=False) + "\n").encode()
     return Content(len(text), lambda: iter([memoryview(text)]))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Load a safetensors file that was verified.
+    """Load a safetensors file that has been verified.
 
     Raises:
-        IntegrityError: It is none.
+        IntegrityError: It is not a safetensors file.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file

@@ -1,4 +1,4 @@
-"""How fast a training is, and how much of the machine's arithmetic it uses."""
+"""How fast a training is, and how much of the machine's compute it uses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def tokens_per_second(num_tokens: int, seconds: float) -> float:
-    """Real tokens (no padding) trained on per second; 0 when nothing was trained.
+    """Real tokens (no padding) per second of training; 0 when nothing was trained.
 
     >>> tokens_per_second(3000, 1.5)
     2000.0
@@ -28,11 +28,11 @@ def tokens_per_second(num_tokens: int, seconds: float) -> float:
 
 
 def flops_per_token(model: PreTrainedModel, lengths: NDArray[np.int64]) -> float:
-    """Floating-point operations that training costs per real token: forward and backward, no padding counted.
+    """Floating-point operations of training per real token: forward and backward, without padding.
 
-    6 per weight of a matrix that is no embedding, and 12 * layers * width * length for the attention of a feature's
-    tokens to one another (PaLM, Chowdhery et al., 2022, appendix B). Frozen layers and recomputed activations are not
-    told apart.
+    6 per weight of a matrix that is not an embedding, and 12 * layers * width * length for the attention within a
+    feature (PaLM, Chowdhery et al., 2022, appendix B). Frozen layers and recomputed activations get no special
+    treatment.
 
     Args:
         model: A transformer encoder.
@@ -47,19 +47,19 @@ def flops_per_token(model: PreTrainedModel, lengths: NDArray[np.int64]) -> float
 
 
 def gemm_rate(device: torch.device, precision: str, *, seconds: float = 0.2) -> float:
-    """The rate at which this process multiplies large matrices now, in floating-point operations per second.
+    """How fast this process multiplies large matrices now, in floating-point operations per second.
 
     Args:
-        device: Where training computes.
+        device: The training device.
         precision: fp32, bf16 or fp16.
-        seconds: How long to measure.
+        seconds: Duration of the measurement.
     """
     size = _GEMM_SIZE.get(device.type, 1024)
     left = torch.ones(size, size, dtype=_DTYPES[precision], device=device)
     right = torch.ones_like(left)
     (left @ right).sum().item()  # warm-up: pages, kernels, threads
     best, begin = float("inf"), time.perf_counter()
-    # The fastest of several: on a shared machine, the others tell of its neighbours.
+    # The fastest of several: on a shared machine, slower ones measure its other users.
     while time.perf_counter() - begin < seconds:
         start = time.perf_counter()
         product = left @ right
@@ -69,7 +69,7 @@ def gemm_rate(device: torch.device, precision: str, *, seconds: float = 0.2) -> 
 
 
 def model_flops_utilisation(num_tokens_per_second: float, flops_of_token: float, rate: float) -> float:
-    """Percent of the GEMM rate that training turned into useful arithmetic (MFU).
+    """Useful arithmetic of a training in percent of the GEMM rate (MFU).
 
     >>> model_flops_utilisation(1000.0, 7e7, 1.4e11)
     50.0

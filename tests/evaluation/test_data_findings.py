@@ -113,16 +113,16 @@ def test_each_count_is_a_line(path: tuple[str, ...], changes: dict[str, Any], li
 def test_what_is_shared_is_told() -> None:
     shared = {"questions": 3, "contexts": 2, "num_contexts": 30, "ids": 4}
     assert lines(("audit", "shared_with_train"), dev=shared) == [
-        "dev.json: 3 of 100 questions are training questions too",
-        "dev.json: 2 of 30 paragraphs are training paragraphs too",
-        "dev.json: 4 of 100 ids are those of training questions too",
+        "dev.json: 3 of 100 questions are also training questions",
+        "dev.json: 2 of 30 paragraphs are also training paragraphs",
+        "dev.json: 4 of 100 ids are also ids of training questions",
     ]
 
 
 def test_shared_ids_are_told_however_many_questions_are_shared() -> None:
     shared = {"questions": 3, "contexts": 0, "num_contexts": 30, "ids": 2}
     assert lines(("audit", "shared_with_train"), dev=shared)[-1] == (
-        "dev.json: 2 of 100 ids are those of training questions too"
+        "dev.json: 2 of 100 ids are also ids of training questions"
     )
 
 

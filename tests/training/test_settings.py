@@ -12,12 +12,12 @@ import yaml
 
 from qaexp.config.build import build
 from qaexp.config.checks.whole import check_config
-from qaexp.config.compose import check_command_line
 from qaexp.config.conf import conf_directory
 from qaexp.config.schema import TrainerConfig, key
 from qaexp.errors import ConfigError
 from qaexp.training import loop
 from qaexp.training.loop import Trainer
+from tests.fixtures.checked import check_command_line
 
 
 def test_python_and_a_config_have_the_same_settings() -> None:

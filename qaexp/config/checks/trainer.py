@@ -1,4 +1,4 @@
-"""The rules of the node `trainer`, for a config and for a caller from Python: no key of it is ruled twice."""
+"""The rules of the node `trainer`, shared by the config check and by Python callers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ON_NAN = re.compile(r"fail|skip:[1-9]\d{0,5}")
 
 
 def trainer_problems(trainer: TrainerConfig) -> Iterator[str]:
-    """Say what is wrong with the settings of a training beside ranges, as far as any machine can say it."""
+    """Name what is wrong with the settings of a trainer, apart from ranges and this machine's devices."""
     yield from device_problems(trainer.device)
     yield from precision_problems(trainer.precision, trainer.device.partition(":")[0])
     if not _ON_NAN.fullmatch(trainer.on_nan):
@@ -20,7 +20,7 @@ def trainer_problems(trainer: TrainerConfig) -> Iterator[str]:
 
 
 def device_problems(device: str) -> Iterator[str]:
-    """Say whether a word for a device is none.
+    """Name what is wrong with a word for a device.
 
     >>> list(device_problems("cuda:1")), list(device_problems("gpu"))
     ([], ['trainer.device=gpu is none of auto, cpu, cuda, cuda:N, mps'])
@@ -31,7 +31,7 @@ def device_problems(device: str) -> Iterator[str]:
 
 
 def precision_problems(precision: str, kind: str) -> Iterator[str]:
-    """Say whether a kind of device never computes in a number format; of `auto` nothing is known.
+    """Name a number format that a kind of device never supports; for `auto` it is not yet known.
 
     >>> list(precision_problems("fp16", "cpu")), list(precision_problems("fp16", "auto"))
     (['trainer.precision=fp16 needs CUDA, and the device is cpu; choose fp32 or auto'], [])
