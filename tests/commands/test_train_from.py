@@ -50,6 +50,7 @@ def test_the_same_config_is_the_same_run(work: Path) -> None:
     first, second = (tiny_run.read_json(work / "outputs" / name / "run.json") for name in ("base", "again"))
     assert first["run_id"] == second["run_id"]
     assert f"starts from the config of outputs/base (run {first['run_id']})" in done.out
+    assert "does not have" not in done.out + done.err
 
 
 def test_a_sweep_begins_with_it_too(work: Path) -> None:
