@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from qaexp.cli import COMMANDS
-from qaexp.commands.words.advised import named_settings, where_settings_are_given
-from qaexp.commands.words.arguments import CommandParser
+from qaexp.cli.advised import named_settings, where_settings_are_given
+from qaexp.cli.arguments import CommandParser
 from qaexp.config.checks.overrides import list_keys
 from qaexp.config.compose import compose_config
 from qaexp.config.conf import choices, conf_directory
@@ -212,7 +212,7 @@ def advisers() -> list[Advice]:
     for path in modules():
         module = path.relative_to(PACKAGE).as_posix()
         if (
-            module in ("errors/advice.py", "commands/words/arguments.py")
+            module in ("errors/advice.py", "cli/arguments.py")
             or "qaexp.errors.advice" not in imports()[name_of(module)]
         ):
             continue  # the latter words what the user typed

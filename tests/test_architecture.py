@@ -23,6 +23,7 @@ FLOORS = {
     "evaluation": 4,
     "reporting": 4,
     "experiment": 5,
+    "cli": 5,
     "comparison": 5,
     "predictor": 5,
     "sweeps": 6,
@@ -33,10 +34,10 @@ PARTS = {
     "runs": ("", "readers", "writing"),
     "comparison": ("statistics", "", "shown"),
     "reporting": ("numbers", "terminal", "figures", "page", ""),
-    "commands": ("words", "", "python"),
+    "commands": ("", "python"),
 }
 MAX_ARROWS = 70
-HYDRA_ROOMS = ("config", "commands", "sweeps")
+HYDRA_ROOMS = ("config", "cli", "commands", "sweeps")
 LIGHT_MODULES = (
     "qaexp.cli",
     "qaexp.runs.readers.collect",

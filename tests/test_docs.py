@@ -111,6 +111,6 @@ def test_the_file_map_is_current() -> None:
 @pytest.mark.slow
 def test_the_files_up_to_the_first_forward_pass_begin_at_the_door() -> None:
     files = house.first_forward(REPOSITORY)
-    assert files[0] == "cli.py"
+    assert files[0] == "cli/__init__.py"
     assert "experiment/one_run.py" in files
     assert len(files) <= 9

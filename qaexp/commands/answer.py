@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qaexp.commands.words.arguments import CommandParser
-from qaexp.commands.words.questions import FORMATS, add_device_option, add_reading_options, read_questions
-from qaexp.commands.words.surroundings import is_undecodable, undecodable
-from qaexp.commands.words.written import check_target, name_written
+from qaexp.cli.arguments import CommandParser
+from qaexp.cli.surroundings import is_undecodable, undecodable
+from qaexp.cli.written import check_target, name_written
+from qaexp.commands.questions import FORMATS, add_device_option, add_reading_options, read_questions
 from qaexp.errors import ConfigError
 from qaexp.reporting.terminal.printing import ask, say, say_json
 from qaexp.runs.directory import NO_ANSWER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qaexp.commands.words.arguments import CommandParser
+from qaexp.cli.arguments import CommandParser
 
 
 def main(argv: Sequence[str]) -> int:

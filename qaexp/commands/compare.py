@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qaexp.commands.words.arguments import CommandParser
-from qaexp.commands.words.written import check_folder, check_target
+from qaexp.cli.arguments import CommandParser
+from qaexp.cli.written import check_folder, check_target
 from qaexp.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:

@@ -96,7 +96,7 @@ def run(asked: Asked, checked: Checked) -> Ended:
 
 def _run(config: ExperimentConfig, composed: Any, settings: Any, command_line: Sequence[str]) -> Ended:
     """Run a config that was made of `composed`, with Hydra's node `settings`."""
-    from qaexp.commands.words.untold import untold
+    from qaexp.cli.untold import untold
     from qaexp.config.hydra_files import hydra_trees, task_words
     from qaexp.config.origins import find_origins
     from qaexp.experiment.greeting import announce

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qaexp.commands.words.arguments import CommandParser
-from qaexp.commands.words.questions import add_reading_options, tell_left_out
-from qaexp.commands.words.written import check_target
+from qaexp.cli.arguments import CommandParser
+from qaexp.cli.written import check_target
+from qaexp.commands.questions import add_reading_options, tell_left_out
 from qaexp.reporting.terminal.printing import say
 from qaexp.storage.formats import counted
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qaexp.cli.arguments import CommandParser
+from qaexp.cli.written import check_target, name_written
+from qaexp.commands.questions import FORMATS, add_device_option, add_reading_options, read_questions
 from qaexp.commands.scored import print_scored
-from qaexp.commands.words.arguments import CommandParser
-from qaexp.commands.words.questions import FORMATS, add_device_option, add_reading_options, read_questions
-from qaexp.commands.words.written import check_target, name_written
 from qaexp.reporting.terminal.printing import complain
 from qaexp.storage.formats import counted
 

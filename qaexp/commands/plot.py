@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from qaexp.cli.arguments import CommandParser
 from qaexp.commands.faulty import faults
-from qaexp.commands.words.arguments import CommandParser
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.reporting.reporter import Reporter
 from qaexp.reporting.terminal.printing import complain, say

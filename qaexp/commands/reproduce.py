@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qaexp.commands.words.arguments import CommandParser
+from qaexp.cli.arguments import CommandParser
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.reporting.terminal.printing import say
 
@@ -45,9 +45,9 @@ def main(argv: Sequence[str]) -> int:
     if os.path.lexists(directory):
         raise ConfigError(f"--to {directory}: exists; give a folder that is not there yet")
 
+    from qaexp.cli.untold import untold
     from qaexp.commands.resume import tell_unset_variables, working_directory
     from qaexp.commands.stored import stored_config
-    from qaexp.commands.words.untold import untold
     from qaexp.storage.redact import redactor_of
 
     changed = _changes(original)

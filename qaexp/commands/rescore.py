@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qaexp.cli.arguments import CommandParser
 from qaexp.commands.scored import print_scored
-from qaexp.commands.words.arguments import CommandParser
 from qaexp.errors import IntegrityError
 
 if TYPE_CHECKING:

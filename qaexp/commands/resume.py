@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qaexp.commands.words.arguments import CommandParser
+from qaexp.cli.arguments import CommandParser
 from qaexp.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ def main(argv: Sequence[str]) -> int:
     if folder.config is None and not folder.problems:
         raise ConfigError(f"{arguments.run}: was stopped before its config was stored; {folder.about}")
 
+    from qaexp.cli.untold import untold
     from qaexp.commands.shown import show_run
     from qaexp.commands.stored import stored_config
-    from qaexp.commands.words.untold import untold
     from qaexp.experiment.greeting import announce
     from qaexp.storage.redact import redactor_of
 

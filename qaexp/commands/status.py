@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qaexp.commands.words.arguments import CommandParser
+from qaexp.cli.arguments import CommandParser
 from qaexp.errors import ConfigError
 from qaexp.reporting.terminal.printing import complain, say, say_json
 from qaexp.runs.owners import utc_now

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
+from qaexp.cli.arguments import TrainArguments, parse_train_arguments, prefixes
 from qaexp.commands.composed import Asked, run, sweep
-from qaexp.commands.words.arguments import TrainArguments, parse_train_arguments, prefixes
 from qaexp.errors import ConfigError
 from qaexp.storage.start import allowing
 from qaexp.storage.version import __version__
@@ -37,8 +37,8 @@ def main(argv: Sequence[str]) -> int:
 
 def _tell(arguments: TrainArguments) -> None:
     """Print a help page, or the versions."""
-    from qaexp.commands.words.modes import hydra_help
-    from qaexp.commands.words.train_help import for_terminal, train_help
+    from qaexp.cli.modes import hydra_help
+    from qaexp.cli.train_help import for_terminal, train_help
     from qaexp.reporting.terminal.printing import say_text
 
     if arguments.about == "--version" and not arguments.wants_help:

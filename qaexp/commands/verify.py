@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qaexp.commands.words.arguments import CommandParser
+from qaexp.cli.arguments import CommandParser
 from qaexp.errors import IntegrityError
 from qaexp.reporting.terminal.printing import complain, say, say_json
 from qaexp.runs.directory import MANIFEST

@@ -170,7 +170,8 @@ def test_errors_of_models_and_devices_are_told_in_the_words_of_evaluate(run: Pat
 
 
 def test_options_that_commands_share_are_told_in_one_place() -> None:
-    from qaexp.commands.words import questions, written
+    from qaexp.cli import written
+    from qaexp.commands import questions
     from qaexp.data.files import validation
     from qaexp.storage import formats
 

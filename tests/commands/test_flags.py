@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.commands.words.arguments import parse_train_arguments, prefixes
+from qaexp.cli.arguments import parse_train_arguments, prefixes
 from qaexp.config.checks.habits import known_habits
 from qaexp.config.checks.overrides import list_keys
 from qaexp.errors import ConfigError

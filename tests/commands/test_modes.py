@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.commands.words.arguments import parse_train_arguments
+from qaexp.cli.arguments import parse_train_arguments
 from tests.fixtures import tiny_run
 
 LISTED = "'a=[' is not an override (not understood at '[')"

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import qaexp
-from qaexp.commands.words.arguments import parse_train_arguments
+from qaexp.cli.arguments import parse_train_arguments
 from qaexp.errors import ConfigError, QaexpError
 from tests.fixtures import tiny_run
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.commands.words.written import check_folder, check_target
+from qaexp.cli.written import check_folder, check_target
 from qaexp.errors import ConfigError
 
 

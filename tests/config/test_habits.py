@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from qaexp.commands.words.arguments import parse_train_arguments
+from qaexp.cli.arguments import parse_train_arguments
 from qaexp.config.checks.other_tools import HABITS, INSTEAD
 from qaexp.config.checks.overrides import list_keys
 from qaexp.config.checks.texts import keep_texts

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 
-from qaexp.commands.words.surroundings import check_words, check_working_directory
+from qaexp.cli.surroundings import check_words, check_working_directory
 from qaexp.errors import QaexpError, Stopped, of_the_system
 from qaexp.errors.advice import spoken_by
 from qaexp.reporting.terminal.printing import complain, outlets, say, say_text
@@ -96,7 +96,7 @@ def _more_advice(name: str, problems: Sequence[str]) -> list[str]:
     if name not in ("resume", "reproduce"):
         return []
     with suppress(OSError):  # not even the modules that it needs can be opened
-        from qaexp.commands.words.advised import where_settings_are_given
+        from qaexp.cli.advised import where_settings_are_given
 
         return where_settings_are_given(name, problems)
     return []
@@ -104,7 +104,7 @@ def _more_advice(name: str, problems: Sequence[str]) -> list[str]:
 
 def _hide_secrets(error: BaseException, arguments: Sequence[str]) -> None:
     """Take what the environment and the command line give away out of an error, before it is printed."""
-    from qaexp.commands.words.untold import hide_secrets
+    from qaexp.cli.untold import hide_secrets
     from qaexp.config.guards.variables_read import VARIABLES_READ
     from qaexp.storage.origins import shown_variables
     from qaexp.storage.redact import Redactor

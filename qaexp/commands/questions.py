@@ -11,7 +11,7 @@ from qaexp.reporting.terminal.printing import complain
 from qaexp.storage.formats import counted
 
 if TYPE_CHECKING:
-    from qaexp.commands.words.arguments import CommandParser
+    from qaexp.cli.arguments import CommandParser
     from qaexp.data.squad import SquadFile
 
 FORMATS = "SQuAD JSON, JSON lines, CSV, parquet"

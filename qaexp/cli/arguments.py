@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from qaexp.commands.words.flags import check_flags
-from qaexp.commands.words.modes import mode_problems, with_all
+from qaexp.cli.flags import check_flags
+from qaexp.cli.modes import mode_problems, with_all
 from qaexp.config.conf import CONFIG_NAME
 from qaexp.errors import ConfigError
 from qaexp.errors.advice import option, setting
