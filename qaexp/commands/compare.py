@@ -96,8 +96,8 @@ def _parser() -> CommandParser:
 
 def _options(arguments: argparse.Namespace) -> Options:
     from qaexp.comparison.compare import Options
-    from qaexp.config.defaults import default_leaves
     from qaexp.config.schema import neutral_keys
+    from qaexp.runs.readers.defaults import default_leaves
 
     if sum((arguments.json, arguments.markdown, arguments.latex)) > 1:
         raise ConfigError("--json, --markdown and --latex: stdout can be one of them only; give one")

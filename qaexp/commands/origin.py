@@ -8,7 +8,6 @@ from typing import Any
 
 from qaexp.config.checks.as_typed import literal
 from qaexp.errors import ConfigError
-from qaexp.nodes import with_public
 from qaexp.runs.directory import CONFIG, ENVIRONMENT, HYDRA, MODEL, RUN
 from qaexp.runs.readers.folder import NEWER, SWEEP, look
 from qaexp.runs.readers.nearby import meant
@@ -42,7 +41,7 @@ def begin_with_run(origin: Path, lines: Sequence[str]) -> list[str]:
     from qaexp.config.primary import begin_with
 
     file = _config_file(origin)
-    content = with_public(_stored(file) if file.name == CONFIG else _yaml(file))
+    content = _stored(file) if file.name == CONFIG else _yaml(file)
     folder = file.parent.parent if file.parent.name == HYDRA else file.parent
     for key in _NOT_TAKEN:
         content.pop(key, None)

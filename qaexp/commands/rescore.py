@@ -67,7 +67,6 @@ def _rescored(
     from qaexp.config.build import build
     from qaexp.evaluation.outputs import read_logits, stored_examples
     from qaexp.evaluation.question_set import QuestionSet
-    from qaexp.nodes import UNNAMED
     from qaexp.runs.directory import CONFIG, CONTEXTS, LOGITS, PREDICTIONS
     from qaexp.runs.readers.collect import read_completed_run
     from qaexp.runs.trust import check_files
@@ -88,7 +87,7 @@ def _rescored(
         )
     changed = {"max_answer_length": max_answer_length, "n_best_size": n_best_size}
     given = {name: value for name, value in changed.items() if value is not None}
-    decoding = build({"_target_": UNNAMED["decoding"], **run.config["decoding"], **given}, "decoding")
+    decoding = build({**run.config["decoding"], **given}, "decoding")
     scored = QuestionSet(examples, features, decoding).evaluate(logits, null_threshold)
     counts = {"num_dev_examples": len(examples), "num_dev_features": len(features)}
     return {**scored.metrics, **counts}, examples, scored

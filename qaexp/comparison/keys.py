@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from qaexp.errors import ConfigError
@@ -49,17 +50,25 @@ def meant(option: str, words: str, several: Sequence[Mapping[str, Any]]) -> str:
     Raises:
         ConfigError: No run has such a key, or several keys end so.
     """
-    from qaexp.config.checks.suggest import did_you_mean
-
     known = dict.fromkeys(key for values in several for key in values)
     found = meant_keys(words, known)
     if len(found) == 1:
         return found[0]
     if found:
         raise ConfigError(f"{option}: {words} may be {', '.join(found)}; give more of the key")
-    ends = {key.rpartition(".")[2]: key for key in known}
-    guess = did_you_mean(words, [*known, *SEED_KEYS]) or did_you_mean(words, ends)
+    guess = like(words, [*known, *SEED_KEYS])
     raise ConfigError(
         f"{option}: no run has the key {words}{guess}; keys are those of config.json and summary.json, such as "
         "optimizer.lr, and config groups, such as optimizer"
     )
+
+
+def like(word: str, known: Iterable[str]) -> str:
+    """The known word nearest to a misspelt one as the end of a sentence, or nothing; a key also by its last part.
+
+    >>> like("optimizer.lrr", ["optimizer.lr", "seed"]), like("lrr", ["optimizer.lr"]), like("colour", ["seed"])
+    ('; did you mean optimizer.lr?', '; did you mean optimizer.lr?', '')
+    """
+    names = {key.rpartition(".")[2]: key for key in sorted(known)} | {key: key for key in known}
+    found = get_close_matches(word, names, n=1, cutoff=0.7)
+    return f"; did you mean {names[found[0]]}?" if found else ""

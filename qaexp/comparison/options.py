@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qaexp.comparison.entries import Entry
+from qaexp.comparison.keys import like
 from qaexp.errors import ConfigError
 from qaexp.runs.metrics import NUMBERS
 
@@ -70,9 +71,7 @@ def _check_metric(option: str, metric: str, entries: Sequence[Entry]) -> None:
     if metric in NUMBERS or any(metric in entry.faults for entry in entries):
         told = _nowhere(metric, entries).removeprefix(metric).lstrip()
         raise ConfigError(f"{option} {metric}: it {told}; give another number of summary.json, such as f1")
-    from qaexp.config.checks.suggest import did_you_mean
-
     known = dict.fromkeys(name for entry in entries for name in entry.metrics)
     raise ConfigError(
-        f"{option} {metric}: no run has it{did_you_mean(metric, [*known, *NUMBERS])}; it is a number of summary.json"
+        f"{option} {metric}: no run has it{like(metric, [*known, *NUMBERS])}; it is a number of summary.json"
     )

@@ -22,7 +22,7 @@ from qaexp.config.guards.targets import (
     users_prefixes,
 )
 from qaexp.errors import ConfigError, IntegrityError, QaexpError
-from qaexp.nodes import public
+from qaexp.nodes import UNNAMED, public
 
 _SPECIAL_KEYS = ("_target_", "_partial_")
 
@@ -44,7 +44,7 @@ def build(node: Mapping[str, Any] | object, kind: str, **extra: Any) -> Any:
         ConfigError: The target does not exist, or does not take these keywords.
     """
     keywords = asdict(node) if is_dataclass(node) and not isinstance(node, type) else dict(node)  # type: ignore[call-overload]
-    name = keywords.get("_target_")
+    name = keywords.setdefault("_target_", UNNAMED.get(kind))
     _refuse_hidden_targets(keywords, str(name))
     target = _locate(name, kind)
     keywords = _without_gaps(str(name), target, keywords)

@@ -1,4 +1,4 @@
-"""The default config as plain values, as Hydra composed it into defaults.json: reading it loads no Hydra.
+"""The default config as plain values, composed by Hydra: what defaults.json holds, and readers of runs compare with.
 
 python -m qaexp.config.defaults > qaexp/config/defaults.json
 """
@@ -6,21 +6,14 @@ python -m qaexp.config.defaults > qaexp/config/defaults.json
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, cast
 
 from qaexp.nodes import without_unnamed
 from qaexp.storage.formats import dotted
 
 
-def default_leaves() -> dict[str, Any]:
-    """Return the values of the default config by dotted key, and its choices by group; interpolations are left out."""
-    found: dict[str, Any] = json.loads(Path(__file__).with_name("defaults.json").read_text("utf-8"))
-    return found
-
-
 def composed_leaves() -> dict[str, Any]:
-    """Return what `default_leaves` returns, composed anew: the config as runs store it."""
+    """Return the values of the default config, as runs store it, by dotted key, and its choices by group."""
     from omegaconf import OmegaConf
 
     from qaexp.config.compose import compose_with_hydra

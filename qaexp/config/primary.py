@@ -18,6 +18,7 @@ from qaexp.config.guards.sources import check_texts, check_yaml_file
 from qaexp.config.guards.targets import TARGET
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors import ConfigError
+from qaexp.nodes import UNNAMED
 
 _PACKAGE = "# @package "
 
@@ -80,7 +81,7 @@ def begin_with(content: Mapping[str, Any], where: str) -> list[str]:
     assert isinstance(usual, dict)
     missing: list[str] = []
     give({"hydra": content.get("hydra"), **_filled(usual, content, "", missing)})
-    return missing
+    return [key for key in missing if key not in {f"{kind}.{TARGET}" for kind in UNNAMED}]
 
 
 def yaml_tree(file: Path) -> dict[str, Any]:

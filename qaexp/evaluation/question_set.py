@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from qaexp.data.features import Features
 from qaexp.data.squad import Example
@@ -16,12 +16,24 @@ from qaexp.evaluation.logits import Logits
 from qaexp.evaluation.metrics import Golds
 from qaexp.evaluation.predict import predict_logits
 
-if TYPE_CHECKING:
-    from qaexp.model import LoadedModel
-
-
 # Called after each batch with the number of answered features and their total.
 Seen = Callable[[int, int], None]
+
+
+class Answering(Protocol):
+    """What answers: a model with its tokenizer, as `qaexp.model.LoadedModel` holds them."""
+
+    @property
+    def model(self) -> Any:
+        """A torch module that returns start and end logits."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """Its tokenizer, which says how rows are padded."""
+
+    @property
+    def with_token_types(self) -> bool:
+        """Whether the model takes token_type_ids."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,7 @@ class QuestionSet:
         self._golds = Golds.prepare(example.golds for example in examples)
         self._autocast = autocast
 
-    def score(self, loaded: LoadedModel, seen: Seen | None = None) -> Scored:
+    def score(self, loaded: Answering, seen: Seen | None = None) -> Scored:
         """Answer every example and score the answers officially; `seen` is called as features are done."""
         began = time.perf_counter()
         logits = self.logits(loaded, seen)
@@ -100,11 +112,11 @@ class QuestionSet:
             **self.decoding.keywords(),
         )
 
-    def answers(self, loaded: LoadedModel, seen: Seen | None = None) -> list[Prediction]:
+    def answers(self, loaded: Answering, seen: Seen | None = None) -> list[Prediction]:
         """Answer every example, in order."""
         return self.decoding.decode(self.examples, self.features, self.logits(loaded, seen))
 
-    def logits(self, loaded: LoadedModel, seen: Seen | None = None) -> Logits:
+    def logits(self, loaded: Answering, seen: Seen | None = None) -> Logits:
         """The model's start and end logits of every feature."""
         with self._autocast():
             return predict_logits(

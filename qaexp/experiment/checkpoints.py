@@ -9,9 +9,9 @@ from typing import Any
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError, DivergedError, IntegrityError, Stopped
 from qaexp.experiment.training_so_far import TrainingSoFar
-from qaexp.runs.checkpoint import Content
 from qaexp.runs.directory import DIVERGED, METRICS
 from qaexp.runs.writing.run import Run
+from qaexp.storage.content import Content
 from qaexp.storage.reading import read_json, read_json_lines
 from qaexp.storage.signals import deferred
 from qaexp.training.health import not_finite_advice

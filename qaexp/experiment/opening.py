@@ -19,7 +19,6 @@ from qaexp.experiment.parts import Parts, build_parts
 from qaexp.experiment.trackers import Trackers
 from qaexp.model.checkpoint import PIN
 from qaexp.model.source import is_hub_id
-from qaexp.nodes import without_unnamed
 from qaexp.runs.identity import Identity, identify
 from qaexp.runs.log import LOGGER
 from qaexp.runs.readers.folder import look
@@ -92,7 +91,7 @@ def opened(config: ExperimentConfig, directory: Path, command: Command) -> Itera
             return
         is_main, environment = is_main_process(), _environment(directory, parts, command)
         start = RunStart(
-            without_unnamed(asdict(config)),
+            asdict(config),
             identity,
             environment,
             command.hydra_files,

@@ -7,7 +7,7 @@ the run was at that moment, so that a resumed run continues them where the check
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import CHECKPOINTS, MANIFEST, SCHEMA_VERSION
 from qaexp.runs.trust import bytes_problem
+from qaexp.storage.content import Content
 from qaexp.storage.files import write_chunks, write_text
 from qaexp.storage.folders import make_directory, new_directory
 from qaexp.storage.formats import json_text
@@ -22,14 +23,6 @@ from qaexp.storage.reading import read_bytes, read_json
 from qaexp.storage.vouched import sha256
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A file of a checkpoint before it is written: its size in bytes, and what yields its bytes."""
-
-    num_bytes: int
-    chunks: Callable[[], Iterator[memoryview]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,9 @@ def _compared(sweep: Path, jobs: Sequence[Job]) -> tuple[Sequence[str], Path | N
     from qaexp.comparison.compare import Options, compare
     from qaexp.comparison.shown.document import document
     from qaexp.comparison.shown.report import write_report
-    from qaexp.config.defaults import default_leaves
     from qaexp.config.schema import neutral_keys
     from qaexp.runs.directory import REPORT
+    from qaexp.runs.readers.defaults import default_leaves
 
     found: Sequence[str] = ()
     try:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qaexp.errors import ConfigError, IntegrityError
-from qaexp.runs.checkpoint import Content
+from qaexp.storage.content import Content
 
 _TENSOR, _PAIRS, _TUPLE, _FLOAT = "tensor", "pairs", "tuple", "float"
 # The names that the safetensors format has for torch's types.

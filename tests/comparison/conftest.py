@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from qaexp.comparison.compare import Options
-from qaexp.config.defaults import default_leaves
 from qaexp.config.schema import neutral_keys
+from qaexp.runs.readers.defaults import default_leaves
 from tests.fixtures.browser import NAMES, Browser, executable
 from tests.fixtures.compared import write_grid
 

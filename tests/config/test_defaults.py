@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qaexp.config.defaults import composed_leaves, default_leaves
+from qaexp.config.defaults import composed_leaves
+from qaexp.runs.readers.defaults import default_leaves
 
 
 def test_the_file_is_current() -> None:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from qaexp.comparison.compare import Comparison, Options, compare
 from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.shown.document import document
-from qaexp.config.defaults import default_leaves
 from qaexp.config.schema import neutral_keys
+from qaexp.runs.readers.defaults import default_leaves
 from qaexp.runs.short_words import value_text
 from tests.fixtures.compared import edit, write_run
 from tests.relations.teeth import VARIABLE

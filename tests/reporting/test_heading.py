@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from qaexp.config.defaults import default_leaves
 from qaexp.reporting.page.heading import changed_keys, labels, model_name, run_line
 from qaexp.reporting.page.html import page
 from qaexp.runs.readers.collect import read_run
+from qaexp.runs.readers.defaults import default_leaves
 from qaexp.runs.readers.typed import Typed
 from tests.fixtures.fake_run import CONFIG
 

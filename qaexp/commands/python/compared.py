@@ -139,8 +139,8 @@ def compare(
     """
     from qaexp.comparison.compare import Options
     from qaexp.comparison.compare import compare as compare_runs
-    from qaexp.config.defaults import default_leaves
     from qaexp.config.schema import neutral_keys
+    from qaexp.runs.readers.defaults import default_leaves
 
     _refuse_keywords(others)
     options = Options(

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from qaexp.config.defaults import default_leaves
 from qaexp.errors import IntegrityError
 from qaexp.reporting.numbers.advice import shown
 from qaexp.reporting.numbers.checkpoint_name import checkpoint_name
@@ -16,6 +15,7 @@ from qaexp.reporting.terminal.tables import counted
 from qaexp.runs.directory import ENVIRONMENT
 from qaexp.runs.metrics import is_number
 from qaexp.runs.readers.collect import RunFiles
+from qaexp.runs.readers.defaults import default_leaves
 from qaexp.runs.readers.group_names import prefixes
 from qaexp.runs.readers.typed import Typed
 from qaexp.runs.short_words import shortened

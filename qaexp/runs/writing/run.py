@@ -11,7 +11,7 @@ from typing import Any
 
 from qaexp.errors import BusyError, IntegrityError, StorageError
 from qaexp.runs import directory as layout
-from qaexp.runs.checkpoint import Checkpoint, Content, commit_checkpoint
+from qaexp.runs.checkpoint import Checkpoint, commit_checkpoint
 from qaexp.runs.kept_checkpoints import prune
 from qaexp.runs.lock import check_heartbeat, hold
 from qaexp.runs.log import LOGGER, RunLogHandler, open_logs
@@ -23,6 +23,7 @@ from qaexp.runs.writing.resumption import Resumption, check_same_examples, examp
 from qaexp.runs.writing.reuse import check_same_run, clear
 from qaexp.runs.writing.run_json import RunRecord, describe_error
 from qaexp.runs.writing.run_start import RunStart
+from qaexp.storage.content import Content
 from qaexp.storage.files import write_bytes, write_json, write_json_lines, write_rows, write_text
 from qaexp.storage.folders import new_directory, remove, settle_directory
 from qaexp.storage.formats import json_text
