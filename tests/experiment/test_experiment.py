@@ -187,7 +187,7 @@ def test_a_test_file_is_scored_once_with_the_kept_model(work: Path) -> None:
     run = tiny_run.train(work, "tested", *plan, f"data.test_file={work / 'all.json'}")
     tested = {name[5:]: value for name, value in summary(run).items() if name.startswith("test_")}
     assert (tested.pop("num_examples"), tested["no_ans_f1"]) == (24, None)
-    assert len(tested) == 6
+    assert len(tested) == 7
     assert tested["f1"] > 0
     evaluated = tiny_run.call(work, "evaluate", str(run), "--data", str(work / "all.json"), "--json")
     found = json.loads(evaluated.out)

@@ -38,8 +38,11 @@ OTHERS = (
     *(f"plots/{name}.png" for name in PICTURES),
 )
 SCORES = ("exact", "f1", "has_ans_exact", "has_ans_f1", "no_ans_exact", "no_ans_f1")
+# What an epoch and a test file are measured by: the official scores, and one number that is no percentage.
+MEASURED = (*SCORES, "gold_nll")
 OFFICIAL = (*SCORES, "best_exact", "best_exact_thresh", "best_f1", "best_f1_thresh")
-SUMMARY = (*OFFICIAL, "crossfit_exact", "crossfit_f1", "null_threshold", "kept_epoch", "best_epoch", "best_epoch_f1",
+SUMMARY = (*OFFICIAL, "gold_nll", "crossfit_exact", "crossfit_f1", "null_threshold", "kept_epoch", "best_epoch",
+           "best_epoch_f1",
            "train_loss", "train_accuracy", "num_train_examples", "num_train_features", "num_dev_examples",
            "num_dev_features", "num_steps", "train_seconds", "eval_seconds", "total_seconds", "tokens_per_second",
            "padding_share", "mfu", "peak_memory_mib", "manifest_sha256")  # fmt: skip
@@ -98,7 +101,7 @@ def test_every_file_is_there_and_no_other(directory: Path) -> None:
 
 
 def test_summary_has_the_promised_keys_in_percent_and_seconds(summary: dict[str, Any]) -> None:
-    tested = {*(f"test_{name}" for name in SCORES), "test_num_examples"}
+    tested = {*(f"test_{name}" for name in MEASURED), "test_num_examples"}
     assert set(summary) == {*SUMMARY, *tested}
     numbers = {name: value for name, value in summary.items() if name != "manifest_sha256"}
     assert all(math.isfinite(value) for value in numbers.values())
@@ -168,10 +171,10 @@ def test_metrics_have_a_line_a_step(directory: Path, summary: dict[str, Any]) ->
 
 def test_history_has_a_row_an_epoch(directory: Path, summary: dict[str, Any]) -> None:
     rows = table(directory / "history.csv")
-    assert list(rows[0]) == ["epoch", "step", "train_loss", "train_accuracy", *SCORES, "probe_0"]
+    assert list(rows[0]) == ["epoch", "step", "train_loss", "train_accuracy", *MEASURED, "probe_0"]
     assert [(row["epoch"], row["step"]) for row in rows] == [("1", "5"), ("2", "10")]
     assert all(row["probe_0"] for row in rows)
-    last = {name: float(rows[-1][name]) for name in (*SCORES, "train_loss", "train_accuracy")}
+    last = {name: float(rows[-1][name]) for name in (*MEASURED, "train_loss", "train_accuracy")}
     assert last == {name: summary[name] for name in last}
     assert summary["kept_epoch"] == 2
     losses = [row["loss"] for row in tiny_run.read_lines(directory / "metrics.jsonl")]
@@ -202,19 +205,19 @@ def test_scores_repeat_the_predictions(
     rows = table(directory / "scores.csv")
     assert list(rows[0]) == ["id", "title", "paragraph", "exact", "f1", "null_score_diff", "question_word",
                              "answer_words", "context_words", "num_windows", "crossfit_exact",
-                             "crossfit_f1"]  # fmt: skip
+                             "crossfit_f1", "gold_nll"]  # fmt: skip
     for row, record in zip(rows, predictions, strict=True):
         assert all(row[name] == record[name] for name in ("id", "title", "paragraph"))
         assert all(float(row[name]) == record[name] for name in ("exact", "f1", "null_score_diff"))
     assert {row["question_word"] for row in rows} == {"where", "who"}
-    for name in ("crossfit_exact", "crossfit_f1"):
+    for name in ("crossfit_exact", "crossfit_f1", "gold_nll"):
         assert fmean(float(row[name]) for row in rows) == pytest.approx(summary[name], abs=1e-9)
 
 
 def test_scores_of_the_test_file_have_a_row_a_question(folder: Path, directory: Path, summary: dict[str, Any]) -> None:
     rows = table(directory / "test_scores.csv")
     assert list(rows[0]) == ["id", "title", "paragraph", "exact", "f1", "null_score_diff", "question_word",
-                             "answer_words", "context_words", "num_windows"]  # fmt: skip
+                             "answer_words", "context_words", "num_windows", "gold_nll"]  # fmt: skip
     assert [row["id"] for row in rows] == tiny_run.read_json(directory / "data.json")["test_ids"]
     for name in ("exact", "f1"):
         assert fmean(float(row[name]) for row in rows) == pytest.approx(summary[f"test_{name}"], abs=1e-9)
