@@ -76,7 +76,7 @@ def choose_precision(precision: str, device: torch.device) -> str:
     has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     if precision == "auto":
         return "bf16" if has_bf16 else "fp32"
-    for problem in precision_problems(precision, device.type):
+    for problem in precision_problems(precision, device.type, f"the device is {device.type}"):
         raise ConfigError(problem)
     if precision == "bf16" and device.type == "cuda" and not has_bf16:
         raise ConfigError("trainer.precision=bf16, but this GPU does not support it; choose fp16, fp32 or auto")

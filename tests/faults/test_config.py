@@ -190,7 +190,7 @@ def check_sizes(qaexp: Any) -> None:
             assert f"take at most {available}" in line
     answerable = sum(not example.is_impossible for example in read_squad_file(demo_file("train")).examples)
     words = ("data.subset=answerable", f"data.train_size={answerable + 1}")
-    parts = (f"data.train_size is {answerable + 1}", f"{answerable} answerable examples", f"take at most {answerable}")
+    parts = (f"data.train_size={answerable + 1}", f"{answerable} answerable examples", f"take at most {answerable}")
     qaexp.refused(2, "train", "name=answerable", *tiny_run.DEMO, *words, last=parts)
 
 

@@ -36,7 +36,7 @@ def test_python_and_a_config_are_held_to_the_same_rules(name: str, value: Any) -
     with pytest.raises(ConfigError) as caught:
         Trainer(**{"device": "cpu", name: value})
     assert [str(caught.value)] == check_config(config)
-    with pytest.raises(ConfigError, match=r"trainer\.precision=fp16 needs CUDA, and the device is cpu"):
+    with pytest.raises(ConfigError, match=r"trainer\.precision=fp16 needs CUDA, and trainer\.device=cpu"):
         check_command_line(["trainer=cpu", "trainer.precision=fp16"])
 
 

@@ -14,7 +14,9 @@ _ON_NAN = re.compile(r"fail|skip:[1-9]\d{0,5}")
 def trainer_problems(trainer: TrainerConfig) -> Iterator[str]:
     """Name what is wrong with the settings of a trainer, apart from ranges and this machine's devices."""
     yield from device_problems(trainer.device)
-    yield from precision_problems(trainer.precision, trainer.device.partition(":")[0])
+    yield from precision_problems(
+        trainer.precision, trainer.device.partition(":")[0], f"trainer.device={trainer.device}"
+    )
     if not _ON_NAN.fullmatch(trainer.on_nan):
         yield f"trainer.on_nan={trainer.on_nan} is neither fail nor skip:K with a whole number K from 1 up, as skip:3"
 
@@ -30,11 +32,16 @@ def device_problems(device: str) -> Iterator[str]:
         yield f"{setting('trainer.device', device)} is none of auto, cpu, cuda, cuda:N, mps"
 
 
-def precision_problems(precision: str, kind: str) -> Iterator[str]:
+def precision_problems(precision: str, kind: str, found: str) -> Iterator[str]:
     """Name a number format that a kind of device never supports; for `auto` it is not yet known.
 
-    >>> list(precision_problems("fp16", "cpu")), list(precision_problems("fp16", "auto"))
-    (['trainer.precision=fp16 needs CUDA, and the device is cpu; choose fp32 or auto'], [])
+    Args:
+        precision: The word for it.
+        kind: The kind of device, such as `cpu`.
+        found: How the message says which device it is.
+
+    >>> list(precision_problems("fp16", "cpu", "trainer.device=cpu")), list(precision_problems("fp16", "auto", ""))
+    (['trainer.precision=fp16 needs CUDA, and trainer.device=cpu; choose fp32 or auto'], [])
     """
     if precision == "fp16" and kind in ("cpu", "mps"):
-        yield f"trainer.precision=fp16 needs CUDA, and the device is {kind}; choose fp32 or auto"
+        yield f"trainer.precision=fp16 needs CUDA, and {found}; choose fp32 or auto"
