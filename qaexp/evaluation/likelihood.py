@@ -105,7 +105,8 @@ def _gold_spans(examples: Sequence[Example], grid: SpanGrid) -> tuple[FlatSpans,
     lowest, highest = np.full(len(golds), np.iinfo(np.int64).max), np.zeros(len(golds), np.int64)
     np.minimum.at(lowest, gold, spans.start_char)
     np.maximum.at(highest, gold, spans.end_char)
-    whole = np.flatnonzero((spans.start_char == lowest[gold]) & (spans.end_char == highest[gold]))
+    is_whole = (spans.start_char == lowest[gold]) & (spans.end_char == highest[gold])
+    whole = np.flatnonzero(is_whole & (spans.start_char < spans.end_char))
     return spans.take(whole), (last - first >= grid.max_answer_length)[whole]
 
 

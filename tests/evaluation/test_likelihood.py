@@ -43,7 +43,7 @@ def reference(example: Example, rows: list[dict[str, Any]], *, max_answer_length
         places = [characters(example, *one) for one in held]
         whole = (min((begin for begin, _ in places), default=0), max((end for _, end in places), default=0))
         for (row, i, j), place in zip(held, places, strict=True):
-            if place == whole:
+            if place == whole and place[0] < place[1]:
                 best[place] = max(best.get(place, -math.inf), score(row, i, j))
                 golds.add(place)
     scores, gold = list(best.values()), [best[place] for place in golds]
