@@ -92,13 +92,14 @@ def test_a_job_that_collapsed_is_told_when_it_ends(tmp_path: Path) -> None:
         assert says in out.getvalue()
 
 
-def test_a_sweep_ends_with_its_finding_first_and_the_page_last() -> None:
+def test_a_sweep_ends_with_its_finding_first_and_the_page_last(monkeypatch: pytest.MonkeyPatch) -> None:
     out = StringIO()
     row = {"flags": [], "state": "completed", "is_planned": True}
     rows: list[dict[str, Any]] = [{"run_id": name, **row} for name in "abcd"]
     found = ["No setting is shown to be better.", "Next: run more seeds: qaexp train -m name=s seed=0,1,2"]
     console = Console(file=out, width=60, color_system=None)
-    print_end(console, lambda *_: (found, Path("s/report.html")), rows, GROUPS, Path("s"), [])
+    monkeypatch.setattr("qaexp.sweeps.last_lines._compared", lambda *_: (found, Path("s/report.html")))
+    print_end(console, rows, GROUPS, Path("s"), [])
     lines = out.getvalue().splitlines()
     assert lines[:3] == [found[0], "Next: run more seeds:", "  qaexp train -m name=s seed=0,1,2"]
     assert lines[3].startswith("means over seeds")
