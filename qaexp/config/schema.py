@@ -7,13 +7,13 @@ One dataclass a group. A field without a value is set by every YAML file of its 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import Field, dataclass, field, fields, is_dataclass
+from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
 from typing import Any, get_type_hints
 
 from omegaconf import MISSING
 
 from qaexp.errors.rules import SUBSETS
-from qaexp.nodes import UNNAMED
+from qaexp.nodes import UNNAMED, without_unnamed
 
 
 def key(
@@ -214,6 +214,11 @@ class ExperimentConfig:
     reporter: ReporterConfig = field(default_factory=ReporterConfig)
     trackers: dict[str, Any] = field(default_factory=dict)
     sweep: SweepConfig = field(default_factory=SweepConfig)
+
+
+def as_stored(config: ExperimentConfig) -> dict[str, Any]:
+    """A config as runs and plans store it: plain values, without the addresses that are written nowhere."""
+    return without_unnamed(asdict(config))
 
 
 OPEN_NODES = ("optimizer", "schedule", "trackers")

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from qaexp.config.schema import ExperimentConfig, neutral_keys
+from qaexp.config.schema import ExperimentConfig, as_stored, neutral_keys
 from qaexp.errors import IntegrityError
 from qaexp.experiment.greeting import already_completed
 from qaexp.experiment.parts import Parts, build_parts
@@ -91,7 +91,7 @@ def opened(config: ExperimentConfig, directory: Path, command: Command) -> Itera
             return
         is_main, environment = is_main_process(), _environment(directory, parts, command)
         start = RunStart(
-            asdict(config),
+            as_stored(config),
             identity,
             environment,
             command.hydra_files,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from qaexp.config.schema import ExperimentConfig, neutral_keys
+from qaexp.config.schema import ExperimentConfig, as_stored, neutral_keys
 from qaexp.runs.identity import RUN_ID_LENGTH
 from qaexp.runs.short_words import told_word
 from qaexp.storage.origins import Origins, with_origins
@@ -57,7 +57,7 @@ class Job:
     @property
     def shown_config(self) -> dict[str, Any]:
         """Its config as config.json holds it."""
-        shown: dict[str, Any] = self.redactor.tree(with_origins(asdict(self.config), self.origins, neutral_keys()))
+        shown: dict[str, Any] = self.redactor.tree(with_origins(as_stored(self.config), self.origins, neutral_keys()))
         return shown
 
     @property

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from qaexp.nodes import without_unnamed
 from qaexp.runs.directory import CONFIG, ENVIRONMENT, HYDRA
 from qaexp.runs.identity import Identity
 from qaexp.runs.readers.typed import kept
@@ -48,9 +47,7 @@ class RunStart:
     @property
     def shown_config(self) -> dict[str, Any]:
         """The resolved config as config.json holds it: without secrets and values from the environment."""
-        shown: dict[str, Any] = self.redactor.tree(
-            with_origins(without_unnamed(self.config), self.origins or {}, self.identity.neutral)
-        )
+        shown: dict[str, Any] = self.redactor.tree(with_origins(self.config, self.origins or {}, self.identity.neutral))
         return shown
 
     def write(self, directory: Path) -> None:
