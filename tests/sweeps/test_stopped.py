@@ -34,7 +34,7 @@ def test_a_signal_stops_the_jobs_with_their_checkpoints(tmp_path: Path, number: 
     process.send_signal(number)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == code, said
-    assert "the same command goes on" in said
+    assert "the same command continues" in said
     assert "Traceback" not in said
     assert states(tmp_path, "s") == {"0": "preempted", "1": "planned"}
     (first,) = sweep.glob("seed=0-*")
