@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from qaexp.commands import train
-from qaexp.commands.python import called
+from qaexp.commands import composed
 from qaexp.data.pipeline import DataPipeline
 from qaexp.runs import owners
 from tests.fixtures import drill, tiny_run
@@ -140,8 +139,7 @@ class Earlier(clock.datetime):
 
 @pytest.mark.fault("S9")
 def test_clocks(attempts: Attempts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(called, "datetime", Still)
-    monkeypatch.setattr(train, "datetime", Still)
+    monkeypatch.setattr(composed, "datetime", Still)
     # Two digits, so that some of the ten would meet.
     monkeypatch.setattr(secrets, "token_hex", lambda _: os.urandom(1).hex()[:1])
     before = set((attempts.folder / "outputs").iterdir())
