@@ -13,7 +13,6 @@ import torch
 from safetensors import torch as weights
 from safetensors.numpy import load, save
 
-from qaexp.evaluation import evaluate as evaluation
 from qaexp.evaluation import question_set
 from qaexp.evaluation.logits import Logits
 from tests.fixtures import tiny_run
@@ -117,8 +116,8 @@ def check_evaluate(qaexp: Any, run: Path, folder: Path, monkeypatch: pytest.Monk
 
 
 def plant_predictions(patch: pytest.MonkeyPatch, change: Change) -> None:
-    decode = evaluation.decode
-    patch.setattr(evaluation, "decode", lambda *args, **keywords: change(decode(*args, **keywords)))
+    decode = question_set.decode
+    patch.setattr(question_set, "decode", lambda *args, **keywords: change(decode(*args, **keywords)))
 
 
 def plant_nan(patch: pytest.MonkeyPatch, first: int, value: float) -> None:
