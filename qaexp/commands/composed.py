@@ -137,9 +137,12 @@ def _check_way(directory: Path) -> None:
     """Refuse a directory for which there is no room, before anything is said of a run.
 
     Raises:
-        StorageError: It, or a folder above it, is a file.
+        StorageError: It, or a folder above it, is a file, or there can be no folder of such a name.
     """
-    there = next(folder for folder in (directory, *directory.parents) if folder.exists())
+    try:
+        there = next(folder for folder in (directory, *directory.parents) if folder.exists())
+    except OSError as error:  # a name that is too long for any folder, or a folder that may not be looked into
+        raise StorageError(f"{directory}: {error.strerror}; choose another name=, or another folder") from error
     if not there.is_dir():
         raise StorageError(
             f"{there}: is a file where the run needs a folder; choose another name=, or another working directory"
