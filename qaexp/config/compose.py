@@ -226,14 +226,16 @@ def check_command_line(
     good: list[str] = []
     offered = choices([conf_directory(), *([config_dir] if config_dir else [])])
     hydra = main_hydra(config_dir)
-    whole = None if problems else _whole(hydra, overrides, config_name)
+    whole = None if problems else _tried(hydra, overrides, config_name)
 
     def compose_lines(lines: list[str]) -> DictConfig:
         return _composed(hydra, lines, config_name)
 
     try:
-        good = check_overrides(overrides, offered, compose_lines, problems, chosen=_chosen(hydra) if whole else None)
-        composed = compose_lines(good) if whole is None or problems else whole
+        good = check_overrides(overrides, offered, compose_lines, problems, chosen=_chosen(hydra))
+        if isinstance(whole, QaexpError) and not problems and len(good) == len(first_lines(overrides)):
+            raise whole  # no word is wrong by itself, and composed again they would say the same
+        composed = whole if isinstance(whole, DictConfig) and not problems else compose_lines(good)
         problems += idle_settings(overrides, composed, is_sweep)
         config = to_config(without_hydra(deepcopy(composed)))
     except ConfigError as error:
@@ -246,16 +248,18 @@ def check_command_line(
     return Checked(config, composed)
 
 
-def _whole(hydra: Hydra, overrides: Sequence[Override], config_name: str) -> DictConfig | None:
-    """Compose all words at once; None where they do not fit together, and each has to be looked at."""
+def _tried(hydra: Hydra, overrides: Sequence[Override], config_name: str) -> DictConfig | QaexpError | None:
+    """Compose all words at once; returns what is wrong where they do not fit together, and each has to be looked at."""
     try:
         return _composed(hydra, first_lines(overrides), config_name)
-    except (QaexpError, HydraException):  # Hydra's, of a word whose first value is not known yet, as glob()
+    except QaexpError as error:
+        return error
+    except HydraException:  # of a word whose first value is not known yet, as glob()
         return None
 
 
 def _chosen(hydra: Hydra) -> DictConfig | None:
-    """What the files that were chosen last make, before any key was set."""
+    """What the files that were chosen last make, before any key was set; None where they do not fit together."""
     assert isinstance(hydra.config_loader, GuardedLoader)
     return hydra.config_loader.chosen
 

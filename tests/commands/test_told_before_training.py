@@ -62,7 +62,7 @@ def test_a_split_that_was_trained_on_is_named(tmp_path: Path) -> None:
     words = (*tiny_run.FILES, *tiny_run.files_of(file, dev), f"data.test_file={file}", "trainer.epochs=0")
     done, run, data = train(tmp_path, *words)
     assert "dev.json: 1 of 2 questions are also training questions\n" in done.out
-    assert "dev.json: 1 of 1 paragraphs are training paragraphs too\n" in done.out
+    assert "dev.json: 1 of 1 paragraphs are also training paragraphs\n" in done.out
     assert "test: 2 of 2 questions are also training questions\n" in done.out
     assert flag_names(run).count("train_dev_overlap") == 1
     assert data["audit"]["shared_with_train"]["dev"] == {"questions": 1, "contexts": 1, "num_contexts": 1, "ids": 0}
