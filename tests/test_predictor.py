@@ -193,6 +193,15 @@ def test_the_manifest_of_another_run_vouches_for_nothing(run: Path, tmp_path: Pa
         qaexp.Predictor(copy, device="cpu")
 
 
+def test_a_summary_that_cannot_be_read_vouches_for_no_manifest(run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    (copy / "summary.json").write_text("{")
+    with pytest.raises(IntegrityError, match=r"damaged: summary\.json: not JSON: "):
+        qaexp.Predictor(copy, device="cpu")
+    with pytest.raises(IntegrityError, match=r"copy/summary\.json: not JSON: .*; it says which manifest vouches for"):
+        Checkpoint(checkpoint=str(copy)).fingerprint()
+
+
 def test_an_older_manifest_that_does_not_name_a_file_refuses_nothing(run: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(run, tmp_path / "copy"))
     manifest = tiny_run.read_json(copy / "MANIFEST.json")

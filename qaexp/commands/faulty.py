@@ -8,7 +8,7 @@ from typing import Any
 
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import CONTEXTS, HISTORY, METRICS, PREDICTIONS, SCORES
-from qaexp.runs.metrics import is_number
+from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.trust import changed_files
 from qaexp.storage.formats import counted

@@ -11,7 +11,8 @@ from qaexp.comparison.options import Options, with_metric
 from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
-from qaexp.runs.metrics import LOWER, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import LOWER
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.trust import is_config_edited, is_edited
 from qaexp.storage.formats import counted

@@ -6,7 +6,8 @@ import numpy as np
 
 from qaexp.comparison.scores import DIFFS, Floats, Scores
 from qaexp.runs.directory import COLLAPSE
-from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import RunFiles
 
 

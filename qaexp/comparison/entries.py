@@ -14,7 +14,8 @@ from qaexp.comparison.values import Values, values
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import TEST_SCORES
 from qaexp.runs.identity import canonical_json
-from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.readers.repeats import seeds_of
 

@@ -15,7 +15,8 @@ from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.sides import MIN_CLUSTERS
 from qaexp.comparison.statistics.difference import LEVEL, Floats, Part, quantile
 from qaexp.comparison.statistics.paired import cluster_t, level_means
-from qaexp.runs.metrics import Number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import Number
 
 # From so many seeds on, the interval of a group is that over its seeds.
 MIN_SEEDS = 3

@@ -10,7 +10,7 @@ from qaexp.comparison.sides import Found
 from qaexp.comparison.statistics.paired import holm
 from qaexp.comparison.statistics.power import MORE_SEEDS, minimum_detectable, with_more_seeds
 from qaexp.comparison.verdict import ALPHA, Tested
-from qaexp.runs.metrics import Number
+from qaexp.runs.number import Number
 
 
 @dataclass(frozen=True, slots=True)

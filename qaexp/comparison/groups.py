@@ -12,7 +12,8 @@ from qaexp.comparison.estimates import Estimate, estimates
 from qaexp.comparison.keys import value_of
 from qaexp.comparison.observations import Design, design
 from qaexp.comparison.scores import ScoreReader
-from qaexp.runs.metrics import LOWER, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import LOWER
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.readers.group_names import group_names, letter, prefixes, setting_names, unique
 from qaexp.runs.readers.repeats import SEED_KEYS, SEED_KINDS, differing, gather, settings, with_all_keys

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from qaexp.errors import IntegrityError
 from qaexp.runs.clusters import clusters
 from qaexp.runs.directory import SCORES, TEST_SCORES
-from qaexp.runs.metrics import SCORE_COLUMNS, Number, number_of
+from qaexp.runs.metrics import SCORE_COLUMNS, number_of
+from qaexp.runs.number import Number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.slices import SLICES
 from qaexp.storage.formats import unguarded

@@ -9,7 +9,8 @@ from typing import Any
 from qaexp.comparison.scores import ScoreReader
 from qaexp.errors import QaexpError
 from qaexp.runs.directory import TEST_SCORES
-from qaexp.runs.metrics import MOST, NUMBERS, TEST, Number, is_number, is_number_of_a_run, number_of
+from qaexp.runs.metrics import NUMBERS, TEST, is_number_of_a_run, number_of
+from qaexp.runs.number import MOST, Number, is_number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.short_words import shortened, value_text
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qaexp.comparison.statistics.difference import Difference
-from qaexp.runs.metrics import Number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import Number
 
 ALPHA = 0.05
 BETTER, WORSE, NOT_SHOWN, CANNOT_TELL = "better", "worse", "no difference shown", "cannot tell"

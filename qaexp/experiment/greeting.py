@@ -12,7 +12,8 @@ from typing import Any
 from qaexp.experiment.screen import show_lines
 from qaexp.reporting.numbers.checkpoint_name import checkpoint_name
 from qaexp.reporting.terminal.printing import encodable, is_terminal, say
-from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import is_number
 from qaexp.storage.formats import counted
 from qaexp.storage.version import __version__
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qaexp.errors import IntegrityError
 from qaexp.storage.reading import read_small
-from qaexp.storage.vouched import not_written, vouched
+from qaexp.storage.vouched import WAY_OUT, not_written, vouched
 
 # How a run directory is known, and what vouches for what in it.
 _RUN, _MODEL, _SUMMARY, _MANIFEST = "run.json", "model", "summary.json", "MANIFEST.json"
@@ -22,13 +22,16 @@ def check_owned(folder: Path, hashes: Mapping[str, str]) -> None:
         hashes: The sha256 of files in it, by name.
 
     Raises:
-        IntegrityError: Bytes are not those that the run wrote, every file is named; or its manifest is another run's.
+        IntegrityError: Bytes are not those that the run wrote, every file is named; its manifest is another run's; or
+            its summary cannot be read, so that nobody knows which manifest is its own.
     """
     place = Path(os.path.realpath(folder))
     run = place.parent
     if place.name != _MODEL or not all((run / name).is_file() for name in (_RUN, _MANIFEST)):
         return
-    summary, _ = read_small(run / _SUMMARY)
+    summary, unreadable = read_small(run / _SUMMARY)
+    if unreadable:
+        raise IntegrityError(f"{unreadable}; it says which manifest vouches for {folder}; {WAY_OUT}")
     wanted = vouched(run / _MANIFEST, (summary or {}).get("manifest_sha256"), _SUMMARY)
     if problems := [
         problem

@@ -9,7 +9,7 @@ from pathlib import Path
 from qaexp.errors import BusyError
 from qaexp.runs.identity import code_hash
 from qaexp.runs.kept_checkpoints import newest_step
-from qaexp.runs.metrics import is_number
+from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import collect
 from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, first_line, look
 from qaexp.sweeps.job import Job

@@ -19,7 +19,8 @@ from qaexp.comparison.shown.parallel import parallel
 from qaexp.comparison.slices import slice_differences, sliced
 from qaexp.comparison.verdict import COLLAPSED
 from qaexp.errors import IntegrityError
-from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import is_number
 from qaexp.runs.readers.repeats import SEED_KEYS
 
 # Groups whose curves are drawn: the best ones, and the baseline.

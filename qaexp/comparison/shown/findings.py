@@ -13,7 +13,8 @@ from qaexp.comparison.shown.next_steps import next_step
 from qaexp.comparison.shown.seed_findings import seeds_found
 from qaexp.comparison.sides import ONE_SEED, RUNS
 from qaexp.comparison.verdict import BETTER, NOT_SHOWN, WORSE, looked_before
-from qaexp.runs.metrics import LOWER, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import LOWER
 from qaexp.runs.readers.repeats import SEED_KEYS
 from qaexp.storage.formats import counted
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qaexp.comparison.verdict import BETTER, WORSE
-from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import is_number
 from qaexp.runs.short_words import all_shortened
 from qaexp.storage.formats import counted
 

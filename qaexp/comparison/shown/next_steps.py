@@ -8,7 +8,8 @@ from qaexp.comparison.shown.found import Row, Study
 from qaexp.comparison.shown.next_command import with_seeds
 from qaexp.comparison.sides import ONE_SEED, RUNS
 from qaexp.comparison.verdict import NOT_SHOWN
-from qaexp.runs.metrics import LOWER, is_number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import LOWER, is_number
 from qaexp.runs.readers.repeats import SEED_KEYS
 
 USUAL_SEEDS = 5

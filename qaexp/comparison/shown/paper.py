@@ -12,7 +12,8 @@ from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.shown.document import group_rows
 from qaexp.comparison.sides import RUNS
 from qaexp.comparison.verdict import ALPHA, BETTER, COLLAPSED
-from qaexp.runs.metrics import PAPER, Number, number_of, shown_in
+from qaexp.runs.metrics import PAPER, number_of, shown_in
+from qaexp.runs.number import Number
 from qaexp.runs.readers.repeats import SEED_KEYS
 from qaexp.storage.formats import counted, csv_text, one_line, visible
 

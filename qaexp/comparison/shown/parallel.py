@@ -9,7 +9,7 @@ from typing import Any
 from qaexp.comparison.dimensions import Dimension
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.result import Table
-from qaexp.runs.metrics import is_number
+from qaexp.runs.number import is_number
 
 MAX_PARALLEL = 500
 # Of more numbers an axis is a scale.

@@ -16,7 +16,8 @@ from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.shown.columns import Column, fitted, keyed_lines, lines
 from qaexp.comparison.shown.contrast_lines import factor, verdict_lines
 from qaexp.comparison.shown.document import beside, flags, verdict
-from qaexp.runs.metrics import ASIDE, BOARD, COSTS, Number, number_of, side_by_side
+from qaexp.runs.metrics import ASIDE, BOARD, COSTS, number_of, side_by_side
+from qaexp.runs.number import Number
 from qaexp.runs.short_words import value_text
 from qaexp.storage.formats import one_line
 

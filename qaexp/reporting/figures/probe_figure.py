@@ -14,7 +14,8 @@ from qaexp.reporting.figures.axes import sparse
 from qaexp.reporting.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, SKY, fitting, new_figure
 from qaexp.reporting.figures.training_figures import DEFAULT_RULE, Row
 from qaexp.runs.directory import NO_ANSWER
-from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import is_number
 
 # Beyond so many probes the picture shows the first ones; report.html shows all.
 MAX_PROBES = 10

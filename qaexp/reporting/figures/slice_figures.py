@@ -13,7 +13,7 @@ from qaexp.reporting.figures.training_figures import DEFAULT_RULE, Row
 from qaexp.reporting.numbers.intervals import Dependence, Group, arms, dependence, group
 from qaexp.reporting.numbers.outcomes import RIGHT_NOTHING, RIGHT_SPAN, outcome_shares
 from qaexp.reporting.numbers.quantities import slice_means
-from qaexp.runs.metrics import is_number
+from qaexp.runs.number import is_number
 from qaexp.runs.slices import RANGED, SLICES, bounds_of, in_range, range_labels
 
 # Beyond so many groups a panel shows the largest ones.

@@ -14,7 +14,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from qaexp.reporting.figures.axes import epoch_axis, label_ends, score_axis, sparse
 from qaexp.reporting.figures.style import BLUE, GREEN, GREY, INK, ORANGE, SKY, VERMILION, legend_below, new_figure
-from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import is_number
 from qaexp.storage.formats import counted
 
 Row = Mapping[str, Any]

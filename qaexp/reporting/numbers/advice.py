@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qaexp.runs.directory import COLLAPSE
-from qaexp.runs.metrics import is_beyond_floats, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import is_beyond_floats
 
 if TYPE_CHECKING:
     from qaexp.reporting.numbers.answering import Answered  # loads scipy, and every start would wait for it

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qaexp.reporting.numbers.quantities import NO_SPAN_DIFF, Row, threshold_curve
-from qaexp.runs.metrics import is_number
+from qaexp.runs.number import is_number
 
 # What the official script writes as a threshold of 0.0 where no threshold beats it.
 ANSWER_NOTHING = "answer nothing"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from qaexp.runs.metrics import HUGE, is_number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import HUGE, is_number
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from qaexp.reporting.numbers.outcomes import OUTCOMES, outcome
 from qaexp.reporting.numbers.quantities import NO_SPAN_DIFF
-from qaexp.runs.metrics import is_number
+from qaexp.runs.number import is_number
 
 Row = Mapping[str, Any]
 # So many of the n-best spans of a prediction are shown.

@@ -13,7 +13,7 @@ from qaexp.reporting.numbers.advice import shown
 from qaexp.reporting.numbers.checkpoint_name import checkpoint_name
 from qaexp.reporting.terminal.tables import counted
 from qaexp.runs.directory import ENVIRONMENT
-from qaexp.runs.metrics import is_number
+from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.readers.defaults import default_leaves
 from qaexp.runs.readers.group_names import prefixes

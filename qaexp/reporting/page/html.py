@@ -20,7 +20,7 @@ from qaexp.reporting.numbers.spans import machine_time, moment
 from qaexp.reporting.page.explorer import explorer_data, script_json
 from qaexp.reporting.page.heading import changed_keys, labels, run_line
 from qaexp.reporting.terminal.tables import facts, score_rows
-from qaexp.runs.metrics import is_number
+from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.storage.formats import dotted, visible
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from qaexp.errors import QaexpError
 from qaexp.runs.kept_checkpoints import newest_step
-from qaexp.runs.metrics import is_number
+from qaexp.runs.number import is_number
 from qaexp.runs.owners import age_seconds
 from qaexp.runs.readers.collect import RunFiles, find, is_run
 from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, RESUMABLE, RUNNING, Folder, first_line, look

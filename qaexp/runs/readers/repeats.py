@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qaexp.runs.identity import canonical_json, sized, without_keys
-from qaexp.runs.metrics import is_number
+from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.readers.group_names import group_names
 from qaexp.runs.trust import is_edited

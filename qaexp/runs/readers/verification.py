@@ -15,7 +15,7 @@ from qaexp.runs.checkpoint import verify_checkpoint
 from qaexp.runs.directory import CONFIG, HISTORY, MANIFEST, METRICS, MODEL, SUMMARY, link_problems, result_files
 from qaexp.runs.kept_checkpoints import find_checkpoints
 from qaexp.runs.manifest import read_manifest
-from qaexp.runs.metrics import is_number
+from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.readers.folder import COMPLETED, DAMAGED, RUNNING, UNFINISHED_END, Folder, look
 from qaexp.runs.trust import bytes_problem, missing

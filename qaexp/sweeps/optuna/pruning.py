@@ -10,7 +10,8 @@ from pathlib import Path
 
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import HISTORY
-from qaexp.runs.metrics import EPOCHS, HIGHER, LOWER, number_of
+from qaexp.runs.metrics import EPOCHS, number_of
+from qaexp.runs.number import HIGHER, LOWER
 from qaexp.storage.reading import read_table
 
 MAXIMIZE, MINIMIZE = "maximize", "minimize"

@@ -9,7 +9,7 @@ import numpy as np
 from qaexp.comparison import estimates, family, verdict
 from qaexp.comparison.statistics import power
 from qaexp.comparison.statistics.difference import Variance
-from qaexp.runs.metrics import Number
+from qaexp.runs.number import Number
 from tests.fixtures.patching import Patch, everywhere
 from tests.relations.broken.registry import noticed_by
 

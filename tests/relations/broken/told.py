@@ -9,7 +9,7 @@ import numpy as np
 
 from qaexp.comparison import collapse, compare, contrasts, groups, outcomes, ranks, reasons, sides
 from qaexp.comparison.shown import document, figure_data, paper, report, tables
-from qaexp.runs.metrics import Number
+from qaexp.runs.number import Number
 from tests.fixtures.patching import Patch, everywhere
 from tests.relations.broken.registry import noticed_by
 
