@@ -15,7 +15,7 @@ from qaexp.errors import StorageError
 from qaexp.runs.naming import check_name, check_path, default_name
 
 if TYPE_CHECKING:
-    from qaexp.config.compose import Checked
+    from qaexp.config.command_line import Checked
     from qaexp.config.schema import ExperimentConfig
 
 RUNS, SWEEPS = "outputs", "multirun_outputs"
@@ -48,7 +48,7 @@ class Asked:
             ConfigError: With all that is wrong.
             IntegrityError: An object is named that no config may name.
         """
-        from qaexp.config.compose import check_command_line
+        from qaexp.config.command_line import check_command_line
         from qaexp.training.processes import num_processes
 
         num_processes()  # refuses an environment that says too little of other processes, before a folder is made
