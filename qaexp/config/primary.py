@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 
 from qaexp.config.checks.open_nodes import SELF_CONTAINED
@@ -14,7 +15,7 @@ from qaexp.config.checks.suggest import did_you_mean, offered
 from qaexp.config.compose import compose_config
 from qaexp.config.conf import choices, conf_directory
 from qaexp.config.given import GIVEN, give, store_primary
-from qaexp.config.guards.sources import check_texts, check_yaml_file
+from qaexp.config.guards.sources import check_texts, check_yaml_file, not_yaml
 from qaexp.config.guards.targets import TARGET
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors import ConfigError
@@ -88,9 +89,12 @@ def yaml_tree(file: Path) -> dict[str, Any]:
     """The content of a YAML file that was looked at, nothing resolved.
 
     Raises:
-        ConfigError: It is not a mapping.
+        ConfigError: It is not a mapping, or no YAML that a config may hold.
     """
-    loaded = OmegaConf.to_container(OmegaConf.load(file))
+    try:
+        loaded = OmegaConf.to_container(OmegaConf.load(file))
+    except yaml.YAMLError as error:
+        raise not_yaml(file, error) from error
     if not isinstance(loaded, dict):
         raise ConfigError(f"{file} holds no mapping; write `key: value` lines")
     return {str(key): value for key, value in loaded.items()}

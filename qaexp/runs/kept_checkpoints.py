@@ -50,13 +50,18 @@ def find_checkpoints(directory: Path) -> list[Path]:
 
 
 def newest_step(directory: Path) -> int | None:
-    """The step of the newest checkpoint that looks whole, of none does the newest; None without one.
+    """The step of the newest checkpoint that looks whole; None without one.
 
     Only the sizes of files are checked, so that many runs can be looked at: `newest_checkpoint` reads every byte.
     """
-    found = find_checkpoints(directory)
-    chosen = next(filter(looks_whole, found), found[0] if found else None)
+    chosen = next(filter(looks_whole, find_checkpoints(directory)), None)
     return int(chosen.name.removeprefix("step-")) if chosen else None
+
+
+def num_useless(directory: Path) -> int:
+    """How many checkpoints a run has of which none looks whole, so that it cannot go on; 0 where one does."""
+    found = find_checkpoints(directory)
+    return 0 if any(map(looks_whole, found)) else len(found)
 
 
 def newest_checkpoint(directory: Path, identity: str | None) -> tuple[Checkpoint | None, list[str]]:

@@ -14,6 +14,7 @@ import pytest
 
 from qaexp.commands.status import main
 from qaexp.errors import ConfigError
+from qaexp.runs.checkpoint import commit_checkpoint
 from qaexp.runs.owners import this_process, utc_now
 from qaexp.sweeps.plan import make_plan
 from tests.fixtures import fake_run, tiny_run
@@ -141,7 +142,7 @@ def test_the_step_is_the_greatest_that_is_known(
     (run / "metrics.jsonl").unlink()
     (run / "history.csv").write_text(f"epoch,step,train_loss,f1\n0.5,{at_row},5.25,18.8\n")
     if at_checkpoint is not None:
-        (run / "checkpoints" / f"step-{at_checkpoint:07d}").mkdir(parents=True)
+        commit_checkpoint(run, at_checkpoint, {}, identity="", records={})
     found = told(folder)[name]
     assert (found["step"], found["epoch"], found["loss"], found["f1"]) == (told_step, 0.5, 5.25, 18.8)
     (row,) = [line for line in tiny_run.call(folder, "status", str(run)).out.splitlines() if str(run) in line]
@@ -160,7 +161,7 @@ def test_a_record_after_the_last_evaluation_counts(folder: Path) -> None:
 def test_a_run_that_went_back_behind_a_damaged_checkpoint_tells_its_own_step(folder: Path) -> None:
     run = folder / "running"
     for step in (2, 6):
-        (run / "checkpoints" / f"step-{step:07d}").mkdir(parents=True)
+        commit_checkpoint(run, step, {}, identity="", records={})
     (run / "history.csv").unlink()
     (run / "metrics.jsonl").write_text('{"step": 3, "epoch": 0.5, "loss": 4.5}\n')
     change(run, resumed_step=2, checkpoint_step=2)

@@ -290,6 +290,17 @@ def test_checkpoints_that_are_still_there(originals: Path, tmp_path: Path) -> No
     assert done.code == OK, done.err
     assert tiny_run.read_json(run / "run.json")["resumed_step"] == row["step"]
     assert tiny_run.call(tmp_path, "verify", str(run)).code == OK
+    # None is whole: what is said is what happens, and what is advised works.
+    (run / "summary.json").unlink()
+    for weights in run.glob("checkpoints/*/model.safetensors"):
+        weights.write_bytes(b"cut")
+    (row,) = json.loads(tiny_run.call(tmp_path, "status", "outputs", "--json").out)["runs"]
+    assert "move outputs/kept/checkpoints away (none of its " in row["about"]
+    assert row["checkpoint_step"] is None
+    assert tiny_run.call(tmp_path, "resume", "outputs/kept").code == INTEGRITY
+    shutil.move(run / "checkpoints", tmp_path / "away")
+    done = tiny_run.call(tmp_path, "resume", "outputs/kept")
+    assert done.code == OK, done.err
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,37 @@ def test_what_would_not_be_used_is_refused(words: tuple[str, ...], tmp_path: Pat
     assert REFUSED[words] in done.err
     assert "Traceback" not in done.err
     assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("seed: 1\nseed: 2\n", "line 2, column 1: .*found duplicate key seed"),
+        ("seed: 1\n---\nseed: 2\n", "line 2, column 1: .*but found another document"),
+        ("? [a, b]\n: 1\n", "line 1, column 3: .*unhashable key"),
+        ("seed: !foo 1\n", "line 1, column 7: .*constructor for the tag '!foo'"),
+        ("seed: !!python/name:os.system\n", "line 1, column 7: .*constructor for the tag"),
+        ("notes: !!python/object/apply:os.system ['touch canary']\n", "line 1, column 8: .*constructor for the tag"),
+        ("defaults: [config, other]\n", "other.yaml: line 2, column 1: .*found duplicate key seed"),
+        ("seed: 2020-01-01\n", "seed"),
+        ("1: 2\n", "1 is not a key"),
+        ("- a\n", "holds no mapping"),
+        ("{}\n", "holds no key of a run's config"),
+        ("", "holds no key of a run's config"),
+    ],
+)
+@pytest.mark.parametrize("words", [("--config-dir=.", "--config-name=mine"), ("--from", "mine.yaml")])
+def test_a_file_that_no_config_can_be_is_refused_in_a_sentence(
+    words: tuple[str, ...], content: str, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text(content)
+    (tmp_path / "other.yaml").write_text("seed: 1\nseed: 2\n")
+    if words[0] == "--from" and content.startswith("defaults"):
+        says = "defaults"
+    done = tiny_run.call(tmp_path, "train", *words, "name=a", *DUMPED)
+    assert done.code == 2, done.err
+    assert re.search(says, done.last_line), done.last_line
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "other.yaml"]
 
 
 def test_a_copy_of_qaexps_own_files_may_stand_beside_new_ones(tmp_path: Path) -> None:

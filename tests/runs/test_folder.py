@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from qaexp.errors import ConfigError, IntegrityError
+from qaexp.runs.checkpoint import commit_checkpoint
 from qaexp.runs.readers.folder import look
 from tests.fixtures.open_run import open_run
 
@@ -41,7 +42,7 @@ def test_an_error_is_told_with_the_way_forward(tmp_path: Path) -> None:
     found = look(tmp_path / "a")
     resume = f"qaexp resume {tmp_path / 'a'} starts over"
     assert found.sentence == f"not completed (failed): {resume}; ZeroDivisionError: no such number …"
-    (tmp_path / "a" / "checkpoints" / "step-0000007").mkdir(parents=True)
+    commit_checkpoint(tmp_path / "a", 7, {}, identity="", records={})
     assert f"qaexp resume {tmp_path / 'a'} goes on after step 7; " in look(tmp_path / "a").about
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from qaexp.errors import BusyError, ConfigError, IntegrityError
+from qaexp.runs.checkpoint import commit_checkpoint
 from qaexp.runs.identity import code_hash
 from qaexp.runs.owners import utc_now
 from qaexp.sweeps.job import Job
@@ -34,7 +35,7 @@ def stood(job: Job, state: str, *, checkpoint: int | None = None) -> Job:
     if state != "completed":
         (job.folder / "summary.json").unlink()
     if checkpoint is not None:
-        (job.folder / "checkpoints" / f"step-{checkpoint:07d}").mkdir(parents=True)
+        commit_checkpoint(job.folder, checkpoint, {}, identity="", records={})
     return job
 
 

@@ -43,7 +43,7 @@ class FileConfigSource(file_config_source.FileConfigSource):
             package = found.header.get("package") or config_path.rpartition("/")[0]
             check_texts(path, _dotted(package), status.st_mtime_ns if path.is_file() else 0)
         except yaml.YAMLError as error:
-            raise ConfigError(_sentence(path, error)) from error
+            raise not_yaml(path, error) from error
         return found
 
 
@@ -99,7 +99,7 @@ def check_yaml_file(path: Path, changed_ns: int, size: int) -> None:
     try:
         _check_nodes(path, text)
     except yaml.YAMLError as error:
-        raise ConfigError(_sentence(path, error)) from error
+        raise not_yaml(path, error) from error
 
 
 @lru_cache
@@ -112,9 +112,12 @@ def check_texts(path: Path, package: str, changed_ns: int) -> None:
         changed_ns: When it was changed last, so that a file is looked at once.
 
     Raises:
-        ConfigError: With all such texts.
+        ConfigError: With all such texts, or it is not YAML.
     """
-    problems = list(yaml_problems(path, package, path.read_text("utf-8-sig")))
+    try:
+        problems = list(yaml_problems(path, package, path.read_text("utf-8-sig")))
+    except yaml.YAMLError as error:
+        raise not_yaml(path, error) from error
     if problems:
         raise ConfigError(*problems)
 
@@ -164,8 +167,8 @@ def _place(path: Path, event: yaml.Event) -> str:
     return f"{path}: line {event.start_mark.line + 1}" if event.start_mark else str(path)
 
 
-def _sentence(path: Path, error: yaml.YAMLError) -> str:
-    """Say where a YAML file is wrong, and why."""
+def not_yaml(path: Path, error: yaml.YAMLError) -> ConfigError:
+    """Where a YAML file is wrong, and why: not readable, a key twice, or a tag that would build an object."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         where, reason = f"{path}: line {mark.line + 1}, column {mark.column + 1}", str(error.problem)
@@ -175,4 +178,4 @@ def _sentence(path: Path, error: yaml.YAMLError) -> str:
         # Newer parsers stop by themselves, far beyond what a config may have.
         reason = f"it has more than {MAX_DEPTH} levels"
     hint = " (indent with spaces)" if "\\t" in reason or "\t" in reason else ""
-    return f"{where}: this is not YAML that a config may hold: {reason.strip()}{hint}; correct the file"
+    return ConfigError(f"{where}: this is not YAML that a config may hold: {reason.strip()}{hint}; correct the file")

@@ -17,11 +17,11 @@ from qaexp.errors import ConfigError, IntegrityError
 from qaexp.errors.advice import another_name
 from qaexp.nodes import with_public
 from qaexp.runs import directory as layout
-from qaexp.runs.kept_checkpoints import newest_step
+from qaexp.runs.kept_checkpoints import newest_step, num_useless
 from qaexp.runs.owners import is_alive, utc_now
 from qaexp.runs.readers.nearby import meant
 from qaexp.runs.trust import follow_chain
-from qaexp.storage.formats import beginning
+from qaexp.storage.formats import beginning, counted
 from qaexp.storage.reading import read_json, read_small
 
 RUNNING, COMPLETED, FAILED, PREEMPTED = layout.STATES
@@ -226,8 +226,11 @@ def first_line(record: Mapping[str, Any]) -> str | None:
 
 
 def _way_forward(directory: Path, *, has_config: bool) -> str:
-    step = newest_step(directory)
     who = f"qaexp resume {directory}" if has_config else "the command that started it, given again,"
+    if number := num_useless(directory):
+        damaged = f"none of its {counted(number, 'checkpoint')} is whole"
+        return f"move {directory / layout.CHECKPOINTS} away ({damaged}), and {who} starts over"
+    step = newest_step(directory)
     return f"{who} {'starts over' if step is None else f'goes on after step {step}'}"
 
 
