@@ -33,8 +33,17 @@ class Shouting(Decoding):
     '''Answers with the best span, in capitals.'''
     mark: str = "!"
     def decode(self, examples, features, logits):
+        return [self.shouted(one) for one in super().decode(examples, features, logits)]
+    def shouted(self, one):
+        spans = tuple(dataclasses.replace(span, text=span.text.upper() + self.mark) for span in one.n_best)
+        return dataclasses.replace(one, n_best=spans, null_score_diff=-1.0, text=spans[0].text)
+
+@dataclasses.dataclass(frozen=True)
+class Elsewhere(Decoding):
+    '''Says something else than its best span.'''
+    def decode(self, examples, features, logits):
         found = super().decode(examples, features, logits)
-        return [dataclasses.replace(one, text=one.span_text.upper() + self.mark) for one in found]
+        return [dataclasses.replace(one, text=one.span_text + "?") for one in found]
 
 class Mute:
     def __init__(self, **keywords): pass
@@ -44,6 +53,7 @@ NODES = {
     "group_by_length: false\nshuffle: false\n",
     "features/half": "defaults: [standard, _self_]\n_target_: own_stages.Half\nmax_length: 128\ndoc_stride: 32\n",
     "decoding/shouting": "defaults: [squad_v2, _self_]\n_target_: own_stages.Shouting\nmark: '?'\n",
+    "decoding/elsewhere": "defaults: [squad_v2, _self_]\n_target_: own_stages.Elsewhere\n",
     "batches/mute": "defaults: [by_length, _self_]\n_target_: own_stages.Mute\n",
     "decoding/mute": "defaults: [squad_v2, _self_]\n_target_: own_stages.Mute\n",
     "features/mute": "defaults: [standard, _self_]\n_target_: own_stages.Mute\n",
@@ -110,6 +120,8 @@ def test_the_model_answers_as_it_was_evaluated(work: Path, monkeypatch: pytest.M
     assert json.loads(rescored.out)["exact"] == summary["exact"]
     done = tiny_run.call(work, *ask)
     assert done.code == 0, done.err
+    asked = tiny_run.read_json(run / "model" / "qaexp.json")["null_threshold"]
+    assert done.out.strip().endswith("?") == (asked >= -1.0), "the user's decoding says -1 of every question"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(work)
         from qaexp.storage.start import held
@@ -117,6 +129,13 @@ def test_the_model_answers_as_it_was_evaluated(work: Path, monkeypatch: pytest.M
         with held():
             questions = Predictor(run).question_set([])
     assert [type(questions.decoding).__name__, questions.decoding.keywords()["max_answer_length"]] == ["Shouting", 30]
+
+
+def test_an_answer_that_its_spans_do_not_give_is_refused(work: Path) -> None:
+    words = (*SMALL, "decoding=elsewhere", "reporter=none", "name=elsewhere", "--allow", "own_stages.")
+    done = tiny_run.call(work, "train", *words)
+    assert done.code == 2
+    assert "and by its n_best and null_score_diff it is" in done.last_line
 
 
 @pytest.mark.parametrize(

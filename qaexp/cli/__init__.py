@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from qaexp.cli.surroundings import check_words, check_working_directory
-from qaexp.errors import QaexpError, Stopped, of_the_system
+from qaexp.errors import QaexpError, Stopped, StorageError, of_the_system
 from qaexp.errors.advice import spoken_by
 from qaexp.reporting.terminal.printing import complain, outlets, say, say_text
 from qaexp.storage.start import held
@@ -29,6 +29,8 @@ COMMANDS = {
     "verify": "check that every byte of a run is what was written",
     "reproduce": "run a run again, and name the first step that differs",
 }
+# What these print is their result; that of the others is in files.
+PRINTED = ("compare", "best", "evaluate", "rescore", "answer", "status", "verify")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,8 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Threads that spin while they wait take the cores from each other: on a busy machine training was 15 times slower.
     # Read once, when torch is loaded; who sets it knows better.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with outlets(), held():
-        return _dispatch(words)
+    with outlets() as lost, held():
+        code = _dispatch(words)
+    is_without_result = bool(lost) and code == 0 and set(words[:1]) <= set(PRINTED)
+    return StorageError.exit_code if is_without_result else code
 
 
 def _dispatch(words: Sequence[str]) -> int:

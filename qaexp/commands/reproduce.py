@@ -84,7 +84,7 @@ def _changes(original: Folder) -> list[str]:
     changed = verify_results(original)[0]
     if told := [sentence for sentence in changed if sentence.startswith(f"{original.path / CONFIG}:")]:
         raise IntegrityError(f"{told[0]}; another run would be made: bring the run's own file back")
-    say(f"changed since the run: {len(changed) or 'none'}")
+    say(f"changed in its folder since the run: {len(changed) or 'none'}")
     _print_indented(changed)
     return changed
 

@@ -66,7 +66,8 @@ def evaluate(
     again and again; `predictions` are the answers at threshold 0 where another decoding than `decode` has found them.
 
     Raises:
-        ConfigError: `null_threshold` is not finite, or it would have no effect.
+        ConfigError: `null_threshold` is not finite, or it would have no effect; or an answer is not the one that its
+            best span and its null score give.
         DataError: `golds` belong to other examples.
         IntegrityError: The logits do not belong to the features, or not every example has its prediction.
         DivergedError: A logit is NaN or infinite.
@@ -89,6 +90,7 @@ def evaluate(
             f"predictions: {len(predictions)} for {len(examples)} examples, or in another order, no score is given; "
             "decode the logits of these examples"
         )
+    _check_answers(predictions, allow_no_answer)
     if null_threshold:
         predictions = [replace(found, text=found.text_at(null_threshold)) for found in predictions]
     raw_exact, raw_f1 = golds.raw_scores([found.span_text for found in predictions])
@@ -132,6 +134,17 @@ def _crossfit(
 
 def _diffs(predictions: Sequence[Prediction]) -> Floats:
     return np.array([found.null_score_diff for found in predictions])
+
+
+def _check_answers(predictions: Sequence[Prediction], allow_no_answer: bool) -> None:
+    """Refuse answers that would be others wherever a threshold is used: in metrics, and in what users get."""
+    for found in predictions:
+        due = found.text_at(0.0) if allow_no_answer else found.span_text
+        if found.text != due:
+            raise ConfigError(
+                f"{named('decoding')}: the answer to {found.id!r:.80} is {found.text!r:.80}, and by its n_best and "
+                f"null_score_diff it is {due!r:.80}: these hold at every threshold; change them instead of the text"
+            )
 
 
 def _check_threshold(null_threshold: float, allow_no_answer: bool) -> None:

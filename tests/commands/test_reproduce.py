@@ -28,7 +28,7 @@ def test_the_same_run_gives_the_same_bytes(run: Path, tmp_path: Path) -> None:
     done = tiny_run.call(tmp_path, "reproduce", str(run))
     assert done.code == 0, done.err
     assert "first step that differs: none" in done.out
-    assert "changed since the run: none" in done.out
+    assert "changed in its folder since the run: none" in done.out
     assert "files that differ: none of 12\n" in done.out
     assert "not compared" not in done.out
     assert "inputs that differ: none\n" in done.out
@@ -69,7 +69,7 @@ def test_a_result_that_was_changed_since_the_run_is_named(run: Path, tmp_path: P
     (run / name).write_bytes(content + b" " if name == "metrics.jsonl" else content.replace(b"0", b"1", 1))
     done = tiny_run.call(tmp_path, "reproduce", str(run))
     assert done.code == 8
-    assert "changed since the run: 1\n" in done.out
+    assert "changed in its folder since the run: 1\n" in done.out
     assert f"  {run / name}: " in done.out
     assert "first step that differs: none" in done.out
     assert f"files that differ: 1\n  {name}: its bytes differ" in done.out
@@ -81,7 +81,7 @@ def test_a_summary_that_was_changed_since_the_run_is_named(run: Path, tmp_path: 
     (run / "env.json").unlink()
     done = tiny_run.call(tmp_path, "reproduce", str(run))
     assert done.code == 8
-    assert "changed since the run: 2\n" in done.out
+    assert "changed in its folder since the run: 2\n" in done.out
     assert all(f"  {run / name}: " in done.out for name in ("summary.json", "env.json"))
     assert "packages, device and machine are not compared" in done.out
     assert "files that differ: none of 12\n" in done.out
@@ -91,7 +91,7 @@ def test_files_that_are_not_there_are_not_counted_as_equal(run: Path, tmp_path: 
     shutil.rmtree(run / "model")
     done = tiny_run.call(tmp_path, "reproduce", str(run))
     assert done.code == 8
-    assert "changed since the run: 5\n" in done.out
+    assert "changed in its folder since the run: 5\n" in done.out
     assert "files that differ: 0 of the 7 compared\nfiles that were not compared: 5\n" in done.out
     assert "model/model.safetensors: is not in" in done.out
     assert "the new one has the sha256 that the manifest names" in done.out

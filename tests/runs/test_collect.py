@@ -114,6 +114,17 @@ def test_load_run_files_says_what_it_skips(tmp_path: Path, caplog: pytest.LogCap
     assert "skipped: not a run directory" in caplog.text
 
 
+def test_load_run_files_says_whose_numbers_were_edited(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = complete(open_run(tmp_path / "a"))
+    record = json.loads((folder / "run.json").read_text())
+    with caplog.at_level(logging.WARNING, "qaexp"):
+        load_run_files(folder)
+        assert caplog.text == ""
+        (folder / "run.json").write_text(json.dumps({**record, "summary_sha256": "0" * 64}))
+        assert len(load_run_files(folder)) == 1
+    assert "a/summary.json: was edited after the run: its numbers may be no result" in caplog.text
+
+
 def test_config_is_data_and_never_resolved(tmp_path: Path) -> None:
     folder = complete(open_run(tmp_path / "a"))
     (folder / "config.json").write_text(json.dumps({"name": "${oc.env:HOME}", "_target_": "os.system"}))

@@ -140,7 +140,7 @@ class Faults:
         self.misses_places = False
         """Whether an answer has a text, and no place where it stands."""
         self._refused: list[str] = []
-        self._num_refused = 0
+        self._num_refused = self._num_fatal = 0
 
     @property
     def is_full(self) -> bool:
@@ -158,6 +158,7 @@ class Faults:
         if len(lines) < most:
             lines.append(f"{self.file}: {where} {sentence}")
         self._num_refused += is_refused
+        self._num_fatal += is_fatal
         if self._num_refused > MAX_COUNTED:
             raise EnoughFaultsError
 
@@ -227,6 +228,10 @@ class Faults:
             "fix": f", or {set_to('data.on_bad', 'skip')} to leave out what cannot be fixed",
             "skip": "",
         }[self.on_bad]
+        if self._num_fatal == self._num_refused:
+            advice = ""
+        elif self._num_fatal and advice:
+            advice += f"; {self._num_fatal:,} of them must be corrected in any case"
         faults = "1 fault" if count == 1 else f"{count} faults"
         if count > MAX_COUNTED:
             faults = f"more than {MAX_COUNTED:,} faults"

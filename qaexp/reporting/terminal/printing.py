@@ -109,18 +109,24 @@ class _Nowhere:
 
 
 @contextmanager
-def outlets() -> Iterator[None]:
-    """Put an outlet before stdout and stderr while the body runs; a descriptor that is closed leads nowhere."""
+def outlets() -> Iterator[list[str]]:
+    """Put an outlet before stdout and stderr while the body runs; a descriptor that is closed leads nowhere.
+
+    Yields:
+        Nothing; behind the body, why stdout could not be written, where it could not. A reader that left is no reason.
+    """
     before = sys.stdout, sys.stderr
     guard()
     if logging.lastResort is not None:
         # What is logged outside a run goes to stderr, a line each.
         logging.lastResort.setFormatter(OneLineFormatter())
+    lost: list[str] = []
     try:
-        yield
+        yield lost
     finally:
         sys.stdout.flush()
         if isinstance(sys.stdout, Outlet) and sys.stdout.problem:
+            lost.append(sys.stdout.problem)
             complain(f"qaexp: stdout cannot be written ({sys.stdout.problem}): what was printed there is lost")
         sys.stderr.flush()
         # A stream that was closed stays an outlet that leads nowhere: Python itself flushes once more.

@@ -12,6 +12,7 @@ from typing import Any
 from qaexp.runs import directory as layout
 from qaexp.runs.readers.folder import COMPLETED, DAMAGED, Folder, look
 from qaexp.runs.readers.typed import Typed, typed
+from qaexp.runs.trust import is_edited
 from qaexp.storage.reading import MAX_TABLE_BYTES, Records, read_json, read_json_lines, read_table
 
 # How deep below a given folder runs are looked for: outputs/run, multirun_outputs/sweep/run.
@@ -189,10 +190,13 @@ def find(*paths: Path | str, now: datetime | None = None) -> Found:
 
 
 def load_run_files(*paths: Path | str) -> list[RunFiles]:
-    """Return the completed runs under some paths; what is skipped is logged as a warning."""
+    """Return the completed runs under some paths; what is skipped, and numbers that were edited, are warned of."""
     found = collect(*paths)
     for path, reason in found.skipped:
         _LOGGER.warning("%s: skipped: %s", path, reason)
+    for run in found.runs:
+        if is_edited(run.path, run.run):
+            _LOGGER.warning("%s: was edited after the run: its numbers may be no result", run.path / layout.SUMMARY)
     return found.runs
 
 
