@@ -10,13 +10,13 @@ from typing import Any
 
 from qaexp.comparison.baseline import chosen, nearest
 from qaexp.comparison.contrasts import Contrast, contrasts
+from qaexp.comparison.earlier_looks import EarlierLooks
 from qaexp.comparison.entries import Entry, NotComparableError, examine, without_path
 from qaexp.comparison.groups import Group, form_groups, numbered, ranked
 from qaexp.comparison.guard import blocks
-from qaexp.comparison.having import having, told_lacking
-from qaexp.comparison.keys import meant, settings_of
-from qaexp.comparison.looks import EarlierLooks
+from qaexp.comparison.key_lookup import meant, settings_of
 from qaexp.comparison.machines import Machines
+from qaexp.comparison.missing_numbers import lacking_notes, leave_out_lacking
 from qaexp.comparison.options import DEFAULT_METRIC, Options, with_metric
 from qaexp.comparison.ranks import Rank, ranks
 from qaexp.comparison.reasons import NO_SEED_IS_BETTER
@@ -54,10 +54,10 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
     reader = ScoreReader()
     examined, refused, damaged = _examined(runs, reader)
     options, notes = with_metric(options, examined)
-    entries, lacking = having(examined, options, reader)
+    entries, lacking = leave_out_lacking(examined, options, reader)
     entries, repeats = _observed(entries, options.neutral)
     notes += [f"--by {options.by}: {NO_SEED_IS_BETTER}"] if options.by in SEED_KEYS else []
-    notes += told_lacking(lacking)
+    notes += lacking_notes(lacking)
     machines = Machines()
     parts, tables, start = blocks(entries), list[Table](), 1
     for part in parts:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qaexp.comparison.keys import meant
+from qaexp.comparison.key_lookup import meant
 from qaexp.errors import ConfigError
 from qaexp.runs.short_words import shortened, value_text
 

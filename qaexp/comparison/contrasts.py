@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qaexp.comparison.family import Family, Outcome
+from qaexp.comparison.family import Family, ScoreTest
 from qaexp.comparison.groups import Group
 from qaexp.comparison.guard import changed_keys
 from qaexp.comparison.machines import Machines
-from qaexp.comparison.outcomes import Scored, pooled_seeds
 from qaexp.comparison.reasons import causes, how, obstacle, silence, way_out
+from qaexp.comparison.score_tests import ScoreTests, pooled_seeds
 from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.verdict import Circumstances, Tested, judge
 from qaexp.runs.metrics import SCORE_COLUMNS, number_of
@@ -89,14 +89,14 @@ def contrasts(
         are_seeds: The groups are seeds of the same settings.
     """
     names = tuple(dict.fromkeys((*SCORE_COLUMNS, *([metric] if number_of(metric).column else ()))))
-    scored = Scored(reader, names, baseline, unit)
+    score_tests = ScoreTests(reader, names, baseline, unit)
     pooled = pooled_seeds(groups, names)
     pairs = _pairs(_with_metric(groups, baseline, metric), baseline)
-    outcomes = [scored.outcomes(a, b, pooled) for a, b in pairs]
-    tested = Family(outcomes).corrected()
+    found = [score_tests.of(a, b, pooled) for a, b in pairs]
+    tested = Family(found).corrected()
     about = metric if tested and all(metric in one for one in tested) else "f1"
     relevant = number_of(about).relevant if relevant is None else relevant
-    num_contrasts = sum(one[about].is_tested for one in outcomes)
+    num_contrasts = sum(one[about].is_tested for one in found)
     return [
         _judged(
             (a, b),
@@ -106,18 +106,18 @@ def contrasts(
             num_contrasts,
             machines.causes(a.entries, b.entries) if machines else (),
         )
-        for (a, b), of_pair, tests in zip(pairs, outcomes, tested, strict=True)
+        for (a, b), of_pair, tests in zip(pairs, found, tested, strict=True)
     ]
 
 
 def _case(
-    a: Group, b: Group, outcome: Outcome, *, metric: str, relevant: float, looks: Looks | None, are_seeds: bool
+    a: Group, b: Group, test: ScoreTest, *, metric: str, relevant: float, looks: Looks | None, are_seeds: bool
 ) -> Circumstances:
     return Circumstances(
         metric=metric,
         relevant=relevant,
-        how=how(outcome.kind, a.design, b.design),
-        obstacle=obstacle(outcome.found.reason),
+        how=how(test.kind, a.design, b.design),
+        obstacle=obstacle(test.found.reason),
         collapse=silence(a, b),
         looks=looks(a, b) if looks else (),
         are_seeds=are_seeds,
@@ -127,7 +127,7 @@ def _case(
 
 def _judged(
     pair: tuple[Group, Group],
-    outcome: Outcome,
+    test: ScoreTest,
     tests: Mapping[str, Tested],
     case: Circumstances,
     num_contrasts: int,
@@ -142,7 +142,7 @@ def _judged(
         changed=changed,
         factors=causes(changed, a, b),
         machines=machines,
-        kind=outcome.kind,
+        kind=test.kind,
         how=case.how,
         tests=tests,
         metric=case.metric,

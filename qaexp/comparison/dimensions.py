@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qaexp.comparison.brief import brief
 from qaexp.comparison.groups import Group
-from qaexp.runs.number import is_number
+from qaexp.comparison.short_numbers import shorten_numbers
+from qaexp.runs.metrics import is_number
 from qaexp.runs.readers.group_names import prefixes
 from qaexp.runs.readers.typed import Typed
 from qaexp.runs.short_words import short_keys, value_texts
@@ -95,7 +95,7 @@ def _choice(name: str, keys: Sequence[str], groups: Sequence[Group], told: Seque
 
 def _of_keys(keys: Sequence[str], names: Sequence[str], groups: Sequence[Group]) -> Dimension:
     columns = [[group.changes.get(key) for group in groups] for key in keys]
-    texts = brief([" ".join(cells) for cells in zip(*map(value_texts, columns), strict=True)])
+    texts = shorten_numbers([" ".join(cells) for cells in zip(*map(value_texts, columns), strict=True)])
     is_scale = len(keys) == 1 and all(map(is_number, columns[0]))
     return Dimension(" + ".join(names), keys, texts, columns[0] if is_scale else texts)
 

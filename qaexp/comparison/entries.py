@@ -10,7 +10,7 @@ from typing import Any
 
 from qaexp.comparison.collapse import where_silent
 from qaexp.comparison.scores import Measured, ScoreReader, Scores
-from qaexp.comparison.values import Values, values
+from qaexp.comparison.summary_numbers import SummaryNumbers, summary_numbers
 from qaexp.errors import IntegrityError
 from qaexp.runs.directory import TEST_SCORES
 from qaexp.runs.identity import canonical_json
@@ -99,7 +99,7 @@ def examine(run: RunFiles, reader: ScoreReader) -> Entry:
         canonical_json(run.config)
     except ValueError as error:
         raise IntegrityError(f"{run.path}: config.json: {error}") from error
-    found = values(run, reader)
+    found = summary_numbers(run, reader)
     return Entry(
         run=run,
         measure=measure,
@@ -177,7 +177,7 @@ def _hash_of(data: Mapping[str, Any], split: str) -> str | None:
     return None if found is None else str(found)
 
 
-def _notes(run: RunFiles, found: Values) -> list[str]:
+def _notes(run: RunFiles, found: SummaryNumbers) -> list[str]:
     notes = [*(f"{fault}: does not count" for fault in found.faults.values()), *found.notes]
     if run.drift:
         notes.append("was continued after something had changed: its bytes cannot be had again")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from qaexp.comparison.entries import Entry
+from qaexp.comparison.group_tests import MIN_CLUSTERS
 from qaexp.comparison.observations import Design, design
 from qaexp.comparison.scores import ScoreReader
-from qaexp.comparison.sides import MIN_CLUSTERS
 from qaexp.comparison.statistics.difference import LEVEL, Floats, Part, quantile
 from qaexp.comparison.statistics.paired import cluster_t, level_means
 from qaexp.runs.metrics import number_of

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from qaexp.comparison.sides import Found
+from qaexp.comparison.group_tests import GroupTest
 from qaexp.comparison.statistics.paired import holm
 from qaexp.comparison.statistics.power import MORE_SEEDS, minimum_detectable, with_more_seeds
 from qaexp.comparison.verdict import ALPHA, Tested
@@ -14,7 +14,7 @@ from qaexp.runs.number import Number
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ScoreTest:
     """What the test of one score of one contrast gave.
 
     Attributes:
@@ -25,7 +25,7 @@ class Outcome:
         number: The score's row.
     """
 
-    found: Found
+    found: GroupTest
     mcnemar: tuple[int, int, float] | None
     num_seeds: tuple[int, ...]
     num_questions: int
@@ -45,32 +45,30 @@ class Outcome:
 class Family:
     """All contrasts of a table."""
 
-    def __init__(self, outcomes: Sequence[Mapping[str, Outcome]]) -> None:
-        """Take the outcomes of each contrast, by score."""
-        self._outcomes = outcomes
+    def __init__(self, tests: Sequence[Mapping[str, ScoreTest]]) -> None:
+        """Take the tests of each contrast, by score."""
+        self._tests = tests
 
     def corrected(self) -> list[dict[str, Tested]]:
         """Of each contrast, by score, what may be said about it."""
-        names = dict.fromkeys(name for one in self._outcomes for name in one)
-        found: list[dict[str, Tested]] = [{} for _ in self._outcomes]
+        names = dict.fromkeys(name for one in self._tests for name in one)
+        found: list[dict[str, Tested]] = [{} for _ in self._tests]
         for name in names:
-            places = [place for place, one in enumerate(self._outcomes) if name in one]
-            for place, tested in zip(places, _corrected([self._outcomes[p][name] for p in places]), strict=True):
+            places = [place for place, one in enumerate(self._tests) if name in one]
+            for place, tested in zip(places, _corrected([self._tests[p][name] for p in places]), strict=True):
                 found[place][name] = tested
         return found
 
 
-def _corrected(outcomes: Sequence[Outcome]) -> list[Tested]:
-    tested = [one for one in outcomes if one.is_tested]
+def _corrected(tests: Sequence[ScoreTest]) -> list[Tested]:
+    tested = [one for one in tests if one.is_tested]
     reported = [one.found.difference.p if one.mcnemar is None else one.mcnemar[2] for one in tested]
     p_holm, p_verdict = holm(reported), holm([one.found.difference.p for one in tested])
     rows = iter(zip(reported, p_holm, p_verdict, strict=True))
-    return [
-        _with_p(one, *next(rows), num_contrasts=len(tested)) if one.is_tested else _without_p(one) for one in outcomes
-    ]
+    return [_with_p(one, *next(rows), num_contrasts=len(tested)) if one.is_tested else _without_p(one) for one in tests]
 
 
-def _with_p(one: Outcome, p: float, p_holm: float, p_verdict: float, *, num_contrasts: int) -> Tested:
+def _with_p(one: ScoreTest, p: float, p_holm: float, p_verdict: float, *, num_contrasts: int) -> Tested:
     difference = one.found.difference
     # The interval at the level that this p-value was held against: it leaves out 0 exactly where p_verdict <= ALPHA.
     alpha = ALPHA * difference.p / p_verdict if p_verdict > 0 else ALPHA / num_contrasts
@@ -87,7 +85,7 @@ def _with_p(one: Outcome, p: float, p_holm: float, p_verdict: float, *, num_cont
     )
 
 
-def _without_p(one: Outcome, alpha: float = ALPHA) -> Tested:
+def _without_p(one: ScoreTest, alpha: float = ALPHA) -> Tested:
     """A difference that is not tested; against a single seed it keeps its interval over questions."""
     low, high = _ends(one, alpha)
     return Tested(
@@ -105,7 +103,7 @@ def _without_p(one: Outcome, alpha: float = ALPHA) -> Tested:
     )
 
 
-def _ends(one: Outcome, alpha: float) -> tuple[float | None, float | None]:
+def _ends(one: ScoreTest, alpha: float) -> tuple[float | None, float | None]:
     """The interval inside what is possible; None where it has no end."""
     low, high = one.found.difference.interval(alpha)
     if not math.isfinite(low) or one.found.difference.standard_error == 0:

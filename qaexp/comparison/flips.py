@@ -1,4 +1,4 @@
-"""Question by question: what one group gets right and the other does not, and how steady each is over its seeds."""
+"""Questions that two groups answer differently, one by one, and how steadily each group answers over its seeds."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.estimates import Estimate, estimates
-from qaexp.comparison.keys import value_of
+from qaexp.comparison.key_lookup import value_of
 from qaexp.comparison.observations import Design, design
 from qaexp.comparison.scores import ScoreReader
 from qaexp.runs.metrics import number_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qaexp.comparison.entries import Entry
-from qaexp.comparison.keys import like
+from qaexp.comparison.key_lookup import like
 from qaexp.errors import ConfigError
 from qaexp.runs.metrics import NUMBERS
 

@@ -1,4 +1,4 @@
-"""Which of several copies of one run is the original, by what the folders hold and are called: no order decides it."""
+"""Picks the original among copies of one run by what their folders hold and are called, whatever the order."""
 
 from __future__ import annotations
 

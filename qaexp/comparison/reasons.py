@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from qaexp.comparison.group_tests import NO_PAIR, ONE_SEED, RUNS, SAME_SEEDS
 from qaexp.comparison.groups import Group
 from qaexp.comparison.guard import changed_keys, factors
 from qaexp.comparison.observations import Design
-from qaexp.comparison.sides import NO_PAIR, ONE_SEED, RUNS, SAME_SEEDS
 
 NO_SEED_IS_BETTER = "what differs between seeds is chance, so none is better than another, and none has a rank"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.comparison.conditions import Condition, condition, values_told
-from qaexp.comparison.keys import values_of
+from qaexp.comparison.key_lookup import values_of
 from qaexp.comparison.originals import original
 from qaexp.errors import ConfigError
 from qaexp.runs.metrics import RUN, shown_in

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from qaexp.comparison.group_tests import ONE_SEED, GroupTest, Side, compare_sides
 from qaexp.comparison.groups import Group
 from qaexp.comparison.scores import Questions, ScoreReader
-from qaexp.comparison.sides import ONE_SEED, Found, Side, compared
 from qaexp.comparison.statistics.paired import holm
 from qaexp.comparison.verdict import ALPHA
 from qaexp.runs.metrics import number_of
@@ -71,7 +71,7 @@ def slice_differences(a: Group, b: Group, reader: ScoreReader, score: str = "f1"
     for dimension, name, chosen in _parts(questions):
         if int(chosen.sum()) >= MIN_QUESTIONS:
             sides = Side(one[:, chosen], a.design), Side(two[:, chosen], b.design)
-            result = compared(*sides, _recoded(questions.clusters[chosen]))
+            result = compare_sides(*sides, _recoded(questions.clusters[chosen]))
             if result.reason is None or result.kind == ONE_SEED:
                 found.append((dimension, name, int(chosen.sum()), sides, result))
     tested = [result.difference.p for *_, result in found if result.reason is None]
@@ -88,7 +88,7 @@ def _slice(
     name: str,
     n: int,
     sides: tuple[Side, Side],
-    result: Found,
+    result: GroupTest,
     p_holm: float | None,
     num_tested: int,
     width: float,

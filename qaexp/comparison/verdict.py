@@ -1,4 +1,4 @@
-"""What a tested difference means, in words, and what it would take where it cannot tell."""
+"""The verdict on a tested difference (better, worse, no difference shown, cannot tell) and the sentence behind it."""
 
 from __future__ import annotations
 

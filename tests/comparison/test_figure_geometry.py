@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qaexp.comparison.brief import brief
 from qaexp.comparison.compare import Options, compare
 from qaexp.comparison.dimensions import dimensions
+from qaexp.comparison.short_numbers import shorten_numbers
 from qaexp.comparison.shown.figure_data import figure_data
 from qaexp.comparison.shown.report import write_report
 from tests.fixtures.browser import Browser
@@ -220,7 +220,7 @@ def test_no_text_of_the_page_has_the_digits_of_a_drawn_number(browser: Browser, 
 
 def test_numbers_that_were_drawn_are_short_and_stay_apart() -> None:
     names = [f"lr={lr!r} decay={decay!r}" for lr, decay, _ in _DRAWN.tolist()]
-    found = brief(names)
+    found = shorten_numbers(names)
     assert len(set(found)) == len(names)
     assert max(map(len, found)) < 24
-    assert brief(["lr=0.1234567890123", "lr=0.1234567890124"]) == ["lr=0.1234567890123", "lr=0.1234567890124"]
+    assert shorten_numbers(["lr=0.1234567890123", "lr=0.1234567890124"]) == ["lr=0.1234567890123", "lr=0.1234567890124"]

@@ -13,9 +13,9 @@ import pytest
 from scipy import stats
 
 from qaexp.comparison.compare import Options, Table, compare
+from qaexp.comparison.group_tests import MIN_CLUSTERS
 from qaexp.comparison.observations import design
 from qaexp.comparison.shown.document import document
-from qaexp.comparison.sides import MIN_CLUSTERS
 from qaexp.comparison.statistics.difference import Factor
 from qaexp.comparison.statistics.paired import level_means, paired_groups
 from qaexp.errors import ConfigError

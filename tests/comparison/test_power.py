@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from qaexp.comparison.family import Family, Outcome
+from qaexp.comparison.family import Family, ScoreTest
+from qaexp.comparison.group_tests import Side, compare_sides
 from qaexp.comparison.observations import design
-from qaexp.comparison.sides import Side, compared
 from qaexp.comparison.statistics.difference import Difference, Variance, quantile
 from qaexp.comparison.statistics.paired import cluster_bootstrap, cluster_t, paired_groups, separate_groups
 from qaexp.comparison.statistics.power import minimum_detectable, power, with_more_seeds
@@ -55,13 +55,13 @@ def test_power_is_what_a_simulation_of_the_t_test_finds(points: float, alpha: fl
     assert power(known, points, alpha=alpha) == pytest.approx(found, abs=0.03)
 
 
-def outcomes(num_groups: int, num_clusters: int = 50, num_seeds: int = 3) -> list[Outcome]:
+def outcomes(num_groups: int, num_clusters: int = 50, num_seeds: int = 3) -> list[ScoreTest]:
     generator = np.random.default_rng(4)
     clusters = np.arange(200, dtype=np.intp) % num_clusters
     of_seeds = design([(seed,) * 4 for seed in range(num_seeds)])
     sides = [Side(scores, of_seeds) for scores in generator.uniform(0, 100, (num_groups, num_seeds, 200))]
     return [
-        Outcome(compared(a, b, clusters), None, (num_seeds,), 200, number_of("f1"))
+        ScoreTest(compare_sides(a, b, clusters), None, (num_seeds,), 200, number_of("f1"))
         for place, a in enumerate(sides)
         for b in sides[place + 1 :]
     ]
@@ -94,7 +94,7 @@ def test_more_seeds_for_groups_of_unequal_numbers_by_hand() -> None:
 def test_of_crossed_kinds_it_would_have_to_be_said_which() -> None:
     crossed = design([(subset, init, 0, 0) for subset in range(3) for init in range(3)])
     a, b = np.random.default_rng(8).uniform(0, 100, (2, 9, 200))
-    found = compared(Side(a, crossed), Side(b, crossed), CLUSTERS).difference
+    found = compare_sides(Side(a, crossed), Side(b, crossed), CLUSTERS).difference
     assert minimum_detectable(found) is not None
     assert with_more_seeds(found, 3, 5) is None
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qaexp.comparison.sides import SEED
+from qaexp.comparison.group_tests import SEED
 from qaexp.comparison.statistics.paired import cluster_bootstrap
 from tests.benchmarks.simulation.cells import Cell, simulate
 from tests.benchmarks.simulation.plan import plan

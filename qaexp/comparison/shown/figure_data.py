@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from qaexp.comparison.brief import brief
 from qaexp.comparison.dimensions import Dimension, dimensions, effect_words
 from qaexp.comparison.effect_tests import judged, told
 from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
@@ -15,6 +14,7 @@ from qaexp.comparison.flips import FLIP_WORDS, FLIPS, Flip, flips, stability
 from qaexp.comparison.groups import Group
 from qaexp.comparison.main_effects import Effect, main_effects
 from qaexp.comparison.result import Comparison, Table
+from qaexp.comparison.short_numbers import shorten_numbers
 from qaexp.comparison.shown.parallel import parallel
 from qaexp.comparison.slices import slice_differences, sliced
 from qaexp.comparison.verdict import COLLAPSED
@@ -93,7 +93,7 @@ def _differences_of(name: str) -> Numbers:
 
 def _groups(table: Table) -> list[Numbers]:
     """The letter of each group, and its name as figures show it."""
-    labels = brief([group.name for group in table.by_number])
+    labels = shorten_numbers([group.name for group in table.by_number])
     return [
         {"letter": group.letter, "name": group.name, "label": label}
         for group, label in zip(table.by_number, labels, strict=True)

@@ -1,4 +1,4 @@
-"""What a comparison has found, in one to three plain sentences, and what to do next: a function of its document alone.
+"""The findings of a comparison in one to three plain sentences and a next step, from its document alone.
 
 Everything that is said here stands in the document as numbers and verdicts; nothing is tested again.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qaexp.comparison.shown.found import NUMBERS_AS_WORDS, Study
+from qaexp.comparison.group_tests import ONE_SEED, RUNS
+from qaexp.comparison.shown.first_table import NUMBERS_AS_WORDS, FirstTable
 from qaexp.comparison.shown.next_steps import next_step
 from qaexp.comparison.shown.seed_findings import seeds_found
-from qaexp.comparison.sides import ONE_SEED, RUNS
 from qaexp.comparison.verdict import BETTER, NOT_SHOWN, WORSE, looked_before
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import LOWER
@@ -31,138 +31,138 @@ def findings(document: Row) -> list[str]:
     Returns:
         Plain sentences about the first table: runs that were measured differently are only counted.
     """
-    study = Study(document)
-    found = [_result(study), *_why(study), *_which(study), *_no_skill(study), *_left_out(study), *_apart(study)]
-    following = next_step(study)
+    table = FirstTable(document)
+    found = [_result(table), *_why(table), *_which(table), *_no_skill(table), *_left_out(table), *_apart(table)]
+    following = next_step(table)
     return [*(sentence for sentence in found if sentence), *([f"Next: {following}"] if following else [])]
 
 
-def _result(study: Study) -> str:
+def _result(table: FirstTable) -> str:
     """What the first table says, in one sentence."""
-    if not study.groups:
+    if not table.groups:
         return "There is no completed run to compare."
-    if not study.able:
-        return _silent(study) if study.silent else f"No run has {study.metric}."
-    if len(study.groups) == 1:
-        return _single(study)
-    if study.by in SEED_KEYS and len(study.able) > 1:
-        return seeds_found(study)
-    if len(study.able) == 1 and not study.silent:
-        return f"Only {study.name(study.leader)} has {study.metric} ({study.shown(study.leader)}): nothing to compare."
-    if not study.is_tested:
-        return _untested(study)
-    if len(study.able) == 1:
-        return f"Only {study.name(study.leader)} answers in all of its runs: nothing can be compared with it."
-    return _ranked(study)
+    if not table.able:
+        return _silent(table) if table.silent else f"No run has {table.metric}."
+    if len(table.groups) == 1:
+        return _single(table)
+    if table.by in SEED_KEYS and len(table.able) > 1:
+        return seeds_found(table)
+    if len(table.able) == 1 and not table.silent:
+        return f"Only {table.name(table.leader)} has {table.metric} ({table.shown(table.leader)}): nothing to compare."
+    if not table.is_tested:
+        return _untested(table)
+    if len(table.able) == 1:
+        return f"Only {table.name(table.leader)} answers in all of its runs: nothing can be compared with it."
+    return _ranked(table)
 
 
-def _silent(study: Study) -> str:
+def _silent(table: FirstTable) -> str:
     """What is said where no group answers in all of its runs."""
-    first = study.silent[0]
-    if all(group["num_collapsed"] == group["n"] for group in study.silent):
-        where = f"{study.name(first)}: {first['silence']}"
-        told = f"Every setting answers nothing ({where})" if len(study.silent) > 1 else where
+    first = table.silent[0]
+    if all(group["num_collapsed"] == group["n"] for group in table.silent):
+        where = f"{table.name(first)}: {first['silence']}"
+        told = f"Every setting answers nothing ({where})" if len(table.silent) > 1 else where
         return f"{told}; a score there is the share of questions without an answer, no skill."
-    return f"No setting answers in all of its runs ({study.name(first)}: {first['silence']}), so there is no verdict."
+    return f"No setting answers in all of its runs ({table.name(first)}: {first['silence']}), so there is no verdict."
 
 
-def _single(study: Study) -> str:
-    group = study.leader
-    told = f"{study.shown(group)}{study.interval(group)}"
+def _single(table: FirstTable) -> str:
+    group = table.leader
+    told = f"{table.shown(group)}{table.interval(group)}"
     if group["n"] == 1:
-        return f"There is one run, {study.name(group)}, with {study.metric} {told}: nothing to compare it with."
+        return f"There is one run, {table.name(group)}, with {table.metric} {told}: nothing to compare it with."
     both = "Both runs" if group["n"] == 2 else f"All {group['n']} runs"
-    other = f"there is no other{' completed' if study.unfinished else ''}"
-    if study.by is not None:
-        return f"{both} have {study.name(group)}, with {study.metric} {told} on average: {other}{study.unfinished}."
+    other = f"there is no other{' completed' if table.unfinished else ''}"
+    if table.by is not None:
+        return f"{both} have {table.name(group)}, with {table.metric} {told} on average: {other}{table.unfinished}."
     kind = "seeds of one setting" if group["design"].endswith("seeds") else "runs of one setting"
-    means = f"with {study.metric} {told} on average{_far(study, group)}"
-    return f"{both} are {kind}, {means}: {other} setting{study.unfinished}."
+    means = f"with {table.metric} {told} on average{_far(table, group)}"
+    return f"{both} are {kind}, {means}: {other} setting{table.unfinished}."
 
 
-def _untested(study: Study) -> str:
-    which = "lowest" if number_of(study.metric).better == LOWER else "highest"
+def _untested(table: FirstTable) -> str:
+    which = "lowest" if number_of(table.metric).better == LOWER else "highest"
     return (
-        f"{study.name(study.leader)} has the {which} {study.metric} ({study.shown(study.leader)}), a number that is "
+        f"{table.name(table.leader)} has the {which} {table.metric} ({table.shown(table.leader)}), a number that is "
         "not tested: this says nothing about other runs."
     )
 
 
-def _ranked(study: Study) -> str:
+def _ranked(table: FirstTable) -> str:
     """The leader among groups that answer, and over whom it is shown to be better."""
-    leader, rest = study.leader, study.able[1:]
-    name, second = study.name(leader), study.second
-    won = [other for other in rest if study.verdict(leader, other) == BETTER]
+    leader, rest = table.leader, table.able[1:]
+    name, second = table.name(leader), table.second
+    won = [other for other in rest if table.verdict(leader, other) == BETTER]
     open_ = [other for other in rest if other not in won]
     if not open_:
-        over = f"than {study.name(second)}" if len(rest) == 1 else "than every other setting"
-        next_best = "" if len(rest) == 1 else f", the next best being {study.name(second)}"
-        return f"{name} is better {over}, by {study.lead(leader, second)}{next_best}{_these(study, second)}."
+        over = f"than {table.name(second)}" if len(rest) == 1 else "than every other setting"
+        next_best = "" if len(rest) == 1 else f", the next best being {table.name(second)}"
+        return f"{name} is better {over}, by {table.lead(leader, second)}{next_best}{_these(table, second)}."
     if won:
-        weaker = won[0] if study.baseline not in won else study.baseline
-        told = f"the baseline {study.name(weaker)}" if weaker is study.baseline else study.name(weaker)
-        lead = study.lead(leader, weaker)
+        weaker = won[0] if table.baseline not in won else table.baseline
+        told = f"the baseline {table.name(weaker)}" if weaker is table.baseline else table.name(weaker)
+        lead = table.lead(leader, weaker)
         over = f"{told}, by {lead}" if len(won) == 1 else f"{told} (by {lead}) and than {_others(len(won) - 1)}"
-        is_unknown = all(study.verdict(leader, other) is None for other in open_)
+        is_unknown = all(table.verdict(leader, other) is None for other in open_)
         rest_told = "it was not compared with" if is_unknown else "it is not shown to be better than"
         return (
-            f"{name} is better than {over}{_these(study, weaker)}; {rest_told} {_listed(study, open_)}"
-            f"{_far(study, leader)}."
+            f"{name} is better than {over}{_these(table, weaker)}; {rest_told} {_listed(table, open_)}"
+            f"{_far(table, leader)}."
         )
-    if any(study.verdict(a, b) in (BETTER, WORSE) for a in rest for b in rest if a is not b):
-        return f"No setting is shown to be the best: {name} leads {study.name(second)} by {study.lead(leader, second)}."
-    far = _far(study, leader) or _far(study, second)
-    if study.difference(leader, second) == 0 or study.lead_is_nothing(leader, second):
-        return f"No setting is shown to be better: {name} and {study.name(second)} have the same {study.metric}{far}."
-    return f"No setting is shown to be better. {name} leads by {study.lead(leader, second)}{far}."
+    if any(table.verdict(a, b) in (BETTER, WORSE) for a in rest for b in rest if a is not b):
+        return f"No setting is shown to be the best: {name} leads {table.name(second)} by {table.lead(leader, second)}."
+    far = _far(table, leader) or _far(table, second)
+    if table.difference(leader, second) == 0 or table.lead_is_nothing(leader, second):
+        return f"No setting is shown to be better: {name} and {table.name(second)} have the same {table.metric}{far}."
+    return f"No setting is shown to be better. {name} leads by {table.lead(leader, second)}{far}."
 
 
-def _why(study: Study) -> list[str]:
+def _why(table: FirstTable) -> list[str]:
     """Why the leader is not shown to be better than the one behind it; what would have been found."""
-    if not study.is_tested or len(study.able) < 2 or study.by in SEED_KEYS:
+    if not table.is_tested or len(table.able) < 2 or table.by in SEED_KEYS:
         return []
-    pair = study.pair()
+    pair = table.pair()
     if pair is None or pair["verdict"] in (BETTER, WORSE):
         looks = looked_before([(a, b) for a, b in pair["earlier_looks"]]).removeprefix("; ") if pair else ""
         return [f"They were {looks}."] if looks else []
     tested = pair[pair["metric"]]
     reach = tested["minimum_detectable"]
     if pair["verdict"] == NOT_SHOWN:
-        return [f"A difference of {study.relevant} or more would most likely have been found (80 % power)."]
+        return [f"A difference of {table.relevant} or more would most likely have been found (80 % power)."]
     if pair["kind"] == ONE_SEED:
-        single = next((group for group in study.groups_of(pair) if group["n"] == 1), study.leader)
-        return [f"Too few seeds to tell: {study.name(single)} has a single seed."]
+        single = next((group for group in table.groups_of(pair) if group["n"] == 1), table.leader)
+        return [f"Too few seeds to tell: {table.name(single)} has a single seed."]
     if reach is None:
         return [f"It cannot be told: {_reason(pair)}."]
     if pair["kind"] == RUNS:
-        return [f"Each has a single seed: as two runs they can be told apart from {study.points(reach)} on."]
-    if not study.can_differ(reach):
-        return [f"This comparison can detect no difference at all (80 % power){_more(study, pair)}."]
-    few = "Too few seeds to tell: this" if study.helps(pair) else "This"
-    return [f"{few} comparison can detect {study.points(reach)} or more (80 % power){_more(study, pair)}."]
+        return [f"Each has a single seed: as two runs they can be told apart from {table.points(reach)} on."]
+    if not table.can_differ(reach):
+        return [f"This comparison can detect no difference at all (80 % power){_more(table, pair)}."]
+    few = "Too few seeds to tell: this" if table.helps(pair) else "This"
+    return [f"{few} comparison can detect {table.points(reach)} or more (80 % power){_more(table, pair)}."]
 
 
-def _which(study: Study) -> list[str]:
+def _which(table: FirstTable) -> list[str]:
     """Which f1 the sentences mean, where the f1 beside it in the tables tells another story."""
-    if len(study.able) < 2 or not study.is_tested or not study.differs_from_official(study.leader, study.second):
+    if len(table.able) < 2 or not table.is_tested or not table.differs_from_official(table.leader, table.second):
         return []
     return [
-        f"{study.word} is {study.metric} here, at thresholds that other questions set, not {study.word} at threshold 0."
+        f"{table.word} is {table.metric} here, at thresholds that other questions set, not {table.word} at threshold 0."
     ]
 
 
-def _more(study: Study, pair: Row) -> str:
+def _more(table: FirstTable, pair: Row) -> str:
     """What more seeds would detect."""
-    reached = study.enough_seeds(pair)
+    reached = table.enough_seeds(pair)
     if reached is not None:
-        return f"; {counted(reached[0], 'more seed')} per setting would detect {study.points(reached[1])}"
+        return f"; {counted(reached[0], 'more seed')} per setting would detect {table.points(reached[1])}"
     found = pair[pair["metric"]]["minimum_detectable_with_more_seeds"]
     if not found:
         return ""
     number, points = list(found.items())[-1]
-    if not study.can_differ(points):
+    if not table.can_differ(points):
         return f", and with {number} more seeds per setting no difference at all"
-    return f", and with {number} more seeds per setting still {study.points(points)}"
+    return f", and with {number} more seeds per setting still {table.points(points)}"
 
 
 def _reason(pair: Row) -> str:
@@ -170,29 +170,29 @@ def _reason(pair: Row) -> str:
     return str(pair["sentence"]).rpartition("; ")[2]
 
 
-def _no_skill(study: Study) -> list[str]:
+def _no_skill(table: FirstTable) -> list[str]:
     """The best setting scores hardly more than saying nothing would."""
-    if not study.able or not study.lacks_skill(study.leader):
+    if not table.able or not table.lacks_skill(table.leader):
         return []
-    nothing = f"answering nothing at all, which gives {study.leader['share_no_ans']:.1f}"
-    if len(study.groups) == 1:
-        return [f"That is less than {study.relevant} above {nothing}."]
-    return [f"No setting is {study.relevant} or more above {nothing}."]
+    nothing = f"answering nothing at all, which gives {table.leader['share_no_ans']:.1f}"
+    if len(table.groups) == 1:
+        return [f"That is less than {table.relevant} above {nothing}."]
+    return [f"No setting is {table.relevant} or more above {nothing}."]
 
 
-def _left_out(study: Study) -> list[str]:
+def _left_out(table: FirstTable) -> list[str]:
     """Groups that answer nothing, beside others that answer."""
-    silent = study.silent if study.able else []
+    silent = table.silent if table.able else []
     if not silent:
         return []
     first = silent[0]
     have = "has" if len(silent) == 2 else "have"
     more = f"; nor {have} {counted(len(silent) - 1, 'more setting')}" if len(silent) > 1 else ""
-    return [f"{study.name(first)} has no verdict: {first['silence']}{more}."]
+    return [f"{table.name(first)} has no verdict: {first['silence']}{more}."]
 
 
-def _apart(study: Study) -> list[str]:
-    found = study.apart
+def _apart(table: FirstTable) -> list[str]:
+    found = table.apart
     if not found:
         return []
     (reason, number), *others = found.items()
@@ -201,29 +201,29 @@ def _apart(study: Study) -> list[str]:
     return [f"{counted(number, 'run')} {stands} apart, measured differently: {reason}{more}."]
 
 
-def _far(study: Study, group: Row) -> str:
+def _far(table: FirstTable, group: Row) -> str:
     """What is to be said of a seed far from its siblings."""
-    values = study.values(group)
-    whose = "its" if group is study.leader else f"{study.name(group)}'s"
-    if len(values) == 2 and study.is_percent and abs(values[0] - values[1]) > 20:
-        return f", but {whose} two {study.siblings} are far apart ({min(values):.0f} and {max(values):.0f})"
-    found = study.far(group)
+    values = table.values(group)
+    whose = "its" if group is table.leader else f"{table.name(group)}'s"
+    if len(values) == 2 and table.is_percent and abs(values[0] - values[1]) > 20:
+        return f", but {whose} two {table.siblings} are far apart ({min(values):.0f} and {max(values):.0f})"
+    found = table.far(group)
     if found is None:
         return ""
     _, value, others = found
     count = NUMBERS_AS_WORDS.get(len(values), str(len(values)))
     how = "collapsed" if value < others else "lies far above the others"
-    return f", but one of {whose} {count} {study.siblings} {how} ({value:.0f} against {others:.0f})"
+    return f", but one of {whose} {count} {table.siblings} {how} ({value:.0f} against {others:.0f})"
 
 
-def _these(study: Study, second: Row) -> str:
+def _these(table: FirstTable, second: Row) -> str:
     """A verdict between single runs is about these runs."""
-    pair = study.between(study.leader, second)
+    pair = table.between(table.leader, second)
     return " in these runs; other seeds may say something else" if pair is not None and pair["kind"] == RUNS else ""
 
 
-def _listed(study: Study, groups: Sequence[Row]) -> str:
-    names = [study.name(group) for group in groups[:_MAX_NAMES]]
+def _listed(table: FirstTable, groups: Sequence[Row]) -> str:
+    names = [table.name(group) for group in groups[:_MAX_NAMES]]
     if len(groups) > _MAX_NAMES:
         return f"{', '.join(names)} and {_others(len(groups) - _MAX_NAMES)}"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from qaexp.comparison.shown.found import Row, Study
+from qaexp.comparison.group_tests import ONE_SEED, RUNS
+from qaexp.comparison.shown.first_table import FirstTable, Row
 from qaexp.comparison.shown.next_command import with_seeds
-from qaexp.comparison.sides import ONE_SEED, RUNS
 from qaexp.comparison.verdict import NOT_SHOWN
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import LOWER, is_number
@@ -15,73 +15,73 @@ from qaexp.runs.readers.repeats import SEED_KEYS
 USUAL_SEEDS = 5
 
 
-def next_step(study: Study) -> str | None:
+def next_step(table: FirstTable) -> str | None:
     """Return what to do next, to stand behind "Next:"; None where nothing can be said."""
-    if not study.groups:
+    if not table.groups:
         return "qaexp status says what the folders hold."
-    if not study.able or (study.groups and study.lacks_skill(study.leader)):
+    if not table.able or (table.groups and table.lacks_skill(table.leader)):
         return "a smaller learning rate, more steps or more training examples; docs/answers_nothing.md tells more."
-    if len(study.groups) == 1:
-        return _of_one(study)
-    if not study.is_tested:
+    if len(table.groups) == 1:
+        return _of_one(table)
+    if not table.is_tested:
         return "--metric f1 (or another score of the questions) tests the groups against each other."
-    if len(study.able) == 1:
+    if len(table.able) == 1:
         return "look at the runs that answer nothing; docs/answers_nothing.md tells why they do."
-    if study.by in SEED_KEYS:
+    if table.by in SEED_KEYS:
         return "what differs here is chance; another setting over several seeds can be compared with this spread."
-    pair = study.pair()
-    unsettled = study.open_pair()
+    pair = table.pair()
+    unsettled = table.open_pair()
     if pair is not None and pair["kind"] in (RUNS, ONE_SEED):
-        return _more_seeds(study, USUAL_SEEDS)
+        return _more_seeds(table, USUAL_SEEDS)
     if unsettled is None:
-        return _use(study)
+        return _use(table)
     if unsettled["verdict"] == NOT_SHOWN:
         return "choose by cost or by simplicity."
-    return _after_cannot_tell(study, unsettled)
+    return _after_cannot_tell(table, unsettled)
 
 
-def _of_one(study: Study) -> str:
-    (group,) = study.groups
-    if study.apart:
+def _of_one(table: FirstTable) -> str:
+    (group,) = table.groups
+    if table.apart:
         return "compare runs that answered the same questions; qaexp evaluate RUN scores a run's model on any file."
-    if group["n"] > 1 and study.by is None:
+    if group["n"] > 1 and table.by is None:
         return "--by seed puts them against each other; a second setting needs another value of a key."
     return "give the folder of another run, too."
 
 
-def _use(study: Study) -> str:
+def _use(table: FirstTable) -> str:
     """Use the run that `qaexp best` names, too: of several that are as good the one that was started first."""
-    runs = [run for run in study.runs(study.leader) if not run["is_collapsed"]]
-    best = min(runs, key=lambda run: (_worst_last(study, run), run["started"], run["path"]))
+    runs = [run for run in table.runs(table.leader) if not run["is_collapsed"]]
+    best = min(runs, key=lambda run: (_worst_last(table, run), run["started"], run["path"]))
     return f"use it; its best run is {best['name']}: {best['path']}"
 
 
-def _worst_last(study: Study, run: Row) -> float:
-    value = (run["summary"] or {}).get(study.metric)
-    sign = 1.0 if number_of(study.metric).better == LOWER else -1.0
+def _worst_last(table: FirstTable, run: Row) -> float:
+    value = (run["summary"] or {}).get(table.metric)
+    sign = 1.0 if number_of(table.metric).better == LOWER else -1.0
     return sign * round(float(value), 9) if is_number(value) else math.inf
 
 
-def _after_cannot_tell(study: Study, pair: Row) -> str:
+def _after_cannot_tell(table: FirstTable, pair: Row) -> str:
     look = ""
-    for group in study.groups_of(pair):
-        found = study.far(group)
+    for group in table.groups_of(pair):
+        found = table.far(group)
         if found is not None:
             look = f"look at {found[0]['name']} first; then "
-    reached = study.enough_seeds(pair)
-    fewest = min(group["n"] for group in study.able)
+    reached = table.enough_seeds(pair)
+    fewest = min(group["n"] for group in table.able)
     if reached is not None:
-        return look + _more_seeds(study, fewest + reached[0])
+        return look + _more_seeds(table, fewest + reached[0])
     if pair[pair["metric"]]["minimum_detectable"] is not None and fewest < USUAL_SEEDS:
-        return look + _more_seeds(study, USUAL_SEEDS)
+        return look + _more_seeds(table, USUAL_SEEDS)
     if look:
         return look.removesuffix(" first; then ") + ": a mean over seeds hides such a run."
     return "more dev questions, or settings that differ more: seeds alone do not settle this."
 
 
-def _more_seeds(study: Study, number: int) -> str:
+def _more_seeds(table: FirstTable, number: int) -> str:
     """Run more seeds; that their number comes first is part of the advice."""
-    command = with_seeds([run for group in study.able for run in study.runs(group)], number)
+    command = with_seeds([run for group in table.able for run in table.runs(group)], number)
     how = f"run {number} seeds of each setting, and compare once they are all there"
     why = "whoever adds seeds until something shows finds it by chance"
     typed = f": {command}" if command else f", with seed={','.join(map(str, range(number)))}"

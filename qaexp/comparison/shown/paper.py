@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qaexp.comparison.estimates import QUESTIONS, Estimate
+from qaexp.comparison.group_tests import RUNS
 from qaexp.comparison.reasons import NO_SEED_IS_BETTER
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.shown.document import group_rows
-from qaexp.comparison.sides import RUNS
 from qaexp.comparison.verdict import ALPHA, BETTER, COLLAPSED
 from qaexp.runs.metrics import PAPER, number_of, shown_in
 from qaexp.runs.number import Number

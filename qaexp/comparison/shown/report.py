@@ -9,11 +9,11 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from qaexp.comparison.brief import brief, brief_texts
 from qaexp.comparison.diff import config_differences, environment_differences
 from qaexp.comparison.dimensions import dimensions
 from qaexp.comparison.groups import Group
 from qaexp.comparison.result import Comparison, Table, units
+from qaexp.comparison.short_numbers import shorten_numbers, shorten_numbers_in
 from qaexp.comparison.shown.document import beside, document, flags, verdict
 from qaexp.comparison.shown.figure_data import figure_data
 from qaexp.comparison.shown.figures import pictures
@@ -82,9 +82,9 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
     entries = comparison.entries
     groups = [group for table in comparison.tables for group in table.groups]
     names = [group.name for group in groups]
-    labels = dict(zip(names, brief(names), strict=True))
+    labels = dict(zip(names, shorten_numbers(names), strict=True))
     found = [finding.partition(COMMAND) for finding in document(comparison)["findings"]]
-    sentences = [words for words, _, _ in found]
+    sentences = shorten_numbers_in([words for words, _, _ in found], names)
     aside = [name for name in _ASIDE if name != comparison.options.metric]
     return _template().render(
         style=style,
@@ -97,7 +97,7 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         number_of=number_of,
         num_letters=MAX_LETTERS,
         num_contrasts=MAX_CONTRASTS,
-        findings=[(words, *rest) for words, (_, *rest) in zip(brief_texts(sentences, names), found, strict=True)],
+        findings=[(words, *rest) for words, (_, *rest) in zip(sentences, found, strict=True)],
         tables=[_table(table, comparison, labels) for table in comparison.tables],
         columns=[*beside(groups, comparison.options.metric), *aside],
         aside=aside,
@@ -116,7 +116,7 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
 
 def _table(table: Table, comparison: Comparison, labels: Mapping[str, str]) -> dict[str, Any]:
     groups = table.by_number[:MAX_GROUPS_IN_DIFF]
-    sentences = brief_texts([contrast.sentence for contrast in table.contrasts], list(labels))
+    sentences = shorten_numbers_in([contrast.sentence for contrast in table.contrasts], list(labels))
     metric = comparison.options.metric
     return {
         "reason": table.reason,
@@ -151,7 +151,10 @@ def _table(table: Table, comparison: Comparison, labels: Mapping[str, str]) -> d
 def _cells(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
     """What differs in the config: the choices of config groups, then each key, with a cell for each group."""
     choices = [(one.name, list(one.texts)) for one in dimensions(groups) if one.is_choice]
-    return [*choices, *((key, brief(value_texts(values))) for key, values in config_differences(groups).items())]
+    return [
+        *choices,
+        *((key, shorten_numbers(value_texts(values))) for key, values in config_differences(groups).items()),
+    ]
 
 
 def _notes(group: Group, metric: str) -> list[str]:

@@ -12,7 +12,7 @@ from unittest import mock
 import numpy as np
 
 from qaexp.comparison import family
-from qaexp.comparison.sides import Side
+from qaexp.comparison.group_tests import Side
 from qaexp.comparison.statistics.power import MORE_SEEDS, power
 from qaexp.comparison.verdict import ALPHA
 from tests.benchmarks.simulation.shapes import SHAPES, seeds

@@ -12,13 +12,13 @@ from unittest import mock
 
 import numpy as np
 
-from qaexp.comparison import sides
+from qaexp.comparison import group_tests
 from qaexp.comparison.contrasts import how
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.estimates import SEEDS, Estimate, estimates
-from qaexp.comparison.family import Family, Outcome
+from qaexp.comparison.family import Family, ScoreTest
+from qaexp.comparison.group_tests import RUNS, SAME_SEEDS, PooledSeeds, Side, compare_sides
 from qaexp.comparison.scores import Measured
-from qaexp.comparison.sides import RUNS, SAME_SEEDS, PooledSeeds, Side, compared
 from qaexp.comparison.statistics import paired as tests
 from qaexp.comparison.statistics.difference import Codes, Difference, Floats
 from qaexp.comparison.verdict import BETTER, WORSE, Circumstances, Tested, judge
@@ -136,13 +136,13 @@ def said(groups: Sequence[Side], clusters: Codes, score_name: str) -> dict[tuple
     return found
 
 
-def _outcome(a: Side, b: Side, clusters: Codes, pooled: PooledSeeds, name: str) -> Outcome:
-    found = compared(a, b, clusters, pooled, score=name)
+def _outcome(a: Side, b: Side, clusters: Codes, pooled: PooledSeeds, name: str) -> ScoreTest:
+    found = compare_sides(a, b, clusters, pooled, score=name)
     counts = None
     if found.kind == RUNS and name == "exact":
         counts = tests.mcnemar(a.scores[0] == 100, b.scores[0] == 100)
     seeds = (a.design.n,) if found.kind == SAME_SEEDS else (a.design.n, b.design.n)
-    return Outcome(found, counts, seeds, len(clusters), number_of(name))
+    return ScoreTest(found, counts, seeds, len(clusters), number_of(name))
 
 
 def own_estimate(side: Side, clusters: Codes, name: str) -> Estimate:
@@ -163,7 +163,7 @@ def own_estimate(side: Side, clusters: Codes, name: str) -> Estimate:
 
 @cache
 def _counts(num: int, size: int) -> Floats:
-    return np.random.default_rng(sides.SEED).multinomial(num, np.full(num, 1 / num), size=size).astype(np.float64)
+    return np.random.default_rng(group_tests.SEED).multinomial(num, np.full(num, 1 / num), size=size).astype(np.float64)
 
 
 class _SameDraws:
@@ -181,5 +181,5 @@ def kept_resamples() -> Iterator[None]:
         generator: Any = _SameDraws()
         return tests.cluster_bootstrap(values, clusters, generator)
 
-    with mock.patch.object(sides, "cluster_bootstrap", bootstrap):
+    with mock.patch.object(group_tests, "cluster_bootstrap", bootstrap):
         yield

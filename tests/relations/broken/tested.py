@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qaexp.comparison import contrasts, estimates, family, outcomes, scores, sides, verdict
+from qaexp.comparison import contrasts, estimates, family, group_tests, score_tests, scores, verdict
 from qaexp.comparison.statistics import paired as tests
 from tests.fixtures.patching import Patch, everywhere
 from tests.relations.broken.registry import noticed_by
@@ -21,18 +21,18 @@ def holm_dropped(patch: Patch) -> None:
 
 @noticed_by("seeds")
 def one_seed_tested(patch: Patch) -> None:
-    original = sides.compared
+    original = group_tests.compare_sides
 
-    def compared(*words: Any, **more: Any) -> sides.Found:
+    def compare_sides(*words: Any, **more: Any) -> group_tests.GroupTest:
         found = original(*words, **more)
-        return replace(found, reason=None) if found.kind == sides.ONE_SEED else found
+        return replace(found, reason=None) if found.kind == group_tests.ONE_SEED else found
 
-    patch(outcomes, "compared", compared)
+    patch(score_tests, "compare_sides", compare_sides)
 
 
 @noticed_by("questions_and_clusters")
 def few_clusters_allowed(patch: Patch) -> None:
-    patch(sides, "MIN_CLUSTERS", 2)
+    patch(group_tests, "MIN_CLUSTERS", 2)
     patch(estimates, "MIN_CLUSTERS", 2)
 
 
@@ -87,11 +87,11 @@ def pool_narrows(patch: Patch) -> None:
 
 @noticed_by("more_groups")
 def pool_holds_collapsed(patch: Patch) -> None:
-    original, pool = contrasts.contrasts, outcomes.PooledSeeds
+    original, pool = contrasts.contrasts, score_tests.PooledSeeds
 
     def found(several: Any, *words: Any, **more: Any) -> Any:
-        means = [(group.design, outcomes.means(group, scores.SCORE_COLUMNS)) for group in several]
-        patch(outcomes, "PooledSeeds", lambda _: pool(means))
+        means = [(group.design, score_tests.means(group, scores.SCORE_COLUMNS)) for group in several]
+        patch(score_tests, "PooledSeeds", lambda _: pool(means))
         return original(several, *words, **more)
 
     everywhere(patch, original, found)
@@ -99,13 +99,13 @@ def pool_holds_collapsed(patch: Patch) -> None:
 
 @noticed_by("nothing_to_learn")
 def double_judged_by_others(patch: Patch) -> None:
-    patch(sides, "np", SimpleNamespace(**{**vars(np), "array_equal": lambda *_: False}))
+    patch(group_tests, "np", SimpleNamespace(**{**vars(np), "array_equal": lambda *_: False}))
 
 
 @noticed_by("reproducible", "swapped_sides")
 def bootstrap_unseeded(patch: Patch) -> None:
-    original = sides.cluster_bootstrap
-    patch(sides, "cluster_bootstrap", lambda one, two, _: original(one, two, np.random.default_rng()))
+    original = group_tests.cluster_bootstrap
+    patch(group_tests, "cluster_bootstrap", lambda one, two, _: original(one, two, np.random.default_rng()))
 
 
 @noticed_by("swapped_sides", "consistency")
@@ -121,8 +121,8 @@ def direction_lost(patch: Patch) -> None:
 
 @noticed_by("seeds")
 def never_paired_by_seed(patch: Patch) -> None:
-    original = sides.kind_of
-    words = {sides.SAME_SEEDS: sides.OTHER_SEEDS}
+    original = group_tests.kind_of
+    words = {group_tests.SAME_SEEDS: group_tests.OTHER_SEEDS}
     everywhere(patch, original, lambda a, b: words.get(original(a, b), original(a, b)))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qaexp.comparison import collapse, compare, contrasts, groups, outcomes, ranks, reasons, sides
+from qaexp.comparison import collapse, compare, contrasts, group_tests, groups, ranks, reasons, score_tests
 from qaexp.comparison.shown import document, figure_data, paper, report, tables
 from qaexp.runs.number import Number
 from tests.fixtures.patching import Patch, everywhere
@@ -104,19 +104,19 @@ def sentence_about_the_metric(patch: Patch) -> None:
 
 @noticed_by("untested_metrics")
 def other_set_is_dev_set(patch: Patch) -> None:
-    everywhere(patch, outcomes.measured_of, lambda entry, metric, reader: reader.measured(entry.run, "f1"))
+    everywhere(patch, score_tests.measured_of, lambda entry, metric, reader: reader.measured(entry.run, "f1"))
 
 
 @noticed_by("untested_metrics")
 def golds_of_test_set_ignored(patch: Patch) -> None:
-    patch(outcomes, "measured_of", lambda entry, metric, reader: reader.measured(entry.run, metric))
+    patch(score_tests, "measured_of", lambda entry, metric, reader: reader.measured(entry.run, metric))
 
 
 @noticed_by("splits")
 def mean_of_unlike_runs(patch: Patch) -> None:
-    original = sides.untested
+    original = group_tests.untested
 
-    def shifted(a: sides.Side, b: sides.Side) -> Any:
+    def shifted(a: group_tests.Side, b: group_tests.Side) -> Any:
         found = original(a, b)
         return replace(found, difference=found.difference + 1.0)
 

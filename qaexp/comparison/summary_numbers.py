@@ -1,4 +1,4 @@
-"""Which numbers of a run count: those that are possible, and that its own scores do not refute."""
+"""The numbers of a run's summary.json that count: possible ones that the run's own scores do not contradict."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MAX_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class SummaryNumbers:
     """The numbers of a run's summary.json.
 
     Attributes:
@@ -36,7 +36,7 @@ class Values:
     notes: Sequence[str] = ()
 
 
-def values(run: RunFiles, reader: ScoreReader) -> Values:
+def summary_numbers(run: RunFiles, reader: ScoreReader) -> SummaryNumbers:
     """Read the numbers of a completed run; none that its table of scores contradicts counts as an observation.
 
     Raises:
@@ -59,7 +59,7 @@ def values(run: RunFiles, reader: ScoreReader) -> Values:
             continue
         notes += [found] if found else []
         metrics[name] = float(value)
-    return Values(metrics, faults, notes)
+    return SummaryNumbers(metrics, faults, notes)
 
 
 def _held_against_scores(run: RunFiles, row: Number, stated: float, reader: ScoreReader) -> tuple[str | None, bool]:

@@ -1,4 +1,4 @@
-"""The scores of groups, read as they are needed, and what the test of each score of two groups gives."""
+"""Tests two groups on every score that both have for the same questions; scores are read as they are needed."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from qaexp.comparison.entries import measured_of
-from qaexp.comparison.family import Outcome
+from qaexp.comparison.family import ScoreTest
+from qaexp.comparison.group_tests import (
+    RUNS,
+    SAME_SEEDS,
+    GroupTest,
+    PooledSeeds,
+    Side,
+    compare_sides,
+    kind_of,
+    untested,
+)
 from qaexp.comparison.groups import Group
 from qaexp.comparison.reasons import why_not_tested
 from qaexp.comparison.scores import Measured, ScoreReader
-from qaexp.comparison.sides import RUNS, SAME_SEEDS, Found, PooledSeeds, Side, compared, kind_of, untested
 from qaexp.comparison.statistics.difference import Floats
 from qaexp.comparison.statistics.paired import mcnemar
 from qaexp.runs.metrics import number_of
 
 
-class Scored:
+class ScoreTests:
     """The scores of groups, read when they are needed; only those of the baseline stay."""
 
     def __init__(self, reader: ScoreReader, names: Sequence[str], baseline: Group, unit: str) -> None:
@@ -26,30 +35,30 @@ class Scored:
         self._baseline = baseline
         self._known: dict[str, dict[str, tuple[Floats, Measured]]] = {}
 
-    def outcomes(self, a: Group, b: Group, pooled: PooledSeeds) -> dict[str, Outcome]:
+    def of(self, a: Group, b: Group, pooled: PooledSeeds) -> dict[str, ScoreTest]:
         """By score what its test gives; scores that both groups have for the same questions."""
-        one, two = self._of(a), self._of(b)
+        one, two = self._scores(a), self._scores(b)
         found = {}
         for name in self._names:
             if name in one and name in two and one[name][1].digest == two[name][1].digest:
                 sides = Side(one[name][0], a.design), Side(two[name][0], b.design)
-                found[name] = self._outcome(a, b, name, sides, one[name][1], pooled)
+                found[name] = self._test(a, b, name, sides, one[name][1], pooled)
         return found
 
-    def _outcome(
+    def _test(
         self, a: Group, b: Group, name: str, sides: tuple[Side, Side], measured: Measured, pooled: PooledSeeds
-    ) -> Outcome:
+    ) -> ScoreTest:
         counts = None
         if reason := why_not_tested(a, b):
-            found = Found(kind_of(a.design, b.design), untested(*sides), reason)
+            found = GroupTest(kind_of(a.design, b.design), untested(*sides), reason)
         else:
-            found = compared(*sides, measured.clusters, pooled, score=name, unit=self._unit)
+            found = compare_sides(*sides, measured.clusters, pooled, score=name, unit=self._unit)
             if found.kind == RUNS and a.n == b.n == 1 and name.endswith("exact") and found.reason is None:
                 counts = mcnemar(sides[0].scores[0] == 100, sides[1].scores[0] == 100)
         seeds = (a.design.n,) if found.kind == SAME_SEEDS else (a.design.n, b.design.n)
-        return Outcome(found, counts, seeds, len(measured.values), number_of(name))
+        return ScoreTest(found, counts, seeds, len(measured.values), number_of(name))
 
-    def _of(self, group: Group) -> Mapping[str, tuple[Floats, Measured]]:
+    def _scores(self, group: Group) -> Mapping[str, tuple[Floats, Measured]]:
         """By score [runs, questions], and which questions; only where all runs have the same ones."""
         if group.name not in self._known:
             kept = {self._baseline.name} & self._known.keys()

@@ -1,4 +1,4 @@
-"""How often groups were compared before with fewer seeds: what the sweeps that hold their runs have recorded."""
+"""How often two groups were compared before with fewer seeds, from the records of the sweeps that hold their runs."""
 
 from __future__ import annotations
 

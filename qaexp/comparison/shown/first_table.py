@@ -1,4 +1,4 @@
-"""A comparison's document as the sentences about it read it: who leads, by how much, and what more seeds would do."""
+"""The first table of a comparison's document, with what sentences about it need: who leads, by how much, and why."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FAR_POINTS = 10.0
 _FAR_RANGES = 3.0
 
 
-class Study:
+class FirstTable:
     """The first table of a document.
 
     Attributes:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from qaexp.comparison.group_tests import Side, compare_sides
 from qaexp.comparison.observations import design
-from qaexp.comparison.sides import Side, compared
 from qaexp.comparison.statistics.difference import Factor
 from qaexp.comparison.statistics.paired import (
     Difference,
@@ -234,9 +234,9 @@ def test_nested_runs_are_no_more_observations_than_the_values_they_lie_in() -> N
     a, b = generator.uniform(0, 100, (2, 6, 40))
     nested = design([(run // 2, run, 0, 0) for run in range(6)])
     three = design([(seed,) * 4 for seed in range(3)])
-    of_runs = compared(Side(a, nested), Side(b, nested), each_its_own(40))
+    of_runs = compare_sides(Side(a, nested), Side(b, nested), each_its_own(40))
     means = [Side(scores.reshape(3, 2, 40).mean(axis=1), three) for scores in (a, b)]
-    of_means = compared(*means, each_its_own(40))
+    of_means = compare_sides(*means, each_its_own(40))
     assert of_runs.kind == of_means.kind == "same seeds"
     assert of_runs.difference.p == pytest.approx(of_means.difference.p)
     assert of_runs.difference.df == pytest.approx(of_means.difference.df)
@@ -248,10 +248,10 @@ def test_nothing_is_said_of_fewer_than_four_clusters(num_seeds: int) -> None:
     of_seeds = design([(seed,) * 4 for seed in range(num_seeds)])
     sides = [Side(scores, of_seeds) for scores in generator.uniform(0, 100, (2, num_seeds, 40))]
     for num in (1, 2, 3):
-        found = compared(*sides, np.arange(40, dtype=np.intp) % num, unit="articles")
+        found = compare_sides(*sides, np.arange(40, dtype=np.intp) % num, unit="articles")
         assert found.reason == f"{num} article{'s' * (num > 1)}: nothing can be said with fewer than 4"
         assert (found.difference.low, found.difference.high, found.difference.p) == (-math.inf, math.inf, 1.0)
-    assert compared(*sides, np.arange(40, dtype=np.intp) % 4).reason is None
+    assert compare_sides(*sides, np.arange(40, dtype=np.intp) % 4).reason is None
 
 
 def test_the_same_gap_everywhere_is_worth_a_sign_for_each_cluster() -> None:

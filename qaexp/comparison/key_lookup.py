@@ -1,4 +1,4 @@
-"""What a run has under a key that somebody typed: a key of its config, the end of one, or a group that was chosen."""
+"""Looks up what a run has under a key that a user typed: a config key, the end of one, or a config group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One test of two groups: what kind of comparison their runs allow, and what it gives; or why there is none."""
+"""Tests one group of runs against another, by the kind of test that their seeds allow, or says why there is none."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class GroupTest:
     """What a test gave.
 
     Attributes:
@@ -73,9 +73,9 @@ def kind_of(a: Design, b: Design) -> str:
     return SAME_SEEDS if set(a.seeds) == set(b.seeds) else OTHER_SEEDS
 
 
-def compared(
+def compare_sides(
     a: Side, b: Side, clusters: Codes, pooled: PooledSeeds | None = None, *, score: str = "", unit: str = "paragraphs"
-) -> Found:
+) -> GroupTest:
     """Test b against a.
 
     Args:
@@ -88,19 +88,21 @@ def compared(
     """
     kind = kind_of(a.design, b.design)
     if reason := _obstacle(a.design, b.design, clusters, unit):
-        return Found(kind, untested(a, b), reason)
+        return GroupTest(kind, untested(a, b), reason)
     one, two = a.observations, b.observations
     if kind == RUNS:
-        return Found(kind, cluster_bootstrap(two[0] - one[0], clusters, np.random.default_rng(SEED)))
+        return GroupTest(kind, cluster_bootstrap(two[0] - one[0], clusters, np.random.default_rng(SEED)))
     if kind == ONE_SEED:
-        return Found(kind, cluster_t(two.mean(axis=0) - one.mean(axis=0), clusters), NO_PAIR)
+        return GroupTest(kind, cluster_t(two.mean(axis=0) - one.mean(axis=0), clusters), NO_PAIR)
     if kind == SAME_SEEDS:
         two = two[[b.design.seeds.index(seeds) for seeds in a.design.seeds]]
         # Where both score the same everywhere, what seeds do to other groups says nothing about these two.
         shared = None if np.array_equal(one, two) else pooled
-        return Found(kind, paired_groups(one, two, clusters, factors=_factors(a.design, score, shared, is_paired=True)))
+        return GroupTest(
+            kind, paired_groups(one, two, clusters, factors=_factors(a.design, score, shared, is_paired=True))
+        )
     factors = tuple(_factors(side.design, score, pooled, is_paired=False) for side in (a, b))
-    return Found(kind, separate_groups(one, two, clusters, factors=(factors[0], factors[1])))
+    return GroupTest(kind, separate_groups(one, two, clusters, factors=(factors[0], factors[1])))
 
 
 def untested(a: Side, b: Side) -> Difference:

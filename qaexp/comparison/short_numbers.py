@@ -1,4 +1,4 @@
-"""Long numbers in names, cut to the digits that tell them apart: what a search drew at random is nobody's to read."""
+"""Cuts long numbers in names to the digits that tell the names apart, as those of a random search need."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ _LONG = re.compile(r"(?<![\w.])-?\d+\.\d{5,}(?:e-?\d+)?(?![\w.])")
 _DIGITS = range(4, 17)
 
 
-def brief(names: Sequence[str]) -> list[str]:
+def shorten_numbers(names: Sequence[str]) -> list[str]:
     """Return names with no more digits than tell them apart, four of each number at least.
 
-    >>> brief(["lr=0.0008574042765875 decay=0.1", "lr=0.0001242832764995"])
+    >>> shorten_numbers(["lr=0.0008574042765875 decay=0.1", "lr=0.0001242832764995"])
     ['lr=0.0008574 decay=0.1', 'lr=0.0001243']
-    >>> brief(["0.12345678", "0.12345612"]), brief(["0.0003", "v1.123456.2"])
+    >>> shorten_numbers(["0.12345678", "0.12345612"]), shorten_numbers(["0.0003", "v1.123456.2"])
     (['0.123457', '0.123456'], ['0.0003', 'v1.123456.2'])
     """
-    return brief_texts(names, names)
+    return shorten_numbers_in(names, names)
 
 
-def brief_texts(texts: Sequence[str], names: Sequence[str]) -> list[str]:
+def shorten_numbers_in(texts: Sequence[str], names: Sequence[str]) -> list[str]:
     """Return texts whose numbers have the digits that tell names apart.
 
     Args:
         texts: Sentences about what has these names.
         names: The names.
 
-    >>> brief_texts(["lr=0.0008574042765875 leads."], ["lr=0.0008574042765875", "lr=0.0001242832764995"])
+    >>> shorten_numbers_in(["lr=0.0008574042765875 leads."], ["lr=0.0008574042765875", "lr=0.0001242832764995"])
     ['lr=0.0008574 leads.']
     """
     wanted = len(set(names))

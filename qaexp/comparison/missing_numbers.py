@@ -1,4 +1,4 @@
-"""Which runs have the number that a comparison is about: the same ones are in its means, its tests and its tables."""
+"""Leaves out runs that lack the number compared, so that means, tests and tables are over the same runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ _MAX_NAMED = 3
 Skipped = tuple[Path, str]
 
 
-def having(entries: Sequence[Entry], options: Options, reader: ScoreReader) -> tuple[list[Entry], list[Skipped]]:
+def leave_out_lacking(
+    entries: Sequence[Entry], options: Options, reader: ScoreReader
+) -> tuple[list[Entry], list[Skipped]]:
     """The runs that have what is compared, and the others with the reason.
 
     Of runs that form a group, those without the number that others have are left out. A group in which no run has it
@@ -41,7 +43,7 @@ def having(entries: Sequence[Entry], options: Options, reader: ScoreReader) -> t
     return kept, [(entry.run.path, lacking[id(entry.run)]) for entry in entries if id(entry.run) in lacking]
 
 
-def told_lacking(rows: Sequence[Skipped]) -> list[str]:
+def lacking_notes(rows: Sequence[Skipped]) -> list[str]:
     """What a reader must know of runs that are not compared for want of a number; nothing where there are none."""
     if not rows:
         return []
