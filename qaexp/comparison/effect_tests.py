@@ -8,15 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from qaexp.comparison.entries import measured_of
-from qaexp.comparison.group_tests import MIN_CLUSTERS, SEED
+from qaexp.comparison.group_tests import SEED
 from qaexp.comparison.groups import Group
 from qaexp.comparison.main_effects import Effect, Effects
 from qaexp.comparison.observations import Design, design
 from qaexp.comparison.scores import ScoreReader
-from qaexp.comparison.statistics.difference import Codes, Difference, Factor, Floats, Part
-from qaexp.comparison.statistics.paired import cluster_bootstrap, holm, paired_groups, pooled_paired
+from qaexp.comparison.statistics.difference import Codes, Difference, Floats, Part
+from qaexp.comparison.statistics.paired import cluster_bootstrap, holm, paired_groups
+from qaexp.comparison.statistics.spread import Factor, pooled_paired
 from qaexp.comparison.verdict import ALPHA
 from qaexp.runs.metrics import number_of
+from qaexp.runs.score_intervals import MIN_CLUSTERS
 from qaexp.runs.short_words import shortened
 from qaexp.storage.formats import counted
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from qaexp.comparison.entries import Entry
-from qaexp.comparison.group_tests import MIN_CLUSTERS
 from qaexp.comparison.observations import Design, design
 from qaexp.comparison.scores import ScoreReader
-from qaexp.comparison.statistics.difference import LEVEL, Floats, Part, quantile
-from qaexp.comparison.statistics.paired import cluster_t, level_means
-from qaexp.runs.metrics import number_of
-from qaexp.runs.number import Number
+from qaexp.comparison.statistics.difference import LEVEL, Codes, Floats, Part, quantile
+from qaexp.comparison.statistics.paired import cluster_t
+from qaexp.comparison.statistics.spread import level_means
+from qaexp.runs.metrics import Number, number_of
+from qaexp.runs.score_intervals import MIN_CLUSTERS, score_interval
 
 # From so many seeds on, the interval of a group is that over its seeds.
 MIN_SEEDS = 3
@@ -122,10 +122,16 @@ def _question_interval(
     if len(kept) < len(measured) or len({one.digest for one in kept}) > 1:
         return None, None
     clusters = kept[0].clusters
-    if int(clusters.max()) + 1 < MIN_CLUSTERS:
-        return None, None
     means = found.observations(np.stack([one.values for one in kept])).mean(axis=0)
-    interval = cluster_t(means, clusters)
-    if not math.isfinite(interval.low) or interval.standard_error == 0:
+    if row.bounds != (0.0, 100.0):
+        return _unbounded(means, clusters, row)
+    sizes, sums = np.bincount(clusters).tolist(), np.bincount(clusters, means).tolist()
+    return score_interval(zip(sizes, sums, strict=True)) or (None, None)
+
+
+def _unbounded(values: Floats, clusters: Codes, row: Number) -> tuple[float | None, float | None]:
+    """The interval of a mean of numbers that are no shares, such as `gold_nll`: t over clusters."""
+    interval = cluster_t(values, clusters)
+    if int(clusters.max()) + 1 < MIN_CLUSTERS or interval.standard_error == 0:
         return None, None
     return row.clipped(interval.low), row.clipped(interval.high)

@@ -8,19 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from qaexp.comparison.observations import Design
-from qaexp.comparison.statistics.difference import Codes, Difference, Factor, Floats, Part, Variance
-from qaexp.comparison.statistics.paired import (
-    cluster_bootstrap,
-    cluster_t,
-    level_means,
-    paired_groups,
-    pooled_paired,
-    pooled_separate,
-    separate_groups,
-)
-
-# With fewer clusters of questions nothing is said: the simulation in docs/statistics.md begins here.
-MIN_CLUSTERS = 4
+from qaexp.comparison.statistics.difference import Codes, Difference, Floats, Part, Variance
+from qaexp.comparison.statistics.paired import cluster_bootstrap, cluster_t, paired_groups, separate_groups
+from qaexp.comparison.statistics.spread import Factor, level_means, pooled_paired, pooled_separate
+from qaexp.runs.score_intervals import MIN_CLUSTERS
 
 # Of the bootstrap's generator: the same inputs give the same numbers.
 SEED = 20_260_501

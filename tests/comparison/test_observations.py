@@ -13,12 +13,12 @@ import pytest
 from scipy import stats
 
 from qaexp.comparison.compare import Options, Table, compare
-from qaexp.comparison.group_tests import MIN_CLUSTERS
 from qaexp.comparison.observations import design
 from qaexp.comparison.shown.document import document
-from qaexp.comparison.statistics.difference import Factor
-from qaexp.comparison.statistics.paired import level_means, paired_groups
+from qaexp.comparison.statistics.paired import paired_groups
+from qaexp.comparison.statistics.spread import Factor, level_means
 from qaexp.errors import ConfigError
+from qaexp.runs.score_intervals import MIN_CLUSTERS
 from tests.fixtures.compared import edit, scores, write_grid, write_run
 
 KINDS = ("subset", "init", "order", "dropout")

@@ -12,7 +12,6 @@ from scipy import stats
 
 from qaexp.comparison.group_tests import Side, compare_sides
 from qaexp.comparison.observations import design
-from qaexp.comparison.statistics.difference import Factor
 from qaexp.comparison.statistics.paired import (
     Difference,
     cluster_bootstrap,
@@ -20,10 +19,9 @@ from qaexp.comparison.statistics.paired import (
     holm,
     mcnemar,
     paired_groups,
-    pooled_paired,
-    pooled_separate,
     separate_groups,
 )
+from qaexp.comparison.statistics.spread import Factor, pooled_paired, pooled_separate
 
 GENERATOR = np.random.default_rng(1)
 

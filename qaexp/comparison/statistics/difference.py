@@ -58,20 +58,6 @@ class Variance:
         return fewest if fewest < 2 else max(satterthwaite((*self.seeds, self.clusters), self.total) / 2, fewest)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Factor:
-    """A kind of seed that was swept apart from others.
-
-    Attributes:
-        codes: Its value in each run, counted from 0; every combination of the factors' values equally often.
-        pooled: Of `pooled_paired` or `pooled_separate`, where these are two of several groups. It counts where two
-            groups' own seeds happen to agree more: among many pairs some do, and would look certain.
-    """
-
-    codes: Codes
-    pooled: Part | None = None
-
-
 def satterthwaite(parts: Sequence[Part], total: float) -> float:
     """The degrees of freedom of a sum of variances (Satterthwaite 1946); the largest part's where all are 0.
 

@@ -1,4 +1,4 @@
-"""Paired tests of two runs, or of two groups of runs, on the same questions.
+"""Paired tests of two runs, or of two groups of runs, on the same questions; the parts of their variance are in spread.
 
 Questions about one text are not independent: every test but McNemar's takes whole clusters of them
 (articles, or paragraphs). Between groups, seeds vary too: both enter the interval. Differences are b - a, in points.
@@ -17,17 +17,14 @@ from qaexp.comparison.statistics.difference import (
     LEVEL,
     Codes,
     Difference,
-    Factor,
     Floats,
     Part,
     Variance,
     quantile,
 )
+from qaexp.comparison.statistics.spread import Seeds, cluster_part, own_seeds, seed_parts
 
 Bools = npt.NDArray[np.bool_]
-# The kinds of seeds of a group that were swept apart; without any, each run has a seed of its own.
-Seeds = tuple[Factor, ...]
-
 NUM_RESAMPLES = 10_000
 
 
@@ -58,7 +55,7 @@ def cluster_t(values: Floats, clusters: Codes, *, level: float = LEVEL) -> Diffe
 
     With fewer than two clusters nothing is known about the spread: the interval is infinite and p is 1.
     """
-    return _t_interval(float(values.mean()), Variance((), _cluster_part(values, clusters)), level)
+    return _t_interval(float(values.mean()), Variance((), cluster_part(values, clusters)), level)
 
 
 def cluster_bootstrap(
@@ -108,32 +105,6 @@ def cluster_bootstrap(
     return replace(tested, low=low, high=high)
 
 
-def pooled_paired(means: Floats) -> Part:
-    """What seeds do to the difference of any two of several groups with the same seeds.
-
-    Args:
-        means: The mean score of each run [groups, seeds].
-
-    Returns:
-        The variance of the difference of two runs with the same seed, and its degrees of freedom.
-    """
-    residuals = means - means.mean(axis=1, keepdims=True) - means.mean(axis=0) + means.mean()
-    df = (means.shape[0] - 1) * (means.shape[1] - 1)
-    return 2 * float(np.sum(residuals**2)) / df, float(df)
-
-
-def pooled_separate(means: Sequence[Floats]) -> Part:
-    """What the seed does to a run's mean score, from groups of two and more: its variance and degrees of freedom.
-
-    Each group counts alike, however many seeds it has: else large groups whose seeds spread little would vouch for
-    small ones whose seeds spread much. The degrees of freedom are fewer where the groups' variances differ.
-    """
-    parts = [(float(group.var(ddof=1)), len(group) - 1.0) for group in means]
-    total = sum(value for value, _ in parts)
-    below = sum(value**2 / df for value, df in parts)
-    return total / len(parts), total**2 / below if below > 0 else sum(df for _, df in parts)
-
-
 def paired_groups(
     a: Floats,
     b: Floats,
@@ -159,8 +130,8 @@ def paired_groups(
         level: Of the interval.
     """
     table = b - a
-    parts, both = _seed_parts(table, clusters, factors or _own_seeds(table, pooled))
-    variance = Variance(parts, _cluster_part(table.mean(axis=0), clusters), both, len(parts) > 1)
+    parts, both = seed_parts(table, clusters, factors or own_seeds(table, pooled))
+    variance = Variance(parts, cluster_part(table.mean(axis=0), clusters), both, len(parts) > 1)
     return _t_interval(float(table.mean()), variance, level)
 
 
@@ -177,11 +148,11 @@ def separate_groups(
 
     `pooled` is that of `pooled_separate`; `factors` are those of a, and those of b.
     """
-    of_a, both_a = _seed_parts(a, clusters, factors[0] or _own_seeds(a, pooled))
-    of_b, both_b = _seed_parts(b, clusters, factors[1] or _own_seeds(b, pooled))
+    of_a, both_a = seed_parts(a, clusters, factors[0] or own_seeds(a, pooled))
+    of_b, both_b = seed_parts(b, clusters, factors[1] or own_seeds(b, pooled))
     per_question = b.mean(axis=0) - a.mean(axis=0)
     is_crossed = max(len(of_a), len(of_b)) > 1
-    variance = Variance((*of_a, *of_b), _cluster_part(per_question, clusters), (*both_a, *both_b), is_crossed)
+    variance = Variance((*of_a, *of_b), cluster_part(per_question, clusters), (*both_a, *both_b), is_crossed)
     return _t_interval(float(per_question.mean()), variance, level)
 
 
@@ -212,53 +183,3 @@ def _t_interval(mean: float, variance: Variance, level: float) -> Difference:
         return Difference(mean, mean, mean, p, 0.0, df, variance)
     half = quantile(df, (1 + level) / 2) * error
     return Difference(mean, mean - half, mean + half, 2 * float(stdtr(df, -abs(mean) / error)), error, df, variance)
-
-
-def _cluster_part(values: Floats, clusters: Codes) -> Part:
-    """The variance of the mean over questions from the spread of clusters, and its degrees of freedom."""
-    sizes = np.bincount(clusters).astype(np.float64)
-    num = len(sizes)
-    if num < 2:
-        return float("inf"), 0.0
-    gaps = np.bincount(clusters, values) - sizes * values.mean()
-    # Large clusters count for more, so that there are fewer of them than there seem to be.
-    squares = (sizes / sizes.sum()) ** 2
-    df = min(float(squares.sum() ** 2 / (squares**2).sum()) - 1, num - 1.0)
-    return float(np.sum(gaps**2)) / len(values) ** 2 * num / (num - 1), max(df, 1.0)
-
-
-def level_means(values: Floats, codes: Codes) -> Floats:
-    """The mean over the runs of each level of a factor: [runs, ...] to [levels, ...].
-
-    >>> level_means(np.array([1.0, 3.0, 8.0]), np.array([0, 0, 1])).tolist()
-    [2.0, 8.0]
-    """
-    return np.stack([values[codes == level].mean(axis=0) for level in range(int(codes.max()) + 1)])
-
-
-def _own_seeds(table: Floats, pooled: Part | None) -> Seeds:
-    return (Factor(np.arange(len(table), dtype=np.intp), pooled),)
-
-
-def _seed_parts(table: Floats, clusters: Codes, factors: Seeds) -> tuple[tuple[Part, ...], tuple[float, ...]]:
-    """The part of each kind of seed, and what each shares with the clusters."""
-    found = [_seed_part(level_means(table, factor.codes), clusters, factor.pooled) for factor in factors]
-    return tuple(part for part, _ in found), tuple(both for _, both in found)
-
-
-def _seed_part(table: Floats, clusters: Codes, pooled: Part | None) -> tuple[Part, float]:
-    """Of scores [seeds, questions]: the variance of their mean from the spread of seeds, its df, and the part within.
-
-    The last is what the spread of the clusters holds as well: how seeds differ from cluster to cluster.
-    """
-    num_seeds = len(table)
-    means = table.mean(axis=1)
-    between, df = float(means.var(ddof=1)), num_seeds - 1.0
-    if pooled is not None and pooled[0] > between:
-        between, df = pooled
-    residuals = table - means[:, None] - table.mean(axis=0) + table.mean()
-    sizes = np.bincount(clusters)
-    num = len(sizes)
-    sums = np.stack([np.bincount(clusters, row) for row in residuals])
-    within = float(np.sum(sums**2)) / table.shape[1] ** 2 / num_seeds / (num_seeds - 1) * num / max(num - 1, 1)
-    return (between / num_seeds, df), within

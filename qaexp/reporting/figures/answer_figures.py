@@ -28,7 +28,7 @@ from qaexp.reporting.figures.style import (
 from qaexp.reporting.figures.training_figures import Row
 from qaexp.reporting.numbers.advice import shown
 from qaexp.reporting.numbers.answering import ANSWER_NOTHING, oracle_threshold
-from qaexp.reporting.numbers.intervals import ClusterSums, arms, dependence
+from qaexp.reporting.numbers.intervals import arms, dependence
 from qaexp.reporting.numbers.quantities import (
     NO_SPAN_DIFF,
     ThresholdCurve,
@@ -37,8 +37,8 @@ from qaexp.reporting.numbers.quantities import (
     confidence_bins,
     threshold_curve,
 )
-from qaexp.runs.metrics import number_of
-from qaexp.runs.number import is_number
+from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.score_intervals import ClusterSums
 
 # From so many percent of the answers on, their risk has an interval.
 MIN_COVERAGE = 5

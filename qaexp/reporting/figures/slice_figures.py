@@ -40,7 +40,7 @@ def slices(rows: Sequence[Row], predictions: Sequence[Row], run_name: str, rule:
         return None
     depend = dependence(scored)
     overall = group("all", [row["f1"] for row in scored], depend.labels)
-    panels = _panels(scored, depend)
+    panels = slice_panels(scored, depend)
     counts = [len(groups) for groups in panels.values()]
     heights = [_PANEL_INCHES + _ROW_INCHES * max(pair) for pair in (counts[:2], counts[2:])]
     figure = new_figure(
@@ -63,7 +63,14 @@ def slices(rows: Sequence[Row], predictions: Sequence[Row], run_name: str, rule:
     return figure
 
 
-def _panels(rows: Sequence[Row], depend: Dependence) -> dict[str, list[Group]]:
+def slice_panels(rows: Sequence[Row], depend: Dependence) -> dict[str, list[Group]]:
+    """Return the mean f1 of each slice, with its interval, by what the questions are parted by.
+
+    Args:
+        rows: The rows of scores.csv, each with an f1.
+        depend: The cluster of each.
+    """
+
     def ranged(column: str) -> list[Group]:
         bounds = bounds_of(column, [row[column] for row in rows if is_number(row[column])])
         names = range_labels(bounds)

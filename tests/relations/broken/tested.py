@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from qaexp.comparison import contrasts, estimates, family, group_tests, score_tests, scores, verdict
-from qaexp.comparison.statistics import paired as tests
+from qaexp.comparison import contrasts, family, group_tests, score_tests, scores, verdict
+from qaexp.comparison.statistics import paired, spread
+from qaexp.runs import score_intervals
 from tests.fixtures.patching import Patch, everywhere
 from tests.relations.broken.registry import noticed_by
 
@@ -33,7 +34,7 @@ def one_seed_tested(patch: Patch) -> None:
 @noticed_by("questions_and_clusters")
 def few_clusters_allowed(patch: Patch) -> None:
     patch(group_tests, "MIN_CLUSTERS", 2)
-    patch(estimates, "MIN_CLUSTERS", 2)
+    patch(score_intervals, "MIN_CLUSTERS", 2)
 
 
 @noticed_by("questions_and_clusters")
@@ -48,13 +49,13 @@ def articles_always(patch: Patch) -> None:
 
 @noticed_by("seeds", "questions_and_clusters")
 def seeds_ignored_by_tests(patch: Patch) -> None:
-    patch(tests, "_seed_part", lambda *_: ((0.0, 9.0), 0.0))
+    patch(spread, "_seed_part", lambda *_: ((0.0, 9.0), 0.0))
 
 
 @noticed_by("questions_and_clusters")
 def questions_ignored_by_tests(patch: Patch) -> None:
-    original = tests._cluster_part
-    patch(tests, "_cluster_part", lambda *words: (original(*words)[0] * 1e-6, original(*words)[1]))
+    original = spread.cluster_part
+    patch(paired, "cluster_part", lambda *words: (original(*words)[0] * 1e-6, original(*words)[1]))
 
 
 @noticed_by("questions_and_clusters")
@@ -76,13 +77,13 @@ def mcnemar_judges(patch: Patch) -> None:
 
 @noticed_by("more_groups")
 def pool_narrows(patch: Patch) -> None:
-    original = tests._seed_part
+    original = spread._seed_part
 
     def part(table: Any, clusters: Any, pooled: Any) -> Any:
         (between, df), both = original(table, clusters, None)
         return ((between, df) if pooled is None else (pooled[0] / len(table), pooled[1])), both
 
-    patch(tests, "_seed_part", part)
+    patch(spread, "_seed_part", part)
 
 
 @noticed_by("more_groups")
@@ -128,13 +129,13 @@ def never_paired_by_seed(patch: Patch) -> None:
 
 @noticed_by("questions_and_clusters")
 def spread_grows_with_scores(patch: Patch) -> None:
-    original = tests._cluster_part
+    original = spread.cluster_part
 
     def part(values: Any, clusters: Any) -> Any:
         variance, df = original(values, clusters)
         return variance * (1 + float(values.mean()) ** 2 / 100), df
 
-    patch(tests, "_cluster_part", part)
+    patch(paired, "cluster_part", part)
 
 
 @noticed_by("swapped_sides", "nothing_to_learn")
