@@ -159,7 +159,7 @@ def _write_flips(comparison: Comparison, path: Path, *, is_asked_for: bool) -> l
     from qaexp.comparison.shown import paper
     from qaexp.storage.files import write_rows
 
-    if not is_asked_for and not any(table.main_pair() for table in comparison.tables):
+    if not is_asked_for and comparison.main_pair is None:
         return []
     write_rows(path, paper.shown_rows(flip_rows(main_flips(comparison)[2])))
     return [path]

@@ -77,10 +77,9 @@ def main_flips(comparison: Comparison) -> tuple[str, str, list[Flip]]:
         ConfigError: There are no two groups that were measured alike.
         IntegrityError: The predictions of one cannot be read.
     """
-    pair = next((found for table in comparison.tables if (found := table.main_pair())), None)
-    if pair is None:
+    if comparison.main_pair is None:
         raise ConfigError("flips: there are no two groups that were measured alike; give runs of two configs")
-    a, b = pair
+    a, b = comparison.main_pair
     return a.name, b.name, flips(a, b, comparison.reader)
 
 

@@ -58,6 +58,7 @@ class Table:
         """The group of a name."""
         return next(group for group in self.groups if group.name == name)
 
+    @property
     def main_pair(self) -> tuple[Group, Group] | None:
         """The baseline and the best other group; None where there are no two."""
         if self.baseline is None:
@@ -97,6 +98,11 @@ class Comparison:
     edited: Sequence[Path] = ()
     edited_configs: Sequence[Path] = ()
     num_examined: int = 0
+
+    @property
+    def main_pair(self) -> tuple[Group, Group] | None:
+        """The two groups whose slices and flips are shown, of the first table that has two; None where none has."""
+        return next((pair for table in self.tables if (pair := table.main_pair)), None)
 
     @property
     def about(self) -> str:

@@ -60,7 +60,7 @@ def test_sentences_and_page_have_nats_and_no_points(folder: Path, options: Optio
 def test_slices_are_about_the_metric(compared: Comparison) -> None:
     data = figure_data(compared)
     assert data["sliced"] == "gold_nll"
-    assert data["differences"]["gold_nll"] == {"unit": "nats", "decimals": 3, "width": None}
+    assert data["differences"]["gold_nll"] == {"decimals": 3, "width": None}
     assert data["slices"]
     assert all(abs(one["difference"]) == pytest.approx(0.5) for one in data["slices"])
 

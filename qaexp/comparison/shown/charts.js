@@ -225,7 +225,7 @@ function bars(rows, isAcross, at) {
 }
 
 /** Rows with a point and an interval each, from the top down; the first one given stands on top. */
-function forest(id, all, { name, zero = false, filled = () => true, tip, inner = () => [], limits, words }) {
+function forest(id, all, { zero = false, filled = () => true, tip, inner = () => [], limits, words }) {
   const rows = all.slice(0, MAX_ROWS);
   if (!rows.length) return;
   const told = all.length > rows.length ? ` · the first ${rows.length} of ${all.length}` : "";
@@ -243,7 +243,7 @@ function forest(id, all, { name, zero = false, filled = () => true, tip, inner =
     const ticks = Math.max(2, Math.min(6, Math.floor(room / 60)));
     return {
       grid: { left, right: 22, top: 8, bottom: 46 },
-      xAxis: axis(fitting(name.flatMap((words) => [words + told, words]), room), scale(zero ? [0, ...values] : values, { limits, ticks })),
+      xAxis: axis(fitting(data.captions[id].x.flatMap((words) => [words + told, words]), room), scale(zero ? [0, ...values] : values, { limits, ticks })),
       yAxis: {
         type: "category", data: names.map((text, place) => ({ value: `${place}` })), inverse: true,
         splitLine: { show: false }, axisTick: { show: false }, axisLine: { lineStyle: { color: look.soft } },
@@ -284,7 +284,8 @@ function legendOf(groups, width) {
 }
 
 /** One line a run, their mean, and a band from the lowest to the highest, a colour a group. */
-function curves(id, groups, y, xName, yName) {
+function curves(id, groups, y) {
+  const { x: [xName], y: yName } = data.captions[id];
   const drawn = groups.map((group) => ({ name: group.group, place: places.get(group.group) || 0,
     runs: group.runs.filter((run) => run.x.length) })).filter((group) => group.runs.length);
   const xs = [...new Set(drawn.flatMap((group) => group.runs.flatMap((run) => run.x)))];
@@ -298,7 +299,7 @@ function curves(id, groups, y, xName, yName) {
       grid: { left, right: 22, top: 14 + 22 * count, bottom: 46 },
       legend: { top: 0, left: 0, width, itemGap: 12, itemWidth: 14, padding: 0,
         data: names.map((name, place) => ({ name, icon: SYMBOLS[drawn[place].place % SYMBOLS.length] })), textStyle: { color: look.ink } },
-      xAxis: axis(xName, xName === "epoch" ? epochScale(xs) : fromZero(xs)),
+      xAxis: axis(xName, id === "curves" ? epochScale(xs) : fromZero(xs)),
       yAxis: axis(cut(yName, 260), { nameGap: labelRoom(upright) + 14, ...upright }),
       tooltip: { trigger: "item", formatter: (found) => `${short(found.data.run || "")}\n${xName} ${found.value[0]}: ${number(found.value[1], 2)}` },
       series: drawn.flatMap((group, place) => curve(group, names[place], y)),
@@ -376,7 +377,8 @@ function strip(rows, width) {
   };
 }
 
-function points(id, rows, xName, yName, isLine) {
+function points(id, rows, isLine) {
+  const { x: [xName], y: yName } = data.captions[id];
   if (rows.length < 2 || new Set(rows.map((row) => row.x)).size < 2) return;
   const withBars = rows.filter((row) => row.low !== null);
   const upright = scale(rows.flatMap((row) => [row.y, row.low, row.high]).filter((value) => value !== null), { limits: data.limits });
@@ -389,7 +391,7 @@ function points(id, rows, xName, yName, isLine) {
       yAxis: axis(cut(yName, 260), { nameGap: labelRoom(upright) + 16, ...upright }),
       tooltip: { trigger: "item", formatter: (found) => {
         const row = rows[found.dataIndex];
-        return `${letterOf(row.name)} ${short(labelOf(row.name))}\n${yName} ${number(row.y, data.decimals)} ${range(row, data.decimals)}, n = ${row.n}\n${xName} ${number(row.x, 0)}`;
+        return `${letterOf(row.name)} ${short(labelOf(row.name))}\n${data.metric} ${number(row.y, data.decimals)} ${range(row, data.decimals)}, n = ${row.n}\n${xName} ${number(row.x, 0)}`;
       } },
       series: [
         bars(withBars, false, (row) => row.x),
@@ -445,39 +447,34 @@ function drawAll(isPaper = false) {
   charts = [];
   look = readLook(isPaper === true);
   const metric = data.metric;
-  const above = (score) => {
-    const base = letterOf(data.baseline);
-    const { unit } = data.differences[score];
-    return [`${unit} of ${score} above ${base}, the baseline`, `${unit} of ${score} above ${base}`, `${unit} above ${base}`];
-  };
   const between = (score) => data.differences[score].width === null ? [null, null] : [-data.differences[score].width, data.differences[score].width];
   const tested = data.contrasts.length ? data.contrasts[0].score : metric;
   const digits = (score) => data.differences[score].decimals;
   const named = (row, room) => groupLabel(row.name, room);
   forest("intervals", data.intervals, {
-    name: [metric], inner: (row) => row.values, filled: (row) => !row.is_collapsed, limits: data.limits, words: named,
+    inner: (row) => row.values, filled: (row) => !row.is_collapsed, limits: data.limits, words: named,
     tip: (row) => `${letterOf(row.name)} ${short(labelOf(row.name))}\n${metric} ${number(row.y, data.decimals)} ${range(row, data.decimals)} over ${row.over || "-"}, n = ${row.n}`,
   });
   forest("contrasts", data.contrasts, {
-    name: above(tested), zero: true, limits: between(tested),
+    zero: true, limits: between(tested),
     filled: (row) => row.verdict === "better" || row.verdict === "worse", words: named,
     tip: (row) => `${letterOf(row.name)} ${short(labelOf(row.name))}\n${number(row.y, digits(tested))} ${range(row, digits(tested))}: ${row.verdict}`,
   });
-  curves("curves", data.curves, "f1", "epoch", "dev f1 (%)");
-  curves("losses", data.losses, "y", "step", "training loss");
-  points("learning", data.learning, "training examples", metric, true);
-  points("cost", data.cost, "train seconds", metric, false);
+  curves("curves", data.curves, "f1");
+  curves("losses", data.losses, "y");
+  points("learning", data.learning, true);
+  points("cost", data.cost, false);
   forest("effects", data.effects.map((row) => ({ ...row, y: row.effect })), {
-    name: [`effect on ${metric} (runs in brackets)`, `effect on ${metric}`, "effect"], zero: true, filled: (row) => row.verdict === "above" || row.verdict === "below",
+    zero: true, filled: (row) => row.verdict === "above" || row.verdict === "below",
     words: (row, room) => fitted(line(row.key), ` = ${line(row.value)} (${row.n})`, room),
     tip: (row) => `${short(`${row.key} = ${row.value}`)}\n${number(row.effect, 2)} ${range(row)}${row.verdict ? `: ${row.verdict}` : ""}`,
   });
   forest("seeds", Object.entries(data.seed_shares).map(([name, y]) => ({ name, y, low: null, high: null })), {
-    name: ["share of the variance (%)", "share (%)"], words: (row, room) => cut(row.name, room), limits: [0, 100],
+    words: (row, room) => cut(row.name, room), limits: [0, 100],
     tip: (row) => `${row.name}: ${number(row.y)} %`,
   });
   forest("slices", data.slices.map((row) => ({ ...row, y: row.difference })), {
-    name: above(data.sliced), zero: true, limits: between(data.sliced), filled: (row) => row.p_holm <= .05,
+    zero: true, limits: between(data.sliced), filled: (row) => row.p_holm <= .05,
     words: (row, room) => fitted(`${line(row.dimension)}: `, `${line(row.name)} (${row.n})`, room),
     tip: (row) => `${short(`${row.dimension}: ${row.name}`)}\nbaseline ${number(row.a, digits(data.sliced))}, best other ${number(row.b, digits(data.sliced))}: ${number(row.y, digits(data.sliced))} ${range(row, digits(data.sliced))}\np (Holm) ${number(row.p_holm, 3)}`,
   });

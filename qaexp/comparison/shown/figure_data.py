@@ -15,6 +15,7 @@ from qaexp.comparison.groups import Group
 from qaexp.comparison.main_effects import Effect, main_effects
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.short_numbers import shorten_numbers
+from qaexp.comparison.shown.captions import captions
 from qaexp.comparison.shown.parallel import parallel
 from qaexp.comparison.slices import slice_differences, sliced
 from qaexp.comparison.verdict import COLLAPSED
@@ -38,15 +39,15 @@ def figure_data(comparison: Comparison) -> Numbers:
         return {}
     table, metric = comparison.tables[0], comparison.options.metric
     drawn = _drawn(table)
-    pair = table.main_pair()
+    pair = comparison.main_pair
     row, apart = number_of(metric), dimensions(table.groups)
     score = sliced(metric, *pair) if pair else "f1"
     are_seeds = comparison.options.by in SEED_KEYS
     effects, effects_told, aliased = _effects(comparison, apart)
     return {
-        "groups": _groups(table),
+        "captions": {id: asdict(caption) for id, caption in captions(comparison).items()},
+        "groups": _groups(table, pair or ()),
         "metric": metric,
-        "title": row.title,
         "decimals": row.decimals,
         "limits": [row.low, row.high],
         "baseline": table.baseline,
@@ -86,17 +87,18 @@ def figure_data(comparison: Comparison) -> Numbers:
 
 
 def _differences_of(name: str) -> Numbers:
-    """How differences in a score are drawn: their unit, their digits, and how large they can be; None: no bound."""
+    """How differences in a score are drawn: their digits, and how large they can be; None: no bound."""
     row = number_of(name)
-    return {"unit": row.step, "decimals": row.decimals, "width": row.width if math.isfinite(row.width) else None}
+    return {"decimals": row.decimals, "width": row.width if math.isfinite(row.width) else None}
 
 
-def _groups(table: Table) -> list[Numbers]:
-    """The letter of each group, and its name as figures show it."""
-    labels = shorten_numbers([group.name for group in table.by_number])
+def _groups(table: Table, pair: Sequence[Group]) -> list[Numbers]:
+    """The letter and the shown name of each group, and of the main pair, which may be in another table."""
+    groups = [*table.by_number, *(group for group in pair if group not in table.groups)]
+    labels = shorten_numbers([group.name for group in groups])
     return [
         {"letter": group.letter, "name": group.name, "label": label}
-        for group, label in zip(table.by_number, labels, strict=True)
+        for group, label in zip(groups, labels, strict=True)
     ]
 
 

@@ -48,43 +48,36 @@ def pictures(data: Mapping[str, Any]) -> dict[str, bytes]:
     """
     if not data:
         return {}
+    captions = data["captions"]
     letters = {group["name"]: (group["letter"], group["label"]) for group in data["groups"]}
     with look():
         drawn = {
-            "intervals": intervals(data["intervals"], data["metric"], data["title"], data["limits"], letters),
-            "contrasts": contrasts(data["contrasts"], str(data["baseline"]), data["differences"], letters),
-            "curves": curves(data["curves"], letters),
-            "effects": effects(data["effects"], data["metric"]),
-            "learning_curve": scatter(
-                data["learning"], "Learning curve", "training examples", data["metric"], letters, is_curve=True
-            ),
-            "quality_and_cost": scatter(data["cost"], "Quality against cost", "train seconds", data["metric"], letters),
+            "intervals": intervals(data["intervals"], captions["intervals"], data["limits"], letters),
+            "contrasts": contrasts(data["contrasts"], captions["contrasts"], letters),
+            "curves": curves(data["curves"], captions["curves"], letters),
+            "effects": effects(data["effects"], captions["effects"]),
+            "learning_curve": scatter(data["learning"], captions["learning"], letters, is_curve=True),
+            "quality_and_cost": scatter(data["cost"], captions["cost"], letters),
         }
         return {name: png(figure) for name, figure in drawn.items() if figure is not None}
 
 
-def intervals(
-    rows: Sequence[Row], metric: str, title: str, limits: Sequence[float | None], letters: Letters
-) -> Figure | None:
+def intervals(rows: Sequence[Row], caption: Row, limits: Sequence[float | None], letters: Letters) -> Figure | None:
     """Draw each group's mean, its interval and its runs; None without groups.
 
     Args:
         rows: A row a group.
-        metric: What is drawn.
-        title: The same with its unit.
+        caption: Of `captions`.
         limits: The least and the greatest value that is possible; None: no bound.
         letters: The letter of each group.
     """
     if not rows:
         return None
-    figure, axes, shown = _forest(
-        rows, f"{metric} of each group", "95 % intervals over seeds; hollow: too few seeds, over questions alone"
-    )
+    figure, axes, shown = _forest(rows, caption)
     for place, row in enumerate(shown):
         axes.plot(row["values"], [place] * len(row["values"]), "o", color=GREY, markersize=4, alpha=0.7, zorder=3)
     axes.set_yticks(range(len(shown)), [_named(row["name"], letters, f" (n = {row['n']})") for row in shown])
-    _points(axes, shown, [row["over"] == "seeds" for row in shown])
-    axes.set_xlabel(title)
+    _points(axes, shown, [not row["is_collapsed"] for row in shown])
     low, high = axes.get_xlim()
     # A little room beyond what is possible, so that a point there is not cut.
     least, most = limits
@@ -93,65 +86,58 @@ def intervals(
     return figure
 
 
-def contrasts(rows: Sequence[Row], baseline: str, differences: Mapping[str, Row], letters: Letters) -> Figure | None:
+def contrasts(rows: Sequence[Row], caption: Row, letters: Letters) -> Figure | None:
     """Draw what each group is above or below the baseline; None without contrasts."""
     if not rows:
         return None
-    subtitle = "intervals at the level of Holm's correction; filled: better or worse"
-    figure, axes, shown = _forest(rows, f"Difference from {_named(baseline, letters)}", subtitle)
+    figure, axes, shown = _forest(rows, caption)
     axes.axvline(0, color=INK, linestyle="--", linewidth=1)
     axes.set_yticks(range(len(shown)), [_named(row["name"], letters) for row in shown])
     _points(axes, shown, [row["verdict"] in ("better", "worse") for row in shown])
-    score = rows[0]["score"]
-    axes.set_xlabel(f"{differences[score]['unit']} of {score}")
     return figure
 
 
-def effects(rows: Sequence[Row], metric: str) -> Figure | None:
+def effects(rows: Sequence[Row], caption: Row) -> Figure | None:
     """Draw the main effects; None where no key was swept."""
     if not rows:
         return None
     named = [{**row, "y": row["effect"]} for row in rows]
-    figure, axes, shown = _forest(
-        named, "Main effects", "distance from the key's mean, averaged over the other keys; filled: shown"
-    )
+    figure, axes, shown = _forest(named, caption)
     axes.axvline(0, color=INK, linestyle="--", linewidth=1)
     axes.set_yticks(range(len(shown)), [_value_named(row) for row in shown])
     _points(axes, shown, [row["verdict"] in ("above", "below") for row in shown])
-    axes.set_xlabel(f"effect on {metric}")
     return figure
 
 
-def curves(groups: Sequence[Row], letters: Letters) -> Figure | None:
+def curves(groups: Sequence[Row], caption: Row, letters: Letters) -> Figure | None:
     """Draw dev f1 by epoch: the mean over seeds and a band from the lowest to the highest; None for a single epoch."""
     drawn = [(group, list(_means(group["runs"]))) for group in groups[: len(COLORS)]]
     drawn = [(group, points) for group, points in drawn if points]
     if len({point[0] for _, points in drawn for point in points}) < 2:
         return None
-    figure = new_figure("Dev f1 by epoch", "mean over a group's seeds; band: lowest to highest seed")
+    figure = new_figure(caption["title"], caption["text"])
     axes = figure.add_subplot()
     for (group, points), color, marker in zip(drawn, COLORS, MARKERS, strict=False):
         xs, means, lows, highs = zip(*points, strict=True)
+        for run in group["runs"]:
+            axes.plot(run["x"], run["f1"], color=color, linewidth=0.6, alpha=0.5)
         axes.fill_between(xs, lows, highs, color=color, alpha=0.15, linewidth=0)
         axes.plot(
             xs, means, color=color, marker=marker, label=_named(group["group"], letters, f" (n = {len(group['runs'])})")
         )
     epoch_axis(axes, [point[0] for _, points in drawn for point in points])
-    axes.set_ylabel("dev f1 (%)")
+    axes.set_ylabel(caption["y"])
     legend_below(figure, axes, 2)
     return figure
 
 
-def scatter(
-    rows: Sequence[Row], title: str, x: str, metric: str, letters: Letters, *, is_curve: bool = False
-) -> Figure | None:
+def scatter(rows: Sequence[Row], caption: Row, letters: Letters, *, is_curve: bool = False) -> Figure | None:
     """Draw the metric of groups by some other number; None where there are no two different ones."""
     if len({row["x"] for row in rows}) < 2:
         return None
-    marked = "" if is_curve else "; filled: no group is better and cheaper"
     named = rows if len(rows) <= MAX_LETTERS else []
     height = 4.4 + 0.17 * math.ceil(len(named) / 2)
-    figure = new_figure(title, f"means over seeds, 95 % intervals{marked}", height=height)
+    figure = new_figure(caption["title"], caption["text"], height=height)
     axes = figure.add_subplot()
     if is_curve:
         axes.plot([row["x"] for row in rows], [row["y"] for row in rows], color=BLUE, linewidth=1.2)
@@ -161,7 +147,7 @@ def scatter(
         filled = is_curve or row["is_best"]
         axes.plot(row["x"], row["y"], "D", color=BLUE, markerfacecolor=BLUE if filled else "white", markersize=7)
     axes.margins(x=0.08)
-    axes.set(xlabel=x, ylabel=metric)
+    axes.set(xlabel=caption["x"][0], ylabel=caption["y"])
     _letters_above(axes, named, letters)
     shown = sorted((row["name"] for row in named), key=lambda name: (len(letters[name][0]), letters[name]))
     handles = [Line2D([], [], linestyle="none", label=_named(name, letters)) for name in shown]
@@ -206,11 +192,12 @@ def _value_named(row: Row) -> str:
     return label(shortened(str(row["key"]), max(MAX_NAME - len(end), 12)) + end, 2 * MAX_NAME)
 
 
-def _forest(rows: Sequence[Row], title: str, subtitle: str) -> tuple[Figure, Axes, Sequence[Row]]:
+def _forest(rows: Sequence[Row], caption: Row) -> tuple[Figure, Axes, Sequence[Row]]:
     shown = rows[:MAX_ROWS]
-    left_out = f"; the first {len(shown)} of {len(rows)}" if len(shown) < len(rows) else ""
-    figure = new_figure(title, subtitle + left_out, height=1.7 + 0.34 * len(shown))
+    left_out = f" · the first {len(shown)} of {len(rows)}" if len(shown) < len(rows) else ""
+    figure = new_figure(caption["title"], caption["text"], height=1.7 + 0.34 * len(shown))
     axes = figure.add_subplot()
+    axes.set_xlabel(caption["x"][0] + left_out)
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     return figure, axes, shown

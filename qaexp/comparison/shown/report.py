@@ -14,6 +14,7 @@ from qaexp.comparison.dimensions import dimensions
 from qaexp.comparison.groups import Group
 from qaexp.comparison.result import Comparison, Table, units
 from qaexp.comparison.short_numbers import shorten_numbers, shorten_numbers_in
+from qaexp.comparison.shown.captions import captions
 from qaexp.comparison.shown.document import beside, document, flags, verdict
 from qaexp.comparison.shown.figure_data import figure_data
 from qaexp.comparison.shown.figures import pictures
@@ -92,6 +93,7 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         policy=content_policy(style, script),
         data=script_json(data),
         figures=data,
+        captions=captions(comparison),
         metric=comparison.options.metric,
         are_seeds=comparison.options.by in SEED_KEYS,
         number_of=number_of,
