@@ -12,11 +12,11 @@ from qaexp.errors import ConfigError
 
 
 def nearest(groups: Sequence[Group], defaults: Mapping[str, Any]) -> tuple[Group, str]:
-    """The group nearest to some defaults, and the words for what decided.
+    """The group nearest to some defaults, and why, in words.
 
-    The fewest keys that differ decide; among groups that differ in the same keys, whose values are numbers, the
-    smallest sum of their ratios to the default. What is the same in all groups decides nothing. A collapsed group is
-    none to compare with, unless all are.
+    It is the one with the fewest keys that differ; among groups that differ in the same keys with numbers as values,
+    the one with the smallest sum of ratios to the defaults. Keys that are equal in all groups do not count. A collapsed
+    group is chosen only if all are.
     """
     able = [group for group in groups if not group.is_collapsed] or list(groups)
     told = "" if len(able) == len(groups) else ", of those that answer"
@@ -43,10 +43,10 @@ def nearest(groups: Sequence[Group], defaults: Mapping[str, Any]) -> tuple[Group
 
 
 def chosen(groups: Sequence[Group], words: str) -> Group:
-    """The group that a user means: its name, long or short, a part that no other has, its number, or a run.
+    """The group that a user means: by its name, long or short, a unique part of it, its number, or one of its runs.
 
     Raises:
-        ConfigError: None is meant, or several are.
+        ConfigError: No group fits, or several do.
     """
     asked = words.rstrip("/")
     ways: tuple[Callable[[Group], bool], ...] = (
@@ -71,7 +71,7 @@ def _differing(group: Group, defaults: Mapping[str, Any]) -> list[str]:
 
 
 def _distance(group: Group, keys: Sequence[str], defaults: Mapping[str, Any]) -> float:
-    """The sum over keys of how many times a number is larger or smaller; infinite where one is no number above 0."""
+    """The sum over keys of how many times a number is larger or smaller; infinite if one is not a number above 0."""
     return math.fsum(_ratio(group.settings[key], defaults[key]) for key in keys)
 
 

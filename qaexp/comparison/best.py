@@ -1,4 +1,4 @@
-"""The best run of several by one number, as far as they may be ranked together."""
+"""The best of several runs by one number, if they can be ranked together."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def best_run(paths: Iterable[str | Path], options: Options) -> tuple[Path, list[
         options: The metric, conditions, and the keys that cannot change results.
 
     Returns:
-        Its folder, and what is to be said about the choice: ties, runs that were passed over.
+        Its folder, and notes on the choice: ties, runs that were skipped.
 
     Raises:
-        ConfigError: There is no completed run, none that answers, none that has the metric; or the runs were measured
-            differently, so that none of them is the best.
+        ConfigError: No completed run answers and has the metric, or the runs were measured differently, so that none
+            of them is the best.
     """
     runs, skipped = collected(paths)
     runs, _ = where(runs, options.where)
@@ -40,7 +40,7 @@ def best_run(paths: Iterable[str | Path], options: Options) -> tuple[Path, list[
     if not entries:
         reasons = dict.fromkeys(reason for _, reason in [*skipped, *refused])
         told = f" ({next(iter(reasons))})" if reasons else ""
-        raise ConfigError(f"no completed run{told}; qaexp status tells where runs stand")
+        raise ConfigError(f"no completed run{told}; qaexp status shows their states")
     options, notes = with_metric(options, entries)
     _check_alike(entries)
     refused += [
@@ -62,7 +62,9 @@ def best_run(paths: Iterable[str | Path], options: Options) -> tuple[Path, list[
         ("config.json", is_config_edited(run.path, run.summary)),
     ):
         if is_another:
-            notes.append(f"{chosen.run.path}: {name} is not the one that the run wrote; qaexp verify tells more")
+            notes.append(
+                f"{chosen.run.path}: {name} is not the one that the run wrote; qaexp verify shows what differs"
+            )
     return chosen.run.path, notes
 
 
@@ -98,7 +100,7 @@ def _chosen(entries: Sequence[Entry], metric: str) -> tuple[Entry, int, int]:
     if not answering:
         raise ConfigError(
             f"none of the {counted(len(able), 'run')} answers: each says nothing {_WHERE}, where a score "
-            "is the share of questions without an answer; docs/answers_nothing.md tells why"
+            "is the share of questions without an answer; docs/answers_nothing.md explains why"
         )
     sign = 1.0 if better == LOWER else -1.0
     values = {id(entry): round(sign * entry.metrics[metric], 9) for entry in answering}

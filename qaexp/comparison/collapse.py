@@ -12,11 +12,11 @@ from qaexp.runs.readers.collect import RunFiles
 
 
 def where_silent(run: RunFiles, scores: Scores) -> str | None:
-    """Where a run answers none of its questions, to stand behind "answers nothing"; None where it answers one.
+    """Where a run answers none of its questions, in words that follow "answers nothing"; None if it answers any.
 
-    The run's own flag says so: it counted its predictions. Of a run from before that flag looked at the tuned threshold
-    too, they are counted here: `null_score_diff` of every question is above the threshold, and every score is that of
-    an empty answer. (Means alone prove nothing: who answers wrongly throughout has them too.)
+    The run raises a flag after counting its predictions. Older runs did not check the tuned threshold, so it is checked
+    here: `null_score_diff` of every question is above the threshold, and every score is that of an empty answer. (Means
+    alone prove nothing: a run whose answers are all wrong has the same ones.)
     """
     is_flagged = any(flag.get("name") == COLLAPSE for flag in run.flags)
     tuned = (run.summary or {}).get("null_threshold")

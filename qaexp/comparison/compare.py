@@ -1,4 +1,4 @@
-"""Run directories in, all that is to be said about them out: the function behind command and page."""
+"""Compares run directories: the function behind the command, the page and the Python API."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _table(
     having_it = [group for group in groups if options.metric in group.metrics]
     baseline, why = nearest(having_it or groups, options.defaults)
     if options.baseline is not None:
-        # Every table needs one; that the words name a group of some table is checked for all of them.
+        # Every table needs a baseline; whether the words name a group of any table is checked afterwards.
         with suppress(ConfigError):
             baseline, why = chosen(groups, options.baseline), "as asked for"
     if having_it and baseline not in having_it:
@@ -164,7 +164,7 @@ def _ranks(groups: Sequence[Group], found: Sequence[Contrast], options: Options)
 
 
 def _cluster_kind(entries: Sequence[Entry], metric: str, reader: ScoreReader) -> str:
-    """What a cluster is of the questions that a metric is over; of the dev set's where it has none of its own."""
+    """What a cluster of the metric's questions is; of the dev questions if the metric has none of its own."""
     entry = next((one for one in entries if metric in one.metrics), None)
     has_own = entry is not None and reader.measured(entry.run, metric) is not None
     table = number_of(metric).table if has_own else SCORES
@@ -184,7 +184,7 @@ def _check_baseline(tables: Sequence[Table], words: str) -> None:
 
 
 def _names(entries: Sequence[Entry], neutral: frozenset[str]) -> dict[Path, str]:
-    """What each run is called: by what sets it apart, its seed too; where nothing does, by its folder."""
+    """Names of the runs: what sets each apart, seeds included; if nothing does, its folder."""
     runs = [entry.run for entry in entries]
     changes = [
         {key: changed[key] for key in sorted(changed, key=_is_seed) if not _follows(key, changed[key], changed)}
@@ -202,5 +202,5 @@ def _is_seed(key: str) -> bool:
 
 
 def _follows(key: str, value: Any, changed: Mapping[str, Any]) -> bool:
-    """Is this one of `seeds.*`, and says only what `seed` says?"""
+    """Whether this is one of `seeds.*` with the same value as `seed`."""
     return key.startswith("seeds.") and changed.get("seed") == value

@@ -34,7 +34,7 @@ class _Test:
     wanted: str
 
     def holds(self, values: Values) -> bool:
-        """Whether a run is so."""
+        """Whether a run meets it."""
         value = values.get(self.key)
         if self.sign == "in":
             return any(_is(value, item) for item in _items(self.wanted))
@@ -63,7 +63,7 @@ class Condition:
     ways: Sequence[Sequence[_Test]]
 
     def holds(self, values: Values) -> bool:
-        """Whether a run is so.
+        """Whether a run meets it.
 
         >>> condition("lr in 1e-3,0.1 or tags=best", [{"lr": 1, "tags": []}]).holds({"lr": 0.001, "tags": []})
         True
@@ -84,14 +84,14 @@ def condition(text: str, several: Sequence[Values]) -> Condition:
         several: The values of each run, among which its keys are looked for.
 
     Raises:
-        ConfigError: It is none, or no run has a key that it names.
+        ConfigError: It is not a condition, or names a key that no run has.
     """
     ways = [[_test(part, text, several) for part in _split(way, "and")] for way in _split(text, "or")]
     return Condition(text, ways)
 
 
 def values_told(keys: Sequence[str], several: Sequence[Values]) -> str:
-    """What runs have under some keys, for the message of a condition that none of them meets."""
+    """What runs have under some keys, for the message that none of them meets a condition."""
     told = []
     for key in keys:
         texts = list(dict.fromkeys(_told(values.get(key)) for values in several))
@@ -101,7 +101,7 @@ def values_told(keys: Sequence[str], several: Sequence[Values]) -> str:
 
 
 def _told(value: Any) -> str:
-    """A value as a message shows it; of a list what it holds, as a condition asks for one of these."""
+    """A value as a message shows it; a list by its items, as conditions are about single items."""
     if not isinstance(value, list | tuple) or any(isinstance(item, list | Mapping) for item in value):
         return value_text(value)
     shown = [shortened(value_text(item), _MAX_ITEM) for item in value[:_MAX_ITEMS]]
@@ -110,7 +110,7 @@ def _told(value: Any) -> str:
 
 
 def _split(text: str, word: str) -> Iterator[str]:
-    """The parts of a text between a word, which in quotes and brackets is no such word."""
+    """The parts of a text between occurrences of a word outside quotes and brackets."""
     part = ""
     for found in _QUOTED_OR_WORD.finditer(text):
         if (found["word"] or "").lower() == word:
@@ -126,12 +126,12 @@ def _test(part: str, text: str, several: Sequence[Values]) -> _Test:
     if not found:
         raise ConfigError(f"--where {text!r}: {_HOW}")
     key, sign, wanted = found.groups()
-    # Without any run there is nothing to look a key up in.
+    # Without any runs there is nothing to look the key up in.
     return _Test(meant(f"--where {text}", key, several) if several else key, sign.strip().lower(), wanted)
 
 
 def _is(value: Any, wanted: str) -> bool:
-    """Whether a value is the one that was typed; a list is what it holds, too: `tags=best`."""
+    """Whether a value is the one that was typed, or a list that contains it: `tags=best`."""
     if isinstance(value, list | tuple) and any(_is(item, wanted) for item in value):
         return True
     number = _number(value)
@@ -142,7 +142,7 @@ def _is(value: Any, wanted: str) -> bool:
 
 
 def _items(text: str) -> list[str]:
-    """What stands in a list: `[a, b]`, `(a, b)` or `a,b`."""
+    """The items of a list: `[a, b]`, `(a, b)` or `a,b`."""
     inner = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
     return [item.strip() for item in inner.split(",") if item.strip()]
 

@@ -16,7 +16,7 @@ from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.verdict import Circumstances, Tested, judge
 from qaexp.runs.metrics import SCORE_COLUMNS, number_of
 
-# Above so many groups each is compared with the baseline only.
+# With more groups than this, each is compared with the baseline only.
 MAX_PAIRS_OF = 10
 
 # How many seeds two groups had whenever they were compared before.
@@ -32,13 +32,13 @@ class Contrast:
         b: That of the other.
         changed: Key to its two values.
         factors: The causes behind them; one of them makes a single-factor contrast.
-        machines: What else can have made a difference: versions, device, code.
+        machines: What else may have made a difference: versions, device, code.
         kind: `runs`, `same seeds`, `other seeds` or `one seed`.
         how: What the test takes as observations, in words.
         tests: Score to `Tested`.
         metric: The score that the verdict is about.
         verdict: One of `verdict.WORDS`: what b is, compared with a.
-        sentence: The verdict with its numbers, and what it would take where it cannot tell.
+        sentence: The verdict with its numbers, and what would help if it cannot tell.
         num_contrasts: How many contrasts the correction is for.
         looks: How many seeds the two groups had whenever they were compared before.
     """
@@ -59,7 +59,7 @@ class Contrast:
 
     @property
     def single_factor(self) -> bool:
-        """One cause only can explain the difference."""
+        """Whether only one cause can explain the difference."""
         return len(self.factors) == 1 and not self.machines
 
 
@@ -85,7 +85,7 @@ def contrasts(
         relevant: The smallest difference that matters; None: that of the score that verdicts are about.
         unit: What a cluster of questions is, in the plural.
         machines: Reads what runs were computed with.
-        looks: Tells earlier comparisons.
+        looks: Looks up earlier comparisons.
         are_seeds: The groups are seeds of the same settings.
     """
     names = tuple(dict.fromkeys((*SCORE_COLUMNS, *([metric] if number_of(metric).column else ()))))
@@ -154,7 +154,7 @@ def _judged(
 
 
 def _with_metric(groups: Sequence[Group], baseline: Group, metric: str) -> Sequence[Group]:
-    """The groups that have what is compared; a verdict about another one has no number in the table to stand on."""
+    """The groups that have the metric: a verdict about any other would have no number in the table."""
     return [group for group in groups if metric in group.metrics] if metric in baseline.metrics else groups
 
 
@@ -162,7 +162,7 @@ def _pairs(groups: Sequence[Group], baseline: Group) -> list[tuple[Group, Group]
     others = [group for group in groups if group is not baseline]
     pairs = [(baseline, other) for other in others]
     if len(groups) > MAX_PAIRS_OF:
-        # A group that answers nothing is not compared, and counts for nobody.
+        # A group that answers nothing is not compared, and does not count towards the number.
         others = [group for group in others if not group.is_collapsed]
     if len(others) < MAX_PAIRS_OF:
         # The lower one of each pair first: "b against a" asks whether the higher one is really better.

@@ -1,4 +1,4 @@
-"""What differs between groups besides their scores: the config's keys, and apart from them machines and code."""
+"""What differs between groups besides their scores: keys of the config, and separately machines and code."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def config_differences(groups: Sequence[Group]) -> dict[str, list[Any]]:
 
 
 def environment_differences(groups: Sequence[Group], machines: Machines) -> dict[str, list[str]]:
-    """What is not alike in machines, versions and code of all runs, one cell a group in order; texts.
+    """What differs in machines, versions and code, as texts, one cell a group in order.
 
-    Where the runs of a group differ, its cell says how many have which value.
+    If the runs of a group differ, its cell says how many have which value.
     """
     return machines.differences([group.entries for group in groups])

@@ -1,4 +1,4 @@
-"""What sets groups apart, as few things as possible: a choice stands for the keys that it brought."""
+"""What sets groups apart, in as few dimensions as possible: a choice of a config group replaces the keys it brought."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Dimension:
 
     Attributes:
         name: A config group, or a key by its last parts; keys that always change together are joined by `+`.
-        keys: The dotted keys that it stands for.
+        keys: The dotted keys that it covers.
         texts: What each group has, in few characters.
         values: The same as numbers where all are numbers, else the texts.
         is_choice: It is the choice of a config group.
@@ -46,7 +46,7 @@ def dimensions(groups: Sequence[Group]) -> list[Dimension]:
     patterns: dict[tuple[tuple[int, ...], str], list[str]] = {}
     for key in rest:
         pattern = _pattern([repr(group.changes.get(key)) for group in groups])
-        # Numbers that were drawn at random are never alike, and yet no twins of each other.
+        # Numbers that were drawn at random all differ, which does not make two such keys one dimension.
         is_own = len(set(pattern)) > 2 and all(is_number(group.changes.get(key)) for group in groups)
         patterns.setdefault((pattern, key if is_own else ""), []).append(key)
     return found + [_of_keys(twins, [names[key] for key in twins], groups) for twins in patterns.values()]
@@ -78,7 +78,7 @@ def _varying(told: Sequence[Typed]) -> list[str]:
 
 
 def _choice(name: str, keys: Sequence[str], groups: Sequence[Group], told: Sequence[Typed]) -> Dimension | None:
-    """A choice with the keys that it brought: nobody typed them, and they are the same wherever the choice is."""
+    """A choice with the keys that it brought: not typed by anybody, and the same wherever the choice is."""
     chosen = [one.choices[name] for one in told]
     begins = prefixes(name, keys)
     brought = [

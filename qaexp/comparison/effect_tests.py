@@ -1,4 +1,4 @@
-"""Whether main effects are shown: the test that verdicts go by, for a value of a key on average over other settings."""
+"""Tests main effects as verdicts are tested: a value of a key, on average over the other settings."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _MIN_POOLED = 3
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is said of a main effect.
+    """What the test of a main effect gave.
 
     Attributes:
-        low: Lower end of its interval, as wide as the correction asks for; None where nothing is tested.
+        low: Lower end of its interval, as wide as the correction requires; None if nothing is tested.
         high: Upper end.
         p: After Holm's correction for all effects.
-        verdict: `above` or `below` the mean over the key's values, `not shown`, or None where nothing is tested.
+        verdict: `above` or `below` the mean over the key's values, `not shown`, or None if nothing is tested.
     """
 
     low: float | None = None
@@ -78,7 +78,7 @@ def _num_values(effects: Effects, row: Effect) -> int:
 
 
 def told(effects: Effects, found: Sequence[Judged], groups: Sequence[Group], metric: str, names: Sequence[str]) -> str:
-    """What is shown of all effects, in a sentence; a mean over settings says nothing about each of them.
+    """A sentence about all effects; a mean over settings says nothing about a single one.
 
     Args:
         effects: The effects.
@@ -92,13 +92,13 @@ def told(effects: Effects, found: Sequence[Judged], groups: Sequence[Group], met
     if number_of(metric).column is None:
         return f"{metric} is not tested: bars are 95 % intervals over seeds alone, and nothing is filled."
     if any(one.verdict is None for one in found):
-        return "Nothing is tested, and no interval given: that takes every combination, each with the same seeds."
+        return "Nothing is tested and no interval is given: that takes every combination, each with the same seeds."
     shown = [shortened(name, _MAX_NAME) for name, one in zip(names, found, strict=True) if one.verdict != NOT_SHOWN]
     several = len({row.key for row in effects.rows}) > 1
     over = "seeds and clusters of questions"
     if all(len(group.design.seeds) == 1 for group in groups):
         over = "clusters of questions, of these seeds alone"
-    bars = f"Bars: intervals over {over}, as wide as the correction for their number asks for."
+    bars = f"Bars: intervals over {over}, as wide as the correction for their number requires."
     if not shown:
         return f"{bars} None is shown to differ from 0."
     more = f" and {counted(len(shown) - _MAX_NAMED, 'more effect')}" if len(shown) > _MAX_NAMED else ""
@@ -126,7 +126,7 @@ class _Grid:
 
     @classmethod
     def of(cls, groups: Sequence[Group], metric: str, reader: ScoreReader) -> _Grid | None:
-        """The grid; None where seeds differ, a design has holes, or the metric is none of each question."""
+        """The grid; None where seeds differ, a design has holes, or the metric is not a score of each question."""
         if len(groups) < 2 or number_of(metric).column is None or any(group.design.problem for group in groups):
             return None
         seeds = groups[0].design.seeds
@@ -148,7 +148,7 @@ class _Grid:
         return cls(groups, scores, kept[0].clusters, shared, pooled_paired(means) if is_pooled else None)
 
     def difference(self, row: Effect) -> Difference | None:
-        """A value minus the mean over the key's values; None where the grid has holes: the effect is none of means."""
+        """A value minus the mean over the key's values; None if the grid has holes: no difference of means."""
         keys = row.key.split(" + ")
         parts: dict[str, list[Floats]] = {}
         for group in self.groups:

@@ -1,4 +1,4 @@
-"""What seeds, training sizes and costs do: shares of the variance, the learning curve, quality against cost."""
+"""Three views of a metric: variance by kind of seed, the learning curve, and quality against cost."""
 
 from __future__ import annotations
 
@@ -41,9 +41,8 @@ class Point:
 def seed_shares(groups: Sequence[Group], metric: str) -> dict[str, float]:
     """How much of the variance inside groups each kind of seed explains, in percent; only where they were crossed.
 
-    Each kind's sum of squares between its values over the total one; what is left is `other`, interactions and chance.
-    Where a kind varies within another one, or combinations are missing, a share belongs to no single kind: nothing is
-    said.
+    Each kind's sum of squares between its values over the total one; the rest is `other`: interactions and chance. If
+    one kind is nested in another or combinations are missing, shares cannot be assigned, and the result is empty.
     """
     kept = [group for group in groups if group.design.is_crossed and not group.is_collapsed]
     if not kept or any(metric not in entry.metrics for group in kept for entry in group.entries):

@@ -1,4 +1,4 @@
-"""One run as a comparison sees it: what it scored, what it was measured on, and what else is to be known about it."""
+"""One run as a comparison sees it: its scores, what it was measured on, and what a reader must know about it."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class Entry:
         measure: See `Measure`.
         metrics: The numbers of summary.json that count: finite, possible, and not refuted by its scores.
         seeds: The seeds of subset, init, order and dropout.
-        collapse: Where it answers nothing, to stand behind these words; None where it answers.
+        collapse: Where it answers nothing, in words that follow "answers nothing"; None if it answers.
         flags: The names of its health flags.
         notes: What a reader of its numbers must know.
-        test_golds: The content of its test file; None where data.json does not tell.
-        share_no_ans: The share of questions without an answer, in percent: what answering nothing scores; None where
-            its scores do not tell.
-        faults: Name to the words for a number of summary.json that does not count.
+        test_golds: The content of its test file; None if data.json does not say.
+        share_no_ans: The share of questions without an answer, in percent: what answering nothing scores; None if
+            its scores do not say.
+        faults: By name, why a number of summary.json does not count.
     """
 
     run: RunFiles
@@ -74,7 +74,7 @@ class Entry:
         return self.collapse is not None
 
     def lack(self, name: str) -> str:
-        """Why it has no number of a name, to stand behind the run."""
+        """Why it lacks a number, in words that follow the run's name."""
         if name in self.faults:
             return f"has no {name} that counts: {self.faults[name]}"
         return f"has no {name}: summary.json holds no value of it"
@@ -117,7 +117,7 @@ def examine(run: RunFiles, reader: ScoreReader) -> Entry:
 def measured_of(entry: Entry, metric: str, reader: ScoreReader) -> Measured | None:
     """A metric of a run question by question, as `ScoreReader.measured`; its digest holds the test set's golds too.
 
-    Those of the dev set are alike in all runs of a table.
+    The gold answers of the dev set are the same in all runs of a table.
     """
     found = reader.measured(entry.run, metric)
     if found is None or number_of(metric).table != TEST_SCORES:
@@ -126,7 +126,7 @@ def measured_of(entry: Entry, metric: str, reader: ScoreReader) -> Measured | No
 
 
 def without_path(reason: str, path: Path) -> str:
-    """A reason as it stands behind the folder's name: the name is not said twice.
+    """A reason without the folder's path at its start, for messages that begin with the folder.
 
     >>> without_path("runs/a/scores.csv is missing", Path("runs/a"))
     'scores.csv is missing'
@@ -151,7 +151,7 @@ def _check_complete(run: RunFiles, scores: Scores, data: Mapping[str, Any]) -> N
         if missing:
             raise NotComparableError(
                 f"scores {len(scores.questions)} of {len(gold_ids)} questions ({min(missing)!r} is missing): a score "
-                "over a part is no score"
+                "over part of the questions is not a score"
             )
     stated = (run.summary or {}).get("num_dev_examples")
     if is_number(stated) and stated != len(scores.questions):
@@ -180,7 +180,7 @@ def _hash_of(data: Mapping[str, Any], split: str) -> str | None:
 def _notes(run: RunFiles, found: SummaryNumbers) -> list[str]:
     notes = [*(f"{fault}: does not count" for fault in found.faults.values()), *found.notes]
     if run.drift:
-        notes.append("was continued after something had changed: its bytes cannot be had again")
+        notes.append("was continued after something had changed: it is not reproducible bit for bit")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""A metric of a group: its mean, its spread, and an interval that says what it speaks about."""
+"""A metric of a group: its mean, its spread, and an interval over seeds or over questions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qaexp.comparison.statistics.spread import level_means
 from qaexp.runs.metrics import Number, number_of
 from qaexp.runs.score_intervals import MIN_CLUSTERS, score_interval
 
-# From so many seeds on, the interval of a group is that over its seeds.
+# Minimum number of seeds for an interval over seeds.
 MIN_SEEDS = 3
 
 SEEDS, QUESTIONS = "seeds", "questions"
@@ -34,8 +34,8 @@ class Estimate:
         low: Lower end of the 95 % interval, inside the metric's range; None where there is none.
         high: Upper end.
         n: How many runs have it.
-        over: What the interval speaks about: `seeds` (t), or `questions` of these very runs only.
-        problem: Why there is no interval over seeds, where several runs have the metric.
+        over: What the interval generalises to: other `seeds`, or, for these very runs, other `questions`.
+        problem: Why there is no interval over seeds although several runs have the metric.
     """
 
     mean: float
@@ -95,7 +95,7 @@ def _lacking(having: Sequence[Entry], name: str) -> Design:
 
 
 def _half_width(values: Floats, found: Design) -> tuple[float | None, str | None]:
-    """Half of the interval over seeds, or the reason why there is none; neither where the seeds are too few."""
+    """Half the width of the interval over seeds, or why there is none; neither if there are too few seeds."""
     if found.problem:
         return None, found.problem
     if not found.factors or (not found.is_crossed and found.n < MIN_SEEDS):
@@ -130,7 +130,7 @@ def _question_interval(
 
 
 def _unbounded(values: Floats, clusters: Codes, row: Number) -> tuple[float | None, float | None]:
-    """The interval of a mean of numbers that are no shares, such as `gold_nll`: t over clusters."""
+    """The t interval over clusters, for the mean of numbers that are not percentages, such as `gold_nll`."""
     interval = cluster_t(values, clusters)
     if int(clusters.max()) + 1 < MIN_CLUSTERS or interval.standard_error == 0:
         return None, None

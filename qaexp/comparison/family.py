@@ -1,4 +1,4 @@
-"""The correction for the number of contrasts: one family a score, of the contrasts that are tested."""
+"""Corrects for the number of contrasts: for each score, the contrasts that are tested are one family."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ScoreTest:
     Attributes:
         found: The test's result.
         mcnemar: Questions that only a, and only b, has right, and McNemar's p-value; None between groups.
-        num_seeds: Of each pair, or of each of the two groups.
+        num_seeds: How many pairs of seeds, or how many seeds of each of the two groups.
         num_questions: Over how many questions.
         number: The score's row.
     """

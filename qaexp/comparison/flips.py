@@ -16,7 +16,7 @@ from qaexp.comparison.statistics.difference import Floats
 from qaexp.errors import ConfigError, IntegrityError
 
 FLIPS = ("fixed", "broken", "null to span", "span to null", "changed but equal")
-# What readers are told of each.
+# How readers see each.
 FLIP_WORDS = {
     "fixed": "fixed",
     "broken": "broken",
@@ -140,12 +140,12 @@ def _kind(a: _Answer, b: _Answer) -> str | None:
 
 
 def _most(share: float) -> bool | None:
-    """Whether most do, of a share in percent; None where half do."""
+    """Whether a share in percent is a majority; None for exactly half."""
     return None if share == 50 else share > 50
 
 
 def stability(group: Group, reader: ScoreReader) -> dict[str, int] | None:
-    """How many questions a group's runs answer always rightly, always wrongly, or now so, now so; None for one run."""
+    """How many questions the runs of a group all get right, all get wrong, or disagree on; None for a single run."""
     if group.n < 2:
         return None
     exact = np.stack([reader.read(entry.run).values["exact"] for entry in group.entries]) == 100
@@ -175,7 +175,7 @@ def flip_rows(found: Sequence[Flip]) -> list[dict[str, Any]]:
 
 
 def _answers(group: Group, reader: ScoreReader) -> dict[str, _Answer]:
-    """By question; only those that every run's predictions have."""
+    """The answers by question id, for questions that every run has predicted."""
     rows = [_predictions(entry) for entry in group.entries]
     scores = [reader.read(entry.run) for entry in group.entries]
     exact, f1 = (np.stack([one.values[name] for one in scores]) for name in ("exact", "f1"))
@@ -193,7 +193,7 @@ def _answer(rows: Sequence[Mapping[str, Any]], exact: Floats, f1: Floats) -> _An
     texts = [str(row["prediction_text"]) for row in agreeing]
     is_null = _most(100 * texts.count("") / len(texts))
     kept = [text for text in texts if is_null is None or (not text) == is_null]
-    # The first of equally frequent ones: runs stand by their seeds, so that no folder's name decides.
+    # The first of equally frequent ones: runs are sorted by their seeds, so that no folder name decides.
     text = max(kept, key=kept.count)
     return _Answer(agreeing[texts.index(text)], text, is_null, share, float(f1.mean()))
 

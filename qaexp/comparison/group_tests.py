@@ -13,12 +13,12 @@ from qaexp.comparison.statistics.paired import cluster_bootstrap, cluster_t, pai
 from qaexp.comparison.statistics.spread import Factor, level_means, pooled_paired, pooled_separate
 from qaexp.runs.score_intervals import MIN_CLUSTERS
 
-# Of the bootstrap's generator: the same inputs give the same numbers.
+# Seeds the bootstrap: the same inputs give the same numbers.
 SEED = 20_260_501
 
 RUNS, SAME_SEEDS, OTHER_SEEDS, ONE_SEED = "runs", "same seeds", "other seeds", "one seed"
 
-# The reason of `ONE_SEED`, where the difference keeps its interval over questions.
+# The reason for `ONE_SEED`, whose difference keeps its interval over questions.
 NO_PAIR = "one side has a single seed"
 
 
@@ -46,8 +46,8 @@ class GroupTest:
 
     Attributes:
         kind: `runs`, `same seeds`, `other seeds` or `one seed`.
-        difference: With infinite uncertainty where nothing may be said.
-        reason: Why nothing may be said; None where something may.
+        difference: With infinite uncertainty if nothing can be said.
+        reason: Why nothing can be said; None if something can.
     """
 
     kind: str
@@ -87,7 +87,7 @@ def compare_sides(
         return GroupTest(kind, cluster_t(two.mean(axis=0) - one.mean(axis=0), clusters), NO_PAIR)
     if kind == SAME_SEEDS:
         two = two[[b.design.seeds.index(seeds) for seeds in a.design.seeds]]
-        # Where both score the same everywhere, what seeds do to other groups says nothing about these two.
+        # If both have the same scores, the seeds of other groups say nothing about these two.
         shared = None if np.array_equal(one, two) else pooled
         return GroupTest(
             kind, paired_groups(one, two, clusters, factors=_factors(a.design, score, shared, is_paired=True))
@@ -97,7 +97,7 @@ def compare_sides(
 
 
 def untested(a: Side, b: Side) -> Difference:
-    """B - a, about which nothing but its size is known."""
+    """The difference b - a, of which only the size is known."""
     points = b.design.mean(b.scores) - a.design.mean(a.scores)
     return Difference(points, -np.inf, np.inf, 1.0, np.inf, 0.0, Variance((), (np.inf, 0.0)))
 
@@ -118,7 +118,7 @@ def _factors(design: Design, score: str, pooled: PooledSeeds | None, *, is_paire
 
 
 class PooledSeeds:
-    """What seeds do, from all groups of a family together; only of three and more groups, else it is the pair's own."""
+    """The variance between seeds, pooled over the groups of a family; with fewer than three, each pair has its own."""
 
     def __init__(self, groups: Sequence[tuple[Design, dict[str, Floats]]]) -> None:
         """Take the design of each group, and by score the mean of each of its runs."""

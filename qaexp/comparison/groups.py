@@ -66,7 +66,7 @@ class Group:
 
     @property
     def is_collapsed(self) -> bool:
-        """One of its runs answers nothing: what it scores is no skill, and the group has no rank and no verdict."""
+        """Whether one of its runs answers nothing: its score shows no skill, so there is no rank and no verdict."""
         return self.num_collapsed > 0
 
     @property
@@ -80,7 +80,7 @@ class Group:
         return f"{runs} answer{'s' if self.num_collapsed == 1 else ''} nothing {where}"
 
     def gaps(self, names: Sequence[str]) -> list[str]:
-        """What is to be said of numbers that not all of its runs have, the first name being what is compared."""
+        """Sentences about numbers that only some of its runs have; the first name is what is compared."""
         having = {name: sum(name in entry.metrics for entry in self.entries) for name in dict.fromkeys(names)}
         told = [f"{name} is over {count} of its {self.n} runs" for name, count in having.items() if 0 < count < self.n]
         if not having[names[0]]:
@@ -115,12 +115,12 @@ def form_groups(
     runs_of = gathered([entry.run for entry in entries], neutral, by)
     formed = [[of_run[id(run)] for run in runs] for runs in runs_of]
     formed = [sorted(group, key=lambda entry: (repr(entry.seeds), entry.run.run_id)) for group in formed]
-    # By what they hold: neither the order of keys in a name nor which of two like names is the first goes by folders.
+    # By content, so that folders decide neither the order of keys in a name nor which of two equal names comes first.
     formed.sort(key=lambda group: _content(group, neutral, by))
     told = [{by: value_of(group[0].run, by)} if by else settings(group[0].run, neutral) for group in formed]
     changes = differing(told)
     several = [[entry.run for entry in group] for group in formed]
-    # Whoever groups by one key is told of no other one.
+    # Grouped by one key, names contain no other key.
     nothing = [Typed()] * len(several)
     names = setting_names([runs[0] for runs in several], told, nothing) if by else group_names(several, changes)
     long_names = unique(list(map(with_all_keys, told if by else changes)))
@@ -185,14 +185,14 @@ def _group(
 
 
 def _other_seeds(entry: Entry, by: str) -> dict[str, Any]:
-    """The seeds of a run beside the one that groups are formed by; of `seed` those that were set apart from it."""
+    """The other seeds of a run than the one that forms groups; for `seed`, those that were set to another value."""
     found = {f"seeds.{kind}": seed for kind, seed in zip(SEED_KINDS, entry.seeds, strict=True)}
     seed = entry.run.config.get("seed")
     return {key: value for key, value in found.items() if key != by and not (by == "seed" and value == seed)}
 
 
 def _belongs(key: str, by: str) -> bool:
-    """Whether a key says nothing that `by` does not: keys of the node that a `_target_` chooses."""
+    """Whether a key follows from `by`: itself, or a key of the node whose `_target_` is chosen."""
     return key == by or (by.endswith("_target_") and key.startswith(by.removesuffix("_target_")))
 
 
@@ -223,7 +223,7 @@ def gathered(runs: Sequence[RunFiles], neutral: frozenset[str], by: str | None) 
 
 
 def _without_brought(each: Sequence[Mapping[str, Any]], runs: Sequence[RunFiles], by: str) -> list[dict[str, Any]]:
-    """Settings without the keys that the choice of a config group brought: nobody typed them, and all runs agree."""
+    """Settings without the keys that came with the choice of a config group: not typed, and equal in all runs."""
     words = {key for run in runs for key in run.typed.words}
     begins = prefixes(by, [key for one in each for key in one])
     alike = {key for key in each[0] if len({repr(one.get(key)) for one in each}) == 1}

@@ -18,7 +18,7 @@ class Block:
 
     Attributes:
         entries: The runs.
-        reason: Why they stand apart from the first block; None for the first.
+        reason: Why they are not in the first block; None for the first.
     """
 
     entries: Sequence[Entry]
@@ -26,9 +26,9 @@ class Block:
 
 
 def blocks(entries: Sequence[Entry]) -> list[Block]:
-    """Part runs by what they were measured on; the largest block first, of equal ones by what they were measured on.
+    """Divide runs by what they were measured on: the largest block first; ties by what they were measured on.
 
-    Where runs lie and what they are called decides nothing.
+    Folders and names of runs decide nothing.
     """
     found: dict[Measure, list[Entry]] = {}
     for entry in _with_like_golds(entries):
@@ -59,12 +59,12 @@ def difference(main: Measure, other: Measure) -> str:
 
 
 def _leaves(tree: Any) -> dict[str, Any]:
-    """The leaves of a config's node `decoding`; one that is no tree is a leaf itself."""
+    """The leaves of a config's node `decoding`; a value that is not a tree is a leaf itself."""
     return dotted({"decoding": tree})
 
 
 def _with_like_golds(entries: Sequence[Entry]) -> list[Entry]:
-    """Let files that differ, but hold the same questions with the same gold answers, count as the same."""
+    """Count files that differ but hold the same questions with the same gold answers as the same."""
     files: dict[str, dict[str, Entry]] = {}
     for entry in entries:
         files.setdefault(entry.measure.questions, {}).setdefault(entry.measure.golds, entry)

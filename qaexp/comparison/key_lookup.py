@@ -13,10 +13,10 @@ from qaexp.runs.readers.repeats import SEED_KEYS
 from qaexp.runs.short_words import meant_keys
 from qaexp.storage.formats import dotted
 
-# What people note on a run, with what a run has that was made before there was such a key.
+# What people note on a run, with the value for runs from before the key existed.
 LABELS: Mapping[str, Any] = {"tags": [], "notes": "", "group": None}
 
-# In the place of a choice that is not known; the run has made one.
+# Instead of a choice that the run made but did not record.
 NOT_RECORDED = "not recorded"
 
 
@@ -26,7 +26,7 @@ def settings_of(run: RunFiles) -> dict[str, Any]:
 
 
 def value_of(run: RunFiles, key: str) -> Any:
-    """What a run has under a key that groups are formed by; `NOT_RECORDED` for a choice that nothing tells."""
+    """What a run has under a key that groups are formed by; `NOT_RECORDED` for a choice that is not known."""
     found = settings_of(run)
     if key in found:
         return found[key]
@@ -40,7 +40,7 @@ def values_of(run: RunFiles) -> dict[str, Any]:
 
 
 def meant(option: str, words: str, several: Sequence[Mapping[str, Any]]) -> str:
-    """The one key that somebody means: it may be only the end of a dotted one.
+    """The one key that is meant; it may be typed as the end of a dotted key.
 
     Args:
         option: What it was typed for, for the message.
@@ -48,7 +48,7 @@ def meant(option: str, words: str, several: Sequence[Mapping[str, Any]]) -> str:
         several: The values of each run.
 
     Raises:
-        ConfigError: No run has such a key, or several keys end so.
+        ConfigError: No run has such a key, or several keys end like this.
     """
     known = dict.fromkeys(key for values in several for key in values)
     found = meant_keys(words, known)
@@ -64,7 +64,7 @@ def meant(option: str, words: str, several: Sequence[Mapping[str, Any]]) -> str:
 
 
 def like(word: str, known: Iterable[str]) -> str:
-    """The known word nearest to a misspelt one as the end of a sentence, or nothing; a key also by its last part.
+    """The known word nearest to a misspelt one, as the end of a sentence; keys are also matched by their last part.
 
     >>> like("optimizer.lrr", ["optimizer.lr", "seed"]), like("lrr", ["optimizer.lr"]), like("colour", ["seed"])
     ('; did you mean optimizer.lr?', '; did you mean optimizer.lr?', '')

@@ -1,4 +1,4 @@
-"""Machines, versions and code of runs: which of them can have made a difference beside the config."""
+"""Machines, versions and code of runs: which of them may have made a difference besides the config."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _SHOWN = ("versions.", "device.", "git.code.", "threads", "determinism.", "machi
 
 _COMPUTING = ("python", "qaexp", "torch", "transformers", "tokenizers", "accelerate", "numpy")
 CODE = "code_hash"
+# What can change results for all seeds alike. The number of threads changes the last bits only, as another seed does.
 CAUSES = (*(f"versions.{name}" for name in _COMPUTING), "device.device", "device.type", "device.name")
 CAUSES += ("device.precision", CODE)
-"""What can change results for all seeds alike. The number of threads changes last bits only, as another seed does."""
 
 NOT_SAID = "-"
 
 
 class Machines:
-    """Reads env.json, each once."""
+    """Reads each env.json once."""
 
     def __init__(self) -> None:
         self._known: dict[Path, Mapping[str, str]] = {}
@@ -39,7 +39,7 @@ class Machines:
         return self._known[path]
 
     def differences(self, groups: Sequence[Sequence[Entry]]) -> dict[str, list[str]]:
-        """What is not alike in all runs, one cell a group: the value, or each with how many of its runs have it."""
+        """What differs between runs, one cell a group: the value, or each value with how many of its runs have it."""
         found = [[self.of(entry) for entry in group] for group in groups]
         keys = dict.fromkeys(key for group in found for one in group for key in one)
         columns = {key: [[one.get(key, NOT_SAID) for one in group] for group in found] for key in keys}
@@ -50,10 +50,10 @@ class Machines:
         }
 
     def causes(self, a: Sequence[Entry], b: Sequence[Entry]) -> list[str]:
-        """What can have made a difference between two groups.
+        """What may have made a difference between two groups.
 
-        A key whose values are shared out alike is none: with the same seeds each pair is computed alike, else each
-        value has the same share of both groups.
+        A key whose values are distributed alike is not a cause: with the same seeds both runs of each pair have the
+        same value, otherwise each value has the same share of both groups.
         """
         is_paired = {entry.seeds for entry in a} == {entry.seeds for entry in b} and len(a) == len(b)
         one, other = (self._shares(group, is_paired) for group in (a, b))

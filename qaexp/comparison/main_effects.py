@@ -1,4 +1,4 @@
-"""What each swept key does by itself, the others being equal; keys that runs cannot tell apart are named."""
+"""The effect of each swept key with the others held equal; keys whose effects runs cannot separate are named."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a value of a key does to a metric, the other keys being equal.
+    """The effect of a key's value on a metric, the other keys being equal.
 
     Attributes:
         key: The swept key.
         value: One of its values.
         n: How many runs have it.
         effect: The metric's distance from the mean over the key's values, in its unit.
-        low: Lower end of the 95 % interval; None where no runs are left to tell chance by.
+        low: Lower end of the 95 % interval; None if no degrees of freedom are left to estimate it.
         high: Upper end.
     """
 
@@ -47,7 +47,7 @@ class Effects:
 
     Attributes:
         rows: A row for each value of each key.
-        aliased: Keys whose effects the runs do not tell apart; none is given for them.
+        aliased: Keys whose effects the runs cannot separate; they have no rows.
     """
 
     rows: Sequence[Effect] = ()
@@ -58,9 +58,9 @@ def main_effects(groups: Sequence[Group], metric: str) -> Effects:
     """An additive model of the metric by least squares: each swept key's values, and the seeds where all share them.
 
     A key that only one choice of a node has belongs to that choice. Keys that always change together are one key here,
-    under the names of all. An effect is given where the runs determine it: where its columns are no combination of the
-    others. Groups that answer nothing are left out, as their metric is no skill. Where seeds are crossed or nested,
-    runs are no observations of their own, and no interval is given.
+    under the names of all. An effect is given if the runs determine it: its columns are not a combination of the
+    others. Groups that answer nothing are left out, since their scores show no skill. If seeds are crossed or nested,
+    runs are not independent observations, and no interval is given.
     """
     groups = [group for group in groups if not group.is_collapsed]
     rows = [(group, entry) for group in groups for entry in group.entries if metric in entry.metrics]
@@ -87,14 +87,14 @@ def main_effects(groups: Sequence[Group], metric: str) -> Effects:
 
 
 class _Fit:
-    """Least squares, with the variance of what is left over."""
+    """Least squares, with the residual variance."""
 
     def __init__(self, design: Floats, y: Floats, *, has_spread: bool) -> None:
         self._inverse = np.linalg.pinv(design.T @ design)
         self._beta = self._inverse @ design.T @ y
         self._df = len(y) - int(np.linalg.matrix_rank(design))
         left = float(np.sum((y - design @ self._beta) ** 2))
-        # What is left over by rounding alone is no spread to tell chance by.
+        # A residual of rounding errors alone is not an estimate of chance.
         is_exact = left <= _ROUNDING * max(1.0, float(np.sum(y**2)))
         self._variance = left / self._df if has_spread and self._df > 0 and not is_exact else None
 
@@ -113,7 +113,7 @@ class _Fit:
 
 
 def _is_plain(group: Group) -> bool:
-    """Whether each run has a seed of its own: what is left over by a model of runs is then what seeds do."""
+    """Whether each run has a seed of its own: the residuals of the model are then the effect of seeds."""
     design = group.design
     return not (design.problem or design.is_crossed or design.num_nested > 1 or design.num_settings > 1)
 
@@ -162,7 +162,7 @@ def _coded(values: Sequence[str]) -> Floats:
 
 
 def _seed_columns(groups: Sequence[Group], rows: Sequence[tuple[Group, Entry]]) -> list[Any]:
-    """Columns for the seeds where every group has the same ones: what they do to all groups is no chance then."""
+    """Columns for the seeds if every group has the same ones: their common effect is then not counted as chance."""
     seeds = groups[0].seeds
     if len(seeds) < 2 or any(group.seeds != seeds for group in groups) or len(rows) < len(groups) * len(seeds):
         return []

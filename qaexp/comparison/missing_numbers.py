@@ -19,10 +19,10 @@ Skipped = tuple[Path, str]
 def leave_out_lacking(
     entries: Sequence[Entry], options: Options, reader: ScoreReader
 ) -> tuple[list[Entry], list[Skipped]]:
-    """The runs that have what is compared, and the others with the reason.
+    """The runs that have the number compared, and the others with the reason.
 
-    Of runs that form a group, those without the number that others have are left out. A group in which no run has it
-    stays: it is shown without the number.
+    If only some runs of a group have it, the others are left out. A group in which no run has it stays, and is shown
+    without the number.
 
     Args:
         entries: Whole, completed runs.
@@ -44,13 +44,13 @@ def leave_out_lacking(
 
 
 def lacking_notes(rows: Sequence[Skipped]) -> list[str]:
-    """What a reader must know of runs that are not compared for want of a number; nothing where there are none."""
+    """Notes on runs that are left out because they lack a number; empty if there are none."""
     if not rows:
         return []
     shown = "; ".join(f"{path.name} {reason}" for path, reason in rows[:_MAX_NAMED])
     more = f"; and {counted(len(rows) - _MAX_NAMED, 'more run')}" if len(rows) > _MAX_NAMED else ""
     return [
-        f"{counted(len(rows), 'run')} {'is' if len(rows) == 1 else 'are'} left out of all that follows: {shown}{more}"
+        f"{counted(len(rows), 'run')} {'is' if len(rows) == 1 else 'are'} left out of everything below: {shown}{more}"
     ]
 
 

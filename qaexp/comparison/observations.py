@@ -1,4 +1,4 @@
-"""What of a group's runs can vary independently: its seeds, kinds of seeds that were swept apart, settings averaged."""
+"""What can vary independently in a group of runs: seeds, kinds of seeds swept apart, and averaged settings."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Design:
         seeds: The seeds of each observation.
         kinds: The kinds of seeds that were swept apart: `seed` where all of them go together, else `seeds.init` ...
         factors: For each of them its value in each observation, counted from 0.
-        fixed: Kinds of seeds that are the same in all runs, while others vary: nothing is learnt about them.
+        fixed: Kinds of seeds that are the same in all runs while others vary: the runs say nothing about them.
         num_nested: Runs of each value of the only kind, where others vary within it.
         num_settings: Other settings that are averaged, each with the same seeds.
         setting_keys: The keys that differ between them.
-        weights: What each run counts in the group's mean: every setting the same, whatever its seeds. None: alike.
+        weights: Of each run in the group's mean: every setting has the same, whatever its seeds. None: equal weights.
         problem: Why the runs allow no statement about seeds; None where they do.
     """
 
@@ -47,7 +47,7 @@ class Design:
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """How many values each kind of seed has: what its variance is learnt from."""
+        """How many values each kind of seed has; its variance is estimated from them."""
         return tuple(int(codes.max()) + 1 for codes in self.factors)
 
     @property
@@ -142,7 +142,7 @@ def _of_seeds(
 ) -> Design:
     bundles = _bundles(seeds)
     fixed = tuple(f"seeds.{kind}" for kind in SEED_KINDS if not any(kind in names for names, _ in bundles))
-    # A value that stands within one value of another kind varies with it: the coarser one is what was drawn.
+    # A kind whose values each occur within one value of another kind is nested in it: the coarser one was drawn.
     kept = [one for one in bundles if not any(_determines(one[1], other[1]) for other in bundles if other is not one)]
     counts = Counter(zip(*(codes for _, codes in kept), strict=True)) if kept else Counter()
     is_balanced = len(set(counts.values())) <= 1

@@ -1,4 +1,4 @@
-"""What a user may ask of a comparison, and whether the runs have the metric that is asked for."""
+"""The options of a comparison, and the check that the runs have the metric asked for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Options:
     Attributes:
         metric: What groups are ranked by: a number of summary.json.
         baseline: A group to compare with; None: the one nearest to the default config.
-        by: Group by the value of this key alone, a seed or another one; other settings are averaged.
+        by: Group by the value of this key alone (a seed, or any other key); other settings are averaged.
         where: Conditions such as `optimizer.lr>=1e-4` on the config or the summary.
         sort: A metric to order the table by, instead of the ranking.
         allow_mixed: Show runs that were measured differently in one table; they are still not tested together.
@@ -42,7 +42,7 @@ class Options:
 
 
 def with_metric(options: Options, entries: Sequence[Entry]) -> tuple[Options, list[str]]:
-    """The options with a metric that runs have; where the default cannot apply, f1 takes its place and is told."""
+    """The options with a metric that runs have; if the default cannot apply, f1 replaces it, with a note."""
     notes: list[str] = []
     if not entries:
         return options, notes

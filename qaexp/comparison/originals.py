@@ -13,10 +13,10 @@ from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
 
 
 def original(copies: Sequence[RunFiles]) -> RunFiles:
-    """The copy whose folder fits the run best; of those that fit alike the first by its path.
+    """The copy whose folder fits the run best; ties go to the first path.
 
-    A folder that lost its scores is of no use. That of a single run has the run's name; that of a job ends with the
-    run's id, and stands in the folder of its sweep: that has the name of its runs, or the one that the sweep recorded.
+    A folder without scores is of no use. The folder of a single run has the run's name. The folder of a job ends with
+    the run's id and is in the folder of its sweep, which has the name of its runs or the one that the sweep recorded.
 
     Args:
         copies: Runs with the same content, one at least.
@@ -34,7 +34,7 @@ def _fits(run: RunFiles) -> tuple[bool, bool, bool]:
 
 
 def _recorded_name(sweep: Path) -> object:
-    """The name of the folder in which a sweep ended; None of what is no sweep."""
+    """The name of the folder in which a sweep ended; None if this is not a sweep."""
     try:
         return read_json(sweep / SWEEP, MAX_TABLE_BYTES).get("name")
     except (OSError, QaexpError):

@@ -1,4 +1,4 @@
-"""The place of a group among others, as far as tests tell: groups that none of them tells apart share places."""
+"""The rank of a group as far as tests can tell: groups that no test tells apart share ranks."""
 
 from __future__ import annotations
 

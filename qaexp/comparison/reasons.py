@@ -1,4 +1,4 @@
-"""What is said of two groups beside their numbers: what was observed, what may explain it, why nothing is tested."""
+"""What is said about two groups besides numbers: what the test observes, possible causes, why there is no test."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def how(kind: str, a: Design, b: Design) -> str:
 
 
 def causes(changed: Mapping[str, tuple[Any, Any]], a: Group, b: Group) -> list[str]:
-    """What may explain a difference; settings that are mixed unlike in two groups are causes too."""
+    """What may explain a difference, including settings that are mixed differently in the two groups."""
     mixed = a.averaged != b.averaged or a.design.weights is not None or b.design.weights is not None
     keys = (*a.design.setting_keys, *b.design.setting_keys) if mixed else ()
     return list(dict.fromkeys([*factors(changed, a.settings, b.settings), *keys]))
 
 
 def way_out(a: Design, b: Design, *, are_seeds: bool = False) -> dict[str, str]:
-    """What would help where kinds of seeds were swept apart, values of the kind that has the fewest."""
+    """What would help if kinds of seeds were swept apart: more values of the kind with the fewest."""
     if are_seeds:
         return {"way_out": "more dev questions would detect smaller ones"}
     crossed = min((one for one in (a, b) if one.is_crossed), key=lambda one: one.n, default=None)
@@ -55,7 +55,7 @@ def way_out(a: Design, b: Design, *, are_seeds: bool = False) -> dict[str, str]:
 
 
 def why_not_tested(a: Group, b: Group) -> str | None:
-    """Why two groups are not tested, whatever their scores."""
+    """Why two groups are not tested whatever their scores; None if they are."""
     if silent := silence(a, b):
         return silent
     if a.averaged == b.averaged:
@@ -74,5 +74,5 @@ def silence(a: Group, b: Group) -> str | None:
 
 
 def obstacle(reason: str | None) -> str | None:
-    """Why nothing may be said, as a verdict tells it, with what would help."""
+    """Why nothing can be said, as a verdict puts it, with what would help."""
     return f"over these questions; {reason}: run more seeds of it" if reason == NO_PAIR else reason

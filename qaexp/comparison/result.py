@@ -1,4 +1,4 @@
-"""What a comparison has found: tables of groups that were measured alike, and what was passed over."""
+"""The result of a comparison: tables of groups that were measured alike, and what was skipped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Table:
         groups: In the order in which they are shown.
         contrasts: Pairs of them.
         baseline: The name of the group that others are compared with; None for a single group.
-        reason: Why they stand apart from the first table; None for the first.
+        reason: Why they are not in the first table; None for the first.
         places: The rank of each group by its name; None for one that has none.
         baseline_reason: Why that baseline.
         unit: What a cluster of the questions that are tested is, in the plural.
@@ -76,14 +76,14 @@ class Comparison:
         tables: The largest set of runs that were measured alike first.
         names: What sets each run apart, by its path.
         refused: Runs that are not ranked with the first table, or at all: their paths, and the reason.
-        skipped: What is no completed run: path and reason.
+        skipped: What is not compared: path and reason.
         reader: Reads the scores of any of the runs.
         cluster_kind: What a cluster of questions is: `title` or `paragraph`; None without runs.
         machines: Reads what any of the runs was computed with.
-        notes: What a reader must know of all tables.
+        notes: What a reader must know about all tables.
         edited: Runs whose summary.json is not the one that they wrote, also where another run counts in their place.
         edited_configs: The same of config.json.
-        num_examined: Of so many runs that were read.
+        num_examined: How many runs were read.
     """
 
     options: Options
@@ -116,17 +116,17 @@ class Comparison:
 
     @property
     def doubt(self) -> str | None:
-        """What is to be said of edited runs."""
+        """A warning about edited runs; None without any."""
         kinds = (("summary.json", self.edited), ("config.json", self.edited_configs))
         told = [
-            f"{counted(len(paths), 'run')} of {self.num_examined} hold another {name} than they wrote, "
-            f"the first {paths[0].name}"
+            f"{name} is not the one that was written in {counted(len(paths), 'run')} of {self.num_examined}, first in "
+            f"{paths[0].name}"
             for name, paths in kinds
             if paths
         ]
         if self.edited_configs:
-            told[-1] += ", so what is said of settings may be wrong"
-        return f"{'; '.join(told)}: qaexp verify tells more" if told else None
+            told[-1] += ", so settings may be shown wrongly"
+        return f"{'; '.join(told)}: qaexp verify shows what differs" if told else None
 
     @property
     def entries(self) -> list[Entry]:

@@ -27,7 +27,7 @@ from qaexp.runs.metrics import number_of
 
 
 class ScoreTests:
-    """The scores of groups, read when they are needed; only those of the baseline stay."""
+    """Tests groups score by score; scores are read as needed, and only those of the baseline are kept."""
 
     def __init__(self, reader: ScoreReader, names: Sequence[str], baseline: Group, unit: str) -> None:
         """Take the scores to test, the group that most others are compared with, and what a cluster is."""
@@ -36,7 +36,7 @@ class ScoreTests:
         self._known: dict[str, dict[str, tuple[Floats, Measured]]] = {}
 
     def of(self, a: Group, b: Group, pooled: PooledSeeds) -> dict[str, ScoreTest]:
-        """By score what its test gives; scores that both groups have for the same questions."""
+        """The test of each score that both groups have for the same questions, by score."""
         one, two = self._scores(a), self._scores(b)
         found = {}
         for name in self._names:
@@ -81,12 +81,12 @@ class ScoreTests:
 
 def pooled_seeds(groups: Sequence[Group], names: Sequence[str]) -> PooledSeeds:
     """What seeds do in all groups of a table together."""
-    # A group that answers nothing scores the same with every seed: that is nothing about what seeds do.
+    # A group that answers nothing scores the same with every seed, which says nothing about seeds.
     return PooledSeeds([(group.design, means(group, names)) for group in groups if not group.is_collapsed])
 
 
 def means(group: Group, names: Sequence[str]) -> dict[str, Floats]:
-    """The mean of each run by score, as summary.json says it, where all have it."""
+    """The mean of each run according to summary.json, for each score that all runs have."""
     found = {}
     for name in names:
         values = [entry.metrics.get(name) for entry in group.entries]

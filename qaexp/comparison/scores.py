@@ -35,7 +35,7 @@ MAX_KEPT_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Questions:
-    """What belongs to the questions, not to the answers; in the order of the ids.
+    """What belongs to the questions, not to the answers, in the order of the ids.
 
     Attributes:
         ids: Sorted.
@@ -44,7 +44,7 @@ class Questions:
         slices: The columns of `SLICES` that the file has.
         clusters: The cluster of each question, counted from 0.
         cluster_kind: What a cluster is: `title` (the article) or `paragraph`.
-        has_ans: Which questions have an answer; None where the file does not tell.
+        has_ans: Which questions have an answer; None if the file does not say.
         digest: Of all that must be alike for two runs to be paired: ids, paragraphs, which have an answer, and the
             clusters.
     """
@@ -62,7 +62,7 @@ class Questions:
         return len(self.ids)
 
     def part(self, questions: str | None) -> npt.NDArray[np.bool_] | None:
-        """Which questions a metric is over: `has_ans`, `no_ans`, or None for all; None where the file does not tell."""
+        """Which questions a metric is over: `has_ans`, `no_ans`, or None for all; None if the file does not say."""
         if questions is None:
             return np.ones(len(self), dtype=np.bool_)
         if self.has_ans is None:
@@ -94,9 +94,9 @@ class Measured:
 
 
 class ScoreReader:
-    """Reads scores.csv; what belongs to the questions is worked out once for all runs that have the same ones.
+    """Reads scores.csv; what belongs to the questions is worked out once for all runs with the same questions.
 
-    Scores are kept up to `MAX_KEPT_BYTES`, those of a thousand runs; of more, the last ones are read again when needed.
+    Up to `MAX_KEPT_BYTES` of scores are kept, about a thousand runs; beyond that they are read again when needed.
     """
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class ScoreReader:
         """Return the scores of a run on the dev set, or those of `test_scores.csv`.
 
         Raises:
-            IntegrityError: The file is missing or damaged, an id stands there twice, or a score is not possible.
+            IntegrityError: The file is missing or damaged, an id appears twice, or a score is not possible.
         """
         if (run.path, name) not in self._kept:
             scores = self._read(run, name)
@@ -130,7 +130,7 @@ class ScoreReader:
         return None if found is None else _measured(found[0], found[1], found[2], row)
 
     def mean(self, run: RunFiles, row: Number) -> float | None:
-        """Return what a run's scores say of a metric; None, and raises, as `measured`."""
+        """Return a metric's mean according to a run's scores; None, and raises, as `measured`."""
         found = self._values(run, row)
         return None if found is None else float(found[0][found[2]].mean())
 
@@ -188,7 +188,7 @@ def _floats(column: Any) -> Floats:
 
 
 def _numbers(table: Any, name: str) -> Floats | None:
-    """A column that must not be there; None where it is not, or holds something else than numbers."""
+    """An optional column; None if it is missing or holds anything but numbers."""
     import pyarrow as pa
 
     if name not in table.column_names or table.column(name).null_count:
@@ -224,7 +224,7 @@ def _table(path: Path) -> Any:
             parse_options=csv.ParseOptions(newlines_in_values=True),
             convert_options=csv.ConvertOptions(column_types=types, strings_can_be_null=False),
         )
-        table.column_names  # noqa: B018 (pyarrow decodes the names when they are asked for)
+        table.column_names  # noqa: B018 (pyarrow decodes the names on access)
     except pa.ArrowException as error:
         raise IntegrityError(f"{path}: {str(error).splitlines()[0]}") from error
     except UnicodeDecodeError as error:
@@ -236,7 +236,7 @@ def _questions(columns: Mapping[str, list[Any]]) -> tuple[Questions, Codes]:
     """Sort what belongs to the questions by id; also returns the order.
 
     Raises:
-        ValueError: There are none, or an id stands there twice.
+        ValueError: There are none, or an id appears twice.
     """
     ids = [unguarded(cell) for cell in columns["id"]]
     order = sorted(range(len(ids)), key=ids.__getitem__)
@@ -248,7 +248,7 @@ def _questions(columns: Mapping[str, list[Any]]) -> tuple[Questions, Codes]:
         raise ValueError("holds no questions")
     for one, other in zip(found["id"], found["id"][1:], strict=False):
         if one == other:
-            raise ValueError(f"the question {one!r} stands there twice")
+            raise ValueError(f"question {one!r} appears twice")
     labels, kind = clusters(found["title"], found["paragraph"])
     codes = np.unique(np.array(labels), return_inverse=True)[1].astype(np.intp)
     answerable = [words == 0 for words in found.get("answer_words", ())]

@@ -1,4 +1,4 @@
-"""Which runs are meant: paths and patterns to completed runs, each once, and conditions on them."""
+"""Finds the runs to compare: completed runs under paths and patterns, each once, that meet the conditions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from qaexp.runs.readers.patterns import expanded
 from qaexp.runs.readers.repeats import distinct, gather, seeds_of
 from qaexp.storage.formats import counted
 
-# Two trainings that end with the same ones, to the last digit, were the same computation.
+# Two trainings that end with equal values of these, to the last digit, were the same computation.
 _OF_TRAINING = ("train_loss", "null_threshold")
 
 
 def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
-    """The completed runs, each once, sorted; and what was passed over."""
+    """The completed runs, each once, sorted; and what was skipped."""
     given = [Path(found) for path in paths for found in expanded(str(path))]
     found = collect(*dict.fromkeys(given))
     runs: dict[Path, RunFiles] = {}
@@ -29,7 +29,7 @@ def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[P
         runs.setdefault(run.path.resolve(), run)
     same: dict[str, list[RunFiles]] = {}
     for run in sorted(runs.values(), key=lambda run: (str(run.path.resolve()), str(run.path))):
-        # A copy, not a repeat: what has other numbers is another run, whatever its identity says.
+        # A copy, not a repeat: other numbers make another run, whatever its identity says.
         content = repr((run.run.get("identity") or run.path.resolve(), run.config, run.summary))
         same.setdefault(content, []).append(run)
     first = {content: original(copies) for content, copies in same.items()}
@@ -43,20 +43,20 @@ def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[P
 
 
 def observed(runs: Sequence[RunFiles], neutral: frozenset[str]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
-    """The runs of which each is an observation of its own; repeats of the same settings and seeds with the reason."""
+    """The runs that are observations of their own, and the repeats of the same settings and seeds with the reason."""
     kept, repeats = distinct(runs, neutral)
     try:
         kept, idle = with_effect(kept, neutral)
     except ValueError:
-        # A config holds a number that is not finite, and is named when it is examined.
+        # A config holds a number that is not finite: reported when the run is examined.
         idle = []
     return kept, [*((run.path, _repeated(run, first)) for run, first in repeats), *idle]
 
 
 def with_effect(runs: Sequence[RunFiles], neutral: frozenset[str]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
-    """The runs whose seeds did something; of those that end with the same numbers to the last digit the first counts.
+    """The runs whose seeds had an effect; of runs with the same numbers to the last digit, the first.
 
-    Dropout seeds of a model without dropout, subset seeds of all the data: such runs are one computation made again.
+    Dropout seeds without dropout and subset seeds with all the data only repeat a computation.
     """
     kept, left_out = [], []
     for group in gather(runs, neutral):
@@ -73,7 +73,7 @@ def with_effect(runs: Sequence[RunFiles], neutral: frozenset[str]) -> tuple[list
 
 
 def _computed(run: RunFiles) -> str | None:
-    """What a run's training ended with, and its main scores; None where it does not say."""
+    """The last numbers of a run's training and its main scores; None if it lacks one."""
     summary = run.summary or {}
     found = {name: summary.get(name) for name in (*_OF_TRAINING, *shown_in(RUN))}
     return repr(found) if all(isinstance(found[name], float) for name in _OF_TRAINING) else None
@@ -92,7 +92,7 @@ def where(runs: Sequence[RunFiles], conditions: Sequence[str]) -> tuple[list[Run
     """The runs for which all conditions hold; the others with the first one that does not.
 
     Raises:
-        ConfigError: A text is no condition, names a key that no run has, or no run meets all of them.
+        ConfigError: A text is not a condition or names a key that no run has, or no run meets all conditions.
     """
     if not conditions:
         return list(runs), []
@@ -108,13 +108,13 @@ def where(runs: Sequence[RunFiles], conditions: Sequence[str]) -> tuple[list[Run
     if runs and not kept:
         keys = list(dict.fromkeys(key for one in parsed for key in one.keys))
         raise ConfigError(
-            f"--where {' --where '.join(conditions)}: none of the {counted(len(runs), 'run')} is so; "
+            f"--where {' --where '.join(conditions)}: none of the {counted(len(runs), 'run')} meets this; "
             f"{values_told(keys, several)}"
         )
     return kept, left_out
 
 
 def _unknown(condition: Condition, values: Mapping[str, Any]) -> str:
-    """What a condition asks for that a run does not record: it may well be so."""
+    """The keys of a condition that a run does not record: it may meet the condition all the same."""
     keys = [key for key in condition.keys if key not in values]
     return f": it does not record {' and '.join(keys)}" if keys else ""

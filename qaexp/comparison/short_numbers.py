@@ -11,7 +11,7 @@ _DIGITS = range(4, 17)
 
 
 def shorten_numbers(names: Sequence[str]) -> list[str]:
-    """Return names with no more digits than tell them apart, four of each number at least.
+    """Return names with only the digits needed to tell them apart, at least four of each number.
 
     >>> shorten_numbers(["lr=0.0008574042765875 decay=0.1", "lr=0.0001242832764995"])
     ['lr=0.0008574 decay=0.1', 'lr=0.0001243']
@@ -22,7 +22,7 @@ def shorten_numbers(names: Sequence[str]) -> list[str]:
 
 
 def shorten_numbers_in(texts: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Return texts whose numbers have the digits that tell names apart.
+    """Return texts with their numbers cut to the digits that tell names apart.
 
     Args:
         texts: Sentences about what has these names.

@@ -1,4 +1,4 @@
-"""Where two groups differ: by question word, lengths, windows, answerable or not, and article."""
+"""Where two groups differ: by question word, lengths, windows, article, and whether there is an answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qaexp.comparison.verdict import ALPHA
 from qaexp.runs.metrics import number_of
 from qaexp.runs.slices import RANGED, SLICES, bounds_of, range_labels
 
-# Smaller slices say nothing.
+# Smaller slices are left out.
 MIN_QUESTIONS = 20
 
 MAX_ARTICLES = 40
@@ -33,7 +33,7 @@ class Slice:
         a: The mean score of a there.
         b: That of b.
         difference: b - a.
-        low: Lower end of its interval, which is as wide as the number of slices asks for: it leaves out 0 exactly where
+        low: Lower end of its interval, which is as wide as the number of slices requires: it leaves out 0 exactly where
             `p_holm` is at most 0.05. None against a single seed, or where all scores are equal.
         high: Upper end.
         p: Two-sided; None against a single seed.
@@ -53,15 +53,15 @@ class Slice:
 
 
 def sliced(metric: str, a: Group, b: Group) -> str:
-    """The score that slices are about: the metric or what stands for it, where both groups have it; else f1."""
+    """The score that slices are about: the metric, or its stand-in, if both groups have it; else f1."""
     name = number_of(metric).stand_in or number_of(metric).column
     return name if name and all(name in entry.metrics for entry in (*a.entries, *b.entries)) else "f1"
 
 
 def slice_differences(a: Group, b: Group, reader: ScoreReader, score: str = "f1") -> list[Slice]:
-    """Compare two groups on every slice of at least 20 questions; none where one answers nothing.
+    """Compare two groups on every slice of at least 20 questions; empty if one answers nothing.
 
-    The test is the one of the whole: seeds and clusters as there, and nothing about slices of too few clusters.
+    The test is that of the whole, over seeds and clusters; slices with too few clusters are left out.
     """
     if a.is_collapsed or b.is_collapsed or a.averaged != b.averaged:
         return []
@@ -109,7 +109,7 @@ def _recoded(clusters: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
 
 def _parts(questions: Questions) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
     slices = {name: np.array(values) for name, values in questions.slices.items()}
-    # What somebody else's file holds in place of numbers is no length.
+    # Files from elsewhere may hold something other than numbers there.
     slices = {name: column for name, column in slices.items() if name not in RANGED or column.dtype.kind in "iuf"}
     if "answer_words" in slices:
         yield "answerable", "has_ans", slices["answer_words"] > 0

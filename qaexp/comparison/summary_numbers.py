@@ -15,7 +15,7 @@ from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.short_words import shortened, value_text
 
 _MAX_ROUNDING = 1e-6
-# Who wrote a score with two digits behind the point said the same.
+# A score rounded to two decimals is the same score.
 _MAX_DIFFERENCE = 0.005
 
 _MAX_SHOWN = 40
@@ -27,8 +27,8 @@ class SummaryNumbers:
 
     Attributes:
         metrics: Those that count, by name.
-        faults: Name to the words for a number that does not count, as it is none, not possible, or refuted.
-        notes: What a reader must know of numbers that count.
+        faults: By name, why a number does not count: it is not a number, not possible, or contradicted.
+        notes: What a reader must know about numbers that count.
     """
 
     metrics: Mapping[str, float]
@@ -37,7 +37,7 @@ class SummaryNumbers:
 
 
 def summary_numbers(run: RunFiles, reader: ScoreReader) -> SummaryNumbers:
-    """Read the numbers of a completed run; none that its table of scores contradicts counts as an observation.
+    """Read the numbers of a completed run; one that its table of scores contradicts does not count.
 
     Raises:
         IntegrityError: Its scores on the dev set are damaged.
@@ -51,7 +51,7 @@ def summary_numbers(run: RunFiles, reader: ScoreReader) -> SummaryNumbers:
         row = number_of(name)
         if not is_number(value):
             if name.removeprefix(TEST) in NUMBERS:
-                faults[name] = f"summary.json says {name} {_shown(value)}, which is no number"
+                faults[name] = f"summary.json says {name} {_shown(value)}, which is not a number"
             continue
         found, is_refuted = _held_against_scores(run, row, float(value), reader)
         if is_refuted or not _is_possible(row, float(value)):
@@ -63,7 +63,7 @@ def summary_numbers(run: RunFiles, reader: ScoreReader) -> SummaryNumbers:
 
 
 def _held_against_scores(run: RunFiles, row: Number, stated: float, reader: ScoreReader) -> tuple[str | None, bool]:
-    """What a table of scores says against a number, and whether that is more than rounding."""
+    """How a table of scores contradicts a number, in words, and whether by more than rounding."""
     try:
         given = reader.mean(run, row)
     except QaexpError:
@@ -87,5 +87,5 @@ def _is_possible(row: Number, value: float) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value as a sentence has it: a text in quotes, so that it is no number to the eye either."""
+    """A value as a sentence shows it: a text in quotes, so that it does not look like a number."""
     return shortened(repr(value) if isinstance(value, str) else value_text(value), _MAX_SHOWN)

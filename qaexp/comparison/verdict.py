@@ -12,7 +12,7 @@ from qaexp.runs.number import Number
 ALPHA = 0.05
 BETTER, WORSE, NOT_SHOWN, CANNOT_TELL = "better", "worse", "no difference shown", "cannot tell"
 COLLAPSED = "collapsed"
-# What seeds of the same settings do is chance: none of them is better than another.
+# Differences between seeds of the same settings are chance: no seed is better than another.
 SEEDS_DIFFER = "seeds differ"
 
 WORDS = (BETTER, WORSE, NOT_SHOWN, CANNOT_TELL, COLLAPSED, SEEDS_DIFFER)
@@ -29,12 +29,12 @@ class Tested:
         high: Upper end.
         level: Of this interval: 0.95 for a single contrast, more where several were corrected for.
         p: The p-value that is reported: McNemar's for `exact` of two runs, else that of `difference`.
-        p_holm: The same, corrected for the number of contrasts.
-        p_verdict: That of `difference`, corrected: what the verdict goes by.
+        p_holm: `p`, corrected for the number of contrasts.
+        p_verdict: The p-value of `difference`, corrected: it decides the verdict.
         mcnemar: Questions that only a, and only b, has right; None between groups.
         minimum_detectable: What the corrected test finds with a probability of 80 %; None where it finds none.
-        more_seeds: The same with so many more seeds in each group.
-        num_questions: Over how many questions.
+        more_seeds: The same, by the number of additional seeds in each group.
+        num_questions: How many questions were compared.
     """
 
     difference: Difference
@@ -52,17 +52,17 @@ class Tested:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a verdict depends on beside the numbers.
+    """What a verdict depends on besides the numbers.
 
     Attributes:
         metric: The score that it is about.
-        relevant: The smallest difference that matters: not to find one that would have been found is a finding.
+        relevant: The smallest difference that matters: if it would have been found, finding none is a result.
         how: What the test takes as observations, in words.
-        obstacle: Why nothing may be said; None where something may.
-        collapse: What answers nothing, in words; None where both sides answer.
+        obstacle: Why nothing can be said; None if something can.
+        collapse: What answers nothing, in words; None if both sides answer.
         looks: How many seeds the two groups had whenever they were compared before.
         way_out: What would detect smaller differences, where seeds cannot simply be added.
-        are_seeds: The two sides are seeds of the same settings.
+        are_seeds: Whether the two sides are seeds of the same settings.
     """
 
     metric: str
@@ -99,7 +99,7 @@ def judge(tested: Tested, case: Circumstances) -> tuple[str, str]:
 
 
 def looked_before(looks: Sequence[tuple[int, int]]) -> str:
-    """What earlier looks with fewer seeds do to a verdict's promise; nothing where there were none.
+    """How earlier looks with fewer seeds raise the risk of a false verdict, in words; empty if there were none.
 
     >>> looked_before([(2, 2), (3, 3)])
     '; compared before with 2 and 3 seeds: with 3 looks the risk of a false verdict is up to 15 %, not 5 %'
@@ -136,7 +136,7 @@ def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str
 
 
 def _way_out(tested: Tested, case: Circumstances) -> str:
-    """What it would take; seeds that are added until something shows are no way, so their number comes first."""
+    """What would help. Seeds must not be added until something shows, so their number is given in advance."""
     if not tested.more_seeds:
         return case.way_out
     enough = next((number for number, points in tested.more_seeds.items() if points <= case.relevant), None)

@@ -1,4 +1,4 @@
-"""The node `reporter`: draws a run's pictures and its page from the files of its directory."""
+"""The node `reporter`: draws a run's pictures and page from its files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOGGER = logging.getLogger("qaexp")
 
 
 class Reporter:
-    """Draws what the config asks for; what it makes can be deleted and made again."""
+    """Draws what the config asks for; its files can be deleted and drawn again."""
 
     def __init__(self, *, plots: bool, html: bool) -> None:
         """Take the keys of the config group `reporter`."""
@@ -110,7 +110,7 @@ def _page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, byte
 
 
 def _attempt(name: str, make: Callable[[], T | None], undrawn: list[str]) -> T | None:
-    """Return what `make` makes. A picture is never worth a run: the numbers are safe, and it can be drawn again."""
+    """Return what `make` makes, or None if it fails: a picture must not fail a run, and can be drawn again."""
     try:
         return make()
     except Exception as error:
@@ -130,7 +130,7 @@ def _figures(run: RunFiles, summary: Mapping[str, Any]) -> dict[str, Callable[[]
     import qaexp.reporting.figures.training_figures as figures
 
     name, rule = str(run.config.get("name") or run.path.name), null_rule(run.config)
-    # Read by what draws it: a file that is damaged costs its pictures alone.
+    # Read when drawn: a damaged file costs only its own pictures.
     history, steps, predictions = (
         cache(run.history),
         cache(lambda: run.steps().rows),

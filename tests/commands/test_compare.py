@@ -100,7 +100,7 @@ def test_all_formats_are_written_into_one_folder(folder: Path, tmp_path: Path) -
         (("sweep", "--metric", "f3"), "--metric f3"),
         (("sweep", "--baseline", "nothing"), "--baseline"),
         (("sweep", "--where", "lr"), "--where"),
-        (("sweep", "--where", "lr>1"), "none of the 6 runs is so; optimizer.lr is 0.0001, 0.001"),
+        (("sweep", "--where", "lr>1"), "none of the 6 runs meets this; optimizer.lr is 0.0001, 0.001"),
         (("sweep", "--where", "lrr>1"), "did you mean optimizer.lr?"),
         (("sweep", "--by", "no.such.key"), "--by"),
         (("sweep", "--by", "lrr"), "did you mean optimizer.lr?"),

@@ -77,7 +77,7 @@ def test_runs_on_other_questions_have_no_best_one(tmp_path: Path) -> None:
         (("sweep", "--metric", "null_threshold"), "null"),
         (("sweep", "--metric", "kept_epoch"), "neither high nor low"),
         (("sweep", "--metric", "crossfit_f"), "did you mean crossfit_f1?"),
-        (("sweep", "--where", "lr>1"), "none of the 4 runs is so"),
+        (("sweep", "--where", "lr>1"), "none of the 4 runs meets this"),
         ((), "PATH"),
     ],
 )

@@ -72,9 +72,9 @@ def test_conditions_keep_what_they_say(runs: list[RunFiles], condition: str, num
 @pytest.mark.parametrize(
     ("conditions", "says"),
     [
-        (["lr>1"], "none of the 6 runs is so; optimizer.lr is 0.0001, 0.001, 0.01"),
-        (["tags=nobody"], "none of the 6 runs is so; tags is "),
-        (["seed=0", "seed=1"], "--where seed=0 --where seed=1: none of the 6 runs is so"),
+        (["lr>1"], "none of the 6 runs meets this; optimizer.lr is 0.0001, 0.001, 0.01"),
+        (["tags=nobody"], "none of the 6 runs meets this; tags is "),
+        (["seed=0", "seed=1"], "--where seed=0 --where seed=1: none of the 6 runs meets this"),
         (["lrr=1"], "no run has the key lrr; did you mean optimizer.lr?"),
         (["init=1 or"], "--where 'init=1 or'"),
         (["or"], "--where 'or'"),
@@ -134,7 +134,7 @@ def test_notes_are_columns_of_the_frame_with_defaults_for_older_runs(folder: Pat
 
 
 def test_a_list_is_told_by_what_it_holds(folder: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none of the 6 runs is so; tags is \[\], \[paper, best one\]"):
+    with pytest.raises(ConfigError, match=r"none of the 6 runs meets this; tags is \[\], \[paper, best one\]"):
         where(collect(folder).runs, ["tags=draft"])
 
 

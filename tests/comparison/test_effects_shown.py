@@ -78,7 +78,7 @@ def test_what_is_no_whole_grid_is_not_tested_and_has_no_interval(tmp_path: Path,
     comparison = compare([folder], options)
     rows = figure_data(comparison)["effects"]
     assert {(row["low"], row["high"], row["p"], row["verdict"]) for row in rows} == {(None, None, None, None)}
-    assert figure_data(comparison)["effects_told"].startswith("Nothing is tested, and no interval given")
+    assert figure_data(comparison)["effects_told"].startswith("Nothing is tested and no interval is given")
 
 
 @pytest.mark.parametrize(

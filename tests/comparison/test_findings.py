@@ -18,7 +18,7 @@ from qaexp.comparison.compare import Options, compare
 from qaexp.comparison.shown.document import document
 from tests.fixtures.compared import edit, rows_of, scores, write_grid, write_run
 
-CHANCE = "whoever adds seeds until something shows finds it by chance"
+CHANCE = "adding seeds until something shows finds it by chance"
 
 
 def found(folder: Path, options: Options, **more: Any) -> list[str]:
@@ -201,7 +201,7 @@ def test_one_group_only_says_how_many_seeds_and_that_there_is_nothing_else(tmp_p
         write_run(tmp_path / f"r{seed}", scores(seed, 50), changes={"seed": seed})
     first, last = found(tmp_path, options)
     assert first.startswith("Both runs are seeds of one setting, with crossfit_f1 ")
-    assert last.startswith("Next: --by seed puts them against each other")
+    assert last.startswith("Next: --by seed compares them with each other")
     assert [group.name for group in compare([tmp_path], replace(options, by="seed")).tables[0].groups] in (
         ["seed=0", "seed=1"],
         ["seed=1", "seed=0"],
@@ -251,7 +251,7 @@ def test_single_runs_are_about_these_runs(tmp_path: Path, options: Options) -> N
         write_run(tmp_path / f"{lr}", scores(0, level), changes={"optimizer.lr": lr})
     first, *_, last = found(tmp_path, options)
     assert first.startswith("lr=0.001 is better than lr=0.0003, by ")
-    assert first.endswith("in these runs; other seeds may say something else.")
+    assert first.endswith("in these runs; other seeds may give another result.")
     assert CHANCE in last
 
 
@@ -305,7 +305,7 @@ def test_runs_on_other_questions_are_counted_apart(tmp_path: Path, options: Opti
     write_run(tmp_path / "b", scores(0, 50, 200), changes={"data.dev_size": 200})
     first, second, last = found(tmp_path, options)
     assert first.startswith("Both runs are seeds of one setting, ")
-    assert second == "1 run stands apart, measured differently: other dev questions (200 against 240)."
+    assert second == "1 run is listed separately, measured differently: other dev questions (200 against 240)."
     assert "the same questions" in last
 
 
@@ -319,7 +319,7 @@ def test_a_number_that_is_not_tested_gets_no_verdict(grid: Path, options: Option
 def test_without_a_run_that_is_said(tmp_path: Path, options: Options) -> None:
     assert found(tmp_path, options) == [
         "There is no completed run to compare.",
-        "Next: qaexp status says what the folders hold.",
+        "Next: qaexp status shows what the folders hold.",
     ]
 
 

@@ -50,7 +50,7 @@ def test_the_lower_group_leads_and_is_better(compared: Comparison) -> None:
 
 def test_sentences_and_page_have_nats_and_no_points(folder: Path, options: Options, compared: Comparison) -> None:
     html = page(compared, figure_data(compared))
-    assert "a difference matters from 0.1 nats on" in html
+    assert "differences of 0.1 nats or more matter" in html
     assert "points" not in html[html.index("<body>") : html.index('id="differences"')]
     # Nothing is found between the same likelihoods with other noise; what would be is said in nats.
     wide = compare([folder], replace(options, metric="gold_nll", relevant=3.0, where=("optimizer.lr>=1e-4",)))

@@ -26,11 +26,11 @@ BAD: dict[str, tuple[Any, str]] = {
     "below": (-3.5, f"has no crossfit_f1 that counts: summary.json says crossfit_f1 -3.50, {GIVEN}"),
     "refuted": (99.0, f"has no crossfit_f1 that counts: summary.json says crossfit_f1 99.00, {GIVEN}"),
     "a share": (MEAN / 100, f"crossfit_f1 {MEAN / 100:.2f}, {GIVEN}"),
-    "text": (f"{MEAN:.2f}", f"says crossfit_f1 '{MEAN:.2f}', which is no number"),
-    "truth": (True, "says crossfit_f1 true, which is no number"),
-    "list": ([MEAN], "which is no number"),
-    "nan": (float("nan"), "says crossfit_f1 nan, which is no number"),
-    "infinite": (float("inf"), "says crossfit_f1 inf, which is no number"),
+    "text": (f"{MEAN:.2f}", f"says crossfit_f1 '{MEAN:.2f}', which is not a number"),
+    "truth": (True, "says crossfit_f1 true, which is not a number"),
+    "list": ([MEAN], "which is not a number"),
+    "nan": (float("nan"), "says crossfit_f1 nan, which is not a number"),
+    "infinite": (float("inf"), "says crossfit_f1 inf, which is not a number"),
     "null": (None, "has no crossfit_f1: summary.json holds no value of it"),
 }
 
@@ -78,7 +78,7 @@ def test_a_value_that_is_no_observation_counts_nowhere_and_is_told(
         ("best_f1", 100.5, "summary.json says best_f1 100.5, which is not from 0 to 100"),
         ("train_seconds", -1.0, "summary.json says train_seconds -1.0, which is not from 0 to 1e+100"),
         ("train_seconds", 1e308, "summary.json says train_seconds 1e308, which is not from 0 to 1e+100"),
-        ("tokens_per_second", "1,500", "says tokens_per_second '1,500', which is no number"),
+        ("tokens_per_second", "1,500", "says tokens_per_second '1,500', which is not a number"),
         ("train_seconds", None, "holds no value of it"),
     ],
 )

@@ -402,7 +402,7 @@ def test_a_summary_that_was_edited_is_told(tmp_path: Path, options: Options) -> 
     assert compare([tmp_path], options).doubt is None
     edit(run / "summary.json", f1=99.0)
     comparison = compare([tmp_path], options)
-    assert "1 run of 2 hold another summary.json than they wrote, the first 1" in printed(comparison)
+    assert "summary.json is not the one that was written in 1 run of 2, first in 1" in printed(comparison)
     assert document(comparison)["notes"] == [comparison.doubt]
 
 
@@ -415,11 +415,11 @@ def test_a_config_that_was_edited_is_told(tmp_path: Path, options: Options) -> N
     assert compare([tmp_path], options).doubt is None
     edit(run / "config.json", optimizer={"lr": 0.003})
     comparison = compare([tmp_path], options)
-    told = "1 run of 2 hold another config.json than they wrote, the first 1, so what is said of settings may be wrong"
+    told = "config.json is not the one that was written in 1 run of 2, first in 1, so settings may be shown wrongly"
     assert told in printed(comparison)
     assert document(comparison)["notes"] == [comparison.doubt]
     assert best_run([run], options)[1] == [
-        f"{run}: config.json is not the one that the run wrote; qaexp verify tells more"
+        f"{run}: config.json is not the one that the run wrote; qaexp verify shows what differs"
     ]
     (run / "MANIFEST.json").unlink()
     assert compare([tmp_path], options).doubt is None

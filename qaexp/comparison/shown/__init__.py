@@ -1,1 +1,1 @@
-"""A comparison as people and programs read it: terminal, page, paper and JSON."""
+"""Renders a comparison: terminal, page, paper and JSON."""

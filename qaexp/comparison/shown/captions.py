@@ -41,7 +41,7 @@ _CURVES = {
 
 
 def captions(comparison: Comparison) -> dict[str, Caption]:
-    """Return the words of every figure by its id, also of those that there are no numbers for."""
+    """Return the words of every figure by its id, including those without numbers."""
     return {**_of_the_metric(number_of(comparison.options.metric)), **_CURVES, **_of_differences(comparison)}
 
 

@@ -1,7 +1,7 @@
 // The figures of a comparison, drawn on canvases: every label is measured and fits, and groups go by their letters.
 
 const data = JSON.parse(document.getElementById("data").textContent);
-// After Okabe and Ito, "Color universal design" (2008); each stands out from its ground at least three to one.
+// After Okabe and Ito, "Color universal design" (2008); each has a contrast of at least three to one.
 const LIGHT = ["#0072b2", "#d55e00", "#00966d", "#c4679a", "#8a6d00", "#2f93c8", "#4b4b9b", "#7a3e00"];
 const DARK = ["#56b4e9", "#ff9d5c", "#4fd0a8", "#e8a6cc", "#e6c454", "#9ad1f2", "#a9a9f0", "#d9a066"];
 const SYMBOLS = ["circle", "rect", "triangle", "diamond", "roundRect", "circle", "rect", "triangle"];
@@ -29,7 +29,7 @@ function widthOf(text) {
   return pen.measureText(text).width;
 }
 
-/** The text, cut in its middle until it is no wider than so many pixels. */
+/** The text, cut in the middle to at most this many pixels. */
 function cut(text, room) {
   const whole = [...line(text)];
   if (widthOf(whole.join("")) <= room) return whole.join("");
@@ -46,12 +46,12 @@ function cut(text, room) {
   return part(least);
 }
 
-/** Head and tail in so many pixels, in two lines where one is too short: the tail is the value that tells rows apart. */
+/** Head and tail within a width, on two lines if one is too short: the tail is the value that tells rows apart. */
 function fitted(head, tail, room) {
   return widthOf(head + tail) <= room ? head + tail : `${cut(head, room)}\n${cut(tail.trimStart(), room)}`;
 }
 
-/** The first of several wordings that fits, else the last one, cut. */
+/** The first of several wordings that fits; if none does, the last one, cut. */
 function fitting(wordings, room) {
   return cut(wordings.find((words) => widthOf(line(words)) <= room) || wordings.at(-1), room);
 }
@@ -94,7 +94,7 @@ function color(number) {
   return look.colors[number % look.colors.length];
 }
 
-/** Ends and ticks of an axis that holds all values: round numbers at equal distances, none that stands out. */
+/** Ends and ticks of an axis that holds all values: round numbers at equal distances. */
 function scale(values, { room = 0.04, whole = false, limits = [null, null], ticks = 5 } = {}) {
   const known = values.filter((value) => Number.isFinite(value));
   let [low, high] = [Math.min(...known), Math.max(...known)];
@@ -158,7 +158,7 @@ function draw(id, height, optionOf) {
   charts.push({ figure, box, optionOf });
 }
 
-/** Two figures stand in a row; one that would stand alone gets the row, so that no hole is left. */
+/** Two figures share a row; one that would be alone gets the whole row, so that no gap is left. */
 function fillRows() {
   let alone = null;
   for (const { figure } of charts) {
@@ -200,7 +200,7 @@ function stroke(x1, y1, x2, y2, style) {
   return { type: "line", shape: { x1, y1, x2, y2 }, style };
 }
 
-/** A bar from low to high with caps, across (forest) or upright; `encode` says where the numbers stand. */
+/** A bar from low to high with caps, across (forest) or upright; `encode` says where the numbers are. */
 function bars(rows, isAcross, at) {
   return {
     type: "custom",
@@ -224,7 +224,7 @@ function bars(rows, isAcross, at) {
   };
 }
 
-/** Rows with a point and an interval each, from the top down; the first one given stands on top. */
+/** Rows with a point and an interval each, from the top down. */
 function forest(id, all, { zero = false, filled = () => true, tip, inner = () => [], limits, words }) {
   const rows = all.slice(0, MAX_ROWS);
   if (!rows.length) return;
@@ -334,7 +334,7 @@ function curve({ runs, place }, name, y) {
 
 // ---------------------------------------------------------------- points
 
-/** Places moved apart until neighbours stand `gap` apart between two ends. */
+/** Places moved apart until neighbours are `gap` apart, between two ends. */
 function spread(wanted, gap, low, high) {
   const order = wanted.map((_, place) => place).sort((a, b) => wanted[a] - wanted[b]);
   const found = [...wanted];
@@ -479,7 +479,7 @@ function drawAll(isPaper = false) {
     tip: (row) => `${short(`${row.dimension}: ${row.name}`)}\nbaseline ${number(row.a, digits(data.sliced))}, best other ${number(row.b, digits(data.sliced))}: ${number(row.y, digits(data.sliced))} ${range(row, digits(data.sliced))}\np (Holm) ${number(row.p_holm, 3)}`,
   });
   parallel();
-  // Only when all figures are shown do they have their sizes.
+  // Figures have their sizes only once all are shown.
   fillRows();
   charts = charts.map((one) => ({ ...one, chart: render(one) }));
   document.querySelectorAll(".swatch").forEach((swatch) => { swatch.style.backgroundColor = color(Number(swatch.dataset.number)); });

@@ -1,4 +1,4 @@
-"""Tables of short cells for a terminal of a given width: numbers are never cut, names in the middle, no padding."""
+"""Tables for a terminal of a given width: numbers are never cut, names are cut in the middle, without padding."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Column:
     Attributes:
         title: Its head.
         cells: Its cells.
-        is_text: Texts stand on the left, numbers on the right.
-        rank: The lowest goes first for want of room; None stays.
+        is_text: Texts are aligned to the left, numbers to the right.
+        rank: If there is no room, the lowest is dropped first; None always stays.
         is_flexible: It may be cut in the middle.
     """
 
@@ -35,7 +35,7 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Of the widest cell, in places of a terminal: some characters take two."""
+        """The width of the widest cell in terminal columns: some characters take two."""
         return max(map(cell_len, (self.title, *self.cells)))
 
 
@@ -74,7 +74,7 @@ def lines(columns: Sequence[Column], styles: Sequence[str] = ()) -> list[Text]:
 def keyed_lines(
     title: str, rows: Sequence[tuple[str, Sequence[str]]], heads: Sequence[str], width: int | None
 ) -> list[Text]:
-    """The lines of a table of keys by groups; groups for which there is no room are counted.
+    """The lines of a table of keys by groups; groups without room are counted.
 
     Args:
         title: Its title.

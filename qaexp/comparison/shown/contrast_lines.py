@@ -1,4 +1,4 @@
-"""Verdicts as a terminal shows them: groups by their numbers, the contrasts that matter first, never a flood."""
+"""Verdicts as a terminal shows them: groups by number, the contrasts that matter first, at most 30 lines."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from qaexp.comparison.result import Table
 from qaexp.comparison.verdict import BETTER, COLLAPSED, WORSE
 from qaexp.storage.formats import counted, one_line
 
-# So many lines of contrasts are printed; the page has all.
+# Maximum number of lines of contrasts; the page has all.
 MAX_LINES = 30
 
-# So many collapsed groups are named; the table and the page have all.
+# Maximum number of collapsed groups that are named; the table and the page have all.
 MAX_COLLAPSED = 4
 
 _WIDE = 200
@@ -59,7 +59,7 @@ def verdict_lines(table: Table, width: int | None) -> list[Text]:
 
 
 def _not_compared(table: Table, collapsed: Sequence[Contrast]) -> str:
-    """One line for all contrasts without a verdict, as a group of theirs answers nothing."""
+    """One line for all contrasts that have no verdict because a group answers nothing."""
     in_contrasts = {name for one in collapsed for name in (one.a, one.b)}
     groups = [group for group in table.by_number if group.is_collapsed and group.name in in_contrasts]
     names = ", ".join(f"#{group.number} {group.name}" for group in groups[:MAX_COLLAPSED])
@@ -86,7 +86,7 @@ def factor(contrast: Contrast) -> str:
 
 
 def _only_choice(contrast: Contrast) -> str | None:
-    """The config group whose choice is all that sets two names apart: they name every key that it did not bring."""
+    """The config group whose choice is the only difference between two names, which name every key it did not bring."""
     one, other = set(contrast.a.split()), set(contrast.b.split())
     apart = [*(one - other), *(other - one)]
     keys = {word.partition("=")[0] for word in apart if "=" in word}
@@ -98,7 +98,7 @@ def _only_choice(contrast: Contrast) -> str | None:
 
 
 def _of_interest(table: Table) -> Sequence[Contrast]:
-    """The best group's with the one behind it and with the first that it is better than; then the baseline's."""
+    """The best group against the second and against the first that it beats; then the baseline's contrasts."""
     able = [group.name for group in table.by_number if not group.is_collapsed]
     rivals = able[1:2] + [name for name in able[2:] if _is_better(table, able[0], name)][:1]
     ours = [one for one in table.contrasts if one.a == table.baseline]

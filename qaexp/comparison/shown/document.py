@@ -45,7 +45,7 @@ def document(comparison: Comparison) -> Row:
 
 
 def group_rows(table: Table, metric: str) -> list[Row]:
-    """One row a group with plain numbers: what the CSV holds."""
+    """One row a group with plain numbers: the content of the CSV."""
     rows = []
     for group in table.groups:
         rank = table.places[group.name]
@@ -75,14 +75,14 @@ def group_rows(table: Table, metric: str) -> list[Row]:
 
 
 def beside(groups: Sequence[Group], metric: str) -> list[str]:
-    """The other scores of a leaderboard; one that not every version of qaexp gave to runs only where a group has it."""
+    """The other scores of a leaderboard; scores that older versions did not write only if a group has them."""
     usual = shown_in(RUN)
     names = (name for name in side_by_side(BOARD) if name != metric)
     return [name for name in names if name in usual or any(name in group.metrics for group in groups)]
 
 
 def verdict(table: Table, group: Group, metric: str) -> str:
-    """What a group is in a metric, compared with the baseline; nothing where another score was tested."""
+    """The verdict on a group in a metric, against the baseline; empty if another score was tested."""
     if group.name == table.baseline:
         return f"baseline, {COLLAPSED}" if group.is_collapsed else "baseline"
     if group.is_collapsed:
@@ -195,7 +195,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _plain(value: Any) -> Any:
-    """A tree read from anybody's JSON without the numbers that JSON does not know."""
+    """A tree read from any JSON file, without numbers that JSON does not allow."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

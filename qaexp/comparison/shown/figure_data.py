@@ -34,7 +34,7 @@ Numbers = dict[str, Any]
 
 
 def figure_data(comparison: Comparison) -> Numbers:
-    """Return all figures of the first table; an empty part is not drawn."""
+    """Return the numbers of all figures of the first table; an empty part is not drawn."""
     if not comparison.tables:
         return {}
     table, metric = comparison.tables[0], comparison.options.metric
@@ -74,7 +74,7 @@ def figure_data(comparison: Comparison) -> Numbers:
         "seed_shares": seed_shares(table.groups, metric),
         "parallel": parallel(table, metric, comparison.names, apart),
         "learning": [asdict(point) for point in learning_curve(table.groups, metric)],
-        # Of seeds none is better and cheaper, but by chance.
+        # Seeds are better or cheaper by chance only.
         "cost": [asdict(point) for point in ([] if are_seeds else quality_and_cost(table.groups, metric))],
         "sliced": score,
         "slices": [asdict(one) for one in slice_differences(*pair, comparison.reader, score)] if pair else [],
@@ -132,7 +132,7 @@ def _histories(group: Group, comparison: Comparison) -> list[Numbers]:
         except IntegrityError:
             rows = []
         kept = [row for row in rows if is_number(row.get("epoch")) and is_number(row.get("f1"))]
-        # Of very many evaluations some at equal distances, the last one among them.
+        # Of very many evaluations, some at equal distances, including the last.
         step = max(1, math.ceil(len(kept) / MAX_EPOCHS))
         kept = kept[::-1][::step][::-1]
         found.append(
@@ -168,7 +168,7 @@ def _losses(group: Group, comparison: Comparison) -> list[Numbers]:
 
 
 def _effects(comparison: Comparison, apart: Sequence[Dimension]) -> tuple[list[Numbers], str, list[str]]:
-    """The main effects with what is shown of them, the sentence about them, and the keys that runs do not tell apart.
+    """The main effects with what is shown of them, the sentence about them, and the keys that the runs cannot separate.
 
     None where groups are seeds, or several keys change with each group together: they would be the groups once more.
     """

@@ -30,7 +30,7 @@ from qaexp.runs.short_words import shortened
 
 MAX_ROWS = 30
 MAX_NAME = 42
-# Beyond so many points none has a letter.
+# With more points than this, none has a letter.
 MAX_LETTERS = 20
 
 COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, INK, GREY)
@@ -79,7 +79,7 @@ def intervals(rows: Sequence[Row], caption: Row, limits: Sequence[float | None],
     axes.set_yticks(range(len(shown)), [_named(row["name"], letters, f" (n = {row['n']})") for row in shown])
     _points(axes, shown, [not row["is_collapsed"] for row in shown])
     low, high = axes.get_xlim()
-    # A little room beyond what is possible, so that a point there is not cut.
+    # A little room beyond the possible range, so that a point at its end is not cut.
     least, most = limits
     room = 0.01 * (high - low)
     axes.set_xlim(low if least is None else max(low, least - room), high if most is None else min(high, most + room))
@@ -132,7 +132,7 @@ def curves(groups: Sequence[Row], caption: Row, letters: Letters) -> Figure | No
 
 
 def scatter(rows: Sequence[Row], caption: Row, letters: Letters, *, is_curve: bool = False) -> Figure | None:
-    """Draw the metric of groups by some other number; None where there are no two different ones."""
+    """Draw the metric of groups by some other number; None without two different values."""
     if len({row["x"] for row in rows}) < 2:
         return None
     named = rows if len(rows) <= MAX_LETTERS else []

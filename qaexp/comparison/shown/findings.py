@@ -1,6 +1,6 @@
 """The findings of a comparison in one to three plain sentences and a next step, from its document alone.
 
-Everything that is said here stands in the document as numbers and verdicts; nothing is tested again.
+Everything said here is in the document as numbers and verdicts; nothing is tested again.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _result(table: FirstTable) -> str:
 
 
 def _silent(table: FirstTable) -> str:
-    """What is said where no group answers in all of its runs."""
+    """The result if no group answers in all of its runs."""
     first = table.silent[0]
     if all(group["num_collapsed"] == group["n"] for group in table.silent):
         where = f"{table.name(first)}: {first['silence']}"
@@ -143,7 +143,7 @@ def _why(table: FirstTable) -> list[str]:
 
 
 def _which(table: FirstTable) -> list[str]:
-    """Which f1 the sentences mean, where the f1 beside it in the tables tells another story."""
+    """Which f1 the sentences mean, if the other f1 in the tables suggests something else."""
     if len(table.able) < 2 or not table.is_tested or not table.differs_from_official(table.leader, table.second):
         return []
     return [
@@ -166,12 +166,12 @@ def _more(table: FirstTable, pair: Row) -> str:
 
 
 def _reason(pair: Row) -> str:
-    """What stands in the way of a test, as the contrast's own sentence ends."""
+    """Why there is no test, from the end of the contrast's own sentence."""
     return str(pair["sentence"]).rpartition("; ")[2]
 
 
 def _no_skill(table: FirstTable) -> list[str]:
-    """The best setting scores hardly more than saying nothing would."""
+    """A warning if the best setting scores hardly more than answering nothing would."""
     if not table.able or not table.lacks_skill(table.leader):
         return []
     nothing = f"answering nothing at all, which gives {table.leader['share_no_ans']:.1f}"
@@ -197,12 +197,12 @@ def _apart(table: FirstTable) -> list[str]:
         return []
     (reason, number), *others = found.items()
     more = f"; {counted(sum(others_n for _, others_n in others), 'more run')} for other reasons" if others else ""
-    stands = "stands" if number == 1 else "stand"
-    return [f"{counted(number, 'run')} {stands} apart, measured differently: {reason}{more}."]
+    are = "is" if number == 1 else "are"
+    return [f"{counted(number, 'run')} {are} listed separately, measured differently: {reason}{more}."]
 
 
 def _far(table: FirstTable, group: Row) -> str:
-    """What is to be said of a seed far from its siblings."""
+    """A remark about a seed that is far from the others."""
     values = table.values(group)
     whose = "its" if group is table.leader else f"{table.name(group)}'s"
     if len(values) == 2 and table.is_percent and abs(values[0] - values[1]) > 20:
@@ -217,9 +217,9 @@ def _far(table: FirstTable, group: Row) -> str:
 
 
 def _these(table: FirstTable, second: Row) -> str:
-    """A verdict between single runs is about these runs."""
+    """A reminder that a verdict between single runs is about these runs only."""
     pair = table.between(table.leader, second)
-    return " in these runs; other seeds may say something else" if pair is not None and pair["kind"] == RUNS else ""
+    return " in these runs; other seeds may give another result" if pair is not None and pair["kind"] == RUNS else ""
 
 
 def _listed(table: FirstTable, groups: Sequence[Row]) -> str:

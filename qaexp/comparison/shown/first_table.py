@@ -47,7 +47,7 @@ class FirstTable:
         self._runs: dict[int, Sequence[Row]] = {}
         start = 0
         for group in document["groups"]:
-            # The runs stand in the order of the groups; ids of runs that somebody made up need not differ.
+            # The runs are in the order of the groups; ids are not used, as made-up runs may share one.
             self._runs[group["number"]] = document["runs"][start : start + group["n"]]
             start += group["n"]
         self._relevant = float(document["relevant"])
@@ -61,12 +61,12 @@ class FirstTable:
 
     @property
     def leader(self) -> Row:
-        """The first group of those that answer."""
+        """The best group that answers."""
         return self.able[0]
 
     @property
     def second(self) -> Row:
-        """The one behind it."""
+        """The group ranked after the leader."""
         return self.able[1]
 
     @property
@@ -81,7 +81,7 @@ class FirstTable:
         return self.metric.removeprefix("crossfit_")
 
     def lacks_skill(self, group: Row) -> bool:
-        """Whether a group is less than what matters above answering nothing, the share of questions without one."""
+        """Whether a group is hardly better than answering nothing, which scores the share without an answer."""
         share, found = group["share_no_ans"], group["metrics"].get(self.metric)
         if share is None or not 0 < share < 100 or found is None or self.word not in ("f1", "exact"):
             return False
@@ -89,21 +89,21 @@ class FirstTable:
 
     @property
     def siblings(self) -> str:
-        """What the runs of a group are to each other: with `--by` other settings are among them."""
+        """What the runs of a group are called: with `--by` they are not only seeds."""
         return "seeds" if self.by is None else "runs"
 
     @property
     def is_tested(self) -> bool:
-        """The verdicts are about the metric."""
+        """Whether the verdicts are about the metric."""
         return any(one["metric"] == self.metric for one in self._contrasts.values())
 
     @property
     def is_percent(self) -> bool:
-        """The metric is a share."""
+        """Whether the metric is a percentage."""
         return number_of(self.metric).unit == "%"
 
     def can_differ(self, size: float) -> bool:
-        """Whether two means can be so far apart: more is detected by no test."""
+        """Whether two means can be this far apart: no test detects more."""
         return size <= number_of(self.metric).width
 
     @property
@@ -112,7 +112,7 @@ class FirstTable:
         return self.points(self._relevant)
 
     def differs_from_official(self, one: Row, other: Row) -> bool:
-        """Whether a difference is another one in the official score that stands beside it, by as much as matters."""
+        """Whether the official score shows a difference that is larger or smaller by an amount that matters."""
         official = self.official(one, other)
         return official is not None and abs(official - self.difference(one, other)) >= self._relevant
 
@@ -131,12 +131,12 @@ class FirstTable:
         return found
 
     def between(self, one: Row, other: Row) -> Row | None:
-        """The contrast of two groups, whichever stands first; None where they were not compared."""
+        """The contrast of two groups in either order; None if they were not compared."""
         names = one["name"], other["name"]
         return self._contrasts.get(names) or self._contrasts.get(names[::-1])
 
     def verdict(self, one: Row, other: Row) -> str | None:
-        """What one group is compared with another."""
+        """The verdict on one group compared with another."""
         found = self.between(one, other)
         if found is None:
             return None
@@ -179,7 +179,7 @@ class FirstTable:
         return f" [{number.shown(found['low'])}, {number.shown(found['high'])}]"
 
     def pair(self) -> Row | None:
-        """The contrast that decides: of the leader and the one behind it, or, not compared, of it and the baseline."""
+        """The contrast that decides: the leader against the second group or, if not compared, against the baseline."""
         if len(self.able) < 2:
             return None
         found = self.between(self.leader, self.second)
@@ -204,7 +204,7 @@ class FirstTable:
         return list(self._runs[group["number"]])
 
     def values(self, group: Row) -> list[float]:
-        """What each of its runs has of the metric."""
+        """The metric of each of its runs."""
         found = [(run["summary"] or {}).get(self.metric) for run in self.runs(group)]
         return [float(value) for value in found if is_number(value)]
 

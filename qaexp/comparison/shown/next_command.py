@@ -14,17 +14,17 @@ from qaexp.storage.origins import REDACTED
 # More seeds than these are written as a range.
 _MAX_NAMED = 8
 
-# So many commands are told at most.
+# Maximum number of commands.
 _MAX_SWEEPS = 3
 
-# The key of an override: what begins with a minus sign would be a flag.
+# The key of an override: a leading minus sign would make it a flag.
 _KEY = re.compile(r"\+{0,2}~?(?!-)[\w./@-]+")
 
 Row = Mapping[str, Any]
 
 
 def with_seeds(runs: Sequence[Row], num_seeds: int) -> str | None:
-    """The command line that runs all settings of some runs with so many seeds; what is there already is not run again.
+    """The command line that runs all settings of some runs with a number of seeds; existing runs are not run again.
 
     Args:
         runs: The runs, as a comparison's document has them.
@@ -32,8 +32,8 @@ def with_seeds(runs: Sequence[Row], num_seeds: int) -> str | None:
 
     Returns:
         The line, quoted for a shell: one sweep where the settings are a grid, else one for each of a few settings. None
-        where the folders do not tell it: no words were recorded, one holds a secret, kinds of seeds were swept apart;
-        or where a word is no override, but a flag, which no folder may give.
+        if the folders do not give it: no words were recorded, one holds a secret, kinds of seeds were swept apart, or a
+        word is a flag instead of an override, which no folder may set.
     """
     lines = [_words(run) for run in runs]
     if not lines or any(line is None for line in lines) or any(run["config_flags"] is None for run in runs):
@@ -54,7 +54,7 @@ def with_seeds(runs: Sequence[Row], num_seeds: int) -> str | None:
 
 
 def _grid(settings: Sequence[Mapping[str, str]]) -> dict[str, str] | None:
-    """The words of one sweep over all settings; None where they are no grid."""
+    """The words of one sweep over all settings; None if they are not a grid."""
     keys = list(settings[0])
     if any(sorted(one) != sorted(keys) for one in settings):
         return None
@@ -65,7 +65,7 @@ def _grid(settings: Sequence[Mapping[str, str]]) -> dict[str, str] | None:
 
 
 def _words(run: Row) -> dict[str, str] | None:
-    """The words of a run without its seeds, by their keys as they were typed (`+myexp`); None where one is not told."""
+    """The words of a run without its seeds, by their keys as they were typed (`+myexp`); None if one is unknown."""
     words = [word.partition("=") for word in run["overrides"]]
     if not words or any(not sign or REDACTED in value or not _KEY.fullmatch(key) for key, sign, value in words):
         return None
@@ -73,7 +73,7 @@ def _words(run: Row) -> dict[str, str] | None:
     if len(found) < len({key for key, _, _ in words} - {"seed"}):
         return None
     if not run["is_job"]:
-        # Each run had a name of its own; all of a sweep share one.
+        # Single runs have a name each; the jobs of a sweep share one.
         found.pop("name", None)
     return found
 
@@ -89,7 +89,7 @@ def _seeds(runs: Sequence[Row], number: int) -> list[int]:
 
 
 def _sorted(values: Sequence[str]) -> list[str]:
-    """Values in an order that no run decides: numbers by size, then texts."""
+    """Values in an order that does not depend on the runs: numbers by size, then texts."""
 
     def place(value: str) -> tuple[bool, float, str]:
         try:

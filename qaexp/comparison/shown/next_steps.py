@@ -16,17 +16,17 @@ USUAL_SEEDS = 5
 
 
 def next_step(table: FirstTable) -> str | None:
-    """Return what to do next, to stand behind "Next:"; None where nothing can be said."""
+    """Return what to do next, in words that follow "Next:"; None if there is no advice."""
     if not table.groups:
-        return "qaexp status says what the folders hold."
+        return "qaexp status shows what the folders hold."
     if not table.able or (table.groups and table.lacks_skill(table.leader)):
-        return "a smaller learning rate, more steps or more training examples; docs/answers_nothing.md tells more."
+        return "a smaller learning rate, more steps or more training examples; see docs/answers_nothing.md."
     if len(table.groups) == 1:
         return _of_one(table)
     if not table.is_tested:
         return "--metric f1 (or another score of the questions) tests the groups against each other."
     if len(table.able) == 1:
-        return "look at the runs that answer nothing; docs/answers_nothing.md tells why they do."
+        return "look at the runs that answer nothing; docs/answers_nothing.md explains why they do."
     if table.by in SEED_KEYS:
         return "what differs here is chance; another setting over several seeds can be compared with this spread."
     pair = table.pair()
@@ -45,12 +45,12 @@ def _of_one(table: FirstTable) -> str:
     if table.apart:
         return "compare runs that answered the same questions; qaexp evaluate RUN scores a run's model on any file."
     if group["n"] > 1 and table.by is None:
-        return "--by seed puts them against each other; a second setting needs another value of a key."
-    return "give the folder of another run, too."
+        return "--by seed compares them with each other; a second setting needs another value of a key."
+    return "give the folder of another run as well."
 
 
 def _use(table: FirstTable) -> str:
-    """Use the run that `qaexp best` names, too: of several that are as good the one that was started first."""
+    """Use the run that `qaexp best` names too: of equally good ones, the first that was started."""
     runs = [run for run in table.runs(table.leader) if not run["is_collapsed"]]
     best = min(runs, key=lambda run: (_worst_last(table, run), run["started"], run["path"]))
     return f"use it; its best run is {best['name']}: {best['path']}"
@@ -76,13 +76,13 @@ def _after_cannot_tell(table: FirstTable, pair: Row) -> str:
         return look + _more_seeds(table, USUAL_SEEDS)
     if look:
         return look.removesuffix(" first; then ") + ": a mean over seeds hides such a run."
-    return "more dev questions, or settings that differ more: seeds alone do not settle this."
+    return "more dev questions, or settings that differ more: seeds alone will not settle this."
 
 
 def _more_seeds(table: FirstTable, number: int) -> str:
     """Run more seeds; that their number comes first is part of the advice."""
     command = with_seeds([run for group in table.able for run in table.runs(group)], number)
-    how = f"run {number} seeds of each setting, and compare once they are all there"
-    why = "whoever adds seeds until something shows finds it by chance"
+    how = f"run {number} seeds of each setting, and compare once all are complete"
+    why = "adding seeds until something shows finds it by chance"
     typed = f": {command}" if command else f", with seed={','.join(map(str, range(number)))}"
     return f"{how} ({why}){typed}"

@@ -21,7 +21,7 @@ INTERVAL, P_VALUE = "95 % interval", "p"
 
 _MARKDOWN: Mapping[str, str] = {
     **{character: f"\\{character}" for character in "\\`*_{}[]<>#|~&!$"},
-    # An empty space behind it: a backslash alone would still call the user of that name on a forge.
+    # With a zero-width space: a backslash alone would still mention the user of that name on GitHub.
     "@": "&#64;&#8203;",
 }
 _LINK_STARTS = re.compile(r"(:)(?=//)|(?<=www)(\.)", re.IGNORECASE)
@@ -40,7 +40,7 @@ _LATEX: Mapping[str, str] = {
 
 
 def csv(comparison: Comparison) -> str:
-    """Return one row a group; formulas are neutralised, numbers are in full."""
+    """Return one row a group, with numbers in full and formulas neutralised."""
     rows = [
         {"table": number + 1, **row, "measured_apart": table.reason}
         for number, table in enumerate(comparison.tables)
@@ -154,7 +154,7 @@ def _footnote(table: Table, comparison: Comparison) -> str:
     if any(metric in group.metrics and group.metrics[metric].over == QUESTIONS for group in table.groups):
         told.append("* interval over questions only: too few seeds")
     if any(group.is_collapsed for group in table.groups):
-        told.append("collapsed: a run answers nothing (at 0 or at its tuned threshold), so that nothing is concluded")
+        told.append("collapsed: a run answers nothing (at 0 or at its tuned threshold), so nothing is concluded")
     bold = _bold(table, metric)
     tested = [one for one in table.contrasts if one.b in bold and one.a == table.baseline]
     if tested:
@@ -168,14 +168,14 @@ def _footnote(table: Table, comparison: Comparison) -> str:
 
 
 def _markdown_text(text: str) -> str:
-    """Return a text as Markdown that says it literally: no link, picture, element or formula, and nobody is called."""
+    """Return a text as literal Markdown: no link, picture, element, formula or mention."""
     escaped = "".join(_MARKDOWN.get(character, character) for character in one_line(text))
     # A bare address becomes a link by itself.
     return _LINK_STARTS.sub(lambda found: f"\\{found[0]}", escaped)
 
 
 def _latex_text(text: str) -> str:
-    """Return a text as LaTeX that says it literally."""
+    """Return a text as literal LaTeX."""
     escaped = "".join(_LATEX.get(character, character) for character in one_line(text))
-    # A rule or a line end before it would take it for its own argument.
+    # A rule or line end before it would take it as its argument.
     return "{}" + escaped if escaped.startswith(("[", "*")) else escaped

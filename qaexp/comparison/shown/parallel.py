@@ -12,10 +12,10 @@ from qaexp.comparison.result import Table
 from qaexp.runs.number import is_number
 
 MAX_PARALLEL = 500
-# Of more numbers an axis is a scale.
+# With more numbers than this, an axis is a numeric scale.
 MAX_CATEGORIES = 7
 
-# Numbers so many times as large as others stand on a scale of powers.
+# Ratio of the largest to the smallest number from which an axis is logarithmic.
 MANY_TIMES = 30
 
 MAX_DIMENSIONS = 8
@@ -23,7 +23,7 @@ Numbers = dict[str, Any]
 
 
 def parallel(table: Table, metric: str, names: Mapping[Path, str], found: Sequence[Dimension]) -> Numbers:
-    """Return every run as a line through what differs, and its metric; nothing where one thing alone differs.
+    """Return every run as a line through what differs, and its metric; empty if only one thing differs.
 
     Args:
         table: The groups.
@@ -51,7 +51,7 @@ def parallel(table: Table, metric: str, names: Mapping[Path, str], found: Sequen
 
 
 def _scale(one: Dimension) -> Numbers:
-    """Numbers stand on a scale when there are many of them, else every value has a place of its own, in their order."""
+    """A numeric scale if there are many numbers, else one place for each value, in order."""
     pairs = dict(zip(one.texts, one.values, strict=True))
     if len(pairs) > MAX_CATEGORIES and all(map(is_number, pairs.values())):
         is_log = min(pairs.values()) > 0 and max(pairs.values()) / min(pairs.values()) > MANY_TIMES

@@ -4,7 +4,7 @@ const ROWS_PER_PAGE = 30;
 
 // ---------------------------------------------------------------- the leaderboard
 
-/** Columns that are not needed at first wait behind a box; without JavaScript all are there. */
+/** Less important columns are hidden behind a checkbox; without JavaScript all are shown. */
 function foldColumns(line) {
   const table = line.nextElementSibling.querySelector("table");
   const box = line.querySelector("input");

@@ -31,10 +31,10 @@ from qaexp.storage.formats import visible
 from qaexp.storage.roots import rooted
 
 MAX_GROUPS_IN_DIFF = 12
-# So many groups are named above the figures; the leaderboard has all.
+# Most groups named above the figures; the leaderboard has all.
 MAX_LETTERS = 60
 
-# Of more contrasts the rest needs a click.
+# Contrasts that are shown without a click.
 MAX_CONTRASTS = 30
 
 _SCORES, _ASIDE = side_by_side(BOARD), side_by_side(ASIDE)
@@ -47,7 +47,7 @@ def write_report(comparison: Comparison, path: Path) -> list[Path]:
 
     Args:
         comparison: What was found.
-        path: The page; the pictures stand in `<name without suffix>_figures/`.
+        path: The page; the pictures go into `<name without suffix>_figures/`.
 
     Returns:
         The files.
@@ -62,7 +62,7 @@ def write_report(comparison: Comparison, path: Path) -> list[Path]:
     files = {path: page(comparison, data).encode("utf-8", "backslashreplace")}
     files |= {folder / f"{name}.png": png for name, png in drawn.items()}
     make_directory(path.absolute().parent)
-    # As in a run directory, the folder of the pictures must be one, and no link to somebody's own.
+    # As in a run directory, the folder of the pictures must be a real one, not a link.
     with storage_errors(path), rooted(path.absolute().parent):
         make_directory(folder)
         for file, content in files.items():
@@ -111,7 +111,7 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         relevant=comparison.relevant,
         step=number_of(comparison.about).step,
         refused=[([found.name for found in paths], reason) for paths, reason in comparison.refused],
-        # The last two parts: the same page wherever the folders are.
+        # The last two parts, so that the page does not depend on where the folders are.
         skipped=[("/".join(found.parts[-2:]), reason) for found, reason in comparison.skipped],
     )
 
@@ -160,7 +160,7 @@ def _cells(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
 
 
 def _notes(group: Group, metric: str) -> list[str]:
-    """What a reader of a group's row must know."""
+    """Notes on a group's row."""
     found = [group.silence] if group.silence else []
     problem = group.metrics[metric].problem if metric in group.metrics else None
     found += [f"no interval: {problem}"] if problem else []

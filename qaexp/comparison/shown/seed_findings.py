@@ -1,4 +1,4 @@
-"""What is found where seeds stand against each other: how far chance goes, and never which seed to take."""
+"""The finding of a comparison between seeds: how far chance goes, never which seed to use."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ MAX_SKIPPED = 20
 MAX_DIFFERENCES = 12
 MAX_NOTES = 12
 _SCORES = side_by_side(BOARD)
-# Columns leave in this order for want of room.
+# If there is no room, columns are dropped in this order.
 _LEAVING = (*_SCORES[::-1], "sd", "rank")
 # The two epochs share a column.
 _COSTS = {
@@ -89,7 +89,7 @@ def _apart(table: Table) -> RenderableType:
 
 
 def _shown_tables(comparison: Comparison) -> list[tuple[Table | None, Table | None]]:
-    """What stands as a leaderboard, and whose verdicts follow; with --allow-mixed one board of all comes first."""
+    """The leaderboards, and the tables whose verdicts follow; with --allow-mixed one board of all comes first."""
     if not comparison.options.allow_mixed or len(comparison.tables) < 2:
         return [(table, table) for table in comparison.tables]
     groups = [group for table in comparison.tables for group in table.groups]
@@ -99,7 +99,7 @@ def _shown_tables(comparison: Comparison) -> list[tuple[Table | None, Table | No
 
 
 def _leaderboard(table: Table, comparison: Comparison, limit: int | None, width: int | None) -> RenderableType:
-    """Two narrow tables fit a terminal where one wide one does not: scores, then costs and flags."""
+    """The scores, then costs and flags: two narrow tables fit a terminal where one wide one does not."""
     groups = table.groups[:limit]
     styles = ["dim" if group.is_collapsed else "" for group in groups]
     scores, missing = fitted(_score_columns(table, groups, comparison.options.metric), width)
@@ -165,7 +165,7 @@ def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
         numbers = ", ".join(f"#{group.number}" for group, one in found if one.problem == problem)
         yield f"{numbers}: no interval: {problem}"
     if table.contrasts and table.tested_metric != metric:
-        yield f"{metric} is not tested: the groups stand in the order of its means, without ranks"
+        yield f"{metric} is not tested: the groups are in the order of its means, without ranks"
     for silence in dict.fromkeys(group.silence for group in table.groups if group.silence):
         numbers = ", ".join(f"#{group.number}" for group in table.groups if group.silence == silence)
         yield (
@@ -173,7 +173,7 @@ def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
             "verdict"
         )
     if comparison.options.allow_mixed and len(comparison.tables) > 1:
-        yield "WARNING: --allow-mixed: these runs were not measured on the same thing, their order means nothing"
+        yield "WARNING: --allow-mixed: these runs were not measured alike; their order means nothing"
         for paths, reason in comparison.refused:
             yield f"  {reason}: {', '.join(str(path) for path in paths[:3])}{' ...' if len(paths) > 3 else ''}"
     notes = [f"{entry.run.path}: {note}" for group in table.groups for entry in group.entries for note in entry.notes]

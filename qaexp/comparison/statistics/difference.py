@@ -47,8 +47,8 @@ class Variance:
         Without seeds those of the clusters. With them half of Satterthwaite's, and at least those of the part with the
         fewest: three seeds that happen to agree make the variance too small and Satterthwaite's degrees of freedom too
         many at the same time, and the simulation in docs/statistics.md rejects up to 8 % with all of them. A part with
-        one degree of freedom, of two seeds or two values of a crossed kind, decides alone: it agrees by chance so often
-        that with more the same simulation rejects up to 9 %, whatever the other parts are.
+        one degree of freedom, of two seeds or two values of a crossed kind, decides alone: it agrees by chance
+        so often that with more degrees of freedom the same simulation rejects up to 9 %, whatever the other parts are.
         """
         if not np.isfinite(self.total):
             return 0.0
@@ -93,7 +93,7 @@ class Difference:
     resamples: Floats | None = field(default=None, compare=False, repr=False)
 
     def critical(self, alpha: float) -> float:
-        """How many standard errors the test asks for at a level: it rejects exactly the differences beyond them.
+        """How many standard errors a difference must exceed for the test to reject at a level.
 
         >>> round(Difference(0.0, 0.0, 0.0, 1.0, 1.0, 1e9, Variance((), (1.0, 1e9))).critical(0.05), 2)
         1.96

@@ -1,8 +1,8 @@
 """Paired tests of two runs, or of two groups of runs, on the same questions; the parts of their variance are in spread.
 
-Questions about one text are not independent: every test but McNemar's takes whole clusters of them
-(articles, or paragraphs). Between groups, seeds vary too: both enter the interval. Differences are b - a, in points.
-What one difference has is a `Difference`; whether anything may be said from it is decided in `contrasts`.
+Questions about one text are not independent: every test but McNemar's takes whole clusters of them (articles or
+paragraphs). Between groups, seeds vary too, and both enter the interval. Differences are b - a, in points. A test
+returns a `Difference`; `contrasts` decides whether anything can be concluded from it.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def paired_groups(
         a: Scores of the first group in percent [runs, questions].
         b: Of the second one; row s has the same seeds.
         clusters: The cluster of each question, counted from 0.
-        pooled: That of the runs' own seeds, where there are no `factors`: of `pooled_paired`.
+        pooled: From `pooled_paired`, for the runs' own seeds; used if there are no `factors`.
         factors: The kinds of seeds that were swept apart, each with its own pooled part.
         level: Of the interval.
     """
@@ -146,7 +146,7 @@ def separate_groups(
 ) -> Difference:
     """Two groups whose seeds differ: as `paired_groups`, with a seed part of each group of its own (Welch 1947).
 
-    `pooled` is that of `pooled_separate`; `factors` are those of a, and those of b.
+    `pooled` comes from `pooled_separate`; `factors` are the factors of a, and of b.
     """
     of_a, both_a = seed_parts(a, clusters, factors[0] or own_seeds(a, pooled))
     of_b, both_b = seed_parts(b, clusters, factors[1] or own_seeds(b, pooled))

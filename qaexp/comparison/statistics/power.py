@@ -1,8 +1,8 @@
-"""How small a difference a test would have shown, and what more seeds would do about it: of the very test that is run.
+"""The smallest difference that the test at hand would have found, and what more seeds would change.
 
-The test at a level asks for `critical` standard errors. A true difference of so many points is found with the
-probability that a t variable, moved by it, lies beyond them: that is exact for the t tests, whose standard error does
-not change when one group is moved, and what docs/statistics.md holds against a simulation for every kind of contrast.
+The test at a level requires `critical` standard errors. The power for a true difference is the probability
+that a t variable, shifted by it, lies beyond them. That is exact for the t tests, whose standard error does not change
+when one group is shifted; docs/statistics.md checks it by simulation for every kind of contrast.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MORE_SEEDS = (2, 5, 10, 20)
 
 
 def power(found: Difference, points: float, *, alpha: float = 1 - LEVEL) -> float | None:
-    """The probability, 0 to 1, that the test finds a true difference of so many points; None where it says nothing.
+    """The probability, 0 to 1, that the test finds a true difference of `points`; None if it can find nothing.
 
     >>> found = Difference(0.0, -2.0, 2.0, 1.0, 1.0, 1e6, Variance((), (1.0, 1e6)))
     >>> round(power(found, 2.8), 2), round(power(found, 0.0), 2)
@@ -35,9 +35,9 @@ def power(found: Difference, points: float, *, alpha: float = 1 - LEVEL) -> floa
 def minimum_detectable(found: Difference, *, power: float = POWER, level: float = LEVEL) -> float | None:
     """The smallest true difference, in points, that the test at 1 - level finds with a probability of `power`.
 
-    The critical value plus the t quantile, times the standard error (Bloom 1995). None where the test can say nothing:
-    the standard error is unknown, or all scores are equal, so that nothing is known of how they would vary; or of so
-    few clusters that at this level no difference would be certain.
+    The critical value plus the t quantile, times the standard error (Bloom 1995). None if the test can find
+    nothing: the standard error is unknown, all scores are equal (nothing is known of how they would vary), or there are
+    too few clusters for this level.
 
     Args:
         found: What the test gave.
@@ -60,8 +60,8 @@ def with_more_seeds(
     """The same with `more` seeds in each group: what questions contribute stays, what seeds contribute shrinks.
 
     Args:
-        found: A difference of groups of seeds; of single runs nothing is known about seeds (None), and of kinds of
-            seeds that were crossed it would have to be said which (None).
+        found: A difference of groups of seeds; None for single runs, which say nothing about seeds, and for
+            crossed kinds of seeds, where it would have to be said which.
         num_seeds: Seeds of each pair, or of each of the two groups.
         more: How many seeds each group gets in addition.
         level: As for `minimum_detectable`.

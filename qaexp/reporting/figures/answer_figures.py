@@ -40,7 +40,7 @@ from qaexp.reporting.numbers.quantities import (
 from qaexp.runs.metrics import is_number, number_of
 from qaexp.runs.score_intervals import ClusterSums
 
-# From so many percent of the answers on, their risk has an interval.
+# Minimum share of the answers, in percent, for an interval of their risk.
 MIN_COVERAGE = 5
 
 
@@ -68,7 +68,7 @@ def threshold(predictions: Sequence[Row], summary: Mapping[str, Any], run_name: 
     for rule in rules:
         if rule.threshold is not None:
             upper.axvline(rule.threshold, color=rule.color, linewidth=1.2, linestyle="--")
-        # Left of every question nothing is answered, whatever the number: the middle of what is shown of that.
+        # Left of every question nothing is answered at any threshold: mark the middle of that region.
         place = (low + min(diffs)) / 2 if rule.threshold is None else rule.threshold
         look = {"marker": rule.marker, "color": rule.color, "linestyle": "none", "markersize": 7}
         upper.plot([place], [rule.f1], label=f"{rule.name}: f1 {number_of('f1').shown(rule.f1)}{rule.remark}", **look)
@@ -102,7 +102,7 @@ def calibration(predictions: Sequence[Row], run_name: str) -> Figure | None:
         marker="o",
         capsize=3,
         linewidth=1.4,
-        label=f"answers of like confidence, {dependence(predictions).words}",
+        label=f"answers of similar confidence, {dependence(predictions).words}",
     )
     percent_axis(upper, "exact")
     width = 10
@@ -144,7 +144,7 @@ def risk_coverage(predictions: Sequence[Row], run_name: str) -> Figure | None:
     axes.plot(
         best.coverage, best.risk, color=GREEN, linestyle="--", label=f"oracle, wrong ones last: AURC {best.area:.1f}"
     )
-    # Among a handful of answers one wrong answer fills the scale: it is set by what a twentieth of them show.
+    # One wrong answer among the first few would fill the scale: it is set by coverages above a twentieth.
     settled = [end for end in high[len(high) // 20 :] if end == end] + found.risk[len(high) // 20 :]
     axes.set(
         xlabel="coverage: answers kept (%)",
@@ -159,7 +159,7 @@ def risk_coverage(predictions: Sequence[Row], run_name: str) -> Figure | None:
 def interval_band(answers: Sequence[tuple[int, float]], labels: Sequence[str]) -> tuple[list[float], list[float]]:
     """Return the ends of the interval of the risk over the first 1, 2, 3, ... answers; NaN where there is none.
 
-    Over the first few answers it is as wide as the picture, and says nothing: it begins at `MIN_COVERAGE`.
+    Over the first few answers it would be as wide as the picture, so it begins at `MIN_COVERAGE`.
 
     Args:
         answers: The place and the error of each answer, the surest first.
@@ -210,7 +210,7 @@ def _threshold_range(diffs: Sequence[float], rules: Sequence[_Rule]) -> tuple[fl
     """Return the range that holds all rules and all but the outermost hundredth of the diffs on either side."""
     ordered = sorted(diffs)
     cut = len(ordered) // 100
-    # Nothing is answered only to the left of all of them.
+    # Only to the left of all of them nothing is answered.
     first = ordered[0] if any(rule.threshold is None for rule in rules) else ordered[cut]
     marked = [rule.threshold for rule in rules if rule.threshold is not None]
     low, high = min(first, *marked, 0.0), max(ordered[-1 - cut], *marked, 0.0)

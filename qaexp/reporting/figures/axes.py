@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from qaexp.runs.metrics import number_of
 
-# An axis of scores shows at least so many points: noise must not look like a difference.
+# Minimum range of an axis of scores, in points: noise must not look like a difference.
 _FINE = 4
 
 
@@ -91,7 +91,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[tuple[float, float], str]]) -> N
 
 
 def spread(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Return the values moved apart as little as it takes for neighbours to stand `gap` apart, between two bounds.
+    """Return the values moved apart as little as needed for neighbours to be `gap` apart, between two bounds.
 
     >>> spread([50.0, 51.0, 10.0], 4.0, 0.0, 100.0)
     [48.5, 52.5, 10.0]

@@ -17,10 +17,10 @@ from qaexp.runs.directory import NO_ANSWER
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import is_number
 
-# Beyond so many probes the picture shows the first ones; report.html shows all.
+# Maximum number of probes: the first ones; report.html shows all.
 MAX_PROBES = 10
 
-# Of more evaluations the picture shows so many, at equal distances, the last one among them.
+# Maximum number of evaluations: chosen at equal distances, including the last.
 MAX_EVALUATIONS = 500
 
 _BAND_INCHES = 0.78
@@ -117,7 +117,7 @@ def _draw_band(axes: Axes, found: Sequence[Block], band: int, num_epochs: int) -
             linewidth=2,
         )
         text = fitting(NO_ANSWER if empty else block.answer, _WIDTH_INCHES * block.num / num_epochs - 0.12, 9)
-        # Where hardly a letter fits, the colour alone says that the answer is another one.
+        # Where hardly a letter fits, the colour alone shows that the answer changed.
         if text != "…" and not (text.endswith("…") and len(text) < 4):
             axes.text(
                 block.first + block.num / 2,

@@ -16,7 +16,7 @@ from qaexp.reporting.numbers.quantities import slice_means
 from qaexp.runs.number import is_number
 from qaexp.runs.slices import RANGED, SLICES, bounds_of, in_range, range_labels
 
-# Beyond so many groups a panel shows the largest ones.
+# Maximum number of groups in a panel: the largest ones.
 MAX_GROUPS = 12
 
 _OUTCOME_INCHES = 2.6
@@ -47,7 +47,7 @@ def slices(rows: Sequence[Row], predictions: Sequence[Row], run_name: str, rule:
         "Where it fails",
         f"{run_name} · {overall.num} dev examples · {depend.words} · {rule}",
         height=0.62 + (_OUTCOME_INCHES if predictions else 0) + sum(heights),
-        # Between the columns stand the counts of the left and the names of the right panels.
+        # Between the columns are the counts of the left panels and the names of the right ones.
         column_gap=0.06,
     )
     lower: Figure | SubFigure = figure
@@ -64,7 +64,7 @@ def slices(rows: Sequence[Row], predictions: Sequence[Row], run_name: str, rule:
 
 
 def slice_panels(rows: Sequence[Row], depend: Dependence) -> dict[str, list[Group]]:
-    """Return the mean f1 of each slice, with its interval, by what the questions are parted by.
+    """Return the mean f1 of each slice, with its interval, by the property that divides the questions.
 
     Args:
         rows: The rows of scores.csv, each with an f1.

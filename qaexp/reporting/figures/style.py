@@ -1,4 +1,4 @@
-"""The one look of all pictures: colours that colour-blind people tell apart, fonts, sizes; the same bytes each time."""
+"""The look of all pictures: fonts, sizes, colours that colour-blind people can tell apart; the same bytes each time."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def new_figure(title: str, subtitle: str, *, height: float = 4.4, column_gap: fl
     FigureCanvasAgg(figure)
     title = fitting(title, _TEXT_INCHES, 13, bold=True)
     figure.text(0.015, 1 - 0.1 / height, title, ha="left", va="top", fontsize=13, fontweight="bold")
-    # What a run is called comes first, and must not push out what is said after it.
+    # The run's name comes first and must not push out the rest.
     name, dot, rest = subtitle.partition(" · ")
     subtitle = f"{shortened(name, MAX_NAME_LENGTH)}{dot}{rest}" if dot else subtitle
     figure.text(
@@ -105,7 +105,7 @@ def label(text: str, max_length: int = MAX_LABEL_LENGTH) -> str:
 
 
 def fitting(text: str, inches: float, font_size: float, *, bold: bool = False) -> str:
-    """Return a label that is no wider than so many inches, shortened where it must be; `…` where nothing fits.
+    """Return a label of at most this width in inches, shortened if needed; `…` if nothing fits.
 
     >>> fitting("The capital of France", 0.8, 9), fitting("Paris", 0.8, 9)
     ('The capita…', 'Paris')

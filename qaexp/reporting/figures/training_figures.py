@@ -20,16 +20,16 @@ from qaexp.storage.formats import counted
 
 Row = Mapping[str, Any]
 Point = tuple[float, float]
-# When a run answers nothing, in words; that of a run which must answer is another one.
+# When a run answers nothing, in words; a run that must answer has another rule.
 DEFAULT_RULE = "null threshold 0"
 
-# A line of more points is drawn by the ends and the extremes of its stretches: no eye tells the difference.
+# A line of more points is drawn by the ends and extremes of its stretches, which looks the same.
 MAX_POINTS = 2000
 
-# Beyond so many epochs only those that are named have a line.
+# With more epochs than this, only those that are named have a line.
 MAX_EPOCH_LINES = 200
 
-# From so many records on, the loss gets a smooth line too.
+# Minimum number of records for a smooth line of the loss.
 MANY_STEPS = 60
 
 
@@ -150,7 +150,7 @@ def _what_is_known(points: Sequence[Point], highest: float) -> str:
 
 
 def _marker(points: Sequence[Point]) -> str | None:
-    """A line of one point is none: only a mark shows it."""
+    """A mark for a line of one point, which would be invisible."""
     return "o" if len(points) == 1 else None
 
 
@@ -175,7 +175,7 @@ def finite(rows: Sequence[Row], x: str, y: str) -> list[Point]:
 
 
 def running_mean(points: Sequence[Point], window: int) -> list[Point]:
-    """Return the mean of the last `window` values at each point that has so many before it.
+    """Return the mean of the last `window` values at each point that has that many.
 
     >>> running_mean([(1, 1.0), (2, 3.0), (3, 5.0)], 2)
     [(2, 2.0), (3, 4.0)]
@@ -189,7 +189,7 @@ def running_mean(points: Sequence[Point], window: int) -> list[Point]:
 
 
 def _running_mean_of_many(points: Sequence[Point], window: int) -> list[Point]:
-    """The same from sums that run along: its last digits are not exact, its time does not grow with the window."""
+    """The same from running sums: its last digits are not exact, but its time does not grow with the window."""
     sums = np.concatenate([[0.0], np.cumsum([float(value) for _, value in points])])
     means = (sums[window:] - sums[:-window]) / window
     return [(x, mean) for (x, _), mean in zip(points[window - 1 :], means.tolist(), strict=True)]
@@ -202,7 +202,7 @@ def xy(points: Sequence[Point]) -> tuple[list[float], list[float]]:
 
 
 def thinned(points: Sequence[Point], most: int = MAX_POINTS) -> list[Point]:
-    """Return at most so many points of a line: of each stretch the first, the lowest, the highest and the last.
+    """Return a limited number of points of a line: the first, lowest, highest and last of each stretch.
 
     >>> thinned([(1, 0.0), (2, 9.0), (3, 1.0), (4, -5.0), (5, 2.0), (6, 2.0)], 4)
     [(1, 0.0), (2, 9.0), (4, -5.0), (6, 2.0)]
@@ -223,7 +223,7 @@ def _height(points: Sequence[Point]) -> Callable[[int], float]:
 
 
 def _at_ends(history: Sequence[Row]) -> bool:
-    """Does every evaluation stand at the end of an epoch?"""
+    """Whether every evaluation is at the end of an epoch."""
     return all(float(epoch).is_integer() for epoch, _ in finite(history, "epoch", "step"))
 
 

@@ -1,4 +1,4 @@
-"""What a reader of a run should look at first: its flags, and what its numbers give away."""
+"""What a reader of a run should look at first: its flags, and what its numbers reveal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from qaexp.runs.number import is_beyond_floats
 if TYPE_CHECKING:
     from qaexp.reporting.numbers.answering import Answered  # loads scipy, and every start would wait for it
 
-# From so many points of f1 on, a tuned null threshold is worth a sentence.
+# Minimum f1 gain, in points, for mentioning a tuned null threshold.
 THRESHOLD_GAIN = 1.0
 
-# From so many points on, train accuracy above dev exact is worth a sentence.
+# Minimum gap, in points, between train accuracy and dev exact for mentioning it.
 OVERFIT_GAP = 40.0
 
 _ROUNDING = 1e-6
@@ -26,7 +26,7 @@ Numbers = Mapping[str, Any]
 def is_collapsed(summary: Numbers, flags: Sequence[Numbers] = ()) -> bool:
     """Say whether a run answers nothing, at threshold 0 or at its tuned one: it has counted, and raised the flag.
 
-    The summary alone does not tell: a run may answer every answerable question wrongly, and nothing else.
+    The summary alone cannot show this: a run may answer every answerable question wrongly, and no other.
 
     >>> is_collapsed({"has_ans_f1": 0.0, "no_ans_f1": 100.0}), is_collapsed({}, [{"name": "null_collapse"}])
     (False, True)
@@ -59,7 +59,7 @@ def what_to_look_at(summary: Numbers, flags: Sequence[Numbers] = (), answered: A
 
 
 def drift_sentence(drift: Sequence[Numbers]) -> str | None:
-    """Return what keeps a run from having the bytes that the same command gives again; None where nothing does.
+    """Return why a run is not reproducible bit for bit by the same command; None if it is.
 
     >>> drift_sentence([{"key": "versions.torch", "old": "2.12", "new": "2.13", "step": 40}])
     "versions.torch was '2.12', from step 40 on '2.13'"
@@ -72,8 +72,8 @@ def drift_sentence(drift: Sequence[Numbers]) -> str | None:
 
 
 def seen(summary: Numbers, flags: Sequence[Numbers] = (), answered: Answered | None = None) -> list[str]:
-    """Return a sentence for each thing that the numbers give away, beside the flags."""
-    # Of a collapsed run nothing else is worth a sentence: its other numbers follow from the collapse.
+    """Return a sentence for each thing that the numbers reveal, besides the flags."""
+    # The other numbers of a collapsed run follow from the collapse and need no sentence.
     return [] if is_collapsed(summary, flags) else list(_seen(summary, answered))
 
 
@@ -85,7 +85,7 @@ def _flagged(summary: Numbers, flags: Sequence[Numbers], answered: Answered | No
 
 
 def _no_skill(summary: Numbers, answered: Answered | None) -> str:
-    """What the scores of a collapsed run are worth."""
+    """What the scores of a collapsed run mean."""
     if answered is None:
         return "the scores of answering nothing are the share of questions without an answer, no skill"
     if not answered.at_default:
@@ -129,13 +129,13 @@ def _seen(summary: Numbers, answered: Answered | None) -> Iterator[str]:
 
 
 def _was_silent(summary: Numbers, answered: Answered | None) -> bool:
-    """The best epoch scored what answering nothing gives: there is nothing in it to keep."""
+    """Whether the best epoch only scored what answering nothing gives: then there is nothing to keep."""
     best = summary.get("best_epoch_f1")
     return answered is not None and best is not None and abs(best - answered.share_no_ans) <= _ROUNDING
 
 
 def _threshold_gain(summary: Numbers, answered: Answered | None) -> Iterator[str]:
-    """What another threshold is worth; one that gains by silence alone is not worth a word."""
+    """What another threshold gains, unless it gains by answering nothing."""
     fitted = summary.get("crossfit_f1")
     if answered is not None and answered.at_tuned is not None and isinstance(fitted, int | float):
         nothing = answered.share_no_ans

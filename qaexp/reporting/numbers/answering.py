@@ -1,4 +1,4 @@
-"""How many questions a run answers, and which threshold its best scores stand for: what means would only suggest."""
+"""How many questions a run answers, and the threshold behind its best scores."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def oracle_threshold(summary: Mapping[str, Any], metric: str, predictions: Seque
     Args:
         summary: The numbers of summary.json.
         metric: `exact` or `f1`.
-        predictions: The records of predictions.jsonl; without them the numbers have to tell.
+        predictions: The records of predictions.jsonl; without them the numbers must suffice.
 
     Returns:
         The threshold, `ANSWER_NOTHING` or `WITHIN_A_TIE`; None without an oracle.
@@ -101,7 +101,7 @@ def oracle_threshold(summary: Mapping[str, Any], metric: str, predictions: Seque
 
 
 def _is_silence(summary: Mapping[str, Any], metric: str) -> bool:
-    """Is the best score another one than that of the threshold 0, or does 0 answer nothing already?"""
+    """Whether the best score differs from that of threshold 0, or 0 already answers nothing."""
     at_default = summary.get(metric)
     differs = is_number(at_default) and abs(at_default - summary[f"best_{metric}"]) > _SAME_POINTS
     return differs or (summary.get("has_ans_f1") == 0 and summary.get("no_ans_f1") == 100)

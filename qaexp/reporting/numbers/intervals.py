@@ -33,7 +33,7 @@ class Dependence:
 
     @property
     def words(self) -> str:
-        """What the intervals are taken over, for a picture.
+        """What the intervals are over, in words for a picture.
 
         >>> Dependence(("a", "b", "a"), "paragraph").words, Dependence(tuple("abcde"), "article").words
         ('no intervals: 2 paragraphs', '95 % intervals over 5 articles')

@@ -33,7 +33,7 @@ def duration(seconds: Any) -> str:
 
 
 def moment(stamp: Any) -> str:
-    """Return a stored time as people write it, in UTC; any other value as it stands.
+    """Return a stored time as people write it, in UTC; any other value unchanged.
 
     >>> moment("2026-11-26T00:39:39+00:00"), moment("2026-11-26T01:39:39+01:00"), moment("once")
     ('26 Nov 2026, 00:39 UTC', '26 Nov 2026, 00:39 UTC', 'once')
@@ -43,7 +43,7 @@ def moment(stamp: Any) -> str:
 
 
 def machine_time(stamp: Any) -> str | None:
-    """Return a stored time as `<time datetime>` takes it; None where it is no time with a zone.
+    """Return a stored time as `<time datetime>` takes it; None if it is not a time with a zone.
 
     >>> machine_time("2026-11-26T01:39:39+01:00"), machine_time("once")
     ('2026-11-26T00:39:39+00:00', None)

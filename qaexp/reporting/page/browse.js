@@ -6,7 +6,7 @@ const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u2
 const VIEW = "#explore?";
 const ADDRESS_DELAY = 300;
 
-/** Control characters as escapes, so that they neither hide nor reorder what stands around them. */
+/** Control characters as escapes, so that they neither hide nor reorder the text around them. */
 function visible(text) {
   return String(text).replace(CONTROLS, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
 }
@@ -117,7 +117,7 @@ function listenToKeys(rows, search) {
   });
 }
 
-/** The view in the address, behind `#explore?`: `read` takes what stands there, `tell` gives what is to stand there. */
+/** The view in the address, behind `#explore?`: `read` takes it from there, `tell` returns what to write there. */
 class Address {
   constructor(read, tell) {
     this.read = read;
@@ -126,7 +126,7 @@ class Address {
     addEventListener("hashchange", () => this.restore());
   }
 
-  /** Show what the address says; where it says nothing of a view, nothing happens. */
+  /** Show the view in the address, if it has one. */
   restore() {
     if (!location.hash.startsWith(VIEW)) return false;
     this.read(new URLSearchParams(location.hash.slice(VIEW.length)));
@@ -134,7 +134,7 @@ class Address {
     return true;
   }
 
-  /** Write the view into the address a little later: browsers slow down who writes at every key. */
+  /** Write the view into the address with a delay: browsers throttle pages that write at every key. */
   write() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
@@ -146,7 +146,7 @@ class Address {
   }
 }
 
-/** A select's chosen text without its count, and the option that has such a text: what a link of another page knows. */
+/** A select's chosen text without its count, and the option with such a text, so that links survive other counts. */
 function chosen(select) {
   return select.value === "" ? "" : optionName(select.selectedOptions[0]);
 }

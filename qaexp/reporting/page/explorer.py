@@ -1,4 +1,4 @@
-"""The data behind the page's table of predictions: compact JSON that no browser takes for markup."""
+"""The data behind the page's table of predictions: compact JSON that no browser parses as markup."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qaexp.reporting.numbers.quantities import NO_SPAN_DIFF
 from qaexp.runs.number import is_number
 
 Row = Mapping[str, Any]
-# So many of the n-best spans of a prediction are shown.
+# Number of n-best spans that are shown of a prediction.
 NUM_SPANS = 5
 
 # In a script element `<` could begin an end tag or a comment; the separators and the bidirectional controls are legal
@@ -81,7 +81,7 @@ def explorer_data(
 
 
 def script_json(value: Any) -> str:
-    r"""Return a value as JSON that can stand in a script element.
+    r"""Return a value as JSON that is safe in a script element.
 
     >>> script_json(["</script><!--", "a\u2028b"])
     '["\\u003c/script\\u003e\\u003c!--","a\\u2028b"]'
@@ -91,7 +91,7 @@ def script_json(value: Any) -> str:
 
 
 def _has_span_scores(row: Row) -> bool:
-    """Is it known what the best span scores, or that there is none?"""
+    """Whether the scores of the best span are known, or that there is none."""
     has_span = bool(row["n_best"]) or row["null_score_diff"] >= NO_SPAN_DIFF
     return has_span and is_number(row.get("span_exact")) and is_number(row.get("span_f1"))
 

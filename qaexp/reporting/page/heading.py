@@ -1,4 +1,4 @@
-"""What makes a run, in a line: model, data, rate, epochs, seed and device; and where it leaves the default config."""
+"""A run in one line (model, data, rate, epochs, seed, device), and where its config differs from the default."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from qaexp.runs.short_words import shortened
 from qaexp.storage.formats import dotted
 from qaexp.storage.reading import read_json
 
-# Keys that say nothing of what was trained, or that stand in the line above already.
+# Keys that do not affect training, or that the line above has already.
 _UNTOLD = re.compile(
     r"(name|tags|notes|group|probes|threads|steal_lock|debug)$|(sweep|reporter|trackers|hydra)\b|.*\._partial_$"
 )
@@ -34,7 +34,7 @@ Config = Mapping[str, Any]
 
 
 def run_line(run: RunFiles, summary: Mapping[str, Any]) -> list[str]:
-    """Return what makes a run, a part each for model, data, optimizer, length, seed and device.
+    """Return what defines a run, one part each for model, data, optimizer, length, seed and device.
 
     Args:
         run: The files of the run; what they do not know is left out.
@@ -54,10 +54,10 @@ def run_line(run: RunFiles, summary: Mapping[str, Any]) -> list[str]:
 
 
 def changed_keys(config: Config, was_typed: Typed = _NOTHING) -> list[tuple[str, str, str]]:
-    """Return where a config leaves the default one: config groups with their choice, then keys; and the default.
+    """Return where a config differs from the default: config groups with their choice, then keys, with the defaults.
 
     Keys that another choice brought are left out unless they were typed, and so are those that the choice does not
-    have. A seed that follows `seed` is told once.
+    have. A seed that follows `seed` is left out.
 
     Args:
         config: The config of a run.

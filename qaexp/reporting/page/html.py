@@ -1,4 +1,4 @@
-"""report.html: one page that holds all of a run, opens without a network, and treats all data as text."""
+"""report.html: one page with everything about a run, which opens without a network and treats all data as text."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from qaexp.storage.formats import dotted, visible
 
 NUM_ERRORS = 25
 MAX_EPOCHS = 1000
-# So many of the worst errors are shown without a click.
+# Number of worst errors shown without a click.
 NUM_OPEN_ERRORS = 5
 
-# Of more keys that leave the default config the rest needs a click.
+# Number of changed keys shown without a click.
 NUM_CHANGED = 12
 
-# So many characters of a context are shown on either side of the answer.
+# Characters of context shown on either side of the answer.
 EXCERPT_CHARS = 240
 
 MAX_VALUE_CHARS = 400
@@ -99,7 +99,7 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
 def content_policy(style: str, script: str) -> str:
     """Return the page's Content-Security-Policy: only this style and this script, images from the page, no requests.
 
-    A script or style element that data smuggled in would have another hash, and is not run.
+    A script or style element smuggled in by data has another hash and is not applied.
     """
     digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") for text in (style, script)]
     return (
@@ -160,7 +160,7 @@ def shown(value: Any) -> str:
 
 @cache
 def _inlined(name: str) -> str:
-    """Return a file of this folder as it stands in the page."""
+    """Return the text of a file of this folder, to be embedded in the page."""
     return (Path(__file__).parent / name).read_text("utf-8")
 
 

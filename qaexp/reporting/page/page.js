@@ -113,7 +113,7 @@ function opened(row, now) {
   return parts;
 }
 
-/** Where a right answer stands: at a span with its text, else where its text first occurs; null where it does not. */
+/** Where a right answer is: at a span with its text, else where its text first occurs; null if it does not. */
 function place(context, spans, gold) {
   const span = spans.find(([begin, end]) => context.slice(begin, end) === gold);
   const begin = span ? span[0] : context.indexOf(gold);
@@ -147,7 +147,7 @@ function spans(row, context) {
 
 // ---------------------------------------------------------------- the threshold
 
-/** The slider goes over all differences that there are; what it gives is a number that can be typed again. */
+/** The slider steps through all differences; its value is a number that can also be typed. */
 function prepareThreshold() {
   const box = document.getElementById("threshold");
   if (!data.thresholds.length) return;

@@ -1,4 +1,4 @@
-"""Bars of what takes long, on a terminal alone: of a training's steps, and of what is answered meanwhile."""
+"""Progress bars on a terminal: training steps, and the questions answered in between."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from qaexp.reporting.terminal.console import RunConsole
 from qaexp.reporting.terminal.printing import is_terminal
 from qaexp.storage.signals import requested_signal
 
-# Is told how much is done, and of how much.
+# Called with how much is done, and of how much.
 Seen = Callable[[int, int], None]
 
 STOPPING = "stopping after this step; Ctrl-C again stops at once"
 _PER_SECOND = 5
-# Columns that a bar leaves free, where a terminal shows the `^C` that is typed: a line that is broken by it stands
-# there twice.
+# Columns that a bar leaves free for the `^C` that a terminal shows when it is typed: a line broken by it would appear
+# twice.
 _ECHO = 4
 _WIDE, _USUAL = 100, 76
 
 
 class _Left(ProgressColumn):
-    """How long it will take: at the mean speed so far, which needs no window of steps."""
+    """The time left, at the mean speed so far."""
 
     def render(self, task: Task) -> Text:
         return Text(f"left {duration(round(left)) if (left := _seconds_left(task)) is not None else '-'}")
 
 
 class Bars(Progress):
-    """Bars that stand below what is printed; none where the console is no terminal that moves its cursor."""
+    """Bars below what is printed; disabled if the console cannot move a cursor."""
 
     def __init__(self, console: Console) -> None:
         """Take the console; the columns follow from its width."""
@@ -64,7 +64,7 @@ class Bars(Progress):
             yield Text(STOPPING, style="bold yellow", overflow="ellipsis", no_wrap=True)
 
     def is_due(self) -> bool:
-        """Is it time to move a bar again? More often than it is drawn costs time and shows nothing."""
+        """Whether to update a bar: more often than it is drawn costs time and shows nothing."""
         now = time.monotonic()
         if now - self._drawn < 1 / _PER_SECOND / 2:
             return False
@@ -73,20 +73,20 @@ class Bars(Progress):
 
 
 def moves_cursor(console: Console) -> bool:
-    """Can bars be drawn there?"""
+    """Whether bars can be drawn on a console."""
     return console.is_terminal and not console.is_dumb_terminal
 
 
 @contextmanager
 def bar_on_stderr(description: str, num_features: int) -> Iterator[Seen]:
-    """Show a bar on stderr while the body runs, if that is a terminal: what stdout gets is for people and programs.
+    """Show a bar on stderr while the body runs, if that is a terminal; stdout may be read by programs.
 
     Args:
         description: What is done, for example `answering`.
-        num_features: So many are to be answered.
+        num_features: How many are to be answered.
 
     Yields:
-        What is to be told how much is done.
+        What to call with the progress.
     """
     if not is_terminal(sys.stderr):
         yield lambda done, total: None

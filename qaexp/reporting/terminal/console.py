@@ -1,4 +1,4 @@
-"""The terminal that tables and bars are printed to: every text is plain text, and what steers a terminal is shown."""
+"""The console for tables and bars: every text is plain text, and control characters are made visible."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rich.segment import Segment
 from qaexp.reporting.terminal.printing import terminal
 from qaexp.storage.formats import visible
 
-# A terminal that claims fewer columns (COLUMNS=0), or more than any has, does not know how many it has.
+# A width outside this range (COLUMNS=0) is not believed.
 NARROWEST, USUAL_WIDTH, WIDEST = 20, 80, 1000
 
 
 class RunConsole(Console):
-    """A console on stdout for texts of any origin: brackets are no markup, control characters are escapes."""
+    """A console on stdout for texts of any origin: brackets are not markup, control characters become escapes."""
 
     def __init__(self, *, quiet: bool = False, on_stderr: bool = False) -> None:
         """Print to stdout, or to stderr; `quiet` in all processes but the main one."""

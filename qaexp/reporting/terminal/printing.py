@@ -1,4 +1,4 @@
-"""The only way to stdout and stderr: no text steers a terminal, and a stream that fails costs no run its outcome."""
+"""The only way to stdout and stderr: no text controls the terminal, and a failing stream does not fail a run."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _HUSHED: ContextVar[bool] = ContextVar("hushed", default=False)
 
 
 class Outlet:
-    """A standard stream behind a door: what is printed is visible, what cannot be encoded is an escape.
+    """Wraps a standard stream: control characters become visible, what cannot be encoded becomes an escape.
 
-    Where nobody takes what is written (closed, a full disk, a reader that went away), the rest is dropped: what the
-    command does is worth more than what it prints. Libraries print through it too.
+    If the stream fails (closed, a full disk, a reader that went away), further output is dropped: what the command does
+    matters more than what it prints. Libraries print through it too.
     """
 
     def __init__(self, stream: Any) -> None:
         """Take the stream; None where the descriptor was closed when Python started."""
         self._stream = _Nowhere() if stream is None else stream
+        # Why output was lost; None also if a reader went away, which is not a fault.
         self.problem: str | None = None
-        """Why what was written is lost; None also when a reader went away, which is no fault."""
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is the stream's own."""
+        """Everything else comes from the stream."""
         return getattr(self._stream, name)
 
     @property
     def rich_proxied_file(self) -> Unescaped:
-        """Where a library that colours its text by itself (rich) writes: its escapes are meant for the terminal."""
+        """The stream for a library that colours its own text (rich), whose escapes are meant for the terminal."""
         return Unescaped(self)
 
     def write(self, text: str) -> int:
@@ -64,7 +64,7 @@ class Outlet:
             self._give_up(error)
 
     def _give_up(self, error: OSError) -> None:
-        """Send the rest nowhere, so that Python's last flush does not fail either."""
+        """Discard the rest, so that Python's last flush does not fail either."""
         if not isinstance(error, BrokenPipeError):
             self.problem = self.problem or error.strerror or str(error)
         try:
@@ -81,7 +81,7 @@ class Unescaped:
         self._outlet, self._is_terminal = outlet, is_terminal(outlet)
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is the outlet's."""
+        """Everything else comes from the outlet."""
         return getattr(self._outlet, name)
 
     def write(self, text: str) -> int:
@@ -91,7 +91,7 @@ class Unescaped:
 
 
 class _Nowhere:
-    """A stream for what nobody can read."""
+    """A stream that discards everything."""
 
     encoding = "utf-8"
 
@@ -140,13 +140,13 @@ def guard() -> None:
 
 
 def terminal(stream: Any) -> TextIO:
-    """Stdout or stderr for a library that colours its text by itself; the text must be visible already."""
+    """Stdout or stderr for a library that colours its own text, which must contain no other control characters."""
     return cast(TextIO, Unescaped(_outlet(stream)))
 
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Let nothing be printed by the body; what is logged as a warning, or complained of, is told all the same."""
+    """Let nothing be printed by the body; warnings and complaints are still shown."""
     token = _HUSHED.set(True)
     try:
         yield
@@ -179,28 +179,28 @@ def complain(sentence: str) -> None:
 
 
 def complain_text(text: str) -> None:
-    """Print a text of several lines to stderr as it is, but for what steers a terminal."""
+    """Print a text of several lines to stderr as it is, except for control characters."""
     _put(sys.stderr, visible(text))
 
 
 def ask(prompt: str) -> None:
-    """Print a prompt to stderr, where it does not mix with what is printed."""
+    """Print a prompt to stderr, so that it does not mix with the output."""
     _put(sys.stderr, one_line(prompt))
 
 
 def say_text(text: str) -> None:
-    """Print a text of several lines as it is, but for what steers a terminal."""
+    """Print a text of several lines as it is, except for control characters."""
     _put(sys.stdout, visible(text))
 
 
 def say_json(document: Any, indent: int | None = 1) -> None:
-    """Print one JSON document; a number that is not finite, for which JSON has no word, is null."""
+    """Print one JSON document; numbers that are not finite, which JSON cannot express, become null."""
     text = json.dumps(_finite(document), indent=indent, ensure_ascii=False, allow_nan=False)
     _put(sys.stdout, json_escaped(text, sys.stdout) + "\n")
 
 
 def json_escaped(text: str, stream: Any) -> str:
-    r"""Return JSON in which what is no plain character, or none of the stream's encoding, is an escape of JSON.
+    r"""Return JSON in which characters that are not printable, or not in the stream's encoding, are JSON escapes.
 
     >>> print(json_escaped('"\x9b \u20ac"', None))
     "\u009b €"
@@ -213,7 +213,7 @@ def json_escaped(text: str, stream: Any) -> str:
 
 
 def encodable(text: str, stream: Any) -> str:
-    """Return `text` with escapes for what the stream's encoding has no bytes for."""
+    """Return `text` with escapes for characters that the stream's encoding lacks."""
     encoding = getattr(stream, "encoding", None)
     if encoding is None or text.isascii():
         return text
@@ -239,7 +239,7 @@ def _finite(value: Any) -> Any:
 
 
 def _keep_descriptors() -> None:
-    """Let a closed 0, 1 or 2 lead nowhere, before a file of a run is opened as one of them."""
+    """Redirect closed descriptors 0, 1 and 2 to nowhere, before a file of a run is opened as one of them."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)

@@ -1,4 +1,4 @@
-"""Findings on a terminal: a sentence a line, and the command that comes next so that it can be copied."""
+"""Findings on a terminal: one sentence a line, and the next command on its own line, ready to copy."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.text import Text
 
 from qaexp.storage.formats import one_line
 
-# What stands before the words of a command in a sentence.
+# What precedes the words of a command in a sentence.
 COMMAND = ": qaexp train -m "
 
 
 def print_findings(console: Console, found: Sequence[str]) -> None:
-    """Print the finding of a comparison; a command stands on a line of its own.
+    """Print the finding of a comparison; a command gets a line of its own.
 
     Args:
         console: Where to.

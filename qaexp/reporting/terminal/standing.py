@@ -1,4 +1,4 @@
-"""Where runs stand, as lines for a terminal of any width, or for a pipe, which has none: no number or state is cut."""
+"""The states of runs as lines for a terminal of any width or a pipe, which has none: no number or state is cut."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GAP, _INDENT, _LEAST_NAME = "  ", "  ", 16
 
 
 def pipe_lines(runs: Sequence[Progress], skipped: Sequence[Skipped]) -> list[str]:
-    """Return a line a run with its whole path and note, then one for each sweep and for what is no run."""
+    """Return a line a run with its whole path and note, then one for each sweep and for what is not a run."""
     if not runs:
         return [_skipped(one) for one in skipped]
     rows = [(*_cells(run).values(), note(run)) for run in runs]
@@ -31,11 +31,11 @@ def pipe_lines(runs: Sequence[Progress], skipped: Sequence[Skipped]) -> list[str
 
 
 def terminal_lines(runs: Sequence[Progress], skipped: Sequence[Skipped], width: int) -> list[str]:
-    """Return the same for a terminal: columns go before a cell is cut, and a folder is named once, above its runs.
+    """Return the same for a terminal: columns are dropped before cells are cut; a folder is named once, above its runs.
 
     Args:
-        runs: Where runs stand.
-        skipped: What is no run, or cannot be read.
+        runs: The states of runs.
+        skipped: What is not a run, or cannot be read.
         width: Columns of the terminal.
     """
     groups = [*_groups(runs)]
@@ -63,7 +63,7 @@ def terminal_lines(runs: Sequence[Progress], skipped: Sequence[Skipped], width: 
 
 
 def note(run: Progress) -> str:
-    """What there is to know of a run beside its numbers: why it ended, and what goes on from where."""
+    """What to know about a run besides its numbers: why it ended, and where it resumes."""
     if run.state == RUNNING:
         age = f", last sign of life {run.age_seconds:.0f} s ago" if run.age_seconds is not None else ""
         return one_line(run.about + age)
@@ -89,7 +89,7 @@ def tally(runs: Sequence[Progress]) -> str:
 
 
 def _groups(runs: Iterable[Progress]) -> Iterator[tuple[Path, list[Progress], str]]:
-    """Each folder of runs with its runs, and the tally of a sweep that is told as a whole; else an empty text."""
+    """Each folder of runs with its runs, and the tally if it is a whole sweep; else an empty text."""
     found: dict[Path, list[Progress]] = {}
     for run in runs:
         found.setdefault(run.path.parent, []).append(run)
@@ -100,7 +100,7 @@ def _groups(runs: Iterable[Progress]) -> Iterator[tuple[Path, list[Progress], st
 
 
 def _shared_notes(runs: Sequence[Progress]) -> dict[str, int]:
-    """What is to be known of several completed runs alike, and of how many."""
+    """Notes that several completed runs share, and how many runs share each."""
     kinds = [_kind(run) for run in runs if run.state == COMPLETED and note(run)]
     return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds) if kinds.count(kind) > 1}
 
@@ -134,7 +134,7 @@ def _skipped(one: Skipped) -> str:
 
 
 def _tail(path: str, width: int) -> str:
-    """A path, or as much of its end as has room: the end is what tells it from others."""
+    """A path, or as much of its end as fits: the end tells it from others."""
     parts = path.split("/")
     while cell_len(path) > width and len([part for part in parts if part]) > 1:
         parts = parts[1:]
@@ -143,12 +143,12 @@ def _tail(path: str, width: int) -> str:
 
 
 def _fitting(runs: Sequence[Progress], names: dict[Path, str], width: int) -> list[str]:
-    """The columns, without the name, for which there is room beside the names."""
+    """The columns, without the name, that fit beside the names."""
     columns = [column for column in COLUMNS if column != "run"]
     longest = max(map(cell_len, names.values()), default=0)
     sizes = {column: max([len(column), *(cell_len(_cells(run)[column]) for run in runs)]) for column in columns}
     for leaving in _LEAVING:
-        # The numbers of the loss go only where not even a folded name has room.
+        # The loss is dropped only if not even a folded name fits.
         room = longest if leaving != _LEAVING[-1] else min(longest, _LEAST_NAME)
         if room + sum(sizes[column] + len(_GAP) for column in columns) > width:
             columns.remove(leaving)
@@ -156,7 +156,7 @@ def _fitting(runs: Sequence[Progress], names: dict[Path, str], width: int) -> li
 
 
 def _table(runs: Sequence[Progress], names: dict[Path, str], columns: list[str], width: int) -> list[str]:
-    """The header and a block a run; a name that leaves no room for the cells stands on a line of its own."""
+    """The header and a block a run; a name that leaves no room for the cells gets a line of its own."""
     rows = [[_cells(run)[column] for column in columns] for run in runs]
     cells = [line.removeprefix("x") for line in _aligned([["x", *columns], *(["x", *row] for row in rows)], columns)]
     room = max(_LEAST_NAME, width - max(map(cell_len, cells)))
@@ -170,7 +170,7 @@ def _table(runs: Sequence[Progress], names: dict[Path, str], columns: list[str],
 
 
 def _aligned(rows: Sequence[Sequence[str]], columns: Sequence[str] = COLUMNS[1:]) -> list[str]:
-    """Rows as lines of equal columns, the first of any name; no blank ends a line."""
+    """Rows as lines of aligned columns, the first with any name; no line ends with blanks."""
     sizes = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     names = ["", *columns, ""]
     return [

@@ -29,7 +29,7 @@ def score_rows(summary: Numbers, predictions: Sequence[Numbers] = ()) -> list[tu
 
     Args:
         summary: The numbers of summary.json.
-        predictions: The records of predictions.jsonl, which tell what an oracle's threshold of 0 means.
+        predictions: The records of predictions.jsonl, which show what an oracle's threshold of 0 means.
 
     Returns:
         Name, then exact, f1, has_ans_f1, no_ans_f1 and the threshold that gives them again.
@@ -61,7 +61,7 @@ def _threshold(found: float | str | None) -> str:
 
 
 def facts(summary: Numbers, answered: Answered | None = None) -> list[tuple[str, str]]:
-    """Return what else is worth a line: name and value, only where there is one."""
+    """Return other facts as name and value, only those that the run has."""
     found = [
         ("answers", _answers(summary, answered)),
         ("weights", _kept_epoch(summary)),
@@ -133,8 +133,8 @@ def summary_table(
         summary: The content of summary.json.
         flags: The raised health flags.
         directory: The run directory.
-        drift: What had changed when the training went on from a checkpoint.
-        predictions: The records of predictions.jsonl; without them nothing is said about how many are answers.
+        drift: What had changed when training was resumed from a checkpoint.
+        predictions: The records of predictions.jsonl; without them the number of answers is not shown.
     """
     answered, collapsed = count_answered(predictions, summary), is_collapsed(summary, flags)
     lines = Table.grid(padding=(0, 2, 0, 0))
@@ -144,7 +144,7 @@ def summary_table(
         lines.add_row(Text("not bit-exact", style="bold yellow"), Text(one_line(changes)))
     warning = "bold yellow" if flags else ""
     for index, sentence in enumerate(what_to_look_at(summary, flags, answered)):
-        # A Text, not markup: what stands in brackets in a path or an advice is shown as it is.
+        # A Text, not markup: brackets in a path or an advice are shown as they are.
         words = Text(one_line(_with_way(sentence, directory)), style=warning)
         lines.add_row(Text("next steps" if index == 0 else "", style="dim"), words)
     if (directory / REPORT).is_file():
@@ -176,6 +176,6 @@ def _score_table(rows: Sequence[tuple[str, list[str]]], *, is_dim: bool) -> Tabl
 
 
 def _with_way(sentence: str, directory: Path) -> str:
-    """The sentence, with the way to a picture or page that it names where the run has not drawn it."""
+    """The sentence, with how to draw the picture or page that it names if the run has not drawn it."""
     missing = [name for name in _DRAWN if name in sentence and not (directory / name).is_file()]
     return f"{sentence}; qaexp plot draws {missing[0]}" if missing else sentence
