@@ -51,7 +51,7 @@ def _of_the_metric(number: Number) -> dict[str, Caption]:
         "intervals": Caption(
             f"{metric} of each group",
             "Diamonds: means; dots: runs; hollow: answers nothing; bars: 95 % over seeds "
-            f"(below {MIN_SEEDS} seeds over questions)",
+            f"(with fewer than {MIN_SEEDS}, over questions)",
             (number.title,),
         ),
         "learning": Caption(
