@@ -90,7 +90,7 @@ def condition(text: str, several: Sequence[Values]) -> Condition:
     return Condition(text, ways)
 
 
-def values_told(keys: Sequence[str], several: Sequence[Values]) -> str:
+def values_shown(keys: Sequence[str], several: Sequence[Values]) -> str:
     """What runs have under some keys, for the message that none of them meets a condition."""
     told = []
     for key in keys:

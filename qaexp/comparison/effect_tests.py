@@ -77,7 +77,9 @@ def _num_values(effects: Effects, row: Effect) -> int:
     return sum(one.key == row.key for one in effects.rows)
 
 
-def told(effects: Effects, found: Sequence[Judged], groups: Sequence[Group], metric: str, names: Sequence[str]) -> str:
+def effects_sentence(
+    effects: Effects, found: Sequence[Judged], groups: Sequence[Group], metric: str, names: Sequence[str]
+) -> str:
     """A sentence about all effects; a mean over settings says nothing about a single one.
 
     Args:

@@ -78,7 +78,7 @@ def main_flips(comparison: Comparison) -> tuple[str, str, list[Flip]]:
         IntegrityError: The predictions of one cannot be read.
     """
     if comparison.main_pair is None:
-        raise ConfigError("flips: there are no two groups that were measured alike; give runs of two configs")
+        raise ConfigError("flips: no two groups were measured alike; give runs of two configs")
     a, b = comparison.main_pair
     return a.name, b.name, flips(a, b, comparison.reader)
 

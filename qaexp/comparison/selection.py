@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qaexp.comparison.conditions import Condition, condition, values_told
+from qaexp.comparison.conditions import Condition, condition, values_shown
 from qaexp.comparison.key_lookup import values_of
 from qaexp.comparison.originals import original
 from qaexp.errors import ConfigError
@@ -109,7 +109,7 @@ def where(runs: Sequence[RunFiles], conditions: Sequence[str]) -> tuple[list[Run
         keys = list(dict.fromkeys(key for one in parsed for key in one.keys))
         raise ConfigError(
             f"--where {' --where '.join(conditions)}: none of the {counted(len(runs), 'run')} meets this; "
-            f"{values_told(keys, several)}"
+            f"{values_shown(keys, several)}"
         )
     return kept, left_out
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from qaexp.comparison.compare import Comparison, Options, compare
-from qaexp.comparison.effect_tests import judged, told
+from qaexp.comparison.effect_tests import effects_sentence, judged
 from qaexp.comparison.main_effects import main_effects
 from qaexp.comparison.shown.document import document
 from qaexp.comparison.shown.figure_data import figure_data
@@ -102,4 +102,4 @@ def test_what_the_effects_are_about_is_said(tmp_path: Path, options: Options, mo
     effects = main_effects(table.groups, comparison.options.metric)
     found = judged(effects, table.groups, comparison.options.metric, comparison.reader)
     assert len(found) == len(effects.rows)
-    assert told(effects, [], table.groups, comparison.options.metric, []) == ""
+    assert effects_sentence(effects, [], table.groups, comparison.options.metric, []) == ""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from qaexp.comparison.compare import Options, compare
+from qaexp.comparison.slices import MIN_QUESTIONS, slice_differences
 from qaexp.reporting.figures.slice_figures import slice_panels
 from qaexp.reporting.numbers.intervals import dependence, group
 from qaexp.runs.readers.collect import read_run
@@ -34,6 +35,21 @@ def test_the_interval_of_f1_is_that_of_the_comparison(tmp_path: Path, options: O
         assert expected.over == "questions"
         assert found.mean == pytest.approx(expected.mean, abs=1e-9)
         assert (found.low, found.high) == (expected.low, expected.high)
+
+
+def test_slices_hold_the_same_questions(tmp_path: Path, options: Options) -> None:
+    golds = [[f"gold {place}"] if place % 3 else [] for place in range(240)]
+    for rate in (1e-4, 1e-3):
+        f1 = scores(0, 80, 240) if rate == 1e-3 else scores(1, 70, 240)
+        run = write_run(tmp_path / "s" / str(rate), f1, golds=golds, changes={"optimizer.lr": rate})
+    comparison = compare([tmp_path], options)
+    assert comparison.main_pair is not None
+    found = slice_differences(*comparison.main_pair, comparison.reader)
+    rows = read_run(run).scores()
+    for name, groups in slice_panels(rows, dependence(rows)).items():
+        of_page = [group.num for group in groups if group.num >= MIN_QUESTIONS and group.label != "none"]
+        assert sorted(one.n for one in found if one.dimension == name) == sorted(of_page), name
+        assert of_page, name
 
 
 def test_three_paragraphs_have_no_interval_on_either(tmp_path: Path, options: Options) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from qaexp.comparison.dimensions import Dimension, dimensions, effect_words
-from qaexp.comparison.effect_tests import judged, told
+from qaexp.comparison.effect_tests import effects_sentence, judged
 from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
 from qaexp.comparison.flips import FLIP_WORDS, FLIPS, Flip, flips, stability
 from qaexp.comparison.groups import Group
@@ -185,7 +185,7 @@ def _effects(comparison: Comparison, apart: Sequence[Dimension]) -> tuple[list[N
     rows = [
         {**asdict(effect), **asdict(one), **said} for effect, one, said in zip(effects.rows, found, words, strict=True)
     ]
-    return rows, told(effects, found, table.groups, metric, names), list(effects.aliased)
+    return rows, effects_sentence(effects, found, table.groups, metric, names), list(effects.aliased)
 
 
 def _words(effect: Effect, table: Table, found: Sequence[Dimension]) -> Numbers:

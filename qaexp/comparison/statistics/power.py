@@ -72,7 +72,7 @@ def with_more_seeds(
     counts = [num_seeds] * len(variance.seeds) if isinstance(num_seeds, int) else list(num_seeds)
     shrunk = [count / (count + more) for count in counts]
     parts = list(zip(variance.seeds, variance.both, shrunk, strict=True))
-    # Of the spread of clusters, too, a part is that of seeds.
+    # The part of the clusters contains some of the spread of seeds too.
     less = sum(both * (1 - share) for _, both, share in parts)
     larger = Variance(
         tuple((value * share, df + more) for (value, df), _, share in parts),

@@ -79,7 +79,7 @@ def confidence(prediction: Row) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceBin:
-    """Answers of like confidence: their mean confidence in percent, and how many of them are exactly right."""
+    """Answers of similar confidence: their mean confidence in percent, and how many of them are exactly right."""
 
     confidence: float
     exact: Group

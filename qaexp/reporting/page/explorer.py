@@ -57,7 +57,7 @@ def explorer_data(
             row["question"],
             list(dict.fromkeys(row["golds"])),
             row["prediction_text"],
-            # In full: the page takes means of them, which are those of the table above it.
+            # In full, so that means that the page takes equal those of the table above it.
             row["exact"],
             row["f1"],
             # In full too: a threshold that equals it still answers.
