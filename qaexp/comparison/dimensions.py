@@ -8,7 +8,7 @@ from typing import Any
 
 from qaexp.comparison.groups import Group
 from qaexp.comparison.short_numbers import shorten_numbers
-from qaexp.runs.metrics import is_number
+from qaexp.runs.number import is_number
 from qaexp.runs.readers.group_names import prefixes
 from qaexp.runs.readers.typed import Typed
 from qaexp.runs.short_words import short_keys, value_texts

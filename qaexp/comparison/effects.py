@@ -9,7 +9,8 @@ import numpy as np
 
 from qaexp.comparison.groups import Group
 from qaexp.comparison.statistics.spread import level_means
-from qaexp.runs.metrics import LOWER, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import LOWER
 
 SIZE_KEY = "num_train_examples"
 COST = "train_seconds"

@@ -15,7 +15,8 @@ from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.statistics.difference import LEVEL, Codes, Floats, Part, quantile
 from qaexp.comparison.statistics.paired import cluster_t
 from qaexp.comparison.statistics.spread import level_means
-from qaexp.runs.metrics import Number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import Number
 from qaexp.runs.score_intervals import MIN_CLUSTERS, score_interval
 
 # Minimum number of seeds for an interval over seeds.

@@ -329,9 +329,9 @@ def test_duplicates_with_the_same_content_are_dropped_and_counted(read: Callable
 def test_duplicates_with_other_content_are_refused(read: Callable[..., SquadFile], on_bad: str) -> None:
     error = refused(read, document(question(), question(question="Another?")), on_bad)
     assert "data[0].paragraphs[0].qas[1].id is the text 'q1'" in error.problems[0]
-    assert error.problems[-1] == error.problems[0].partition(":")[0] + (
-        " has 1 fault: correct the file."
-    ), "no policy accepts it, so none is advised"
+    assert error.problems[-1] == error.problems[0].partition(":")[0] + (" has 1 fault: correct the file."), (
+        "no policy accepts it, so none is advised"
+    )
     if on_bad == "fail":
         both = refused(read, document(question(), question(question="Another?"), question(id=1.5)))
         assert both.problems[-1].endswith("; 1 of them must be corrected in any case.")

@@ -9,7 +9,8 @@ from qaexp.comparison.groups import Group
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.short_numbers import shorten_numbers
 from qaexp.comparison.slices import MIN_QUESTIONS, sliced
-from qaexp.runs.metrics import Number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import Number
 from qaexp.runs.readers.repeats import SEED_KEYS
 from qaexp.runs.short_words import shortened
 

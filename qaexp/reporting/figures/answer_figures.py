@@ -37,7 +37,8 @@ from qaexp.reporting.numbers.quantities import (
     confidence_bins,
     threshold_curve,
 )
-from qaexp.runs.metrics import is_number, number_of
+from qaexp.runs.metrics import number_of
+from qaexp.runs.number import is_number
 from qaexp.runs.score_intervals import ClusterSums
 
 # Minimum share of the answers, in percent, for an interval of their risk.
