@@ -26,7 +26,7 @@ class Measure:
 
     Attributes:
         questions: The digest of ids, paragraphs and which of them have an answer.
-        golds: What identifies the dev split's gold answers: the content of its file, or its revision.
+        golds: What identifies the dev split's questions and gold answers: the content of its file, or its revision.
         decoding: The config's node `decoding`, canonical; the rule for answering nothing is a part of it.
         version: The version of metrics and results in the code that made the run.
         num_questions: How many.
@@ -135,10 +135,10 @@ def without_path(reason: str, path: Path) -> str:
 
 
 def golds_digest(run: RunFiles) -> str | None:
-    """The sha256 of every question's gold answers, from predictions.jsonl; None where they cannot be read."""
+    """The sha256 of what is asked and what counts as right, from predictions.jsonl; None where it cannot be read."""
     try:
         rows = run.predictions().rows
-        golds = sorted((str(row["id"]), sorted(map(str, row["golds"]))) for row in rows)
+        golds = sorted((str(row["id"]), str(row["question"]), sorted(map(str, row["golds"]))) for row in rows)
     except (IntegrityError, KeyError, TypeError):
         return None
     return hashlib.sha256(repr(golds).encode("utf-8", "backslashreplace")).hexdigest() if golds else None

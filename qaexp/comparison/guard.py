@@ -48,7 +48,7 @@ def difference(main: Measure, other: Measure) -> str:
     elif other.questions != main.questions:
         found.append("other dev questions, paragraphs, articles, or another choice of those without an answer")
     elif other.golds != main.golds:
-        found.append("other gold answers for the same questions")
+        found.append("other gold answers, or other words of the questions")
     if other.decoding != main.decoding:
         one, two = (_leaves(json.loads(measure.decoding)) for measure in (main, other))
         keys = [key for key in sorted({*one, *two}) if one.get(key) != two.get(key)]

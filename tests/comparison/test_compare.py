@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import shutil
@@ -100,7 +101,10 @@ def test_a_collapsed_group_is_never_first(tmp_path: Path, options: Options) -> N
 
 GUARDS = {
     "questions": ({"num": 200}, "other dev questions (200 against 240)"),
-    "golds": ({"dev_sha256": "other", "golds": [["else"]] * 240}, "other gold answers for the same questions"),
+    "golds": (
+        {"dev_sha256": "other", "golds": [["else"]] * 240},
+        "other gold answers, or other words of the questions",
+    ),
     "decoding": (
         {"changes": {"decoding.max_answer_length": 5}},
         "decoding.max_answer_length is 5 against 30",
@@ -134,6 +138,17 @@ def test_another_file_with_the_same_questions_and_golds_is_the_same(tmp_path: Pa
     write_run(tmp_path / "s" / "a", scores(0, 50), changes={"optimizer.lr": 1e-4})
     write_run(tmp_path / "s" / "b", scores(0, 60), changes={"optimizer.lr": 1e-3}, dev_sha256="reformatted")
     assert len(compare([tmp_path], options).tables) == 1
+
+
+def test_questions_in_other_words_are_other_questions(tmp_path: Path, options: Options) -> None:
+    """Ids, paragraphs and gold answers are the same; what is asked is not."""
+    write_run(tmp_path / "s" / "a", scores(0, 50), changes={"optimizer.lr": 1e-4})
+    other = write_run(tmp_path / "s" / "b", scores(0, 60), changes={"optimizer.lr": 1e-3}, dev_sha256="other")
+    lines = [json.loads(line) for line in (other / "predictions.jsonl").read_text().splitlines()]
+    lines[7]["question"] = "What else was it?"
+    (other / "predictions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    reasons = [table.reason for table in compare([tmp_path], options).tables]
+    assert reasons == [None, "other gold answers, or other words of the questions"]
 
 
 def test_a_score_over_a_part_of_the_questions_is_refused(tmp_path: Path, options: Options) -> None:
