@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     )
     arguments = parser.parse_args(list(argv))
     from qaexp.runs.directory import RUN, SUMMARY, SWEEP_PLAN
-    from qaexp.runs.readers.folder import look, real_path
+    from qaexp.runs.readers.folder import SWEEP, look, real_path
     from qaexp.sweeps.optuna.journal import JOURNAL
     from qaexp.training.processes import is_main_process, num_processes
 
@@ -50,6 +50,11 @@ def main(argv: Sequence[str]) -> int:
     if is_sweep and not (directory / RUN).exists():
         return _resume_sweep(directory, arguments.overrides)
     folder = look(directory)
+    if folder.state == SWEEP:
+        raise ConfigError(
+            f"{arguments.run}: is a sweep without its {SWEEP_PLAN}, which says what its jobs are; bring it back, or "
+            "give the command that started the sweep again: what is completed is reused"
+        )
     folder.check_readable()
     if folder.config is None and not folder.problems:
         raise ConfigError(f"{arguments.run}: was stopped before its config was stored; {folder.about}")

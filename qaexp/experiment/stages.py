@@ -129,6 +129,8 @@ def training_view(run: Run, parts: Parts, total_steps: int) -> TrainingView:
     run.set_progress(total_steps=total_steps)
     first = run.checkpoint.step if run.checkpoint else 0
     if first and run.is_main:
+        for problem in run.left_alone:
+            say(f"checkpoint left alone: {problem}")
         say(f"goes on after step {first} of {total_steps}")
     return TrainingView(total_steps, first_step=first, probes=probes, is_main=run.is_main)
 

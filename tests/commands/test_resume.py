@@ -55,6 +55,16 @@ def killed(work: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(work / "outputs" / "killed", tmp_path / "outputs" / "killed"))
 
 
+def test_a_damaged_checkpoint_is_named_where_it_is_passed_over(work: Path, killed: Path) -> None:
+    newest = max((killed / "checkpoints").iterdir())
+    (newest / "model.safetensors").write_bytes(b"cut")
+    done = tiny_run.call(work, "resume", str(killed))
+    assert done.code == 0, done.err
+    assert f"checkpoint left alone: {newest}/model.safetensors: " in done.out
+    assert "goes on after step 2 of 4\n" in done.out
+    assert drill.fingerprints(killed) == drill.fingerprints(work / "outputs" / "alone")
+
+
 def change_config(run: Path, **changes: Any) -> None:
     (run / "config.json").write_text(json.dumps({**tiny_run.read_json(run / "config.json"), **changes}))
 

@@ -85,6 +85,13 @@ def test_folders_without_run_json(tmp_path: Path, names: tuple[str, ...], state:
         found.check_readable()
 
 
+def test_a_run_json_of_another_program_is_told_as_one(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"id": 7}')
+    told = look(tmp_path).about
+    assert "schema_version is None, not a number: another program wrote the file, or it was changed" in told
+    assert told.count("move the folder away") == 1
+
+
 def test_paths_that_are_not_folders(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert look(tmp_path / "missing").sentence == "not a run directory: there is nothing"

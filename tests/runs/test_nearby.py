@@ -56,3 +56,6 @@ def test_a_sweep_in_the_place_of_a_run_is_called_a_sweep(here: Path) -> None:
     for command in ("answer", "rescore", "verify"):
         done = tiny_run.call(here, command, "multirun_outputs/rates")
         assert "it is a sweep; qaexp status multirun_outputs/rates lists its runs" in done.err
+    done = tiny_run.call(here, "resume", "multirun_outputs/rates")
+    assert done.code == 2
+    assert "multirun_outputs/rates: is a sweep without its plan.json" in done.err

@@ -119,6 +119,11 @@ class Run:
         """What the training resumes from; None at the first start, and in processes that do not write."""
         return self._resumed.checkpoint
 
+    @property
+    def left_alone(self) -> Sequence[str]:
+        """What is wrong with newer checkpoints than the one that it goes on from, a sentence each."""
+        return self._resumed.problems
+
     def add_elapsed(self, seconds: float) -> None:
         """Count the seconds of earlier attempts too."""
         self._earlier_seconds += seconds
