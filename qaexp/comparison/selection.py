@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from qaexp.errors import ConfigError
 from qaexp.runs.metrics import RUN, shown_in
 from qaexp.runs.readers.collect import RunFiles, collect
 from qaexp.runs.readers.patterns import expanded
+from qaexp.runs.readers.planned import planned_folders
 from qaexp.runs.readers.repeats import distinct, gather, seeds_of
 from qaexp.storage.formats import counted
 
@@ -39,7 +40,14 @@ def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[P
         for run in copies
         if run is not first[content]
     ]
-    return list(first.values()), [*dict.fromkeys(found.skipped), *skipped]
+    return list(first.values()), [*_told(dict.fromkeys(found.skipped), given), *skipped]
+
+
+def _told(skipped: Iterable[tuple[Path, str]], given: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """What was skipped, with jobs that a sweep has planned and not started told as that."""
+    planned = set(planned_folders(given))
+    for path, reason in skipped:
+        yield path, "planned, and not started yet" if path in planned else reason
 
 
 def observed(runs: Sequence[RunFiles], neutral: frozenset[str]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:

@@ -140,6 +140,16 @@ def test_another_file_with_the_same_questions_and_golds_is_the_same(tmp_path: Pa
     assert len(compare([tmp_path], options).tables) == 1
 
 
+def test_a_job_that_is_planned_and_not_started_is_told_as_that(tmp_path: Path, options: Options) -> None:
+    sweep = tmp_path / "s"
+    write_run(sweep / "a", scores(0, 50))
+    (sweep / "b").mkdir()
+    (sweep / "notes").mkdir()
+    (sweep / "plan.json").write_text(json.dumps({"jobs": [{"path": "a"}, {"path": "b"}]}))
+    told = {path.name: reason for path, reason in compare([sweep / "a", sweep / "b", sweep / "notes"], options).skipped}
+    assert told == {"b": "planned, and not started yet", "notes": "not a run directory"}
+
+
 def test_questions_in_other_words_are_other_questions(tmp_path: Path, options: Options) -> None:
     """Ids, paragraphs and gold answers are the same; what is asked is not."""
     write_run(tmp_path / "s" / "a", scores(0, 50), changes={"optimizer.lr": 1e-4})

@@ -31,7 +31,7 @@ def verdict_lines(table: Table, width: int | None) -> list[Text]:
         return []
     first, baseline = table.contrasts[0], table.group(table.baseline or "")
     head = (
-        f"difference in {first.metric}, B minus A (B against A); p after {_correction(first.num_contrasts)}; "
+        f"difference in {first.metric}, B minus A (B against A); {_told_p(first.num_contrasts)}; "
         f"clusters of questions: {table.unit}"
     )
     told = f"baseline: #{baseline.number} {baseline.name} ({table.baseline_reason})"
@@ -114,5 +114,5 @@ def _is_better(table: Table, one: str, other: str) -> bool:
     return any(won.get((found.a, found.b)) == found.verdict for found in table.contrasts)
 
 
-def _correction(num_contrasts: int) -> str:
-    return f"Holm correction for {counted(num_contrasts, 'contrast')}" if num_contrasts else "no test"
+def _told_p(num_contrasts: int) -> str:
+    return f"p after Holm correction for {counted(num_contrasts, 'contrast')}" if num_contrasts else "nothing is tested"
