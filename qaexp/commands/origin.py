@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qaexp.config.checks.as_typed import literal
+from qaexp.config.checks.as_typed import is_there, literal
 from qaexp.errors import ConfigError
 from qaexp.runs.directory import CONFIG, ENVIRONMENT, HYDRA, MODEL, RUN
 from qaexp.runs.readers.folder import NEWER, SWEEP, look
@@ -14,13 +14,14 @@ from qaexp.runs.readers.nearby import meant
 from qaexp.storage.formats import dotted
 from qaexp.storage.origins import REDACTED, expression_of, is_stored_expression
 from qaexp.storage.reading import read_json
+from qaexp.storage.sources import FILES
 
 _HYDRA_CONFIG = "config.yaml"
 _LISTED = "; qaexp status lists the runs"
 # What belongs to that one start of the run.
 _NOT_TAKEN = ("name", "steal_lock", "sweep", "hydra")
 _NOT_TAKEN_INSIDE = (("trainer", "allow_drift"), ("trainer", "profile_steps"))
-_PATHS = (("data", "train_file"), ("data", "dev_file"), ("data", "test_file"), ("model", "checkpoint"))
+_PATHS = (*(("data", key) for key in FILES), ("model", "checkpoint"))
 _FOLLOWING = ("subset", "init", "order", "dropout")
 
 
@@ -157,7 +158,7 @@ def _find_paths(content: dict[str, Any], folder: Path) -> None:
         value = inside.get(key) if isinstance(inside, dict) else None
         if isinstance(value, str) and value and "${" not in value and before.is_absolute():
             path, pin, sha256 = value.partition("#sha256=")
-            if not Path(path).exists() and (before / path).exists():
+            if not is_there(path) and is_there(str(before / path)):
                 inside[key] = f"{before / path}{pin}{sha256}"  # type: ignore[index]
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from hydra.plugins.completion_plugin import CompletionPlugin
 
-from qaexp.config.checks.as_typed import FOLDERS, PATHS
+from qaexp.config.checks.as_typed import DATA_FILES, FOLDERS, PATHS
 
 _query = CompletionPlugin._query
 # Flags that Hydra's parser does not know, with their values.
 _OWN_FLAGS = re.compile(r"(?:^|(?<=\s))--(?:from|allow)(?:=|\s+)\S*\s?")
-_FILES = ("data.train_file", "data.dev_file", "data.test_file")
 
 
 def register_completion() -> None:
@@ -28,7 +27,7 @@ def _offered(self: CompletionPlugin, config_name: str | None, line: str) -> list
     key, equals, value = word.partition("=")
     if equals and key in (*PATHS, *FOLDERS):
         # A shell takes a space for the end of a word.
-        return sorted(f"{key}={path}" for path in _paths(value, with_files=key in _FILES) if " " not in path)
+        return sorted(f"{key}={path}" for path in _paths(value, with_files=key in DATA_FILES) if " " not in path)
     return [found for found in _query(self, config_name, line) if not _is_special(found)]
 
 

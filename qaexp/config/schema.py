@@ -14,6 +14,7 @@ from omegaconf import MISSING
 
 from qaexp.errors.rules import SUBSETS
 from qaexp.nodes import UNNAMED, without_unnamed
+from qaexp.storage.sources import SOURCES
 
 
 def key(
@@ -67,7 +68,7 @@ class DataConfig:
     """Which examples."""
 
     _target_: str = MISSING
-    source: str = key("where the examples come from", choices=("demo", "hub", "json"))
+    source: str = key("where the examples come from", choices=tuple(SOURCES))
     dataset: str | None = key("hub id of the data set (source=hub)")
     config_name: str | None = key("name of the hub data set's configuration (source=hub)")
     revision: str | None = key("commit of the hub data set (source=hub)")

@@ -11,16 +11,39 @@ import hashlib
 import logging
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from qaexp.data.files.shards import Shards, in_order, is_complete, one_file
 from qaexp.errors import ConfigError, DataError
 from qaexp.storage import hub
 
 SPLITS = {"train": "train", "dev": "validation"}
+_KEYS = ("dataset", "config_name", "revision")
 _NAME = re.compile(r"[\w-][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
+
+
+def identity(keys: Mapping[str, Any]) -> dict[str, str]:
+    """The data set, its configuration and its commit; see `Reader`.
+
+    Raises:
+        ConfigError: As `check_pin`.
+    """
+    return dict(zip(_KEYS, check_pin(*map(keys.get, _KEYS)), strict=True))
+
+
+def files(keys: Mapping[str, Any]) -> dict[str, Shards]:
+    """Find the files of `train` and `dev`; see `Reader`.
+
+    Raises:
+        ConfigError: As `check_pin`.
+        DataError: As `hub_files`.
+    """
+    return hub_files(*check_pin(*map(keys.get, _KEYS)))
 
 
 def check_pin(dataset: str | None, config_name: str | None, revision: str | None) -> tuple[str, str, str]:
@@ -45,11 +68,11 @@ def check_pin(dataset: str | None, config_name: str | None, revision: str | None
     return str(dataset), str(config_name), str(revision)
 
 
-def hub_files(dataset: str, config_name: str, revision: str) -> dict[str, Path]:
-    """Find the file of each split at a commit: in the hub's cache, in that of `datasets`, or on the hub.
+def hub_files(dataset: str, config_name: str, revision: str) -> dict[str, Shards]:
+    """Find the files of each split at a commit: in the hub's cache, in that of `datasets`, or on the hub.
 
     Returns:
-        `train` and `dev` with a parquet or Arrow file each.
+        `train` and `dev` with parquet or Arrow files each: one, or shards whose names say how many there are.
 
     Raises:
         DataError: It is not cached and the hub cannot be reached (known within seconds) or refuses it, or
@@ -60,7 +83,7 @@ def hub_files(dataset: str, config_name: str, revision: str) -> dict[str, Path]:
 
     cached = _hub_cache(dataset, config_name, revision) or _datasets_cache(dataset, config_name, revision)
     if cached:
-        _log.info("%s at %s is read from the cache: %s", dataset, revision, cached["train"].parent)
+        _log.info("%s at %s is read from the cache: %s", dataset, revision, cached["train"].paths[0].parent)
         return cached
     if (reason := hub.why_not_there()) is not None:
         raise _unavailable(dataset, config_name, revision, reason)
@@ -79,13 +102,14 @@ def hub_files(dataset: str, config_name: str, revision: str) -> dict[str, Path]:
         raise _unavailable(dataset, config_name, revision, reason) from error
     if found is None:
         raise DataError(
-            f"{dataset} has no {config_name}/train-*.parquet and {config_name}/validation-*.parquet (one "
-            f"file each) at revision {revision}; save its splits as parquet files and take data=json."
+            f"{dataset} has no {config_name}/train-*.parquet and {config_name}/validation-*.parquet (one file each, or "
+            f"00000-of-00002 and so on, none missing) at revision {revision}; save its splits as parquet files and "
+            "take data=json."
         )
     return found
 
 
-def _hub_cache(dataset: str, config_name: str, revision: str, *, is_local: bool = True) -> dict[str, Path] | None:
+def _hub_cache(dataset: str, config_name: str, revision: str, *, is_local: bool = True) -> dict[str, Shards] | None:
     """Return the parquet files of a snapshot, complete and undamaged; not local: download what is missing first."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -103,24 +127,38 @@ def _hub_cache(dataset: str, config_name: str, revision: str, *, is_local: bool 
         if is_local:
             return None
         raise
-    found = _one_file_each(Path(snapshot, config_name), "{split}-*.parquet")
-    for path in (found or {}).values():
-        _check_content(path)
+    found = _whole_splits(Path(snapshot, config_name), "{split}-*.parquet")
+    for shards in (found or {}).values():
+        for path in shards.paths:
+            _check_content(path)
     return found
 
 
-def _datasets_cache(dataset: str, config_name: str, revision: str) -> dict[str, Path] | None:
+def _datasets_cache(dataset: str, config_name: str, revision: str) -> dict[str, Shards] | None:
     """Return the Arrow files that `datasets.load_dataset` prepared from that commit."""
     from huggingface_hub import constants
 
     root = Path(os.environ.get("HF_DATASETS_CACHE") or Path(constants.HF_HOME, "datasets")).expanduser()
     folder = root / dataset.replace("/", "___") / config_name / "0.0.0" / revision
-    return _one_file_each(folder, dataset.rpartition("/")[2] + "-{split}.arrow")
+    name = dataset.rpartition("/")[2] + "-{split}"
+    return _whole_splits(folder, f"{name}.arrow", f"{name}-*-of-*.arrow")
 
 
-def _one_file_each(folder: Path, pattern: str) -> dict[str, Path] | None:
-    found = {key: list(folder.glob(pattern.format(split=split))) for key, split in SPLITS.items()}
-    return {key: paths[0] for key, paths in found.items()} if all(len(paths) == 1 for paths in found.values()) else None
+def _whole_splits(folder: Path, *patterns: str) -> dict[str, Shards] | None:
+    """Return the files of each split if none is missing: there is one, or their names count them."""
+    found: dict[str, Shards] = {}
+    for key, split in SPLITS.items():
+        if (shards := _whole_split(folder, [name.format(split=split) for name in patterns])) is None:
+            return None
+        found[key] = shards
+    return found
+
+
+def _whole_split(folder: Path, names: Sequence[str]) -> Shards | None:
+    paths = in_order(path for name in names for path in folder.glob(name))
+    if not is_complete([path.name for path in paths]):
+        return None
+    return one_file(paths[0]) if len(paths) == 1 else Shards(folder / names[-1], tuple(paths))
 
 
 def _check_content(path: Path) -> None:

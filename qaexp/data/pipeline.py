@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from qaexp.data.demo.generated import demo_file
 from qaexp.data.files.names import check_columns
-from qaexp.data.files.records import read_regular_file
-from qaexp.data.hub_dataset import check_pin, hub_files
-from qaexp.data.squad import Example, read_squad_file
+from qaexp.data.files.shards import Shards
+from qaexp.data.files.split_records import content_sha256
+from qaexp.data.local_files import local_file
+from qaexp.data.readers import reader_of
+from qaexp.data.squad import Example, read_split
 from qaexp.data.subsets import draw, draw_in_order, drawable
 from qaexp.errors import ConfigError, DataError, collected
+from qaexp.errors.rules import refuse
+from qaexp.storage.sources import FILES, SOURCES, source_problems
 
-SOURCES = ("demo", "hub", "json")
 MAX_PROBLEMS = 20
 RESPELLED = ("num_number_ids", "num_made_ids", "num_blank_answers")
 """What was read in another spelling than qaexp's own, counted in data.json; nothing is wrong with it."""
@@ -27,9 +27,9 @@ _log = logging.getLogger(__name__)
 class Split:
     """The examples of a split, and where they come from.
 
-    `source` can be written as JSON: kind, path or dataset and revision, sha256 of the file, squad_version,
-    num_examples (in the file, before any draw), num_skipped, num_fixed, num_duplicates, those
-    counts of RESPELLED that are not 0, and up to 20 problems.
+    `source` can be written as JSON: kind, path or dataset and revision, sha256 of the content, that of each shard where
+    there are several, squad_version, num_examples (in the files, before any draw), num_skipped, num_fixed,
+    num_duplicates, those counts of RESPELLED that are not 0, and up to 20 problems.
     `drawn_from` says of how many examples of which kind the split was drawn; None where none were drawn.
     """
 
@@ -82,15 +82,12 @@ class DataPipeline:
             ConfigError: Keys are missing or have no effect with this source.
             DataError: Files cannot be read; all of them are named.
         """
-        self._check()
-        identity: dict[str, Any] = {"kind": self.source}
-        if self.source == "hub":
-            identity |= {"dataset": self.dataset, "config_name": self.config_name, "revision": self.revision}
-        files = {} if self.source == "hub" else self._files()
+        pinned = self._check()
+        identity: dict[str, Any] = {"kind": self.source, **pinned}
         problems: list[str] = []
-        for split, path in {**files, **self._test_file()}.items():
+        for split, shards in self._files(is_pinned=bool(pinned)).items():
             with collected(problems, DataError, f"data.{split}_file: "):
-                identity[f"{split}_sha256"] = hashlib.sha256(read_regular_file(path)).hexdigest()
+                identity[f"{split}_sha256"] = content_sha256(shards)
         if problems:
             raise DataError(*problems)
         return identity
@@ -107,9 +104,9 @@ class DataPipeline:
         self._check()
         read: dict[str, Split] = {}
         problems: list[str] = []
-        for name, path in {**self._files(), **self._test_file()}.items():
+        for name, shards in self._files().items():
             with collected(problems, DataError):
-                read[name] = self._read(path, "json" if name == "test" else self.source)
+                read[name] = self._read(shards, "json" if name == "test" else self.source)
         if problems:
             raise DataError(*dict.fromkeys(problems))  # of a file that is two splits once
         train: tuple[Example, ...] = ()
@@ -126,54 +123,42 @@ class DataPipeline:
             read.get("test"),
         )
 
-    def _check(self) -> None:
-        """Refuse keys that are missing and keys that have no effect, all at once."""
+    def _check(self) -> dict[str, str]:
+        """Refuse keys that are missing and keys that have no effect, all at once; return what pins the data."""
         check_columns(self.columns)
-        if self.source not in SOURCES:
-            raise ConfigError(f"data.source is {self.source!r}, it must be one of {', '.join(SOURCES)}.")
-        problems = []
-        for owner, keys in {"json": ("train_file", "dev_file"), "hub": ("dataset", "config_name", "revision")}.items():
-            for key in keys:
-                value = getattr(self, key)
-                if owner == self.source and not value:
-                    problems.append(f"data.{key} is not set, it must be given with data.source={owner}.")
-                elif owner != self.source and value:
-                    problems.append(
-                        f"data.{key} is {value!r}, which has no effect with data.source={self.source}; "
-                        f"{'take data=json' if owner == 'json' else 'remove it'}."
-                    )
+        keys = vars(self)
+        refuse(source_problems(self.source, keys))
+        return reader_of(self.source).identity(keys)
+
+    def _files(self, *, is_pinned: bool = False) -> dict[str, Shards]:
+        """Return the files of each split; pinned: only those that the source does not identify already."""
+        found: dict[str, Shards] = {}
+        problems: list[str] = []
+        if not is_pinned:
+            with collected(problems, DataError):
+                found |= reader_of(self.source).files(vars(self))
+        if self.test_file:
+            with collected(problems, DataError, "data.test_file: "):
+                found["test"] = local_file(self.test_file)
         if problems:
-            raise ConfigError(*problems)
-        if self.source == "hub":
-            check_pin(self.dataset, self.config_name, self.revision)
+            raise DataError(*problems)
+        return found
 
-    def _files(self) -> dict[str, Path]:
-        """Return the files of `train` and `dev`; those of a hub data set may have to be fetched."""
-        if self.source == "demo":
-            return {split: demo_file(split) for split in ("train", "dev")}
-        if self.source == "hub":
-            return hub_files(*check_pin(self.dataset, self.config_name, self.revision))
-        return {"train": _expand(self.train_file or ""), "dev": _expand(self.dev_file or "")}
-
-    def _test_file(self) -> dict[str, Path]:
-        return {"test": _expand(self.test_file)} if self.test_file else {}
-
-    def _read(self, path: Path, kind: str) -> Split:
-        """Read a file and note where it came from."""
-        file = read_squad_file(path, self.on_bad, columns=self.columns)
-        origin: dict[str, Any] = {"kind": kind}
-        if kind == "hub":
-            origin |= {"dataset": self.dataset, "config_name": self.config_name, "revision": self.revision}
-        elif kind == "json":
-            origin["path"] = str(path)
+    def _read(self, shards: Shards, kind: str) -> Split:
+        """Read a split and note where it came from."""
+        file = read_split(shards, self.on_bad, columns=self.columns)
+        origin: dict[str, Any] = {"kind": kind, **reader_of(kind).identity(vars(self))}
+        if SOURCES[kind].named_by in FILES:
+            origin["path"] = str(shards.name)
         counts = {"num_skipped": file.num_skipped, "num_fixed": file.num_fixed, "num_duplicates": file.num_duplicates}
         if any(counts.values()):
-            _log.warning("%s: %s", path, ", ".join(f"{name} {count}" for name, count in counts.items()))
+            _log.warning("%s: %s", shards.name, ", ".join(f"{name} {count}" for name, count in counts.items()))
         return Split(
             file.examples,
             {
                 **origin,
                 "sha256": file.sha256,
+                **({"shards": dict(file.shards)} if file.shards else {}),
                 "squad_version": file.squad_version,
                 "num_examples": len(file.examples),
                 **counts,
@@ -181,10 +166,3 @@ class DataPipeline:
                 "problems": list(file.problems[:MAX_PROBLEMS]),
             },
         )
-
-
-def _expand(file: str) -> Path:
-    try:
-        return Path(file).expanduser()
-    except RuntimeError as error:
-        raise DataError(f"{file} begins with the home directory of an unknown user; give another path.") from error

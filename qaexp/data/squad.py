@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
@@ -15,7 +15,8 @@ from qaexp.data.files.golds import Found, gold_answers, says_something
 from qaexp.data.files.keys import peek
 from qaexp.data.files.names import check_columns, no_answers
 from qaexp.data.files.reading import Reading, Record
-from qaexp.data.files.records import read_records, read_regular_file
+from qaexp.data.files.shards import Shards, find_shards
+from qaexp.data.files.split_records import open_split
 from qaexp.data.files.validation import MAX_ID_LENGTH, MAX_SHOWN, EnoughFaultsError, Faults, describe
 from qaexp.errors import DataError
 
@@ -62,9 +63,10 @@ class SquadFile:
     """What a data file held, and what had to be done to it.
 
     `squad_version` is `v1` when the file knows no unanswerable questions. `problems` has one line for each example that
-    was skipped or fixed, up to a thousand. `sha256` is that of the file's bytes. The last three count what was read
-    in another spelling: ids that were numbers, ids that were made since no question has one, and answers that said that
-    there is none.
+    was skipped or fixed, up to a thousand. `sha256` is that of the file's content, unpacked where it is compressed; of
+    several shards it is that of their sha256, which `shards` has by their names. The three before that count what was
+    read in another spelling: ids that were numbers, ids that were made since no question has one, and answers that said
+    that there is none.
     """
 
     examples: tuple[Example, ...]
@@ -77,6 +79,7 @@ class SquadFile:
     num_number_ids: int = 0
     num_made_ids: int = 0
     num_blank_answers: int = 0
+    shards: Mapping[str, str] = field(default_factory=dict)
 
 
 def paragraph_id(context: str) -> str:
@@ -91,10 +94,10 @@ def paragraph_id(context: str) -> str:
 def read_squad_file(
     path: Path, on_bad: str = "fail", *, columns: Mapping[str, str] | None = None, wants_answers: bool = True
 ) -> SquadFile:
-    """Read and validate a data file of any format in docs/data_formats.md.
+    """Read and validate a data file of any format in docs/data_formats.md, or the shards of one split.
 
     Args:
-        path: The file.
+        path: The file; or a folder, or a pattern, of shards.
         on_bad: What a faulty example does: `fail` refuses the file, `skip` leaves the example out and counts it, `fix`
             moves an answer to the one place where its text stands, in the context's spelling where that has another
             normal form of Unicode, and refuses the file for any other fault.
@@ -106,15 +109,21 @@ def read_squad_file(
         DataError: The file cannot be read, no question is left, or faults are refused (all of them, up to 20, are told
             with their places).
     """
-    reading = Reading(Faults(str(path), on_bad), check_columns(columns), wants_answers)
-    content = read_regular_file(path)
-    return collect(path, content, read_records(path, content, reading), reading)
+    return read_split(find_shards(path), on_bad, columns=columns, wants_answers=wants_answers)
 
 
-def collect(path: Path, content: bytes, records: Iterator[Record], reading: Reading) -> SquadFile:
+def read_split(
+    shards: Shards, on_bad: str = "fail", *, columns: Mapping[str, str] | None = None, wants_answers: bool = True
+) -> SquadFile:
+    """Read and validate files that were found before; the rest is as in `read_squad_file`."""
+    reading = Reading(Faults(str(shards.name), on_bad), check_columns(columns), wants_answers)
+    split = open_split(shards, reading)
+    return replace(collect(shards.name, split.sha256, split.records, reading), shards=split.shards)
+
+
+def collect(path: Path, sha256: str, records: Iterator[Record], reading: Reading) -> SquadFile:
     """Validate the records of a file, and make examples of them; raises as `read_squad_file` does."""
     faults = reading.faults
-    sha256 = hashlib.sha256(content).hexdigest()
     read = _Read(sha256[:8], reading.wants_answers, faults.on_bad == "skip")
     # Of a file with so many faults those that were found are told.
     with suppress(EnoughFaultsError):

@@ -15,6 +15,7 @@ from qaexp.reporting.terminal.printing import encodable, is_terminal, say
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import is_number
 from qaexp.storage.formats import counted
+from qaexp.storage.sources import data_name
 from qaexp.storage.version import __version__
 
 Tree = Mapping[str, Any]
@@ -122,16 +123,6 @@ def size(num_parameters: int) -> str:
     """
     millions = num_parameters / _MILLION
     return f"{millions:,.1f} M" if millions >= 1 else f"{millions:.2f} M"
-
-
-def data_name(data: Tree) -> str:
-    """The name of the data.
-
-    >>> data_name({"source": "demo"}), data_name({"source": "json", "train_file": "/a/train.json"})
-    ('demo', 'train.json')
-    """
-    given = {"json": data.get("train_file"), "hub": data.get("dataset")}.get(str(data.get("source")))
-    return str(given).rpartition("/")[2] if given else str(data.get("source", "data"))
 
 
 def optimizer_words(optimizer: Tree) -> str:

@@ -160,7 +160,7 @@ def test_the_demo_comes_with_the_package() -> None:
     [
         ({}, ["data.train_file is not set", "data.dev_file is not set"]),
         ({"train_file": "a"}, ["data.dev_file is not set"]),
-        ({"source": "demo", "train_file": "a"}, ["data.train_file is 'a', which has no effect with data.source=demo"]),
+        ({"source": "demo", "train_file": "a"}, ["data.train_file=a has no effect with data.source=demo"]),
         ({"source": "hub"}, ["data.dataset is not set", "data.config_name is not set", "data.revision is not set"]),
         (
             {"source": "hub", "dataset": "rajpurkar/squad_v2", "config_name": "squad_v2", "revision": "main"},
@@ -170,8 +170,11 @@ def test_the_demo_comes_with_the_package() -> None:
             {"source": "hub", "dataset": "../..", "config_name": "a/b", "revision": "3" * 40},
             ["data.dataset is '../..'", "data.config_name is 'a/b'"],
         ),
-        ({"train_file": "a", "dev_file": "b", "revision": "c"}, ["data.revision is 'c', which has no effect"]),
-        ({"source": "csv"}, ["data.source is 'csv'"]),
+        (
+            {"train_file": "a", "dev_file": "b", "revision": "c"},
+            ["data.revision=c has no effect with data.source=json; remove it"],
+        ),
+        ({"source": "csv"}, ["data.source=csv is none of demo, hub, json"]),
     ],
 )
 def test_missing_and_idle_keys_are_refused_together(keys: dict[str, Any], words: list[str]) -> None:

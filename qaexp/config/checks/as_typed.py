@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from pathlib import Path
 
-PATHS = ("model.checkpoint", "data.train_file", "data.dev_file", "data.test_file")
+from qaexp.storage.sources import FILES
+
+DATA_FILES = tuple(f"data.{key}" for key in FILES)
+PATHS = ("model.checkpoint", *DATA_FILES)
 # Of a run and of a sweep: they need not be there yet.
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 
@@ -20,6 +24,7 @@ _PLAIN = re.compile(r"[\w./:@%+-]+", re.ASCII)
 _PATH = re.compile(r"[\w./~:@%+-]+")
 _HOME = "~"
 _PIN = "#sha256="
+_MAGIC = re.compile(r"[*?[]")
 _INTERPOLATION = re.compile(r"(\\*)\$\{")
 
 
@@ -93,8 +98,13 @@ def _split(words: list[str]) -> list[str] | None:
 
 
 def is_there(value: str) -> bool:
-    """Say whether a path is there, a hash behind it aside."""
+    """Say whether a path is there, a hash behind it aside, or is a pattern that fits something."""
     try:
-        return bool(value) and Path(value.partition(_PIN)[0]).expanduser().exists()
+        path = Path(value.partition(_PIN)[0]).expanduser()
+        return bool(value) and (path.exists() or _fits(str(path)))
     except (OSError, ValueError, RuntimeError):
         return False
+
+
+def _fits(pattern: str) -> bool:
+    return bool(_MAGIC.search(pattern)) and next(glob.iglob(pattern, recursive=True), None) is not None  # noqa: PTH207

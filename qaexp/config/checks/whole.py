@@ -14,6 +14,7 @@ from qaexp.config.checks.trainer import trainer_problems
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors.rules import limit_problems, room_problems, size_problems
 from qaexp.nodes import UNNAMED, public
+from qaexp.storage.sources import FILES, SOURCES, source_problems
 
 _LEGAL_NAME = re.compile(r"\w[\w.,=+@-]*")
 _LONGEST_NAME = 200
@@ -69,15 +70,8 @@ def _data_problems(config: ExperimentConfig) -> Iterator[str]:
     data = config.data
     for name, size in (("data.train_size", data.train_size), ("data.dev_size", data.dev_size)):
         yield from size_problems(name, size)
-    files = {"train_file": data.train_file, "dev_file": data.dev_file, "test_file": data.test_file}
-    if data.source == "json":
-        for name in ("train_file", "dev_file"):
-            if files[name] is None:
-                yield f"data.{name} is not set, and data=json has no other examples; give the path of a SQuAD file"
-    else:
-        for name in ("train_file", "dev_file"):
-            if files[name] is not None:
-                yield f"data.{name}={files[name]} has no effect with data.source={data.source}; choose data=json"
+    if data.source in SOURCES:  # else it is out of its choices
+        yield from source_problems(data.source, {name: getattr(data, name) for name in FILES})
     for number, probe in enumerate(config.probes):
         if not probe.question.strip():
             yield f"probes[{number}].question is empty; write a question, or leave the probe out"

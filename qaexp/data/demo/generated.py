@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from qaexp.data.demo.facts import Entity, Kind, number_of, read_kinds, shuffled
 from qaexp.data.demo.paragraphs import Told, write_paragraph
-from qaexp.storage import files
+from qaexp.data.files.shards import Shards, one_file
+from qaexp.storage.files import write_bytes
 
 PARAGRAPHS = {"train": 5, "dev": 3}  # of each title
 _Asked = Counter[tuple[str, bool]]  # (attribute or template, unanswerable) -> questions so far
@@ -21,6 +22,16 @@ _Asked = Counter[tuple[str, bool]]  # (attribute or template, unanswerable) -> q
 def demo_file(split: str) -> Path:
     """Return the shipped file of a split, `train` or `dev`."""
     return Path(__file__).parent / f"{split}.json"
+
+
+def identity(keys: Mapping[str, Any]) -> dict[str, str]:
+    """Nothing: the files are identified by what they hold; see `qaexp.data.readers.Reader`."""
+    return {}
+
+
+def files(keys: Mapping[str, Any]) -> dict[str, Shards]:
+    """Find the shipped files of both splits; see `qaexp.data.readers.Reader`."""
+    return {split: one_file(demo_file(split)) for split in PARAGRAPHS}
 
 
 def generate() -> dict[str, dict[str, Any]]:
@@ -109,4 +120,4 @@ def _ask(
 
 if __name__ == "__main__":
     for name, dataset in generate().items():
-        files.write_bytes(demo_file(name), to_bytes(dataset))
+        write_bytes(demo_file(name), to_bytes(dataset))

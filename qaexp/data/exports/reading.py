@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from qaexp.data.exports.exported import Exported, as_list
 from qaexp.data.files.annotation_tools import KNOWN, read_export, tool_of
+from qaexp.data.files.compression import suffix_of
 from qaexp.data.files.contents import BINARY_SUFFIXES
 from qaexp.data.files.layouts import flat_records
 from qaexp.data.files.reading import Reading
 from qaexp.data.files.records import json_objects, read_regular_file
+from qaexp.data.files.shards import find_shards
 from qaexp.data.files.validation import Faults
-from qaexp.data.squad import Example, SquadFile, collect, read_squad_file
+from qaexp.data.squad import Example, SquadFile, collect, read_split
 from qaexp.errors import DataError
 
 
@@ -31,19 +34,22 @@ def read_source(path: Path, on_bad: str = "fail", columns: Mapping[str, str] | N
     """Read a file whose questions are to be written in another format.
 
     Args:
-        path: The file.
+        path: The file, or the shards of a split.
         on_bad: What a faulty question does, as in `read_squad_file`.
         columns: What our columns are called in the file.
 
     Raises:
         DataError: It is of no known format (all are named), or cannot be read, or holds no usable question.
     """
+    shards = find_shards(path)
+    if not shards.is_one:
+        return Source(read_split(shards, on_bad, columns=columns), f"{shards.kind} in {len(shards.paths)} shards")
     content = read_regular_file(path)
     objects = json_objects(path, content)
     tool = None if columns else tool_of(value for _, value in objects)
     if tool is None:
         try:
-            return Source(read_squad_file(path, on_bad, columns=columns), _format(path, [one for _, one in objects]))
+            return Source(read_split(shards, on_bad, columns=columns), _format(path, [one for _, one in objects]))
         except DataError as error:
             raise DataError(*error.problems, f"{path}: known exports are those of {KNOWN}.") from error
     export = read_export(tool, objects)
@@ -53,12 +59,16 @@ def read_source(path: Path, on_bad: str = "fail", columns: Mapping[str, str] | N
             f"{path} is an export of {tool}, and no question of it can be used: {reasons or 'it is empty'}."
         )
     reading = Reading(Faults(str(path), on_bad), {}, wants_answers=True)
-    return Source(collect(path, content, flat_records(export.rows, reading), reading), f"export of {tool}", export)
+    return Source(
+        collect(path, sha256(content).hexdigest(), flat_records(export.rows, reading), reading),
+        f"export of {tool}",
+        export,
+    )
 
 
 def _format(path: Path, objects: list[Any]) -> str:
     if not objects:
-        return path.suffix[1:].lower() if path.suffix.lower() in BINARY_SUFFIXES else "table"
+        return suffix_of(path)[1:] if suffix_of(path) in BINARY_SUFFIXES else "table"
     document = objects[0]
     articles = document.get("data") if isinstance(document, dict) else None
     questions = list(_questions(articles if isinstance(articles, list) else objects))

@@ -7,6 +7,7 @@ the footer and the lengths in a batch, and rows become Python objects some at a 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from qaexp.data.files.batch_headers import is_compressed
 from qaexp.data.files.names import Columns, check_names, theirs
 from qaexp.data.files.validation import MAX_TEXT
-from qaexp.errors import DataError
+from qaexp.errors import DataError, QaexpError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +28,7 @@ _FREE_VALUES = 300_000
 _MAX_ROWS = 20_000_000
 # Text packs to a tenth at best; texts that rows share are already counted once.
 _MAX_UNPACKED, _FREE_UNPACKED, _MAX_RATIO = 8 * 2**30, 64 * 2**20, 100
-_ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 256
 # Rows with texts of such a size become objects one by one.
 _LONG_TEXT = 2**20
 _MAX_ANSWERS = 10_000
@@ -47,18 +48,58 @@ def column_rows(
     Raises:
         DataError: It cannot be read, lacks columns, or claims more than a file of its size holds.
     """
-    import pyarrow as pa
-
-    try:
+    with refused(path, path.suffix[1:]):
         wanted = _Wanted(path, columns or {}, wants_answers)
         batches = _parquet(wanted, content) if path.suffix.lower() == ".parquet" else _arrow(wanted, content)
         for batch in batches:
-            yield from _rows(path, batch)
+            yield from batch_rows(path, batch)
+
+
+def survey(path: Path, content: bytes, columns: Columns, *, wants_answers: bool) -> tuple[pa.Schema, int]:
+    """Return the types of our columns and the number of rows, and make no rows of them.
+
+    The arguments are those of `column_rows`, and so is what is refused, apart from texts and lists beyond any limit.
+    """
+    with refused(path, path.suffix[1:]):
+        wanted = _Wanted(path, columns, wants_answers)
+        if path.suffix.lower() == ".parquet":
+            file, names = _opened(wanted, content)
+            return _part(file.schema_arrow, names), file.metadata.num_rows
+        num_rows = sum(batch.num_rows for batch in _arrow(wanted, content))
+        schema = stream_schema(content)
+        return _part(schema, _columns(wanted, schema)), num_rows
+
+
+def stream_schema(content: bytes) -> pa.Schema:
+    """The schema of an Arrow stream."""
+    import pyarrow as pa
+
+    return pa.ipc.open_stream(pa.BufferReader(content)).schema
+
+
+def _part(schema: pa.Schema, names: list[str]) -> pa.Schema:
+    """The types of some columns, without what the file says about itself."""
+    import pyarrow as pa
+
+    return pa.schema([pa.field(name, schema.field(name).type) for name in names])
+
+
+@contextmanager
+def refused(path: Path, kind: str) -> Iterator[None]:
+    """Turn what pyarrow says of a file into a fault of the data.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, MemoryError) as error:
-        if isinstance(error, DataError):
+        if isinstance(error, QaexpError):
             raise
         reason = str(error).partition("\n")[0]
-        raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {reason}; is the file complete?") from error
+        raise DataError(f"{path} cannot be read as {kind}: {reason}; is the file complete?") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +120,17 @@ class _Wanted:
 
 
 def _parquet(wanted: _Wanted, content: bytes) -> Iterator[pa.RecordBatch]:
+    file, names = _opened(wanted, content)
+    told, num_rows = 0, file.metadata.num_rows
+    for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=names):
+        told += batch.num_rows
+        if told > num_rows:
+            raise DataError(f"{wanted.path} has more rows than its footer says ({num_rows:,}); export it again")
+        yield batch
+
+
+def _opened(wanted: _Wanted, content: bytes) -> tuple[pq.ParquetFile, list[str]]:
+    """Open a parquet file whose claims are within limits; and the names of our columns."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -94,12 +146,7 @@ def _parquet(wanted: _Wanted, content: bytes) -> Iterator[pa.RecordBatch]:
             f"{path} has {len(content):,} bytes and says that it unpacks to {num_bytes / 2**20:,.0f} MiB; of such a "
             f"file at most {limit / 2**20:,.0f} MiB are read: split it, or write it without repeated texts"
         )
-    told = 0
-    for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=names):
-        told += batch.num_rows
-        if told > num_rows:
-            raise DataError(f"{path} has more rows than its footer says ({num_rows:,}); export it again")
-        yield batch
+    return file, names
 
 
 def _claims(metadata: pq.FileMetaData, names: list[str]) -> tuple[int, int, int]:
@@ -180,10 +227,10 @@ def _check_claims(path: Path, num_bytes: int, num_rows: int, num_values: int) ->
         raise DataError(f"{path} has {num_rows:,} rows, and at most {_MAX_ROWS:,} are read; split it")
 
 
-def _rows(path: Path, batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+def batch_rows(path: Path, batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
     """Yield a batch as Python objects, few at a time where texts are long."""
     longest = max((_longest(column, path) for column in batch.columns), default=0)
-    size = 1 if longest > _LONG_TEXT else _ROWS_AT_ONCE
+    size = 1 if longest > _LONG_TEXT else ROWS_AT_ONCE
     for first in range(0, batch.num_rows, size):
         yield from batch.slice(first, size).to_pylist()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qaexp.data.files.compression import suffix_of
 from qaexp.data.files.encodings import wide_encoding
 from qaexp.errors import DataError
 
@@ -14,7 +15,7 @@ _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x1f\x8b", "compressed with gzip", "run `gunzip` on it first"),
     (b"BZh", "compressed with bzip2", "run `bunzip2` on it first"),
     (b"\xfd7zXZ\0", "compressed with xz", "run `unxz` on it first"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "run `unzstd` on it first"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "run `unzstd` on it first, or let its name end in .zst"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, and give a file that is in it"),
     (b"Rar!", "a rar archive", "unpack it, and give a file that is in it"),
     (b"%PDF", "a PDF document", "questions and answers cannot be read out of it; give a data file"),
@@ -48,7 +49,7 @@ def check_content(path: Path, content: bytes) -> None:
 
 def _what(path: Path, content: bytes) -> tuple[str, str] | None:
     """What a file is and the way out; None for what may be read."""
-    is_binary = path.suffix.lower() in BINARY_SUFFIXES
+    is_binary = suffix_of(path) in BINARY_SUFFIXES
     for beginning, what, way_out in _BEGINNINGS:
         # What is wrong with an Arrow file that is called so, its reader knows better.
         if content.startswith(beginning) and not (is_binary and beginning == b"ARROW1"):
@@ -59,7 +60,7 @@ def _what(path: Path, content: bytes) -> tuple[str, str] | None:
         return f"{name[:6]} text from line 1, column 1 on, not UTF-8", f"save it as UTF-8 (iconv -f {name} -t UTF-8)"
     if content[257:262] == b"ustar":
         return "a tar archive", "unpack it, and give a file that is in it"
-    if content[:4] == b"PAR1" and path.suffix.lower() != ".parquet":
+    if content[:4] == b"PAR1" and suffix_of(path) != ".parquet":
         return "a parquet file by its content", "give it a name that ends in .parquet"
     if content[:4] == b"\xff\xff\xff\xff" and not is_binary:
         return "an Arrow stream by its content", "give it a name that ends in .arrow"

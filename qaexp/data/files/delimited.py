@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.data.files.cells import read_cells
+from qaexp.data.files.compression import suffix_of
 from qaexp.data.files.json_text import MAX_LINE_BYTES, first_line
 from qaexp.data.files.names import NEEDED, Columns, check_names, guess, theirs
 from qaexp.data.files.quoting import MAX_COLUMNS, split_rows
@@ -23,7 +24,7 @@ _VISIBLE = re.compile(r"\S")
 
 def looks_delimited(path: Path, text: str, columns: Columns) -> bool:
     """Whether a text is a table: by its suffix, or because its first line has the columns of questions."""
-    if path.suffix.lower() in SUFFIXES:
+    if suffix_of(path) in SUFFIXES:
         return True
     head = text[:MAX_LINE_BYTES]
     first = _first(head[_header_hint(head)[0] :])
@@ -113,7 +114,7 @@ def _delimiter(path: Path, text: str, columns: Columns) -> str:
         raise DataError(f"{path}: its first line has {end - begin:,} characters; is it a table?")
     first = text[begin:end]
     called = set(theirs(columns).values())
-    usual = "\t" if path.suffix.lower() in (".tsv", ".tab") else ","
+    usual = "\t" if suffix_of(path) in (".tsv", ".tab") else ","
 
     def likelihood(mark: str) -> tuple[int, bool, int]:
         cells = _cells_of(first, mark)

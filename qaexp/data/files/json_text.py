@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from qaexp.data.files.compression import suffix_of
 from qaexp.data.files.encodings import SIGNS
 from qaexp.errors import DataError
 from qaexp.storage.formats import json_reason
@@ -31,7 +32,7 @@ def json_values(path: Path, text: str) -> Iterator[tuple[int | None, Any]]:
     # A file may have gigabytes: no copy is made of it.
     begin, end = first_line(text)
     is_alone = _VISIBLE.search(text, end) is None
-    is_lines = path.suffix.lower() in LINE_SUFFIXES
+    is_lines = suffix_of(path) in LINE_SUFFIXES
     if not is_lines and (is_alone or not _is_whole(path, text, begin, end)):
         yield None, parse_json(path, text, 1)
     elif is_alone:

@@ -45,7 +45,7 @@ def check_rows(rows: list[dict[str, Any]], reading: Reading) -> None:
     Raises:
         DataError: Some are missing; the export of an annotation tool is called so.
     """
-    file = reading.faults.file
+    file = reading.file
     try:
         names = dict.fromkeys(name for row in rows for name in row)
         check_names(file, names, reading.columns, wants_answers=reading.wants_answers)
@@ -77,7 +77,7 @@ def check_nested(articles: list[dict[str, Any]], reading: Reading) -> None:
     ]
     if any(meant) or (questions and not set(reading.columns.values()) <= above | below | {"title"}):
         names = dict.fromkeys([*sorted(above - {"qas", "title"}), *sorted(below)])
-        check_names(reading.faults.file, names, reading.columns, wants_answers=reading.wants_answers)
+        check_names(reading.file, names, reading.columns, wants_answers=reading.wants_answers)
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

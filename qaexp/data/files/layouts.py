@@ -23,30 +23,30 @@ Values = Iterable[tuple[str, Any]]
 def document_records(document: Any, reading: Reading) -> Iterator[Record]:
     """Yield the questions of one JSON document: the official nesting or a part of it, a list, a table, or one row."""
     if isinstance(document, list):
-        yield from value_records(_numbered(document, ""), reading)
+        yield from value_records(_numbered(document, reading.base), reading)
         return
     root = document
     if not isinstance(root, dict):
         raise _no_layout(reading, f"the document is {describe(document)}, it must be an object or a list")
     if (table := table_of(root, reading.columns)) is not None:
-        yield from flat_records(_numbered(table, ""), reading)
+        yield from flat_records(_numbered(table, reading.base), reading)
     elif "data" not in root and any(key in root for key in _NESTED):
         check_nested([root], reading)
-        yield from _nested("", root, reading)
+        yield from _nested(reading.base, root, reading)
     elif "data" not in root and _is_row(root, reading.columns):
-        yield from flat_records([("", root)], reading)
+        yield from flat_records([(reading.base, root)], reading)
     elif "data" not in root:
         found = ", ".join(map(str, root))[:200] or "none"
         raise _no_layout(reading, f"data is missing, and its keys are those of no known layout (found: {found})")
     elif not isinstance(root["data"], list):
         raise _no_layout(reading, f"data is {describe(root['data'])}, it must be a list")
     else:
-        yield from value_records(_numbered(root["data"], "data"), reading, is_article=True)
+        yield from value_records(_numbered(root["data"], f"{reading.base}data"), reading, is_article=True)
 
 
 def _no_layout(reading: Reading, problem: str) -> DataError:
     """A fault of the file as a whole: no policy for faulty examples helps."""
-    return DataError(f"{reading.faults.file}: {problem}; docs/data_formats.md lists what is read, give such a file.")
+    return DataError(f"{reading.file}: {problem}; docs/data_formats.md lists what is read, give such a file.")
 
 
 def value_records(values: Values, reading: Reading, *, is_article: bool = False) -> Iterator[Record]:

@@ -35,8 +35,18 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is read: where its faults go, the user's own names, and whether answers are needed."""
+    """How a file is read: where its faults go, the user's own names, and whether answers are needed.
+
+    `shard` is the file that is read where a split has several, and `base` its name in front of each place in it.
+    """
 
     faults: Faults
     columns: Columns
     wants_answers: bool
+    shard: str = ""
+    base: str = ""
+
+    @property
+    def file(self) -> str:
+        """The file that is read, for a fault of it as a whole."""
+        return self.shard or self.faults.file

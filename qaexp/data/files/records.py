@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.data.files.columns import column_rows
+from qaexp.data.files.compression import MAX_FILE_BYTES, suffix_of, unpacked
 from qaexp.data.files.contents import BINARY_SUFFIXES, READ, check_content, looks_like_json
 from qaexp.data.files.delimited import SUFFIXES, looks_delimited, table_rows
 from qaexp.data.files.encodings import without_signs
@@ -16,14 +17,13 @@ from qaexp.data.files.layouts import document_records, flat_records, value_recor
 from qaexp.data.files.reading import Reading, Record
 from qaexp.errors import DataError
 
-MAX_FILE_BYTES = 4 * 2**30
-
 
 def read_regular_file(path: Path) -> bytes:
-    """Read a whole file, but never a directory, pipe or device.
+    """Read a whole file, but never a directory, pipe or device; what its name says is compressed is unpacked.
 
     Raises:
-        DataError: It is missing, unreadable, empty, compressed, too large or no regular file.
+        DataError: It is missing, unreadable, empty, damaged, too large, no regular file, or compressed without a name
+            that says so.
     """
     try:
         status = path.stat()
@@ -40,10 +40,11 @@ def read_regular_file(path: Path) -> bytes:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{str(path)!r} is no legal path: {error}.") from error
+    content = unpacked(path, content)
     if not content:
         raise DataError(f"{path} is empty; download or export it again.")
     if content[:2] == b"\x1f\x8b":
-        raise DataError(f"{path} is compressed with gzip; run `gunzip` on it first.")
+        raise DataError(f"{path} is compressed with gzip; run `gunzip` on it first, or let its name end in .gz.")
     return content
 
 
@@ -57,18 +58,19 @@ def read_records(path: Path, content: bytes, reading: Reading) -> Iterator[Recor
         DataError: The file as a whole cannot be understood; the place is named.
     """
     check_content(path, content)
-    if path.suffix.lower() in BINARY_SUFFIXES and content[:64].lstrip()[:1] not in (b"{", b"["):
+    base = reading.base
+    if suffix_of(path) in BINARY_SUFFIXES and content[:64].lstrip()[:1] not in (b"{", b"["):
         columns, wants_answers = reading.columns, reading.wants_answers
         found = enumerate(column_rows(path, content, columns, wants_answers=wants_answers), start=1)
-        yield from flat_records(((f"row {number}: ", row) for number, row in found), reading)
+        yield from flat_records(((f"{base}row {number}: ", row) for number, row in found), reading)
         return
     text = _decode(path, content)
     if looks_like_json(text):
         yield from _json_records(path, text, reading)
     elif looks_delimited(path, text, reading.columns):
         rows = table_rows(path, text, reading.columns, wants_answers=reading.wants_answers)
-        yield from flat_records(((f"line {line}: ", row) for line, row in rows), reading)
-    elif path.suffix.lower() in (".json", *LINE_SUFFIXES):
+        yield from flat_records(((f"{base}line {line}: ", row) for line, row in rows), reading)
+    elif suffix_of(path) in (".json", *LINE_SUFFIXES):
         yield from document_records(parse_json(path, text, 1), reading)
     else:
         raise DataError(f"{path} is neither JSON nor a table with the columns of questions; {READ}.")
@@ -83,7 +85,7 @@ def json_objects(path: Path, content: bytes) -> list[tuple[str, Any]]:
         DataError: It is broken JSON, or no text.
     """
     check_content(path, content)
-    if path.suffix.lower() in BINARY_SUFFIXES or not looks_like_json(text := _decode(path, content)):
+    if suffix_of(path) in BINARY_SUFFIXES or not looks_like_json(text := _decode(path, content)):
         return []
     found: list[tuple[str, Any]] = []
     for line, value in json_values(path, text):
@@ -101,13 +103,13 @@ def _json_records(path: Path, text: str, reading: Reading) -> Iterator[Record]:
     if line is None:
         yield from document_records(value, reading)
     else:
-        yield from value_records(_with_places(line, value, values), reading)
+        yield from value_records(_with_places(reading.base, line, value, values), reading)
 
 
-def _with_places(line: int, value: Any, rest: Iterator[tuple[int | None, Any]]) -> Iterator[tuple[str, Any]]:
-    yield f"line {line}: ", value
+def _with_places(base: str, line: int, value: Any, rest: Iterator[tuple[int | None, Any]]) -> Iterator[tuple[str, Any]]:
+    yield f"{base}line {line}: ", value
     for number, other in rest:
-        yield f"line {number}: ", other
+        yield f"{base}line {number}: ", other
 
 
 def _decode(path: Path, content: bytes) -> str:
@@ -118,7 +120,7 @@ def _decode(path: Path, content: bytes) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
         hint = "is the file complete, and is it text?"
-        if error.reason != "unexpected end of data" and path.suffix.lower() in (*SUFFIXES, ".json", *LINE_SUFFIXES):
+        if error.reason != "unexpected end of data" and suffix_of(path) in (*SUFFIXES, ".json", *LINE_SUFFIXES):
             hint = "save it as UTF-8 where it was made (one of western Windows: iconv -f WINDOWS-1252 -t UTF-8)"
         raise DataError(
             f"{path}: line {line}, column {column}: the bytes are not UTF-8 ({error.reason}); {hint}"

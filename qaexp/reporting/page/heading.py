@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from qaexp.errors import IntegrityError
@@ -21,6 +20,7 @@ from qaexp.runs.readers.typed import Typed
 from qaexp.runs.short_words import shortened
 from qaexp.storage.formats import dotted
 from qaexp.storage.reading import read_json
+from qaexp.storage.sources import full_name
 
 # Keys that do not affect training, or that the line above has already.
 _UNTOLD = re.compile(
@@ -109,9 +109,7 @@ def model_name(leaves: Config) -> str:
 
 
 def _data(leaves: Config, summary: Mapping[str, Any]) -> str:
-    source, train = leaves.get("data.source"), leaves.get("data.train_file")
-    files = source == "json" and isinstance(train, str) and train
-    name = Path(train).name if files and isinstance(train, str) else leaves.get("data.dataset") or source
+    name = full_name({key.removeprefix("data."): value for key, value in leaves.items() if key.startswith("data.")})
     sizes = [
         f"{shown(summary, f'num_{split}_examples')} {split}"
         for split in ("train", "dev")

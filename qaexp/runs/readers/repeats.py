@@ -13,6 +13,7 @@ from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.readers.group_names import group_names
 from qaexp.runs.trust import is_edited
 from qaexp.storage.formats import dotted
+from qaexp.storage.sources import FILES
 
 SEED_KINDS = ("subset", "init", "order", "dropout")
 # What repeats may differ in; `seeds.dev` chooses the questions, so that other ones are another measurement.
@@ -24,7 +25,7 @@ _DIGITS = 8
 # The keys that say where content comes from; the content itself is what counts.
 _NAMED_BY = {
     "inputs.weights.": ("model.checkpoint", "model.revision"),
-    "inputs.data.": ("data.train_file", "data.dev_file", "data.test_file", "data.revision"),
+    "inputs.data.": (*(f"data.{key}" for key in FILES), "data.revision"),
 }
 
 

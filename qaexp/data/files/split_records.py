@@ -1,0 +1,142 @@
+"""The records of a split, and the sha256 of what it holds: from one file, or from its shards one after the other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+from qaexp.data.files.columns import survey
+from qaexp.data.files.compression import suffix_of
+from qaexp.data.files.contents import BINARY_SUFFIXES, check_content
+from qaexp.data.files.delimited import SUFFIXES
+from qaexp.data.files.layouts import flat_records
+from qaexp.data.files.names import KNOWN
+from qaexp.data.files.reading import Reading, Record
+from qaexp.data.files.records import read_records, read_regular_file
+from qaexp.data.files.shards import Shards
+from qaexp.data.files.tables import Shard, different_columns, table_rows
+from qaexp.errors import DataError, collected
+
+Stamp = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A split that was looked at as a whole, and not read yet.
+
+    Attributes:
+        sha256: Of what its file holds; of several shards, of their sha256 in order. Names and folders do not count.
+        shards: The sha256 of each shard by its name; nothing where the split is one file.
+        records: Its questions.
+    """
+
+    sha256: str
+    shards: dict[str, str]
+    records: Iterator[Record]
+
+
+def content_sha256(shards: Shards) -> str:
+    """Return what identifies the content of a split.
+
+    Raises:
+        DataError: A file cannot be read, or two shards hold the same; all such files are named.
+    """
+    return _combined(_hashes(shards))
+
+
+def open_split(shards: Shards, reading: Reading) -> Split:
+    """Look at the files of a split.
+
+    Raises:
+        DataError: As `content_sha256`; or a shard of a table lacks columns or claims too much. What is wrong with a
+            question comes when the records are taken.
+    """
+    if shards.is_one:
+        content = read_regular_file(shards.name)
+        return Split(hashlib.sha256(content).hexdigest(), {}, read_records(shards.name, content, reading))
+    stamps = {path: _stamp(path) for path in shards.paths}
+    hashes = _hashes(shards)
+    named = {shards.label(path): sha256 for path, sha256 in hashes.items()}
+    if suffix_of(shards.paths[0]) in BINARY_SUFFIXES:
+        return Split(_combined(hashes), named, _table_records(shards, stamps, reading))
+    return Split(_combined(hashes), named, _text_records(shards, hashes, reading))
+
+
+def _hashes(shards: Shards) -> dict[Path, str]:
+    """The sha256 of each file's content, of which none may be there twice."""
+    hashes: dict[Path, str] = {}
+    seen: dict[str, Path] = {}
+    problems: list[str] = []
+    for path in shards.paths:
+        with collected(problems, DataError):
+            hashes[path] = hashlib.sha256(read_regular_file(path)).hexdigest()
+            first = seen.setdefault(hashes[path], path)
+            if first is not path:
+                problems.append(f"{path} holds the same as {first}; leave one of them out.")
+    if problems:
+        raise DataError(*problems)
+    return hashes
+
+
+def _combined(hashes: dict[Path, str]) -> str:
+    found = list(hashes.values())
+    return found[0] if len(found) == 1 else hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def _table_records(shards: Shards, stamps: dict[Path, Stamp], reading: Reading) -> Iterator[Record]:
+    """The rows of parquet or Arrow shards, which `datasets` opens by their paths."""
+    surveyed: list[Shard] = []
+    problems: list[str] = []
+    for path in shards.paths:
+        with collected(problems, DataError):
+            surveyed.append(_surveyed(path, reading))
+    if problems:
+        raise DataError(*problems)
+    rows = table_rows(surveyed, reading.columns)
+    yield from flat_records(((f"{shards.label(path)}: row {number}: ", row) for path, number, row in rows), reading)
+    if changed := [path for path, stamp in stamps.items() if _stamp(path) != stamp]:
+        raise _changed(changed[0])
+
+
+def _surveyed(path: Path, reading: Reading) -> Shard:
+    content = read_regular_file(path)
+    check_content(path, content)
+    return Shard(path, *survey(path, content, reading.columns, wants_answers=reading.wants_answers))
+
+
+def _text_records(shards: Shards, hashes: dict[Path, str], reading: Reading) -> Iterator[Record]:
+    """The questions of shards that are texts, each read as a file of its own would be."""
+    is_table = suffix_of(shards.paths[0]) in SUFFIXES
+    first: tuple[Path, set[str]] | None = None
+    for path in shards.paths:
+        content = read_regular_file(path)
+        if hashlib.sha256(content).hexdigest() != hashes[path]:
+            raise _changed(path)
+        found = read_records(path, content, replace(reading, shard=str(path), base=f"{shards.label(path)}: "))
+        if is_table and (head := next(found, None)) is not None:
+            found = chain([head], found)
+            first = _alike(first, (path, set(KNOWN).intersection(head.fields)))
+        yield from found
+
+
+def _alike(first: tuple[Path, set[str]] | None, other: tuple[Path, set[str]]) -> tuple[Path, set[str]]:
+    """Return the columns of the first table, which the others must have too."""
+    if first is not None and first[1] != other[1]:
+        raise different_columns(*other, *first)
+    return first or other
+
+
+def _stamp(path: Path) -> Stamp:
+    """What changes when a file is written to."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}; check the path and its permissions.") from error
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _changed(path: Path) -> DataError:
+    return DataError(f"{path} changed while it was read; start again when nobody writes to it.")
