@@ -191,10 +191,11 @@ def _tell_unused_weights(config: ExperimentConfig) -> None:
     """Say that a run begins with fresh weights though its checkpoint has trained ones, as under model=tiny_random."""
     from qaexp.config.checks.positions import checkpoint_folder
     from qaexp.reporting.terminal.printing import complain
+    from qaexp.storage.model_places import place_of
     from qaexp.training.processes import is_main_process
 
     checkpoint = config.model.checkpoint
-    folder = None if checkpoint.startswith("package://") else checkpoint_folder(checkpoint)
+    folder = None if place_of(checkpoint) == "package" else checkpoint_folder(checkpoint)
     if config.model.random_weights and folder and (folder / "model.safetensors").is_file() and is_main_process():
         complain(
             "model.random_weights=true: the weights of model.checkpoint are not used; write model.random_weights=false "

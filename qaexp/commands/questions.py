@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qaexp.cli.arguments import CommandParser
     from qaexp.data.squad import SquadFile
 
-FORMATS = "SQuAD JSON, JSON lines, CSV, parquet"
+FORMATS = "SQuAD JSON, JSON lines, CSV, parquet; a folder or a pattern of shards"
 
 
 def add_reading_options(parser: CommandParser) -> None:

@@ -72,7 +72,10 @@ class DataConfig:
     dataset: str | None = key("hub id of the data set (source=hub)")
     config_name: str | None = key("name of the hub data set's configuration (source=hub)")
     revision: str | None = key("commit of the hub data set (source=hub)")
-    train_file: str | None = key("SQuAD JSON, JSON lines, CSV or parquet file (source=json)", neutral=True)
+    train_file: str | None = key(
+        "file, or folder or pattern of shards: JSON, JSON lines, CSV, parquet, Arrow, .gz, .zst (source=json)",
+        neutral=True,
+    )
     dev_file: str | None = key("as train_file, for the dev split", neutral=True)
     test_file: str | None = key("as train_file; scored once, at the end", neutral=True)
     train_size: int | float | None = key(

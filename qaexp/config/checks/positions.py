@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from qaexp.errors.advice import setting, the_model
+from qaexp.storage.model_places import package_folder, place_of
 
 # Model types whose first token has the position padding_idx + 1.
 _COUNT_FROM_PADDING = (
@@ -23,11 +23,8 @@ def checkpoint_folder(checkpoint: str) -> Path | None:
     True
     """
     checkpoint = checkpoint.partition("#")[0]
-    if checkpoint.startswith("package://"):
-        module, _, inside = checkpoint.removeprefix("package://").partition("/")
-        spec = find_spec(module) if module.isidentifier() else None
-        origin = spec.origin if spec else None
-        return Path(origin).parent / inside if origin else None
+    if place_of(checkpoint) == "package":
+        return package_folder(checkpoint)
     folder = Path(checkpoint).expanduser()
     if (folder / "run.json").is_file():
         return folder / "model"

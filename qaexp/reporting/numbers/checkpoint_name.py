@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from qaexp.storage.model_places import PLACES
+
 
 def checkpoint_name(checkpoint: str) -> str:
     """Return a checkpoint without its hash: a hub id as it is, of a path the end, of a package its name.
@@ -11,8 +13,8 @@ def checkpoint_name(checkpoint: str) -> str:
     >>> checkpoint_name("/data/outputs/mine/model"), checkpoint_name("package://qaexp/tiny_random")
     ('mine/model', 'tiny_random')
     """
-    scheme, _, place = checkpoint.partition("#")[0].rpartition("://")
+    place = checkpoint.partition("#")[0].rpartition("://")[2]
     parts = [part for part in place.split("/") if part][-2:]
-    if scheme == "package":
+    if PLACES["package"](checkpoint):
         parts = parts[1:] if parts[:1] == ["qaexp"] else parts[:1]
     return "/".join(parts)
