@@ -20,6 +20,7 @@ import pytest
 
 from qaexp.data.exports.reading import read_source
 from qaexp.data.files import compression, split_records, tables
+from qaexp.data.files.columns import Surveyed
 from qaexp.data.files.shards import find_shards
 from qaexp.data.pipeline import DataPipeline
 from qaexp.data.squad import Example, read_squad_file
@@ -435,7 +436,7 @@ def test_folders_that_are_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_a_damaged_page_of_parquet_names_its_shard(tmp_path: Path) -> None:
-    """The footer is whole: what is wrong is seen only when rows are read, by the library."""
+    """The footer is whole: what is wrong is seen only when rows are read."""
     content = bytearray(parquet(ROWS[300:]))
     for place in range(40, 2000):
         content[place] = 0xFF
@@ -605,12 +606,18 @@ def test_nothing_is_left_behind(kind: str, tmp_path: Path, monkeypatch: pytest.M
     assert (datasets.logging.get_verbosity(), datasets.are_progress_bars_disabled()) == before
 
 
+def test_few_rows_are_unpacked_at_once_where_texts_are_long() -> None:
+    for longest, rows in ((0, 2048), (5000, 2048), (2**20, 64), (2**30, 1)):
+        shard = Surveyed(Path("a"), pa.schema([]), 10, longest)
+        assert tables._rows_at_once([Surveyed(Path("b"), pa.schema([]), 10, 3), shard]) == rows
+
+
 def test_parts_of_a_table_end_where_shards_do() -> None:
-    shard = [tables.Shard(Path(str(size)), pa.schema([]), size) for size in (2, 0, 3, 0)]
+    shard = [Surveyed(Path(str(size)), pa.schema([]), size, 0) for size in (2, 0, 3, 0)]
     given = [pa.table({"a": list(range(5))}).slice(0, 4), pa.table({"a": [4]})]
     found = [(one.path.name, done, part["a"].to_pylist()) for one, done, part in tables._parts(iter(given), shard)]
     assert found == [("2", 0, [0, 1]), ("3", 0, [2, 3]), ("3", 2, [4])]
     for sizes, word in (((2, 2), "more"), ((2, 4), "fewer"), ((2, 3, 1), "fewer")):
-        wrong = [tables.Shard(Path("a"), pa.schema([]), size) for size in sizes]
+        wrong = [Surveyed(Path("a"), pa.schema([]), size, 0) for size in sizes]
         with pytest.raises(ValueError, match=f"there are {word} rows"):
             list(tables._parts(iter(given), wrong))

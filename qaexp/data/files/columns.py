@@ -55,33 +55,39 @@ def column_rows(
             yield from batch_rows(path, batch)
 
 
-def survey(path: Path, content: bytes, columns: Columns, *, wants_answers: bool) -> tuple[pa.Schema, int]:
-    """Return the types of our columns and the number of rows, and make no rows of them.
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A file that was read once, and is within the limits.
 
-    The arguments are those of `column_rows`, and so is what is refused, apart from texts and lists beyond any limit.
+    Attributes:
+        path: The file.
+        schema: The types of our columns, without what the file says of itself beside them.
+        num_rows: How many it has.
+        longest: The bytes of its longest text.
     """
+
+    path: Path
+    schema: pa.Schema
+    num_rows: int
+    longest: int
+
+
+def survey(path: Path, content: bytes, columns: Columns, *, wants_answers: bool) -> Surveyed:
+    """Read a file, and make no Python objects of its rows; the arguments and errors are those of `column_rows`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     with refused(path, path.suffix[1:]):
         wanted = _Wanted(path, columns, wants_answers)
-        if path.suffix.lower() == ".parquet":
-            file, names = _opened(wanted, content)
-            return _part(file.schema_arrow, names), file.metadata.num_rows
-        num_rows = sum(batch.num_rows for batch in _arrow(wanted, content))
-        schema = stream_schema(content)
-        return _part(schema, _columns(wanted, schema)), num_rows
-
-
-def stream_schema(content: bytes) -> pa.Schema:
-    """The schema of an Arrow stream."""
-    import pyarrow as pa
-
-    return pa.ipc.open_stream(pa.BufferReader(content)).schema
-
-
-def _part(schema: pa.Schema, names: list[str]) -> pa.Schema:
-    """The types of some columns, without what the file says about itself."""
-    import pyarrow as pa
-
-    return pa.schema([pa.field(name, schema.field(name).type) for name in names])
+        is_parquet = path.suffix.lower() == ".parquet"
+        num_rows = longest = 0
+        for batch in _parquet(wanted, content) if is_parquet else _arrow(wanted, content):
+            num_rows += batch.num_rows
+            longest = max(longest, _longest_text(path, batch))
+        source = pa.BufferReader(content)
+        schema = pq.read_schema(source) if is_parquet else pa.ipc.open_stream(source).schema
+        fields = [pa.field(name, schema.field(name).type) for name in _columns(wanted, schema)]
+        return Surveyed(path, pa.schema(fields), num_rows, longest)
 
 
 @contextmanager
@@ -229,10 +235,13 @@ def _check_claims(path: Path, num_bytes: int, num_rows: int, num_values: int) ->
 
 def batch_rows(path: Path, batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
     """Yield a batch as Python objects, few at a time where texts are long."""
-    longest = max((_longest(column, path) for column in batch.columns), default=0)
-    size = 1 if longest > _LONG_TEXT else ROWS_AT_ONCE
+    size = 1 if _longest_text(path, batch) > _LONG_TEXT else ROWS_AT_ONCE
     for first in range(0, batch.num_rows, size):
         yield from batch.slice(first, size).to_pylist()
+
+
+def _longest_text(path: Path, batch: pa.RecordBatch) -> int:
+    return max((_longest(column, path) for column in batch.columns), default=0)
 
 
 def _longest(values: pa.Array, path: Path) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from qaexp.data.files.columns import survey
+from qaexp.data.files.columns import Surveyed, survey
 from qaexp.data.files.compression import suffix_of
 from qaexp.data.files.contents import BINARY_SUFFIXES, check_content
 from qaexp.data.files.delimited import SUFFIXES
@@ -17,7 +17,7 @@ from qaexp.data.files.names import KNOWN
 from qaexp.data.files.reading import Reading, Record
 from qaexp.data.files.records import read_records, read_regular_file
 from qaexp.data.files.shards import Shards
-from qaexp.data.files.tables import Shard, different_columns, table_rows
+from qaexp.data.files.tables import different_columns, table_rows
 from qaexp.errors import DataError, collected
 
 Stamp = tuple[int, int, int]
@@ -88,23 +88,23 @@ def _combined(hashes: dict[Path, str]) -> str:
 
 def _table_records(shards: Shards, stamps: dict[Path, Stamp], reading: Reading) -> Iterator[Record]:
     """The rows of parquet or Arrow shards, which `datasets` opens by their paths."""
-    surveyed: list[Shard] = []
+    surveyed: list[Surveyed] = []
     problems: list[str] = []
     for path in shards.paths:
         with collected(problems, DataError):
             surveyed.append(_surveyed(path, reading))
     if problems:
         raise DataError(*problems)
-    rows = table_rows(surveyed, reading.columns)
+    rows = table_rows(surveyed)
     yield from flat_records(((f"{shards.label(path)}: row {number}: ", row) for path, number, row in rows), reading)
     if changed := [path for path, stamp in stamps.items() if _stamp(path) != stamp]:
         raise _changed(changed[0])
 
 
-def _surveyed(path: Path, reading: Reading) -> Shard:
+def _surveyed(path: Path, reading: Reading) -> Surveyed:
     content = read_regular_file(path)
     check_content(path, content)
-    return Shard(path, *survey(path, content, reading.columns, wants_answers=reading.wants_answers))
+    return survey(path, content, reading.columns, wants_answers=reading.wants_answers)
 
 
 def _text_records(shards: Shards, hashes: dict[Path, str], reading: Reading) -> Iterator[Record]:

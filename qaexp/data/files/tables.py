@@ -6,73 +6,41 @@ Each shard was held against the limits of `columns` before it comes here: a libr
 from __future__ import annotations
 
 import glob
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from qaexp.data.files.columns import ROWS_AT_ONCE, batch_rows, column_rows, refused
-from qaexp.data.files.names import Columns
-from qaexp.data.files.records import read_regular_file
+from qaexp.data.files.columns import Surveyed, batch_rows, refused
 from qaexp.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A shard that is within the limits.
-
-    Attributes:
-        path: The file.
-        schema: The types of our columns.
-        num_rows: How many it has.
-    """
-
-    path: Path
-    schema: pa.Schema
-    num_rows: int
+_MOST_AT_ONCE, _BYTES_AT_ONCE = 2048, 64 * 2**20
 
 
-def table_rows(shards: Sequence[Shard], columns: Columns) -> Iterator[tuple[Path, int, dict[str, Any]]]:
+def table_rows(shards: Sequence[Surveyed]) -> Iterator[tuple[Path, int, dict[str, Any]]]:
     """Yield the rows of all shards, each with its shard and its number there, from 1.
 
     Args:
         shards: At least one; all are parquet files, or all are Arrow streams.
-        columns: What our columns are called there, where they have other names.
 
     Raises:
-        DataError: The columns of the shards differ, or a shard cannot be read, or has other rows than it had before.
+        DataError: The columns of the shards differ, or the shards are not what they were when they were surveyed.
     """
     schema = common_schema(shards)
-    is_parquet = shards[0].path.suffix.lower() == ".parquet"
+    first = shards[0].path
+    is_parquet = first.suffix.lower() == ".parquet"
     tables = _streamed(shards, schema) if is_parquet else _mapped(shards, schema.names)
-    with _refused(shards, columns):
+    with refused(first.parent, first.suffix[1:]):
         for shard, done, batch in _parts(tables, shards):
             for number, row in enumerate(batch_rows(shard.path, batch), start=done + 1):
                 yield shard.path, number, row
 
 
-@contextmanager
-def _refused(shards: Sequence[Shard], columns: Columns) -> Iterator[None]:
-    """Name the shard that cannot be read: an error of the table as a whole does not say which one it is."""
-    first = shards[0].path
-    with refused(first.parent, first.suffix[1:]):
-        try:
-            yield
-        except DataError:
-            raise
-        except Exception:
-            for shard in shards:
-                deque(column_rows(shard.path, read_regular_file(shard.path), columns, wants_answers=False), maxlen=0)
-            raise
-
-
-def common_schema(shards: Sequence[Shard]) -> pa.Schema:
+def common_schema(shards: Sequence[Surveyed]) -> pa.Schema:
     """Return the types that hold the values of all shards: numbers of any width, and columns that are empty somewhere.
 
     Raises:
@@ -144,13 +112,14 @@ def _value_type(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _streamed(shards: Sequence[Shard], schema: pa.Schema) -> Iterator[pa.Table]:
+def _streamed(shards: Sequence[Surveyed], schema: pa.Schema) -> Iterator[pa.Table]:
     """Read parquet shards one after the other, a few rows at a time, cast to one schema.
 
     What files say of themselves beside their types is not believed: a feature may be one that opens addresses.
     """
     if chained := next((shard.path for shard in shards if "::" in str(shard.path.absolute())), None):
         raise DataError(f"{chained} has '::' in its path, which the reader of shards takes for an address; rename it")
+    at_once = _rows_at_once(shards)
     with _quiet_datasets() as datasets, TemporaryDirectory(prefix="qaexp-") as folder:
         rows = datasets.load_dataset(
             "parquet",
@@ -159,19 +128,24 @@ def _streamed(shards: Sequence[Shard], schema: pa.Schema) -> Iterator[pa.Table]:
             streaming=True,
             columns=schema.names,
             features=datasets.Features.from_arrow_schema(schema),
-            batch_size=ROWS_AT_ONCE,
+            batch_size=at_once,
             cache_dir=folder,  # it locks a file there
         )
-        yield from rows.with_format("arrow").iter(batch_size=ROWS_AT_ONCE)
+        yield from rows.with_format("arrow").iter(batch_size=at_once)
 
 
-def _mapped(shards: Sequence[Shard], names: Sequence[str]) -> Iterator[pa.Table]:
+def _mapped(shards: Sequence[Surveyed], names: Sequence[str]) -> Iterator[pa.Table]:
     """Map Arrow shards into memory one after the other."""
     with _quiet_datasets() as datasets:
         for shard in shards:
             table = datasets.table.MemoryMappedTable.from_file(str(shard.path)).select(names)
-            for first in range(0, table.num_rows, ROWS_AT_ONCE):
-                yield table.fast_slice(first, ROWS_AT_ONCE)
+            for first in range(0, table.num_rows, _MOST_AT_ONCE):
+                yield table.fast_slice(first, _MOST_AT_ONCE)
+
+
+def _rows_at_once(shards: Sequence[Surveyed]) -> int:
+    """How many rows are unpacked at a time: a text that is stored once may be that of every row."""
+    return min(_MOST_AT_ONCE, max(1, _BYTES_AT_ONCE // max(1, *(shard.longest for shard in shards))))
 
 
 @contextmanager
@@ -190,7 +164,7 @@ def _quiet_datasets() -> Iterator[Any]:
             datasets.enable_progress_bars()
 
 
-def _parts(tables: Iterator[pa.Table], shards: Sequence[Shard]) -> Iterator[tuple[Shard, int, pa.RecordBatch]]:
+def _parts(tables: Iterator[pa.Table], shards: Sequence[Surveyed]) -> Iterator[tuple[Surveyed, int, pa.RecordBatch]]:
     """Cut the rows of a table where a shard ends.
 
     Yields:
