@@ -59,9 +59,10 @@ class Shards:
         """What all of the shards are; empty for a file whose name does not say it."""
         return KINDS.get(suffix_of(self.paths[0]), "")
 
-    def label(self, path: Path) -> str:
-        """The name of a shard inside this split: its own, behind the folders in which shards differ."""
-        return os.path.relpath(path, os.path.commonpath([one.parent for one in self.paths]))
+    def labels(self) -> dict[Path, str]:
+        """The name of each shard inside this split: its own, behind the folders in which shards differ."""
+        root = os.path.commonpath([path.parent for path in self.paths])
+        return {path: os.path.relpath(path, root) for path in self.paths}
 
 
 def one_file(path: Path) -> Shards:

@@ -59,7 +59,7 @@ def open_split(shards: Shards, reading: Reading) -> Split:
         return Split(hashlib.sha256(content).hexdigest(), {}, read_records(shards.name, content, reading))
     stamps = {path: _stamp(path) for path in shards.paths}
     hashes = _hashes(shards)
-    named = {shards.label(path): sha256 for path, sha256 in hashes.items()}
+    named = {label: hashes[path] for path, label in shards.labels().items()}
     if suffix_of(shards.paths[0]) in BINARY_SUFFIXES:
         return Split(_combined(hashes), named, _table_records(shards, stamps, reading))
     return Split(_combined(hashes), named, _text_records(shards, hashes, reading))
@@ -95,8 +95,9 @@ def _table_records(shards: Shards, stamps: dict[Path, Stamp], reading: Reading) 
             surveyed.append(_surveyed(path, reading))
     if problems:
         raise DataError(*problems)
-    rows = table_rows(surveyed)
-    yield from flat_records(((f"{shards.label(path)}: row {number}: ", row) for path, number, row in rows), reading)
+    labels = shards.labels()
+    rows = ((f"{labels[path]}: row {number}: ", row) for path, number, row in table_rows(surveyed))
+    yield from flat_records(rows, reading)
     if changed := [path for path, stamp in stamps.items() if _stamp(path) != stamp]:
         raise _changed(changed[0])
 
@@ -111,11 +112,11 @@ def _text_records(shards: Shards, hashes: dict[Path, str], reading: Reading) -> 
     """The questions of shards that are texts, each read as a file of its own would be."""
     is_table = suffix_of(shards.paths[0]) in SUFFIXES
     first: tuple[Path, set[str]] | None = None
-    for path in shards.paths:
+    for path, label in shards.labels().items():
         content = read_regular_file(path)
         if hashlib.sha256(content).hexdigest() != hashes[path]:
             raise _changed(path)
-        found = read_records(path, content, replace(reading, shard=str(path), base=f"{shards.label(path)}: "))
+        found = read_records(path, content, replace(reading, shard=str(path), base=f"{label}: "))
         if is_table and (head := next(found, None)) is not None:
             found = chain([head], found)
             first = _alike(first, (path, set(KNOWN).intersection(head.fields)))
