@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qaexp.config.checks.as_typed import quoted
+from qaexp.config.checks.as_typed import as_typed, quoted
 from qaexp.config.checks.texts import keep_texts
 from qaexp.config.checks.words import parse_overrides
 from qaexp.sweeps.grid import job_lines
@@ -37,6 +37,19 @@ def test_a_path_that_is_there_is_accepted_as_it_stands(
     jobs = job_lines(keep_texts([words[0], "seed=0,1"]))
     assert len(jobs) == 2
     assert check_command_line(jobs[0][0]).model.checkpoint == f"runs/{signs}/model"
+
+
+def test_a_pattern_that_fits_something_is_accepted_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a-1.jsonl", "a-2.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text("{}")
+    for pattern in ("a-[12].jsonl", "a-*.jsonl", "?-[0-9].jsonl", "**/a-[!3].jsonl"):
+        config = check_command_line(keep_texts(["data=json", f"data.train_file={pattern}", "data.dev_file=b.jsonl"]))
+        assert config.data.train_file == pattern
+    assert as_typed("data.train_file=a-[12].jsonl,b.jsonl") == "data.train_file='a-[12].jsonl',b.jsonl"
+    assert as_typed("data.train_file=c-[12].jsonl") == "data.train_file=c-[12].jsonl"
 
 
 def test_several_paths_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -326,6 +326,15 @@ def test_a_run_on_shards_is_the_run_on_one_file(tmp_path: Path) -> None:
     predictions = {(run / "predictions.jsonl").read_bytes() for run in runs.values()}
     losses = {tiny_run.read_json(run / "summary.json")["train_loss"] for run in runs.values()}
     assert (len(predictions), len(losses)) == (1, 1)
+    # Other commands take the same paths, and a run that begins with the config of another finds them from elsewhere.
+    found = [tiny_run.call(tmp_path, "evaluate", str(runs["saved"]), "--data", name, "--json") for name in given[1:4]]
+    assert [done.code for done in found] == [0, 0, 0], found[0].err
+    assert len({done.out for done in found}) == 1
+    words = ("--from", str(runs["jsonl/train-*.jsonl"]), "name=again", *tiny_run.MODEL)
+    (tmp_path / "elsewhere").mkdir()
+    again = tiny_run.call(tmp_path / "elsewhere", "train", *words)
+    assert again.code == 0, again.err
+    assert tiny_run.read_json(tmp_path / "elsewhere/outputs/again/run.json")["run_id"] == ids["jsonl"]
 
 
 # --- Faults -----------------------------------------------------------------------------------------------------------

