@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -442,6 +443,61 @@ def test_folders_that_are_refused(name: str, tmp_path: Path) -> None:
     for word in words:
         assert word in sentence
     assert "Traceback" not in sentence
+
+
+@pytest.mark.fault("D1")
+def test_a_run_on_bad_shards_ends_with_their_faults(tmp_path: Path) -> None:
+    """Those of all keys are told together, with exit code 3 and before anything is left behind."""
+    for key, name in (("train", "several kinds"), ("dev", "one shard twice"), ("test", "empty")):
+        write(tmp_path / key, FOLDERS[name][0])
+    files = [f"data.{key}_file={key}" for key in ("train", "dev", "test")]
+    done = tiny_run.call(tmp_path, "train", *tiny_run.FILES, *files, "name=a")
+    assert (done.code, "Traceback" in done.err) == (3, False)
+    assert "data.train_file: train has shards of several kinds (CSV: a.csv; JSON lines: b.jsonl)" in done.err
+    assert "data.test_file: test is a directory without data files" in done.err
+    assert not (tmp_path / "outputs" / "a" / "summary.json").exists()
+    done = tiny_run.call(tmp_path, "train", *tiny_run.FILES, *files[1:2], "data.train_file=dev", "name=b")
+    assert (done.code, "dev/b.jsonl holds the same as dev/a.jsonl" in done.err) == (3, True)
+
+
+def test_paths_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shards(tmp_path / "data", "parquet")
+    expected = read_squad_file(folder)
+    monkeypatch.chdir(folder)
+    for path in ("*.parquet", ".", "../data", "./train-0000[0-3]-of-*"):
+        assert read_squad_file(Path(path)) == expected
+
+
+@pytest.mark.fault("D1")
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "jsonl.gz", "csv.zst", "state.json"])
+def test_no_damage_is_a_traceback(kind: str, tmp_path: Path) -> None:
+    """Bytes of the last shard, or of state.json, are flipped, cut off or doubled: it is read or refused."""
+    draw = random.Random(kind)
+    name, _, packed = kind.partition(".")
+    if name == "state":
+        folder = save(tmp_path / "data", ROWS[:12], num_shards=2)
+        target = folder / kind
+    else:
+        pack = PACKED.get(packed, bytes)
+        parts = {f"{n}.{kind}": pack(KINDS[name](ROWS[6 * n : 6 * n + 6])) for n in range(2)}
+        target = write(tmp_path / "data", parts) / f"1.{kind}"
+    whole = target.read_bytes()
+    num_refused = 0
+    for _ in range(60):
+        content = bytearray(whole)
+        place = draw.randrange(len(content))
+        for flipped in draw.sample(range(len(content)), 3):
+            content[flipped] ^= 1 << draw.randrange(8)
+        damaged = draw.choice(
+            [bytes(content), whole[:place], whole[:place] + whole[place // 2 :], whole + whole[place:]]
+        )
+        target.write_bytes(damaged)
+        try:
+            read_squad_file(target.parent)
+        except QaexpError as error:
+            num_refused += 1
+            assert str(target.parent) in str(error)
+    assert num_refused > 30
 
 
 def test_a_damaged_page_of_parquet_names_its_shard(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class OpenedSplit:
     """A split that was looked at as a whole, and not read yet.
 
     Attributes:
@@ -47,7 +47,7 @@ def content_sha256(shards: Shards) -> str:
     return _combined(_hashes(shards))
 
 
-def open_split(shards: Shards, reading: Reading) -> Split:
+def open_split(shards: Shards, reading: Reading) -> OpenedSplit:
     """Look at the files of a split.
 
     Raises:
@@ -56,13 +56,13 @@ def open_split(shards: Shards, reading: Reading) -> Split:
     """
     if shards.is_one:
         content = read_regular_file(shards.name)
-        return Split(hashlib.sha256(content).hexdigest(), {}, read_records(shards.name, content, reading))
+        return OpenedSplit(hashlib.sha256(content).hexdigest(), {}, read_records(shards.name, content, reading))
     stamps = {path: _stamp(path) for path in shards.paths}
     hashes = _hashes(shards)
     named = {label: hashes[path] for path, label in shards.labels().items()}
     if suffix_of(shards.paths[0]) in BINARY_SUFFIXES:
-        return Split(_combined(hashes), named, _table_records(shards, stamps, reading))
-    return Split(_combined(hashes), named, _text_records(shards, hashes, reading))
+        return OpenedSplit(_combined(hashes), named, _table_records(shards, stamps, reading))
+    return OpenedSplit(_combined(hashes), named, _text_records(shards, hashes, reading))
 
 
 def _hashes(shards: Shards) -> dict[Path, str]:
