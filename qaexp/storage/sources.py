@@ -80,7 +80,8 @@ def source_problems(name: str, keys: Mapping[str, object]) -> Iterator[str]:
     row, typed = SOURCES[name], setting("data.source", name)
     for key, owner in _OWNERS.items():
         if key in row.needs and key in keys and not keys[key]:
-            yield f"data.{key} is not set, and {typed} {row.where_missing}"
+            chosen = setting("data", row.chosen_by) if row.chosen_by else typed
+            yield f"data.{key} is not set, and {chosen} {row.where_missing}"
         elif key not in row.needs and keys.get(key):
             way_out = f"choose {setting('data', owner.chosen_by)}" if owner.chosen_by else "remove it"
             yield f"data.{key}={keys[key]} has no effect with {typed}; {way_out}"

@@ -230,10 +230,16 @@ def _check_hydra_value(override: Override, composed: DictConfig, keys: Sequence[
 def first_lines(overrides: Sequence[Override]) -> list[str]:
     """The overrides as lines of one run: those of a sweep with their first value, and those of Hydra without any."""
     return [
-        _first(one) if one.is_sweep_override() else str(one.input_line)
+        f"{_pluses(one)}{_first(one)}" if one.is_sweep_override() else str(one.input_line)
         for one in overrides
         if not (one.is_sweep_override() and one.is_hydra_override())
     ]
+
+
+def _pluses(override: Override) -> str:
+    """What stands before a key that is new, or may be."""
+    line = str(override.input_line)
+    return line[: len(line) - len(line.lstrip("+"))]
 
 
 def _first(override: Override) -> str:
