@@ -21,6 +21,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # tests are marked where they are.
 SLOW = (
     "commands/test_answer.py",
+    "commands/test_doors.py",
     "commands/test_evaluate.py",
     "commands/test_plot.py",
     "commands/test_reproduce.py",
@@ -32,7 +33,10 @@ SLOW = (
     "commands/test_train_from.py",
     "commands/test_watching.py",
     "commands/test_what_a_folder_is.py",
+    "comparison/test_figure_geometry.py",
+    "comparison/test_report_in_browser.py",
     "config/test_primary.py",
+    "data/test_cache.py",
     "experiment/test_experiment.py",
     "experiment/test_trackers.py",
     "faults",
@@ -54,6 +58,7 @@ SLOW = (
     "test_conf.py",
     "test_extending.py",
     "test_own_nodes.py",
+    "test_own_stages.py",
     "test_packaging.py",
     "test_processes_stop_together.py",
     "test_python.py",

@@ -143,6 +143,7 @@ def test_places_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert package_folder(wrong) is None
 
 
+@pytest.mark.slow
 def test_a_new_source_takes_three_files(tmp_path: Path) -> None:
     """A row in the table, a reader and a YAML file: then it trains, is checked, and has a name."""
     house = tmp_path / "house"
