@@ -26,7 +26,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class TrainingCheckpoint:
     """A checkpoint whose every byte was verified.
 
     Attributes:
@@ -57,7 +57,7 @@ def commit_checkpoint(
         step: Steps done.
         contents: The files by name.
         identity: The sha256 of the run.
-        records: See `Checkpoint`.
+        records: See `TrainingCheckpoint`.
 
     Returns:
         The folder of the checkpoint.
@@ -86,7 +86,7 @@ def commit_checkpoint(
     return final
 
 
-def verify_checkpoint(path: Path, *, final: Path | None = None) -> Checkpoint:
+def verify_checkpoint(path: Path, *, final: Path | None = None) -> TrainingCheckpoint:
     """Read every byte of a checkpoint.
 
     Args:
@@ -108,7 +108,7 @@ def verify_checkpoint(path: Path, *, final: Path | None = None) -> Checkpoint:
         raise IntegrityError(f"{path / odd[0]}: {'is missing' if odd[0] in about['files'] else 'does not belong here'}")
     for name, stored in about["files"].items():
         _verify_file(path / name, stored)
-    return Checkpoint(path, about["step"], about["identity"], about["records"])
+    return TrainingCheckpoint(path, about["step"], about["identity"], about["records"])
 
 
 def looks_whole(path: Path) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.errors import IntegrityError
-from qaexp.runs.checkpoint import Checkpoint, checkpoint_folder, looks_whole, verify_checkpoint
+from qaexp.runs.checkpoint import TrainingCheckpoint, checkpoint_folder, looks_whole, verify_checkpoint
 from qaexp.runs.directory import CHECKPOINTS
 from qaexp.storage.files import TEMP_PREFIX
 from qaexp.storage.folders import commit_directory, remove
@@ -64,7 +64,7 @@ def num_useless(directory: Path) -> int:
     return 0 if any(map(looks_whole, found)) else len(found)
 
 
-def newest_checkpoint(directory: Path, identity: str | None) -> tuple[Checkpoint | None, list[str]]:
+def newest_checkpoint(directory: Path, identity: str | None) -> tuple[TrainingCheckpoint | None, list[str]]:
     """Return the newest checkpoint that can be used, and a sentence about each newer one that cannot.
 
     Args:

@@ -66,10 +66,10 @@ def whole_folders(patch: Patch) -> None:
 def verified_checkpoints(patch: Patch) -> None:
     """Whatever lies in a checkpoint's folder is loaded."""
 
-    def verify(path: Path, **_: Any) -> checkpoint.Checkpoint:
+    def verify(path: Path, **_: Any) -> checkpoint.TrainingCheckpoint:
         manifest = path / "MANIFEST.json"
         about = read_json(manifest) if manifest.exists() else {}
-        return checkpoint.Checkpoint(
+        return checkpoint.TrainingCheckpoint(
             path, int(path.name.split("-")[-1]), about.get("identity", ""), about.get("records", {})
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.errors.advice import another_name
-from qaexp.runs.checkpoint import Checkpoint
+from qaexp.runs.checkpoint import TrainingCheckpoint
 from qaexp.runs.directory import DATA, RUN, SUMMARY
 from qaexp.runs.kept_checkpoints import find_checkpoints, newest_checkpoint, put_back
 from qaexp.runs.writing.drift import Changes, config_changes, environment_changes, shown
@@ -29,7 +29,7 @@ class Resumption:
         damaged: The folders of these.
     """
 
-    checkpoint: Checkpoint | None = None
+    checkpoint: TrainingCheckpoint | None = None
     changes: Changes = field(default_factory=dict)
     problems: Sequence[str] = ()
     damaged: Sequence[Path] = ()

@@ -11,7 +11,7 @@ from typing import Any
 
 from qaexp.errors import BusyError, IntegrityError, StorageError
 from qaexp.runs import directory as layout
-from qaexp.runs.checkpoint import Checkpoint, commit_checkpoint
+from qaexp.runs.checkpoint import TrainingCheckpoint, commit_checkpoint
 from qaexp.runs.kept_checkpoints import prune
 from qaexp.runs.lock import check_heartbeat, hold
 from qaexp.runs.log import LOGGER, RunLogHandler, open_logs
@@ -115,7 +115,7 @@ class Run:
         return self._start.identity.run_id
 
     @property
-    def checkpoint(self) -> Checkpoint | None:
+    def checkpoint(self) -> TrainingCheckpoint | None:
         """What the training resumes from; None at the first start, and in processes that do not write."""
         return self._resumed.checkpoint
 
