@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from tests import REPOSITORY
@@ -94,6 +95,10 @@ def figures(package: Path = PACKAGE) -> Iterator[tuple[str, str]]:
     tests = [file.read_text("utf-8") for file in (package.parent / "tests").rglob("*.py")]
     yield "lines of tests", f"{sum(len(text.splitlines()) for text in tests):,}"
     yield "files on the stack at the first forward pass", str(len(first_forward(package.parent)))
+    way = config_way(package.parent)
+    on = [storeys.get(name.partition("/")[0].removesuffix(".py"), 0) for name in way]
+    yield "stops of the config on its way through a run", str(len(way))
+    yield "climbs among them", str(sum(upper > lower for lower, upper in pairwise(on)))
 
 
 # What prints the files of qaexp that are on the call stack when a model computes for the first time.
@@ -110,11 +115,40 @@ main(["train", "model=tiny_random", "data.train_size=8", "data.dev_size=8", "rep
 """
 
 
+# What prints the files of qaexp whose functions are given the config of a run, one after the other.
+_CONFIG_WAY = """
+import os, sys
+from qaexp.cli import main
+from qaexp.config import schema
+package, way = os.path.dirname(os.path.dirname(schema.__file__)) + os.sep, [""]
+def called(frame, event, _):
+    code = frame.f_code
+    if event == "call" and code.co_filename.startswith(package) and code.co_filename != way[-1]:
+        given = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
+        if any(isinstance(frame.f_locals.get(name), schema.ExperimentConfig) for name in given):
+            way.append(code.co_filename)
+sys.setprofile(called)
+main(["train", "model=tiny_random", "data.train_size=8", "data.dev_size=8", "reporter=none", "threads=1"])
+sys.setprofile(None)
+print(*(name[len(package):] for name in way[1:]))
+"""
+
+
 def first_forward(checkout: Path) -> list[str]:
     """The files between `qaexp train` and the first forward pass: those on the call stack, outermost first."""
+    return _last_line(checkout, _FIRST_FORWARD)
+
+
+def config_way(checkout: Path) -> list[str]:
+    """The files that the checked config of a run passes through, in the order of the calls that hand it on."""
+    return _last_line(checkout, _CONFIG_WAY)
+
+
+def _last_line(checkout: Path, code: str) -> list[str]:
+    """The words that code prints last, in a process that imports qaexp from a checkout."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "PYTHONPATH": str(checkout.resolve())}
-        call = [sys.executable, "-c", _FIRST_FORWARD]
+        call = [sys.executable, "-c", code]
         done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[-1].split()
 
