@@ -1,15 +1,17 @@
-"""Fixtures that every test may use: the real sample where there is one, and a quiet machine."""
+"""Fixtures that every test may use: the real sample where there is one, a browser, and a quiet machine."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import GOLDEN, REPOSITORY, SAMPLE
+from tests.fixtures.browser import NAMES, Browser, executable
 
 # One thread: results of tiny models do not depend on the machine, and parallel tests do not fight for cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -113,3 +115,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     folder = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("QAEXP_CACHE_DIR", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return a running browser, which all tests share; they begin with `open`."""
+    path = executable()
+    if path is None:
+        pytest.skip(f"needs a browser: one of {', '.join(NAMES)}")
+    found = Browser(path)
+    yield found
+    found.close()

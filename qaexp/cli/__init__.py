@@ -48,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with outlets() as lost, held():
         code = _dispatch(words)
-    is_without_result = bool(lost) and code == 0 and set(words[:1]) <= set(PRINTED)
-    return StorageError.exit_code if is_without_result else code
+    is_result_lost = lost and code == 0 and words[0] in PRINTED
+    return StorageError.exit_code if is_result_lost else code
 
 
 def _dispatch(words: Sequence[str]) -> int:

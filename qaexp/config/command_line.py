@@ -13,8 +13,9 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict, read_write
 
+from qaexp.config.checks.given_values import first_lines
 from qaexp.config.checks.hydra_settings import idle_settings
-from qaexp.config.checks.overrides import check_overrides, first_lines
+from qaexp.config.checks.overrides import check_overrides
 from qaexp.config.checks.words import follows, key_of, parse_overrides
 from qaexp.config.compose import composed_by, main_hydra, to_config, without_hydra
 from qaexp.config.conf import CONFIG_NAME, choices, conf_directory

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from qaexp.comparison.compare import Options
 from qaexp.config.schema import neutral_keys
 from qaexp.runs.readers.defaults import default_leaves
-from tests.fixtures.browser import NAMES, Browser, executable
 from tests.fixtures.compared import write_grid
 
 
@@ -23,14 +21,3 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def options() -> Options:
     return Options(neutral=neutral_keys(), defaults=default_leaves())
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Return a running browser, which all tests share; they begin with `open`."""
-    path = executable()
-    if path is None:
-        pytest.skip(f"needs a browser: one of {', '.join(NAMES)}")
-    found = Browser(path)
-    yield found
-    found.close()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override, OverrideType
+from hydra.core.override_parser.types import Glob, Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
+from qaexp.config.checks.given_values import first_line, given_values
 from qaexp.config.checks.holders import lacking_sentence
 from qaexp.config.checks.suggest import did_you_mean, offered
 from qaexp.config.checks.texts import keep_texts
@@ -82,7 +83,9 @@ def _lacks(
     if override.is_add() or override.is_delete():
         return False
     swept = {
-        one.key_or_group: [str(name) for name in _values(one, choices.get(one.key_or_group, ())) if name is not None]
+        one.key_or_group: [
+            str(name) for name in given_values(one, choices.get(one.key_or_group, ())) if name is not None
+        ]
         for one in groups
         if one.is_sweep_override() and any(line.startswith(f"{one.key_or_group}=") for line in lines)
     }
@@ -134,7 +137,7 @@ def _check_choice(override: Override, choices: Mapping[str, Sequence[str]], prob
         problems.append(f"~{group}: a group cannot be left out; choose one of {', '.join(choices.get(group, []))}")
         return []
     legal = list(choices.get(group, []))
-    names = _values(override, legal)
+    names = given_values(override, legal)
     unknown = [name for name in names if not _legal_choice(name, group, legal)]
     offer = ", ".join(legal) or "nothing yet: add a file with --config-dir"
     problems.extend(
@@ -180,19 +183,21 @@ def _check_value(
         return []
     if find_node(composed, key) is None:
         if override.is_add() and may_have_more(composed, key):
-            return [f"+{_first(override)}" if override.is_sweep_override() else line]
+            return [f"+{first_line(override)}" if override.is_sweep_override() else line]
         problems.append(unknown_key(key, line, [*(name for name in keys if not name.startswith("hydra.")), *choices]))
         return []
     if override.is_add() and override.type is not OverrideType.FORCE_ADD:
         problems.append(f"{line}: {key} exists; leave out the '+'")
         return []
-    wrong = [problem for value in _values(override, ()) for problem in value_problems(composed, key, value)]
+    wrong = [problem for value in given_values(override, ()) for problem in value_problems(composed, key, value)]
     if isinstance(override.value(), Glob):
         wrong = [f"{line}: glob() chooses files of a group, and {key} is a key; write its values, as {key}=1,2"]
     problems.extend(wrong)
     if wrong:
         return []
-    return [f"{key}={override.get_value_element_as_str()}" if not override.is_sweep_override() else _first(override)]
+    return [
+        f"{key}={override.get_value_element_as_str()}" if not override.is_sweep_override() else first_line(override)
+    ]
 
 
 def _columns_by_key(overrides: Sequence[Override], composed: DictConfig, problems: list[str]) -> list[Override]:
@@ -225,42 +230,3 @@ def _check_hydra_value(override: Override, composed: DictConfig, keys: Sequence[
         problems.append(f"{key} is not a key{hint}")
         return []
     return [] if override.is_sweep_override() else [line]
-
-
-def first_lines(overrides: Sequence[Override]) -> list[str]:
-    """The overrides as lines of one run: those of a sweep with their first value, and those of Hydra without any."""
-    return [
-        f"{_pluses(one)}{_first(one)}" if one.is_sweep_override() else str(one.input_line)
-        for one in overrides
-        if not (one.is_sweep_override() and one.is_hydra_override())
-    ]
-
-
-def _pluses(override: Override) -> str:
-    """What stands before a key that is new, or may be."""
-    line = str(override.input_line)
-    return line[: len(line) - len(line.lstrip("+"))]
-
-
-def _first(override: Override) -> str:
-    value = override.value()
-    if isinstance(value, IntervalSweep):  # it has no list of values, but a low end
-        return f"{override.key_or_group}={value.start}"
-    return keep_texts([f"{override.key_or_group}={next(override.sweep_string_iterator())}"])[0]
-
-
-def _values(override: Override, legal: Sequence[str]) -> list[object]:
-    """The values that an override gives: one, or all those of a sweep (of an interval its ends).
-
-    Args:
-        override: The override.
-        legal: What glob() chooses from.
-    """
-    value: object = override.value()
-    if not override.is_sweep_override():
-        return [value]
-    if isinstance(value, IntervalSweep):
-        return [value.start, value.end]
-    if isinstance(value, Glob):
-        return list(value.filter(sorted(legal)))
-    return list(override.sweep_iterator())

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qaexp.data.files.batch_headers import is_compressed
+from qaexp.data.files.batch_rows import ROWS_AT_ONCE, batch_rows, longest_text
 from qaexp.data.files.names import Columns, check_names, theirs
-from qaexp.data.files.validation import MAX_TEXT
 from qaexp.errors import DataError, QaexpError
 
 if TYPE_CHECKING:
@@ -28,10 +28,6 @@ _FREE_VALUES = 300_000
 _MAX_ROWS = 20_000_000
 # Text packs to a tenth at best; texts that rows share are already counted once.
 _MAX_UNPACKED, _FREE_UNPACKED, _MAX_RATIO = 8 * 2**30, 64 * 2**20, 100
-ROWS_AT_ONCE = 256
-# Rows with texts of such a size become objects one by one.
-_LONG_TEXT = 2**20
-_MAX_ANSWERS = 10_000
 
 
 def column_rows(
@@ -83,7 +79,7 @@ def survey(path: Path, content: bytes, columns: Columns, *, wants_answers: bool)
         num_rows = longest = 0
         for batch in _parquet(wanted, content) if is_parquet else _arrow(wanted, content):
             num_rows += batch.num_rows
-            longest = max(longest, _longest_text(path, batch))
+            longest = max(longest, longest_text(path, batch))
         source = pa.BufferReader(content)
         schema = pq.read_schema(source) if is_parquet else pa.ipc.open_stream(source).schema
         fields = [pa.field(name, schema.field(name).type) for name in _columns(wanted, schema)]
@@ -231,39 +227,3 @@ def _check_claims(path: Path, num_bytes: int, num_rows: int, num_values: int) ->
         )
     if num_rows > _MAX_ROWS:
         raise DataError(f"{path} has {num_rows:,} rows, and at most {_MAX_ROWS:,} are read; split it")
-
-
-def batch_rows(path: Path, batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    """Yield a batch as Python objects, few at a time where texts are long."""
-    size = 1 if _longest_text(path, batch) > _LONG_TEXT else ROWS_AT_ONCE
-    for first in range(0, batch.num_rows, size):
-        yield from batch.slice(first, size).to_pylist()
-
-
-def _longest_text(path: Path, batch: pa.RecordBatch) -> int:
-    return max((_longest(column, path) for column in batch.columns), default=0)
-
-
-def _longest(values: pa.Array, path: Path) -> int:
-    """The bytes of the longest text in an array, nested ones too; lists and texts beyond any limit are refused."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    from pyarrow import types
-
-    kind = values.type
-    if types.is_struct(kind):
-        return max((_longest(values.field(index), path) for index in range(kind.num_fields)), default=0)
-    if types.is_list(kind) or types.is_large_list(kind):
-        most = pc.max(pc.list_value_length(values)).as_py() or 0
-        if most > _MAX_ANSWERS:
-            raise DataError(
-                f"{path} has a row with {most:,} answers, and at most {_MAX_ANSWERS:,} are read; correct it"
-            )
-        return _longest(values.flatten(), path)
-    texts = values.dictionary if isinstance(values, pa.DictionaryArray) else values
-    if not (types.is_string(texts.type) or types.is_large_string(texts.type)):
-        return 0
-    longest: int = pc.max(pc.binary_length(texts)).as_py() or 0
-    if longest > 4 * MAX_TEXT:
-        raise DataError(f"{path} has a text of {longest:,} bytes, and at most {4 * MAX_TEXT:,} are read; split it")
-    return longest

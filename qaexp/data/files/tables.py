@@ -12,7 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from qaexp.data.files.columns import Surveyed, batch_rows, refused
+from qaexp.data.files.batch_rows import batch_rows
+from qaexp.data.files.columns import Surveyed, refused
 from qaexp.errors import DataError
 
 if TYPE_CHECKING:

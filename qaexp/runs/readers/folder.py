@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.errors import ConfigError, IntegrityError
-from qaexp.errors.advice import another_name
 from qaexp.nodes import with_public
 from qaexp.runs import directory as layout
 from qaexp.runs.kept_checkpoints import newest_step, num_useless
@@ -128,16 +127,15 @@ def check_schema_version(directory: Path, record: Mapping[str, Any]) -> None:
     """
     version = record.get("schema_version")
     if not isinstance(version, int):
-        raise IntegrityError(f"{directory / layout.RUN}: {_no_version(version)}; {another_name()}")
+        raise IntegrityError(
+            f"{directory / layout.RUN}: schema_version is {version!r}, not a number: another program wrote the "
+            "file, or it was changed"
+        )
     if version > layout.SCHEMA_VERSION:
         raise ConfigError(
             f"{directory}: made by a newer qaexp (schema_version {version}, this one knows "
             f"{layout.SCHEMA_VERSION}); upgrade qaexp"
         )
-
-
-def _no_version(version: object) -> str:
-    return f"schema_version is {version!r}, not a number: another program wrote the file, or it was changed"
 
 
 def _look(directory: Path, now: datetime) -> Folder:
@@ -146,8 +144,6 @@ def _look(directory: Path, now: datetime) -> Folder:
         return Folder(directory, NOT_A_RUN, about)
     try:
         record = read_json(directory / layout.RUN)
-        if not isinstance(version := record.get("schema_version"), int):
-            return _damaged(directory, [f"{directory / layout.RUN}: {_no_version(version)}"])
         check_schema_version(directory, record)
     except FileNotFoundError:
         return _without_record(directory)

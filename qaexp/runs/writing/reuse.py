@@ -58,8 +58,11 @@ def check_same_run(directory: Path, identity: Identity, *, allow_drift: bool = F
     if not (directory / RUN).exists():
         _check_no_strange_files(directory)
         return {}
-    record = read_json(directory / RUN)
-    check_schema_version(directory, record)
+    try:
+        record = read_json(directory / RUN)
+        check_schema_version(directory, record)
+    except IntegrityError as error:
+        raise IntegrityError(f"{error}; {another_name()}") from error
     changes = config_changes(directory, record, identity)
     if changes and not allow_drift:
         if _failed_before_training(directory, record):
