@@ -58,10 +58,12 @@ def newest_step(directory: Path) -> int | None:
     return int(chosen.name.removeprefix("step-")) if chosen else None
 
 
-def num_useless(directory: Path) -> int:
-    """How many checkpoints a run has of which none looks whole, so that it cannot go on; 0 where one does."""
+def none_is_whole(directory: Path) -> str | None:
+    """The sentence that a run cannot go on, since it has checkpoints and none of them looks whole; else None."""
     found = find_checkpoints(directory)
-    return 0 if any(map(looks_whole, found)) else len(found)
+    if not found or any(map(looks_whole, found)):
+        return None
+    return "its only checkpoint is not whole" if len(found) == 1 else f"none of its {len(found)} checkpoints is whole"
 
 
 def newest_checkpoint(directory: Path, identity: str | None) -> tuple[TrainingCheckpoint | None, list[str]]:
@@ -90,10 +92,13 @@ def newest_checkpoint(directory: Path, identity: str | None) -> tuple[TrainingCh
         else:
             return checkpoint, problems
     if problems:
+        all_of_them = (
+            "its only checkpoint cannot" if len(problems) == 1 else f"none of its {len(problems)} checkpoints can"
+        )
         raise IntegrityError(
             *problems,
-            f"{directory / CHECKPOINTS}: none of its {len(problems)} checkpoints can be used; restore one from a "
-            "backup, or move the folder away to start over",
+            f"{directory / CHECKPOINTS}: {all_of_them} be used; restore one from a backup, or move this folder away to "
+            "start over",
         )
     return None, []
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from qaexp.errors import BusyError
 from qaexp.runs.identity import code_hash
-from qaexp.runs.kept_checkpoints import newest_step, num_useless
+from qaexp.runs.kept_checkpoints import newest_step, none_is_whole
 from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import collect
 from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, first_line, look
-from qaexp.storage.formats import counted
 from qaexp.sweeps.job import Job
 
 RUN, RESUME, REUSE, RETRY = "run", "resume", "reuse", "retry"
@@ -99,9 +98,7 @@ def planned(job: Job) -> PlannedJob:
     error = "its end is missing" if folder.state == UNFINISHED_END else first_line(folder.record or {}) or ""
     if (step := newest_step(job.folder)) is not None:
         return PlannedJob(job, RESUME, _joined(f"after step {step}", error, _code_note(folder)))
-    useless = num_useless(job.folder)
-    damaged = f"none of its {counted(useless, 'checkpoint')} is whole" if useless else ""
-    return PlannedJob(job, RETRY, _joined(damaged, error))
+    return PlannedJob(job, RETRY, _joined(none_is_whole(job.folder) or "", error))
 
 
 def _code_note(folder: Folder) -> str:

@@ -295,7 +295,8 @@ def test_checkpoints_that_are_still_there(originals: Path, tmp_path: Path) -> No
     for weights in run.glob("checkpoints/*/model.safetensors"):
         weights.write_bytes(b"cut")
     (row,) = json.loads(tiny_run.call(tmp_path, "status", "outputs", "--json").out)["runs"]
-    assert "move outputs/kept/checkpoints away (none of its " in row["about"]
+    way_out = "move outputs/kept/checkpoints away (its only checkpoint is not whole), and qaexp resume outputs/kept "
+    assert f"{way_out}starts over" in row["about"]
     assert row["checkpoint_step"] is None
     assert tiny_run.call(tmp_path, "resume", "outputs/kept").code == INTEGRITY
     shutil.move(run / "checkpoints", tmp_path / "away")

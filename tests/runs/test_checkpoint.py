@@ -13,7 +13,7 @@ import pytest
 
 from qaexp.errors import IntegrityError
 from qaexp.runs.checkpoint import Content, checkpoint_folder, commit_checkpoint, verify_checkpoint
-from qaexp.runs.kept_checkpoints import find_checkpoints, newest_checkpoint, newest_step, num_useless, prune
+from qaexp.runs.kept_checkpoints import find_checkpoints, newest_checkpoint, newest_step, none_is_whole, prune
 from qaexp.runs.writing.record_files import described
 from qaexp.storage.formats import json_text
 
@@ -125,11 +125,11 @@ def test_the_step_that_is_told_is_one_that_a_run_can_go_on_from(run: Path, name:
     found, _ = newest_checkpoint(run, IDENTITY)
     assert found is not None
     assert newest_step(run) == found.step == 2
-    assert num_useless(run) == 0
+    assert none_is_whole(run) is None
     for folder in find_checkpoints(run):
         (folder / "MANIFEST.json").unlink(missing_ok=True)
     assert newest_step(run) is None
-    assert num_useless(run) == 2
+    assert none_is_whole(run) == "none of its 2 checkpoints is whole"
 
 
 def test_without_a_good_one_all_are_named_and_nothing_is_deleted(run: Path) -> None:

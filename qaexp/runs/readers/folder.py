@@ -16,11 +16,11 @@ from typing import Any
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.nodes import with_public
 from qaexp.runs import directory as layout
-from qaexp.runs.kept_checkpoints import newest_step, num_useless
+from qaexp.runs.kept_checkpoints import newest_step, none_is_whole
 from qaexp.runs.owners import is_alive, utc_now
 from qaexp.runs.readers.nearby import meant
 from qaexp.runs.trust import follow_chain
-from qaexp.storage.formats import beginning, counted
+from qaexp.storage.formats import beginning
 from qaexp.storage.reading import read_json, read_small
 
 RUNNING, COMPLETED, FAILED, PREEMPTED = layout.STATES
@@ -229,8 +229,7 @@ def first_line(record: Mapping[str, Any]) -> str | None:
 
 def _way_forward(directory: Path, *, has_config: bool) -> str:
     who = f"qaexp resume {directory}" if has_config else "the command that started it, given again,"
-    if number := num_useless(directory):
-        damaged = f"none of its {counted(number, 'checkpoint')} is whole"
+    if damaged := none_is_whole(directory):
         return f"move {directory / layout.CHECKPOINTS} away ({damaged}), and {who} starts over"
     step = newest_step(directory)
     return f"{who} {'starts over' if step is None else f'goes on after step {step}'}"
