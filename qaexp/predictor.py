@@ -20,6 +20,7 @@ from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import Checkpoint
 from qaexp.model.settings import SETTINGS, model_settings
 from qaexp.reporting.terminal.bars import bar_on_stderr
+from qaexp.reporting.terminal.printing import complain
 from qaexp.runs.directory import MODEL, link_problems
 from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, SWEEP, look
 from qaexp.runs.readers.nearby import meant
@@ -53,7 +54,12 @@ class Predictor:
     """Answers questions with the model of a run, or of a folder in the format of transformers."""
 
     def __init__(
-        self, folder: str | os.PathLike[str], *, null_threshold: float | None = None, device: str | None = None
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        null_threshold: float | None = None,
+        device: str | None = None,
+        precision: str | None = None,
     ) -> None:
         """Load the model.
 
@@ -61,17 +67,19 @@ class Predictor:
             folder: A run directory, its `model/`, or a model folder.
             null_threshold: Nothing is answered where null_score_diff is above it; None: the run's tuned threshold.
             device: The device; None: a GPU if there is one.
+            precision: The number format of the forward pass: fp32, bf16 or fp16; None or auto: bf16 where the device
+                computes in it at full speed, else fp32, whatever the model was trained in.
 
         Raises:
-            ConfigError: The folder holds no model, or its model was never trained to answer questions.
+            ConfigError: The folder holds no model, its model was never trained to answer questions, or the device is
+                not there or does not compute in this format.
             IntegrityError: The model belongs to a run, and was changed.
         """
-        import torch
-
         self.folder = model_folder(Path(folder))
         self.settings = model_settings(self.folder)
         self.null_threshold = self.settings["null_threshold"] if null_threshold is None else null_threshold
-        chosen = _device(device) if device else "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = _device(device or "auto")
+        self.precision = _precision(precision or "auto", self.device)
         checkpoint = Checkpoint(checkpoint=str(self.folder))
         self.loaded = checkpoint.load(seed=0)
         if fresh := self.loaded.source["fresh_weights"]:
@@ -80,7 +88,7 @@ class Predictor:
                 "model that was trained to answer questions, or train it first: qaexp train model.checkpoint=..."
             )
         self._fit_windows(position_limit(checkpoint.architecture()))
-        torch.nn.Module.to(self.loaded.model, chosen)
+        self.loaded.model.to(self.device)
 
     def _fit_windows(self, limit: int | None) -> None:
         """Shorten the standard windows for a foreign model with fewer positions."""
@@ -95,8 +103,13 @@ class Predictor:
         Raises:
             IntegrityError: The run was trained with a class that is not allowed here.
         """
+        from qaexp.evaluation.predict import budget_on
+        from qaexp.training.number_formats import autocast_in
+
         windows, decoding = self._node("features", Windows), self._node("decoding", Decoding)
-        return QuestionSet(examples, windows.build(examples, self.loaded.tokenizer), decoding)
+        features = windows.build(examples, self.loaded.tokenizer)
+        autocast = autocast_in(self.precision, self.device)
+        return QuestionSet(examples, features, decoding, autocast, budget_on(self.device))
 
     def _node(self, kind: str, ours: type[_Node]) -> _Node:
         """A node as the run had it: what a folder names is built only where the user's own environment allows it."""
@@ -167,6 +180,17 @@ def _device(device: str) -> Any:
 
     with spoken_by_python("Predictor"):
         return choose_device(device)
+
+
+def _precision(precision: str, device: Any) -> str:
+    """The number format; one that is slow there is named once."""
+    from qaexp.training.number_formats import choose_precision, slowness
+
+    with spoken_by_python("Predictor"):
+        chosen = choose_precision(precision, device)
+    if slow := slowness(chosen, device):
+        complain(slow)
+    return chosen
 
 
 def _pairs(question: Any, context: Any) -> list[tuple[str, str]]:

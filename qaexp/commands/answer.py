@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from qaexp.cli.arguments import CommandParser
 from qaexp.cli.surroundings import is_undecodable, undecodable
 from qaexp.cli.written import check_target, name_written
-from qaexp.commands.questions import FORMATS, add_device_option, add_reading_options, read_questions
+from qaexp.commands.questions import FORMATS, add_device_options, add_reading_options, read_questions
 from qaexp.errors import ConfigError
 from qaexp.reporting.terminal.printing import ask, say, say_json
 from qaexp.runs.directory import NO_ANSWER
@@ -64,7 +64,12 @@ def main(argv: Sequence[str]) -> int:
 def _predictor(arguments: argparse.Namespace) -> Predictor:
     from qaexp.predictor import Predictor
 
-    return Predictor(arguments.run, null_threshold=arguments.null_threshold, device=arguments.device)
+    return Predictor(
+        arguments.run,
+        null_threshold=arguments.null_threshold,
+        device=arguments.device,
+        precision=arguments.precision,
+    )
 
 
 def _answer_file(arguments: argparse.Namespace) -> None:
@@ -150,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--predictions-out", type=Path, metavar="FILE", help="write {id: text}, and the null odds beside it (--input)"
     )
-    add_device_option(parser)
+    add_device_options(parser)
     parser.add_number("--n-best", int, 1, "show the N best spans, each with its score", low=1)
     parser.add_number(
         "--null-threshold", float, None, "answer nothing where null_score_diff is above it (default: tuned)"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qaexp.cli.arguments import CommandParser
 from qaexp.cli.written import check_target, name_written
-from qaexp.commands.questions import FORMATS, add_device_option, add_reading_options, read_questions
+from qaexp.commands.questions import FORMATS, add_device_options, add_reading_options, read_questions
 from qaexp.commands.scored import print_scored
 from qaexp.reporting.terminal.printing import complain
 from qaexp.storage.formats import counted
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
             f"{arguments.data}: no question has an answer, so only answering nothing is right; if its answers are "
             f"kept back: qaexp answer RUN --input {shlex.quote(str(arguments.data))} --predictions-out predictions.json"
         )
-    metrics, evaluation = _evaluated(arguments.run, read.examples, arguments.null_threshold, arguments.device)
+    metrics, evaluation = _evaluated(arguments, read.examples)
     if arguments.on_bad != "fail":
         metrics |= {"num_skipped": read.num_skipped, "num_fixed": read.num_fixed}
     if out:
@@ -55,19 +55,18 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _evaluated(
-    folder: Path, examples: Sequence[Example], null_threshold: float, device: str | None
-) -> tuple[dict[str, Any], Evaluation]:
+def _evaluated(arguments: argparse.Namespace, examples: Sequence[Example]) -> tuple[dict[str, Any], Evaluation]:
     from qaexp.predictor import Predictor
     from qaexp.reporting.terminal.bars import bar_on_stderr
 
-    predictor = Predictor(folder, device=device)
+    predictor = Predictor(arguments.run, device=arguments.device, precision=arguments.precision)
     questions = predictor.question_set(examples)
     with bar_on_stderr("answering", len(questions.features)) as seen:
         logits = questions.logits(predictor.loaded, seen)
-    scored = questions.evaluate(logits, null_threshold)
+    scored = questions.evaluate(logits, arguments.null_threshold)
     counts = {"num_dev_examples": len(examples), "num_dev_features": len(questions.features)}
-    return {**scored.metrics, **counts}, scored
+    computed = {"device": str(predictor.device), "precision": predictor.precision}
+    return {**scored.metrics, **counts, **computed}, scored
 
 
 def _texts(evaluation: Evaluation) -> dict[str, str]:
@@ -81,6 +80,6 @@ def _parser() -> argparse.ArgumentParser:
     add_reading_options(parser)
     parser.add_number("--null-threshold", float, 0.0, "answer nothing where null_score_diff is above it (default 0)")
     parser.add_argument("--predictions-out", type=Path, metavar="FILE", help="write the answers as {id: text}")
-    add_device_option(parser)
+    add_device_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser

@@ -32,10 +32,16 @@ def add_reading_options(parser: CommandParser) -> None:
     )
 
 
-def add_device_option(parser: CommandParser) -> None:
-    """Add the option that says where a model computes."""
+def add_device_options(parser: CommandParser) -> None:
+    """Add the options that say where a model computes, and in which number format."""
     parser.add_argument(
         "--device", help="where to compute: cpu, cuda, cuda:N or mps (default: a GPU when there is one)"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        default="auto",
+        help="number format of the forward pass (default auto: bf16 where the device has it at full speed, else fp32)",
     )
 
 

@@ -29,15 +29,19 @@ def tell_run(config: ExperimentConfig, origins: Origins, directory: Path) -> str
     Raises:
         QaexpError: What the run would be refused for.
     """
+    from qaexp.experiment.number_format import settled
     from qaexp.experiment.opening import identify_run
     from qaexp.experiment.parts import build_parts
     from qaexp.reporting.terminal.printing import say
+    from qaexp.runs.writing.resumption import begun_format
     from qaexp.runs.writing.reuse import completed_summary
     from qaexp.sweeps.job import Job
     from qaexp.sweeps.plan import planned
     from qaexp.training.processes import is_main_process
 
-    identity = identify_run(config, build_parts(config), origins)
+    format_known = settled(config, begun_format(directory))
+    config = format_known.config
+    identity = identify_run(config, build_parts(format_known.computed), origins)
     completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)
     found = planned(Job((), (), config, (), sha256=identity.sha256, directory=directory))
     if is_main_process():

@@ -48,18 +48,20 @@ def main(argv: Sequence[str]) -> int:
     from qaexp.cli.untold import untold
     from qaexp.commands.resume import tell_unset_variables, working_directory
     from qaexp.commands.stored import stored_config
+    from qaexp.runs.writing.resumption import stored_format
     from qaexp.storage.redact import redactor_of
 
     changed = _changes(original)
     tell_unset_variables(original.path)
     config, origins = stored_config(original.path)
+    begun = stored_format(original.path)
     config.name, config.threads = directory.name, (original.record or {}).get("threads")
     say(f"running {original.path} again, into {directory}")
     from qaexp.experiment.one_run import run_experiment  # takes seconds to be loaded
 
     redactor = redactor_of(asdict(config), origins, sys.argv)
     with chdir(working_directory(original.path)), untold(redactor):
-        run_experiment(config, directory, command_line=sys.argv, origins=origins)
+        run_experiment(config, directory, command_line=sys.argv, origins=origins, begun=begun)
     differs = _told(original.path, directory)
     say(f"the new run, with all its files: {directory}")
     return IntegrityError.exit_code if differs or changed else 0

@@ -63,6 +63,7 @@ def main(argv: Sequence[str]) -> int:
     from qaexp.commands.shown import show_run
     from qaexp.commands.stored import stored_config
     from qaexp.experiment.greeting import announce
+    from qaexp.runs.writing.resumption import stored_format
     from qaexp.storage.redact import redactor_of
 
     tell_unset_variables(directory)
@@ -71,9 +72,11 @@ def main(argv: Sequence[str]) -> int:
         announce("run", directory, str((folder.record or {}).get("run_id", "")))
     from qaexp.experiment.one_run import run_experiment  # takes seconds to be loaded
 
+    # An unfinished run is looked at when it is opened; a completed one is shown, whatever this machine computes in.
+    begun = stored_format(directory) if (directory / SUMMARY).exists() else None
     redactor = redactor_of(asdict(config), origins, sys.argv)
     with chdir(working_directory(directory)), untold(redactor):
-        _, summary = run_experiment(config, directory, command_line=sys.argv, origins=origins)
+        _, summary = run_experiment(config, directory, command_line=sys.argv, origins=origins, begun=begun)
     show_run(directory, summary)
     return 0
 
@@ -82,6 +85,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     """Run what is missing of a sweep, with the settings of its first start."""
     from qaexp.commands.stored import check_neutral, config_from
     from qaexp.experiment.greeting import announce
+    from qaexp.reporting.terminal.printing import say
     from qaexp.runs.directory import SWEEP_PLAN
     from qaexp.sweeps import forks, work
     from qaexp.sweeps.again import command_of
@@ -107,7 +111,10 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     except (TypeError, ValueError) as error:
         raise IntegrityError(f"{directory / SWEEP_PLAN}: settings: {error}; give the command again") from error
     with chdir(plan.working_directory if plan.working_directory.is_dir() else Path.cwd()):
-        jobs, num_gpus = identify_jobs(plan.jobs, directory)
+        found = identify_jobs(plan.jobs, directory)
+        jobs, num_gpus = found.jobs, found.num_gpus
+        for sentence in found.remarks:
+            say(sentence)
         tell_unset_variables(*(job.folder for job in jobs))
         run_sweep(
             directory,

@@ -19,7 +19,7 @@ def print_scored(
     """Print metrics: one flat JSON document with the official numbers, or a line each for people, rounded.
 
     Args:
-        metrics: By the names of summary.json.
+        metrics: By the names of summary.json; and texts that say how they were computed.
         examples: What was scored.
         evaluation: How.
         as_json: Print the document.
@@ -30,7 +30,7 @@ def print_scored(
     answered = sum(bool(prediction.text) for prediction in evaluation.predictions)
     words = _thresholds(metrics, examples, evaluation)
     for name, value in {**metrics, "num_answered": answered}.items():
-        say(f"{name:<20}{words[name] if name in words else shown(name, value)}")
+        say(f"{name:<20}{words[name] if name in words else value if isinstance(value, str) else shown(name, value)}")
 
 
 def _thresholds(metrics: Mapping[str, Any], examples: Sequence[Example], evaluation: Evaluation) -> dict[str, str]:

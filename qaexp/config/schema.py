@@ -136,7 +136,10 @@ class TrainerConfig:
     epochs: int = key("passes over the training features; 0: evaluate only", low=0, high=100_000)
     max_steps: int | None = key("stop after this many steps", unit="steps", low=1)
     device: str = key("where to compute: auto, cpu, cuda, cuda:N or mps")
-    precision: str = key("number format of the forward pass", choices=("auto", "fp32", "bf16", "fp16"))
+    precision: str = key(
+        "number format of the forward pass; auto: bf16 where the device computes in it at full speed, else fp32",
+        choices=("auto", "fp32", "bf16", "fp16"),
+    )
     gradient_accumulation_steps: int = key("micro-batches of a step", low=1)
     max_grad_norm: float | None = key("clip the gradient to this norm; null: never", low=1e-12)
     layer_decay: float = key("learning rate of layer k from the top is lr * layer_decay**k", low=1e-3, high=1)

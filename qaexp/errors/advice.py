@@ -15,14 +15,26 @@ from pathlib import Path
 TRAIN = "train"
 # The commands that have options instead of settings.
 OPTIONS: Mapping[str, Mapping[str, str]] = {
-    "evaluate": {"data.on_bad": "--on-bad", "data.columns": "--columns", "trainer.device": "--device"},
-    "answer": {"data.on_bad": "--on-bad", "data.columns": "--columns", "trainer.device": "--device"},
+    "evaluate": {
+        "data.on_bad": "--on-bad",
+        "data.columns": "--columns",
+        "trainer.device": "--device",
+        "trainer.precision": "--precision",
+    },
+    "answer": {
+        "data.on_bad": "--on-bad",
+        "data.columns": "--columns",
+        "trainer.device": "--device",
+        "trainer.precision": "--precision",
+    },
     "convert": {"data.on_bad": "--on-bad", "data.columns": "--columns"},
     "rescore": {"decoding.max_answer_length": "--max-answer-length", "decoding.n_best_size": "--n-best-size"},
 }
 
 # The classes that take arguments instead of settings when called from Python.
-ARGUMENTS: Mapping[str, Mapping[str, str]] = {"Predictor": {"trainer.device": "device"}}
+ARGUMENTS: Mapping[str, Mapping[str, str]] = {
+    "Predictor": {"trainer.device": "device", "trainer.precision": "precision"}
+}
 
 # The settings named in messages that commands other than `train` accept as they are.
 KEYS: Mapping[str, frozenset[str]] = {"resume": frozenset({"steal_lock", "trainer.allow_drift"})}

@@ -14,7 +14,7 @@ from qaexp.evaluation.decoding import Prediction, decode
 from qaexp.evaluation.evaluate import Evaluation, evaluate
 from qaexp.evaluation.logits import Logits
 from qaexp.evaluation.metrics import Golds
-from qaexp.evaluation.predict import predict_logits
+from qaexp.evaluation.predict import ACCELERATOR_BUDGET, predict_logits
 
 # Called after each batch with the number of answered features and their total.
 Seen = Callable[[int, int], None]
@@ -79,6 +79,7 @@ class QuestionSet:
         features: Features,
         decoding: Decoding,
         autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        token_budget: int = ACCELERATOR_BUDGET,
     ) -> None:
         """Take what does not change from one evaluation to the next.
 
@@ -87,12 +88,13 @@ class QuestionSet:
             features: Their features.
             decoding: How logits become answers.
             autocast: Makes the context of the forward pass, as in training.
+            token_budget: Tokens of a batch, padding included.
         """
         self.examples = tuple(examples)
         self.features = features
         self.decoding = decoding
         self._golds = Golds.prepare(example.golds for example in examples)
-        self._autocast = autocast
+        self._autocast, self._token_budget = autocast, token_budget
 
     def score(self, loaded: Answering, seen: Seen | None = None) -> Scored:
         """Answer every example and score the answers officially; `seen` is called as features are done."""
@@ -125,5 +127,6 @@ class QuestionSet:
                 pad_token_id=int(loaded.tokenizer.pad_token_id),
                 padding_side=str(loaded.tokenizer.padding_side),
                 with_token_types=loaded.with_token_types,
+                token_budget=self._token_budget,
                 seen=seen,
             )

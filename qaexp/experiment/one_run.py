@@ -13,6 +13,7 @@ from qaexp.experiment.questions import question_sets
 from qaexp.experiment.recorder import Recorder
 from qaexp.experiment.results import report_run, write_results
 from qaexp.experiment.summary import raise_flags, summarize
+from qaexp.runs.writing.resumption import Begun
 from qaexp.storage.origins import Origins
 from qaexp.training.peak import PeakMemory
 from qaexp.training.processes import part
@@ -27,6 +28,7 @@ def run_experiment(
     hydra_files: Mapping[str, Any] | None = None,
     origins: Origins | None = None,
     environment: Mapping[str, str] | None = None,
+    begun: Begun | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Train and evaluate one config in one directory.
 
@@ -38,6 +40,8 @@ def run_experiment(
         origins: What of the config came from the environment.
         environment: Variables for the run's body, `hydra.job.env_set`: they are set once the config is built, so that
             they have no say in what is built.
+        begun: In which number format what is made again was begun, which `trainer.precision=auto` is then. None: as
+            an unfinished run in the directory was begun, else what the device computes in at full speed.
 
     Returns:
         The run directory and its summary, as in summary.json. A run that is completed already is not touched.
@@ -45,7 +49,7 @@ def run_experiment(
     Raises:
         QaexpError: Whatever went wrong; run.json in the directory says it too.
     """
-    command = opening.Command(command_line, hydra_files, origins, environment or {})
+    command = opening.Command(command_line, hydra_files, origins, environment or {}, begun)
     with opening.opened(config, directory, command) as opened:
         if isinstance(opened, opening.Completed):
             return directory, opened.summary

@@ -15,6 +15,7 @@ import torch
 from qaexp.config.schema import ExperimentConfig, as_stored, neutral_keys
 from qaexp.errors import IntegrityError
 from qaexp.experiment.greeting import already_completed
+from qaexp.experiment.number_format import settled
 from qaexp.experiment.parts import Parts, build_parts
 from qaexp.experiment.trackers import Trackers
 from qaexp.model.checkpoint import PIN
@@ -24,7 +25,7 @@ from qaexp.runs.readers.folder import look
 from qaexp.runs.readers.typed import told
 from qaexp.runs.slurm import requeued
 from qaexp.runs.writing.environment import describe_environment
-from qaexp.runs.writing.resumption import started_threads
+from qaexp.runs.writing.resumption import Begun, begun_format, started_threads
 from qaexp.runs.writing.reuse import completed_summary
 from qaexp.runs.writing.run import Run
 from qaexp.runs.writing.run_start import RunStart
@@ -52,12 +53,14 @@ class Command:
         origins: Which values of the config came from the environment.
         environment: Variables for the run's body (`hydra.job.env_set`). They are set after the config is built, so
             that they cannot influence what is built.
+        begun: In which number format what is made again or gone on with was begun; None: as the directory says.
     """
 
     words: Sequence[str] = ()
     hydra_files: Mapping[str, Any] | None = None
     origins: Origins | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    begun: Begun | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,8 @@ def opened(config: ExperimentConfig, directory: Path, command: Command) -> Itera
     Raises:
         QaexpError: The config cannot be built, or the directory cannot be taken.
     """
-    parts = build_parts(config)
+    found = settled(config, command.begun or begun_format(directory))
+    config, parts = found.config, build_parts(found.computed)
     with variables(command.environment):
         identity = identify_run(config, parts, command.origins)
         if (done := completed_summary(directory, identity, allow_drift=parts.training.allow_drift)) is not None:

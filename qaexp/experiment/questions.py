@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from qaexp.data.features import Features
 from qaexp.data.pipeline import Splits
 from qaexp.data.squad import Example
+from qaexp.evaluation.predict import ACCELERATOR_BUDGET, budget_on
 from qaexp.evaluation.question_set import QuestionSet, Scored
 from qaexp.experiment.parts import Parts
 from qaexp.experiment.training_so_far import TrainingSoFar
 from qaexp.model import LoadedModel
 from qaexp.runs.directory import NO_ANSWER
+from qaexp.training.number_formats import FP32
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,11 @@ def question_sets(
 ) -> Questions:
     """Everything that the model will be asked, in the number format of the training."""
     autocast = so_far.state.setup.accelerator.autocast
+    # In fp32 the batches, and so the bytes, are those of the runs that were made when there was one budget.
+    budget = ACCELERATOR_BUDGET if parts.trainer.precision == FP32 else budget_on(parts.trainer.device)
 
     def questions(examples: Sequence[Example], made: Features) -> QuestionSet:
-        return QuestionSet(examples, made, parts.decoding, autocast)
+        return QuestionSet(examples, made, parts.decoding, autocast, budget)
 
     probes = parts.probes
     return Questions(

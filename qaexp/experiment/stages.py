@@ -24,6 +24,7 @@ from qaexp.runs.directory import DATA, PROFILE, PROFILE_TABLE, PROFILE_TRACE
 from qaexp.runs.writing.run import Run
 from qaexp.storage.folders import make_directory
 from qaexp.training.heap import settled_heap
+from qaexp.training.number_formats import slowness
 from qaexp.training.peak import PeakMemory
 from qaexp.training.profiling import SKIPPED_STEPS, StepProfile
 from qaexp.training.records import CheckpointDue, EvaluationDue, StepRecord
@@ -82,6 +83,9 @@ def tell_parts(run: Run, parts: Parts, splits: Splits) -> None:
             precision=parts.trainer.precision,
             threads=torch.get_num_threads(),
         )
+    if slow := slowness(parts.trainer.precision, parts.trainer.device):
+        run.log.warning(slow)
+        show_lines([slow], is_main=run.is_main)
 
 
 def tell_data(run: Run, report: Mapping[str, Any], *, is_cached: bool) -> None:

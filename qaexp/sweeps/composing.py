@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from qaexp.runs.short_words import told_word
 from qaexp.storage.origins import Origins
 from qaexp.sweeps import isolate
 from qaexp.sweeps.job import Job
+from qaexp.sweeps.number_format import asked_formats, begun_formats, remarks
 from qaexp.sweeps.work import identify
 
 MAX_PROBLEMS = 20
@@ -50,21 +51,35 @@ def compose_jobs(
     return jobs
 
 
-def identify_jobs(jobs: Sequence[Job], sweep: Path) -> tuple[list[Job], int]:
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The jobs of a sweep, each named by its content.
+
+    Attributes:
+        jobs: The jobs.
+        num_gpus: How many GPUs there are.
+        remarks: What to say about their number format.
+    """
+
+    jobs: list[Job]
+    num_gpus: int
+    remarks: list[str]
+
+
+def identify_jobs(jobs: Sequence[Job], sweep: Path, *, is_here: bool = True) -> Identified:
     """Name each job by its content, in a process of its own: data is read and hashed, and code of users runs.
 
     Args:
         jobs: Composed jobs.
         sweep: The sweep's directory.
-
-    Returns:
-        The jobs, and how many GPUs there are.
+        is_here: Whether the jobs run on this machine.
 
     Raises:
         ConfigError: With all that is wrong, whichever job it is in.
         IntegrityError: A job names an object that no config may name.
     """
-    found = isolate.call(identify, [job.config for job in jobs])
+    asked = asked_formats(jobs, begun_formats(sweep))
+    found = isolate.call(identify, [job.config for job in jobs], asked)
     if "value" not in found:
         raise ConfigError(f"the jobs could not be planned: {jobs[0].redactor.text(found['message'])}")
     told, num_gpus = found["value"]["jobs"], found["value"]["num_gpus"]
@@ -75,7 +90,17 @@ def identify_jobs(jobs: Sequence[Job], sweep: Path) -> tuple[list[Job], int]:
                 list(map(job.redactor.text, one["problems"])), one["exit_code"], list(map(told_word, job.changes))
             )
     problems.check(len(jobs))
-    return [job.identified(one["sha256"], sweep) for job, one in zip(jobs, told, strict=True)], num_gpus
+    known = [_in_its_format(job, one).identified(one["sha256"], sweep) for job, one in zip(jobs, told, strict=True)]
+    return Identified(known, num_gpus, remarks(list(zip(known, told, strict=True)), is_here=is_here))
+
+
+def _in_its_format(job: Job, told: Mapping[str, Any]) -> Job:
+    """A job whose `trainer.precision=auto` is settled, wherever it is going to run."""
+    trainer = job.config.trainer
+    if trainer.precision != "auto":
+        return job
+    config = replace(job.config, trainer=replace(trainer, precision=told["word"]))
+    return replace(job, config=config, precision=told["format"])
 
 
 class _Problems:

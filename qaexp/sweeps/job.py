@@ -31,6 +31,7 @@ class Job:
         environment: Variables for the run's body, `hydra.job.env_set`.
         sha256: Its identity in hex; empty before it is known.
         directory: Its run directory; None before the identity is known.
+        precision: What `trainer.precision=auto` is in it; None where a format was typed, or none is known yet.
     """
 
     overrides: tuple[str, ...]
@@ -42,6 +43,7 @@ class Job:
     environment: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
     directory: Path | None = None
+    precision: str | None = None
 
     @property
     def run_id(self) -> str:

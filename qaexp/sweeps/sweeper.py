@@ -32,6 +32,7 @@ from qaexp.sweeps.execute import run_sweep
 from qaexp.sweeps.grid import job_lines
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.launcher import LocalLauncher
+from qaexp.sweeps.number_format import FORMATS, begun_formats, formats_of
 from qaexp.sweeps.onlooker import looked_at
 from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.policy import read_policy
@@ -64,6 +65,8 @@ class GridSweeper(Sweeper):
         """Take Hydra's context, the words that started the sweep, and its config."""
         self._loader, self._config, self._num_gpus = hydra_context.config_loader, config, 0
         self._is_announced = False
+        self._formats: dict[str, str] = {}
+        self._remarks: list[str] = []
         assert isinstance(task_function, SweepTask), "qaexp alone starts sweeps"
         self.command_line, self._task = task_function.command_line, IsolatedTask()
         try:
@@ -104,6 +107,7 @@ class GridSweeper(Sweeper):
         return {
             "launcher": local,
             BY_COMMAND: local is None,
+            FORMATS: self._formats,
             **{key: self._config.sweep[key] for key in ("on_failure", "max_checkpoint_mib")},
         }
 
@@ -132,8 +136,14 @@ class GridSweeper(Sweeper):
         if not self._is_announced:
             announce("sweep", self.directory)
             self._is_announced = True
-        jobs, self._num_gpus = identify_jobs(jobs, self.directory)
-        return jobs
+        found = identify_jobs(jobs, self.directory, is_here=isinstance(self._launcher, LocalLauncher))
+        self._num_gpus = found.num_gpus
+        self._formats = {**begun_formats(self.directory), **formats_of(found.jobs)}
+        for sentence in found.remarks:
+            if sentence not in self._remarks:
+                say(sentence)
+        self._remarks = [*self._remarks, *found.remarks]
+        return found.jobs
 
     def launch(self, jobs: Sequence[Job], watcher: Watcher) -> Mapping[str, Outcome]:
         """Run jobs by the launcher that was chosen."""

@@ -19,25 +19,32 @@ PRELOAD = (
 """What children find imported: nothing of it runs a torch operation, after which they would hang."""
 
 
-def identify(configs: Sequence[ExperimentConfig]) -> dict[str, Any]:
+def identify(configs: Sequence[ExperimentConfig], autos: Sequence[str | None]) -> dict[str, Any]:
     """Name each config by its content.
 
     Args:
         configs: Checked configs.
+        autos: What `trainer.precision=auto` is in each; None: what this machine computes in at full speed.
 
     Returns:
-        `jobs`: for each `{"sha256": ...}`, or `{"problems": [...], "exit_code": ...}`; `num_gpus`.
+        `jobs`: for each `{"sha256": ..., "word": ..., "format": ..., "own": ...}`, or `{"problems": [...],
+        "exit_code": ...}`; `num_gpus`. `word` stands in the identity for the number format, `format` is it, and `own`
+        is what it would be if the sweep were begun on this machine.
     """
     import torch
 
     from qaexp.errors import QaexpError
+    from qaexp.experiment.number_format import begun_in, settled
     from qaexp.experiment.opening import identify_run
     from qaexp.experiment.parts import build_parts
 
     found: list[dict[str, Any]] = []
-    for config in configs:
+    for config, auto in zip(configs, autos, strict=True):
         try:
-            found.append({"sha256": identify_run(config, build_parts(config)).sha256})
+            one = settled(config, begun_in(auto) if auto else None)
+            sha256 = identify_run(one.config, build_parts(one.computed)).sha256
+            words = {"word": one.config.trainer.precision, "format": one.format, "own": settled(config).format}
+            found.append({"sha256": sha256, **words})
         except QaexpError as error:
             found.append({"problems": list(error.problems), "exit_code": error.exit_code})
     return {"jobs": found, "num_gpus": torch.cuda.device_count()}
@@ -49,6 +56,7 @@ def train(job: Job) -> None:
     Raises:
         QaexpError: Whatever went wrong; run.json says it too.
     """
+    from qaexp.experiment.number_format import begun_in
     from qaexp.experiment.one_run import run_experiment
 
     run_experiment(
@@ -58,4 +66,5 @@ def train(job: Job) -> None:
         hydra_files=job.hydra_files,
         origins=job.origins,
         environment=job.environment,
+        begun=begun_in(job.precision) if job.precision else None,
     )

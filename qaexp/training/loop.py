@@ -14,8 +14,9 @@ from qaexp.config.settings import settings_of
 from qaexp.errors import ConfigError, DataError
 from qaexp.storage.signals import deferred
 from qaexp.training.feed import Feed
+from qaexp.training.number_formats import choose_precision
 from qaexp.training.optim import make_optimizer
-from qaexp.training.precision import choose_device, choose_precision, make_accelerator
+from qaexp.training.precision import choose_device, make_accelerator
 from qaexp.training.processes import stop_together
 from qaexp.training.records import CheckpointDue, EvaluationDue, StepRecord
 from qaexp.training.schedules import Horizon

@@ -1,4 +1,4 @@
-"""Device, number format and processes of a training: one accelerator for a run."""
+"""Device and processes of a training: one accelerator for a run, in one number format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from qaexp.config.checks.trainer import device_problems, precision_problems
+from qaexp.config.checks.trainer import device_problems
 from qaexp.errors import ConfigError
 from qaexp.errors.advice import choose_cpu, setting
 from qaexp.training.processes import num_processes
@@ -60,29 +60,6 @@ def _check_cuda(device: str, index: str) -> None:
         )
 
 
-def choose_precision(precision: str, device: torch.device) -> str:
-    """Turn `trainer.precision` into fp32, bf16 or fp16.
-
-    Args:
-        precision: `auto` is bf16 on a GPU that supports it, else fp32: a plain CPU is many times slower in bf16.
-        device: The training device.
-
-    Raises:
-        ConfigError: The device does not support this format.
-
-    >>> choose_precision("auto", torch.device("cpu"))
-    'fp32'
-    """
-    has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    if precision == "auto":
-        return "bf16" if has_bf16 else "fp32"
-    for problem in precision_problems(precision, device.type, f"the device is {device.type}"):
-        raise ConfigError(problem)
-    if precision == "bf16" and device.type == "cuda" and not has_bf16:
-        raise ConfigError("trainer.precision=bf16, but this GPU does not support it; choose fp16, fp32 or auto")
-    return precision
-
-
 def describe_device(device: torch.device, precision: str) -> dict[str, str | int]:
     """The entry `device` of env.json: device, its name, number format and number of processes."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
@@ -94,7 +71,7 @@ def make_accelerator(device: torch.device, precision: str, *, deterministic: boo
 
     Args:
         device: From `choose_device`.
-        precision: From `choose_precision`.
+        precision: From `number_formats.choose_precision`.
         deterministic: Whether to use only deterministic kernels on CUDA, at some cost.
     """
     from accelerate import Accelerator

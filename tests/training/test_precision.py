@@ -1,4 +1,4 @@
-"""Where and in which number format training computes, and that two runs of one process do not mix."""
+"""Where training computes, and that two runs of one process do not mix."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 
 from qaexp.errors import ConfigError
 from qaexp.training.loop import Trainer
-from qaexp.training.precision import choose_device, choose_precision, describe_device, make_accelerator
+from qaexp.training.precision import choose_device, describe_device, make_accelerator
 from tests.fixtures import tiny_training as tiny
 
 CPU = torch.device("cpu")
@@ -26,15 +26,6 @@ def test_cuda_without_a_gpu_is_refused_when_the_trainer_is_built(device) -> None
 def test_unknown_devices_are_refused(device) -> None:
     with pytest.raises(ConfigError, match="is none of auto, cpu, cuda"):
         choose_device(device)
-
-
-def test_auto_is_fp32_on_a_cpu_and_fp16_is_refused_there() -> None:
-    assert choose_precision("auto", CPU) == "fp32"
-    assert choose_precision("bf16", CPU) == "bf16"
-    with pytest.raises(ConfigError, match=r"trainer\.precision=fp16 needs CUDA"):
-        choose_precision("fp16", CPU)
-    with pytest.raises(ConfigError, match="none of auto"):
-        Trainer(epochs=1, precision="fp8")
 
 
 def test_a_second_run_gets_its_own_settings() -> None:

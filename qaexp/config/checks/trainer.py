@@ -44,4 +44,4 @@ def precision_problems(precision: str, kind: str, found: str) -> Iterator[str]:
     (['trainer.precision=fp16 needs CUDA, and trainer.device=cpu; choose fp32 or auto'], [])
     """
     if precision == "fp16" and kind in ("cpu", "mps"):
-        yield f"trainer.precision=fp16 needs CUDA, and {found}; choose fp32 or auto"
+        yield f"{setting('trainer.precision', precision)} needs CUDA, and {found}; choose fp32 or auto"

@@ -18,6 +18,7 @@ MAX_CHANGES_SHOWN = 10
 _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "numpy")
 _DEVICE_KEYS = ("device", "name", "precision", "num_processes")
 
+_PRECISION = "trainer.precision"
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LENGTHS = ("trainer.epochs", "trainer.max_steps")
 
@@ -37,6 +38,10 @@ def config_changes(directory: Path, record: Mapping[str, Any], identity: Identit
     if not (directory / CONFIG).exists():
         return {"config": ("it was stopped before its config was stored", "another run")}
     changes = identity.changes(read_json(directory / CONFIG), record.get("inputs", {}))
+    if _PRECISION in changes:
+        # In an identity `auto` is fp32: what it was elsewhere stands there by its own name.
+        old, new = ("auto (fp32)" if value == "auto" else value for value in changes[_PRECISION])
+        changes[_PRECISION] = (old, new)
     return changes or {"qaexp": ("made by another version of qaexp", "this one")}
 
 

@@ -11,11 +11,13 @@ from typing import Any
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.errors.advice import another_name
 from qaexp.runs.checkpoint import TrainingCheckpoint
-from qaexp.runs.directory import DATA, RUN, SUMMARY
+from qaexp.runs.directory import CONFIG, DATA, ENVIRONMENT, RUN, SUMMARY
 from qaexp.runs.kept_checkpoints import find_checkpoints, newest_checkpoint, put_back
 from qaexp.runs.writing.drift import Changes, config_changes, environment_changes, shown
 from qaexp.runs.writing.run_start import RunStart
-from qaexp.storage.reading import read_json
+from qaexp.storage.reading import read_json, read_small
+
+_FORMATS = ("fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,41 @@ def started_threads(directory: Path) -> int | None:
     except (FileNotFoundError, IntegrityError):
         return None
     return threads if isinstance(threads, int) and threads > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """In which number format a run was begun.
+
+    Attributes:
+        word: What its config.json says of it: the format, or `auto`.
+        format: The format itself.
+        device: Where it was computed.
+    """
+
+    word: str
+    format: str
+    device: str = ""
+
+
+def begun_format(directory: Path) -> Begun | None:
+    """The number format of the unfinished run in a directory; None where there is none, or its files do not tell."""
+    if not (directory / RUN).exists() or (directory / SUMMARY).exists():
+        return None
+    return stored_format(directory)
+
+
+def stored_format(directory: Path) -> Begun | None:
+    """The number format of the run in a directory, completed or not; None where its files do not tell."""
+    config, environment = (read_small(directory / name)[0] or {} for name in (CONFIG, ENVIRONMENT))
+    trainer, device = config.get("trainer"), environment.get("device")
+    word = trainer.get("precision") if isinstance(trainer, Mapping) else None
+    format = device.get("precision") if isinstance(device, Mapping) else None
+    if not isinstance(device, Mapping) or format not in _FORMATS:
+        return None
+    # A word that came from the environment is stored by its expression; `auto` alone stands for fp32 too.
+    known = word if word in (*_FORMATS, "auto") else "auto" if format == "fp32" else format
+    return Begun(str(known), str(format), str(device.get("device")))
 
 
 def check_no_drift(directory: Path, changes: Changes) -> None:

@@ -1,0 +1,74 @@
+"""The number format of a run: the one that it was begun in, else the one that its config names or its device has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from qaexp.config.schema import ExperimentConfig
+from qaexp.errors import ConfigError
+from qaexp.errors.advice import another_name
+from qaexp.runs.writing.resumption import Begun
+from qaexp.training.number_formats import AUTO, FP32, KINDS, choose_precision, kind_of
+from qaexp.training.precision import choose_device
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A config whose number format is known.
+
+    Attributes:
+        config: As it is stored and identified. `auto` stays where it is fp32, as in the runs that were made before a
+            CPU had another one; elsewhere the format stands in its place, so that no run is taken for one of another.
+        computed: As its parts are built, with the format itself.
+        format: fp32, bf16 or fp16.
+    """
+
+    config: ExperimentConfig
+    computed: ExperimentConfig
+    format: str
+
+
+def settled(config: ExperimentConfig, begun: Begun | None = None) -> Settled:
+    """Settle the number format of a run.
+
+    Args:
+        config: A checked config.
+        begun: How what it goes on with was begun, where it does: `trainer.precision=auto` is that format then.
+            Otherwise it is what the device computes in at full speed.
+
+    Raises:
+        ConfigError: The device is not there, or does not compute in the format that the run was begun in.
+    """
+    given = config.trainer.precision
+    if begun is not None and given in (AUTO, begun.format):
+        _check_device(begun, choose_device(config.trainer.device))
+    if given != AUTO:
+        return Settled(config, config, given)
+    begun = begun or _begun_here(config)
+    return Settled(_with(config, begun.word), _with(config, begun.format), begun.format)
+
+
+def begun_in(format: str) -> Begun:
+    """What is begun in a format that `auto` is."""
+    return Begun(AUTO if format == FP32 else format, format)
+
+
+def _begun_here(config: ExperimentConfig) -> Begun:
+    return begun_in(choose_precision(AUTO, choose_device(config.trainer.device)))
+
+
+def _with(config: ExperimentConfig, precision: str) -> ExperimentConfig:
+    return replace(config, trainer=replace(config.trainer, precision=precision))
+
+
+def _check_device(begun: Begun, device: torch.device) -> None:
+    """Refuse to go on where the format of a run is not to be had."""
+    formats = KINDS[kind_of(device)].formats
+    if begun.format not in formats:
+        where = f" on {begun.device}" if begun.device else ""
+        raise ConfigError(
+            f"it was begun in {begun.format}{where}, and {device} computes in {' or '.join(formats)}; "
+            f"go on where there is {begun.format}, or {another_name()}"
+        )
