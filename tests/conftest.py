@@ -12,6 +12,7 @@ import pytest
 
 from tests import GOLDEN, REPOSITORY, SAMPLE
 from tests.fixtures.browser import NAMES, Browser, executable
+from tests.fixtures.processors import INTEL
 
 # One thread: results of tiny models do not depend on the machine, and parallel tests do not fight for cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -103,6 +104,14 @@ def one_thread() -> None:
     """Every test begins with one thread, whatever a run before it has set."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def auto_is_fp32() -> Iterator[None]:
+    """Every test begins on a CPU whose `trainer.precision=auto` is fp32, whatever this one is."""
+    with pytest.MonkeyPatch.context() as patch:
+        INTEL.stand_in(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from qaexp.errors import ConfigError, IntegrityError
 from qaexp.model import Checkpoint
 from qaexp.model.settings import model_settings
 from tests.fixtures import tiny_run
+from tests.fixtures.processors import AMD
 
 CONTEXT = "Anna was born in Paris in 1900, and later Anna taught at a school for years."
 QUESTION = "Where was Anna born?"
@@ -55,6 +56,21 @@ def test_an_answer_is_a_piece_of_the_context(predictor: qaexp.Predictor) -> None
     assert sure.answer
     assert CONTEXT[sure.start_char : sure.end_char] == sure.answer
     assert all(CONTEXT[span["start_char"] : span["end_char"]] == span["text"] for span in sure.n_best)
+
+
+def test_it_computes_in_the_number_format_of_the_device(
+    run: Path, predictor: qaexp.Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = predictor.answer(QUESTION, CONTEXT)
+    AMD.stand_in(monkeypatch)
+    fast = qaexp.Predictor(run, device="cpu")
+    assert (predictor.precision, fast.precision) == ("fp32", "bf16")
+    rough = fast.answer(QUESTION, CONTEXT)
+    assert 0 < abs(rough.null_score_diff - exact.null_score_diff) < 0.1
+    assert qaexp.Predictor(run, device="cpu", precision="fp32").answer(QUESTION, CONTEXT) == exact
+    for given, says in (("fp16", "precision=fp16 needs CUDA"), ("fp8", "precision=fp8 is none of auto, fp32")):
+        with pytest.raises(ConfigError, match=f"^{says}"):
+            qaexp.Predictor(run, device="cpu", precision=given)
 
 
 def test_the_threshold_decides_whether_to_answer(run: Path, predictor: qaexp.Predictor) -> None:

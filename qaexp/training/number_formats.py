@@ -76,7 +76,7 @@ def kind_of(device: torch.device) -> str:
 
 
 def _kind_of_cpu() -> str:
-    if platform.machine().lower() not in ("x86_64", "amd64"):
+    if not is_x86():
         return "CPU that is not x86"
     limit = onednn_limit()
     if not torch._C._has_mkldnn or limit in _NO_BF16:
@@ -86,6 +86,11 @@ def _kind_of_cpu() -> str:
     if not torch.cpu._is_avx512_bf16_supported():
         return "x86 CPU without either"
     return "AMD CPU with avx512_bf16" if cpu_vendor() == "AuthenticAMD" else "other x86 CPU with avx512_bf16"
+
+
+def is_x86() -> bool:
+    """Whether the CPU has the instruction set that its formats are known of."""
+    return platform.machine().lower() in ("x86_64", "amd64")
 
 
 def onednn_limit() -> str:

@@ -32,6 +32,16 @@ def test_one_question_as_json(run: Path, tmp_path: Path) -> None:
     assert set(found["n_best"][0]) == {"text", "score", "start_char", "end_char"}
 
 
+def test_the_number_format_can_be_given(run: Path, tmp_path: Path) -> None:
+    words = ("answer", str(run), "-q", QUESTION, "-c", CONTEXT, "--json", "--precision")
+    exact, rough, half = (tiny_run.call(tmp_path, *words, format) for format in ("fp32", "bf16", "fp16"))
+    scores = [json.loads(done.out)["null_score_diff"] for done in (exact, rough)]
+    assert 0 < abs(scores[0] - scores[1]) < 0.1
+    assert (exact.err, rough.err.count("bf16 may be slow here: ")) == ("", 1)
+    assert (half.code, half.out) == (2, "")
+    assert "--precision fp16 needs CUDA" in half.err
+
+
 def test_a_file_of_questions_gives_a_line_each(run: Path, tmp_path: Path) -> None:
     pairs = [{"question": f"Who is number {number}?", "context": f"Number {number} is Anna."} for number in range(3)]
     (tmp_path / "in.jsonl").write_text("\n".join([*map(json.dumps, pairs), "", ""]))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures import tiny_run
+from tests.fixtures.processors import AMD
 
 COUNTS = ("num_dev_examples", "num_dev_features")
 
@@ -42,6 +43,7 @@ def test_a_run_is_worth_what_its_summary_says(run: Path, dev: str, tmp_path: Pat
     assert done.code == 0, done.err
     found = json.loads(done.out)  # exactly one document
     summary = tiny_run.read_json(run / "summary.json")
+    assert {name: found.pop(name) for name in ("device", "precision")} == {"device": "cpu", "precision": "fp32"}
     assert found == pytest.approx({name: summary[name] for name in found}, abs=1e-9)
     assert {"exact", "f1", "has_ans_f1", "no_ans_exact", "best_f1", "best_f1_thresh", *COUNTS} <= set(found)
     assert not any(isinstance(value, dict | list) for value in found.values())
@@ -49,6 +51,29 @@ def test_a_run_is_worth_what_its_summary_says(run: Path, dev: str, tmp_path: Pat
     answers = {record["id"]: record["prediction_text"] for record in tiny_run.read_lines(run / "predictions.jsonl")}
     assert tiny_run.read_json(out) == answers
     assert tiny_run.snapshot(run) == before
+
+
+def test_the_number_format_is_that_of_the_device_or_the_one_given(
+    run: Path, dev: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def evaluated(*words: str) -> tuple[dict[str, Any], str]:
+        done = tiny_run.call(tmp_path, "evaluate", str(run), "--data", dev, "--json", *words)
+        assert done.code == 0, done.err
+        return json.loads(done.out), done.err
+
+    plain, told = evaluated()
+    assert ("bf16" in told, plain["precision"]) == (False, "fp32")
+    rough, told = evaluated("--precision", "bf16")
+    assert told.count("bf16 may be slow here: ") == 1
+    assert rough["precision"] == "bf16"
+    assert 0 < abs(rough["gold_nll"] / plain["gold_nll"] - 1) < 0.05
+    AMD.stand_in(monkeypatch)
+    fast, told = evaluated()
+    assert (fast, "slow" in told) == (rough, False)
+    assert evaluated("--precision", "fp32")[0] == plain
+    refused = tiny_run.call(tmp_path, "evaluate", str(run), "--data", dev, "--precision", "fp16")
+    assert refused.code == 2
+    assert refused.last_line.endswith("--precision fp16 needs CUDA, and the device is cpu; choose fp32 or auto")
 
 
 def test_without_json_a_line_a_metric(run: Path, dev: str, tmp_path: Path) -> None:
@@ -79,7 +104,8 @@ def test_a_folder_that_qaexp_did_not_make(run: Path, dev: str, tmp_path: Path) -
     done = tiny_run.call(tmp_path, "evaluate", str(folder), "--data", dev, "--json")
     assert done.code == 0, done.err
     found, summary = json.loads(done.out), tiny_run.read_json(run / "summary.json")
-    assert found == pytest.approx({name: summary[name] for name in found}, abs=1e-9)
+    numbers = {name: value for name, value in found.items() if not isinstance(value, str)}
+    assert numbers == pytest.approx({name: summary[name] for name in numbers}, abs=1e-9)
 
 
 def test_another_file_of_answerable_questions(run: Path, tmp_path: Path) -> None:

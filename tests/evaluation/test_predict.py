@@ -15,7 +15,7 @@ from qaexp.data.features import Features, build_features
 from qaexp.data.squad import Example
 from qaexp.errors import OutOfMemoryError
 from qaexp.evaluation.logits import Logits
-from qaexp.evaluation.predict import predict_logits
+from qaexp.evaluation.predict import budget_on, predict_logits
 from tests.fixtures.checkpoints import TINY_FOLDER, tiny_tokenizer
 from tests.fixtures.windows import make_features
 
@@ -151,3 +151,7 @@ def test_no_features_have_no_logits() -> None:
     found = predict_logits(model, make_features([]), padding_side="right", **BERT)
     assert isinstance(found, Logits)
     assert len(found.start) == 0
+
+
+def test_a_cpu_takes_smaller_batches_than_an_accelerator() -> None:
+    assert (budget_on(torch.device("cpu")), budget_on(torch.device("cuda"))) == (2048, 8192)
