@@ -200,6 +200,19 @@ def test_machines_that_differ_inside_a_group_are_told_and_a_cause(tmp_path: Path
     assert "2.13.0 (1 of 3), 9.9.9 (2 of 3)" in printed(comparison)
 
 
+@pytest.mark.case("machines_mixed_in_a_group")
+def test_two_number_formats_are_told_though_no_config_says_so(tmp_path: Path, options: Options) -> None:
+    """`auto` was the word for bf16 on a GPU and for fp32 on a CPU, and env.json alone knows which."""
+    write_grid(tmp_path / "s", levels={1e-4: 50, 1e-3: 75}, seeds=3)
+    for value, precision in (("0.0001", "fp32"), ("0.001", "bf16")):
+        for seed in range(3):
+            edit(tmp_path / "s" / f"lr={value},seed={seed}" / "env.json", device={"precision": precision})
+    comparison = compare([tmp_path], options)
+    (contrast,) = comparison.tables[0].contrasts
+    assert (contrast.single_factor, list(contrast.machines)) == (False, ["device.precision"])
+    assert "several keys differ (optimizer.lr, device.precision): the cause is unclear" in printed(comparison)
+
+
 @pytest.mark.case("effects_that_cannot_be_told_apart")
 def test_a_key_of_one_choice_belongs_to_that_choice(tmp_path: Path, options: Options) -> None:
     choices = {"AdamW": {"optimizer.eps": 1e-8}, "SGD": {"optimizer.momentum": 0.9}, "Muon": {}}
