@@ -67,6 +67,9 @@ UNNAMED = {
     "decoding": "qaexp.nodes.Decoding",
 }
 
+# What is written nowhere, by node: those addresses, and the value that a key stood for before it was one.
+_UNWRITTEN = {name: (_TARGET, address) for name, address in UNNAMED.items()} | {"trainer": ("attention", "plain")}
+
 _PUBLIC = {former: public for public, former in _FORMER.items()}
 
 
@@ -100,8 +103,8 @@ def without_unnamed(config: Mapping[str, Any]) -> dict[str, Any]:
     {'decoding': {'n_best_size': 20}}
     """
     return {
-        name: {key: value for key, value in node.items() if (key, value) != (_TARGET, UNNAMED[name])}
-        if name in UNNAMED and isinstance(node, Mapping)
+        name: {key: value for key, value in node.items() if (key, value) != _UNWRITTEN[name]}
+        if name in _UNWRITTEN and isinstance(node, Mapping)
         else node
         for name, node in config.items()
     }

@@ -140,6 +140,11 @@ class TrainerConfig:
         "number format of the forward pass; auto: bf16 where the device computes in it at full speed, else fp32",
         choices=("auto", "fp32", "bf16", "fp16"),
     )
+    attention: str = key(
+        "attention and dropout of a CPU: plain (torch's) or unpadded (feature by feature); auto: unpadded unless fp32",
+        choices=("auto", "plain", "unpadded"),
+        default="plain",
+    )
     gradient_accumulation_steps: int = key("micro-batches of a step", low=1)
     max_grad_norm: float | None = key("clip the gradient to this norm; null: never", low=1e-12)
     layer_decay: float = key("learning rate of layer k from the top is lr * layer_decay**k", low=1e-3, high=1)
@@ -224,7 +229,7 @@ class ExperimentConfig:
 
 
 def as_stored(config: ExperimentConfig) -> dict[str, Any]:
-    """A config as runs and plans store it: plain values, without the addresses that are written nowhere."""
+    """A config as runs and plans store it: plain values, without those that are written nowhere."""
     return without_unnamed(asdict(config))
 
 

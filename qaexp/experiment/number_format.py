@@ -1,4 +1,4 @@
-"""The number format of a run: the one that it was begun in, else the one that its config names or its device has."""
+"""Number format and attention of a run: what it was begun with, else what its config names or its device is for."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from qaexp.config.build import build
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors import ConfigError
 from qaexp.errors.advice import another_name
 from qaexp.runs.writing.resumption import Begun
+from qaexp.training.attention_choice import choose_attention
 from qaexp.training.number_formats import AUTO, FP32, KINDS, choose_precision, kind_of
 from qaexp.training.precision import choose_device
 
@@ -19,7 +21,7 @@ class Settled:
     """A config whose number format is known.
 
     Attributes:
-        config: As it is stored and identified. `auto` stays where it is fp32, as in the runs that were made before a
+        config: As it is stored and identified, its attention settled too. `auto` stays where it is fp32, as in the runs that were made before a
             CPU had another one; elsewhere the format stands in its place, so that no run is taken for one of another.
         computed: As its parts are built, with the format itself.
         format: fp32, bf16 or fp16.
@@ -31,16 +33,18 @@ class Settled:
 
 
 def settled(config: ExperimentConfig, begun: Begun | None = None) -> Settled:
-    """Settle the number format of a run.
+    """Settle the number format and the attention of a run.
 
     Args:
         config: A checked config.
         begun: How what it goes on with was begun, where it does: `trainer.precision=auto` is that format then.
-            Otherwise it is what the device computes in at full speed.
+            Otherwise it is what the device computes in at full speed. The same holds for `trainer.attention=auto`.
 
     Raises:
-        ConfigError: The device is not there, or does not compute in the format that the run was begun in.
+        ConfigError: The device is not there, or does not compute in the format that the run was begun in, or not with
+            the attention that is asked for.
     """
+    config = _with_attention(config, begun)
     given = config.trainer.precision
     if begun is not None and given in (AUTO, begun.format):
         _check_device(begun, choose_device(config.trainer.device))
@@ -61,6 +65,19 @@ def _begun_here(config: ExperimentConfig) -> Begun:
 
 def _with(config: ExperimentConfig, precision: str) -> ExperimentConfig:
     return replace(config, trainer=replace(config.trainer, precision=precision))
+
+
+def _with_attention(config: ExperimentConfig, begun: Begun | None) -> ExperimentConfig:
+    trainer = config.trainer
+    if begun is not None and begun.attention is not None and trainer.attention == AUTO:
+        attention = begun.attention
+    else:
+        attention = choose_attention(trainer, choose_device(trainer.device), lambda: _family(config))
+    return replace(config, trainer=replace(trainer, attention=attention))
+
+
+def _family(config: ExperimentConfig) -> str:
+    return str(build(config.model, "model").architecture()["model_type"])
 
 
 def _check_device(begun: Begun, device: torch.device) -> None:

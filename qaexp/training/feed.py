@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from qaexp.data.batches import BatchPlan, collate
 from qaexp.errors import DataError
+from qaexp.training.dropout_masks import Rows
 
 if TYPE_CHECKING:
     from qaexp.data.features import Features
@@ -70,6 +71,10 @@ class Feed:
             # Copies from pinned memory overlap with the computation; copies from pageable memory wait for it.
             return {name: value.pin_memory().to(device, non_blocking=True) for name, value in batch.items()}
         return {name: value.to(device) for name, value in batch.items()}
+
+    def rows(self, indices: Indices) -> Rows:
+        """Where the tokens of these features are in their batch."""
+        return Rows.of(indices, self.lengths[indices], self._padding_side)
 
     def _collated(self, indices: Indices) -> dict[str, torch.Tensor]:
         return collate(

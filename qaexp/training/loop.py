@@ -13,7 +13,10 @@ from qaexp.config.schema import TrainerConfig
 from qaexp.config.settings import settings_of
 from qaexp.errors import ConfigError, DataError
 from qaexp.storage.signals import deferred
+from qaexp.training.attention_choice import PLAIN, choose_attention
+from qaexp.training.dropout_masks import DropoutMasks
 from qaexp.training.feed import Feed
+from qaexp.training.masked_dropout import use_masks
 from qaexp.training.number_formats import choose_precision
 from qaexp.training.optim import make_optimizer
 from qaexp.training.precision import choose_device, make_accelerator
@@ -24,6 +27,8 @@ from qaexp.training.state import Setup, TrainState, finite_or_none, new_sums
 from qaexp.training.step import take_step
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from qaexp.data.batches import BatchPlan
     from qaexp.data.features import Features
     from qaexp.model import LoadedModel
@@ -83,10 +88,11 @@ class Trainer:
         accelerator = make_accelerator(self.device, self.precision, deterministic=settings.deterministic)
         model = loaded.model.to(accelerator.device)
         self._change(model)
+        masks = self._masks(model, dropout_seed)
         forward, made = accelerator.prepare(model, make_optimizer(optimizer, model, layer_decay=settings.layer_decay))
         feed = Feed(features, plan, loaded, accumulation=settings.gradient_accumulation_steps)
         horizon = Horizon(feed.num_steps, epochs=settings.epochs, max_steps=settings.max_steps)
-        setup = Setup(accelerator, feed, schedule(horizon), horizon.total, dropout_seed)
+        setup = Setup(accelerator, feed, schedule(horizon), horizon.total, dropout_seed, masks)
         return TrainState(setup, model, forward, made, new_sums(accelerator.device))
 
     def _change(self, model: Any) -> None:
@@ -98,6 +104,14 @@ class Trainer:
             enable({"use_reentrant": False})
         if self.settings.compile:
             model.compile(dynamic=True)
+
+    def _masks(self, model: PreTrainedModel, seed: int) -> DropoutMasks | None:
+        """Make attention unpadded, where it is to be; returns what all dropout then draws from."""
+        if choose_attention(self.settings, self.device, lambda: str(model.config.model_type)) == PLAIN:
+            return None
+        masks = DropoutMasks(seed)
+        use_masks(model, masks)
+        return masks
 
     def train(
         self, state: TrainState, after_step: Callable[[], None] | None = None

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from qaexp.errors import DivergedError
+from qaexp.training.dropout_masks import DropoutMasks
 from qaexp.training.feed import Feed
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Setup:
         factor: From the steps done to the factor of the next step's learning rates.
         total_steps: Steps of the whole training.
         dropout_seed: The seed of all dropout.
+        masks: What unpadded attention and the dropout beside it draw from; None where torch draws.
     """
 
     accelerator: Accelerator
@@ -54,6 +56,7 @@ class Setup:
     factor: Callable[[int], float]
     total_steps: int
     dropout_seed: int
+    masks: DropoutMasks | None = None
 
 
 @dataclass(slots=True)

@@ -85,7 +85,10 @@ def _forward(state: TrainState, indices: Indices, number: int) -> tuple[Tensor, 
     _seed(dropout_seed(setup.dropout_seed, *place, number))
     # A process without a feature must still exchange gradients, so it computes one feature with weight 0.
     with phase("batch"):
-        batch = setup.feed.batch(own if len(own) else indices[:1], accelerator.device)
+        computed = own if len(own) else indices[:1]
+        batch = setup.feed.batch(computed, accelerator.device)
+        if setup.masks is not None:
+            setup.masks.begin(state.epoch, setup.feed.rows(computed))
         labels = batch.pop("start_positions"), batch.pop("end_positions")
     with phase("forward"):
         output = state.forward(**batch)

@@ -18,7 +18,7 @@ MAX_CHANGES_SHOWN = 10
 _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "numpy")
 _DEVICE_KEYS = ("device", "name", "precision", "num_processes")
 
-_PRECISION = "trainer.precision"
+_PRECISION, _ATTENTION = "trainer.precision", "trainer.attention"
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LENGTHS = ("trainer.epochs", "trainer.max_steps")
 
@@ -42,6 +42,9 @@ def config_changes(directory: Path, record: Mapping[str, Any], identity: Identit
         # In an identity `auto` is fp32: what it was elsewhere stands there by its own name.
         old, new = ("auto (fp32)" if value == "auto" else value for value in changes[_PRECISION])
         changes[_PRECISION] = (old, new)
+    if _ATTENTION in changes:
+        old, new = ("plain" if value is None else value for value in changes[_ATTENTION])
+        changes[_ATTENTION] = (old, new)
     return changes or {"qaexp": ("made by another version of qaexp", "this one")}
 
 

@@ -18,6 +18,8 @@ from qaexp.runs.writing.run_start import RunStart
 from qaexp.storage.reading import read_json, read_small
 
 _FORMATS = ("fp32", "bf16", "fp16")
+# The attention of all runs whose config.json does not name one.
+PLAIN = "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,19 @@ def started_threads(directory: Path) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """In which number format a run was begun.
+    """In which number format, and with which attention, a run was begun.
 
     Attributes:
         word: What its config.json says of it: the format, or `auto`.
         format: The format itself.
         device: Where it was computed.
+        attention: What `trainer.attention` was; None where nothing was begun yet.
     """
 
     word: str
     format: str
     device: str = ""
+    attention: str | None = None
 
 
 def begun_format(directory: Path) -> Begun | None:
@@ -112,7 +116,8 @@ def stored_format(directory: Path) -> Begun | None:
         return None
     # A word that came from the environment is stored by its expression; `auto` alone stands for fp32 too.
     known = word if word in (*_FORMATS, "auto") else "auto" if format == "fp32" else format
-    return Begun(str(known), str(format), str(device.get("device")))
+    attention = trainer.get("attention", PLAIN) if isinstance(trainer, Mapping) else None
+    return Begun(str(known), str(format), str(device.get("device")), attention)
 
 
 def check_no_drift(directory: Path, changes: Changes) -> None:

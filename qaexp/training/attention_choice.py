@@ -1,0 +1,49 @@
+"""Which attention a training uses: the model's own, or the unpadded one of a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from qaexp.errors import ConfigError
+from qaexp.errors.advice import set_to, setting
+from qaexp.training.masked_dropout import FAMILIES
+
+if TYPE_CHECKING:
+    import torch
+
+    from qaexp.config.schema import TrainerConfig
+
+AUTO, PLAIN, UNPADDED = "auto", "plain", "unpadded"
+
+
+def choose_attention(settings: TrainerConfig, device: torch.device, family: Callable[[], str]) -> str:
+    """Turn `trainer.attention` into `plain` or `unpadded`.
+
+    Args:
+        settings: The trainer's; with `trainer.precision=fp32`, `auto` is plain: fp32 keeps the bytes it always gave.
+        device: Where the training computes.
+        family: Tells the model's family, as config.json calls it (`model_type`); asked only where it matters.
+
+    Raises:
+        ConfigError: Unpadded attention was asked for by name, and it is not possible here.
+    """
+    if settings.attention == PLAIN or (settings.attention == AUTO and settings.precision == "fp32"):
+        return PLAIN
+    problem = _obstacle(settings, device, family)
+    if problem and settings.attention == UNPADDED:
+        way_out = set_to("trainer.attention", AUTO)
+        raise ConfigError(f"{setting('trainer.attention', UNPADDED)}, but {problem}; {way_out}")
+    return PLAIN if problem else UNPADDED
+
+
+def _obstacle(settings: TrainerConfig, device: torch.device, family: Callable[[], str]) -> str | None:
+    """Why attention cannot be unpadded; None where it can."""
+    if device.type != "cpu":
+        return f"it is made for a CPU, and the device is {device.type}"
+    for key in ("compile", "gradient_checkpointing"):
+        if getattr(settings, key):
+            return f"it does not go with {setting(f'trainer.{key}', 'true')}"
+    if family() not in FAMILIES:
+        return f"it is not made for a {family()} model (but for {', '.join(sorted(FAMILIES))})"
+    return None
