@@ -11,7 +11,7 @@ from qaexp.config.schema import ExperimentConfig
 from qaexp.errors import ConfigError
 from qaexp.errors.advice import another_name
 from qaexp.runs.writing.resumption import Begun
-from qaexp.training.attention_choice import choose_attention
+from qaexp.training.attention_choice import Attention, choose_attention
 from qaexp.training.number_formats import AUTO, FP32, KINDS, choose_precision, kind_of
 from qaexp.training.precision import choose_device
 
@@ -21,15 +21,18 @@ class Settled:
     """A config whose number format is known.
 
     Attributes:
-        config: As it is stored and identified, its attention settled too. `auto` stays where it is fp32, as in the runs that were made before a
-            CPU had another one; elsewhere the format stands in its place, so that no run is taken for one of another.
+        config: As it is stored and identified, its attention settled too. The format `auto` stays where it is fp32, as
+            in the runs that were made before a CPU had another one; elsewhere the format stands in its place, so that
+            no run is taken for one of another.
         computed: As its parts are built, with the format itself.
         format: fp32, bf16 or fp16.
+        attention: Which attention is used.
     """
 
     config: ExperimentConfig
     computed: ExperimentConfig
     format: str
+    attention: Attention
 
 
 def settled(config: ExperimentConfig, begun: Begun | None = None) -> Settled:
@@ -44,14 +47,15 @@ def settled(config: ExperimentConfig, begun: Begun | None = None) -> Settled:
         ConfigError: The device is not there, or does not compute in the format that the run was begun in, or not with
             the attention that is asked for.
     """
-    config = _with_attention(config, begun)
+    attention = _attention(config, begun)
+    config = replace(config, trainer=replace(config.trainer, attention=attention.word))
     given = config.trainer.precision
     if begun is not None and given in (AUTO, begun.format):
         _check_device(begun, choose_device(config.trainer.device))
     if given != AUTO:
-        return Settled(config, config, given)
+        return Settled(config, config, given, attention)
     begun = begun or _begun_here(config)
-    return Settled(_with(config, begun.word), _with(config, begun.format), begun.format)
+    return Settled(_with(config, begun.word), _with(config, begun.format), begun.format, attention)
 
 
 def begun_in(format: str) -> Begun:
@@ -67,13 +71,11 @@ def _with(config: ExperimentConfig, precision: str) -> ExperimentConfig:
     return replace(config, trainer=replace(config.trainer, precision=precision))
 
 
-def _with_attention(config: ExperimentConfig, begun: Begun | None) -> ExperimentConfig:
+def _attention(config: ExperimentConfig, begun: Begun | None) -> Attention:
     trainer = config.trainer
     if begun is not None and begun.attention is not None and trainer.attention == AUTO:
-        attention = begun.attention
-    else:
-        attention = choose_attention(trainer, choose_device(trainer.device), lambda: _family(config))
-    return replace(config, trainer=replace(trainer, attention=attention))
+        return Attention(begun.attention, "the run was begun with it")
+    return choose_attention(trainer, choose_device(trainer.device), lambda: _family(config))
 
 
 def _family(config: ExperimentConfig) -> str:

@@ -36,6 +36,7 @@ from qaexp.storage.secret_names import is_secret_variable
 from qaexp.storage.signals import watched
 from qaexp.storage.sources import FILES, SOURCES
 from qaexp.storage.start import variables
+from qaexp.training.attention_choice import Attention
 from qaexp.training.precision import describe_device
 from qaexp.training.processes import is_main_process, num_processes
 
@@ -94,7 +95,7 @@ def opened(config: ExperimentConfig, directory: Path, command: Command) -> Itera
             tell_completed(directory, config)
             yield Completed(done)
             return
-        is_main, environment = is_main_process(), _environment(directory, parts, command)
+        is_main, environment = is_main_process(), _environment(directory, parts, command, found.attention)
         start = RunStart(
             as_stored(config),
             identity,
@@ -115,17 +116,22 @@ def opened(config: ExperimentConfig, directory: Path, command: Command) -> Itera
             yield Opened(run, parts, trackers)
 
 
-def _environment(directory: Path, parts: Parts, command: Command) -> dict[str, Any]:
+def _environment(directory: Path, parts: Parts, command: Command, attention: Attention) -> dict[str, Any]:
     """The content of env.json; a resumed run uses the number of threads it was started with."""
     torch.set_num_threads(started_threads(directory) or torch.get_num_threads())
     device, deterministic = parts.trainer.device, parts.training.deterministic
     return describe_environment(
         command.words or sys.argv,
-        device=describe_device(device, parts.trainer.precision),
+        device=describe_device(device, parts.trainer.precision) | _described(attention),
         threads=torch.get_num_threads(),
         determinism={"deterministic": deterministic, "same_bytes": deterministic or device.type == "cpu"},
         env_set=command.environment,
     ) | told(command.hydra_files)
+
+
+def _described(attention: Attention) -> dict[str, str]:
+    """What env.json says of the attention: which one, and where it is the model's own, why."""
+    return {"attention": attention.word, **({"attention_why": attention.why} if attention.why else {})}
 
 
 def check_no_secret_is_asked_for(config: ExperimentConfig, origins: Origins | None) -> None:

@@ -13,7 +13,7 @@ from qaexp.runs.short_words import told_word
 from qaexp.storage.origins import Origins
 from qaexp.sweeps import isolate
 from qaexp.sweeps.job import Job
-from qaexp.sweeps.number_format import asked_formats, begun_formats, remarks
+from qaexp.sweeps.number_format import asked_formats, begun_formats, in_begun_attention, remarks
 from qaexp.sweeps.work import identify
 
 MAX_PROBLEMS = 20
@@ -78,6 +78,7 @@ def identify_jobs(jobs: Sequence[Job], sweep: Path, *, is_here: bool = True) -> 
         ConfigError: With all that is wrong, whichever job it is in.
         IntegrityError: A job names an object that no config may name.
     """
+    jobs = in_begun_attention(jobs, sweep)
     asked = asked_formats(jobs, begun_formats(sweep))
     found = isolate.call(identify, [job.config for job in jobs], asked)
     if "value" not in found:
@@ -95,12 +96,11 @@ def identify_jobs(jobs: Sequence[Job], sweep: Path, *, is_here: bool = True) -> 
 
 
 def _in_its_format(job: Job, told: Mapping[str, Any]) -> Job:
-    """A job whose `trainer.precision=auto` is settled, wherever it is going to run."""
-    trainer = job.config.trainer
-    if trainer.precision != "auto":
-        return job
-    config = replace(job.config, trainer=replace(trainer, precision=told["word"]))
-    return replace(job, config=config, precision=told["format"])
+    """A job in which what `auto` means for number format and attention is settled, wherever it is going to run."""
+    was_free = job.config.trainer.precision == "auto"
+    trainer = replace(job.config.trainer, precision=told["word"], attention=told["attention"])
+    config = replace(job.config, trainer=trainer)
+    return replace(job, config=config, precision=told["format"] if was_free else None)
 
 
 class _Problems:

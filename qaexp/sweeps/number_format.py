@@ -1,8 +1,9 @@
-"""The number format of a sweep: all jobs of `trainer.precision=auto` compute in the one that it was begun in."""
+"""The number format and the attention of a sweep: what `auto` means is what it meant when the sweep was begun."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,22 @@ def begun_formats(sweep: Path) -> dict[str, str]:
     if isinstance(settings, Mapping) and isinstance(told := settings.get(FORMATS), Mapping):
         return {str(device): str(format) for device, format in told.items() if format in ("fp32", "bf16")}
     return _formats_of_runs(sweep)
+
+
+def in_begun_attention(jobs: Sequence[Job], sweep: Path) -> list[Job]:
+    """The jobs as a sweep was begun: before plans named number formats, all attention was plain."""
+    plan, _ = read_small(sweep / SWEEP_PLAN)
+    settings = (plan or {}).get("settings")
+    if plan is None or (isinstance(settings, Mapping) and FORMATS in settings):
+        return list(jobs)
+    return [_in_plain_attention(job) for job in jobs]
+
+
+def _in_plain_attention(job: Job) -> Job:
+    trainer = job.config.trainer
+    if trainer.attention != _AUTO:
+        return job
+    return replace(job, config=replace(job.config, trainer=replace(trainer, attention="plain")))
 
 
 def _formats_of_runs(sweep: Path) -> dict[str, str]:

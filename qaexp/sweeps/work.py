@@ -27,9 +27,9 @@ def identify(configs: Sequence[ExperimentConfig], autos: Sequence[str | None]) -
         autos: What `trainer.precision=auto` is in each; None: what this machine computes in at full speed.
 
     Returns:
-        `jobs`: for each `{"sha256": ..., "word": ..., "format": ..., "own": ...}`, or `{"problems": [...],
-        "exit_code": ...}`; `num_gpus`. `word` stands in the identity for the number format, `format` is it, and `own`
-        is what it would be if the sweep were begun on this machine.
+        `jobs`: for each `{"sha256": ..., "word": ..., "attention": ..., "format": ..., "own": ...}`, or `{"problems":
+        [...], "exit_code": ...}`; `num_gpus`. `word` stands in the identity for the number format, `format` is it, and
+        `own` is what it would be if the sweep were begun on this machine.
     """
     import torch
 
@@ -43,8 +43,9 @@ def identify(configs: Sequence[ExperimentConfig], autos: Sequence[str | None]) -
         try:
             one = settled(config, begun_in(auto) if auto else None)
             sha256 = identify_run(one.config, build_parts(one.computed)).sha256
-            words = {"word": one.config.trainer.precision, "format": one.format, "own": settled(config).format}
-            found.append({"sha256": sha256, **words})
+            trainer = one.config.trainer
+            words = {"word": trainer.precision, "attention": trainer.attention, "format": one.format}
+            found.append({"sha256": sha256, **words, "own": settled(config).format})
         except QaexpError as error:
             found.append({"problems": list(error.problems), "exit_code": error.exit_code})
     return {"jobs": found, "num_gpus": torch.cuda.device_count()}

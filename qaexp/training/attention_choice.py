@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from qaexp.errors import ConfigError
 from qaexp.errors.advice import set_to, setting
@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 AUTO, PLAIN, UNPADDED = "auto", "plain", "unpadded"
 
 
-def choose_attention(settings: TrainerConfig, device: torch.device, family: Callable[[], str]) -> str:
-    """Turn `trainer.attention` into `plain` or `unpadded`.
+class Attention(NamedTuple):
+    """Which attention a training uses: `plain` or `unpadded`, and why not the other where it is plain."""
+
+    word: str
+    why: str = ""
+
+
+def choose_attention(settings: TrainerConfig, device: torch.device, family: Callable[[], str]) -> Attention:
+    """Turn `trainer.attention` into the attention that is used.
 
     Args:
         settings: The trainer's; with `trainer.precision=fp32`, `auto` is plain: fp32 keeps the bytes it always gave.
@@ -28,13 +35,15 @@ def choose_attention(settings: TrainerConfig, device: torch.device, family: Call
     Raises:
         ConfigError: Unpadded attention was asked for by name, and it is not possible here.
     """
-    if settings.attention == PLAIN or (settings.attention == AUTO and settings.precision == "fp32"):
-        return PLAIN
+    if settings.attention == PLAIN:
+        return Attention(PLAIN, setting("trainer.attention", PLAIN))
+    if settings.attention == AUTO and settings.precision == "fp32":
+        return Attention(PLAIN, f"{setting('trainer.precision', 'fp32')} keeps the bytes that it always gave")
     problem = _obstacle(settings, device, family)
     if problem and settings.attention == UNPADDED:
         way_out = set_to("trainer.attention", AUTO)
         raise ConfigError(f"{setting('trainer.attention', UNPADDED)}, but {problem}; {way_out}")
-    return PLAIN if problem else UNPADDED
+    return Attention(PLAIN, problem) if problem else Attention(UNPADDED)
 
 
 def _obstacle(settings: TrainerConfig, device: torch.device, family: Callable[[], str]) -> str | None:

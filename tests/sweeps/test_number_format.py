@@ -120,7 +120,7 @@ def test_a_sweep_of_before_is_in_the_format_of_its_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worker
 ) -> None:
     INTEL.stand_in(monkeypatch)
-    sweep(tmp_path, "seed=0,1")
+    sweep(tmp_path, "seed=0,1", "trainer.attention=plain")
     folder = tmp_path / "multirun_outputs" / "s"
     plan = tiny_run.read_json(folder / "plan.json")
     assert plan["settings"].pop("precision") == {"cpu": "fp32"}

@@ -176,7 +176,7 @@ def test_it_is_resumed_with_the_same_bytes() -> None:
     ],
 )
 def test_what_auto_is(settings: dict[str, object], device: torch.device, family: str, expected: str) -> None:
-    assert choose_attention(Trainer(**settings).settings, device, lambda: family) == expected
+    assert choose_attention(Trainer(**settings).settings, device, lambda: family).word == expected
 
 
 @pytest.mark.parametrize(

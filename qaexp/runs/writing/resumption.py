@@ -20,6 +20,7 @@ from qaexp.storage.reading import read_json, read_small
 _FORMATS = ("fp32", "bf16", "fp16")
 # The attention of all runs whose config.json does not name one.
 PLAIN = "plain"
+_ATTENTIONS = (PLAIN, "unpadded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def stored_format(directory: Path) -> Begun | None:
     # A word that came from the environment is stored by its expression; `auto` alone stands for fp32 too.
     known = word if word in (*_FORMATS, "auto") else "auto" if format == "fp32" else format
     attention = trainer.get("attention", PLAIN) if isinstance(trainer, Mapping) else None
-    return Begun(str(known), str(format), str(device.get("device")), attention)
+    return Begun(str(known), str(format), str(device.get("device")), attention if attention in _ATTENTIONS else None)
 
 
 def check_no_drift(directory: Path, changes: Changes) -> None:
