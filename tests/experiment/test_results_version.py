@@ -34,6 +34,7 @@ RUNS = {
         "seed=3",
     ),
     "demo, token budget, dropout, adamw": (*tiny_run.DEMO, "trainer.epochs=2", "seed=5", "optimizer.lr=0.01"),
+    "demo, unpadded attention": (*tiny_run.DEMO, "trainer.attention=unpadded", "trainer.epochs=2", "optimizer.lr=0.01"),
 }
 # Processors round in other ways; what somebody changes shows in more than this after some steps.
 _RELATIVE = 1e-3
