@@ -18,6 +18,7 @@ from qaexp.errors.advice import made_again, spoken_by_python
 from qaexp.evaluation.decoding import Prediction
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import Checkpoint
+from qaexp.model.placing import place
 from qaexp.model.settings import SETTINGS, model_settings
 from qaexp.reporting.terminal.bars import bar_on_stderr
 from qaexp.reporting.terminal.printing import complain
@@ -88,7 +89,7 @@ class Predictor:
                 "model that was trained to answer questions, or train it first: qaexp train model.checkpoint=..."
             )
         self._fit_windows(position_limit(checkpoint.architecture()))
-        self.loaded.model.to(self.device)
+        place(self.loaded.model, self.device)
 
     def _fit_windows(self, limit: int | None) -> None:
         """Shorten the standard windows for a foreign model with fewer positions."""

@@ -47,6 +47,7 @@ SLOW = (
     "relations",
     "reporting/test_page_in_browser.py",
     "reporting/test_reporter.py",
+    "stand_in/test_on_stand_in.py",
     "sweeps/test_again.py",
     "sweeps/test_budget.py",
     "sweeps/test_launchers.py",
@@ -70,6 +71,10 @@ SLOW = (
     "training/test_peak.py",
     "training/test_profiling.py",
 )
+
+
+# Whoever imports it has the stand-in accelerator, for the rest of the process.
+collect_ignore = ["stand_in/site"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -98,7 +98,7 @@ def test_a_target_that_is_not_allowed_exits_8(tmp_path: Path, target: str) -> No
 
 
 def test_a_gpu_that_is_not_there_exits_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.accelerator.current_accelerator", lambda **_: None)
     called = tiny_run.call(tmp_path, "train", "name=a", *tiny_run.DEMO, "trainer=cuda")
     says(called, 2, "trainer.device=cuda", "choose trainer=cpu")
 

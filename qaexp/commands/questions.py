@@ -35,7 +35,7 @@ def add_reading_options(parser: CommandParser) -> None:
 def add_device_options(parser: CommandParser) -> None:
     """Add the options that say where a model computes, and in which number format."""
     parser.add_argument(
-        "--device", help="where to compute: cpu, cuda, cuda:N or mps (default: a GPU when there is one)"
+        "--device", help="where to compute: cpu, cuda, cuda:N, xpu, xpu:N or mps (default: a GPU when there is one)"
     )
     parser.add_argument(
         "--precision",

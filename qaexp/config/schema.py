@@ -135,7 +135,7 @@ class TrainerConfig:
     _target_: str = MISSING
     epochs: int = key("passes over the training features; 0: evaluate only", low=0, high=100_000)
     max_steps: int | None = key("stop after this many steps", unit="steps", low=1)
-    device: str = key("where to compute: auto, cpu, cuda, cuda:N or mps")
+    device: str = key("where to compute: auto, cpu, cuda, cuda:N, xpu, xpu:N or mps")
     precision: str = key(
         "number format of the forward pass; auto: bf16 where the device computes in it at full speed, else fp32",
         choices=("auto", "fp32", "bf16", "fp16"),

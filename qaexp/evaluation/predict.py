@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from qaexp.data.batches import collate
+from qaexp.data.device_copies import on_device, without_full_mask
 from qaexp.data.windows import ranges
 from qaexp.errors import OutOfMemoryError, is_out_of_memory
 from qaexp.errors.advice import lower, set_to
@@ -66,7 +67,7 @@ def predict_logits(
     """
     start = np.empty(int(features.indptr[-1]), dtype=np.float32)
     end = np.empty_like(start)
-    device = device if device is not None else next(model.parameters()).device
+    device = torch.device(device) if device is not None else next(model.parameters()).device
     lengths = features.lengths
     longest_first = np.argsort(-lengths, kind="stable")
     done = 0
@@ -79,7 +80,7 @@ def predict_logits(
             )
             logits = _logits_or_none(model, inputs, device)
             if logits is None:
-                token_budget = _halved(len(batch), length)
+                token_budget = _halved(len(batch), length, device)
                 continue
             place = ranges(features.indptr[batch], lengths[batch])
             start[place], end[place] = logits
@@ -102,28 +103,29 @@ def _evaluating(model: torch.nn.Module) -> Iterator[None]:
 
 
 def _logits_or_none(
-    model: torch.nn.Module, inputs: dict[str, torch.Tensor], device: torch.device | str
+    model: torch.nn.Module, inputs: dict[str, torch.Tensor], device: torch.device
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
     """The start and end logits of a batch's real tokens, one feature after the other; None if memory runs out."""
     try:
-        placed = {name: tensor.to(device) for name, tensor in inputs.items() if not name.endswith("_positions")}
-        output = model(**placed)
-        real = placed["attention_mask"].bool()
-        start, end = (logits[real].float().cpu().numpy() for logits in (output.start_logits, output.end_logits))
-        return start, end
+        real = inputs["attention_mask"].bool()
+        given = {name: tensor for name, tensor in inputs.items() if not name.endswith("_positions")}
+        output = model(**without_full_mask(on_device(given, device), is_full=bool(real.all())))
+        # One copy brings both back; it is the only time that the host waits for the device in a batch.
+        start, end = torch.stack((output.start_logits.float(), output.end_logits.float())).cpu()
+        return start[real].numpy(), end[real].numpy()
     except RuntimeError as error:  # torch.OutOfMemoryError is a subclass; a CPU raises this one
         if not is_out_of_memory(error):
             raise
         return None
 
 
-def _halved(num_features: int, length: int) -> int:
+def _halved(num_features: int, length: int, device: torch.device) -> int:
     """The token budget for half as many features of this length."""
     if num_features == 1:
         raise OutOfMemoryError(
             f"evaluation: one feature of {length} tokens does not fit into the memory of the device; "
             f"{lower('features.max_length')}, use a smaller model, or {set_to('trainer.device', 'cpu')}"
         )
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    if device.type != "cpu":
+        torch.get_device_module(device).empty_cache()
     return num_features * length // 2

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from qaexp.data.batches import BatchPlan, collate
+from qaexp.data.device_copies import on_device
 from qaexp.errors import DataError
 from qaexp.training.dropout_masks import Rows
 
@@ -67,10 +68,7 @@ class Feed:
             batch = self._collated(indices)
         except _BAD_ITEM as error:
             raise DataError(f"training: {self._culprit(indices)} cannot be put into a batch: {error}") from error
-        if device.type == "cuda":
-            # Copies from pinned memory overlap with the computation; copies from pageable memory wait for it.
-            return {name: value.pin_memory().to(device, non_blocking=True) for name, value in batch.items()}
-        return {name: value.to(device) for name, value in batch.items()}
+        return on_device(batch, device)
 
     def rows(self, indices: Indices) -> Rows:
         """Where the tokens of these features are in their batch."""

@@ -12,6 +12,7 @@ from qaexp.config.checks.trainer import trainer_problems
 from qaexp.config.schema import TrainerConfig
 from qaexp.config.settings import settings_of
 from qaexp.errors import ConfigError, DataError
+from qaexp.model.placing import place
 from qaexp.storage.signals import deferred
 from qaexp.training.attention_choice import PLAIN, choose_attention
 from qaexp.training.dropout_masks import DropoutMasks
@@ -86,7 +87,8 @@ class Trainer:
         if settings.epochs and not len(features):
             raise DataError("training: there are no training features; raise data.train_size")
         accelerator = make_accelerator(self.device, self.precision, deterministic=settings.deterministic)
-        model = loaded.model.to(accelerator.device)
+        model = loaded.model
+        place(model, accelerator.device)
         self._change(model)
         masks = self._masks(model, dropout_seed)
         forward, made = accelerator.prepare(model, make_optimizer(optimizer, model, layer_decay=settings.layer_decay))

@@ -43,7 +43,7 @@ class MemoryWatch:
     state: TrainState
     shortage: Shortage | None = None
     _is_updating: bool = False
-    _weights_before: list[float] | None = None
+    _weights_before: torch.Tensor | None = None
 
     def enter_optimizer(self) -> None:
         """From here on the weights may change."""
@@ -52,15 +52,18 @@ class MemoryWatch:
 
     def is_first_update(self) -> bool:
         """Whether the optimizer created running means but changed no weight: where memory most often runs out."""
-        return self._weights_before is not None and self._weights_before == self._weights()
+        return self._weights_before is not None and torch.equal(self._weights_before, self._weights())
 
     def is_half_updated(self) -> bool:
         """Whether the optimizer changed anything that cannot be recreated."""
         return self._is_updating and not self.is_first_update()
 
-    def _weights(self) -> list[float]:
-        """One number for each parameter; torch's own version counter misses the changes of fused kernels."""
-        return [float(parameter.detach().sum()) for parameter in self.state.model.parameters()]
+    def _weights(self) -> torch.Tensor:
+        """One number for each parameter, on the device, so that nothing waits for it before memory has run out.
+
+        torch's own version counter misses the changes of fused kernels.
+        """
+        return torch.stack([parameter.detach().sum() for parameter in self.state.model.parameters()])
 
 
 @contextmanager
@@ -112,8 +115,8 @@ def make_room(state: TrainState, shortage: Shortage) -> None:
     state.optimizer.zero_grad()
     if shortage.is_first_update:
         state.optimizer.state.clear()
-    if accelerator.device.type == "cuda":
-        torch.cuda.empty_cache()
+    if accelerator.device.type != "cpu":
+        torch.get_device_module(accelerator.device).empty_cache()
     _LOGGER.warning(
         "step %d did not fit into memory: its micro-batches are cut into %d parts from here on, the update stays the "
         "same (%s)",

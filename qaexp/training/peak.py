@@ -9,6 +9,7 @@ import re
 import resource
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,7 +24,7 @@ _SLACK_MIB = 4.0
 
 
 class PeakMemory:
-    """The peak memory since its creation: allocated by torch on the GPU on CUDA, else resident in this process.
+    """The peak memory since its creation: allocated on a GPU with its own memory, else resident in this process.
 
     Memory that is in use at the start counts too: the libraries, and what the process still holds from before. Where
     the peak of the process can be neither reset nor exceeded, the peak of the run is unknown.
@@ -35,10 +36,10 @@ class PeakMemory:
         self._of_before, self._earlier = 0.0, 0.0
         self._is_known = True
         _give_back()
-        if device.type == "cuda":
-            # Before CUDA is used there is nothing to reset, and torch raises an error.
-            if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-                torch.cuda.reset_peak_memory_stats(device)
+        if (counter := _counter(device)) is not None:
+            # Before the device is used there is nothing to reset, and torch raises an error.
+            if counter.is_initialized():
+                counter.reset_peak_memory_stats(device)
         elif not _reset_peak():
             self._of_before = _process_peak_mib()
 
@@ -57,8 +58,18 @@ class PeakMemory:
 
 
 def peak_memory_mib(device: torch.device) -> float:
-    """The peak of this process in MiB: allocated by torch on the GPU on CUDA, else resident memory."""
-    return torch.cuda.max_memory_allocated(device) / MEBIBYTE if device.type == "cuda" else _process_peak_mib()
+    """The peak of this process in MiB: allocated on a GPU with its own memory, else resident memory."""
+    counter = _counter(device)
+    return counter.max_memory_allocated(device) / MEBIBYTE if counter is not None else _process_peak_mib()
+
+
+def _counter(device: torch.device) -> Any:
+    """What counts the memory of a device in torch; None where the device computes in the memory of the host.
+
+    The functions of `torch.accelerator` have no count of the GPU of a Mac, and raise without an accelerator.
+    """
+    module = torch.get_device_module(device)
+    return module if hasattr(module, "max_memory_allocated") else None
 
 
 def _reset_peak() -> bool:

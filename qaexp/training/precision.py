@@ -16,6 +16,12 @@ from qaexp.training.processes import num_processes
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+_GPUS = {"cuda": "CUDA GPU", "xpu": "Intel GPU", "mps": "Apple GPU"}
+_INSTALL = {
+    "cuda": "install a driver and a torch with CUDA",
+    "xpu": "install a driver and a torch with XPU",
+    "mps": "start on a Mac that has one",
+}
 # cuBLAS is reproducible only with a fixed workspace; it reads this variable when CUDA is first used.
 _CUBLAS_WORKSPACE = ":4096:8"
 
@@ -24,7 +30,7 @@ def choose_device(device: str) -> torch.device:
     """Turn `trainer.device` into an existing device.
 
     Args:
-        device: `auto` (cuda, else mps, else cpu), `cpu`, `cuda`, `cuda:N` or `mps`.
+        device: `auto` (the accelerator that torch sees, else cpu), `cpu`, `cuda`, `cuda:N`, `xpu`, `xpu:N` or `mps`.
 
     Raises:
         ConfigError: The device does not exist, or one GPU is named for several processes.
@@ -35,34 +41,36 @@ def choose_device(device: str) -> torch.device:
     for problem in device_problems(device):
         raise ConfigError(problem)
     kind, _, index = device.partition(":")
+    found = torch.accelerator.current_accelerator(check_available=True)
     if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if kind == "cuda":
-        _check_cuda(device, index)
-    if kind == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError(f"{setting('trainer.device', device)}, but torch sees no Apple GPU; {choose_cpu()}")
-    return torch.device(f"cuda:{index}" if index else kind)
+        return torch.device("cpu" if found is None else found.type)
+    if kind != "cpu" and (found is None or found.type != kind):
+        raise ConfigError(
+            f"{setting('trainer.device', device)}, but torch {torch.__version__} sees no {_GPUS[kind]}; "
+            f"{choose_cpu()}, or {_INSTALL[kind]}"
+        )
+    if index:
+        _check_index(device, kind, int(index))
+    return torch.device(device)
 
 
-def _check_cuda(device: str, index: str) -> None:
-    if not torch.cuda.is_available():
+def _check_index(device: str, kind: str, index: int) -> None:
+    if index >= torch.accelerator.device_count():
         raise ConfigError(
-            f"{setting('trainer.device', device)}, but torch {torch.__version__} sees no CUDA GPU; {choose_cpu()}, or "
-            "install a driver and a torch with CUDA"
+            f"{setting('trainer.device', device)}, but there are only {torch.accelerator.device_count()} GPUs; "
+            "count from 0"
         )
-    if index and int(index) >= torch.cuda.device_count():
+    if num_processes() > 1:
         raise ConfigError(
-            f"{setting('trainer.device', device)}, but there are only {torch.cuda.device_count()} GPUs; count from 0"
-        )
-    if index and num_processes() > 1:
-        raise ConfigError(
-            f"{setting('trainer.device', device)} names one GPU for {num_processes()} processes; choose cuda"
+            f"{setting('trainer.device', device)} names one GPU for {num_processes()} processes; choose {kind}"
         )
 
 
 def describe_device(device: torch.device, precision: str) -> dict[str, str | int]:
     """The entry `device` of env.json: device, its name, number format and number of processes."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    # The CPU and the GPU of a Mac have no name in torch.
+    name_of = getattr(torch.get_device_module(device), "get_device_name", None)
+    name = name_of(device) if name_of is not None else platform.processor() or platform.machine()
     return {"device": str(device), "name": name, "precision": precision, "num_processes": num_processes()}
 
 
@@ -73,6 +81,9 @@ def make_accelerator(device: torch.device, precision: str, *, deterministic: boo
         device: From `choose_device`.
         precision: From `number_formats.choose_precision`.
         deterministic: Whether to use only deterministic kernels on CUDA, at some cost.
+
+    Raises:
+        ConfigError: There are several processes, which accelerate cannot connect on this kind of device.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, GradientState
@@ -86,10 +97,17 @@ def make_accelerator(device: torch.device, precision: str, *, deterministic: boo
         # With torchrun each process takes the GPU of its local rank; a single process takes the chosen device.
         os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)
     try:
-        return Accelerator(cpu=device.type == "cpu", mixed_precision="no" if precision == "fp32" else precision)
+        made = Accelerator(cpu=device.type == "cpu", mixed_precision="no" if precision == "fp32" else precision)
     finally:
         if single:
             del os.environ["ACCELERATE_TORCH_DEVICE"]
+    # Without this, each process would train alone, and say nothing.
+    if made.num_processes != num_processes():
+        raise ConfigError(
+            f"{num_processes()} processes cannot train together on {device.type}: accelerate does not connect them; "
+            f"start a single one, or {choose_cpu()}"
+        )
+    return made
 
 
 def _set_determinism(deterministic: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable
@@ -104,19 +105,32 @@ def part() -> None:
         distributed.barrier()
         time.sleep(_SETTLING_SECONDS)
         distributed.destroy_process_group()
+        _host_group.cache_clear()
 
 
 def stop_together(accelerator: Accelerator) -> None:
     """Stop all processes at the same step once a signal has asked one of them to.
 
+    The processes ask each other on the host, so that none of them waits for its device.
+
     Raises:
         Stopped: In every process.
     """
     import torch
+    from torch import distributed
 
-    asked = torch.tensor([float(stop_is_requested())], device=accelerator.device)
-    if float(accelerator.reduce(asked)) > 0:
+    asked = torch.tensor([float(stop_is_requested())])
+    distributed.all_reduce(asked, group=None if accelerator.device.type == "cpu" else _host_group())
+    if float(asked) > 0:
         raise_stop()
+
+
+@functools.cache
+def _host_group() -> Any:
+    """All processes, connected on the host beside the group of their devices; made by all of them at the same step."""
+    from torch import distributed
+
+    return distributed.new_group(backend="gloo")
 
 
 def agreed_object(value: Any) -> Any:

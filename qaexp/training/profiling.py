@@ -39,9 +39,9 @@ class StepProfile:
 
     def __init__(self, num_steps: int, finished: Callable[[bytes, str], None]) -> None:
         """Take the number of steps to profile, and a callback for the result."""
-        activities = [ProfilerActivity.CPU]
-        if torch.cuda.is_available():
-            activities.append(ProfilerActivity.CUDA)
+        found = torch.accelerator.current_accelerator(check_available=True)
+        of_device = getattr(ProfilerActivity, found.type.upper(), None) if found is not None else None
+        activities = [ProfilerActivity.CPU] + ([of_device] if of_device is not None else [])
         self._finished = finished
         self._num_steps = 0
         self._wanted = num_steps

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qaexp.data.device_copies import without_full_mask
 from qaexp.training.feed import Indices, cut, dropout_seed, num_cells, share
 from qaexp.training.loss import span_loss
 from qaexp.training.memory import Shortage, make_room, watched_memory
@@ -84,14 +85,15 @@ def _forward(state: TrainState, indices: Indices, number: int) -> tuple[Tensor, 
     place = (state.epoch, state.micro_step, accelerator.process_index)
     _seed(dropout_seed(setup.dropout_seed, *place, number))
     # A process without a feature must still exchange gradients, so it computes one feature with weight 0.
+    features = own if len(own) else indices[:1]
     with phase("batch"):
-        computed = own if len(own) else indices[:1]
-        batch = setup.feed.batch(computed, accelerator.device)
+        batch = setup.feed.batch(features, accelerator.device)
         if setup.masks is not None:
-            setup.masks.begin(state.epoch, setup.feed.rows(computed))
+            setup.masks.begin(state.epoch, setup.feed.rows(features))
         labels = batch.pop("start_positions"), batch.pop("end_positions")
+        inputs = without_full_mask(batch, is_full=np.ptp(setup.feed.lengths[features]) == 0)
     with phase("forward"):
-        output = state.forward(**batch)
+        output = state.forward(**inputs)
         loss, num_correct = span_loss(output.start_logits, output.end_logits, batch["attention_mask"], *labels)
     return loss * weight, num_correct * weight
 

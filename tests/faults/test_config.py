@@ -243,7 +243,7 @@ CONTRADICTIONS = {
 
 @pytest.mark.fault("C3")
 def test_contradictions(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.accelerator.current_accelerator", lambda **_: None)
     for number, (words, parts) in enumerate(CONTRADICTIONS.items()):
         qaexp.refused(2, "train", f"name=c{number}", *tiny_run.DEMO, *words, last=parts)
         assert not list(qaexp.folder.glob("outputs/*/summary.json"))

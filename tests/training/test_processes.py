@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,14 @@ def run_alone(folder: Path) -> dict:
     return json.loads((folder / "rank0.json").read_text())
 
 
-def run_two(folder: Path) -> list[dict]:
+def run_two(
+    folder: Path, module: str = two_processes.__name__, variables: Mapping[str, str] = os.environ
+) -> list[dict]:
     """Train with torchrun; what each rank told."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY), "GLOO_SOCKET_IFNAME": "lo"}
-    command += ["-m", two_processes.__name__, str(folder)]
+    path = variables.get("PYTHONPATH") or str(REPOSITORY)
+    environment = {**variables, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, "GLOO_SOCKET_IFNAME": "lo"}
+    command += ["-m", module, str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(2)]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from qaexp.config.schema import TrainerConfig
 from qaexp.errors.advice import setting
 
+# Kinds of devices of which a machine may have several.
+_SEVERAL = ("cuda", "xpu")
 _ON_NAN = re.compile(r"fail|skip:[1-9]\d{0,5}")
 
 
@@ -25,11 +27,12 @@ def device_problems(device: str) -> Iterator[str]:
     """Name what is wrong with a word for a device.
 
     >>> list(device_problems("cuda:1")), list(device_problems("gpu"))
-    ([], ['trainer.device=gpu is none of auto, cpu, cuda, cuda:N, mps'])
+    ([], ['trainer.device=gpu is none of auto, cpu, cuda, cuda:N, xpu, xpu:N, mps'])
     """
     kind, colon, index = device.partition(":")
-    if kind not in ("auto", "cpu", "cuda", "mps") or (colon and not (kind == "cuda" and index.isdigit())):
-        yield f"{setting('trainer.device', device)} is none of auto, cpu, cuda, cuda:N, mps"
+    is_known = index.isdigit() and kind in _SEVERAL if colon else kind in ("auto", "cpu", *_SEVERAL, "mps")
+    if not is_known:
+        yield f"{setting('trainer.device', device)} is none of auto, cpu, cuda, cuda:N, xpu, xpu:N, mps"
 
 
 def precision_problems(precision: str, kind: str, found: str) -> Iterator[str]:
@@ -43,5 +46,5 @@ def precision_problems(precision: str, kind: str, found: str) -> Iterator[str]:
     >>> list(precision_problems("fp16", "cpu", "trainer.device=cpu")), list(precision_problems("fp16", "auto", ""))
     (['trainer.precision=fp16 needs CUDA, and trainer.device=cpu; choose fp32 or auto'], [])
     """
-    if precision == "fp16" and kind in ("cpu", "mps"):
+    if precision == "fp16" and kind in ("cpu", "mps", "xpu"):
         yield f"{setting('trainer.precision', precision)} needs CUDA, and {found}; choose fp32 or auto"

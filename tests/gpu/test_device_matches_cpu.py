@@ -1,4 +1,4 @@
-"""The CUDA path against the CPU path; the same bodies run CPU against CPU, so that they are known to run."""
+"""An accelerator against the CPU; the same bodies run CPU against CPU, so that they are known to run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from qaexp.training.peak import peak_memory_mib
+from qaexp.training.precision import choose_device
 from qaexp.training.throughput import gemm_rate
 from tests.fixtures import tiny_training as tiny
+from tests.fixtures.devices import ACCELERATOR, each_device, needs_cuda
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-each_device = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
 SETTINGS = {"epochs": 2, "log_every": 1}
 
 
@@ -22,7 +22,8 @@ def reference(**settings) -> list[float]:
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 3e-2)])
 def test_losses_of_the_first_steps_are_those_of_the_cpu(device, precision, tolerance) -> None:
     trainer, state = tiny.start(device=device, precision=precision, **SETTINGS)
-    assert state.setup.accelerator.device.type == device
+    assert state.setup.accelerator.device.type == ("cpu" if device == "cpu" else ACCELERATOR.type)
+    assert (state.setup.accelerator.mixed_precision == "bf16") == (precision == "bf16")
     found = tiny.losses(trainer, state)
     assert len(found) == 10
     assert found == pytest.approx(reference(), abs=tolerance)
@@ -73,12 +74,13 @@ def test_a_state_continues_on_the_device(device) -> None:
 
 @each_device
 def test_speed_and_memory_of_the_device_are_measured(device) -> None:
-    where = torch.device(device)
+    where = choose_device(device)
+    torch.ones(2**18, device=where)
     assert gemm_rate(where, "fp32", seconds=0.05) > 1e8
     assert peak_memory_mib(where) > 0
 
 
-@needs_gpu
+@needs_cuda
 def test_fp16_scales_its_loss() -> None:
-    found = tiny.losses(*tiny.start(device="cuda", precision="fp16", **SETTINGS))
+    found = tiny.losses(*tiny.start(device="auto", precision="fp16", **SETTINGS))
     assert found == pytest.approx(reference(), abs=3e-2)
