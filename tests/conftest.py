@@ -47,6 +47,7 @@ SLOW = (
     "relations",
     "reporting/test_page_in_browser.py",
     "reporting/test_reporter.py",
+    "stand_in/test_gpu_benchmark.py",
     "stand_in/test_on_stand_in.py",
     "sweeps/test_again.py",
     "sweeps/test_budget.py",
