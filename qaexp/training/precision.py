@@ -22,7 +22,8 @@ _INSTALL = {
     "xpu": "install a driver and a torch with XPU",
     "mps": "start on a Mac that has one",
 }
-# cuBLAS is reproducible only with a fixed workspace; it reads this variable when CUDA is first used.
+# cuBLAS is reproducible only with a fixed workspace. torch looks for this variable once, at the first matrix product
+# on CUDA, so it is there for a later run of the process that asks for equal bytes.
 _CUBLAS_WORKSPACE = ":4096:8"
 
 
@@ -88,6 +89,8 @@ def make_accelerator(device: torch.device, precision: str, *, deterministic: boo
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, GradientState
 
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", _CUBLAS_WORKSPACE)
     _set_determinism(deterministic)
     # accelerate keeps one state per process; without a reset, a second run would get the device of the first.
     AcceleratorState._reset_state(reset_partial_state=True)
@@ -111,8 +114,6 @@ def make_accelerator(device: torch.device, precision: str, *, deterministic: boo
 
 
 def _set_determinism(deterministic: bool) -> None:
-    if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", _CUBLAS_WORKSPACE)
     torch.use_deterministic_algorithms(deterministic)
     torch.backends.cudnn.deterministic = deterministic
     torch.backends.cudnn.benchmark = False

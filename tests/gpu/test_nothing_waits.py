@@ -63,6 +63,24 @@ def test_no_family_reads_its_mask(family: str) -> None:
     copies_of_steps(state)
 
 
+@pytest.mark.parametrize(("batch_size", "is_given"), [(1, False), (8, True)])
+def test_the_model_gets_a_mask_only_where_something_is_padding(batch_size: int, is_given: bool) -> None:
+    _, state = tiny.start(device="auto", plan=tiny.fixed_plan(batch_size))
+    given = []
+    state.model.register_forward_pre_hook(lambda *told: given.append("attention_mask" in told[-1]), with_kwargs=True)
+    copies_of_steps(state)
+    predict_logits(
+        state.model,
+        state.setup.feed.features,
+        pad_token_id=0,
+        padding_side="right",
+        with_token_types=True,
+        token_budget=1 if batch_size == 1 else 10_000,
+    )
+    assert set(given) == {is_given}
+    assert len(given) > STEPS
+
+
 @needs_stand_in
 def test_torchs_adafactor_and_deberta_are_known_to_wait() -> None:
     """If one of them no longer does, docs/architecture.md and the list above are out of date."""

@@ -10,10 +10,11 @@ from qaexp.errors import OutOfMemoryError
 from qaexp.evaluation.predict import predict_logits
 from qaexp.training.peak import peak_memory_mib
 from tests.fixtures import tiny_training as tiny
-from tests.fixtures.devices import ACCELERATOR, needs_device, needs_stand_in, room
+from tests.fixtures.devices import ACCELERATOR, IS_CUDA, IS_STAND_IN, needs_device, needs_stand_in, room
 
 pytestmark = needs_device
-NUM_FEATURES = 256
+# On CUDA, enough to ask for many of the large blocks that torch keeps.
+NUM_FEATURES = 4096 if IS_CUDA else 256
 
 
 def start():
@@ -45,18 +46,19 @@ def test_a_step_that_does_not_fit_is_cut_for_the_same_update(caplog: pytest.LogC
     trainer, state = start()
     whole: list[float] = []
     needed = memory_of(lambda: whole.extend(tiny.losses(trainer, state)))
-    assert needed > 50
+    assert needed > 10
     trainer, other = start()
     with room(0.7 * needed):
         cut = tiny.losses(trainer, other)
     assert other.num_parts >= 2
     assert f"its micro-batches are cut into {other.num_parts} parts" in caplog.text
     assert "out of memory" in caplog.text
-    assert cut == pytest.approx(whole, abs=1e-5)
+    assert cut == pytest.approx(whole, abs=1e-5 if IS_STAND_IN else 1e-4)
     for name, value in other.snapshot().items():
-        torch.testing.assert_close(value, state.snapshot()[name], rtol=0, atol=1e-6)
+        torch.testing.assert_close(value, state.snapshot()[name], rtol=0, atol=1e-6 if IS_STAND_IN else 1e-5)
 
 
+@needs_stand_in  # a GPU still has room inside of the blocks that torch keeps
 def test_one_feature_that_does_not_fit_is_said() -> None:
     trainer, state = start()
     with (
@@ -93,5 +95,12 @@ def test_an_evaluation_that_does_not_fit_is_halved() -> None:
         found = predict_logits(state.model, features, seen=lambda done, _: batches.append(done), **settings)
     assert len(batches) > 1
     np.testing.assert_allclose(found.start, whole[0].start, atol=1e-5)
+
+
+@needs_stand_in
+def test_one_feature_that_does_not_fit_into_an_evaluation_is_said() -> None:
+    _, state = start()
     with room(0.001), pytest.raises(OutOfMemoryError, match="evaluation: one feature of"):
-        predict_logits(state.model, features, **settings)
+        predict_logits(
+            state.model, state.setup.feed.features, pad_token_id=0, padding_side="right", with_token_types=True
+        )
