@@ -61,7 +61,7 @@ def run_experiment(
         with run.stage("model"):
             loaded = stages.load_model(run, parts)
             so_far = stages.prepare_training(parts, loaded, features["train"], memory)
-            questions = question_sets(parts, splits, features, loaded, so_far)
+            questions = question_sets(parts, splits, features, loaded, so_far, run.scratch)
         with run.stage("training"), stages.training_view(run, parts, so_far.state.setup.total_steps) as view:
             recorder = Recorder(run, so_far, view, opened.trackers)
             checkpoints = Checkpoints(run, so_far, splits.train.examples)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from qaexp.runs import directory as layout
 from qaexp.runs.readers.folder import COMPLETED, DAMAGED, Folder, look
 from qaexp.runs.readers.typed import Typed, typed
 from qaexp.runs.trust import is_edited
-from qaexp.storage.reading import MAX_TABLE_BYTES, Records, read_json, read_json_lines, read_table
+from qaexp.storage.reading import MAX_TABLE_BYTES, Records, each_json_line, read_json, read_json_lines, read_table
 
 # How deep below a given folder runs are looked for: outputs/run, multirun_outputs/sweep/run.
 MAX_DEPTH = 3
@@ -74,6 +75,13 @@ class RunFiles:
     def predictions(self) -> Records:
         """The records of predictions.jsonl, one per dev example."""
         return self._lines(layout.PREDICTIONS, "id")
+
+    def each_prediction(self) -> Iterator[dict[str, Any]]:
+        """Yield the records of predictions.jsonl one at a time; torn lines are left out, repeated ones are not."""
+        try:
+            yield from (record for record in each_json_line(self.path / layout.PREDICTIONS, "id") if record is not None)
+        except FileNotFoundError:
+            return
 
     def history(self) -> list[dict[str, Any]]:
         """The rows of history.csv, one per epoch."""
