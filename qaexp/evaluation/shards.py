@@ -46,16 +46,27 @@ def shards(examples: Sequence[Example], features: Features, logits: LogitSource)
     Raises:
         IntegrityError: Examples, features and logits do not belong together.
     """
-    check_owners(len(examples), features.example_index)
     if not np.array_equal(logits.indptr, features.indptr):
         raise IntegrityError(
             f"logits: those of {len(logits.indptr) - 1} features with {int(logits.indptr[-1])} tokens do not fit "
             f"{len(features)} features with {features.num_tokens} tokens; predict again with the same features"
         )
+    begin = 0
+    for chosen, own in without_logits(examples, features):
+        yield Shard(chosen, own, logits.part(begin, begin + len(own)))
+        begin += len(own)
+
+
+def without_logits(examples: Sequence[Example], features: Features) -> Iterator[tuple[Sequence[Example], Features]]:
+    """Yield the examples and features of each shard.
+
+    Raises:
+        IntegrityError: They do not belong together.
+    """
+    check_owners(len(examples), features.example_index)
     for first, last in bounds(features.indptr, features.example_index, len(examples)):
-        chosen = tuple(examples[place] for place in range(first, last))
         begin, end = np.searchsorted(features.example_index, (first, last)).tolist()
-        yield Shard(chosen, part_of(features, begin, end, first), logits.part(begin, end))
+        yield tuple(examples[place] for place in range(first, last)), part_of(features, begin, end, first)
 
 
 def bounds(indptr: Ints, example_index: npt.NDArray[np.int32], num_examples: int) -> list[tuple[int, int]]:
