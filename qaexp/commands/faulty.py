@@ -12,7 +12,6 @@ from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.trust import changed_files
 from qaexp.storage.formats import counted
-from qaexp.storage.reading import Records
 
 _DRAWN = (METRICS, HISTORY, PREDICTIONS, CONTEXTS, SCORES)
 
@@ -42,10 +41,13 @@ def _is_named(name: str, sentences: Sequence[str]) -> bool:
 
 
 def _torn_lines(run: RunFiles) -> Iterator[str]:
-    readers: Mapping[str, Callable[[], Records]] = {METRICS: run.steps, PREDICTIONS: run.predictions}
+    readers: Mapping[str, Callable[[], int]] = {
+        METRICS: lambda: run.steps().num_torn,
+        PREDICTIONS: lambda: sum(record is None for record in run.prediction_lines()),
+    }
     for name, read in readers.items():
         with suppress(IntegrityError):  # reported by what draws it
-            if num_torn := read().num_torn:
+            if num_torn := read():
                 yield f"{name}: {counted(num_torn, 'line')} cannot be read, and nothing was drawn of them"
 
 
@@ -66,15 +68,15 @@ def _spoilt_history(run: RunFiles) -> Iterator[str]:
 def _lost_questions(run: RunFiles) -> Iterator[str]:
     """Tables of the dev questions that hold another number of them than were scored."""
     wanted = _number(run, "num_dev_examples")
-    readers: Mapping[str, Callable[[], Sequence[Any]]] = {
-        PREDICTIONS: lambda: run.predictions().rows,
-        SCORES: run.scores,
+    readers: Mapping[str, Callable[[], int]] = {
+        PREDICTIONS: lambda: len({record["id"] for record in run.each_prediction()}),
+        SCORES: lambda: len(run.scores()),
     }
     for name, read in readers.items():
         if wanted is None or not (run.path / name).is_file():
             continue
         with suppress(IntegrityError):  # reported by what draws it
-            if (num_found := len(read())) != wanted:
+            if (num_found := read()) != wanted:
                 yield f"{name}: has {counted(num_found, 'question')}, and the run was scored on {wanted:,}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from tempfile import gettempdir
@@ -11,6 +12,8 @@ from qaexp.storage.files import storage_errors, temp_name
 
 _FLAGS = os.O_RDWR | os.O_CLOEXEC
 _UNNAMED = getattr(os, "O_TMPFILE", 0)
+# Where a file system cannot take room in advance, it is taken as bytes come.
+_NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
 class Scratch:
@@ -32,7 +35,7 @@ class Scratch:
         try:
             if num_bytes:
                 with storage_errors(self._folder, num_bytes):
-                    os.posix_fallocate(self._descriptor, 0, num_bytes)
+                    _take_room(self._descriptor, num_bytes)
         except StorageError:
             self.close()
             raise
@@ -81,6 +84,14 @@ def read_at(descriptor: int, place: int, data: memoryview) -> None:
         if not num_read:
             raise EOFError(f"the file ends at byte {place}")
         place, data = place + num_read, data[num_read:]
+
+
+def _take_room(descriptor: int, num_bytes: int) -> None:
+    try:
+        os.posix_fallocate(descriptor, 0, num_bytes)
+    except OSError as error:
+        if error.errno not in _NOT_SUPPORTED:
+            raise
 
 
 def _unnamed(folder: Path) -> int:
