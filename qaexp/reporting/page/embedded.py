@@ -51,7 +51,7 @@ def embedded(run: RunFiles, table: Sequence[Row], contexts: Mapping[str, str]) -
         table: What is known of all of them; see `prediction_table`.
         contexts: The contexts by their hash.
     """
-    room, rows = _Room(contexts), {}
+    room, rows = _Room(contexts, MAX_BYTES), {}
     for record in run.each_prediction():
         rows[record["id"]] = _shortened(record)
         if not room.take(record):
@@ -93,7 +93,7 @@ def _shortened(record: Row) -> dict[str, Any]:
 class _Room:
     """The bytes that are left for predictions; each context is counted once."""
 
-    def __init__(self, contexts: Mapping[str, str], num_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, contexts: Mapping[str, str], num_bytes: int) -> None:
         self.left = num_bytes
         self._contexts = contexts
         self._held: set[Any] = set()
