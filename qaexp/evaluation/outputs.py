@@ -20,6 +20,9 @@ from qaexp.storage.columns import Columns
 
 Floats = npt.NDArray[np.float64]
 
+# Of a record of predictions.jsonl without any text.
+MIN_RECORD_BYTES = 200
+
 
 def prediction_records(questions: QuestionSet, scored: Scored) -> Iterator[dict[str, Any]]:
     """Yield one record per dev example, for predictions.jsonl.
