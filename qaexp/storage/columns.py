@@ -80,7 +80,11 @@ class Columns(Sequence[dict[str, Any]]):
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as dicts."""
-        return (self[place] for place in range(len(self)))
+        gaps = {name: column.count(_MISSING) for name, column in self._columns.items()}
+        held = {name: column for name, column in self._columns.items() if gaps[name] < len(self)}
+        if any(gaps[name] for name in held):
+            return (self[place] for place in range(len(self)))
+        return (dict(zip(held, values, strict=True)) for values in zip(*held.values(), strict=True))
 
     def __eq__(self, other: object) -> bool:
         """Whether the other one has equal rows in the same order."""
