@@ -12,7 +12,6 @@ from qaexp.experiment.checkpoints import Checkpoints
 from qaexp.experiment.questions import question_sets
 from qaexp.experiment.recorder import Recorder
 from qaexp.experiment.results import report_run, write_results
-from qaexp.experiment.room import check_disk
 from qaexp.experiment.summary import raise_flags, summarize
 from qaexp.storage.origins import Origins
 from qaexp.training.peak import PeakMemory
@@ -56,8 +55,7 @@ def run_experiment(
             splits = parts.pipeline.load(subset_seed=parts.seeds.subset, dev_seed=parts.seeds.dev)
             stages.tell_parts(run, parts, splits)
         with run.stage("features"):
-            features, is_cached = stages.make_features(parts, splits)
-            check_disk(run, parts, features, len(splits.dev.examples))
+            features, is_cached = stages.make_features(run, parts, splits)
             report = stages.write_data(run, parts, splits, features)
             stages.tell_data(run, report, is_cached=is_cached)
         with run.stage("model"):
