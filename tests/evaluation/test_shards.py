@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ from qaexp.evaluation.logits_file import logits_bytes, logits_content, opened_lo
 from qaexp.evaluation.outputs import contexts_of, prediction_records, score_rows, stored_shards
 from qaexp.evaluation.predict import predict_logits
 from qaexp.evaluation.question_set import Decoding, QuestionSet, Scored
-from qaexp.storage import scratch
-from qaexp.storage.files import write_stream
+from qaexp.storage import files, scratch
+from qaexp.storage.files import write_json_items, write_json_lines, write_rows, write_stream
 from tests.fixtures.checkpoints import TINY_FOLDER, tiny_tokenizer
 from tests.fixtures.windows import make_features, make_logits
 
@@ -261,3 +262,50 @@ def test_scores_are_kept_and_predictions_of_several_shards_are_not(
     assert [one for _, found in questions.decoded(logits) for one in found] == kept
     assert len(list(questions.decoded(logits))) > 2
     assert [row["id"] for row in prediction_records(questions, scored)] == [example.id for example in examples]
+
+
+class Made(Sequence[Example]):
+    """So many examples, each made when it is asked for."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __getitem__(self, place: Any) -> Any:
+        if place >= self._number:
+            raise IndexError
+        context = " ".join(f"word{place % 13} {step}" for step in range(40))
+        return Example(f"q{place}", f"t{place % 30}", context, f"Which, {place}?", (Answer("word", 0),))
+
+
+def peak_of(number: int, folder: Path) -> int:
+    """The peak of what Python and numpy hold while so many questions are scored and written, in bytes."""
+    examples = Made(number)
+    offsets = [(start, start + 5) for start in range(0, 300, 6)]
+    features = make_features([(place, offsets) for place in range(number)])
+    stored = LogitsOnDisk(features.indptr, folder)
+    made = make_logits(features, 0)
+    stored.put(np.arange(number), made.start, made.end)
+    del made
+    questions = QuestionSet(examples, features, Decoding(**{**DECODING, "n_best_size": 20}))
+    tracemalloc.start()
+    scored = Scored(stored, questions.evaluate(stored), 0.0)
+    write_json_lines(folder / "predictions.jsonl", prediction_records(questions, scored))
+    write_json_items(folder / "contexts.json", contexts_of(examples))
+    write_rows(folder / "scores.csv", score_rows(questions, scored.evaluation))
+    content = logits_content(features, stored)
+    write_stream(folder / "logits.safetensors", content.chunks(), content.num_bytes)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_grows_by_what_scores_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Held whole, the predictions of a question take 5 kB, its features, logits and offsets 5 kB more."""
+    monkeypatch.setattr(shards, "TOKENS_PER_SHARD", 5_000)
+    monkeypatch.setattr(logits_file, "_TOKENS_AT_ONCE", 5_000)
+    monkeypatch.setattr(files, "_CHUNK_CHARACTERS", 50_000)
+    few, many = (peak_of(number, tmp_path) for number in (500, 2500))
+    assert (many - few) / 2000 < 600
