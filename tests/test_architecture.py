@@ -36,7 +36,7 @@ PARTS = {
     "reporting": ("numbers", "terminal", "figures", "page", ""),
     "commands": ("", "python"),
 }
-MAX_ARROWS = 70
+MAX_ARROWS = 71
 HYDRA_ROOMS = ("config", "cli", "commands", "sweeps")
 LIGHT_MODULES = (
     "qaexp.cli",
@@ -50,13 +50,14 @@ LIGHT_MODULES = (
 )
 HEAVY = ("torch", "transformers", "datasets", "accelerate", "hydra")
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "misc", "base", "manager")
-# The only modules that create or change files: the commit functions of files and folders, the roots, the lock, the
-# reader of a pipe-free cache, and the temporary copy of a checkpoint's small files.
+# The only modules that create or change files: the commit functions of files and folders, the roots, files without a
+# name, the lock, the reader of a pipe-free cache, and the temporary copy of a checkpoint's small files.
 WRITERS = (
     "storage/files.py",
     "storage/folders.py",
     "storage/appender.py",
     "storage/roots.py",
+    "storage/scratch.py",
     "runs/lock.py",
     "data/cache.py",
     "model/snapshot.py",

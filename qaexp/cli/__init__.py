@@ -21,6 +21,7 @@ COMMANDS = {
     "best": "the folder of the best run, for scripts",
     "evaluate": "official metrics of a run's model, or of a model folder, on any file",
     "rescore": "decode a run's stored logits again, without the model",
+    "predictions": "a run's answers to its dev questions, those that meet conditions",
     "answer": "answer questions with a run's model",
     "convert": "bring an export of an annotation tool, or any data file, into SQuAD JSON",
     "plot": "draw a run's plots and report again from its files",
@@ -30,7 +31,7 @@ COMMANDS = {
     "reproduce": "run a run again, and name the first step that differs",
 }
 # What these print is their result; that of the others is in files.
-PRINTED = ("compare", "best", "evaluate", "rescore", "answer", "status", "verify")
+PRINTED = ("compare", "best", "evaluate", "rescore", "predictions", "answer", "status", "verify")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -134,7 +135,7 @@ def _complete(words: Sequence[str]) -> int:
 
 
 def _help() -> str:
-    lines = [f"  {name:<10}{meaning}" for name, meaning in COMMANDS.items()]
+    lines = [f"  {name:<12}{meaning}" for name, meaning in COMMANDS.items()]
     return "\n".join(
         [
             "qaexp: experiments in extractive question answering.",

@@ -42,35 +42,37 @@ def main(argv: Sequence[str]) -> int:
             f"{arguments.data}: no question has an answer, so only answering nothing is right; if its answers are "
             f"kept back: qaexp answer RUN --input {shlex.quote(str(arguments.data))} --predictions-out predictions.json"
         )
-    metrics, evaluation = _evaluated(arguments, read.examples)
+    metrics, evaluation, texts = _evaluated(arguments, read.examples)
     if arguments.on_bad != "fail":
         metrics |= {"num_skipped": read.num_skipped, "num_fixed": read.num_fixed}
     if out:
         from qaexp.storage.files import write_json
 
-        texts = _texts(evaluation)
         write_json(out, texts)
         name_written(out, f"{counted(len(texts), 'answer')} as {{id: text}}")
-    print_scored(metrics, read.examples, evaluation, as_json=arguments.json)
+    print_scored(metrics, evaluation, as_json=arguments.json)
     return 0
 
 
-def _evaluated(arguments: argparse.Namespace, examples: Sequence[Example]) -> tuple[dict[str, Any], Evaluation]:
+def _evaluated(
+    arguments: argparse.Namespace, examples: Sequence[Example]
+) -> tuple[dict[str, Any], Evaluation, dict[str, str]]:
+    """The metrics, how they came about, and the answers by id if they are wanted."""
+    from qaexp.evaluation.evaluate import text_of
     from qaexp.predictor import Predictor
     from qaexp.reporting.terminal.bars import bar_on_stderr
 
+    threshold = arguments.null_threshold
     predictor = Predictor(arguments.run, device=arguments.device, precision=arguments.precision)
     questions = predictor.question_set(examples)
     with bar_on_stderr("answering", len(questions.features)) as seen:
         logits = questions.logits(predictor.loaded, seen)
-    scored = questions.evaluate(logits, arguments.null_threshold)
+    scored = questions.evaluate(logits, threshold)
     counts = {"num_dev_examples": len(examples), "num_dev_features": len(questions.features)}
     computed = {"device": str(predictor.device), "precision": predictor.precision}
-    return {**scored.metrics, **counts, **computed}, scored
-
-
-def _texts(evaluation: Evaluation) -> dict[str, str]:
-    return {prediction.id: prediction.text for prediction in evaluation.predictions}
+    decoded = questions.decoded(logits) if arguments.predictions_out else ()
+    texts = {prediction.id: text_of(prediction, threshold) for _, found in decoded for prediction in found}
+    return {**scored.metrics, **counts, **computed}, scored, texts
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from qaexp.errors import IntegrityError
@@ -12,7 +13,8 @@ from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.trust import changed_files
 from qaexp.storage.formats import counted
-from qaexp.storage.reading import Records
+
+Counts = Callable[[], tuple[int, int]]
 
 _DRAWN = (METRICS, HISTORY, PREDICTIONS, CONTEXTS, SCORES)
 
@@ -28,8 +30,9 @@ def faults(run: RunFiles, told: Sequence[str] = ()) -> list[str]:
         A sentence for each file, its name first.
     """
     found: list[str] = []
+    counts = cache(lambda: _predictions(run))
     for check in (_torn_lines, _spoilt_history, _lost_questions):
-        found += [fault for fault in check(run) if not _is_named(fault.split(":")[0], found)]
+        found += [fault for fault in check(run, counts) if not _is_named(fault.split(":")[0], found)]
     with suppress(OSError):  # reported by what draws it
         for name in changed_files(run.path, run.summary, _DRAWN):
             if not _is_named(name, [*told, *found]):
@@ -41,15 +44,29 @@ def _is_named(name: str, sentences: Sequence[str]) -> bool:
     return any(name in sentence for sentence in sentences)
 
 
-def _torn_lines(run: RunFiles) -> Iterator[str]:
-    readers: Mapping[str, Callable[[], Records]] = {METRICS: run.steps, PREDICTIONS: run.predictions}
+def _predictions(run: RunFiles) -> tuple[int, int]:
+    """The number of questions in predictions.jsonl, and of lines that are no record."""
+    ids, num_torn = set(), 0
+    for record in run.prediction_lines():
+        if record is None:
+            num_torn += 1
+        else:
+            ids.add(record["id"])
+    return len(ids), num_torn
+
+
+def _torn_lines(run: RunFiles, predictions: Counts) -> Iterator[str]:
+    readers: Mapping[str, Callable[[], int]] = {
+        METRICS: lambda: run.steps().num_torn,
+        PREDICTIONS: lambda: predictions()[1],
+    }
     for name, read in readers.items():
         with suppress(IntegrityError):  # reported by what draws it
-            if num_torn := read().num_torn:
+            if num_torn := read():
                 yield f"{name}: {counted(num_torn, 'line')} cannot be read, and nothing was drawn of them"
 
 
-def _spoilt_history(run: RunFiles) -> Iterator[str]:
+def _spoilt_history(run: RunFiles, _: Counts) -> Iterator[str]:
     """What is wrong with a table that can be read; one that is not there is another thing."""
     if not (run.path / HISTORY).is_file():
         return
@@ -63,18 +80,18 @@ def _spoilt_history(run: RunFiles) -> Iterator[str]:
                 return
 
 
-def _lost_questions(run: RunFiles) -> Iterator[str]:
+def _lost_questions(run: RunFiles, predictions: Counts) -> Iterator[str]:
     """Tables of the dev questions that hold another number of them than were scored."""
     wanted = _number(run, "num_dev_examples")
-    readers: Mapping[str, Callable[[], Sequence[Any]]] = {
-        PREDICTIONS: lambda: run.predictions().rows,
-        SCORES: run.scores,
+    readers: Mapping[str, Callable[[], int]] = {
+        PREDICTIONS: lambda: predictions()[0],
+        SCORES: lambda: len(run.scores()),
     }
     for name, read in readers.items():
         if wanted is None or not (run.path / name).is_file():
             continue
         with suppress(IntegrityError):  # reported by what draws it
-            if (num_found := len(read())) != wanted:
+            if (num_found := read()) != wanted:
                 yield f"{name}: has {counted(num_found, 'question')}, and the run was scored on {wanted:,}"
 
 

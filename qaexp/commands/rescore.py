@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from qaexp.errors import IntegrityError
 if TYPE_CHECKING:
     from qaexp.data.squad import Example
     from qaexp.evaluation.evaluate import Evaluation
+    from qaexp.runs.readers.collect import RunFiles
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,10 +30,10 @@ def main(argv: Sequence[str]) -> int:
         QaexpError: The directory holds no completed run, or a setting is out of range.
     """
     arguments = _parser().parse_args(list(argv))
-    metrics, examples, evaluation = _rescored(
+    metrics, evaluation = _rescored(
         arguments.run, arguments.null_threshold, arguments.max_answer_length, arguments.n_best_size
     )
-    print_scored(metrics, examples, evaluation, as_json=arguments.json)
+    print_scored(metrics, evaluation, as_json=arguments.json)
     return 0
 
 
@@ -63,34 +64,60 @@ def rescore(
 
 def _rescored(
     directory: Path, null_threshold: float, max_answer_length: int | None, n_best_size: int | None
-) -> tuple[dict[str, Any], Sequence[Example], Evaluation]:
+) -> tuple[dict[str, Any], Evaluation]:
     from qaexp.config.build import build
-    from qaexp.evaluation.outputs import read_logits, stored_examples
-    from qaexp.evaluation.question_set import QuestionSet
+    from qaexp.evaluation.evaluate import evaluate
+    from qaexp.evaluation.logits_file import opened_logits
+    from qaexp.evaluation.outputs import stored_shards
     from qaexp.runs.directory import CONFIG, CONTEXTS, LOGITS, PREDICTIONS
     from qaexp.runs.readers.collect import read_completed_run
     from qaexp.runs.trust import check_files
-    from qaexp.storage.reading import MAX_TABLE_BYTES, read_bytes
 
     run = read_completed_run(directory)
     summary = run.summary or {}
     # Lines that were taken out or put in another order would give a score over other questions.
     check_files(directory, summary, (CONFIG, PREDICTIONS, CONTEXTS, LOGITS))
-    try:
-        examples = stored_examples(run.predictions().rows, run.contexts())
-        features, logits = read_logits(read_bytes(directory / LOGITS, MAX_TABLE_BYTES))
-    except (OSError, KeyError) as error:
-        raise IntegrityError(f"{directory}: its predictions or logits are incomplete ({error}); train again") from error
-    if len(examples) != (wanted := summary["num_dev_examples"]):
-        raise IntegrityError(
-            f"{directory / PREDICTIONS} has {len(examples)} questions, and the run was scored on {wanted}; train again"
-        )
     changed = {"max_answer_length": max_answer_length, "n_best_size": n_best_size}
     given = {name: value for name, value in changed.items() if value is not None}
     decoding = build({**run.config["decoding"], **given}, "decoding")
-    scored = QuestionSet(examples, features, decoding).evaluate(logits, null_threshold)
-    counts = {"num_dev_examples": len(examples), "num_dev_features": len(features)}
-    return {**scored.metrics, **counts}, examples, scored
+    try:
+        num_examples = _num_examples(run, summary["num_dev_examples"])
+        with opened_logits(directory / LOGITS) as logits:
+            evaluation = evaluate(
+                stored_shards(logits, _examples(run), num_examples),
+                decoding.decode,
+                max_answer_length=decoding.max_answer_length,
+                allow_no_answer=decoding.allow_no_answer,
+                null_threshold=null_threshold,
+            )
+            num_features = len(logits.indptr) - 1
+    except (OSError, KeyError) as error:
+        raise IntegrityError(f"{directory}: its predictions or logits are incomplete ({error}); train again") from error
+    counts = {"num_dev_examples": num_examples, "num_dev_features": num_features}
+    return {**evaluation.metrics, **counts}, evaluation
+
+
+def _num_examples(run: RunFiles, wanted: int) -> int:
+    """The number of the run's questions.
+
+    Raises:
+        IntegrityError: The run was scored on another number.
+    """
+    from qaexp.runs.directory import PREDICTIONS
+
+    found = sum(1 for _ in run.each_prediction())
+    if found != wanted:
+        raise IntegrityError(
+            f"{run.path / PREDICTIONS} has {found} questions, and the run was scored on {wanted}; train again"
+        )
+    return found
+
+
+def _examples(run: RunFiles) -> Iterator[Example]:
+    from qaexp.evaluation.outputs import stored_example
+
+    contexts = run.contexts()
+    return (stored_example(record, contexts) for record in run.each_prediction())
 
 
 def _parser() -> argparse.ArgumentParser:

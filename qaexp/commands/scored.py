@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qaexp.reporting.terminal.printing import say, say_json
 from qaexp.runs.metrics import number_of
 
 if TYPE_CHECKING:
-    from qaexp.data.squad import Example
     from qaexp.evaluation.evaluate import Evaluation
 
 
-def print_scored(
-    metrics: Mapping[str, Any], examples: Sequence[Example], evaluation: Evaluation, *, as_json: bool
-) -> None:
+def print_scored(metrics: Mapping[str, Any], evaluation: Evaluation, *, as_json: bool) -> None:
     """Print metrics: one flat JSON document with the official numbers, or a line each for people, rounded.
 
     Args:
         metrics: By the names of summary.json; and texts that say how they were computed.
-        examples: What was scored.
-        evaluation: How.
+        evaluation: What was scored.
         as_json: Print the document.
     """
     if as_json:
         say_json(metrics)
         return
-    answered = sum(bool(prediction.text) for prediction in evaluation.predictions)
-    words = _thresholds(metrics, examples, evaluation)
+    answered = int(evaluation.judged.is_answered.sum())
+    words = _thresholds(metrics, evaluation)
     for name, value in {**metrics, "num_answered": answered}.items():
         say(f"{name:<20}{words[name] if name in words else value if isinstance(value, str) else shown(name, value)}")
 
 
-def _thresholds(metrics: Mapping[str, Any], examples: Sequence[Example], evaluation: Evaluation) -> dict[str, str]:
+def _thresholds(metrics: Mapping[str, Any], evaluation: Evaluation) -> dict[str, str]:
     """Each threshold in full, so that `--null-threshold` takes it; in words where no threshold gives the score."""
-    from qaexp.evaluation.outputs import prediction_records
+    from qaexp.evaluation.outputs import answer_table
     from qaexp.reporting.numbers.answering import oracle_threshold
 
-    records = prediction_records(examples, evaluation)
-    found = {f"best_{metric}_thresh": oracle_threshold(metrics, metric, records) for metric in ("exact", "f1")}
+    table = answer_table(evaluation)
+    found = {f"best_{metric}_thresh": oracle_threshold(metrics, metric, table) for metric in ("exact", "f1")}
     found["null_threshold"] = metrics["null_threshold"]
     return {name: "-" if value is None else str(value) for name, value in found.items()}
 

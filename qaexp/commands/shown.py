@@ -38,8 +38,10 @@ def show_run(directory: Path, summary: dict[str, Any]) -> None:
 
 
 def _predictions(run: RunFiles) -> Sequence[dict[str, Any]]:
-    """The run's predictions; none where they are damaged: the table says less then, and qaexp verify says why."""
+    """What is known of the run's predictions; none where they are damaged: the table says less, qaexp verify why."""
+    from qaexp.reporting.numbers.prediction_table import read_predictions
+
     try:
-        return run.predictions().rows
+        return read_predictions(run).rows
     except IntegrityError:
         return ()

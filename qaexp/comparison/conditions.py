@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,17 +76,24 @@ class Condition:
         return list(dict.fromkeys(test.key for way in self.ways for test in way))
 
 
-def condition(text: str, several: Sequence[Values]) -> Condition:
+def condition(text: str, several: Sequence[Values], yes_or_no: Collection[str] = ()) -> Condition:
     """Read a condition.
 
     Args:
         text: What was typed.
         several: The values of each run, among which its keys are looked for.
+        yes_or_no: Keys that stand for themselves: that their value is true.
 
     Raises:
         ConfigError: It is not a condition, or names a key that no run has.
     """
-    ways = [[_test(part, text, several) for part in _split(way, "and")] for way in _split(text, "or")]
+    ways = [
+        [
+            _Test(part.strip(), "=", "true") if part.strip() in yes_or_no else _test(part, text, several)
+            for part in _split(way, "and")
+        ]
+        for way in _split(text, "or")
+    ]
     return Condition(text, ways)
 
 

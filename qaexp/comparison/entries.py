@@ -137,11 +137,16 @@ def without_path(reason: str, path: Path) -> str:
 def golds_digest(run: RunFiles) -> str | None:
     """The sha256 of what is asked and what counts as right, from predictions.jsonl; None where it cannot be read."""
     try:
-        rows = run.predictions().rows
-        golds = sorted((str(row["id"]), str(row["question"]), sorted(map(str, row["golds"]))) for row in rows)
+        # A digest for each question, as the texts of all of them may not fit into memory.
+        found = sorted({row["id"]: _gold_digest(row) for row in run.each_prediction()}.values())
     except (IntegrityError, KeyError, TypeError):
         return None
-    return hashlib.sha256(repr(golds).encode("utf-8", "backslashreplace")).hexdigest() if golds else None
+    return hashlib.sha256(b"".join(found)).hexdigest() if found else None
+
+
+def _gold_digest(row: Mapping[str, Any]) -> bytes:
+    told = (str(row["id"]), str(row["question"]), sorted(map(str, row["golds"])))
+    return hashlib.sha256(repr(told).encode("utf-8", "backslashreplace")).digest()
 
 
 def _check_complete(run: RunFiles, scores: Scores, data: Mapping[str, Any]) -> None:

@@ -27,6 +27,7 @@ FLIP_WORDS = {
 
 STABILITY = ("always right", "always wrong", "churn")
 NUM_SPANS = 3
+_NEEDED = {"id", "question", "title", "paragraph", "golds", "prediction_text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +93,28 @@ def flips(a: Group, b: Group, reader: ScoreReader) -> list[Flip]:
     Raises:
         IntegrityError: The predictions of a run cannot be read.
     """
-    one, two = _answers(a, reader), _answers(b, reader)
+    return filled(changes(a, b, reader), a, b)
+
+
+def changes(a: Group, b: Group, reader: ScoreReader) -> list[Change]:
+    """The same as `flips` without what is shown of a question, which takes far more room; raises as it does."""
+    one, other = _answers(a, reader), _answers(b, reader)
     found = []
-    for id in sorted(one.keys() & two.keys()):
-        kind = _kind(one[id], two[id])
+    for id in sorted(one.keys() & other.keys()):
+        kind = _kind(one[id], other[id])
         if kind is not None:
-            found.append(_flip(id, kind, one[id], two[id]))
-    return sorted(found, key=lambda flip: (-abs(flip.b_f1 - flip.a_f1), FLIPS.index(flip.kind), flip.id))
+            found.append(Change(id, kind, one[id], other[id]))
+    return sorted(found, key=lambda one: (-abs(one.b.f1 - one.a.f1), FLIPS.index(one.kind), one.id))
+
+
+def filled(found: Sequence[Change], a: Group, b: Group) -> list[Flip]:
+    """The changes from group a to group b, with their questions, contexts, golds and best spans.
+
+    Raises:
+        IntegrityError: The predictions of a run cannot be read.
+    """
+    of_a, of_b = _rows(a, [(one.id, one.a) for one in found]), _rows(b, [(one.id, one.b) for one in found])
+    return [_flip(one, of_a[one.id], of_b[one.id]) for one in found]
 
 
 def flip_kind(a: str, b: str, a_exact: float, b_exact: float) -> str | None:
@@ -122,17 +138,35 @@ def flip_kind(a: str, b: str, a_exact: float, b_exact: float) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """What a group answers to a question: its row of predictions.jsonl, and what its runs have in common."""
+class Answer:
+    """What a group answers to a question.
 
-    row: Mapping[str, Any]
+    Attributes:
+        place: The place of the run whose answer this is.
+        text: Its text.
+        is_null: Most of the runs that agree on right or wrong answer nothing; None where as many do as do not.
+        exact: The share of runs that are right, in percent.
+        f1: The mean f1 of the runs.
+    """
+
+    place: int
     text: str
     is_null: bool | None
     exact: float
     f1: float
 
 
-def _kind(a: _Answer, b: _Answer) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A question that two groups answer differently, of which kind, and their answers."""
+
+    id: str
+    kind: str
+    a: Answer
+    b: Answer
+
+
+def _kind(a: Answer, b: Answer) -> str | None:
     kind = flip_kind(a.text, b.text, a.exact, b.exact)
     if kind in ("null to span", "span to null") and (a.is_null is None or b.is_null is None):
         return "changed but equal"
@@ -174,56 +208,77 @@ def flip_rows(found: Sequence[Flip]) -> list[dict[str, Any]]:
     ]
 
 
-def _answers(group: Group, reader: ScoreReader) -> dict[str, _Answer]:
+def _answers(group: Group, reader: ScoreReader) -> dict[str, Answer]:
     """The answers by question id, for questions that every run has predicted."""
-    rows = [_predictions(entry) for entry in group.entries]
+    texts = [_texts(entry) for entry in group.entries]
     scores = [reader.read(entry.run) for entry in group.entries]
     exact, f1 = (np.stack([one.values[name] for one in scores]) for name in ("exact", "f1"))
     found = {}
     for place, id in enumerate(scores[0].questions.ids):
-        if all(id in one for one in rows):
-            found[id] = _answer([one[id] for one in rows], exact[:, place], f1[:, place])
+        if all(id in one for one in texts):
+            found[id] = _answer([one[id] for one in texts], exact[:, place], f1[:, place])
     return found
 
 
-def _answer(rows: Sequence[Mapping[str, Any]], exact: Floats, f1: Floats) -> _Answer:
+def _answer(answers: Sequence[str], exact: Floats, f1: Floats) -> Answer:
     right = exact == 100
     share = 100 * float(np.mean(right))
-    agreeing = [row for row, is_right in zip(rows, right, strict=True) if _most(share) in (None, bool(is_right))]
-    texts = [str(row["prediction_text"]) for row in agreeing]
+    agreeing = [place for place, is_right in enumerate(right) if _most(share) in (None, bool(is_right))]
+    texts = [answers[place] for place in agreeing]
     is_null = _most(100 * texts.count("") / len(texts))
     kept = [text for text in texts if is_null is None or (not text) == is_null]
     # The first of equally frequent ones: runs are sorted by their seeds, so that no folder name decides.
     text = max(kept, key=kept.count)
-    return _Answer(agreeing[texts.index(text)], text, is_null, share, float(f1.mean()))
+    return Answer(agreeing[texts.index(text)], text, is_null, share, float(f1.mean()))
 
 
-def _predictions(entry: Entry) -> dict[str, dict[str, Any]]:
-    rows = entry.run.predictions().rows
-    if not rows:
+def _texts(entry: Entry) -> dict[str, str]:
+    """The answers of a run by question id."""
+    found, has_any = {}, False
+    for row in entry.run.each_prediction():
+        has_any = True
+        if row.keys() >= _NEEDED:
+            found[str(row["id"])] = str(row["prediction_text"])
+    if not has_any:
         raise IntegrityError(f"{entry.run.path}: has no predictions.jsonl, so that no answers can be shown")
-    needed = {"id", "question", "title", "paragraph", "golds", "prediction_text"}
-    return {str(row["id"]): row for row in rows if needed <= row.keys()}
+    return found
 
 
-def _flip(id: str, kind: str, a: _Answer, b: _Answer) -> Flip:
+def _rows(group: Group, wanted: Sequence[tuple[str, Answer]]) -> dict[str, dict[str, Any]]:
+    """What is shown of some questions, from the run whose answer is shown."""
+    found = {}
+    for place, entry in enumerate(group.entries):
+        own = {id for id, answer in wanted if answer.place == place}
+        for row in entry.run.each_prediction() if own else ():
+            if str(row["id"]) in own and row.keys() >= _NEEDED:
+                kept = {name: str(row[name]) for name in ("question", "title", "paragraph")}
+                found[str(row["id"])] = {**kept, "golds": _distinct(row["golds"]), "spans": _spans(row)}
+    return found
+
+
+def _distinct(golds: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(str, golds)))
+
+
+def _flip(change: Change, of_a: Mapping[str, Any], of_b: Mapping[str, Any]) -> Flip:
+    a, b = change.a, change.b
     return Flip(
-        id=id,
-        kind=kind,
+        id=change.id,
+        kind=change.kind,
         was_null=a.is_null,
         is_null=b.is_null,
-        question=str(a.row["question"]),
-        title=str(a.row["title"]),
-        paragraph=str(a.row["paragraph"]),
-        golds=tuple(dict.fromkeys(map(str, a.row["golds"]))),
+        question=of_a["question"],
+        title=of_a["title"],
+        paragraph=of_a["paragraph"],
+        golds=of_a["golds"],
         a=a.text,
         b=b.text,
         a_exact=a.exact,
         b_exact=b.exact,
         a_f1=a.f1,
         b_f1=b.f1,
-        a_spans=_spans(a.row),
-        b_spans=_spans(b.row),
+        a_spans=of_a["spans"],
+        b_spans=of_b["spans"],
     )
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qaexp.evaluation.metrics import Golds, Metrics, score_examples, summarize
+from qaexp.evaluation.metrics import Bools, Floats, Golds, Metrics, score_examples, summarize
+from qaexp.evaluation.shards import without_logits
 from qaexp.evaluation.spans import trimmed_offsets
 
 if TYPE_CHECKING:
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
     from qaexp.data.squad import Example
 
 
-def ceiling(
-    examples: Sequence[Example], features: Features, *, max_answer_length: int, golds: Golds | None = None
-) -> Metrics:
+def ceiling(examples: Sequence[Example], features: Features, *, max_answer_length: int) -> Metrics:
     """Score the label of each example, cut from its context, as if a model had found it.
 
     An example without answers is answered with nothing. One that is lost, because no window holds its answer or because
@@ -26,11 +25,19 @@ def ceiling(
     Returns:
         The metrics of `summarize`: exact, f1, has_ans_exact, ... in percent.
     """
-    golds = Golds.prepare(example.golds for example in examples) if golds is None else golds
+    found = [
+        _scores(some, own, max_answer_length=max_answer_length) for some, own in without_logits(examples, features)
+    ]
+    return summarize(*map(np.concatenate, zip(*found, strict=True)))
+
+
+def _scores(examples: Sequence[Example], features: Features, *, max_answer_length: int) -> tuple[Bools, Floats, Floats]:
+    """Which examples have an answer, and the exact and f1 of their labels."""
+    golds = Golds.prepare(example.golds for example in examples)
     texts = label_texts(examples, features, max_answer_length=max_answer_length)
     exact, f1 = score_examples(golds, [text or "" for text in texts])
     lost = golds.has_ans & np.array([text is None for text in texts], dtype=bool)
-    return summarize(golds.has_ans, np.where(lost, 0.0, exact), np.where(lost, 0.0, f1))
+    return golds.has_ans, np.where(lost, 0.0, exact), np.where(lost, 0.0, f1)
 
 
 def label_texts(examples: Sequence[Example], features: Features, *, max_answer_length: int) -> list[str | None]:

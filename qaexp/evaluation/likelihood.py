@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from qaexp.data.windows import ranges
 from qaexp.evaluation.decoding import EXAMPLES_PER_BLOCK, null_scores
+from qaexp.evaluation.merged_windows import can_merge, merge
 from qaexp.evaluation.spans import FlatSpans, Floats, Ints, SpanGrid, all_spans, distinct, sliding, trimmed_offsets
 
 if TYPE_CHECKING:
@@ -73,13 +74,19 @@ def _sums(examples: Sequence[Example], grid: SpanGrid) -> Sums:
     golds, is_long = _gold_spans(examples, grid)
     is_plain = _are_plain(grid, len(examples))
     is_plain[golds.example[is_long]] = False
-    plain = _plain_sums(grid, golds, len(examples))
-    if is_plain.all():
-        return plain
-    crowded, of_crowded = ~is_plain[grid.example], ~is_plain[golds.example]
-    others = _crowded_sums(grid.take(crowded), golds.take(np.flatnonzero(of_crowded)), len(examples))
-    total, gold, low = (np.where(is_plain, one, other) for one, other in zip(plain, others, strict=True))
-    return total, gold, low
+    kinds = [(_plain_sums, is_plain)]
+    if not is_plain.all():
+        is_merged = ~is_plain
+        is_merged[golds.example[is_long]] = False
+        is_merged[is_merged] = can_merge(grid.take(is_merged[grid.example]), len(examples))[is_merged]
+        kinds += [(_merged_sums, is_merged), (_crowded_sums, ~is_plain & ~is_merged)]
+    found = tuple(np.empty(len(examples)) for _ in range(3))
+    for sums, chosen in kinds:
+        if chosen.any():
+            windows, own = grid.take(chosen[grid.example]), golds.take(np.flatnonzero(chosen[golds.example]))
+            for column, values in zip(found, sums(windows, own, len(examples)), strict=True):
+                column[chosen] = values[chosen]
+    return found[0], found[1], found[2]
 
 
 def _gold_spans(examples: Sequence[Example], grid: SpanGrid) -> tuple[FlatSpans, Bools]:
@@ -129,6 +136,22 @@ def _plain_sums(grid: SpanGrid, golds: FlatSpans, num_examples: int) -> Sums:
     low[grid.example] = (start + sliding(np.minimum, end, grid.max_answer_length)).min(axis=1)
     golds = distinct(golds)
     return total, _log_sum(golds.example, golds.score, num_examples), low
+
+
+def _merged_sums(grid: SpanGrid, golds: FlatSpans, num_examples: int) -> Sums:
+    """As `_sums`, for examples whose windows are stretches of one text, with gold answers of a legal length."""
+    merged = merge(grid)
+    top, low = np.full(num_examples, -np.inf), np.full(num_examples, np.inf)
+    np.maximum.at(top, merged.example, merged.scores.max(axis=1))
+    np.minimum.at(low, merged.example, np.where(np.isneginf(merged.scores), np.inf, merged.scores).min(axis=1))
+    # What no window holds adds nothing, so that the sums are those over the spans alone, in the order of the spans.
+    weights = np.exp(merged.scores - top[merged.example][:, None]).ravel()
+    sums = np.bincount(np.repeat(merged.example, merged.scores.shape[1]), weights, num_examples)
+    with np.errstate(divide="ignore"):
+        total = top + np.log(sums)
+    golds = distinct(golds)
+    best = merged.scores[merged.places(golds.example, golds.start_char, golds.end_char)]
+    return total, _log_sum(golds.example, best, num_examples), low
 
 
 def _crowded_sums(grid: SpanGrid, golds: FlatSpans, num_examples: int) -> Sums:

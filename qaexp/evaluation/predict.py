@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,10 @@ from qaexp.evaluation.logits import Logits
 if TYPE_CHECKING:
     from qaexp.data.features import Features
 
-__all__ = ["Logits", "budget_on", "predict_logits"]
+__all__ = ["Logits", "budget_on", "predict_each", "predict_logits"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
 
 # Tokens of a batch. A CPU's caches hold little: 2,048 are answered in less time than 8,192 (docs/number_formats.md).
 CPU_BUDGET, ACCELERATOR_BUDGET = 2048, 8192
@@ -31,33 +34,13 @@ def budget_on(device: torch.device) -> int:
     return CPU_BUDGET if device.type == "cpu" else ACCELERATOR_BUDGET
 
 
-def predict_logits(
-    model: torch.nn.Module,
-    features: Features,
-    *,
-    pad_token_id: int,
-    padding_side: str,
-    with_token_types: bool,
-    token_budget: int = ACCELERATOR_BUDGET,
-    autocast: contextlib.AbstractContextManager[object] | None = None,
-    device: torch.device | str | None = None,
-    seen: Callable[[int, int], None] | None = None,
-) -> Logits:
-    """Run the model over all features, without dropout, gradients or any use of random numbers.
-
-    Features of similar length share a batch, the longest first. A batch that does not fit into memory is halved, and so
-    are those after it. Afterwards every module is back in its previous mode.
+def predict_logits(model: torch.nn.Module, features: Features, **settings: Any) -> Logits:
+    """Run the model over all features, and hold the logits in memory.
 
     Args:
-        model: It returns `start_logits` and `end_logits`, [batch, length] each.
+        model: See `predict_each`.
         features: The features.
-        pad_token_id: The id of padding.
-        padding_side: `right` or `left`.
-        with_token_types: Whether the model takes token_type_ids.
-        token_budget: Tokens of a batch, padding included; a longer feature goes alone.
-        autocast: The context to compute in, for mixed precision.
-        device: Where the model is; None for the place of its parameters.
-        seen: Called after each batch with the number of features done and their total.
+        **settings: The other arguments of `predict_each`.
 
     Returns:
         The logits, unpadded, in the order of the features.
@@ -67,6 +50,49 @@ def predict_logits(
     """
     start = np.empty(int(features.indptr[-1]), dtype=np.float32)
     end = np.empty_like(start)
+
+    def put(batch: Ints, starts: Floats, ends: Floats) -> None:
+        place = ranges(features.indptr[batch], features.indptr[batch + 1] - features.indptr[batch])
+        start[place], end[place] = starts, ends
+
+    predict_each(model, features, put, **settings)
+    return Logits(features.indptr, start, end)
+
+
+def predict_each(
+    model: torch.nn.Module,
+    features: Features,
+    put: Callable[[Ints, Floats, Floats], None],
+    *,
+    pad_token_id: int,
+    padding_side: str,
+    with_token_types: bool,
+    token_budget: int = ACCELERATOR_BUDGET,
+    autocast: contextlib.AbstractContextManager[object] | None = None,
+    device: torch.device | str | None = None,
+    seen: Callable[[int, int], None] | None = None,
+) -> None:
+    """Run the model over all features, without dropout, gradients or any use of random numbers.
+
+    Features of similar length share a batch, the longest first. A batch that does not fit into memory is halved, and so
+    are those after it. Afterwards every module is back in its previous mode.
+
+    Args:
+        model: It returns `start_logits` and `end_logits`, [batch, length] each.
+        features: The features.
+        put: Called after each batch with its features, and with their start and end logits, one feature after the
+            other, unpadded.
+        pad_token_id: The id of padding.
+        padding_side: `right` or `left`.
+        with_token_types: Whether the model takes token_type_ids.
+        token_budget: Tokens of a batch, padding included; a longer feature goes alone.
+        autocast: The context to compute in, for mixed precision.
+        device: Where the model is; None for the place of its parameters.
+        seen: Called after each batch with the number of features done and their total.
+
+    Raises:
+        OutOfMemoryError: A single feature does not fit.
+    """
     device = torch.device(device) if device is not None else next(model.parameters()).device
     lengths = features.lengths
     longest_first = np.argsort(-lengths, kind="stable")
@@ -82,12 +108,10 @@ def predict_logits(
             if logits is None:
                 token_budget = _halved(len(batch), length, device)
                 continue
-            place = ranges(features.indptr[batch], lengths[batch])
-            start[place], end[place] = logits
+            put(batch, *logits)
             done += len(batch)
             if seen is not None:
                 seen(done, len(features))
-    return Logits(features.indptr, start, end)
 
 
 @contextlib.contextmanager
@@ -104,7 +128,7 @@ def _evaluating(model: torch.nn.Module) -> Iterator[None]:
 
 def _logits_or_none(
     model: torch.nn.Module, inputs: dict[str, torch.Tensor], device: torch.device
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
+) -> tuple[Floats, Floats] | None:
     """The start and end logits of a batch's real tokens, one feature after the other; None if memory runs out."""
     try:
         real = inputs["attention_mask"].bool()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Protocol
 
 from qaexp.data.features import Features
 from qaexp.data.squad import Example
 from qaexp.evaluation.decoding import Prediction, decode
 from qaexp.evaluation.evaluate import Evaluation, evaluate
-from qaexp.evaluation.logits import Logits
-from qaexp.evaluation.metrics import Golds
-from qaexp.evaluation.predict import ACCELERATOR_BUDGET, predict_logits
+from qaexp.evaluation.logits import Logits, LogitsOnDisk, LogitSource
+from qaexp.evaluation.predict import ACCELERATOR_BUDGET, predict_each, predict_logits
+from qaexp.evaluation.shards import is_one_shard, shards
 
 # Called after each batch with the number of answered features and their total.
 Seen = Callable[[int, int], None]
@@ -53,7 +54,7 @@ class Decoding:
     max_answer_length: int
 
     def keywords(self) -> dict[str, Any]:
-        """The settings that every decoding has, as keywords of `decode` and `evaluate`."""
+        """The settings that every decoding has, as keywords of `decode`."""
         return {item.name: getattr(self, item.name) for item in fields(Decoding)}
 
     def decode(self, examples: Sequence[Example], features: Features, logits: Logits) -> list[Prediction]:
@@ -65,13 +66,13 @@ class Decoding:
 class Scored:
     """A question set after a model has answered it: logits, their evaluation, and the seconds it took."""
 
-    logits: Logits
+    logits: LogitSource
     evaluation: Evaluation
     eval_seconds: float
 
 
 class QuestionSet:
-    """Examples, their features and their prepared gold answers."""
+    """Examples and their features, answered and scored shard by shard: memory holds only the scores of all."""
 
     def __init__(
         self,
@@ -80,21 +81,21 @@ class QuestionSet:
         decoding: Decoding,
         autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
         token_budget: int = ACCELERATOR_BUDGET,
+        scratch: Path | None = None,
     ) -> None:
         """Take what does not change from one evaluation to the next.
 
         Args:
-            examples: The examples.
+            examples: The examples; each is asked for when its shard is decoded.
             features: Their features.
             decoding: How logits become answers.
             autocast: Makes the context of the forward pass, as in training.
             token_budget: Tokens of a batch, padding included.
+            scratch: The folder whose disk takes the logits of several shards; None: that of temporary files.
         """
-        self.examples = tuple(examples)
-        self.features = features
-        self.decoding = decoding
-        self._golds = Golds.prepare(example.golds for example in examples)
-        self._autocast, self._token_budget = autocast, token_budget
+        self.examples, self.features, self.decoding = examples, features, decoding
+        self._autocast, self._token_budget, self._scratch = autocast, token_budget, scratch
+        self._decoded: tuple[LogitSource, Sequence[Prediction]] | None = None
 
     def score(self, loaded: Answering, seen: Seen | None = None) -> Scored:
         """Answer every example and score the answers officially; `seen` is called as features are done."""
@@ -102,31 +103,53 @@ class QuestionSet:
         logits = self.logits(loaded, seen)
         return Scored(logits, self.evaluate(logits), time.perf_counter() - began)
 
-    def evaluate(self, logits: Logits, null_threshold: float = 0.0) -> Evaluation:
+    def evaluate(self, logits: LogitSource, null_threshold: float = 0.0) -> Evaluation:
         """Score what the decoding makes of some logits; nothing is answered above `null_threshold`."""
+
+        def decode(examples: Sequence[Example], features: Features, some: Logits) -> Sequence[Prediction]:
+            found = self.decoding.decode(examples, features, some)
+            self._decoded = (logits, found) if len(examples) == len(self.examples) else None
+            return found
+
         return evaluate(
-            self.examples,
-            self.features,
-            logits,
-            golds=self._golds,
+            shards(self.examples, self.features, logits),
+            decode,
             null_threshold=null_threshold,
-            predictions=self.decoding.decode(self.examples, self.features, logits),
-            **self.decoding.keywords(),
+            max_answer_length=self.decoding.max_answer_length,
+            allow_no_answer=self.decoding.allow_no_answer,
         )
 
     def answers(self, loaded: Answering, seen: Seen | None = None) -> list[Prediction]:
         """Answer every example, in order."""
-        return self.decoding.decode(self.examples, self.features, self.logits(loaded, seen))
+        return [prediction for _, found in self.decoded(self.logits(loaded, seen)) for prediction in found]
 
-    def logits(self, loaded: Answering, seen: Seen | None = None) -> Logits:
-        """The model's start and end logits of every feature."""
+    def decoded(self, logits: LogitSource) -> Iterator[tuple[Sequence[Example], Sequence[Prediction]]]:
+        """Yield the examples of each shard with their predictions, as the decoding makes them.
+
+        Those of a single shard are kept from the evaluation of these logits; others are too many to be held.
+        """
+        if self._decoded is not None and self._decoded[0] is logits:
+            yield self.examples, self._decoded[1]
+            return
+        for shard in shards(self.examples, self.features, logits):
+            yield shard.examples, self.decoding.decode(shard.examples, shard.features, shard.logits)
+
+    def logits(self, loaded: Answering, seen: Seen | None = None) -> LogitSource:
+        """The model's start and end logits of every feature; those of several shards lie on the disk.
+
+        Raises:
+            StorageError: The disk has no room for them.
+        """
+        asked: dict[str, Any] = {
+            "pad_token_id": int(loaded.tokenizer.pad_token_id),
+            "padding_side": str(loaded.tokenizer.padding_side),
+            "with_token_types": loaded.with_token_types,
+            "token_budget": self._token_budget,
+            "seen": seen,
+        }
         with self._autocast():
-            return predict_logits(
-                loaded.model,
-                self.features,
-                pad_token_id=int(loaded.tokenizer.pad_token_id),
-                padding_side=str(loaded.tokenizer.padding_side),
-                with_token_types=loaded.with_token_types,
-                token_budget=self._token_budget,
-                seen=seen,
-            )
+            if is_one_shard(self.features, len(self.examples)):
+                return predict_logits(loaded.model, self.features, **asked)
+            made = LogitsOnDisk(self.features.indptr, self._scratch)
+            predict_each(loaded.model, self.features, made.put, **asked)
+            return made

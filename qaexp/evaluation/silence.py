@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qaexp.data.squad import Example
 from qaexp.evaluation.evaluate import Evaluation
 from qaexp.runs.metrics import number_of
 
@@ -29,14 +27,14 @@ class NumAnswered:
     tuned: float | None = None
 
 
-def count_answered(examples: Sequence[Example], evaluation: Evaluation) -> NumAnswered:
+def count_answered(evaluation: Evaluation) -> NumAnswered:
     """Count the examples that a model answers."""
-    predictions, tuned = evaluation.predictions, evaluation.metrics["null_threshold"]
+    judged, tuned = evaluation.judged, evaluation.metrics["null_threshold"]
     return NumAnswered(
-        num_examples=len(examples),
-        num_has_ans=sum(not example.is_impossible for example in examples),
-        at_zero=sum(bool(prediction.text) for prediction in predictions),
-        at_tuned=None if tuned is None else sum(bool(prediction.text_at(tuned)) for prediction in predictions),
+        num_examples=len(judged),
+        num_has_ans=int(judged.has_ans.sum()),
+        at_zero=int(judged.is_answered.sum()),
+        at_tuned=None if tuned is None else int((judged.has_text & ~(judged.diffs > tuned)).sum()),
         tuned=tuned,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from qaexp.data.features import Features
 from qaexp.data.pipeline import Splits
@@ -49,15 +50,29 @@ class Answered:
 
 
 def question_sets(
-    parts: Parts, splits: Splits, features: Mapping[str, Features], loaded: LoadedModel, so_far: TrainingSoFar
+    parts: Parts,
+    splits: Splits,
+    features: Mapping[str, Features],
+    loaded: LoadedModel,
+    so_far: TrainingSoFar,
+    scratch: Path | None,
 ) -> Questions:
-    """Everything that the model will be asked, in the number format of the training."""
+    """Everything that the model will be asked, in the number format of the training.
+
+    Args:
+        parts: The config, built.
+        splits: The examples.
+        features: The features of each split by its name.
+        loaded: The model.
+        so_far: Its training.
+        scratch: The folder whose disk takes logits that memory does not hold; see `QuestionSet`.
+    """
     autocast = so_far.state.setup.accelerator.autocast
     # In fp32 the batches, and so the bytes, are those of the runs that were made when there was one budget.
     budget = ACCELERATOR_BUDGET if parts.trainer.precision == FP32 else budget_on(parts.trainer.device)
 
     def questions(examples: Sequence[Example], made: Features) -> QuestionSet:
-        return QuestionSet(examples, made, parts.decoding, autocast, budget)
+        return QuestionSet(examples, made, parts.decoding, autocast, budget, scratch)
 
     probes = parts.probes
     return Questions(

@@ -36,6 +36,7 @@ class Recorder:
 
     def evaluation(self, due: EvaluationDue, questions: Questions) -> None:
         """Answer the dev questions and the probes, and write a row of history.csv."""
+        self._so_far.scored = None  # its logits make room for those of this evaluation
         scored = self._answered("dev", questions, questions.dev)
         row = history_row(due, self._so_far.state, scored, questions.probe_answers())
         with deferred():

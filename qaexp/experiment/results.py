@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 
 from qaexp.errors import QaexpError, StorageError, of_the_system
-from qaexp.evaluation.outputs import contexts_of, logits_bytes, prediction_records, score_rows
+from qaexp.evaluation.logits_file import logits_content
+from qaexp.evaluation.outputs import contexts_of, prediction_records, score_rows
 from qaexp.evaluation.question_set import QuestionSet, Scored
 from qaexp.experiment.parts import Parts
 from qaexp.experiment.questions import Answered
@@ -29,12 +30,12 @@ from qaexp.storage.formats import one_line
 def write_results(run: Run, parts: Parts, answered: Answered) -> None:
     """Commit predictions, contexts, scores, logits and the model of a run."""
     questions, dev, evaluation = answered.questions, answered.questions.dev, answered.dev.evaluation
-    run.write_json_lines(layout.PREDICTIONS, prediction_records(dev.examples, evaluation))
-    run.write_json(layout.CONTEXTS, contexts_of(dev.examples))
-    run.write_rows(layout.SCORES, score_rows(dev.examples, dev.features, evaluation))
+    run.write_json_lines(layout.PREDICTIONS, prediction_records(dev, answered.dev))
+    run.write_json_items(layout.CONTEXTS, contexts_of(dev.examples))
+    run.write_rows(layout.SCORES, score_rows(dev, evaluation))
     if questions.test is not None and answered.test is not None:
         run.write_rows(layout.TEST_SCORES, _test_score_rows(questions.test, answered.test))
-    run.write_bytes(layout.LOGITS, logits_bytes(dev.features, answered.dev.logits))
+    run.write_content(layout.LOGITS, logits_content(dev.features, answered.dev.logits))
     settings = _model_settings(run, parts, evaluation.metrics["null_threshold"])
 
     def fill(folder: Path) -> None:
@@ -70,11 +71,11 @@ def _model_settings(run: Run, parts: Parts, null_threshold: float | None) -> str
     return json.dumps(settings, indent=1) + "\n"
 
 
-def _test_score_rows(test: QuestionSet, tested: Scored) -> list[dict[str, Any]]:
-    """One row per test example, for test_scores.csv; without cross-fitted columns, since nothing is tuned on it."""
-    rows = score_rows(test.examples, test.features, tested.evaluation)
+def _test_score_rows(test: QuestionSet, tested: Scored) -> Iterator[dict[str, Any]]:
+    """Yield one row per test example, for test_scores.csv; without cross-fitted columns: nothing is tuned on it."""
     chosen = {name for name, number in SCORE_COLUMNS.items() if EPOCHS not in number.shown_in}
-    return [{name: value for name, value in row.items() if name not in chosen} for row in rows]
+    for row in score_rows(test, tested.evaluation):
+        yield {name: value for name, value in row.items() if name not in chosen}
 
 
 def report_run(run: Run, reporter: Reporter, summary: Mapping[str, Any]) -> None:

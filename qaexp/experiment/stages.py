@@ -16,6 +16,7 @@ from qaexp.evaluation.data_findings import data_flags, finding_lines, size_lines
 from qaexp.evaluation.data_report import audit_line, describe_data
 from qaexp.experiment import greeting
 from qaexp.experiment.parts import Parts
+from qaexp.experiment.room import check_disk
 from qaexp.experiment.screen import TrainingView, show_lines
 from qaexp.experiment.training_so_far import TrainingSoFar
 from qaexp.model import LoadedModel
@@ -32,10 +33,11 @@ from qaexp.training.selection import Selection
 from qaexp.training.state import TrainState
 
 
-def make_features(parts: Parts, splits: Splits) -> tuple[dict[str, Features], bool]:
+def make_features(run: Run, parts: Parts, splits: Splits) -> tuple[dict[str, Features], bool]:
     """The features of each split by its name, and whether all of them came from the cache.
 
     Raises:
+        StorageError: The disk has no room for what the run is going to write.
         ConfigError: The checkpoint has too few positions. The check of the config cannot know the limit of a hub
             checkpoint, nor of one whose config.json relies on the architecture's default.
     """
@@ -44,7 +46,9 @@ def make_features(parts: Parts, splits: Splits) -> tuple[dict[str, Features], bo
     if (problem := length_problem(parts.windows.max_length, limit, parts.model.checkpoint)) is not None:
         raise ConfigError(problem)
     found = {name: parts.windows.cached(part.examples, tokenizer) for name, part in named(splits).items()}
-    return {name: made for name, (made, _) in found.items()}, all(is_cached for _, is_cached in found.values())
+    features = {name: made for name, (made, _) in found.items()}
+    check_disk(run, parts, features, len(splits.dev.examples))
+    return features, all(is_cached for _, is_cached in found.values())
 
 
 def named(splits: Splits) -> dict[str, Split]:

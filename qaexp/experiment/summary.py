@@ -63,7 +63,7 @@ def _test_metrics(tested: Scored | None) -> dict[str, Any]:
     if tested is None:
         return {}
     found = of_an_epoch(tested.evaluation.metrics)
-    found["num_examples"] = len(tested.evaluation.predictions)
+    found["num_examples"] = len(tested.evaluation.judged)
     return {f"{TEST}{name}": value for name, value in found.items()}
 
 
@@ -71,7 +71,7 @@ def raise_flags(run: Run, parts: Parts, so_far: TrainingSoFar, answered: Answere
     """Check the health of the training and of the resulting model, and raise flags in run.json."""
     state, dev = so_far.state, answered.questions.dev
     if dev.decoding.allow_no_answer:
-        advice = collapse_advice(count_answered(dev.examples, answered.dev.evaluation), parts.subset["policy"])
+        advice = collapse_advice(count_answered(answered.dev.evaluation), parts.subset["policy"])
         if advice is not None:
             run.raise_flag(COLLAPSE, advice, so_far.kept_row["step"])
     flags = find_flags(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qaexp.errors import QaexpError
 from qaexp.reporting.numbers.answering import null_rule
+from qaexp.reporting.numbers.prediction_table import PredictionTable, read_predictions
 from qaexp.runs.directory import PLOTS, REPORT
 from qaexp.runs.readers.collect import RunFiles, read_run
 from qaexp.storage.files import storage_errors, write_bytes
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 T = TypeVar("T")
+Predictions = Callable[[], PredictionTable]
 _LOGGER = logging.getLogger("qaexp")
 
 
@@ -77,19 +79,23 @@ def draw(run: RunFiles, summary: Mapping[str, Any], undrawn: list[str], *, html:
         undrawn: Takes a sentence for each that could not be drawn.
         html: Draw the page.
     """
-    files = _attempt(PLOTS, lambda: _pictures(run, summary, undrawn), undrawn) or {}
+    # Read once, and only when something is drawn from it: a damaged file costs only its own pictures.
+    predictions = cache(lambda: read_predictions(run))
+    files = _attempt(PLOTS, lambda: _pictures(run, summary, predictions, undrawn), undrawn) or {}
     if html:
-        text = _attempt(REPORT, lambda: _page(run, summary, files), undrawn)
+        text = _attempt(REPORT, lambda: _page(run, summary, predictions, files), undrawn)
         files |= {} if text is None else {REPORT: text.encode("utf-8", "backslashreplace")}
     return files
 
 
-def _pictures(run: RunFiles, summary: Mapping[str, Any], undrawn: list[str]) -> dict[str, bytes]:
+def _pictures(
+    run: RunFiles, summary: Mapping[str, Any], predictions: Predictions, undrawn: list[str]
+) -> dict[str, bytes]:
     from qaexp.reporting.figures.style import look
 
     files: dict[str, bytes] = {}
     with look():
-        for name, make in _figures(run, summary).items():
+        for name, make in _figures(run, summary, predictions).items():
             data = _attempt(name, partial(_png, make), undrawn)
             if data is not None:
                 files[f"{PLOTS}/{name}.png"] = data
@@ -103,10 +109,10 @@ def _png(make: Callable[[], Figure | None]) -> bytes | None:
     return None if figure is None else png(figure)
 
 
-def _page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
+def _page(run: RunFiles, summary: Mapping[str, Any], predictions: Predictions, pictures: Mapping[str, bytes]) -> str:
     from qaexp.reporting.page.html import page
 
-    return page(run, summary, {Path(name).stem: data for name, data in pictures.items()})
+    return page(run, summary, {Path(name).stem: data for name, data in pictures.items()}, predictions())
 
 
 def _attempt(name: str, make: Callable[[], T | None], undrawn: list[str]) -> T | None:
@@ -122,7 +128,9 @@ def _attempt(name: str, make: Callable[[], T | None], undrawn: list[str]) -> T |
         return None
 
 
-def _figures(run: RunFiles, summary: Mapping[str, Any]) -> dict[str, Callable[[], Figure | None]]:
+def _figures(
+    run: RunFiles, summary: Mapping[str, Any], predictions: Predictions
+) -> dict[str, Callable[[], Figure | None]]:
     """Return what draws each picture, in the order of the page."""
     import qaexp.reporting.figures.answer_figures as answer_figures
     import qaexp.reporting.figures.probe_figure as probe_figure
@@ -130,21 +138,16 @@ def _figures(run: RunFiles, summary: Mapping[str, Any]) -> dict[str, Callable[[]
     import qaexp.reporting.figures.training_figures as figures
 
     name, rule = str(run.config.get("name") or run.path.name), null_rule(run.config)
-    # Read when drawn: a damaged file costs only its own pictures.
-    history, steps, predictions = (
-        cache(run.history),
-        cache(lambda: run.steps().rows),
-        cache(lambda: run.predictions().rows),
-    )
+    history, steps = cache(run.history), cache(lambda: run.steps().rows)
     counted, kept = summary.get("num_dev_examples"), summary.get("kept_epoch")
     return {
         "loss": lambda: figures.loss(steps(), history(), name),
         "train_accuracy": lambda: figures.train_accuracy(history(), name, rule),
         "scores": lambda: figures.scores(history(), name, counted, kept, rule),
         "learning_rate": lambda: figures.learning_rate(steps(), history(), name),
-        "threshold": lambda: answer_figures.threshold(predictions(), summary, name),
-        "calibration": lambda: answer_figures.calibration(predictions(), name),
-        "risk_coverage": lambda: answer_figures.risk_coverage(predictions(), name),
+        "threshold": lambda: answer_figures.threshold(predictions().rows, summary, name),
+        "calibration": lambda: answer_figures.calibration(predictions().rows, name),
+        "risk_coverage": lambda: answer_figures.risk_coverage(predictions().rows, name),
         "probes": lambda: probe_figure.probes(history(), run.config.get("probes"), name, rule),
-        "slices": lambda: slice_figures.slices(run.scores(), predictions(), name, rule),
+        "slices": lambda: slice_figures.slices(run.scores(), predictions().rows, name, rule),
     }

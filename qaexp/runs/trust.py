@@ -5,6 +5,7 @@ run.json vouches for summary.json, summary.json for MANIFEST.json, and the manif
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from qaexp.errors import IntegrityError
 from qaexp.errors.advice import made_again
 from qaexp.runs.directory import CONFIG, MANIFEST, RUN, STATES, SUMMARY
 from qaexp.runs.manifest import read_manifest
-from qaexp.storage.reading import MAX_TABLE_BYTES, read_bytes
+from qaexp.storage.reading import opened_file, read_bytes
 from qaexp.storage.vouched import WAY_OUT, not_written, sha256, sha256_of, vouched
 
 _COMPLETED = STATES[1]
@@ -123,7 +124,8 @@ def check_files(directory: Path, summary: Mapping[str, Any], names: Sequence[str
     problems = []
     for name in names:
         try:
-            found = sha256(read_bytes(directory / name, MAX_TABLE_BYTES))
+            with opened_file(directory / name) as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             again = made_again(directory, "it")
             problems.append(f"{directory / name} is missing; bring back the run's own file, or {again}")

@@ -11,22 +11,24 @@ import hashlib
 import os
 import secrets
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from qaexp.errors import IntegrityError, StorageError
 from qaexp.storage import points
 from qaexp.storage.direct import BLOCK_BYTES, write_blocks
-from qaexp.storage.formats import csv_text, json_line, json_text
+from qaexp.storage.formats import csv_lines, json_line, json_object, json_text
 from qaexp.storage.reading import read_bytes
 from qaexp.storage.roots import check_root, opened_parent, sync
 from qaexp.storage.signals import deferred
 
 TEMP_PREFIX = ".tmp-"
 _MAX_UNHASHED = 8
+_CHUNK_CHARACTERS = 2**20
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
@@ -70,13 +72,58 @@ def write_json(path: Path, obj: Any) -> None:
 
 
 def write_json_lines(path: Path, records: Iterable[Any]) -> None:
-    """Commit one JSON line per record."""
-    write_text(path, "".join(json_line(record) for record in records))
+    """Commit one JSON line per record; each record is asked for when its line is written."""
+    write_stream(path, _encoded(map(json_line, records)))
 
 
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Commit a CSV table; see `csv_text`."""
-    write_text(path, csv_text(rows))
+def write_json_items(path: Path, items: Iterable[tuple[str, Any]]) -> None:
+    """Commit a JSON object as `write_json` does; each item, with its own key, is asked for when it is written."""
+    write_stream(path, _encoded(json_object(items)))
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Commit a CSV table, each row as it comes; see `csv_text`."""
+    write_stream(path, _encoded(csv_lines(rows)))
+
+
+def write_stream(path: Path, chunks: Iterable[bytes | memoryview], num_bytes: int | None = None) -> None:
+    """Commit what comes chunk by chunk as the whole content of `path`, whose folder exists; raises as `write_bytes`.
+
+    Making the chunks may take long: a signal stops it between two of them, and nothing is left.
+
+    Args:
+        path: The file.
+        chunks: Its content.
+        num_bytes: Its size, if it is known, for the message when there is no room.
+    """
+    rest = iter(chunks)
+    first, second = next(rest, b""), next(rest, None)
+    if second is None:
+        write_bytes(path, bytes(first))
+        return
+    with storage_errors(path, num_bytes), opened_parent(path) as (folder, name):
+        temp = temp_name(name)
+        try:
+            _write_new(folder, temp, path, chain((first, second), rest))
+            with deferred():
+                commit_temp(folder, temp, name, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temp, dir_fd=folder)
+            raise
+
+
+def _encoded(texts: Iterable[str]) -> Iterator[bytes]:
+    """Texts as chunks of UTF-8 of about a mebibyte; see `write_text`."""
+    gathered: list[str] = []
+    size = 0
+    for text in texts:
+        gathered.append(text)
+        size += len(text)
+        if size >= _CHUNK_CHARACTERS:
+            yield "".join(gathered).encode("utf-8", "backslashreplace")
+            gathered, size = [], 0
+    yield "".join(gathered).encode("utf-8", "backslashreplace")
 
 
 def write_chunks(path: Path, chunks: Iterable[bytes | memoryview], num_bytes: int) -> str:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,20 @@ def json_line(record: Any) -> str:
     return json.dumps(record, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
 
 
+def json_object(items: Iterable[tuple[str, Any]]) -> Iterator[str]:
+    """Yield the parts of an object's JSON as `json_text` writes it, an item each; no key comes twice.
+
+    >>> "".join(json_object([("a", 1), ("b", "x")])) == json_text({"a": 1, "b": "x"})
+    True
+    """
+    before = "{"
+    for key, value in items:
+        text = json_text({key: value})
+        yield f"{before}{text[1:-3]}"
+        before = ","
+    yield "{}\n" if before == "{" else "\n}\n"
+
+
 def beginning(text: str) -> str:
     r"""Return the first line of a text; one that is cut there ends in "…".
 
@@ -54,13 +68,25 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     >>> csv_text([{"id": "a", "f1": -0.5, "answer": "=1+1"}, {"id": "b", "f1": None, "answer": "Paris"}])
     "id,f1,answer\na,-0.5,'=1+1\nb,,Paris\n"
     """
-    columns = list(rows[0]) if rows else []
-    lines = [[_guarded(column) for column in columns]]
+    return "".join(csv_lines(rows))
+
+
+def csv_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines of `csv_text`, each row as it comes; raises as it does."""
+    columns: list[str] | None = None
     for row in rows:
-        if row.keys() != rows[0].keys():
+        if columns is None:
+            columns = list(row)
+            yield _csv_line(columns)
+        if row.keys() != set(columns):
             raise ValueError(f"a row has the keys {list(row)}, the first one has {columns}")
-        lines.append([_guarded(row[column]) for column in columns])
-    return "".join(",".join(map(_quoted, line)) + "\n" for line in lines)
+        yield _csv_line([row[column] for column in columns])
+    if columns is None:
+        yield _csv_line([])
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
+    return ",".join(_quoted(_guarded(cell)) for cell in cells) + "\n"
 
 
 def csv_rows(text: str) -> list[dict[str, str]]:
@@ -72,15 +98,21 @@ def csv_rows(text: str) -> list[dict[str, str]]:
     >>> csv_rows("id,answer\na,'=1+1\nb,\n")
     [{'id': 'a', 'answer': '=1+1'}, {'id': 'b', 'answer': ''}]
     """
+    return list(each_csv_row(text))
+
+
+def each_csv_row(text: str) -> Iterator[dict[str, str]]:
+    """Yield the rows that `csv_rows` returns, one at a time; raises as it does."""
     try:
-        rows = list(csv.reader(io.StringIO(text, newline="")))
+        reader = csv.reader(io.StringIO(text, newline=""))
+        header = next(reader, None)
+        columns = list(map(unguarded, header or []))
+        for number, row in enumerate(reader, start=2):
+            if len(row) != len(columns):
+                raise ValueError(f"row {number} has {len(row)} cells, the header has {len(columns)}")
+            yield dict(zip(columns, map(unguarded, row), strict=True))
     except csv.Error as error:
         raise ValueError(f"not a CSV table: {error}") from error
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(rows[0]):
-            raise ValueError(f"row {number} has {len(row)} cells, the header has {len(rows[0])}")
-    columns = list(map(unguarded, rows[0])) if rows else []
-    return [dict(zip(columns, map(unguarded, row), strict=True)) for row in rows[1:]]
 
 
 def json_reason(error: ValueError) -> str:

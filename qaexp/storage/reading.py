@@ -9,20 +9,28 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from qaexp.errors import IntegrityError
-from qaexp.storage.formats import csv_rows, json_reason
+from qaexp.storage.columns import Columns
+from qaexp.storage.formats import each_csv_row, json_reason
 
 MEBIBYTE = 2**20
 MAX_JSON_BYTES = 64 * MEBIBYTE
 MAX_TABLE_BYTES = 1024 * MEBIBYTE
+# Of a file that is never held as a whole.
+MAX_STREAM_BYTES = 64 * 1024 * MEBIBYTE
 MAX_ROWS = 2_000_000
 MAX_CELLS = 30_000_000
 MAX_LINE_BYTES = 16 * MEBIBYTE
 MAX_NESTED = 5_000_000
+
+_BLANKS = b"\0\r\n\t \xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,14 @@ def read_bytes(path: Path, limit: int = MAX_JSON_BYTES) -> bytes:
         FileNotFoundError: When there is none.
         IntegrityError: When it is a link, a pipe, a device or a folder, may not be read, or is over `limit` bytes.
     """
+    with opened_file(path, limit) as file:
+        # Room is made for as many bytes as are asked for: the limit itself would take a gibibyte.
+        return file.read(os.fstat(file.fileno()).st_size)
+
+
+@contextmanager
+def opened_file(path: Path, limit: int = MAX_STREAM_BYTES) -> Iterator[BufferedReader]:
+    """Open a regular file for a body that reads it piece by piece; raises as `read_bytes` does."""
     try:
         # Without O_NONBLOCK, opening a pipe would wait for a writer for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -59,8 +75,7 @@ def read_bytes(path: Path, limit: int = MAX_JSON_BYTES) -> bytes:
                     f"{path}: {status.st_size // MEBIBYTE} MiB, more than the {limit // MEBIBYTE} MiB "
                     "that such a file may have; refused"
                 )
-            # Room is made for as many bytes as are asked for: the limit itself would take a gibibyte.
-            return file.read(status.st_size)
+            yield file
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -118,12 +133,8 @@ def read_json_lines(path: Path, key: str | None = None) -> Records:
     data = read_bytes(path, MAX_TABLE_BYTES)
     _check_rows(path, data.count(b"\n"))
     for number, line in enumerate(data.split(b"\n"), start=1):
-        if len(line) > MAX_LINE_BYTES:
-            raise IntegrityError(
-                f"{path}: line {number} has {len(line) // MEBIBYTE} MiB, more than the {MAX_LINE_BYTES // MEBIBYTE} "
-                "that a record may have; refused"
-            )
-        text = line.strip(b"\0\r\t \xef\xbb\xbf")
+        _check_line(path, number, line)
+        text = line.strip(_BLANKS)
         if text:
             record = _record(text, key)
             if record is None:
@@ -136,18 +147,46 @@ def read_json_lines(path: Path, key: str | None = None) -> Records:
     return Records(list(last.values()), num_torn, len(rows) - len(last))
 
 
+def each_json_line(path: Path, key: str | None = None) -> Iterator[dict[str, Any] | None]:
+    """Yield the records of a JSON lines file one at a time, None for a torn line; see `read_json_lines`.
+
+    Of records with the same key all are yielded.
+    """
+    with opened_file(path) as file:
+        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b""), start=1):
+            _check_rows(path, number)
+            _check_line(path, number, line)
+            if text := line.strip(_BLANKS):
+                yield _record(text, key)
+
+
 def read_table(path: Path, text_columns: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the rows of a CSV file; cells are numbers or None, but texts in columns that begin with a given word."""
+    return list(_each_table_row(path, text_columns))
+
+
+def read_columns(path: Path, text_columns: tuple[str, ...], repeated: Collection[str]) -> Columns:
+    """Return the rows of a CSV file as `read_table` does, held by columns.
+
+    Args:
+        path: The file.
+        text_columns: Columns that begin with one of these words hold texts.
+        repeated: Columns whose texts repeat.
+    """
+    table: Columns | None = None
+    for row in _each_table_row(path, text_columns):
+        if table is None:
+            table = Columns(list(row), repeated)
+        table.append(row)
+    return Columns([]) if table is None else table
+
+
+def _each_table_row(path: Path, text_columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     text = read_text(path, MAX_TABLE_BYTES)
     check_cells(path, text.count("\n"), text.count(","))
     try:
-        rows = csv_rows(text)
-        return [
-            {name: cell if name.startswith(text_columns) else _number(cell) for name, cell in row.items()}
-            for row in rows
-        ]
-    except IntegrityError:
-        raise
+        for row in each_csv_row(text):
+            yield {name: cell if name.startswith(text_columns) else _number(cell) for name, cell in row.items()}
     except ValueError as error:
         raise IntegrityError(f"{path}: {error}") from error
 
@@ -161,6 +200,14 @@ def check_cells(path: Path, num_lines: int, num_commas: int) -> None:
     _check_rows(path, num_lines)
     if num_lines + num_commas > MAX_CELLS:
         raise IntegrityError(f"{path}: {num_lines + num_commas:,} cells, more than the {MAX_CELLS:,} allowed; refused")
+
+
+def _check_line(path: Path, number: int, line: bytes) -> None:
+    if len(line.rstrip(b"\n")) > MAX_LINE_BYTES:
+        raise IntegrityError(
+            f"{path}: line {number} has {len(line) // MEBIBYTE} MiB, more than the {MAX_LINE_BYTES // MEBIBYTE} "
+            "that a record may have; refused"
+        )
 
 
 def _check_rows(path: Path, num_rows: int) -> None:

@@ -26,8 +26,8 @@ from transformers import DataCollatorWithPadding, Trainer, TrainingArguments, se
 
 from qaexp.data.features import build_features
 from qaexp.data.squad import Example, read_squad_file
-from qaexp.evaluation.evaluate import evaluate
 from qaexp.evaluation.predict import predict_logits
+from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import Checkpoint
 from tests.benchmarks.measuring import trainer_rows
 from tests.fixtures.checkpoints import MINILM
@@ -79,7 +79,7 @@ def train_once(train: list[Example], dev: list[Example], seed: int, epochs: int)
         padding_side="right",
         with_token_types=loaded.with_token_types,
     )
-    metrics = evaluate(dev, dev_features, logits, **DECODING).metrics
+    metrics = QuestionSet(dev, dev_features, Decoding(**DECODING)).evaluate(logits).metrics
     tokens = int(features.lengths.sum()) * epochs
     return {"seed": seed, "has_ans_f1": metrics["has_ans_f1"], "has_ans_exact": metrics["has_ans_exact"],
             "train_seconds": seconds, "tokens_per_second": tokens / seconds}  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 from qaexp.comparison.dimensions import Dimension, dimensions, effect_words
 from qaexp.comparison.effect_tests import effects_sentence, judged
 from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
-from qaexp.comparison.flips import FLIP_WORDS, FLIPS, Flip, flips, stability
+from qaexp.comparison.flips import FLIP_WORDS, FLIPS, Flip, changes, filled, stability
 from qaexp.comparison.groups import Group
 from qaexp.comparison.main_effects import Effect, main_effects
 from qaexp.comparison.result import Comparison, Table
@@ -195,11 +195,11 @@ def _words(effect: Effect, table: Table, found: Sequence[Dimension]) -> Numbers:
 
 def _flips(a: Group, b: Group, comparison: Comparison) -> Numbers | None:
     try:
-        found = flips(a, b, comparison.reader)
+        found = changes(a, b, comparison.reader)
+        shown = filled(found[:MAX_FLIPS], a, b)
         contexts = {**b.entries[0].run.contexts(), **a.entries[0].run.contexts()}
     except IntegrityError:
         return None
-    shown = found[:MAX_FLIPS]
     paragraphs = list(dict.fromkeys(flip.paragraph for flip in shown))
     return {
         "a": a.name,
@@ -209,7 +209,7 @@ def _flips(a: Group, b: Group, comparison: Comparison) -> Numbers | None:
         "num_questions": len(comparison.reader.read(a.entries[0].run).questions),
         "num_found": len(found),
         "kinds": [FLIP_WORDS[kind] for kind in FLIPS],
-        "counts": [sum(flip.kind == kind for flip in found) for kind in FLIPS],
+        "counts": [sum(one.kind == kind for one in found) for kind in FLIPS],
         "contexts": [str(contexts.get(paragraph, "")) for paragraph in paragraphs],
         "rows": [_flip_row(flip, paragraphs.index(flip.paragraph)) for flip in shown],
     }

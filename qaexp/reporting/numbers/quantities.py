@@ -13,6 +13,8 @@ from qaexp.reporting.numbers.intervals import Group, dependence, group
 Row = Mapping[str, Any]
 # predictions.jsonl stores this `null_score_diff` where an example has no legal span: it is answered by nothing.
 NO_SPAN_DIFF = 1e6
+# The key of a `confidence` that was worked out already.
+CONFIDENCE = "confidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ def confidence(prediction: Row) -> float:
     >>> confidence({"prediction_text": "", "null_score_diff": 0.0, "n_best": [{"score": 3.0}]})
     0.5
     """
+    if CONFIDENCE in prediction:
+        return float(prediction[CONFIDENCE])
     spans = [span["score"] for span in prediction["n_best"]]
     if not spans:
         return 1.0

@@ -16,7 +16,9 @@ from qaexp.errors import IntegrityError
 from qaexp.reporting.numbers.advice import drift_sentence, is_collapsed, number, seen, where_silent
 from qaexp.reporting.numbers.advice import shown as shown_number
 from qaexp.reporting.numbers.answering import ALWAYS_ANSWERED, count_answered, null_rule
+from qaexp.reporting.numbers.prediction_table import PredictionTable, read_predictions
 from qaexp.reporting.numbers.spans import machine_time, moment
+from qaexp.reporting.page.embedded import embedded, worst_first
 from qaexp.reporting.page.explorer import explorer_data, script_json
 from qaexp.reporting.page.heading import changed_keys, labels, run_line
 from qaexp.reporting.terminal.tables import facts, score_rows
@@ -50,23 +52,33 @@ ALT_TEXTS = {
 Row = Mapping[str, Any]
 
 
-def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
-    """Return the page of a run.
+def page(
+    run: RunFiles,
+    summary: Mapping[str, Any],
+    pictures: Mapping[str, bytes],
+    predictions: PredictionTable | None = None,
+) -> str:
+    """Return the page of a run: below 5 MB, however many questions it was asked.
 
     Args:
         run: The files of the run.
         summary: Its summary.
         pictures: PNG files by their name without suffix, in the order of the page.
+        predictions: What is known of its predictions; None: it is read.
     """
-    predictions, contexts = run.predictions(), run.contexts()
+    predictions = read_predictions(run) if predictions is None else predictions
+    contexts = run.contexts()
+    shown_here = embedded(run, predictions.rows, contexts)
     history, answered = run.history(), count_answered(predictions.rows, summary)
-    style, script = _inlined("page.css"), _inlined("browse.js") + _inlined("page.js")
+    is_part = shown_here.num_worst is not None
+    style = _inlined("page.css")
+    script = _inlined("browse.js") + _inlined("page.js") + (_inlined("part.js") if is_part else "")
     return _template().render(
         style=style,
         script=script,
         policy=content_policy(style, script),
         predictions=script_json(
-            explorer_data(predictions.rows, _scores(run), contexts, _thresholds(run.config, summary))
+            explorer_data(shown_here.rows, _scores(run), contexts, _thresholds(run.config, summary))
         ),
         name=run.config.get("name") or run.path.name,
         rule=null_rule(run.config),
@@ -88,10 +100,11 @@ def page(run: RunFiles, summary: Mapping[str, Any], pictures: Mapping[str, bytes
         history=history[-MAX_EPOCHS:],
         num_epochs=len(history),
         config=[(key, _text(value)) for key, value in dotted(run.config).items()],
-        errors=worst_errors(predictions.rows, contexts),
+        errors=worst_errors(shown_here.rows, contexts),
         num_open=NUM_OPEN_ERRORS,
         num_predictions=len(predictions.rows),
         num_torn=predictions.num_torn,
+        part=shown_here if is_part else None,
         num_errors=sum(row["exact"] < 100 for row in predictions.rows),
     )
 
@@ -111,7 +124,7 @@ def content_policy(style: str, script: str) -> str:
 def worst_errors(predictions: Sequence[Row], contexts: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the answers with the lowest f1, the surest first, each with the context around the best span."""
     wrong = [row for row in predictions if row["f1"] < 100]
-    wrong.sort(key=lambda row: (row["f1"], -abs(row["null_score_diff"]), row["id"]))
+    wrong.sort(key=worst_first)
     return [
         {**row, "golds": list(dict.fromkeys(row["golds"])), "excerpt": excerpt(contexts.get(row["paragraph"], ""), row)}
         for row in wrong[:NUM_ERRORS]
@@ -134,7 +147,7 @@ def excerpt(context: str, prediction: Row) -> dict[str, str]:
     }
 
 
-def _scores(run: RunFiles) -> list[dict[str, Any]]:
+def _scores(run: RunFiles) -> Sequence[Row]:
     """Return the rows of scores.csv; none where it is damaged, since the page only takes the question words from it."""
     try:
         return run.scores()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,16 @@ from qaexp.runs import directory as layout
 from qaexp.runs.readers.folder import COMPLETED, DAMAGED, Folder, look
 from qaexp.runs.readers.typed import Typed, typed
 from qaexp.runs.trust import is_edited
-from qaexp.storage.reading import MAX_TABLE_BYTES, Records, read_json, read_json_lines, read_table
+from qaexp.storage.columns import Columns
+from qaexp.storage.reading import (
+    MAX_TABLE_BYTES,
+    Records,
+    each_json_line,
+    read_columns,
+    read_json,
+    read_json_lines,
+    read_table,
+)
 
 # How deep below a given folder runs are looked for: outputs/run, multirun_outputs/sweep/run.
 MAX_DEPTH = 3
@@ -75,13 +85,27 @@ class RunFiles:
         """The records of predictions.jsonl, one per dev example."""
         return self._lines(layout.PREDICTIONS, "id")
 
+    def each_prediction(self) -> Iterator[dict[str, Any]]:
+        """Yield the records of predictions.jsonl one at a time; torn lines are left out, repeated ones are not."""
+        return (record for record in self.prediction_lines() if record is not None)
+
+    def prediction_lines(self) -> Iterator[dict[str, Any] | None]:
+        """Yield the records of predictions.jsonl one at a time, and None for a torn line."""
+        try:
+            yield from each_json_line(self.path / layout.PREDICTIONS, "id")
+        except FileNotFoundError:
+            return
+
     def history(self) -> list[dict[str, Any]]:
         """The rows of history.csv, one per epoch."""
         return self._table(layout.HISTORY, ("probe_",))
 
-    def scores(self) -> list[dict[str, Any]]:
+    def scores(self) -> Columns:
         """The rows of scores.csv, one per dev example."""
-        return self._table(layout.SCORES, _TEXT_COLUMNS_OF_SCORES)
+        try:
+            return read_columns(self.path / layout.SCORES, _TEXT_COLUMNS_OF_SCORES, _TEXT_COLUMNS_OF_SCORES[1:])
+        except FileNotFoundError:
+            return Columns([])
 
     def contexts(self) -> dict[str, str]:
         """The contexts of the dev examples by the hash of their text."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,15 @@ from qaexp.runs.writing.reuse import check_same_run, clear
 from qaexp.runs.writing.run_json import RunRecord, describe_error
 from qaexp.runs.writing.run_start import RunStart
 from qaexp.storage.content import Content
-from qaexp.storage.files import write_bytes, write_json, write_json_lines, write_rows, write_text
+from qaexp.storage.files import (
+    write_bytes,
+    write_json,
+    write_json_items,
+    write_json_lines,
+    write_rows,
+    write_stream,
+    write_text,
+)
 from qaexp.storage.folders import new_directory, remove, settle_directory
 from qaexp.storage.formats import json_text
 from qaexp.storage.roots import path_by_handle
@@ -115,6 +123,14 @@ class Run:
         return self._start.identity.run_id
 
     @property
+    def scratch(self) -> Path | None:
+        """The folder whose disk takes what the run only holds while it runs; None: another disk's, for it writes none.
+
+        What is put there has no name, so a run that is killed leaves none of it.
+        """
+        return self.directory if self.is_main else None
+
+    @property
     def checkpoint(self) -> TrainingCheckpoint | None:
         """What the training resumes from; None at the first start, and in processes that do not write."""
         return self._resumed.checkpoint
@@ -187,12 +203,22 @@ class Run:
         if self.is_main:
             write_bytes(self.directory / name, data)
 
-    def write_json_lines(self, name: str, records: Sequence[Any]) -> None:
-        """Commit a file of the run with one JSON line per record."""
+    def write_content(self, name: str, content: Content) -> None:
+        """Commit a file of the run that is too large to be held as a whole."""
+        if self.is_main:
+            write_stream(self.directory / name, content.chunks(), content.num_bytes)
+
+    def write_json_items(self, name: str, items: Iterable[tuple[str, Any]]) -> None:
+        """Commit a JSON object of the run, each item with its key when it is written."""
+        if self.is_main:
+            write_json_items(self.directory / name, items)
+
+    def write_json_lines(self, name: str, records: Iterable[Any]) -> None:
+        """Commit a file of the run with one JSON line per record, each of which is asked for when it is written."""
         if self.is_main:
             write_json_lines(self.directory / name, records)
 
-    def write_rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def write_rows(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Commit a CSV table of the run; the columns are the keys of the first row."""
         if self.is_main:
             write_rows(self.directory / name, rows)
