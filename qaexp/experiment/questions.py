@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qaexp.data.features import Features
+from qaexp.data.ondisk.features import StoredFeatures
 from qaexp.data.pipeline import Splits
 from qaexp.data.squad import Example
 from qaexp.evaluation.question_set import QuestionSet, Scored
@@ -47,13 +48,17 @@ class Answered:
 
 
 def question_sets(
-    parts: Parts, splits: Splits, features: Mapping[str, Features], loaded: LoadedModel, so_far: TrainingSoFar
+    parts: Parts,
+    splits: Splits,
+    features: Mapping[str, Features | StoredFeatures],
+    loaded: LoadedModel,
+    so_far: TrainingSoFar,
 ) -> Questions:
     """Everything that the model will be asked, in the number format of the training."""
     autocast = so_far.state.setup.accelerator.autocast
 
-    def questions(examples: Sequence[Example], made: Features) -> QuestionSet:
-        return QuestionSet(examples, made, parts.decoding, autocast)
+    def questions(examples: Sequence[Example], made: Features | StoredFeatures) -> QuestionSet:
+        return QuestionSet(examples, made.whole(), parts.decoding, autocast)
 
     probes = parts.probes
     return Questions(

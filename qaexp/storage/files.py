@@ -20,7 +20,7 @@ from typing import Any
 from qaexp.errors import IntegrityError, StorageError
 from qaexp.storage import points
 from qaexp.storage.direct import BLOCK_BYTES, write_blocks
-from qaexp.storage.formats import csv_text, json_line, json_text
+from qaexp.storage.formats import csv_text, json_blocks, json_line, json_text
 from qaexp.storage.reading import read_bytes
 from qaexp.storage.roots import check_root, opened_parent, sync
 from qaexp.storage.signals import deferred
@@ -38,10 +38,14 @@ def write_bytes(path: Path, data: bytes) -> None:
         IntegrityError: A folder between a run directory and the file is a link.
         BusyError: The directory is another process's now.
     """
-    with deferred(), storage_errors(path, len(data)), opened_parent(path) as (folder, name):
+    _write_parts(path, [data], len(data))
+
+
+def _write_parts(path: Path, parts: Iterable[bytes], num_bytes: int | None = None) -> None:
+    with deferred(), storage_errors(path, num_bytes), opened_parent(path) as (folder, name):
         temp = temp_name(name)
         try:
-            _write_new(folder, temp, path, [data])
+            _write_new(folder, temp, path, parts)
             commit_temp(folder, temp, name, path)
         except BaseException:
             with suppress(OSError):
@@ -67,6 +71,11 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, obj: Any) -> None:
     """Commit `obj` as JSON; see `json_text`."""
     write_text(path, json_text(obj))
+
+
+def write_json_blocks(path: Path, obj: Mapping[str, Any]) -> None:
+    """Commit an object as `write_json` does, with long sequences in it taken some values at a time."""
+    _write_parts(path, (part.encode("utf-8", "backslashreplace") for part in json_blocks(obj)))
 
 
 def write_json_lines(path: Path, records: Iterable[Any]) -> None:

@@ -24,7 +24,7 @@ from qaexp.runs.writing.reuse import check_same_run, clear
 from qaexp.runs.writing.run_json import RunRecord, describe_error
 from qaexp.runs.writing.run_start import RunStart
 from qaexp.storage.content import Content
-from qaexp.storage.files import write_bytes, write_json, write_json_lines, write_rows, write_text
+from qaexp.storage.files import write_bytes, write_json, write_json_blocks, write_json_lines, write_rows, write_text
 from qaexp.storage.folders import new_directory, remove, settle_directory
 from qaexp.storage.formats import json_text
 from qaexp.storage.roots import path_by_handle
@@ -181,6 +181,11 @@ class Run:
         """Commit a JSON file of the run."""
         if self.is_main:
             write_json(self.directory / name, obj)
+
+    def write_json_blocks(self, name: str, obj: Mapping[str, Any]) -> None:
+        """Commit a JSON file of the run in which sequences may be long."""
+        if self.is_main:
+            write_json_blocks(self.directory / name, obj)
 
     def write_bytes(self, name: str, data: bytes) -> None:
         """Commit a file of the run."""
