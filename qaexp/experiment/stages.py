@@ -82,7 +82,7 @@ def named(splits: Splits) -> dict[str, Split]:
 
 
 def write_data(run: Run, parts: Parts, splits: Splits, made: MadeFeatures) -> dict[str, Any]:
-    """Write data.json and log its audit; returns the content."""
+    """Write data.json and log its audit; returns the content without the ids."""
     features = made.by_split
     report = describe_data(
         named(splits), features, max_answer_length=parts.decoding.max_answer_length, subset=parts.subset
@@ -98,7 +98,7 @@ def write_data(run: Run, parts: Parts, splits: Splits, made: MadeFeatures) -> di
     for name in features:
         run.log.info(audit_line(name, report["audit"][name]))
     run.write_json_blocks(DATA, report)
-    return report
+    return {key: value for key, value in report.items() if not key.endswith("_ids")}
 
 
 def tell_parts(run: Run, parts: Parts, splits: Splits) -> None:

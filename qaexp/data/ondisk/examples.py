@@ -28,11 +28,13 @@ class StoredExamples(Sequence[Example]):
         is_impossible: Whether each has no answer.
     """
 
-    def __init__(self, entry: Entry, rows: Ints | None = None, whole: StoredExamples | None = None) -> None:
+    def __init__(
+        self, entry: Entry, rows: NDArray[np.int32] | None = None, whole: StoredExamples | None = None
+    ) -> None:
         """Take an entry, and which of its rows are meant; None means all."""
         self._entry = entry
         self._tables: _Tables = _Tables(entry) if whole is None else whole._tables
-        self._rows = np.arange(len(self._tables.row_place)) if rows is None else rows
+        self._rows = np.arange(len(self._tables.row_place), dtype=np.int32) if rows is None else rows
         self.is_impossible: NDArray[np.bool_] = self._tables.is_impossible[self._rows]
 
     def __len__(self) -> int:

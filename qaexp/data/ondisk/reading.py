@@ -80,17 +80,34 @@ def _entry(shards: Shards, on_bad: str, columns: Mapping[str, str], cache_dir: P
 
 
 class _Hashed:
-    """Examples by the hashes of their ids; two of a million ids have the same one once in a hundred million times."""
+    """Examples by the hashes of their ids; two of a million ids have the same one once in a hundred million times.
+
+    A hash table of whole numbers of 32 bits, each the row of an example: a dictionary would take five times the room.
+    """
 
     def __init__(self) -> None:
-        self._rows: dict[int, int] = {}
-        self._wholes, self._questions = array("q"), array("q")
+        self._ids, self._wholes, self._questions = array("q"), array("q"), array("q")
+        self._slots = array("i", [-1]) * 2**12
 
     def repeated(self, example: Example) -> str | None:
-        row = self._rows.setdefault(hash(example.id), len(self._wholes))
-        whole, question = hash(example), hash((example.question, example.context))
-        if row == len(self._wholes):
-            self._wholes.append(whole)
-            self._questions.append(question)
-            return None
-        return "all" if self._wholes[row] == whole else "question" if self._questions[row] == question else "id"
+        id, whole, question = hash(example.id), hash(example), hash((example.question, example.context))
+        slot = self._slot(id)
+        if (row := self._slots[slot]) >= 0:
+            return "all" if self._wholes[row] == whole else "question" if self._questions[row] == question else "id"
+        self._slots[slot] = len(self._ids)
+        self._ids.append(id)
+        self._wholes.append(whole)
+        self._questions.append(question)
+        if 2 * len(self._ids) > len(self._slots):
+            self._slots = array("i", [-1]) * (2 * len(self._slots))
+            for number, other in enumerate(self._ids):
+                self._slots[self._slot(other)] = number
+        return None
+
+    def _slot(self, id: int) -> int:
+        """The slot of a hash: the one that has it, or the free one where it belongs."""
+        slots, ids, last = self._slots, self._ids, len(self._slots) - 1
+        slot = id & last
+        while (row := slots[slot]) >= 0 and ids[row] != id:
+            slot = (slot + 1) & last
+        return slot
