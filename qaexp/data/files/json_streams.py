@@ -26,6 +26,7 @@ from qaexp.data.files.names import Columns, theirs
 from qaexp.data.files.streams import NotStreamedError, text_blocks
 from qaexp.errors import DataError
 
+_UNSEEN = f"{SIGNS} \t\r\n"
 _SPACE = re.compile(r"[ \t\n\r]*")
 # What stands beside the articles, a version say, is this small.
 _MAX_BESIDE = 2**16
@@ -42,7 +43,7 @@ def is_lines(path: Path) -> bool:
         text = (text + block).lstrip()
         if first is None and "\n" in text:
             first, _, text = text.partition("\n")
-        if first is not None and text.strip():
+        if first is not None and text.strip(_UNSEEN):
             return suffix_of(path) in LINE_SUFFIXES or is_whole(path, first, 0, len(first))
         if first is None and len(text) > MAX_LINE_BYTES:
             break
@@ -156,7 +157,7 @@ class _Walk:
                 raise NotStreamedError
         while self._more():
             pass
-        if self._text[self._place :].strip(f"{SIGNS} \t\r\n"):
+        if self._text[self._place :].strip(_UNSEEN):
             raise NotStreamedError
 
     def _next(self) -> str:
