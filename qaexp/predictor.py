@@ -117,7 +117,7 @@ class Predictor:
         if kind in self.settings["nodes"]:
             made: _Node = build(self.settings["nodes"][kind], kind)
             return made
-        return ours(**{item.name: self.settings[item.name] for item in fields(ours)})
+        return ours(**{item.name: self.settings[item.name] for item in fields(ours) if item.name in self.settings})
 
     @overload
     def answer(self, question: str, context: str) -> Answer: ...

@@ -59,7 +59,7 @@ WRITERS = (
     "storage/roots.py",
     "storage/scratch.py",
     "runs/lock.py",
-    "data/cache.py",
+    "data/cache_folder.py",
     "model/snapshot.py",
 )
 WRITING_CALLS = ("write_text", "write_bytes", "to_csv", "to_parquet", "savetxt", "savez", "save_file", "touch")

@@ -100,6 +100,9 @@ class FeaturesConfig:
         "tokens of a feature, question and special tokens included", unit="tokens", low=8, high=1_000_000
     )
     doc_stride: int = key("overlap of neighbouring windows", unit="tokens", low=0)
+    null_window_rate: float | None = key(
+        "share of the training windows without an answer that are kept; null: all", low=0, high=1, default=None
+    )
 
 
 @dataclass

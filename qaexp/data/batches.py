@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,8 @@ Ints = NDArray[np.int64]
 # Features of similar length come from a stretch of the shuffled order that holds this many batches: longer stretches
 # pad less, shorter ones leave more of the order to chance.
 _BATCHES_OF_A_STRETCH = 32
+# So many lengths are Python's numbers, of 36 bytes each, at a time.
+_LENGTHS_AT_ONCE = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,10 @@ class BatchPlan:
     def _pack(self, order: Ints, lengths: Ints) -> Iterator[Ints]:
         """Yield the batches that follow each other in an order; `lengths` are in that order too."""
         first, longest = 0, 0
-        for place, length in enumerate(lengths.tolist()):
+        some = (
+            lengths[begin : begin + _LENGTHS_AT_ONCE].tolist() for begin in range(0, len(lengths), _LENGTHS_AT_ONCE)
+        )
+        for place, length in enumerate(chain.from_iterable(some)):
             longest = max(longest, length)
             count = place - first + 1
             is_too_much = (

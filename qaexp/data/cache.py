@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import fcntl
-import functools
 import hashlib
 import importlib.metadata
 import json
 import logging
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors.numpy
 
+from qaexp.data.cache_folder import default_cache_dir, locked, warn_once, warn_unwritable
 from qaexp.data.features import Features, build_features, warn_truncated_questions
 from qaexp.data.squad import Example
 from qaexp.data.tokenization import distinct, plain_backend
 from qaexp.errors import StorageError
 from qaexp.storage.files import TEMP_PREFIX, write_bytes
-from qaexp.storage.folders import make_directory, remove
+from qaexp.storage.folders import remove
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -64,7 +61,7 @@ def cached_features(
     features = _load(path, key)
     if features is not None:
         return features, True
-    with _lock(path) as is_locked:
+    with locked(path) as is_locked:
         # Another process may have built them while this one waited.
         features = _load(path, key) if is_locked else None
         if features is not None:
@@ -76,22 +73,28 @@ def cached_features(
     return features, False
 
 
-def default_cache_dir() -> Path:
-    """Return `$QAEXP_CACHE_DIR`, or `~/.cache/qaexp` without it."""
-    named = os.environ.get("QAEXP_CACHE_DIR")
-    return Path(named) if named else Path("~/.cache/qaexp").expanduser()
-
-
 def features_key(
     examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast, *, max_length: int, doc_stride: int
 ) -> str:
     """Return the sha256, in hex, of all that decides features: examples, tokenizer, settings and versions."""
+    settings, backend_json = features_settings(tokenizer, max_length=max_length, doc_stride=doc_stride)
+    digest = hashlib.sha256()
+    text = json.dumps({"format": _FORMAT, **settings}, sort_keys=True)
+    for part in (text, backend_json, *_example_parts(examples)):
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()
+
+
+def features_settings(
+    tokenizer: PreTrainedTokenizerFast, *, max_length: int, doc_stride: int
+) -> tuple[dict[str, Any], str]:
+    """Return all that decides features beside the examples: settings and versions, and the tokenizer as JSON."""
     with plain_backend(tokenizer) as backend:
         # Without truncation and padding, which any call of a tokenizer changes.
         backend_json = backend.to_str()
         is_split = backend.encode_special_tokens
-    settings = {
-        "format": _FORMAT,
+    return {
         "tokenizers": importlib.metadata.version("tokenizers"),
         "max_length": max_length,
         "doc_stride": doc_stride,
@@ -103,12 +106,7 @@ def features_key(
         "truncation_side": tokenizer.truncation_side,
         "inputs": list(tokenizer.model_input_names),
         "split": is_split,
-    }
-    digest = hashlib.sha256()
-    for part in (json.dumps(settings, sort_keys=True), backend_json, *_example_parts(examples)):
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "little") + data)
-    return digest.hexdigest()
+    }, backend_json
 
 
 def _example_parts(examples: Sequence[Example]) -> Iterator[str]:
@@ -131,12 +129,12 @@ def _load(path: Path, key: str) -> Features | None:
         return None
     digest, payload = data[:64], data[64:]
     if digest != _digest(key, payload):
-        _warn_once(f"features: {path} is damaged and is built again")
+        warn_once(f"features: {path} is damaged and is built again")
         return None
     columns = safetensors.numpy.load(payload)
     features = Features(num_truncated_questions=int(columns.pop("num_truncated_questions")[0]), **columns)
     _log.info("features: %d from the cache, %s", len(features), path)
-    warn_truncated_questions(features)
+    warn_truncated_questions(features.num_truncated_questions)
     return features
 
 
@@ -149,48 +147,9 @@ def _store(path: Path, key: str, features: Features) -> None:
             remove(temp)
         write_bytes(path, _digest(key, payload) + payload)
     except StorageError as error:
-        _warn_unwritable(path.parent, error)
+        warn_unwritable(path.parent, error)
 
 
 def _digest(key: str, payload: bytes) -> bytes:
     """Return what stands before the payload: 64 hex digits, which a file under another key's name has wrong too."""
     return hashlib.sha256(key.encode() + payload).hexdigest().encode()
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[bool]:
-    """Hold the lock of one cache file for the body; yields False where the folder allows none."""
-    descriptor = _open_lock(path)
-    try:
-        yield descriptor is not None
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
-
-
-def _open_lock(path: Path) -> int | None:
-    """Return the descriptor of the lock file, locked; the kernel frees the lock of a process that dies."""
-    descriptor = None
-    try:
-        make_directory(path.parent)
-        descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except (OSError, StorageError) as error:
-        if descriptor is not None:
-            os.close(descriptor)
-        _warn_unwritable(path.parent, error)
-        return None
-    return descriptor
-
-
-def _warn_unwritable(folder: Path, error: Exception) -> None:
-    cause = error.__cause__ if isinstance(error, StorageError) else error
-    _warn_once(
-        f"features: {folder} cannot be written ({getattr(cause, 'strerror', None) or error}), so they are not "
-        "kept; set QAEXP_CACHE_DIR to a folder that may be written"
-    )
-
-
-@functools.cache
-def _warn_once(message: str) -> None:
-    _log.warning(message)

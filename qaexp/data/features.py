@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qaexp.data.edges import label_chars
-from qaexp.data.rows import Rows, lay_out
+from qaexp.data.encoding import EncodedExamples, RowFormat, encoder
+from qaexp.data.rows import lay_out
 from qaexp.data.squad import Example
-from qaexp.data.tokenization import check_tokenizer, distinct, encode_texts, pair_template, plain_backend
-from qaexp.data.windows import Ints, Windows, cut_windows, label_windows
-from qaexp.errors import DataError
-from qaexp.errors.advice import named, setting
-from qaexp.errors.rules import refuse, room_problems
+from qaexp.data.tokenization import check_tokenizer
+from qaexp.data.windows import Ints
+from qaexp.errors.advice import named
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Features", "build_features", "check_tokenizer", "warn_truncated_questions"]
 
 _log = logging.getLogger("qaexp")
-_MAX_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +70,48 @@ class Features:
         """Tokens of each feature, int64 `[num_features]`."""
         return np.diff(self.indptr)
 
+    @property
+    def is_null(self) -> NDArray[np.bool_]:
+        """Whether a window does not hold a whole answer, bool `[num_features]`."""
+        found: NDArray[np.bool_] = (self.start_position == self.null_position) & (
+            self.end_position == self.null_position
+        )
+        return found
+
+    def kept(self, is_kept: NDArray[np.bool_]) -> Features:
+        """Those features for which it is true, bool `[num_features]`."""
+        is_kept_token = np.repeat(is_kept, self.lengths)
+        columns = {
+            name: column[is_kept_token if name in _TOKEN_COLUMNS else is_kept]
+            for name, column in self.columns().items()
+            if name != "indptr"
+        }
+        indptr = np.concatenate([[0], np.cumsum(self.lengths[is_kept])])
+        return Features(indptr=indptr, **columns, num_truncated_questions=self.num_truncated_questions)
+
+    def held(self, indices: Ints) -> tuple[Features, Ints]:
+        """Some features for a batch: features in memory, and their numbers there."""
+        return self, indices
+
+    def whole(self) -> Features:
+        """All of them in memory."""
+        return self
+
+    def parts(self, examples: Sequence[Example]) -> Iterator[tuple[Ints, Sequence[Example], Features]]:
+        """Yield all examples once, some at a time, with their features; what is in memory is one part.
+
+        Args:
+            examples: Those that the features were made of.
+
+        Yields:
+            The positions of some examples, these examples, and their features, whose `example_index` counts them.
+        """
+        yield np.arange(len(examples)), examples, self
+
+    def with_examples(self, example_index: NDArray[np.int32]) -> Features:
+        """The same features with other numbers of their examples, `[num_features]`."""
+        return replace(self, example_index=example_index)
+
     def row(self, index: int) -> dict[str, Any]:
         """Return one feature as plain Python values, for looking at it."""
         tokens = slice(self.indptr[index], self.indptr[index + 1])
@@ -109,35 +148,25 @@ def build_features(
         ConfigError: The tokenizer does not fit, or max_length leaves no room beside doc_stride.
         DataError: A text holds a lone surrogate, which has no UTF-8.
     """
-    check_tokenizer(tokenizer)
-    _refuse_surrogates(examples)
-    contexts, context_index = distinct(example.context for example in examples)
-    questions, question_index = distinct(example.question.lstrip() for example in examples)
-    with plain_backend(tokenizer) as backend:
-        template = pair_template(backend, tokenizer.cls_token_id)
-        refuse(room_problems(max_length, doc_stride, template.num_specials))
-        context_tokens = encode_texts(backend, contexts, with_offsets=True)
-        question_tokens = encode_texts(backend, questions, with_offsets=False)
-    wanted = question_tokens.lengths[question_index]
-    windows = cut_windows(
-        wanted,
-        context_tokens.lengths[context_index],
-        room=max_length - template.num_specials,
-        doc_stride=doc_stride,
-        from_the_end=tokenizer.truncation_side == "left",
-    )
+    with encoder(tokenizer, max_length=max_length, doc_stride=doc_stride) as made:
+        encoded = made.encode(examples)
+    features = features_of(encoded, made.row_format)
+    warn_truncated_questions(features.num_truncated_questions)
+    return features
+
+
+def features_of(encoded: EncodedExamples, row_format: RowFormat) -> Features:
+    """Lay out the windows of encoded examples."""
     rows = lay_out(
-        template,
-        windows,
-        (question_tokens, question_index),
-        (context_tokens, context_index),
-        is_question_first=tokenizer.padding_side == "right",
-        with_types="token_type_ids" in tokenizer.model_input_names,
+        row_format.template,
+        encoded.windows,
+        encoded.questions,
+        encoded.contexts,
+        is_question_first=row_format.is_question_first,
+        with_types=row_format.with_types,
     )
-    answers = [example.answers[0] if example.answers else None for example in examples]
-    chars = label_chars(answers, contexts, context_tokens, context_index)
-    start_position, end_position = _labels(chars, windows, rows)
-    features = Features(
+    has_label = encoded.start >= 0
+    return Features(
         rows.indptr,
         rows.input_ids,
         rows.token_type_ids,
@@ -145,72 +174,23 @@ def build_features(
         _int32(rows.context_begin),
         _int32(rows.context_end),
         _int32(rows.null_position),
-        _int32(windows.example_index),
-        _int32(start_position),
-        _int32(end_position),
-        int(np.sum(windows.question_lengths < wanted)),
+        _int32(encoded.windows.example_index),
+        _int32(np.where(has_label, rows.context_begin + encoded.start, rows.null_position)),
+        _int32(np.where(has_label, rows.context_begin + encoded.end, rows.null_position)),
+        encoded.num_truncated_questions,
     )
-    warn_truncated_questions(features)
-    return features
 
 
-def warn_truncated_questions(features: Features) -> None:
-    """Log a warning when questions were cut."""
-    if features.num_truncated_questions:
+def warn_truncated_questions(number: int) -> None:
+    """Log a warning when a number of questions, if any, were cut."""
+    if number:
         _log.warning(
             "%d questions left no room for their context and were cut on the right; raise %s or lower %s to keep them "
             "whole",
-            features.num_truncated_questions,
+            number,
             named("features.max_length"),
             named("features.doc_stride"),
         )
-
-
-def _labels(chars: tuple[Ints, Ints], windows: Windows, rows: Rows) -> tuple[Ints, Ints]:
-    """Return start and end (inclusive) positions inside the rows; null_position without a whole answer.
-
-    Args:
-        chars: start_char and end_char (exclusive) of each example's label, -1 without one.
-        windows: The windows of the examples.
-        rows: Their tokens.
-    """
-    start_char, end_char = (column[windows.example_index] for column in chars)
-    asked = np.flatnonzero((start_char >= 0) & (rows.context_begin < rows.context_end))
-    heads = rows.indptr[:-1]
-    start, end, is_inside = label_windows(
-        rows.offset_mapping,
-        (heads + rows.context_begin)[asked],
-        (heads + rows.context_end)[asked],
-        start_char[asked],
-        end_char[asked],
-    )
-    holders = asked[is_inside]
-    start_position, end_position = rows.null_position.copy(), rows.null_position.copy()
-    # One character that is several byte-level tokens (an emoji, a rare script) would start at its last and end at its
-    # first token: a label that no decoding can answer with.
-    first, last = np.minimum(start, end)[is_inside], np.maximum(start, end)[is_inside]
-    start_position[holders] = rows.context_begin[holders] + first
-    end_position[holders] = rows.context_begin[holders] + last
-    return start_position, end_position
-
-
-def _refuse_surrogates(examples: Sequence[Example]) -> None:
-    problems = [
-        f"example {example.id!r}: its {name} holds a lone surrogate (half of a UTF-16 pair), which no tokenizer can "
-        f"encode; correct the file, or leave such examples out with {setting('data.on_bad', 'skip')}"
-        for example in examples
-        for name, text in (("question", example.question), ("context", example.context))
-        if not _is_encodable(text)
-    ]
-    if problems:
-        raise DataError(*problems[:_MAX_PROBLEMS])
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        return text.isascii() or bool(text.encode())
-    except UnicodeEncodeError:
-        return False
 
 
 def _int32(values: Ints) -> NDArray[np.int32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,9 @@ from qaexp.data.files.names import check_columns
 from qaexp.data.files.shards import Shards
 from qaexp.data.files.split_records import content_sha256
 from qaexp.data.local_files import local_file
+from qaexp.data.ondisk.reading import read_any_split
 from qaexp.data.readers import reader_of
-from qaexp.data.squad import Example, read_split
+from qaexp.data.squad import Example
 from qaexp.data.subsets import draw, draw_in_order, drawable
 from qaexp.errors import ConfigError, DataError, collected
 from qaexp.errors.rules import refuse
@@ -33,7 +35,7 @@ class Split:
     `drawn_from` says of how many examples of which kind the split was drawn; None where none were drawn.
     """
 
-    examples: tuple[Example, ...]
+    examples: Sequence[Example]
     source: dict[str, Any]
     drawn_from: tuple[int, str] | None = None
 
@@ -109,8 +111,8 @@ class DataPipeline:
                 read[name] = self._read(shards, "json" if name == "test" else self.source)
         if problems:
             raise DataError(*dict.fromkeys(problems))  # of a file that is two splits once
-        train: tuple[Example, ...] = ()
-        dev: tuple[Example, ...] = ()
+        train: Sequence[Example] = ()
+        dev: Sequence[Example] = ()
         with collected(problems, ConfigError):
             train = draw(read["train"].examples, self.train_size, self.subset, subset_seed)
         with collected(problems, ConfigError):
@@ -146,7 +148,7 @@ class DataPipeline:
 
     def _read(self, shards: Shards, kind: str) -> Split:
         """Read a split and note where it came from."""
-        file = read_split(shards, self.on_bad, columns=self.columns)
+        file = read_any_split(shards, self.on_bad, columns=self.columns)
         origin: dict[str, Any] = {"kind": kind, **reader_of(kind).identity(vars(self))}
         if SOURCES[kind].named_by in FILES:
             origin["path"] = str(shards.name)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qaexp.data.ondisk.examples import are_impossible, chosen
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError
 from qaexp.errors.rules import SUBSETS, choice_problems, refuse, size_problems
@@ -16,7 +17,7 @@ from qaexp.errors.rules import SUBSETS, choice_problems, refuse, size_problems
 
 def draw(
     examples: Sequence[Example], size: float | None, policy: str, seed: int, *, key: str = "data.train_size"
-) -> tuple[Example, ...]:
+) -> Sequence[Example]:
     """Draw examples, each at most once, in the order in which they are drawn.
 
     For every policy but `python_sample` a smaller draw of the same seed is the beginning of a larger one.
@@ -35,24 +36,27 @@ def draw(
     Raises:
         ConfigError: The size is not one of these or is more than there are, or the policy is unknown.
     """
-    refuse(choice_problems("data.subset", policy, SUBSETS))
-    is_no_ans = np.array([example.is_impossible for example in examples], dtype=bool)
-    available, kind = drawable(examples, policy)
-    count = resolve_size(size, available, key=key, kind=kind)
-    return tuple(examples[index] for index in _order(is_no_ans, policy, seed, count)[:count])
+    return chosen(examples, _drawn(examples, size, policy, seed, key))
 
 
 def drawable(examples: Sequence[Example], policy: str) -> tuple[int, str]:
     """Return how many examples a policy may draw, and what they are called."""
     if policy == "answerable":
-        return sum(not example.is_impossible for example in examples), "answerable examples"
+        return int(np.sum(~are_impossible(examples))), "answerable examples"
     return len(examples), "examples"
 
 
-def draw_in_order(examples: Sequence[Example], size: float | None, seed: int, *, key: str) -> tuple[Example, ...]:
-    """Draw as `random` does, but keep the order of the examples; their ids must be unique."""
-    drawn = {example.id for example in draw(examples, size, "random", seed, key=key)}
-    return tuple(example for example in examples if example.id in drawn)
+def draw_in_order(examples: Sequence[Example], size: float | None, seed: int, *, key: str) -> Sequence[Example]:
+    """Draw as `random` does, but keep the order of the examples."""
+    return chosen(examples, np.sort(_drawn(examples, size, "random", seed, key)))
+
+
+def _drawn(examples: Sequence[Example], size: float | None, policy: str, seed: int, key: str) -> NDArray[np.int64]:
+    """Return the positions that are drawn, in the order of the draw."""
+    refuse(choice_problems("data.subset", policy, SUBSETS))
+    available, kind = drawable(examples, policy)
+    count = resolve_size(size, available, key=key, kind=kind)
+    return np.asarray(_order(are_impossible(examples), policy, seed, count)[:count], np.int64)
 
 
 def resolve_size(size: float | None, available: int, *, key: str = "size", kind: str = "examples") -> int:
@@ -87,7 +91,7 @@ def is_all(size: float | None) -> bool:
     return isinstance(size, float) and size == 1.0
 
 
-def _order(is_no_ans: NDArray[np.bool_], policy: str, seed: int, count: int) -> Sequence[int]:
+def _order(is_no_ans: NDArray[np.bool_], policy: str, seed: int, count: int) -> Sequence[int] | NDArray[np.int64]:
     """Return the positions in the order in which they are drawn; only `python_sample` depends on `count`."""
     if policy == "first":
         return range(len(is_no_ans))
@@ -98,7 +102,7 @@ def _order(is_no_ans: NDArray[np.bool_], policy: str, seed: int, count: int) -> 
         permutation = permutation[~is_no_ans[permutation]]
     elif policy == "stratified":
         permutation = _interleave(permutation, is_no_ans[permutation])
-    return [int(index) for index in permutation]
+    return permutation
 
 
 def _interleave(permutation: NDArray[np.int64], is_no_ans: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from qaexp.data.cache import cached_features
 from qaexp.data.features import Features, build_features
+from qaexp.data.ondisk.examples import StoredExamples
+from qaexp.data.ondisk.features import StoredFeatures, stored_features
 from qaexp.data.squad import Example
 
 if TYPE_CHECKING:
@@ -21,10 +23,12 @@ class Windows:
     Attributes:
         max_length: Tokens of a feature, question and special tokens included.
         doc_stride: Tokens of context that neighbouring windows share.
+        null_window_rate: The share of training windows without an answer that are kept; None: all of them.
     """
 
     max_length: int
     doc_stride: int
+    null_window_rate: float | None = None
 
     def build(self, examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast) -> Features:
         """Make the features of some examples, in their order.
@@ -35,8 +39,18 @@ class Windows:
         """
         return build_features(examples, tokenizer, max_length=self.max_length, doc_stride=self.doc_stride)
 
-    def cached(self, examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast) -> tuple[Features, bool]:
-        """The same, and whether they came from the cache, which knows qaexp's own windows alone."""
+    def cached(
+        self, examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast
+    ) -> tuple[Features | StoredFeatures, bool]:
+        """The same, and whether they came from the cache, which knows qaexp's own windows alone.
+
+        Features of examples that are on disk are there too.
+
+        Raises:
+            StorageError: The disk has no room for them.
+        """
         if type(self) is not Windows:
             return self.build(examples, tokenizer), False
+        if isinstance(examples, StoredExamples):
+            return stored_features(examples, tokenizer, max_length=self.max_length, doc_stride=self.doc_stride)
         return cached_features(examples, tokenizer, max_length=self.max_length, doc_stride=self.doc_stride)

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qaexp.evaluation.metrics import Bools, Floats, Golds, Metrics, score_examples, summarize
-from qaexp.evaluation.shards import without_logits
+from qaexp.evaluation.metrics import Golds, Metrics, score_examples, summarize
 from qaexp.evaluation.spans import trimmed_offsets
 
 if TYPE_CHECKING:
     from qaexp.data.features import Features
+    from qaexp.data.ondisk.features import StoredFeatures
     from qaexp.data.squad import Example
+    from qaexp.data.windows import Ints
 
 
-def ceiling(examples: Sequence[Example], features: Features, *, max_answer_length: int) -> Metrics:
+def ceiling(examples: Sequence[Example], features: Features | StoredFeatures, *, max_answer_length: int) -> Metrics:
     """Score the label of each example, cut from its context, as if a model had found it.
 
     An example without answers is answered with nothing. One that is lost, because no window holds its answer or because
@@ -25,19 +26,31 @@ def ceiling(examples: Sequence[Example], features: Features, *, max_answer_lengt
     Returns:
         The metrics of `summarize`: exact, f1, has_ans_exact, ... in percent.
     """
-    found = [
-        _scores(some, own, max_answer_length=max_answer_length) for some, own in without_logits(examples, features)
-    ]
-    return summarize(*map(np.concatenate, zip(*found, strict=True)))
+    found = Ceiling(len(examples), max_answer_length=max_answer_length)
+    for part in features.parts(examples):
+        found.add(*part)
+    return found.result()
 
 
-def _scores(examples: Sequence[Example], features: Features, *, max_answer_length: int) -> tuple[Bools, Floats, Floats]:
-    """Which examples have an answer, and the exact and f1 of their labels."""
-    golds = Golds.prepare(example.golds for example in examples)
-    texts = label_texts(examples, features, max_answer_length=max_answer_length)
-    exact, f1 = score_examples(golds, [text or "" for text in texts])
-    lost = golds.has_ans & np.array([text is None for text in texts], dtype=bool)
-    return golds.has_ans, np.where(lost, 0.0, exact), np.where(lost, 0.0, f1)
+class Ceiling:
+    """A ceiling that is found part by part; see `ceiling`."""
+
+    def __init__(self, num_examples: int, *, max_answer_length: int) -> None:
+        """Nothing is scored yet."""
+        self._max_answer_length = max_answer_length
+        self._has_ans, self._scores = np.zeros(num_examples, dtype=bool), np.zeros((2, num_examples))
+
+    def add(self, positions: Ints, examples: Sequence[Example], features: Features) -> None:
+        """Score a part, as `parts` of the features yields it."""
+        golds = Golds.prepare(example.golds for example in examples)
+        texts = label_texts(examples, features, max_answer_length=self._max_answer_length)
+        lost = golds.has_ans & np.array([text is None for text in texts], dtype=bool)
+        found = score_examples(golds, [text or "" for text in texts])
+        self._has_ans[positions], self._scores[:, positions] = golds.has_ans, np.where(lost, 0.0, found)
+
+    def result(self) -> Metrics:
+        """The metrics, once all parts were added."""
+        return summarize(self._has_ans, *self._scores)
 
 
 def label_texts(examples: Sequence[Example], features: Features, *, max_answer_length: int) -> list[str | None]:

@@ -29,7 +29,7 @@ Report = Mapping[str, Any]
 
 
 def size_lines(report: Report) -> Iterator[str]:
-    """Yield the number of examples behind each fraction.
+    """Yield the number of examples behind each fraction, and of windows behind that of null windows.
 
     >>> audit = {"train": {"num_examples": 775, "drawn_from": {"num": 3100, "kind": "examples"}}}
     >>> list(size_lines({"subset": {"train_size": 0.25, "dev_size": None}, "audit": audit}))
@@ -41,6 +41,10 @@ def size_lines(report: Report) -> Iterator[str]:
             found = report["audit"][split]
             drawn_from = found["drawn_from"]
             yield (f"data.{split}_size={size}: {found['num_examples']:,} of {drawn_from['num']:,} {drawn_from['kind']}")
+    if (windows := report["audit"]["train"].get("null_windows")) is not None:
+        total = windows["num_kept"] + windows["num_dropped"]
+        kept = f"{windows['num_kept']:,} of {total:,} windows without an answer"
+        yield f"features.null_window_rate={windows['rate']}: {kept} are trained on"
 
 
 def finding_lines(report: Report) -> Iterator[str]:

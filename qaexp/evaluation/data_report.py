@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qaexp.data.audit import audit, shared_contexts, shared_ids, shared_questions
+from qaexp.data.audit import Audit, shared_contexts, shared_ids, shared_questions
 from qaexp.data.features import Features
+from qaexp.data.ondisk.examples import different_contexts, ids_of
+from qaexp.data.ondisk.features import StoredFeatures
 from qaexp.data.pipeline import Split
 from qaexp.data.squad import Example
-from qaexp.evaluation.ceiling import ceiling
+from qaexp.evaluation.ceiling import Ceiling
 from qaexp.runs.metrics import number_of
 
 
 def describe_data(
     splits: Mapping[str, Split],
-    features: Mapping[str, Features],
+    features: Mapping[str, Features | StoredFeatures],
     *,
     max_answer_length: int,
     subset: dict[str, Any],
@@ -41,7 +43,7 @@ def describe_data(
         "revision": train.source.get("revision"),
         "sha256": {name: part.source["sha256"] for name, part in splits.items()},
         "subset": subset,
-        **{f"{name}_ids": [example.id for example in part.examples] for name, part in splits.items()},
+        **{f"{name}_ids": ids_of(part.examples) for name, part in splits.items()},
         "audit": {
             **audits,
             "shared_contexts": shared_contexts(train.examples, dev.examples),
@@ -62,11 +64,16 @@ def audit_line(name: str, found: dict[str, Any]) -> str:
     )
 
 
-def _audit(part: Split, features: Features, *, max_answer_length: int) -> dict[str, Any]:
+def _audit(part: Split, features: Features | StoredFeatures, *, max_answer_length: int) -> dict[str, Any]:
     number, kind = part.drawn_from or (len(part.examples), "examples")
+    found = Audit(part.examples, features, max_answer_length=max_answer_length)
+    reach = Ceiling(len(part.examples), max_answer_length=max_answer_length)
+    for some in features.parts(part.examples):
+        found.add(*some)
+        reach.add(*some)
     return {
-        **audit(part.examples, features, max_answer_length=max_answer_length),
-        "ceiling": ceiling(part.examples, features, max_answer_length=max_answer_length),
+        **found.result(),
+        "ceiling": reach.result(),
         "drawn_from": {"num": number, "kind": kind},
     }
 
@@ -75,6 +82,6 @@ def _shared(train: Sequence[Example], other: Sequence[Example]) -> dict[str, int
     return {
         "questions": shared_questions(train, other),
         "contexts": shared_contexts(train, other),
-        "num_contexts": len({example.context for example in other}),
+        "num_contexts": sum(1 for _ in different_contexts(other)),
         "ids": shared_ids(train, other),
     }

@@ -59,13 +59,13 @@ def run_experiment(
             splits = parts.pipeline.load(subset_seed=parts.seeds.subset, dev_seed=parts.seeds.dev)
             stages.tell_parts(run, parts, splits)
         with run.stage("features"):
-            features, is_cached = stages.make_features(run, parts, splits)
-            report = stages.write_data(run, parts, splits, features)
-            stages.tell_data(run, report, is_cached=is_cached)
+            made = stages.make_features(run, parts, splits)
+            report = stages.write_data(run, parts, splits, made)
+            stages.tell_data(run, report, is_cached=made.is_cached)
         with run.stage("model"):
             loaded = stages.load_model(run, parts)
-            so_far = stages.prepare_training(parts, loaded, features["train"], memory)
-            questions = question_sets(parts, splits, features, loaded, so_far, run.scratch)
+            so_far = stages.prepare_training(parts, loaded, made.by_split["train"], memory)
+            questions = question_sets(parts, splits, made.by_split, loaded, so_far, run.scratch)
         with run.stage("training"), stages.training_view(run, parts, so_far.state.setup.total_steps) as view:
             recorder = Recorder(run, so_far, view, opened.trackers)
             checkpoints = Checkpoints(run, so_far, splits.train.examples)

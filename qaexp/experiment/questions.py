@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qaexp.data.features import Features
+from qaexp.data.ondisk.features import StoredFeatures
 from qaexp.data.pipeline import Splits
 from qaexp.data.squad import Example
 from qaexp.evaluation.predict import ACCELERATOR_BUDGET, budget_on
@@ -52,7 +53,7 @@ class Answered:
 def question_sets(
     parts: Parts,
     splits: Splits,
-    features: Mapping[str, Features],
+    features: Mapping[str, Features | StoredFeatures],
     loaded: LoadedModel,
     so_far: TrainingSoFar,
     scratch: Path | None,
@@ -71,8 +72,8 @@ def question_sets(
     # In fp32 the batches, and so the bytes, are those of the runs that were made when there was one budget.
     budget = ACCELERATOR_BUDGET if parts.trainer.precision == FP32 else budget_on(parts.trainer.device)
 
-    def questions(examples: Sequence[Example], made: Features) -> QuestionSet:
-        return QuestionSet(examples, made, parts.decoding, autocast, budget, scratch)
+    def questions(examples: Sequence[Example], made: Features | StoredFeatures) -> QuestionSet:
+        return QuestionSet(examples, made.whole(), parts.decoding, autocast, budget, scratch)
 
     probes = parts.probes
     return Questions(

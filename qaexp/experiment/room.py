@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from qaexp.data.features import Features
+from qaexp.data.ondisk.features import StoredFeatures
 from qaexp.errors.advice import lower
 from qaexp.evaluation.logits_file import logits_bytes
 from qaexp.evaluation.outputs import MIN_RECORD_BYTES
@@ -18,7 +19,9 @@ _BYTES_OF_A_WEIGHT = 2
 _BYTES_OF_LOGITS = 8
 
 
-def check_disk(run: Run, parts: Parts, features: Mapping[str, Features], num_dev_examples: int) -> None:
+def check_disk(
+    run: Run, parts: Parts, features: Mapping[str, Features | StoredFeatures], num_dev_examples: int
+) -> None:
     """Refuse a run whose files cannot fit, by what is sure to lie on the disk at its end.
 
     Raises:
@@ -38,7 +41,7 @@ def check_disk(run: Run, parts: Parts, features: Mapping[str, Features], num_dev
     check_room(run.directory, needed, f"choose a folder on another disk, or {lower('data.dev_size')}")
 
 
-def _on_disk(features: Features) -> int:
+def _on_disk(features: Features | StoredFeatures) -> int:
     """The bytes of logits that memory does not hold."""
     return _BYTES_OF_LOGITS * features.num_tokens if features.num_tokens > TOKENS_PER_SHARD else 0
 

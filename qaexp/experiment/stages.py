@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from qaexp.config.checks.positions import length_problem, position_limit
 from qaexp.data.features import Features
+from qaexp.data.null_windows import sample_null_windows
+from qaexp.data.ondisk.examples import ids_of
+from qaexp.data.ondisk.features import StoredFeatures
 from qaexp.data.pipeline import Split, Splits
 from qaexp.errors import ConfigError
 from qaexp.evaluation.data_findings import data_flags, finding_lines, size_lines
@@ -33,8 +38,23 @@ from qaexp.training.selection import Selection
 from qaexp.training.state import TrainState
 
 
-def make_features(run: Run, parts: Parts, splits: Splits) -> tuple[dict[str, Features], bool]:
-    """The features of each split by its name, and whether all of them came from the cache.
+@dataclass(frozen=True, slots=True)
+class MadeFeatures:
+    """The features of a run.
+
+    Attributes:
+        by_split: Those of each split by its name.
+        is_cached: Whether all of them came from the cache.
+        num_dropped: The training windows that `features.null_window_rate` left out; None where it is not set.
+    """
+
+    by_split: dict[str, Features | StoredFeatures]
+    is_cached: bool
+    num_dropped: int | None = None
+
+
+def make_features(run: Run, parts: Parts, splits: Splits) -> MadeFeatures:
+    """Make the features of each split; training windows without an answer are sampled where the config says so.
 
     Raises:
         StorageError: The disk has no room for what the run is going to write.
@@ -46,9 +66,18 @@ def make_features(run: Run, parts: Parts, splits: Splits) -> tuple[dict[str, Fea
     if (problem := length_problem(parts.windows.max_length, limit, parts.model.checkpoint)) is not None:
         raise ConfigError(problem)
     found = {name: parts.windows.cached(part.examples, tokenizer) for name, part in named(splits).items()}
-    features = {name: made for name, (made, _) in found.items()}
-    check_disk(run, parts, features, len(splits.dev.examples))
-    return features, all(is_cached for _, is_cached in found.values())
+    made = MadeFeatures(
+        {name: features for name, (features, _) in found.items()}, all(is_cached for _, is_cached in found.values())
+    )
+    check_disk(run, parts, made.by_split, len(splits.dev.examples))
+    rate = parts.windows.null_window_rate
+    return made if rate in (None, 1.0) else _sampled(made, parts, splits, rate)
+
+
+def _sampled(made: MadeFeatures, parts: Parts, splits: Splits, rate: float) -> MadeFeatures:
+    every = made.by_split["train"]
+    kept = sample_null_windows(every, splits.train.examples, rate=rate, seed=parts.seeds.subset)
+    return replace(made, by_split={**made.by_split, "train": kept}, num_dropped=len(every) - len(kept))
 
 
 def named(splits: Splits) -> dict[str, Split]:
@@ -56,17 +85,24 @@ def named(splits: Splits) -> dict[str, Split]:
     return {"train": splits.train, "dev": splits.dev, **({"test": splits.test} if splits.test else {})}
 
 
-def write_data(run: Run, parts: Parts, splits: Splits, features: Mapping[str, Features]) -> dict[str, Any]:
-    """Write data.json and log its audit; returns the content."""
+def write_data(run: Run, parts: Parts, splits: Splits, made: MadeFeatures) -> dict[str, Any]:
+    """Write data.json and log its audit; returns the content without the ids."""
+    features = made.by_split
     report = describe_data(
         named(splits), features, max_answer_length=parts.decoding.max_answer_length, subset=parts.subset
     )
+    if made.num_dropped is not None:
+        report["audit"]["train"]["null_windows"] = {
+            "rate": parts.windows.null_window_rate,
+            "num_kept": int(np.sum(features["train"].is_null)),
+            "num_dropped": made.num_dropped,
+        }
     report["source"] = run.redacted_texts(report["source"])
     report["revision"] = run.redacted_texts(report["revision"])
     for name in features:
         run.log.info(audit_line(name, report["audit"][name]))
-    run.write_json(DATA, report)
-    return report
+    run.write_json_blocks(DATA, report)
+    return {key: value for key, value in report.items() if not key.endswith("_ids")}
 
 
 def tell_parts(run: Run, parts: Parts, splits: Splits) -> None:
@@ -76,7 +112,7 @@ def tell_parts(run: Run, parts: Parts, splits: Splits) -> None:
         ConfigError: It resumes from a checkpoint, and its examples differ from those it was started with.
     """
     drawn = {"train": splits.train, "dev": splits.dev}
-    run.check_examples({name: [example.id for example in part.examples] for name, part in drawn.items()})
+    run.check_examples({name: ids_of(part.examples) for name, part in drawn.items()})
     if run.is_main:
         greeting.tell_parts(
             run.run_id,
@@ -118,7 +154,9 @@ def load_model(run: Run, parts: Parts) -> LoadedModel:
     return loaded
 
 
-def prepare_training(parts: Parts, loaded: LoadedModel, features: Features, memory: PeakMemory) -> TrainingSoFar:
+def prepare_training(
+    parts: Parts, loaded: LoadedModel, features: Features | StoredFeatures, memory: PeakMemory
+) -> TrainingSoFar:
     """Make everything ready for the first step."""
     state = parts.trainer.prepare(
         loaded,

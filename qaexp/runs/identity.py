@@ -19,6 +19,7 @@ RUN_ID_LENGTH = 8
 _EXACT_INTEGERS = 2**53
 _SIZES = ("train_size", "dev_size")
 _COLUMNS = "columns"
+_RATE = "null_window_rate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +99,16 @@ def sized(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of a config in which what means the same is the same.
 
     A size of 1.0 is null: both take all examples, and the canonical text of a tree does not tell 1.0 from 1, which
-    takes one. No names of columns is as if the key were not there: so it is in the runs that were made before it. What
-    is built has the address that it had in them, too.
+    takes one. No names of columns, and all windows, are as if the keys were not there: so it is in the runs that were
+    made before them. What is built has the address that it had in them, too.
 
     >>> sized({"seed": 1, "data": {"train_size": 1.0, "dev_size": 1}})
     {'seed': 1, 'data': {'train_size': None, 'dev_size': 1}}
     """
     config = with_former(config)
+    features = config.get("features")
+    if isinstance(features, Mapping) and features.get(_RATE) in (None, 1.0):
+        config = {**config, "features": {key: value for key, value in features.items() if key != _RATE}}
     data = config.get("data")
     if not isinstance(data, Mapping):
         return config

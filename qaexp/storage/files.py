@@ -21,7 +21,7 @@ from typing import Any
 from qaexp.errors import IntegrityError, StorageError
 from qaexp.storage import points
 from qaexp.storage.direct import BLOCK_BYTES, write_blocks
-from qaexp.storage.formats import csv_lines, json_line, json_object, json_text
+from qaexp.storage.formats import csv_lines, json_blocks, json_line, json_object, json_text
 from qaexp.storage.reading import read_bytes
 from qaexp.storage.roots import check_root, opened_parent, sync
 from qaexp.storage.signals import deferred
@@ -69,6 +69,11 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, obj: Any) -> None:
     """Commit `obj` as JSON; see `json_text`."""
     write_text(path, json_text(obj))
+
+
+def write_json_blocks(path: Path, obj: Mapping[str, Any]) -> None:
+    """Commit an object as `write_json` does, with long sequences in it taken some values at a time."""
+    write_stream(path, _encoded(json_blocks(obj)))
 
 
 def write_json_lines(path: Path, records: Iterable[Any]) -> None:

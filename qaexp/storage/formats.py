@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+# Values of a long sequence that become text at a time.
+_AT_ONCE = 4096
+
 
 def json_text(obj: Any) -> str:
     """Return `obj` as JSON for people: keys in the given order, an indent of one, no NaN.
@@ -18,6 +21,27 @@ def json_text(obj: Any) -> str:
         ValueError: When a number is NaN or infinite.
     """
     return json.dumps(obj, indent=1, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
+
+
+def json_blocks(obj: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the text of `json_text` in parts; the values of a sequence that is no list are taken one after the other.
+
+    >>> "".join(json_blocks({"a": [1], "ids": range(2)})) == json_text({"a": [1], "ids": [0, 1]})
+    True
+    """
+    if not obj:
+        yield json_text(obj)
+    for number, (key, value) in enumerate(obj.items()):
+        yield f"{',' if number else '{'}\n {json.dumps(key, ensure_ascii=False)}: "
+        if isinstance(value, list | tuple | str) or not isinstance(value, Sequence) or not value:
+            plain = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+            yield json_text(plain)[:-1].replace("\n", "\n ")
+            continue
+        for first in range(0, len(value), _AT_ONCE):
+            some = json_text(list(value[first : first + _AT_ONCE]))[2:-3].replace("\n", "\n ")
+            yield f"{',' if first else '['}\n {some}"
+        yield "\n ]"
+    yield "\n}\n" if obj else ""
 
 
 def json_line(record: Any) -> str:

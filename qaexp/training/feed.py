@@ -16,6 +16,7 @@ from qaexp.training.dropout_masks import Rows
 
 if TYPE_CHECKING:
     from qaexp.data.features import Features
+    from qaexp.data.ondisk.features import StoredFeatures
     from qaexp.model import LoadedModel
 
 Indices = NDArray[np.int64]
@@ -34,7 +35,9 @@ class Feed:
         accumulation: Micro-batches of a step; the last step of an epoch may have fewer.
     """
 
-    def __init__(self, features: Features, plan: BatchPlan, loaded: LoadedModel, *, accumulation: int) -> None:
+    def __init__(
+        self, features: Features | StoredFeatures, plan: BatchPlan, loaded: LoadedModel, *, accumulation: int
+    ) -> None:
         self.features = features
         self.lengths = features.lengths
         self._plan = plan
@@ -75,9 +78,10 @@ class Feed:
         return Rows.of(indices, self.lengths[indices], self._padding_side)
 
     def _collated(self, indices: Indices) -> dict[str, torch.Tensor]:
+        features, rows = self.features.held(indices)
         return collate(
-            self.features,
-            indices,
+            features,
+            rows,
             pad_token_id=self._pad_token_id,
             padding_side=self._padding_side,
             with_token_types=self._with_token_types,

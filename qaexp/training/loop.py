@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from qaexp.data.batches import BatchPlan
     from qaexp.data.features import Features
+    from qaexp.data.ondisk.features import StoredFeatures
     from qaexp.model import LoadedModel
 
 
@@ -62,7 +63,7 @@ class Trainer:
     def prepare(
         self,
         loaded: LoadedModel,
-        features: Features,
+        features: Features | StoredFeatures,
         plan: BatchPlan,
         *,
         optimizer: Callable[..., Optimizer],
@@ -85,7 +86,9 @@ class Trainer:
         """
         settings = self.settings
         if settings.epochs and not len(features):
-            raise DataError("training: there are no training features; raise data.train_size")
+            raise DataError(
+                "training: there are no training features; raise data.train_size or features.null_window_rate"
+            )
         accelerator = make_accelerator(self.device, self.precision, deterministic=settings.deterministic)
         model = loaded.model
         place(model, accelerator.device)

@@ -19,7 +19,7 @@ import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertTokenizer, PreTrainedTokenizerFast
 
-from qaexp.data import cache
+from qaexp.data import cache, cache_folder
 from qaexp.data.cache import cached_features, features_key
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import Answer, Example
@@ -68,9 +68,9 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture(autouse=True)
 def fresh_warnings() -> Iterator[None]:
-    cache._warn_once.cache_clear()
+    cache_folder.warn_once.cache_clear()
     yield
-    cache._warn_once.cache_clear()
+    cache_folder.warn_once.cache_clear()
 
 
 def assert_equal(found: Features, expected: Features) -> None:
@@ -113,7 +113,7 @@ def test_the_environment_names_the_folder(
     assert stored_file(tmp_path / "named").is_file()
     monkeypatch.delenv("QAEXP_CACHE_DIR")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache.default_cache_dir() == tmp_path / ".cache" / "qaexp"
+    assert cache_folder.default_cache_dir() == tmp_path / ".cache" / "qaexp"
 
 
 def test_truncation_and_padding_of_the_tokenizer_do_not_matter(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from qaexp.data import cache
+from qaexp.data import cache_folder
 from qaexp.data.cache import features_key
 from qaexp.data.squad import read_squad_file
 from tests.faults.conftest import Commands
@@ -46,7 +46,7 @@ def test_features_are_built_once_and_damage_is_built_again(qaexp: Commands, monk
         "swapped": lambda file: file.write_bytes(files[file == files[0]].read_bytes()),
     }
     for name, do in harm.items():
-        cache._warn_once.cache_clear()
+        cache_folder.warn_once.cache_clear()
         whole = {file: file.read_bytes() for file in files}
         do(files[0])
         run = tiny_run.train(qaexp.folder, name, *WORDS)
@@ -56,7 +56,7 @@ def test_features_are_built_once_and_damage_is_built_again(qaexp: Commands, monk
     # A folder that cannot be written costs the time to build, and nothing else.
     (qaexp.folder / "cache").rename(qaexp.folder / "old")
     (qaexp.folder / "cache").write_text("a file stands here")
-    cache._warn_once.cache_clear()
+    cache_folder.warn_once.cache_clear()
     run = tiny_run.train(qaexp.folder, "unwritable", *WORDS)
     assert "cannot be written" in logs(run)
     assert drill.fingerprints(run) == drill.fingerprints(reference)

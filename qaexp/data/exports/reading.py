@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -94,7 +94,7 @@ def _questions(articles: list[Any]) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)]
 
 
-def squad_json(examples: tuple[Example, ...]) -> dict[str, Any]:
+def squad_json(examples: Sequence[Example]) -> dict[str, Any]:
     """Return SQuAD v2 as a tree for JSON: questions by paragraph and paragraphs by title, in the order of the examples.
 
     >>> squad_json((Example("q", "T", "C", "Q?", ()),))["data"][0]["paragraphs"][0]["qas"]

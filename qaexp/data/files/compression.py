@@ -30,8 +30,8 @@ def unpacked(path: Path, content: bytes) -> bytes:
     Raises:
         DataError: It is cut off or damaged, or unpacks to more than a data file of its size may hold.
     """
-    codec = next((name for magic, name in _CODECS.items() if content.startswith(magic)), None)
-    if codec is None or path.suffix.lower() not in COMPRESSED:
+    codec = codec_of(path, content)
+    if codec is None:
         return content
     if suffix_of(path) in (".parquet", ".arrow"):
         raise DataError(
@@ -41,7 +41,7 @@ def unpacked(path: Path, content: bytes) -> bytes:
 
     if not pa.Codec.is_available(codec):
         raise DataError(f"{path} is compressed with {codec}, which the installed pyarrow cannot read; unpack it first.")
-    limit = min(MAX_FILE_BYTES, _FREE_UNPACKED + _MAX_RATIO * len(content))
+    limit = unpacked_limit(len(content))
     parts, size = [], 0
     try:
         with pa.CompressedInputStream(pa.BufferReader(content), codec) as stream:
@@ -54,6 +54,18 @@ def unpacked(path: Path, content: bytes) -> bytes:
         reason = str(error).partition("\n")[0] or "it is too large for this machine"
         raise DataError(f"{path} cannot be unpacked ({codec}: {reason}); download or export it again.") from error
     return b"".join(parts)
+
+
+def codec_of(path: Path, beginning: bytes) -> str | None:
+    """How a file is compressed, if its name says that it is; None for any other one."""
+    if path.suffix.lower() not in COMPRESSED:
+        return None
+    return next((name for magic, name in _CODECS.items() if beginning.startswith(magic)), None)
+
+
+def unpacked_limit(num_bytes: int) -> int:
+    """The most bytes that a compressed file of some bytes may hold."""
+    return min(MAX_FILE_BYTES, _FREE_UNPACKED + _MAX_RATIO * num_bytes)
 
 
 def _too_large(path: Path, size: int, limit: int) -> DataError:

@@ -33,7 +33,7 @@ def json_values(path: Path, text: str) -> Iterator[tuple[int | None, Any]]:
     begin, end = first_line(text)
     is_alone = _VISIBLE.search(text, end) is None
     is_lines = suffix_of(path) in LINE_SUFFIXES
-    if not is_lines and (is_alone or not _is_whole(path, text, begin, end)):
+    if not is_lines and (is_alone or not is_whole(path, text, begin, end)):
         yield None, parse_json(path, text, 1)
     elif is_alone:
         yield _only_line(path, text)
@@ -43,7 +43,7 @@ def json_values(path: Path, text: str) -> Iterator[tuple[int | None, Any]]:
 
 def _only_line(path: Path, text: str) -> tuple[int | None, Any]:
     """A file of one line: a document, or the one row of a file of rows."""
-    value = _parse_line(path, text, 1)
+    value = parse_line(path, text, 1)
     is_table = isinstance(value, dict) and all(isinstance(part, list | dict) for part in value.values())
     is_document = is_table or not isinstance(value, dict) or "data" in value or "paragraphs" in value
     return None if is_document else 1, value
@@ -61,7 +61,7 @@ def first_line(text: str) -> tuple[int, int]:
     return begin, len(text) if end < 0 else end
 
 
-def _is_whole(path: Path, text: str, begin: int, end: int) -> bool:
+def is_whole(path: Path, text: str, begin: int, end: int) -> bool:
     """Whether the first line of several is a JSON object, or a list of them, so that the file is JSON lines."""
     if end - begin > MAX_LINE_BYTES or not text[begin:end].rstrip().endswith(("}", "]")):
         return False
@@ -81,7 +81,7 @@ def _lines(path: Path, text: str) -> Iterator[tuple[int | None, Any]]:
         if not line.strip():
             continue
         try:
-            value = _parse_line(path, line, number)
+            value = parse_line(path, line, number)
         except DataError:
             document = _document(path, text) if is_first else None
             if document is None:
@@ -100,7 +100,8 @@ def _document(path: Path, text: str) -> Any:
         return None
 
 
-def _parse_line(path: Path, text: str, line: int) -> Any:
+def parse_line(path: Path, text: str, line: int) -> Any:
+    """Return the value of one line of JSON lines; raises as `parse_json`, and for a line longer than any."""
     if len(text) > MAX_LINE_BYTES:
         raise DataError(
             f"{path}: line {line} has {len(text) / 2**20:,.0f} MiB, and the line of a question may have "
@@ -122,7 +123,7 @@ def parse_json(path: Path, text: str, line: int) -> Any:
             "read of such a text; is it a data set?"
         )
     try:
-        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        return strict_decoder().decode(text)
     except json.JSONDecodeError as error:
         raise DataError(
             f"{path}: line {line + error.lineno - 1}, column {error.colno}: this is not JSON "
@@ -131,6 +132,18 @@ def parse_json(path: Path, text: str, line: int) -> Any:
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else json_reason(error)
         raise DataError(f"{path}: the JSON at line {line} is refused: {reason}; correct the file.") from error
+
+
+def strict_decoder() -> json.JSONDecoder:
+    """A decoder that refuses keys that are there twice, NaN and infinity by a ValueError."""
+    return json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+
+
+def has_too_many_lists(text: str, begin: int, end: int) -> bool:
+    """Whether a part of a text has more lists and objects than a data set of its size has."""
+    return text.count("[", begin, end) + text.count("{", begin, end) > _FREE_NESTED + (end - begin) // (
+        _CHARACTERS_OF_NESTED
+    )
 
 
 def _unseen(error: json.JSONDecodeError) -> str:

@@ -15,6 +15,8 @@ from qaexp.data.files.validation import Faults, describe
 from qaexp.errors import DataError
 
 _NESTED = ("paragraphs", "qas")
+# Contexts of rows that later rows may share: so many characters of them are held at a time.
+_MAX_SHARED = 64 * 2**20
 
 
 Values = Iterable[tuple[str, Any]]
@@ -100,7 +102,7 @@ def flat_records(rows: Values, reading: Reading) -> Iterator[Record]:
     objects = [value for _, value in first if isinstance(value, dict)]
     if objects:
         check_rows(objects, reading)
-    faults, contexts = reading.faults, dict[str, str]()
+    faults, contexts, num_characters = reading.faults, dict[str, str](), 0
     for prefix, value in chain(first, every):
         row = faults.object(value, prefix)
         faults.num_skipped += row is None
@@ -108,6 +110,10 @@ def flat_records(rows: Values, reading: Reading) -> Iterator[Record]:
             fields = renamed(row, reading.columns)
             context = faults.text(fields, "context", prefix)
             shared = None if context is None else contexts.setdefault(context, context)
+            if shared is context and context is not None:
+                num_characters += len(context)
+            if num_characters > _MAX_SHARED:
+                contexts, num_characters = {}, 0
             yield Record(prefix, _title(fields, prefix, faults), shared, fields, is_flat=True, columns=reading.columns)
 
 

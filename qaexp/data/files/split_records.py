@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -17,6 +18,8 @@ from qaexp.data.files.names import KNOWN
 from qaexp.data.files.reading import Reading, Record
 from qaexp.data.files.records import read_records, read_regular_file
 from qaexp.data.files.shards import Shards
+from qaexp.data.files.streamed import streamed_records
+from qaexp.data.files.streams import NotStreamedError, is_large, stream_sha256
 from qaexp.data.files.tables import different_columns, table_rows
 from qaexp.errors import DataError, collected
 
@@ -47,13 +50,21 @@ def content_sha256(shards: Shards) -> str:
     return _combined(_hashes(shards))
 
 
-def open_split(shards: Shards, reading: Reading) -> OpenedSplit:
+def open_split(shards: Shards, reading: Reading, *, is_streamed: bool = False) -> OpenedSplit:
     """Look at the files of a split.
+
+    Args:
+        shards: The files.
+        reading: How they are read.
+        is_streamed: Whether texts are read some megabytes at a time; a NotStreamedError may come with any record then.
 
     Raises:
         DataError: As `content_sha256`; or a shard of a table lacks columns or claims too much. What is wrong with a
             question comes when the records are taken.
     """
+    if shards.is_one and is_streamed:
+        stamp, sha256 = _stamp(shards.name), content_sha256(shards)
+        return OpenedSplit(sha256, {}, _unchanged(shards.name, stamp, streamed_records(shards.name, reading)))
     if shards.is_one:
         content = read_regular_file(shards.name)
         return OpenedSplit(hashlib.sha256(content).hexdigest(), {}, read_records(shards.name, content, reading))
@@ -62,6 +73,8 @@ def open_split(shards: Shards, reading: Reading) -> OpenedSplit:
     named = {label: hashes[path] for path, label in shards.labels().items()}
     if suffix_of(shards.paths[0]) in BINARY_SUFFIXES:
         return OpenedSplit(_combined(hashes), named, _table_records(shards, stamps, reading))
+    if is_streamed and suffix_of(shards.paths[0]) not in SUFFIXES:
+        return OpenedSplit(_combined(hashes), named, _streamed_shards(shards, stamps, reading))
     return OpenedSplit(_combined(hashes), named, _text_records(shards, hashes, reading))
 
 
@@ -72,13 +85,21 @@ def _hashes(shards: Shards) -> dict[Path, str]:
     problems: list[str] = []
     for path in shards.paths:
         with collected(problems, DataError):
-            hashes[path] = hashlib.sha256(read_regular_file(path)).hexdigest()
+            hashes[path] = _sha256(path)
             first = seen.setdefault(hashes[path], path)
             if first is not path:
                 problems.append(f"{path} holds the same as {first}; leave one of them out.")
     if problems:
         raise DataError(*problems)
     return hashes
+
+
+def _sha256(path: Path) -> str:
+    if is_large((path,)):
+        # What is wrong with a file is told when it is read whole.
+        with suppress(NotStreamedError):
+            return stream_sha256(path)
+    return hashlib.sha256(read_regular_file(path)).hexdigest()
 
 
 def _combined(hashes: dict[Path, str]) -> str:
@@ -106,6 +127,20 @@ def _surveyed(path: Path, reading: Reading) -> Surveyed:
     content = read_regular_file(path)
     check_content(path, content)
     return survey(path, content, reading.columns, wants_answers=reading.wants_answers)
+
+
+def _streamed_shards(shards: Shards, stamps: dict[Path, Stamp], reading: Reading) -> Iterator[Record]:
+    """The questions of large shards, each read as a file of its own would be."""
+    for path, label in shards.labels().items():
+        part = replace(reading, shard=str(path), base=f"{label}: ")
+        yield from _unchanged(path, stamps[path], streamed_records(path, part))
+
+
+def _unchanged(path: Path, stamp: Stamp, records: Iterator[Record]) -> Iterator[Record]:
+    """The records of a file that nobody may write to meanwhile."""
+    yield from records
+    if _stamp(path) != stamp:
+        raise _changed(path)
 
 
 def _text_records(shards: Shards, hashes: dict[Path, str], reading: Reading) -> Iterator[Record]:

@@ -27,6 +27,7 @@ from qaexp.storage.content import Content
 from qaexp.storage.files import (
     write_bytes,
     write_json,
+    write_json_blocks,
     write_json_items,
     write_json_lines,
     write_rows,
@@ -197,6 +198,11 @@ class Run:
         """Commit a JSON file of the run."""
         if self.is_main:
             write_json(self.directory / name, obj)
+
+    def write_json_blocks(self, name: str, obj: Mapping[str, Any]) -> None:
+        """Commit a JSON file of the run in which sequences may be long."""
+        if self.is_main:
+            write_json_blocks(self.directory / name, obj)
 
     def write_bytes(self, name: str, data: bytes) -> None:
         """Commit a file of the run."""
