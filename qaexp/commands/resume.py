@@ -72,8 +72,7 @@ def main(argv: Sequence[str]) -> int:
         announce("run", directory, str((folder.record or {}).get("run_id", "")))
     from qaexp.experiment.one_run import run_experiment  # takes seconds to be loaded
 
-    # An unfinished run is looked at when it is opened; a completed one is shown, whatever this machine computes in.
-    begun = stored_format(directory) if (directory / SUMMARY).exists() else None
+    begun = stored_format(directory)
     redactor = redactor_of(asdict(config), origins, sys.argv)
     with chdir(working_directory(directory)), untold(redactor):
         _, summary = run_experiment(config, directory, command_line=sys.argv, origins=origins, begun=begun)

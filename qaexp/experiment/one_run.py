@@ -53,8 +53,7 @@ def run_experiment(
     with opening.opened(config, directory, command) as opened:
         if isinstance(opened, opening.Completed):
             return directory, opened.summary
-        run, parts = opened.run, opened.parts
-        memory = PeakMemory(parts.trainer.device)
+        run, parts, memory = opened.run, opened.parts, PeakMemory(opened.parts.trainer.device)
         with run.stage("data"):
             splits = parts.pipeline.load(subset_seed=parts.seeds.subset, dev_seed=parts.seeds.dev)
             stages.tell_parts(run, parts, splits)
