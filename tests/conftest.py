@@ -40,6 +40,7 @@ SLOW = (
     "comparison/test_report_in_browser.py",
     "config/test_primary.py",
     "data/test_cache.py",
+    "data/test_ondisk.py",
     "experiment/test_experiment.py",
     "experiment/test_number_format.py",
     "experiment/test_trackers.py",
