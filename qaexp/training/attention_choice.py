@@ -50,9 +50,10 @@ def _obstacle(settings: TrainerConfig, device: torch.device, family: Callable[[]
     """Why attention cannot be unpadded; None where it can."""
     if device.type != "cpu":
         return f"it is made for a CPU, and the device is {device.type}"
-    for key in ("compile", "gradient_checkpointing"):
-        if getattr(settings, key):
-            return f"it does not go with {setting(f'trainer.{key}', 'true')}"
+    if settings.compile:
+        return f"it does not go with {setting('trainer.compile', 'true')}"
+    if settings.gradient_checkpointing:
+        return f"it does not go with {setting('trainer.gradient_checkpointing', 'true')}"
     if family() not in FAMILIES:
         return f"it is not made for a {family()} model (but for {', '.join(sorted(FAMILIES))})"
     return None
