@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
-from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from qaexp.training.dropout_masks import DropoutMasks, as_numbers, scale, zero_padding
 
@@ -121,6 +119,9 @@ def unpadded_attention(
 
 def register() -> None:
     """Make it known to transformers under `NAME`; the mask stays `[batch, length]`, as it is given to the model."""
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
     ALL_ATTENTION_FUNCTIONS.register(NAME, unpadded_attention)
     ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, _given_mask)
 
