@@ -48,8 +48,11 @@ def blocks(path: Path) -> Iterator[bytes]:
     """Yield what a file holds, unpacked where it is compressed and its name says so.
 
     Raises:
-        NotStreamedError: It cannot be read, or unpacks to more than a data file of its size may hold.
+        NotStreamedError: It cannot be read, or unpacks to more than a data file of its size may hold; or it is a pipe,
+            which would be waited for.
     """
+    if not _size(path):
+        raise NotStreamedError
     try:
         with path.open("rb") as file:
             codec = codec_of(path, file.read(4))
