@@ -9,6 +9,7 @@ from typing import Any
 
 from qaexp.comparison.groups import Group
 from qaexp.errors import ConfigError
+from qaexp.runs.readers.defaults import is_default
 
 
 def nearest(groups: Sequence[Group], defaults: Mapping[str, Any]) -> tuple[Group, str]:
@@ -67,7 +68,9 @@ def chosen(groups: Sequence[Group], words: str) -> Group:
 
 
 def _differing(group: Group, defaults: Mapping[str, Any]) -> list[str]:
-    return [key for key in defaults if key in group.settings and repr(group.settings[key]) != repr(defaults[key])]
+    return [
+        key for key in defaults if key in group.settings and not is_default(key, group.settings[key], defaults[key])
+    ]
 
 
 def _distance(group: Group, keys: Sequence[str], defaults: Mapping[str, Any]) -> float:

@@ -145,3 +145,11 @@ def test_times_are_for_people(fake_run: Path, tmp_path: Path) -> None:
     text = page(run, run.summary or {}, {})
     assert '<time datetime="2026-11-26T00:39:39+00:00">26 Nov 2026, 00:39 UTC</time>' in text
     assert "attempt" not in text[: text.index("<nav")]
+
+
+def test_what_auto_was_is_no_change_unless_it_was_typed() -> None:
+    config = default_config(**{"trainer.precision": "bf16", "trainer.attention": "unpadded"})
+    assert changed_keys(config) == []
+    was_typed = Typed({"trainer.attention": "unpadded"}, {})
+    assert changed_keys(config, was_typed) == [("trainer.attention", "unpadded", "auto")]
+    assert changed_keys(default_config(**{"trainer.precision": "fp32"})) == [("trainer.precision", "fp32", "auto")]

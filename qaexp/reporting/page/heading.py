@@ -14,7 +14,7 @@ from qaexp.reporting.terminal.tables import counted
 from qaexp.runs.directory import ENVIRONMENT
 from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import RunFiles
-from qaexp.runs.readers.defaults import default_leaves
+from qaexp.runs.readers.defaults import default_leaves, is_default
 from qaexp.runs.readers.group_names import prefixes
 from qaexp.runs.readers.typed import Typed
 from qaexp.runs.short_words import shortened
@@ -72,7 +72,7 @@ def changed_keys(config: Config, was_typed: Typed = _NOTHING) -> list[tuple[str,
         (key, value, defaults.get(key))
         for key, value in leaves.items()
         if not _UNTOLD.match(key)
-        and _is_changed(key, value, leaves, defaults)
+        and (_is_changed(key, value, leaves, defaults) or (key in was_typed.words and value != defaults.get(key)))
         and (key in was_typed.words or not key.startswith(brought))
     ]
     return [(key, _short(key, value), _short(key, default) if key in defaults else "") for key, value, default in found]
@@ -143,7 +143,7 @@ def _device(world: Config, record: Config) -> str:
 
 def _is_changed(key: str, value: Any, leaves: Config, defaults: Config) -> bool:
     if key in defaults:
-        return repr(value) != repr(defaults[key])
+        return not is_default(key, value, defaults[key])
     if key.startswith("seeds."):
         return bool(value != leaves.get("seed"))
     return value is not None
