@@ -39,7 +39,7 @@ def tell_run(config: ExperimentConfig, origins: Origins, directory: Path) -> str
     from qaexp.sweeps.plan import planned
     from qaexp.training.processes import is_main_process
 
-    format_known = settled(config, begun_format(directory))
+    format_known = settled(config, begun_format(directory), origins)
     config = format_known.config
     identity = identify_run(config, build_parts(format_known.computed), origins)
     completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)

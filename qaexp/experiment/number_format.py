@@ -10,7 +10,9 @@ from qaexp.config.build import build
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors import ConfigError
 from qaexp.errors.advice import another_name
+from qaexp.experiment.asked_names import check_no_secret_is_asked_for
 from qaexp.runs.writing.resumption import Begun
+from qaexp.storage.origins import Origins
 from qaexp.training.attention_choice import Attention, choose_attention
 from qaexp.training.number_formats import AUTO, FP32, KINDS, choose_precision, kind_of
 from qaexp.training.precision import choose_device
@@ -35,19 +37,21 @@ class Settled:
     attention: Attention
 
 
-def settled(config: ExperimentConfig, begun: Begun | None = None) -> Settled:
+def settled(config: ExperimentConfig, begun: Begun | None = None, origins: Origins | None = None) -> Settled:
     """Settle the number format and the attention of a run.
 
     Args:
         config: A checked config.
         begun: How what it goes on with was begun, where it does: `trainer.precision=auto` is that format then.
             Otherwise it is what the device computes in at full speed. The same holds for `trainer.attention=auto`.
+        origins: Which values of the config came from the environment.
 
     Raises:
         ConfigError: The device is not there, or does not compute in the format that the run was begun in, or not with
             the attention that is asked for.
+        IntegrityError: A secret would be sent to a hub, which is asked for the model's family.
     """
-    attention = _attention(config, begun)
+    attention = _attention(config, begun, origins)
     config = replace(config, trainer=replace(config.trainer, attention=attention.word))
     given = config.trainer.precision
     if begun is not None and given in (AUTO, begun.format):
@@ -71,14 +75,15 @@ def _with(config: ExperimentConfig, precision: str) -> ExperimentConfig:
     return replace(config, trainer=replace(config.trainer, precision=precision))
 
 
-def _attention(config: ExperimentConfig, begun: Begun | None) -> Attention:
+def _attention(config: ExperimentConfig, begun: Begun | None, origins: Origins | None) -> Attention:
     trainer = config.trainer
     if begun is not None and begun.attention is not None and trainer.attention == AUTO:
         return Attention(begun.attention, "the run was begun with it")
-    return choose_attention(trainer, choose_device(trainer.device), lambda: _family(config))
+    return choose_attention(trainer, choose_device(trainer.device), lambda: _family(config, origins))
 
 
-def _family(config: ExperimentConfig) -> str:
+def _family(config: ExperimentConfig, origins: Origins | None) -> str:
+    check_no_secret_is_asked_for(config, origins)
     return str(build(config.model, "model").architecture()["model_type"])
 
 

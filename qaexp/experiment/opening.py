@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,12 +12,11 @@ from typing import Any
 import torch
 
 from qaexp.config.schema import ExperimentConfig, as_stored, neutral_keys
-from qaexp.errors import IntegrityError
+from qaexp.experiment.asked_names import check_no_secret_is_asked_for
 from qaexp.experiment.greeting import already_completed
 from qaexp.experiment.number_format import settled
 from qaexp.experiment.parts import Parts, build_parts
 from qaexp.experiment.trackers import Trackers
-from qaexp.model.checkpoint import PIN
 from qaexp.runs.identity import Identity, identify
 from qaexp.runs.log import LOGGER
 from qaexp.runs.readers.folder import look
@@ -29,12 +27,8 @@ from qaexp.runs.writing.resumption import Begun, begun_format, started_threads
 from qaexp.runs.writing.reuse import completed_summary
 from qaexp.runs.writing.run import Run
 from qaexp.runs.writing.run_start import RunStart
-from qaexp.storage.model_places import place_of
 from qaexp.storage.origins import REDACTED, Origins, with_origins
-from qaexp.storage.redact import Redactor
-from qaexp.storage.secret_names import is_secret_variable
 from qaexp.storage.signals import watched
-from qaexp.storage.sources import FILES, SOURCES
 from qaexp.storage.start import variables
 from qaexp.training.attention_choice import Attention
 from qaexp.training.precision import describe_device
@@ -87,7 +81,8 @@ def opened(config: ExperimentConfig, directory: Path, command: Command) -> Itera
     Raises:
         QaexpError: The config cannot be built, or the directory cannot be taken.
     """
-    found = settled(config, command.begun or begun_format(directory))
+    with variables(command.environment):
+        found = settled(config, command.begun or begun_format(directory), command.origins)
     config, parts = found.config, build_parts(found.computed)
     with variables(command.environment):
         identity = identify_run(config, parts, command.origins)
@@ -132,27 +127,6 @@ def _environment(directory: Path, parts: Parts, command: Command, attention: Att
 def _described(attention: Attention) -> dict[str, str]:
     """What env.json says of the attention: which one, and where it is the model's own, why."""
     return {"attention": attention.word, **({"attention_why": attention.why} if attention.why else {})}
-
-
-def check_no_secret_is_asked_for(config: ExperimentConfig, origins: Origins | None) -> None:
-    """Refuse to send a secret to a hub as a name.
-
-    Raises:
-        IntegrityError: A name that would be part of a request contains a secret, or comes from a secret variable.
-    """
-    keys = [key for row in SOURCES.values() for key in row.needs if key not in FILES]
-    asked = {f"data.{key}": getattr(config.data, key) for key in keys}
-    asked["model.revision"] = config.model.revision
-    if place_of(config.model.checkpoint.partition(PIN)[0]) == "hub":
-        asked["model.checkpoint"] = config.model.checkpoint
-    redactor = Redactor(os.environ)
-    for key, value in asked.items():
-        _, variables = (origins or {}).get(tuple(key.split(".")), ("", ()))
-        if value is not None and (redactor.finds(value) or any(map(is_secret_variable, variables))):
-            raise IntegrityError(
-                f"{key} holds a secret, and a hub would be asked for it by name; write the name out, or use a variable "
-                "whose name does not suggest a secret"
-            )
 
 
 def identify_run(config: ExperimentConfig, parts: Parts, origins: Origins | None = None) -> Identity:

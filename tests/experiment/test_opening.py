@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from qaexp.errors import IntegrityError
-from qaexp.experiment.opening import check_no_secret_is_asked_for
+from qaexp.experiment.asked_names import check_no_secret_is_asked_for
 from tests.fixtures.checked import check_command_line
 
 SECRET = "zq-horse-battery-staple"
