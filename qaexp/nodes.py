@@ -110,6 +110,18 @@ def without_unnamed(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def with_unwritten(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `without_unnamed`: a stored config with what is written nowhere.
+
+    >>> with_unwritten({"trainer": {"epochs": 2}})
+    {'trainer': {'attention': 'plain', 'epochs': 2}}
+    """
+    return {
+        name: dict([_UNWRITTEN[name], *node.items()]) if name in _UNWRITTEN and isinstance(node, Mapping) else node
+        for name, node in config.items()
+    }
+
+
 def with_former(config: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a config in which each node has the address that identities are made of."""
     return _renamed(without_unnamed(config), former)

@@ -77,9 +77,9 @@ def _with(config: ExperimentConfig, precision: str) -> ExperimentConfig:
 
 def _attention(config: ExperimentConfig, begun: Begun | None, origins: Origins | None) -> Attention:
     trainer = config.trainer
-    if begun is not None and begun.attention is not None and trainer.attention == AUTO:
-        return Attention(begun.attention, "the run was begun with it")
-    return choose_attention(trainer, choose_device(trainer.device), lambda: _family(config, origins))
+    found = choose_attention(trainer, choose_device(trainer.device), lambda: _family(config, origins))
+    was = begun.attention if begun is not None and trainer.attention == AUTO else None
+    return found if was in (None, found.word) else Attention(str(was), "the run was begun with it")
 
 
 def _family(config: ExperimentConfig, origins: Origins | None) -> str:

@@ -140,7 +140,7 @@ def zero_padding(space: torch.Tensor, spans: Sequence[tuple[int, int]]) -> None:
         row[last:].zero_()
 
 
-_NUMPY: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64}
+_NUMPY: dict[torch.dtype, Any] = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 _pools: dict[int, ThreadPoolExecutor] = {}
 
 

@@ -65,7 +65,7 @@ def test_all_of_them_at_once() -> None:
         ("num_train_epochs=3", "did you mean trainer.epochs?"),
         ("batches.batch_size=8", "write batches=fixed batches.batch_size=8"),
         ("schedule.warmup_steps=10", "write schedule.warmup_steps=10 schedule.warmup_ratio=null"),
-        ("+trainer.foo=1", "trainer has allow_drift, checkpoint_every"),
+        ("+trainer.foo=1", "trainer has allow_drift, attention, checkpoint_every"),
         ("schedule.foo=1", "schedule has total_epochs, warmup_ratio, warmup_steps"),
         ("labels=[a,b]", "qaexp train --help lists all keys"),
         ("hydra.job.chdir=true", "has no effect"),

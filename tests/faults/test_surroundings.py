@@ -23,6 +23,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "train": ("nme=1",),
     "compare": ("run",),
     "best": ("run",),
+    "predictions": ("run",),
     "evaluate": ("run", "--data", "é.json", "--null-threshold", "x"),
     "rescore": ("run",),
     "answer": ("run", "-q", "who?"),

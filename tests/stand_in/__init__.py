@@ -18,4 +18,6 @@ def environment(*, mib: int | None = None) -> dict[str, str]:
     """The environment of processes that find the stand-in beside the CPU; `mib` is the size of its memory."""
     paths = [str(REPOSITORY / "tests" / "stand_in" / "site"), str(REPOSITORY)]
     size = {} if mib is None else {MEMORY: str(mib)}
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", **size}
+    # Options of the tests that run now are not meant for a pytest that one of them starts.
+    own = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    return {**own, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", **size}

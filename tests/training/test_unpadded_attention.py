@@ -137,7 +137,7 @@ def test_the_stream_is_the_same_with_every_version_of_numpy() -> None:
     assert np.packbits(masks.kept(2, 0.5, [64])[0]).tobytes().hex() == "1fc22dc1685076dc"
 
 
-@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("kind", [torch.float16, torch.float32, torch.float64, torch.bfloat16])
 def test_masks_as_numbers(kind: torch.dtype) -> None:
     kept = np.array([True, False, True])
     assert torch.equal(as_numbers(kept, kind), torch.tensor([1, 0, 1], dtype=kind))

@@ -28,6 +28,7 @@ def family_model(name: str, *, dropout: float = 0.0) -> torch.nn.Module:
     for key in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "qa_dropout"):
         if hasattr(config, key):
             setattr(config, key, dropout)
+    config.dtype = torch.float32
     torch.manual_seed(0)
     return AutoModelForQuestionAnswering.from_config(config)
 
