@@ -35,11 +35,11 @@ def choose_attention(settings: TrainerConfig, device: torch.device, family: Call
     Raises:
         ConfigError: Unpadded attention was asked for by name, and it is not possible here.
     """
-    if settings.attention == PLAIN:
-        return Attention(PLAIN, setting("trainer.attention", PLAIN))
-    if settings.attention == AUTO and settings.precision == "fp32":
+    if settings.attention != UNPADDED and settings.precision == "fp32":
         return Attention(PLAIN, f"{setting('trainer.precision', 'fp32')} keeps the bytes that it always gave")
     problem = _obstacle(settings, device, family)
+    if settings.attention == PLAIN:
+        return Attention(PLAIN, problem or setting("trainer.attention", PLAIN))
     if problem and settings.attention == UNPADDED:
         way_out = set_to("trainer.attention", AUTO)
         raise ConfigError(f"{setting('trainer.attention', UNPADDED)}, but {problem}; {way_out}")
