@@ -36,10 +36,10 @@ def choose_attention(settings: TrainerConfig, device: torch.device, family: Call
         ConfigError: Unpadded attention was asked for by name, and it is not possible here.
     """
     if settings.attention != UNPADDED and settings.precision == "fp32":
-        return Attention(PLAIN, f"{setting('trainer.precision', 'fp32')} keeps the bytes that it always gave")
+        return Attention(PLAIN, "fp32 keeps the bytes that it always gave")
     problem = _obstacle(settings, device, family)
     if settings.attention == PLAIN:
-        return Attention(PLAIN, problem or setting("trainer.attention", PLAIN))
+        return Attention(PLAIN, problem or "asked for")
     if problem and settings.attention == UNPADDED:
         way_out = set_to("trainer.attention", AUTO)
         raise ConfigError(f"{setting('trainer.attention', UNPADDED)}, but {problem}; {way_out}")
@@ -51,9 +51,9 @@ def _obstacle(settings: TrainerConfig, device: torch.device, family: Callable[[]
     if device.type != "cpu":
         return f"it is made for a CPU, and the device is {device.type}"
     if settings.compile:
-        return f"it does not go with {setting('trainer.compile', 'true')}"
+        return "it does not go with torch.compile"
     if settings.gradient_checkpointing:
-        return f"it does not go with {setting('trainer.gradient_checkpointing', 'true')}"
+        return "it does not go with gradient checkpointing"
     if family() not in FAMILIES:
         return f"it is not made for a {family()} model (but for {', '.join(sorted(FAMILIES))})"
     return None

@@ -50,7 +50,7 @@ def test_fp32_keeps_id_files_and_bytes_and_auto_has_its_own(tmp_path: Path) -> N
     prints = [drill.fingerprints(run)["model/model.safetensors"] for run in (reference, plain, auto, named)]
     assert prints[0] == prints[1] != prints[2] == prints[3]
     why = tiny_run.read_json(reference / "env.json")["device"]["attention_why"]
-    assert why == "trainer.precision=fp32 keeps the bytes that it always gave"
+    assert why == "fp32 keeps the bytes that it always gave"
     compared = tiny_run.call(tmp_path, "compare", "outputs/plain", "outputs/auto")
     assert "trainer.attention" in compared.out, compared.out
 
@@ -88,4 +88,4 @@ def test_a_completed_run_of_before_is_not_taken_for_one_of_now(tmp_path: Path) -
 def test_a_model_that_cannot_is_said_in_env_json() -> None:
     found = settled(config_of("trainer.compile=true"))
     assert (found.attention.word, found.config.trainer.attention) == ("plain", "plain")
-    assert found.attention.why == "it does not go with trainer.compile=true"
+    assert found.attention.why == "it does not go with torch.compile"

@@ -185,8 +185,8 @@ def test_what_auto_is(settings: dict[str, object], device: torch.device, family:
     [
         ({}, CPU, "deberta-v2", "it is not made for a deberta-v2 model"),
         ({}, GPU, "bert", "it is made for a CPU, and the device is cuda"),
-        ({"compile": True}, CPU, "bert", "it does not go with trainer.compile=true"),
-        ({"gradient_checkpointing": True}, CPU, "bert", "it does not go with trainer.gradient_checkpointing=true"),
+        ({"compile": True}, CPU, "bert", "it does not go with torch.compile"),
+        ({"gradient_checkpointing": True}, CPU, "bert", "it does not go with gradient checkpointing"),
     ],
 )
 def test_by_name_it_is_refused_where_it_cannot_be(
