@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.config.checks.as_typed import is_there, literal
+from qaexp.config.schema import as_read
 from qaexp.errors import ConfigError
-from qaexp.nodes import with_unwritten
 from qaexp.runs.directory import CONFIG, ENVIRONMENT, HYDRA, MODEL, RUN
 from qaexp.runs.readers.folder import NEWER, SWEEP, look
 from qaexp.runs.readers.nearby import meant
@@ -95,7 +95,7 @@ def _stored(file: Path) -> dict[str, Any]:
         raise ConfigError(
             f"--from {file}: is not the config of a run (it has {', '.join(list(stored)[:5])}); give a run"
         )
-    content = {key: _living(value) for key, value in with_unwritten(stored).items()}
+    content = {key: _living(value) for key, value in as_read(stored).items()}
     seeds = content.get("seeds")
     if isinstance(seeds, dict):
         # The resolved config does not say whether a seed was set or followed: it follows where it was the same.

@@ -6,14 +6,14 @@ One dataclass a group. A field without a value is set by every YAML file of its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
 from typing import Any, get_type_hints
 
 from omegaconf import MISSING
 
 from qaexp.errors.rules import SUBSETS
-from qaexp.nodes import UNNAMED, without_unnamed
+from qaexp.nodes import UNNAMED, with_unwritten, without_unnamed
 from qaexp.storage.sources import SOURCES
 
 
@@ -234,6 +234,11 @@ class ExperimentConfig:
 def as_stored(config: ExperimentConfig) -> dict[str, Any]:
     """A config as runs and plans store it: plain values, without those that are written nowhere."""
     return without_unnamed(asdict(config))
+
+
+def as_read(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `as_stored`, of a tree: with what is written nowhere."""
+    return with_unwritten(stored)
 
 
 OPEN_NODES = ("optimizer", "schedule", "trackers")
