@@ -52,12 +52,12 @@ def shards(examples: Sequence[Example], features: Features, logits: LogitSource)
             f"{len(features)} features with {features.num_tokens} tokens; predict again with the same features"
         )
     begin = 0
-    for chosen, own in without_logits(examples, features):
+    for chosen, own in _without_logits(examples, features):
         yield Shard(chosen, own, logits.part(begin, begin + len(own)))
         begin += len(own)
 
 
-def without_logits(examples: Sequence[Example], features: Features) -> Iterator[tuple[Sequence[Example], Features]]:
+def _without_logits(examples: Sequence[Example], features: Features) -> Iterator[tuple[Sequence[Example], Features]]:
     """Yield the examples and features of each shard.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -142,6 +143,8 @@ def zero_padding(space: torch.Tensor, spans: Sequence[tuple[int, int]]) -> None:
 
 _NUMPY: dict[torch.dtype, Any] = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 _pools: dict[int, ThreadPoolExecutor] = {}
+# A forked child has the pools of its parent, but none of their threads.
+os.register_at_fork(after_in_child=_pools.clear)
 
 
 def _on_all_threads(make: Callable[[_Item], _Made], items: Iterable[_Item]) -> list[_Made]:

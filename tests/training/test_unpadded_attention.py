@@ -11,6 +11,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from qaexp.training.dropout_masks import DropoutMasks, Rows, as_numbers, scale, threshold
 from qaexp.training.unpadded_attention import unpadded_attention
+from tests.fixtures import drill
 
 LENGTHS = np.array([7, 11, 3])
 INDICES = np.array([40, 2, 19])
@@ -149,6 +150,17 @@ def test_threads_draw_the_same_masks() -> None:
     torch.set_num_threads(1)
     for one, other in zip(on_two, masks_at().kept(0, P, [10_000] * 3), strict=True):
         assert np.array_equal(one, other)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_forked_child_draws_with_threads_of_its_own() -> None:
+    masks_at().kept(0, P, [100] * 3)
+
+    def work() -> int:
+        torch.set_num_threads(2)
+        return 0 if len(masks_at().kept(0, P, [100] * 3)) == 3 else 1
+
+    assert drill.in_child(work, seconds=10) == 0
 
 
 @pytest.fixture
