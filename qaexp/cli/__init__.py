@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 
+from qaexp.cli.heap import spare_libraries
 from qaexp.cli.surroundings import check_words, check_working_directory
 from qaexp.errors import QaexpError, Stopped, StorageError, of_the_system
 from qaexp.errors.advice import spoken_by
@@ -43,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 when all went well, else that of the error (README, section exit codes).
     """
+    if argv is None:
+        spare_libraries()
     words = list(sys.argv[1:] if argv is None else argv)
     # Threads that spin while they wait take the cores from each other: on a busy machine training was 15 times slower.
     # Read once, when torch is loaded; who sets it knows better.

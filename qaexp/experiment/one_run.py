@@ -15,6 +15,7 @@ from qaexp.experiment.results import report_run, write_results
 from qaexp.experiment.summary import raise_flags, summarize
 from qaexp.runs.writing.resumption import Begun
 from qaexp.storage.origins import Origins
+from qaexp.training.heap import settled_heap
 from qaexp.training.peak import PeakMemory
 from qaexp.training.processes import part
 from qaexp.training.records import EvaluationDue, StepRecord
@@ -50,7 +51,7 @@ def run_experiment(
         QaexpError: Whatever went wrong; run.json in the directory says it too.
     """
     command = opening.Command(command_line, hydra_files, origins, environment or {}, begun)
-    with opening.opened(config, directory, command) as opened:
+    with opening.opened(config, directory, command) as opened, settled_heap():
         if isinstance(opened, opening.Completed):
             return directory, opened.summary
         run, parts, memory = opened.run, opened.parts, PeakMemory(opened.parts.trainer.device)

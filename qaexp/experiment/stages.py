@@ -29,7 +29,7 @@ from qaexp.reporting.terminal.printing import say
 from qaexp.runs.directory import DATA, PROFILE, PROFILE_TABLE, PROFILE_TRACE
 from qaexp.runs.writing.run import Run
 from qaexp.storage.folders import make_directory
-from qaexp.training.heap import settled_heap
+from qaexp.training.heap import settle
 from qaexp.training.number_formats import slowness
 from qaexp.training.peak import PeakMemory
 from qaexp.training.profiling import SKIPPED_STEPS, StepProfile
@@ -186,7 +186,8 @@ def training_records(
 ) -> Iterator[StepRecord | EvaluationDue | CheckpointDue]:
     """Train to the end or until early stopping; `trainer.profile_steps` steps are profiled into the run directory."""
     state, selection = so_far.state, so_far.selection
-    with settled_heap(), _profile(run, parts.training.profile_steps, state) as profiled:
+    settle()
+    with _profile(run, parts.training.profile_steps, state) as profiled:
 
         def after_step() -> None:
             if profiled is not None:

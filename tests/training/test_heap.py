@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from qaexp.training.heap import settled_heap
+from qaexp.training.heap import settle, settled_heap
 
 
 class _Circle:
@@ -29,4 +29,12 @@ def test_new_garbage_is_collected_and_what_stood_before_is_spared() -> None:
 def test_the_heap_is_whole_again_after_a_failure() -> None:
     with pytest.raises(ValueError, match="bad"), settled_heap():
         raise ValueError("bad")
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_is_made_during_the_body_is_spared_from_then_on_and_visited_again_afterwards() -> None:
+    with settled_heap():
+        before, kept = gc.get_freeze_count(), [_Circle() for _ in range(1000)]
+        settle()
+        assert gc.get_freeze_count() >= before + len(kept)
     assert gc.get_freeze_count() == 0
