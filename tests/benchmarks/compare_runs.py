@@ -10,15 +10,13 @@ summary.json and config.json into one table, and that with every scores.csv.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks.processes import measured, qaexp
 from tests.fixtures.compared import write_run
 
 PANDAS = """
@@ -46,16 +44,6 @@ def write(folder: Path, num_runs: int, num_questions: int, seeds: int) -> None:
         write_run(folder / f"run-{number:05d}", f1, changes={"optimizer.lr": (group + 1) * 1e-6, "seed": seed})
 
 
-def timed(command: list[str]) -> tuple[float, float]:
-    """Wall seconds and peak MiB of a process."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"{command} ended with status {status}")
-    return time.perf_counter() - began, usage.ru_maxrss / 1024
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
@@ -67,20 +55,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "runs")
         write(folder, arguments.runs, arguments.questions, 1 if arguments.single else arguments.seeds)
-        compare = [sys.executable, "-m", "qaexp", "compare", str(folder)]
+        compare = qaexp("compare", folder)
         rows = [
             ("`qaexp compare DIR`", compare),
-            ("`qaexp compare DIR --html FILE`", [*compare, "--html", str(Path(name, "report.html"))]),
-            ("pandas: config.json and summary.json", [sys.executable, "-c", PANDAS, str(folder)]),
-            ("pandas: and scores.csv", [sys.executable, "-c", PANDAS, str(folder), "scores"]),
+            ("`qaexp compare DIR --html FILE`", [*compare, "--html", Path(name, "report.html")]),
+            ("pandas: config.json and summary.json", [sys.executable, "-c", PANDAS, folder]),
+            ("pandas: and scores.csv", [sys.executable, "-c", PANDAS, folder, "scores"]),
         ]
         print(f"{arguments.runs:,} runs of {arguments.questions:,} questions\n")
         print("| command | seconds | MiB |")
         print("| --- | ---: | ---: |")
         for title, command in rows:
-            timed(command)
-            seconds, mebibytes = timed(command)
-            print(f"| {title} | {seconds:.1f} | {mebibytes:.0f} |", flush=True)
+            measured(command, Path(name))
+            found = measured(command, Path(name))
+            print(f"| {title} | {found.seconds:.1f} | {found.peak_mib:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,75 +11,25 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
-import os
 import platform
-import re
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from tests import SAMPLE
+from tests.benchmarks.processes import Process, measured, qaexp, stage_seconds
+from tests.benchmarks.replicas import replicate
 
 NUM_QUESTIONS = 11_873
 NUM_TRAIN = 500
 STAGES = ("data", "features", "model", "training", "evaluation", "report")
 FILES = ("logits.safetensors", "predictions.jsonl", "scores.csv", "contexts.json", "report.html")
-MEBIBYTE = 2**20
-
-
-class Measured(NamedTuple):
-    """A process that has ended."""
-
-    seconds: float
-    cpu_seconds: float
-    peak_mib: float
-
-
-def replicated(num: int) -> dict[str, Any]:
-    """So many questions: copies of the sample's, each with its own ids, contexts and questions."""
-    articles = [
-        found for name in ("train", "dev") for found in json.loads((SAMPLE / f"{name}.json").read_text())["data"]
-    ]
-    made: list[dict[str, Any]] = []
-    copy = 0
-    while num:
-        for article in articles:
-            paragraphs = []
-            for paragraph in article["paragraphs"]:
-                asked = [
-                    {**one, "id": f"{one['id']}-{copy}", "question": f"{one['question'].rstrip('? ')} in copy {copy}?"}
-                    for one in paragraph["qas"][:num]
-                ]
-                num -= len(asked)
-                if asked:
-                    paragraphs.append({"context": f"{paragraph['context']} This is copy {copy}.", "qas": asked})
-            if paragraphs:
-                made.append({"title": f"{article['title']} {copy}", "paragraphs": paragraphs})
-        copy += 1
-    return {"version": "v2.0", "data": made}
 
 
 def write_set(path: Path, num: int) -> Path:
-    if not path.exists():
-        path.write_text(json.dumps(replicated(num)))
-    return path
+    return path if path.exists() else replicate([SAMPLE / "train.json", SAMPLE / "dev.json"], path, num)
 
 
-def measured(folder: Path, *words: str) -> Measured:
-    """Run `qaexp WORDS` in a process of its own, which must succeed."""
-    began = time.perf_counter()
-    with (folder / "output.txt").open("w") as out:
-        process = subprocess.Popen([sys.executable, "-m", "qaexp", *words], cwd=folder, stdout=out, stderr=out)
-        _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"qaexp {' '.join(words)} failed:\n{(folder / 'output.txt').read_text()}")
-    return Measured(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
-
-
-def trained(folder: Path, factor: int, name: str, *words: str) -> tuple[Path, Measured | None]:
+def trained(folder: Path, factor: int, name: str, *words: str) -> tuple[Path, Process | None]:
     """A run on a dev set; None where it was there already."""
     directory = folder / "outputs" / name
     if (directory / "summary.json").exists():
@@ -88,19 +38,14 @@ def trained(folder: Path, factor: int, name: str, *words: str) -> tuple[Path, Me
     dev = write_set(folder / f"dev{factor}.json", factor * NUM_QUESTIONS)
     data = ("data=json", f"data.train_file={train}", f"data.dev_file={dev}", "model=tiny_random", "trainer=cpu")
     settings = ("trainer.epochs=1", "trainer.max_steps=5", "threads=1", f"name={name}")
-    return directory, measured(folder, "train", *data, *settings, *words)
-
-
-def stage_seconds(directory: Path) -> dict[str, float]:
-    text = (directory / "debug.log").read_text()
-    return {stage: float(re.findall(rf"{stage} took ([\d.]+) s", text)[-1]) for stage in STAGES}
+    return directory, measured(qaexp("train", *data, *settings, *words), folder)
 
 
 def row(what: str, cells: Sequence[object]) -> str:
     return f"| {what} | {' | '.join(map(str, cells))} |"
 
 
-def shown(found: Measured) -> str:
+def shown(found: Process) -> str:
     return f"{found.cpu_seconds:,.1f} s, {found.peak_mib:,.0f} MiB"
 
 
@@ -131,8 +76,9 @@ def main() -> None:
         cell("`qaexp train`", "there already" if one is None else shown(one))
         cell("peak before the first evaluation, at the end", f"{peak_before_evaluation(run):,.0f}, "
              f"{summary['peak_memory_mib']:,.0f} MiB")  # fmt: skip
-        for stage, seconds in stage_seconds(run).items():
-            cell(f"stage {stage}", f"{seconds:,.1f} s")
+        took = stage_seconds(run)
+        for stage in STAGES:
+            cell(f"stage {stage}", f"{took[stage]:,.1f} s")
         for name in FILES:
             cell(name, f"{(run / name).stat().st_size / 1e6:,.1f} MB")
         for words in (
@@ -144,7 +90,7 @@ def main() -> None:
             ("compare", str(run), str(other), "--html", str(folder / "compare.html")),
         ):
             label = "`qaexp " + " ".join(word for word in words if not word.startswith("/")) + "`"
-            cell(label, shown(measured(folder, *words)))
+            cell(label, shown(measured(qaexp(*words), folder)))
     print(row("", [f"{factor * NUM_QUESTIONS:,} questions" for factor in arguments.factors]))
     print(row("---", ["---:"] * len(arguments.factors)))
     for what, cells in table.items():

@@ -8,8 +8,6 @@ its own process, with an empty cache, and once more with the cache that it left.
 from __future__ import annotations
 
 import argparse
-import copy
-import json
 import os
 import platform
 import shutil
@@ -17,11 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from importlib.metadata import version
-from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from tests.benchmarks.processes import stage_seconds
+from tests.benchmarks.replicas import replicate
 
 WORDS = ("data=json", "model=tiny_random", "trainer.epochs=1", "trainer.max_steps=20")
 
@@ -36,37 +35,6 @@ class Cost(NamedTuple):
     peak_mib: float
     peak_anonymous_mib: float
     cache_mib: float
-
-
-def articles(source: Path, num_questions: int) -> Iterator[dict[str, Any]]:
-    """Yield changed copies of a file's articles until there are so many questions."""
-    plain = json.loads(source.read_text("utf-8"))["data"]
-    left = num_questions
-    for number in count():
-        for article in plain:
-            found = {"title": f"{article['title']} {number}", "paragraphs": []}
-            for paragraph in article["paragraphs"]:
-                qas = [changed(one, number) for one in paragraph["qas"][:left]]
-                left -= len(qas)
-                context = f"{paragraph['context']} This is copy {number}."
-                found["paragraphs"].append({"context": context, "qas": qas})
-                if not left:
-                    yield found
-                    return
-            yield found
-
-
-def changed(question: dict[str, Any], number: int) -> dict[str, Any]:
-    found = copy.deepcopy(question)
-    return {**found, "id": f"{found['id']}-{number}", "question": f"{found['question']} ({number})"}
-
-
-def replicate(source: Path, target: Path, num_questions: int) -> None:
-    with target.open("w", encoding="utf-8") as file:
-        file.write('{"version": "v2.0", "data": [')
-        for number, article in enumerate(articles(source, num_questions)):
-            file.write(", " * (number > 0) + json.dumps(article))
-        file.write("]}")
 
 
 def run(folder: Path, name: str, train: Path, dev: Path) -> Cost:
@@ -84,7 +52,7 @@ def run(folder: Path, name: str, train: Path, dev: Path) -> Cost:
             anonymous = max(anonymous, resident_anonymous(process.pid))
             time.sleep(0.25)
     assert os.waitstatus_to_exitcode(status) == 0, (folder / f"{name}.txt").read_text()
-    took = stages(folder / "outputs" / name / "debug.log")
+    took = stage_seconds(folder / "outputs" / name)
     size = sum(path.stat().st_size for path in (folder / "cache").rglob("*") if path.is_file())
     seconds = time.perf_counter() - begin
     cpu = usage.ru_utime + usage.ru_stime
@@ -100,11 +68,6 @@ def resident_anonymous(pid: int) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("RssAnon")), 0)
 
 
-def stages(log: Path) -> dict[str, float]:
-    words = (line.split() for line in log.read_text().splitlines() if " took " in line)
-    return {line[-4]: float(line[-2]) for line in words}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with train.json and dev.json")
@@ -113,11 +76,11 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to work, several gigabytes; default: a temporary one")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=arguments.folder))
-    replicate(arguments.data / "dev.json", folder / "dev.json", arguments.dev_questions)
+    replicate([arguments.data / "dev.json"], folder / "dev.json", arguments.dev_questions)
     print("| questions | cache | s | CPU s | s reading | s features | peak MiB | of it anonymous | cache MiB |")
     print(f"|{' ---: |' * 9}", flush=True)
     for number in arguments.questions:
-        replicate(arguments.data / "train.json", folder / "train.json", number)
+        replicate([arguments.data / "train.json"], folder / "train.json", number)
         for state in ("empty", "full"):
             cost = run(folder, f"{state}-{number}", folder / "train.json", folder / "dev.json")
             print(f"| {number:,} | {state} | {' | '.join(f'{value:,.0f}' for value in cost)} |", flush=True)
