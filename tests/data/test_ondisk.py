@@ -7,10 +7,8 @@ import gzip
 import json
 import logging
 import os
-import shutil
 import subprocess
 import sys
-from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,7 @@ from qaexp.data.squad import Example, SquadFile, read_squad_file
 from qaexp.data.subsets import draw, draw_in_order
 from qaexp.errors import DataError, StorageError
 from qaexp.evaluation.ceiling import ceiling
+from qaexp.storage import room
 from tests import REPOSITORY
 from tests.fixtures import drill, tiny_run
 from tests.fixtures.checkpoints import tiny_tokenizer
@@ -311,9 +310,11 @@ def test_an_entry_of_another_version_is_not_used(tmp_path: Path, monkeypatch: py
 
 def test_a_disk_that_is_too_small_is_known_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, found = stored(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: namedtuple("Usage", "free")(1024))
+    monkeypatch.setattr(room, "free_bytes", lambda _: 1000)
     monkeypatch.setattr(features, "_chunks", lambda *_: pytest.fail("it was begun"))
-    with pytest.raises(StorageError, match=r"about 0 MiB are needed for the features .* and 0 MiB are free") as caught:
+    with pytest.raises(
+        StorageError, match=r"needs at least .* of its disk \(features .*\), and 1\.0 KiB are free"
+    ) as caught:
         stored_features(found, tiny_tokenizer(), **SETTINGS, cache_dir=tmp_path / "cache")
     assert caught.value.exit_code == 5
     assert "QAEXP_CACHE_DIR" in str(caught.value)

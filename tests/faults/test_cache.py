@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from transformers import AutoTokenizer
 
 from qaexp.data import cache_folder
 from qaexp.data.cache import features_key
+from qaexp.data.files import streams
+from qaexp.data.ondisk import examples, reading
 from qaexp.data.squad import read_squad_file
 from tests.faults.conftest import Commands
 from tests.fixtures import drill, tiny_run
@@ -110,3 +114,35 @@ def rewrite(path: Path, data: bytes) -> None:
     assert len(data) == before.st_size
     path.write_bytes(data)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.fault("D14")
+def test_entries_of_large_data_are_built_again(qaexp: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = tiny_run.files_of(
+        tiny_run.write_squad(qaexp.folder / "train.json", 20, 20), tiny_run.write_squad(qaexp.folder / "dev.json", 8, 8)
+    )
+    words = (*tiny_run.FILES, *files, "trainer.max_steps=3", "threads=1")
+    small = tiny_run.train(qaexp.folder, "small", *words)
+    monkeypatch.setattr(streams, "LARGE_BYTES", 0)
+    monkeypatch.setattr(examples, "MAX_IN_MEMORY", 0)
+    assert drill.fingerprints(tiny_run.train(qaexp.folder, "large", *words)) == drill.fingerprints(small)
+    entries = sorted(path.parent for path in (qaexp.folder / "cache").glob("*/*/data"))
+    assert {entry.parent.name for entry in entries} == {"examples", "features"}
+    harm: dict[str, Callable[[Path], object]] = {
+        "flipped": lambda file: file.write_bytes(bytes([file.read_bytes()[0] ^ 1]) + file.read_bytes()[1:]),
+        "cut": lambda file: file.write_bytes(file.read_bytes()[:-9]),
+        "emptied": lambda file: file.write_bytes(b""),
+        "missing": lambda file: file.unlink(),
+    }
+    for number, (entry, (name, do)) in enumerate(itertools.product((entries[0], entries[-1]), harm.items())):
+        cache_folder.warn_once.cache_clear()
+        whole = {file: file.read_bytes() for file in entry.iterdir()}
+        do(entry / ("data" if number % 2 else "index.json"))
+        run = tiny_run.train(qaexp.folder, f"{entry.parent.name}-{name}", *words)
+        assert drill.fingerprints(run) == drill.fingerprints(small), name
+        assert logs(run).count(f"{entry} is damaged and is built again") == 1, name
+        assert {file: file.read_bytes() for file in entry.iterdir()} == whole, name
+    monkeypatch.setattr(reading, "_FORMAT", "qaexp examples 0")
+    other = tiny_run.train(qaexp.folder, "other", *words)
+    assert drill.fingerprints(other) == drill.fingerprints(small)
+    assert "examples: 40 read of" in logs(other)

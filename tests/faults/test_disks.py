@@ -13,12 +13,16 @@ from typing import Any
 
 import pytest
 
+from qaexp.data.files import streams
+from qaexp.data.ondisk import examples
 from qaexp.errors import IntegrityError
 from qaexp.runs.checkpoint import verify_checkpoint
 from qaexp.runs.kept_checkpoints import find_checkpoints, newest_checkpoint
 from qaexp.runs.readers.collect import read_run
+from qaexp.storage import room
 from qaexp.storage.appender import Appender
 from qaexp.storage.reading import read_json_lines
+from tests.faults.conftest import Commands
 from tests.fixtures import drill, tiny_run
 
 THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
@@ -284,3 +288,28 @@ def test_each_call_fails(reference: tuple[Path, dict[str, str], list[str]], numb
         ends_alike(directory, expected)
         shutil.rmtree(directory)
     assert codes[5] >= 0.9 * sum(codes.values())
+
+
+@pytest.mark.fault("S11")
+def test_a_disk_without_room_is_known_before(qaexp: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = tiny_run.files_of(
+        tiny_run.write_squad(qaexp.folder / "train.json", 20, 20), tiny_run.write_squad(qaexp.folder / "dev.json", 8, 8)
+    )
+    words = (*tiny_run.FILES, *files, "trainer.max_steps=3", "threads=1")
+    expected = drill.fingerprints(tiny_run.train(qaexp.folder, "alone", *words))
+
+    def refused(name: str, *says: str) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(room, "free_bytes", lambda _: 99)
+            qaexp.refused(5, "train", f"name={name}", *words, last=("needs at least", "99 bytes are free", *says))
+        assert not (qaexp.folder / "outputs" / name / "metrics.jsonl").exists()
+
+    refused("one", "outputs/one", "logits", "predictions", "data.dev_size")
+    # Of large data the examples are the first that the cache has no room for, and then the features.
+    monkeypatch.setattr(streams, "LARGE_BYTES", 0)
+    monkeypatch.setattr(examples, "MAX_IN_MEMORY", 0)
+    refused("two", "cache/examples", "QAEXP_CACHE_DIR")
+    tiny_run.train(qaexp.folder, "other", *words, "features.max_length=60")  # leaves the examples in the cache
+    refused("three", "cache/features", "QAEXP_CACHE_DIR")
+    for name in ("one", "two", "three"):
+        assert drill.fingerprints(tiny_run.train(qaexp.folder, name, *words)) == expected

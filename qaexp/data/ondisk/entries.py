@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -23,7 +22,8 @@ from qaexp.data.cache_folder import locked, warn_once
 from qaexp.errors import IntegrityError, StorageError
 from qaexp.storage.files import TEMP_PREFIX, storage_errors, write_chunks, write_json
 from qaexp.storage.folders import make_directory, new_directory, remove
-from qaexp.storage.reading import MEBIBYTE, read_json
+from qaexp.storage.reading import read_json
+from qaexp.storage.room import check_room
 
 DATA, INDEX = "data", "index.json"
 _AT_ONCE = 4 * 2**20
@@ -157,7 +157,9 @@ def _temporary(path: Path, key: str, build: Builder, num_bytes: int) -> Entry:
 
 
 def _built(path: Path, key: str, build: Builder, num_bytes: int) -> Entry:
-    check_room(path.parent, num_bytes)
+    with storage_errors(path.parent, num_bytes):
+        make_directory(path.parent)
+        check_room(path.parent, {path.parent.name: num_bytes}, "set QAEXP_CACHE_DIR to a folder on a larger disk")
     contents, arrays = Contents(), dict[str, tuple[int, str, int]]()
     size = 0
 
@@ -177,26 +179,6 @@ def _built(path: Path, key: str, build: Builder, num_bytes: int) -> Entry:
         write_json(folder / INDEX, {**index, "digest": _digest(index, sha256)})
     descriptor = os.open(path / DATA, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     return Entry(path / DATA, descriptor, index)
-
-
-def check_room(folder: Path, num_bytes: int) -> None:
-    """Refuse to begin what the disk has no room for.
-
-    Raises:
-        StorageError: It has less free than that.
-    """
-    with storage_errors(folder, num_bytes):
-        make_directory(folder)
-        free = shutil.disk_usage(folder).free
-    if free < num_bytes:
-        raise StorageError(
-            f"{folder}: about {_mib(num_bytes)} are needed for the {folder.name} of this data set, and {_mib(free)} "
-            "are free; free space, or set QAEXP_CACHE_DIR to a folder on a larger disk"
-        )
-
-
-def _mib(num_bytes: int) -> str:
-    return f"{num_bytes / MEBIBYTE:,.0f} MiB"
 
 
 def _sha256(blocks: Iterator[bytes]) -> str:
