@@ -104,7 +104,7 @@ def contrasts(
             tests,
             _case(a, b, of_pair[about], metric=about, relevant=relevant, looks=looks, are_seeds=are_seeds),
             num_contrasts,
-            machines.causes(a.entries, b.entries) if machines else (),
+            machines,
         )
         for (a, b), of_pair, tests in zip(pairs, found, tested, strict=True)
     ]
@@ -131,7 +131,7 @@ def _judged(
     tests: Mapping[str, Tested],
     case: Circumstances,
     num_contrasts: int,
-    machines: Sequence[str],
+    machines: Machines | None,
 ) -> Contrast:
     a, b = pair
     verdict, sentence = judge(tests[case.metric], case)
@@ -141,7 +141,7 @@ def _judged(
         b=b.name,
         changed=changed,
         factors=causes(changed, a, b),
-        machines=machines,
+        machines=machines.causes(a.entries, b.entries, changed) if machines else (),
         kind=test.kind,
         how=case.how,
         tests=tests,

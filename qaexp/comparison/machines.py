@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ CODE = "code_hash"
 # What can change results for all seeds alike. The number of threads changes the last bits only, as another seed does.
 CAUSES = (*(f"versions.{name}" for name in _COMPUTING), "device.device", "device.type", "device.name")
 CAUSES += ("device.precision", CODE)
+# What a key of the config decides is no cause of its own where that key differs.
+_DECIDED_BY = {"device.precision": "trainer.precision"}
 
 NOT_SAID = "-"
 
@@ -49,15 +51,16 @@ class Machines:
             if len({value for values in column for value in values}) > 1
         }
 
-    def causes(self, a: Sequence[Entry], b: Sequence[Entry]) -> list[str]:
-        """What may have made a difference between two groups.
+    def causes(self, a: Sequence[Entry], b: Sequence[Entry], changed: Collection[str]) -> list[str]:
+        """What may have made a difference between two groups, in whose configs these keys differ.
 
         A key whose values are distributed alike is not a cause: with the same seeds both runs of each pair have the
         same value, otherwise each value has the same share of both groups.
         """
         is_paired = {entry.seeds for entry in a} == {entry.seeds for entry in b} and len(a) == len(b)
         one, other = (self._shares(group, is_paired) for group in (a, b))
-        return [key for key in CAUSES if one.get(key) != other.get(key)]
+        apart = [key for key in CAUSES if one.get(key) != other.get(key)]
+        return [key for key in apart if _DECIDED_BY.get(key) not in changed]
 
     def _shares(self, group: Sequence[Entry], is_paired: bool) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -69,8 +69,9 @@ def question_sets(
         scratch: The folder whose disk takes logits that memory does not hold; see `QuestionSet`.
     """
     autocast = so_far.state.setup.accelerator.autocast
-    # In fp32 the batches, and so the bytes, are those of the runs that were made when there was one budget.
-    budget = ACCELERATOR_BUDGET if parts.trainer.precision == FP32 else budget_on(parts.trainer.device)
+    # The batches, and so the bytes, of fp32 with plain attention are those of runs made when there was one budget.
+    is_former = parts.trainer.precision == FP32 and so_far.state.setup.masks is None
+    budget = ACCELERATOR_BUDGET if is_former else budget_on(parts.trainer.device)
 
     def questions(examples: Sequence[Example], made: Features | StoredFeatures) -> QuestionSet:
         return QuestionSet(examples, made.whole(), parts.decoding, autocast, budget, scratch)

@@ -213,6 +213,19 @@ def test_two_number_formats_are_told_though_no_config_says_so(tmp_path: Path, op
     assert "several keys differ (optimizer.lr, device.precision): the cause is unclear" in printed(comparison)
 
 
+@pytest.mark.case("a_consequence_told_as_a_second_cause")
+def test_the_number_format_that_a_key_asks_for_is_no_cause_of_its_own(tmp_path: Path, options: Options) -> None:
+    for precision, mean in (("fp32", 50.0), ("bf16", 75.0)):
+        for seed in range(3):
+            run = tmp_path / f"{precision}-{seed}"
+            write_run(run, scores(seed, mean, 240), changes={"trainer.precision": precision, "seed": seed})
+            edit(run / "env.json", device={"precision": precision})
+    comparison = compare([tmp_path], options)
+    (contrast,) = comparison.tables[0].contrasts
+    assert (contrast.single_factor, list(contrast.machines)) == (True, [])
+    assert "only trainer.precision differs" in printed(comparison)
+
+
 @pytest.mark.case("effects_that_cannot_be_told_apart")
 def test_a_key_of_one_choice_belongs_to_that_choice(tmp_path: Path, options: Options) -> None:
     choices = {"AdamW": {"optimizer.eps": 1e-8}, "SGD": {"optimizer.momentum": 0.9}, "Muon": {}}

@@ -68,3 +68,8 @@ def test_weights_are_named_by_where_they_come_from_and_a_moved_file_is_no_other_
     assert differing([a, b]) == [{"model.checkpoint": "bert"}, {"model.checkpoint": "roberta"}]
     assert differing([a, {**a, "model.checkpoint": "copy"}]) == [{}, {}]
     assert differing([a, {**a, "inputs.weights.weights_sha256": "2"}])[1] == {"inputs.weights.weights_sha256": "2"}
+
+
+def test_a_key_that_is_written_nowhere_is_told_by_what_it_stood_for() -> None:
+    found = groups(run(1.0, trainer={"epochs": 1}), run(2.0, trainer={"epochs": 1, "attention": "unpadded"}))
+    assert found == [("attention=plain", 1), ("attention=unpadded", 1)]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from qaexp.nodes import with_unwritten
 from qaexp.runs.identity import canonical_json, sized, without_keys
 from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import RunFiles
@@ -117,10 +118,12 @@ def distinct(
 def settings(run: RunFiles, neutral: frozenset[str], *, with_seeds: bool = False) -> dict[str, Any]:
     """What may set a run apart, by dotted key; of the content of data and weights the first digits of its hash."""
     inputs = {key: str(value)[:_DIGITS] for key, value in dotted(_inputs(run)).items()}
-    config = dotted(run.config)
+    # A key that a config lacks since it was none then stood for something, by which it is told.
+    whole = with_unwritten(run.config)
+    config = dotted(whole)
     return {
         **{key: config[key] for keys in _NAMED_BY.values() for key in keys if key in config},
-        **dotted(without_keys(run.config, {*neutral, *_UNTOLD, *(() if with_seeds else SEED_KEYS)})),
+        **dotted(without_keys(whole, {*neutral, *_UNTOLD, *(() if with_seeds else SEED_KEYS)})),
         **{f"inputs.{key}": value for key, value in inputs.items()},
     }
 
