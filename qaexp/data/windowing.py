@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from qaexp.data.cache import cached_features
 from qaexp.data.features import Features, build_features
+from qaexp.data.ondisk.building import stored_features
 from qaexp.data.ondisk.examples import StoredExamples
-from qaexp.data.ondisk.features import StoredFeatures, stored_features
+from qaexp.data.ondisk.features import StoredFeatures
 from qaexp.data.squad import Example
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from qaexp.data.audit import audit, shared_contexts, shared_ids, shared_question
 from qaexp.data.features import Features, build_features
 from qaexp.data.files import json_streams, streams
 from qaexp.data.files.shards import find_shards
-from qaexp.data.ondisk import examples, features, reading
+from qaexp.data.ondisk import building, examples, reading, writing
+from qaexp.data.ondisk.building import stored_features
 from qaexp.data.ondisk.examples import StoredExamples, ids_of
-from qaexp.data.ondisk.features import stored_features
 from qaexp.data.ondisk.reading import read_any_split
 from qaexp.data.squad import Example, SquadFile, read_squad_file
 from qaexp.data.subsets import draw, draw_in_order
@@ -44,9 +44,9 @@ def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(streams, "LARGE_BYTES", 0)
     monkeypatch.setattr(streams, "_AT_ONCE", 61)
     monkeypatch.setattr(examples, "MAX_IN_MEMORY", 0)
-    monkeypatch.setattr(examples, "_BYTES_AT_ONCE", 500)
+    monkeypatch.setattr(writing, "_BYTES_AT_ONCE", 500)
     monkeypatch.setattr(examples, "AT_ONCE", 5)
-    monkeypatch.setattr(features, "_EXAMPLES_AT_ONCE", 7)
+    monkeypatch.setattr(building, "_EXAMPLES_AT_ONCE", 7)
     cache_folder.warn_once.cache_clear()
     yield
     cache_folder.warn_once.cache_clear()
@@ -300,7 +300,7 @@ def test_damage_is_built_again_and_said_once(tmp_path: Path, caplog: pytest.LogC
 def test_an_entry_of_another_version_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, found = stored(tmp_path)
     stored_features(found, tiny_tokenizer(), **SETTINGS, cache_dir=tmp_path / "cache")
-    monkeypatch.setattr(features, "_FORMAT", "qaexp stored features 0")
+    monkeypatch.setattr(building, "_FORMAT", "qaexp stored features 0")
     _, was_there = stored_features(found, tiny_tokenizer(), **SETTINGS, cache_dir=tmp_path / "cache")
     assert not was_there
     monkeypatch.setattr(reading, "_FORMAT", "qaexp examples 0")
@@ -311,7 +311,7 @@ def test_an_entry_of_another_version_is_not_used(tmp_path: Path, monkeypatch: py
 def test_a_disk_that_is_too_small_is_known_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, found = stored(tmp_path)
     monkeypatch.setattr(room, "free_bytes", lambda _: 1000)
-    monkeypatch.setattr(features, "_chunks", lambda *_: pytest.fail("it was begun"))
+    monkeypatch.setattr(building, "_chunks", lambda *_: pytest.fail("it was begun"))
     with pytest.raises(
         StorageError, match=r"needs at least .* of its disk \(features .*\), and 1\.0 KiB are free"
     ) as caught:
@@ -349,7 +349,7 @@ def test_a_run_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     log = next(on_disk.glob("train.log")).read_text()
     assert "examples: 40 read of" in log
     monkeypatch.undo()
-    for module in (reading, features):
+    for module in (reading, building):
         monkeypatch.setattr(module, "kept_entry", lambda *_, **__: pytest.fail("small data go to no entry"))
     in_memory = tiny_run.train(tmp_path, "in_memory", *words)
     assert drill.fingerprints(on_disk) == drill.fingerprints(in_memory)
@@ -364,7 +364,7 @@ from pathlib import Path
 from qaexp.data.files import streams
 from qaexp.data.files.shards import find_shards
 from qaexp.data.ondisk import examples
-from qaexp.data.ondisk.features import stored_features
+from qaexp.data.ondisk.building import stored_features
 from qaexp.data.ondisk.reading import read_any_split
 from qaexp.data.subsets import draw
 from tests.fixtures.checkpoints import tiny_tokenizer

@@ -20,7 +20,8 @@ from qaexp.data.files.split_records import content_sha256, open_split
 from qaexp.data.files.streams import NotStreamedError, is_large, num_bytes
 from qaexp.data.files.validation import Faults
 from qaexp.data.ondisk.entries import Contents, Entry, kept_entry
-from qaexp.data.ondisk.examples import StoredExamples, stored_chunks
+from qaexp.data.ondisk.examples import StoredExamples
+from qaexp.data.ondisk.writing import stored_chunks
 from qaexp.data.squad import Collected, Example, SquadFile, read_split
 
 _log = logging.getLogger("qaexp")
