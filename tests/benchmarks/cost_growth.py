@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import tempfile
@@ -25,9 +26,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-from qaexp.reporting.figures.style import BLUE, GREY, ORANGE, look, png
+from qaexp.reporting.figures.style import BLUE, ORANGE, look, png
 from tests import SAMPLE
 from tests.benchmarks.compare_runs import write
 from tests.benchmarks.processes import measured, qaexp
@@ -35,7 +36,7 @@ from tests.benchmarks.replicas import replicate
 
 QUESTIONS = (1_000, 4_000, 16_000, 64_000, 256_000)
 LENGTHS = (64, 128, 256, 512)
-RUNS = (10, 100, 1_000, 4_000)
+RUNS = (10, 100, 1_000)
 HERE = Path(__file__).resolve().parent
 FIGURES, PICTURE = HERE / "cost_growth.json", HERE.parents[1] / "docs" / "pictures" / "cost.png"
 
@@ -81,33 +82,34 @@ def by_runs(folder: Path) -> Rows:
 
 
 SERIES = {
-    "questions": ("processor seconds and memory\nby training questions", by_questions),
-    "length": ("seconds of 10,000 real tokens and\nmemory by tokens of a window", by_length),
-    "runs": ("processor seconds and memory of\nqaexp compare by runs", by_runs),
+    "questions": ("training questions", "processor seconds of a run", by_questions),
+    "length": ("tokens of a window", "seconds of 10,000 tokens", by_length),
+    "runs": ("runs compared", "processor seconds", by_runs),
 }
 
 
 def draw(figures: dict[str, Any]) -> bytes:
-    """Return the picture: a panel a series, both axes logarithmic, with the line of proportional growth."""
+    """Return the picture: seconds above memory, a column a series; both axes are logarithmic."""
     with look():
-        figure = Figure(figsize=(10.0, 3.6), layout="constrained")
-        for axes, (name, (title, _)) in zip(figure.subplots(1, 3), SERIES.items(), strict=True):
-            _panel(axes, title, figures[name])
-        handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower left", ncols=3)
+        figure = Figure(figsize=(9.6, 5.0), layout="constrained")
+        panels = figure.subplots(2, len(SERIES), sharex="col")
+        for (above, below), (name, (size, seconds, _)) in zip(panels.T, SERIES.items(), strict=True):
+            _panel(above, seconds, figures[name], "cpu_seconds", BLUE)
+            _panel(below, "peak memory, MiB", figures[name], "peak_mib", ORANGE)
+            below.set_xlabel(size)
         return png(figure)
 
 
-def _panel(axes: Axes, title: str, rows: Rows) -> None:
-    sizes = [row["size"] for row in rows]
-    seconds, memory = ([row[key] for row in rows] for key in ("cpu_seconds", "peak_mib"))
-    axes.plot(sizes, seconds, color=BLUE, marker="o", label="seconds")
-    axes.plot(sizes, memory, color=ORANGE, marker="s", label="MiB")
-    proportional = [seconds[-1] * size / sizes[-1] for size in sizes]
-    axes.plot(sizes, proportional, color=GREY, linestyle=":", label="proportional to the last")
+def _panel(axes: Axes, title: str, rows: Rows, key: str, color: str) -> None:
+    sizes, values = [row["size"] for row in rows], [row[key] for row in rows]
+    axes.plot(sizes, values, color=color, marker="o")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+    low, high = min(values), max(values)
+    axes.set_ylim(10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)))
+    axes.set_xticks(sizes, [f"{size // 1000:.0f}k" if size >= 1000 else f"{size:.0f}" for size in sizes])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_title(title)
 
@@ -131,7 +133,7 @@ def main() -> None:
     figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     if not arguments.draw:
         with tempfile.TemporaryDirectory() as folder:
-            figures |= {name: SERIES[name][1](Path(folder)) for name in arguments.only}
+            figures |= {name: SERIES[name][2](Path(folder)) for name in arguments.only}
         versions = {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")}
         figures["versions"] = {"python": platform.python_version(), **versions, "cores": os.cpu_count()}
         FIGURES.write_text(json.dumps(figures, indent=1) + "\n")

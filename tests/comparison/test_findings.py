@@ -110,6 +110,21 @@ def test_the_command_keeps_the_name_of_a_sweep_and_the_flags_that_found_its_file
     assert last.endswith(": qaexp train -m -cd 'my conf' name=study optimizer=adamw,sgd seed=0,1,2,3,4")
 
 
+def test_runs_of_several_sweeps_go_on_in_the_one_with_the_most_and_are_not_run_twice(
+    tmp_path: Path, options: Options
+) -> None:
+    for place, lr in enumerate((0.0003, 0.001)):
+        for seed, sweep in ((0, "first"), (1, "first"), (2, "second")):
+            run = write_run(
+                tmp_path / f"{lr}-{seed}", scores(seed, 50 + place), changes={"optimizer.lr": lr, "seed": seed}
+            )
+            edit(run / "env.json", overrides=[f"name={sweep}", f"optimizer.lr={lr}", f"seed={seed}"], choices={})
+            edit(run / "run.json", run_id=f"{place}{seed}" * 4)
+            run.rename(tmp_path / f"{lr},{seed}-{f'{place}{seed}' * 4}")
+    *_, last = found(tmp_path, options, relevant=4.0)
+    assert last.endswith(": qaexp train -m name=first optimizer.lr=0.0003,0.001 seed=0,1,2,3,4")
+
+
 def test_settings_that_are_no_grid_have_a_command_each(tmp_path: Path, options: Options) -> None:
     for place, more in enumerate(([], ["optimizer=sgd", "optimizer.betas=[0.8, 0.9]"])):
         run = write_run(tmp_path / f"r{place}", scores(0, 50 + place), changes={"optimizer.lr": 1.0 + place})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ _MAX_NAMED = 8
 # Maximum number of commands.
 _MAX_SWEEPS = 3
 
+_NAME = "name"
 # The key of an override: a leading minus sign would make it a flag.
 _KEY = re.compile(r"\+{0,2}~?(?!-)[\w./@-]+")
 
@@ -40,7 +42,7 @@ def with_seeds(runs: Sequence[Row], num_seeds: int) -> str | None:
         return None
     if len({tuple(run["config_flags"]) for run in runs}) > 1:
         return None
-    settings = list({tuple(sorted(line.items())): line for line in lines if line is not None}.values())
+    settings = _settings([line for line in lines if line is not None])
     numbers = _seeds(runs, num_seeds)
     is_long = len(numbers) > _MAX_NAMED and numbers == list(range(len(numbers)))
     seeds = f"range(0,{len(numbers)})" if is_long else ",".join(map(str, numbers))
@@ -51,6 +53,20 @@ def with_seeds(runs: Sequence[Row], num_seeds: int) -> str | None:
     start, end = ["qaexp", "train", "-m", *runs[0]["config_flags"]], f"seed={seeds}"
     commands = [[*start, *(f"{key}={value}" for key, value in words.items()), end] for words in each]
     return " && ".join(shlex.join(words) for words in commands)
+
+
+def _settings(lines: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """The words of each setting once; where its runs lie in several sweeps, with the name of that with the most."""
+    found: dict[tuple[tuple[str, str], ...], list[Mapping[str, str]]] = {}
+    for line in lines:
+        found.setdefault(tuple(sorted((key, value) for key, value in line.items() if key != _NAME)), []).append(line)
+    settings = []
+    for several in found.values():
+        counts = Counter(line.get(_NAME) for line in several)
+        # Of equally many the first by name, so that the order of the runs decides nothing.
+        name = min(counts, key=lambda name: (-counts[name], name or ""))
+        settings.append(next(line for line in several if line.get(_NAME) == name))
+    return settings
 
 
 def _grid(settings: Sequence[Mapping[str, str]]) -> dict[str, str] | None:
@@ -74,7 +90,7 @@ def _words(run: Row) -> dict[str, str] | None:
         return None
     if not run["is_job"]:
         # Single runs have a name each; the jobs of a sweep share one.
-        found.pop("name", None)
+        found.pop(_NAME, None)
     return found
 
 
