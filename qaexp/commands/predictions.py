@@ -143,10 +143,12 @@ def _is_known(text: str) -> bool:
 
 
 def _condition(text: str, names: Sequence[str]) -> Condition:
-    from qaexp.comparison.conditions import condition
+    from qaexp.comparison.conditions import YES_OR_NO, condition
     from qaexp.config.checks.suggest import did_you_mean
+    from qaexp.reporting.numbers.outcomes import OUTCOMES
 
-    found = condition(text, [], yes_or_no=_YES_OR_NO)
+    legal = dict.fromkeys(_YES_OR_NO, YES_OR_NO) | {"outcome": OUTCOMES}
+    found = condition(text, [], legal, examples="f1<50, 'question~how many', 'wrong and has_ans'")
     for key in found.keys:
         if key not in names:
             raise ConfigError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -18,7 +19,9 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 }  # fmt: skip
 _CONDITION = re.compile(r"\s*([\w.@/+-]+?)\s*(>=|<=|!=|==|=|>|<|~|\s+in\s)\s*(.*?)\s*", re.DOTALL | re.IGNORECASE)
 _QUOTED_OR_WORD = re.compile(r"\"[^\"]*\"|'[^']*'|\[[^\]]*\]|\([^)]*\)|(?P<word>(?<!\S)(?:or|and)(?!\S))|.", re.DOTALL)
-_HOW = "give a key, one of >= <= != = > < ~ in, and a value: optimizer.lr>=1e-4, 'lr in 1e-3,1e-4', 'notes~word'"
+_HOW = "give a key, one of >= <= != = > < ~ in, and a value: "
+_OF_RUNS = "optimizer.lr>=1e-4, 'lr in 1e-3,1e-4', 'notes~word'"
+YES_OR_NO = ("true", "false")
 
 _MAX_ITEM = 40
 _MAX_ITEMS = 8
@@ -76,25 +79,39 @@ class Condition:
         return list(dict.fromkeys(test.key for way in self.ways for test in way))
 
 
-def condition(text: str, several: Sequence[Values], yes_or_no: Collection[str] = ()) -> Condition:
+def condition(
+    text: str,
+    several: Sequence[Values],
+    legal: Mapping[str, Collection[str]] | None = None,
+    examples: str = _OF_RUNS,
+) -> Condition:
     """Read a condition.
 
     Args:
         text: What was typed.
         several: The values of each run, among which its keys are looked for.
-        yes_or_no: Keys that stand for themselves: that their value is true.
+        legal: The words that a key can be, where they are known. A key of `YES_OR_NO` stands for itself: that it is
+            true.
+        examples: Conditions that can be typed here.
 
     Raises:
-        ConfigError: It is not a condition, or names a key that no run has.
+        ConfigError: It is not a condition, names a key that no run has, or asks for a value that cannot be.
     """
-    ways = [
-        [
-            _Test(part.strip(), "=", "true") if part.strip() in yes_or_no else _test(part, text, several)
-            for part in _split(way, "and")
-        ]
-        for way in _split(text, "or")
-    ]
-    return Condition(text, ways)
+    known = legal or {}
+
+    def test(part: str) -> _Test:
+        if known.get(part) == YES_OR_NO:
+            return _Test(part, "=", "true")
+        found = _CONDITION.fullmatch(part)
+        if not found:
+            of = "" if part == text.strip() else f"{part!r} is no condition: "
+            raise ConfigError(f"--where {text!r}: {of}{_HOW}{examples}")
+        key, sign, wanted = found.groups()
+        # Without any runs there is nothing to look the key up in.
+        key = meant(f"--where {text}", key, several) if several else key
+        return _Test(key, sign.strip().lower(), _possible(part, key, sign.strip().lower(), wanted, known.get(key)))
+
+    return Condition(text, [[test(part.strip()) for part in _split(way, "and")] for way in _split(text, "or")])
 
 
 def values_shown(keys: Sequence[str], several: Sequence[Values]) -> str:
@@ -128,13 +145,24 @@ def _split(text: str, word: str) -> Iterator[str]:
     yield part
 
 
-def _test(part: str, text: str, several: Sequence[Values]) -> _Test:
-    found = _CONDITION.fullmatch(part)
-    if not found:
-        raise ConfigError(f"--where {text!r}: {_HOW}")
-    key, sign, wanted = found.groups()
-    # Without any runs there is nothing to look the key up in.
-    return _Test(meant(f"--where {text}", key, several) if several else key, sign.strip().lower(), wanted)
+def _possible(part: str, key: str, sign: str, wanted: str, legal: Collection[str] | None) -> str:
+    """The value that is asked for, as runs have it.
+
+    Raises:
+        ConfigError: Nothing can be more or less than it, or its key is never that.
+    """
+    if sign in (">", "<", ">=", "<="):
+        if (number := _number(_unquoted(wanted))) is None or math.isnan(number):
+            raise ConfigError(f"--where {part!r}: {wanted or 'nothing'} is not a number")
+    elif legal is not None and sign != "~":
+        asked = _items(wanted) if sign == "in" else [wanted]
+        words = [_unquoted(item).lower() for item in asked]
+        if legal == YES_OR_NO:
+            words = [{"1": "true", "0": "false", "yes": "true", "no": "false"}.get(word, word) for word in words]
+        if wrong := [item for item, word in zip(asked, words, strict=True) if word not in legal]:
+            raise ConfigError(f"--where {part!r}: {key} is never {wrong[0] or 'empty'}; it is {' or '.join(legal)}")
+        return ",".join(words)
+    return wanted
 
 
 def _is(value: Any, wanted: str) -> bool:

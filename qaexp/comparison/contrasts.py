@@ -136,11 +136,12 @@ def _judged(
     a, b = pair
     verdict, sentence = judge(tests[case.metric], case)
     changed = changed_keys(a.settings, b.settings)
+    factors = causes(changed, a, b)
     return Contrast(
         a=a.name,
         b=b.name,
         changed=changed,
-        factors=causes(changed, a, b),
+        factors=machines.without_idle(a.entries, b.entries, factors) if machines else factors,
         machines=machines.causes(a.entries, b.entries, changed) if machines else (),
         kind=test.kind,
         how=case.how,

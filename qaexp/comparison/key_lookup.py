@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from qaexp.errors import ConfigError
+from qaexp.nodes import with_unwritten
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.readers.group_names import prefixes
 from qaexp.runs.readers.repeats import SEED_KEYS
@@ -22,7 +23,7 @@ NOT_RECORDED = "not recorded"
 
 def settings_of(run: RunFiles) -> dict[str, Any]:
     """The values of a run by the keys that groups can be formed by: config groups, labels, the config."""
-    return {**run.typed.choices, **LABELS, **dotted(run.config)}
+    return {**run.typed.choices, **LABELS, **dotted(with_unwritten(run.config))}
 
 
 def value_of(run: RunFiles, key: str) -> Any:

@@ -21,6 +21,8 @@ CODE = "code_hash"
 # What can change results for all seeds alike. The number of threads changes the last bits only, as another seed does.
 CAUSES = (*(f"versions.{name}" for name in _COMPUTING), "device.device", "device.type", "device.name")
 CAUSES += ("device.precision", CODE)
+# Variables that limit the instructions of a CPU, of which each is a cause.
+_LIMITS = "machine.cpu_limits."
 # What a key of the config decides is no cause of its own where that key differs.
 _DECIDED_BY = {"device.precision": "trainer.precision"}
 
@@ -58,13 +60,27 @@ class Machines:
         same value, otherwise each value has the same share of both groups.
         """
         is_paired = {entry.seeds for entry in a} == {entry.seeds for entry in b} and len(a) == len(b)
-        one, other = (self._shares(group, is_paired) for group in (a, b))
-        apart = [key for key in CAUSES if one.get(key) != other.get(key)]
+        limits = {key for entry in (*a, *b) for key in self.of(entry) if key.startswith(_LIMITS)}
+        keys = (*CAUSES, *sorted(limits))
+        one, other = (self._shares(group, keys, is_paired) for group in (a, b))
+        apart = [key for key in keys if one.get(key) != other.get(key)]
         return [key for key in apart if _DECIDED_BY.get(key) not in changed]
 
-    def _shares(self, group: Sequence[Entry], is_paired: bool) -> dict[str, Any]:
+    def without_idle(self, a: Sequence[Entry], b: Sequence[Entry], factors: Sequence[str]) -> list[str]:
+        """The keys without those that decided the same in all runs of two groups, unless no other is left.
+
+        `trainer.precision` is such a key: `auto` and `fp32` are two words for one format on some machines.
+        """
+        idle = {key for thing, key in _DECIDED_BY.items() if self._is_alike(thing, (*a, *b))}
+        return [key for key in factors if key not in idle] or list(factors)
+
+    def _is_alike(self, key: str, entries: Sequence[Entry]) -> bool:
+        values = {self.of(entry).get(key, NOT_SAID) for entry in entries}
+        return len(values) == 1 and NOT_SAID not in values
+
+    def _shares(self, group: Sequence[Entry], keys: Sequence[str], is_paired: bool) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for key in CAUSES:
+        for key in keys:
             values = [(entry.seeds if is_paired else None, self.of(entry).get(key, NOT_SAID)) for entry in group]
             found[key] = {value: count / len(group) for value, count in Counter(map(repr, values)).items()}
         return found

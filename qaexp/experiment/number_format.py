@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -77,14 +78,17 @@ def _with(config: ExperimentConfig, precision: str) -> ExperimentConfig:
 
 def _attention(config: ExperimentConfig, begun: Begun | None, origins: Origins | None) -> Attention:
     trainer = config.trainer
-    found = choose_attention(trainer, choose_device(trainer.device), lambda: _family(config, origins))
-    was = begun.attention if begun is not None and trainer.attention == AUTO else None
+    found = choose_attention(trainer, choose_device(trainer.device), lambda: _architecture(config, origins))
+    # Who names another format than the run's asks for another run, whose attention follows from that format.
+    goes_on = begun is not None and trainer.precision in (AUTO, begun.word)
+    was = begun.attention if begun is not None and goes_on and trainer.attention == AUTO else None
     return found if was in (None, found.word) else Attention(str(was), "the run was begun with it")
 
 
-def _family(config: ExperimentConfig, origins: Origins | None) -> str:
+def _architecture(config: ExperimentConfig, origins: Origins | None) -> dict[str, Any]:
     check_no_secret_is_asked_for(config, origins)
-    return str(build(config.model, "model").architecture()["model_type"])
+    found: dict[str, Any] = build(config.model, "model").architecture()
+    return found
 
 
 def _check_device(begun: Begun, device: torch.device) -> None:

@@ -195,6 +195,9 @@ class Checkpoint:
             # What was said when the folder was looked for came before the run had a log.
             LOG.info("%s: commit %s of the hub, read from %s", self.checkpoint, self.folder.commit, self.folder.path)
         tokenizer, config = self.tokenizer(), open_config(self.snapshot, self.checkpoint)
+        if getattr(config, "chunk_size_feed_forward", 0):
+            # It saves memory alone, and transformers refuses lengths that are no multiple of it.
+            config.chunk_size_feed_forward = 0
         set_dropout(config, hidden=self.hidden_dropout, attention=self.attention_dropout)
         with quiet(), torch.random.fork_rng(devices=[]):
             tensors = self._read_weights(config)

@@ -112,7 +112,7 @@ class Trainer:
 
     def _masks(self, model: PreTrainedModel, seed: int) -> DropoutMasks | None:
         """Make attention unpadded, where it is to be; returns what all dropout then draws from."""
-        if choose_attention(self.settings, self.device, lambda: str(model.config.model_type)).word == PLAIN:
+        if choose_attention(self.settings, self.device, model.config.to_dict).word == PLAIN:
             return None
         masks = DropoutMasks(seed)
         use_masks(model, masks)

@@ -86,6 +86,13 @@ def test_people_see_eighty_columns_and_how_to_go_on(run: Path, rows: list[dict[s
     assert beyond.out.splitlines() == [f"none of {num} (of 120 predictions)"]
 
 
+def test_yes_and_no_are_said_in_any_way(run: Path) -> None:
+    expected = lines(run, "--where", "has_ans")
+    assert 0 < len(expected) < 120
+    for words in ("has_ans=True", "has_ans=true", "has_ans=1", "has_ans = yes", "has_ans!=no", "has_ans in true"):
+        assert lines(run, "--where", words) == expected, words
+
+
 def test_none_that_meets_it_is_no_mistake(run: Path) -> None:
     done = tiny_run.call(run.parent, "predictions", str(run), "--where", "f1>100")
     assert (done.code, done.out) == (0, "none of 120 predictions meets this\n")
@@ -97,6 +104,12 @@ def test_none_that_meets_it_is_no_mistake(run: Path) -> None:
     [
         (("--where", "question_wrod=who"), "did you mean question_word?"),
         (("--where", "bad"), "give a key, one of"),
+        (("--where", "question~rock and roll"), "'roll' is no condition: give a key, one of >= <= != = > < ~ in, "),
+        (("--where", "f1>abc"), "abc is not a number"),
+        (("--where", "f1>=5%"), "5% is not a number"),
+        (("--where", "f1 < nan"), "nan is not a number"),
+        (("--where", "has_ans=maybe"), "has_ans is never maybe; it is true or false"),
+        (("--where", "outcome=wrong"), "outcome is never wrong; it is right span or wrong span or missed answer or"),
         (("--where", "optimizer.lr=1"), "predictions have no optimizer.lr"),
         (("--limit", "0"), "--limit"),
         (("--order", "best"), "--order"),

@@ -226,6 +226,28 @@ def test_the_number_format_that_a_key_asks_for_is_no_cause_of_its_own(tmp_path: 
     assert "only trainer.precision differs" in printed(comparison)
 
 
+@pytest.mark.case("two_words_for_one_format")
+def test_two_words_for_one_number_format_are_no_cause(tmp_path: Path, options: Options) -> None:
+    """`auto` was fp32 too, and what differs is the attention that came with the word."""
+    for precision, attention, mean in (("fp32", "plain", 50.0), ("auto", "unpadded", 75.0)):
+        for seed in range(3):
+            changes = {"trainer.precision": precision, "trainer.attention": attention, "seed": seed}
+            run = write_run(tmp_path / f"{precision}-{seed}", scores(seed, mean, 240), changes=changes)
+            edit(run / "env.json", device={"precision": "fp32"})
+    assert "only trainer.attention differs" in printed(compare([tmp_path], options))
+
+
+@pytest.mark.case("limits_of_instructions")
+def test_a_limit_on_instructions_is_a_cause(tmp_path: Path, options: Options) -> None:
+    write_grid(tmp_path, levels={1e-4: 50, 1e-3: 75}, seeds=3)
+    for seed in range(3):
+        limits = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+        edit(tmp_path / f"lr=0.001,seed={seed}" / "env.json", machine={"cpu_limits": limits})
+    (contrast,) = (comparison := compare([tmp_path], options)).tables[0].contrasts
+    assert list(contrast.machines) == ["machine.cpu_limits.ONEDNN_MAX_CPU_ISA"]
+    assert "optimizer.lr, machine.cpu_limits.ONEDNN_MAX_CPU_ISA" in printed(comparison)
+
+
 @pytest.mark.case("effects_that_cannot_be_told_apart")
 def test_a_key_of_one_choice_belongs_to_that_choice(tmp_path: Path, options: Options) -> None:
     choices = {"AdamW": {"optimizer.eps": 1e-8}, "SGD": {"optimizer.momentum": 0.9}, "Muon": {}}

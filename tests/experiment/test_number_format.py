@@ -151,6 +151,27 @@ def test_another_format_that_is_typed_is_another_run(tmp_path: Path, monkeypatch
     assert (done.code, "trainer.precision was 'bf16', now 'fp32'" in done.err) == (2, True), done.err
 
 
+def test_a_run_that_went_on_in_another_format_is_found_by_its_own_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AMD.stand_in(monkeypatch)
+    run = stopped(tmp_path, "two")
+    command = ("train", "name=two", *WORDS, "trainer.precision=fp32", "trainer.allow_drift=true")
+    done = tiny_run.call(tmp_path, *command)
+    assert (done.code, told(run)) == (0, ("fp32", "fp32")), done.err
+    changed = {entry["key"] for entry in tiny_run.read_json(run / "run.json")["drift"]}
+    assert {"trainer.precision", "trainer.attention", "device.precision"} <= changed
+    again = tiny_run.call(tmp_path, *command)
+    assert (again.code, "already completed" in again.out) == (0, True), again.err
+
+
+def test_a_limit_on_instructions_is_no_silent_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = stopped(tmp_path, "two")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    done = tiny_run.call(tmp_path, "resume", str(run))
+    assert (done.code, "machine.cpu_limits.ONEDNN_MAX_CPU_ISA was null, now 'AVX2'" in done.err) == (2, True), done.err
+
+
 def test_a_run_of_before_that_says_auto_on_a_gpu_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """There `auto` was bf16 and stood in the identity."""
     INTEL.stand_in(monkeypatch)

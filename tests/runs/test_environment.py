@@ -47,12 +47,14 @@ def test_without_git_nothing_is_known(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_description_holds_what_the_schema_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     described = environment.describe_environment(
         ["qaexp", "train", "seed=2"], device={"kind": "cpu"}, threads=2, determinism={"deterministic": True}
     )
     assert described["command_line"] == ["qaexp", "train", "seed=2"]
     assert described["versions"]["numpy"]
     assert described["machine"]["num_usable_cpus"] >= 1
+    assert described["machine"]["cpu_limits"] == {"ONEDNN_MAX_CPU_ISA": "AVX2"}
     assert described["git"]["working_directory"] is None
     assert (described["device"], described["threads"]) == ({"kind": "cpu"}, 2)
     assert environment.package_versions(["no-such-package"]) == {"no-such-package": None}

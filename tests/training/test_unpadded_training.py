@@ -177,7 +177,7 @@ def test_it_is_resumed_with_the_same_bytes() -> None:
     ],
 )
 def test_what_auto_is(settings: dict[str, object], device: torch.device, family: str, expected: str) -> None:
-    assert choose_attention(Trainer(**settings).settings, device, lambda: family).word == expected
+    assert choose_attention(Trainer(**settings).settings, device, lambda: {"model_type": family}).word == expected
 
 
 @pytest.mark.parametrize(
@@ -194,4 +194,14 @@ def test_by_name_it_is_refused_where_it_cannot_be(
 ) -> None:
     trainer = Trainer(attention="unpadded", **settings)
     with pytest.raises(ConfigError, match=f"trainer.attention=unpadded, but {problem}.*; set trainer.attention=auto"):
-        choose_attention(trainer.settings, device, lambda: family)
+        choose_attention(trainer.settings, device, lambda: {"model_type": family})
+
+
+def test_a_decoder_is_no_case_for_it() -> None:
+    """It looks back only, and unpadded attention looks both ways."""
+    decoder = {"model_type": "bert", "is_decoder": True}
+    found = choose_attention(Trainer().settings, CPU, lambda: decoder)
+    assert found.word == "plain"
+    assert "a decoder" in found.why
+    with pytest.raises(ConfigError, match="a decoder"):
+        choose_attention(Trainer(attention="unpadded").settings, CPU, lambda: decoder)

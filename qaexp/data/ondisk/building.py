@@ -17,7 +17,7 @@ from qaexp.data.cache import features_settings
 from qaexp.data.cache_folder import default_cache_dir
 from qaexp.data.encoding import EncodedExamples, Encoder, encoder
 from qaexp.data.features import warn_truncated_questions
-from qaexp.data.ondisk.entries import Contents, kept_entry
+from qaexp.data.ondisk.entries import Contents, Size, kept_entry
 from qaexp.data.ondisk.examples import StoredExamples
 from qaexp.data.ondisk.features import ID_BYTES, OFFSETS_BYTES, RECORD, StoredFeatures
 from qaexp.data.squad import Example
@@ -63,7 +63,7 @@ def stored_features(
         def build(contents: Contents) -> Iterator[bytes]:
             return _chunks(made, examples, contents)
 
-        entry, was_there = kept_entry(path, key, build, num_bytes=_estimate(made, examples))
+        entry, was_there = kept_entry(path, key, build, _estimate(made, examples))
     features = StoredFeatures(entry, examples.by_context())
     if was_there:
         _log.info("features: %d from the cache, %s", len(features), path)
@@ -73,7 +73,7 @@ def stored_features(
     return features, was_there
 
 
-def _estimate(made: Encoder, examples: StoredExamples) -> int:
+def _estimate(made: Encoder, examples: StoredExamples) -> Size:
     """About how many bytes the features of examples will take, by the tokens of some of them."""
     some = examples[:: max(1, len(examples) // _SAMPLED_TEXTS)]
     contexts = {example.context for example in some}
@@ -82,7 +82,8 @@ def _estimate(made: Encoder, examples: StoredExamples) -> int:
     context_bytes, question_bytes = examples.num_bytes()
     tokens_of_a_byte = num_tokens / max(1, num_characters)
     ids = tokens_of_a_byte * (context_bytes + question_bytes) * ID_BYTES
-    return int(ids + tokens_of_a_byte * context_bytes * OFFSETS_BYTES + 2 * len(examples) * RECORD.itemsize)
+    about = int(ids + tokens_of_a_byte * context_bytes * OFFSETS_BYTES + 2 * len(examples) * RECORD.itemsize)
+    return Size(about, about // 2)
 
 
 def _chunks(made: Encoder, examples: StoredExamples, contents: Contents) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,14 @@ DATA, INDEX = "data", "index.json"
 _AT_ONCE = 4 * 2**20
 # Texts that are not further apart are read together, with what lies between them.
 _GAP = 4096
+_WAY_OUT = "set QAEXP_CACHE_DIR to a folder on a larger disk"
+
+
+class Size(NamedTuple):
+    """How many bytes an entry will have, in about and at least."""
+
+    about: int
+    least: int
 
 
 class Entry:
@@ -125,14 +133,14 @@ def find_entry(path: Path, key: str) -> Entry | None:
     return None
 
 
-def kept_entry(path: Path, key: str, build: Builder, *, num_bytes: int) -> tuple[Entry, bool]:
+def kept_entry(path: Path, key: str, build: Builder, size: Size) -> tuple[Entry, bool]:
     """Return an entry, and whether it was there; processes that want the same one at once build it once.
 
     Args:
         path: Its folder.
         key: What decides its content.
         build: Yields the content, and fills in the rest.
-        num_bytes: About how large it will be.
+        size: How large it will be.
 
     Raises:
         StorageError: The disk has not so much room, or the system refuses. Where the folder can have no files at all,
@@ -142,24 +150,24 @@ def kept_entry(path: Path, key: str, build: Builder, *, num_bytes: int) -> tuple
         return entry, True
     with locked(path) as is_locked:
         if not is_locked:
-            return _temporary(path, key, build, num_bytes), False
+            return _temporary(path, key, build, size), False
         # Another process may have built it while this one waited.
         if (entry := find_entry(path, key)) is not None:
             return entry, True
         for temp in path.parent.glob(f"{TEMP_PREFIX}{path.name}-*"):
             remove(temp)
-        return _built(path, key, build, num_bytes), False
+        return _built(path, key, build, size), False
 
 
-def _temporary(path: Path, key: str, build: Builder, num_bytes: int) -> Entry:
+def _temporary(path: Path, key: str, build: Builder, size: Size) -> Entry:
     with TemporaryDirectory(prefix="qaexp-", ignore_cleanup_errors=True) as folder:
-        return _built(Path(folder, path.name), key, build, num_bytes)
+        return _built(Path(folder, path.name), key, build, size)
 
 
-def _built(path: Path, key: str, build: Builder, num_bytes: int) -> Entry:
-    with storage_errors(path.parent, num_bytes):
+def _built(path: Path, key: str, build: Builder, expected: Size) -> Entry:
+    with storage_errors(path.parent, expected.about):
         make_directory(path.parent)
-        check_room(path.parent, {path.parent.name: num_bytes}, "set QAEXP_CACHE_DIR to a folder on a larger disk")
+        check_room(path.parent, {path.parent.name: expected.least}, _WAY_OUT)
     contents, arrays = Contents(), dict[str, tuple[int, str, int]]()
     size = 0
 
@@ -174,7 +182,10 @@ def _built(path: Path, key: str, build: Builder, num_bytes: int) -> Entry:
             yield array.tobytes()
 
     with new_directory(path) as folder:
-        sha256 = write_chunks(folder / DATA, chunks(), num_bytes)
+        try:
+            sha256 = write_chunks(folder / DATA, chunks(), expected.about)
+        except StorageError as error:
+            raise StorageError(f"{error}; or {_WAY_OUT}") from error
         index = {"key": key, "num_bytes": size, "arrays": arrays, "about": contents.about}
         write_json(folder / INDEX, {**index, "digest": _digest(index, sha256)})
     descriptor = os.open(path / DATA, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

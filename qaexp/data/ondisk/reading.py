@@ -19,7 +19,7 @@ from qaexp.data.files.shards import Shards
 from qaexp.data.files.split_records import content_sha256, open_split
 from qaexp.data.files.streams import NotStreamedError, is_large, num_bytes
 from qaexp.data.files.validation import Faults
-from qaexp.data.ondisk.entries import Contents, Entry, kept_entry
+from qaexp.data.ondisk.entries import Contents, Entry, Size, kept_entry
 from qaexp.data.ondisk.examples import StoredExamples
 from qaexp.data.ondisk.writing import stored_chunks
 from qaexp.data.squad import Collected, Example, SquadFile, read_split
@@ -27,6 +27,7 @@ from qaexp.data.squad import Collected, Example, SquadFile, read_split
 _log = logging.getLogger("qaexp")
 # Raised when a change of the code reads other examples, or writes another file, for the same data.
 _FORMAT = "qaexp examples 1"
+_MOST_REPEATED = 20
 
 
 def read_any_split(
@@ -70,11 +71,13 @@ def _entry(shards: Shards, on_bad: str, columns: Mapping[str, str], cache_dir: P
         yield from stored_chunks(found.examples(split.records), contents)
         contents.about = {**found.about(), "shards": split.shards}
 
-    path, size = cache_dir / "examples" / key, num_bytes(shards.paths)
+    path, num = cache_dir / "examples" / key, num_bytes(shards.paths)
+    # A context that rows repeat is stored once, so that the text may be many times larger.
+    size = Size(num, num // _MOST_REPEATED)
     try:
-        entry, was_there = kept_entry(path, key, partial(build, is_streamed=True), num_bytes=size)
+        entry, was_there = kept_entry(path, key, partial(build, is_streamed=True), size)
     except NotStreamedError:
-        entry, was_there = kept_entry(path, key, partial(build, is_streamed=False), num_bytes=size)
+        entry, was_there = kept_entry(path, key, partial(build, is_streamed=False), size)
     number = len(entry.array("row_place"))
     _log.info("examples: %d %s, %s", number, "from the cache" if was_there else f"read of {shards.name}", path)
     return entry

@@ -16,6 +16,7 @@ MAX_CHANGES_SHOWN = 10
 
 # Other bytes must be expected from another version of these, or from another kind of device.
 _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "numpy")
+_LIMITS = "cpu_limits"
 _DEVICE_KEYS = ("device", "name", "precision", "num_processes")
 
 _PRECISION, _ATTENTION = "trainer.precision", "trainer.attention"
@@ -49,7 +50,7 @@ def config_changes(directory: Path, record: Mapping[str, Any], identity: Identit
 
 
 def environment_changes(directory: Path, environment: Mapping[str, Any]) -> Changes:
-    """Return `{dotted key: (stored, now)}` for packages, device, number format and number of processes."""
+    """Return `{dotted key: (stored, now)}` for packages, device, number format, processes and instructions."""
     stored = read_json(directory / ENVIRONMENT) if (directory / ENVIRONMENT).exists() else {}
     changes: Changes = {}
     for group, keys in (("versions", _PACKAGES), ("device", _DEVICE_KEYS)):
@@ -58,7 +59,20 @@ def environment_changes(directory: Path, environment: Mapping[str, Any]) -> Chan
             changes |= {
                 f"{group}.{key}": (old[key], new.get(key)) for key in keys if key in old and old[key] != new.get(key)
             }
-    return changes
+    return changes | _limit_changes(stored.get("machine"), environment.get("machine"))
+
+
+def _limit_changes(old: Any, new: Any) -> Changes:
+    """The variables that limit the CPU's instructions; runs of before there was a record of them have none."""
+    before, now = (one.get(_LIMITS) if isinstance(one, Mapping) else None for one in (old, new))
+    if not isinstance(before, Mapping) or not isinstance(now, Mapping):
+        return {}
+    names = sorted({*before, *now})
+    return {
+        f"machine.{_LIMITS}.{name}": (before.get(name), now.get(name))
+        for name in names
+        if before.get(name) != now.get(name)
+    }
 
 
 def entries(changes: Changes, step: int | None) -> list[dict[str, Any]]:

@@ -33,6 +33,9 @@ PACKAGES = (
     "matplotlib",
 )
 
+# They limit which instructions libraries compute with, and so decide over the last bits of results.
+_CPU_LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR")
+
 
 def describe_environment(
     command_line: Sequence[str],
@@ -89,12 +92,13 @@ def package_versions(names: Sequence[str]) -> dict[str, str | None]:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return host, operating system and CPU."""
+    """Return host, operating system and CPU, and the variables that limit its instructions."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "host": platform.node(),
         "system": platform.platform(),
         "cpu": _cpu_model(),
+        "cpu_limits": {name: value for name in _CPU_LIMITS if (value := os.environ.get(name))},
         "num_cpus": os.cpu_count(),
         "num_usable_cpus": usable,
     }
