@@ -62,5 +62,5 @@ def _obstacle(
     if (family := model.get("model_type")) not in FAMILIES:
         return f"it is not made for a {family} model (but for {', '.join(sorted(FAMILIES))})"
     if model.get("is_decoder"):
-        return "a decoder (is_decoder in its config.json) attends to what stands before alone, which it does not"
+        return "it is not made for decoders (is_decoder in config.json), which look back only"
     return None

@@ -202,6 +202,6 @@ def test_a_decoder_is_no_case_for_it() -> None:
     decoder = {"model_type": "bert", "is_decoder": True}
     found = choose_attention(Trainer().settings, CPU, lambda: decoder)
     assert found.word == "plain"
-    assert "a decoder" in found.why
-    with pytest.raises(ConfigError, match="a decoder"):
+    assert "not made for decoders" in found.why
+    with pytest.raises(ConfigError, match="not made for decoders"):
         choose_attention(Trainer(attention="unpadded").settings, CPU, lambda: decoder)
