@@ -146,3 +146,13 @@ def test_collapsed_groups_are_told_in_one_line_however_many(
     assert any(line.startswith(("#1 against #2: ", "#2 against #1: ")) for line in shown)
     table = compare([tmp_path], options).tables[0]
     assert len([one for one in table.contrasts if one.verdict == "collapsed"]) > num_collapsed
+
+
+def test_the_one_key_that_differs_is_told_where_names_do_not_say_it(tmp_path: Path, options: Options) -> None:
+    for name, lr in (("first", 1e-4), ("second", 1e-3)):
+        write_run(tmp_path / "named" / name, scores(0, 50, 240), changes={"name": name, "optimizer.lr": lr, "seed": 0})
+    assert "config: what differs" in printed(tmp_path / "named", options, 80)
+    write_grid(tmp_path / "swept", levels={1e-4: 50, 1e-3: 75}, seeds=3)
+    swept = printed(tmp_path / "swept", options, 80)
+    assert "config: what differs" not in swept
+    assert any("lr=0.0001" in line for line in swept)

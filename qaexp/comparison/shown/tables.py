@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.console import Group as Lines
 from rich.console import RenderableType
@@ -185,7 +186,7 @@ def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
 def _differences(table: Table, comparison: Comparison, width: int | None) -> list[RenderableType]:
     groups = table.by_number[:8]
     rows = config_differences(groups)
-    if len(groups) < 2 or not rows or (len(rows) == 1 and len(groups[0].changes) == 1):
+    if len(groups) < 2 or _is_in_names(rows, groups):
         rows = {}
     found: list[RenderableType] = []
     environment = environment_differences(groups, comparison.machines)
@@ -197,6 +198,12 @@ def _differences(table: Table, comparison: Comparison, width: int | None) -> lis
             if len(content) > MAX_DIFFERENCES:
                 found.append(Text(f"{len(content) - MAX_DIFFERENCES} more keys: --html has all", style="dim"))
     return found
+
+
+def _is_in_names(rows: Mapping[str, Any], groups: Sequence[Group]) -> bool:
+    """Whether one key alone differs, and every name says its value; names that were given to runs say none."""
+    words = [f"{key.rpartition('.')[2]}=" for key in rows]
+    return len(words) == 1 and all(words[0] in group.name for group in groups)
 
 
 def _cell(value: object) -> str:
