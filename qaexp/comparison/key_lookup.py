@@ -7,12 +7,10 @@ from difflib import get_close_matches
 from typing import Any
 
 from qaexp.errors import ConfigError
-from qaexp.nodes import with_unwritten
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.readers.group_names import prefixes
-from qaexp.runs.readers.repeats import SEED_KEYS
+from qaexp.runs.readers.repeats import SEED_KEYS, leaves
 from qaexp.runs.short_words import meant_keys
-from qaexp.storage.formats import dotted
 
 # What people note on a run, with the value for runs from before the key existed.
 LABELS: Mapping[str, Any] = {"tags": [], "notes": "", "group": None}
@@ -23,7 +21,7 @@ NOT_RECORDED = "not recorded"
 
 def settings_of(run: RunFiles) -> dict[str, Any]:
     """The values of a run by the keys that groups can be formed by: config groups, labels, the config."""
-    return {**run.typed.choices, **LABELS, **dotted(with_unwritten(run.config))}
+    return {**run.typed.choices, **LABELS, **leaves(run)}
 
 
 def value_of(run: RunFiles, key: str) -> Any:

@@ -118,14 +118,17 @@ def distinct(
 def settings(run: RunFiles, neutral: frozenset[str], *, with_seeds: bool = False) -> dict[str, Any]:
     """What may set a run apart, by dotted key; of the content of data and weights the first digits of its hash."""
     inputs = {key: str(value)[:_DIGITS] for key, value in dotted(_inputs(run)).items()}
-    # A key that a config lacks since it was none then stood for something, by which it is told.
-    whole = with_unwritten(run.config)
-    config = dotted(whole)
+    whole, config = with_unwritten(run.config), leaves(run)
     return {
         **{key: config[key] for keys in _NAMED_BY.values() for key in keys if key in config},
         **dotted(without_keys(whole, {*neutral, *_UNTOLD, *(() if with_seeds else SEED_KEYS)})),
         **{f"inputs.{key}": value for key, value in inputs.items()},
     }
+
+
+def leaves(run: RunFiles) -> dict[str, Any]:
+    """The config of a run by dotted key; a key that it lacks since it was none then is told by what it stood for."""
+    return dotted(with_unwritten(run.config))
 
 
 def differing(several: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -138,15 +141,15 @@ def differing(several: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     keys = [
         key
-        for key in dict.fromkeys(key for leaves in several for key in leaves)
-        if len({repr(leaves.get(key)) for leaves in several}) > 1
+        for key in dict.fromkeys(key for one in several for key in one)
+        if len({repr(one.get(key)) for one in several}) > 1
     ]
     for content, names in _NAMED_BY.items():
         # Another place is no other content; and other content is named by its place where that is another one.
         has_changed = any(key.startswith(content) for key in keys)
         told = [key for key in keys if key in names]
         keys = [key for key in keys if (key not in names or has_changed) and not (told and key.startswith(content))]
-    return [{key: leaves.get(key) for key in keys} for leaves in several]
+    return [{key: one.get(key) for key in keys} for one in several]
 
 
 def with_all_keys(changes: Mapping[str, Any]) -> str:
