@@ -55,6 +55,8 @@ def test_description_holds_what_the_schema_says(tmp_path: Path, monkeypatch: pyt
     assert described["versions"]["numpy"]
     assert described["machine"]["num_usable_cpus"] >= 1
     assert described["machine"]["cpu_limits"] == {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
+    assert "cpu_limits" not in environment.describe_machine()
     assert described["git"]["working_directory"] is None
     assert (described["device"], described["threads"]) == ({"kind": "cpu"}, 2)
     assert environment.package_versions(["no-such-package"]) == {"no-such-package": None}

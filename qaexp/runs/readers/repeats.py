@@ -118,7 +118,8 @@ def distinct(
 def settings(run: RunFiles, neutral: frozenset[str], *, with_seeds: bool = False) -> dict[str, Any]:
     """What may set a run apart, by dotted key; of the content of data and weights the first digits of its hash."""
     inputs = {key: str(value)[:_DIGITS] for key, value in dotted(_inputs(run)).items()}
-    whole, config = with_unwritten(run.config), leaves(run)
+    whole = with_unwritten(run.config)
+    config = dotted(whole)
     return {
         **{key: config[key] for keys in _NAMED_BY.values() for key in keys if key in config},
         **dotted(without_keys(whole, {*neutral, *_UNTOLD, *(() if with_seeds else SEED_KEYS)})),

@@ -63,10 +63,10 @@ def environment_changes(directory: Path, environment: Mapping[str, Any]) -> Chan
 
 
 def _limit_changes(old: Any, new: Any) -> Changes:
-    """The variables that limit the CPU's instructions; runs of before there was a record of them have none."""
-    before, now = (one.get(_LIMITS) if isinstance(one, Mapping) else None for one in (old, new))
-    if not isinstance(before, Mapping) or not isinstance(now, Mapping):
+    """The variables that limit the CPU's instructions, of which nothing is stored where none is set."""
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         return {}
+    before, now = (found if isinstance(found := one.get(_LIMITS), Mapping) else {} for one in (old, new))
     names = sorted({*before, *now})
     return {
         f"machine.{_LIMITS}.{name}": (before.get(name), now.get(name))

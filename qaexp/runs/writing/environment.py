@@ -94,13 +94,14 @@ def package_versions(names: Sequence[str]) -> dict[str, str | None]:
 def describe_machine() -> dict[str, Any]:
     """Return host, operating system and CPU, and the variables that limit its instructions."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    limits = {name: value for name in _CPU_LIMITS if (value := os.environ.get(name))}
     return {
         "host": platform.node(),
         "system": platform.platform(),
         "cpu": _cpu_model(),
-        "cpu_limits": {name: value for name in _CPU_LIMITS if (value := os.environ.get(name))},
         "num_cpus": os.cpu_count(),
         "num_usable_cpus": usable,
+        **({"cpu_limits": limits} if limits else {}),
     }
 
 
