@@ -58,6 +58,7 @@ WRITERS = (
     "storage/appender.py",
     "storage/roots.py",
     "storage/scratch.py",
+    "runs/claims.py",
     "runs/lock.py",
     "data/cache_folder.py",
     "model/snapshot.py",

@@ -30,6 +30,7 @@ def run_experiment(
     origins: Origins | None = None,
     environment: Mapping[str, str] | None = None,
     begun: Begun | None = None,
+    may_requeue: bool = True,
 ) -> tuple[Path, dict[str, Any]]:
     """Train and evaluate one config in one directory.
 
@@ -43,6 +44,7 @@ def run_experiment(
             they have no say in what is built.
         begun: In which number format what is made again was begun, which `trainer.precision=auto` is then. None: as
             an unfinished run in the directory was begun, else what the device computes in at full speed.
+        may_requeue: Whether the run puts its Slurm job back into the queue; in a sweep its parent does.
 
     Returns:
         The run directory and its summary, as in summary.json. A run that is completed already is not touched.
@@ -50,7 +52,7 @@ def run_experiment(
     Raises:
         QaexpError: Whatever went wrong; run.json in the directory says it too.
     """
-    command = opening.Command(command_line, hydra_files, origins, environment or {}, begun)
+    command = opening.Command(command_line, hydra_files, origins, environment or {}, begun, may_requeue)
     with opening.opened(config, directory, command) as opened, settled_heap():
         if isinstance(opened, opening.Completed):
             return directory, opened.summary

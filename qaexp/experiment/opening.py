@@ -49,6 +49,7 @@ class Command:
         environment: Variables for the run's body (`hydra.job.env_set`). They are set after the config is built, so
             that they cannot influence what is built.
         begun: In which number format what is made again or gone on with was begun; None: as the directory says.
+        may_requeue: Whether the run puts its Slurm job back into the queue; in a sweep its parent does.
     """
 
     words: Sequence[str] = ()
@@ -56,6 +57,7 @@ class Command:
     origins: Origins | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     begun: Begun | None = None
+    may_requeue: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def opened(config: ExperimentConfig, directory: Path, command: Command) -> Itera
         allow_drift = parts.training.allow_drift
         run = Run(directory, start, is_main=is_main, steal_lock=config.steal_lock, allow_drift=allow_drift)
         trackers = Trackers(parts.trackers if is_main else {})
-        with requeued(is_main), watched(is_alone=num_processes() == 1), run, trackers:
+        with requeued(is_main and command.may_requeue), watched(is_alone=num_processes() == 1), run, trackers:
             if config.threads not in (None, torch.get_num_threads()):
                 LOGGER.warning(
                     "threads=%s has no effect: the run was started with %s", config.threads, torch.get_num_threads()

@@ -1,10 +1,11 @@
-"""Slurm: a run that was asked to make room puts its job back into the queue, once, before it ends."""
+"""Slurm: who was asked to make room puts its job back into the queue, once, or waits until Slurm does."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -13,6 +14,8 @@ from qaexp.runs.log import LOGGER
 from qaexp.storage.start import program
 
 _SECONDS = 30.0
+# No partition gives longer; whoever is still alive then was not meant by Slurm.
+_LONGEST_GRACE_SECONDS = 3600.0
 # `sbatch --signal=USR1@60` sends one of these before the time is over; SIGTERM comes with `scancel`, too.
 _ASKS_FOR_ROOM = (signal.SIGUSR1, signal.SIGUSR2)
 
@@ -22,7 +25,7 @@ def requeued(is_main: bool) -> Iterator[None]:
     """Ask Slurm to start the job again when SIGUSR1 or SIGUSR2 stopped the body; elsewhere do nothing.
 
     Args:
-        is_main: This process speaks for the run.
+        is_main: This process speaks for the run, or for the sweep that it is in.
     """
     try:
         yield
@@ -31,6 +34,20 @@ def requeued(is_main: bool) -> Iterator[None]:
         if is_main and job is not None and stop.signal in _ASKS_FOR_ROOM:
             _requeue(job)
         raise
+
+
+def await_end(number: signal.Signals | None) -> None:
+    """After a SIGTERM of Slurm, wait for the SIGKILL that follows it; elsewhere do nothing.
+
+    A job that ends by itself then is COMPLETED for Slurm: one that was preempted would never be put back. What it has
+    to store must stand before this is called.
+
+    Args:
+        number: The signal that stopped the work; None: none did.
+    """
+    if number == signal.SIGTERM and job_id(os.environ) is not None:
+        LOGGER.info("SIGTERM under Slurm: all is stored; waiting for Slurm to end this job, or to put it back")
+        time.sleep(_LONGEST_GRACE_SECONDS)
 
 
 def job_id(environ: Mapping[str, str]) -> str | None:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 
 from qaexp.errors import OutOfMemoryError
+from qaexp.storage.signals import SIGNALS
 from qaexp.storage.start import variables
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -70,10 +71,14 @@ def _refusals() -> Iterator[None]:
 
 
 def _start_server() -> None:
-    """Start the server so that Ctrl-C on the terminal, which every process there gets, does not end its imports."""
-    resource_tracker.ensure_running()  # it takes the signal out of the mask
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Start the server so that no signal ends it that Ctrl-C or a scheduler sends to all processes of a sweep.
+
+    It would take the children's exit codes with it. They inherit its mask, and get what came meanwhile once they watch.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # that one has taken two of them out of the mask
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

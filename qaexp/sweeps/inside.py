@@ -21,6 +21,7 @@ from qaexp.config.schema import ExperimentConfig
 from qaexp.reporting.terminal.printing import complain_text, guard
 from qaexp.storage.appender import append_descriptor
 from qaexp.storage.redact import Redactor
+from qaexp.storage.signals import SIGNALS
 from qaexp.storage.start import Start, held
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import told
@@ -38,7 +39,7 @@ def run_inside(
 ) -> None:
     """Call a function in a child; Ctrl-C on the terminal is for its parent, which tells it what to do."""
     os.setsid()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     os.environ.clear()
     os.environ.update(given.environ)
     if output is not None:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from qaexp.config.hydra_files import task_words
 from qaexp.errors import ConfigError
+from qaexp.runs.slurm import await_end
 from qaexp.storage.signals import SIGNALS, is_watching, requested_signal, watched
 from qaexp.storage.start import held, variables
 from qaexp.sweeps import forks
@@ -51,7 +52,7 @@ class IsolatedTask:
         """Run the job that Hydra composed; its outcome is returned, never raised.
 
         A signal stops the job with a checkpoint, and then gets to whom it would have got to: submitit puts the job
-        back into its queue.
+        back into its queue. After a SIGTERM Slurm does that itself, as long as nobody leaves before it.
 
         Hydra has set `hydra.job.env_set` by now; the job sets it for itself, once its config is built.
         """
@@ -67,6 +68,7 @@ class IsolatedTask:
         with watched(is_alone=False):
             outcome = run_alone(job)
             number = requested_signal()
+        await_end(number)
         handler = handlers.get(number) if number is not None else None
         if number is not None and callable(handler):
             handler(number, None)

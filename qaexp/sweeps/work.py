@@ -68,4 +68,5 @@ def train(job: Job) -> None:
         origins=job.origins,
         environment=job.environment,
         begun=begun_in(job.precision) if job.precision else None,
+        may_requeue=False,
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
 from qaexp.errors import Stopped
-from qaexp.runs.slurm import requeued
+from qaexp.runs.slurm import await_end, requeued
 
 
 @pytest.fixture
@@ -78,3 +79,27 @@ def test_a_scontrol_that_fails_is_said(
     monkeypatch.setenv("PATH", "")
     stop(signal.SIGUSR1)
     assert len(caplog.records) == 2
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds for which somebody would have slept."""
+    seconds: list[float] = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    return seconds
+
+
+@pytest.mark.usefixtures("calls")
+@pytest.mark.parametrize(
+    ("number", "waits"), [(signal.SIGTERM, True), (signal.SIGUSR2, False), (signal.SIGINT, False), (None, False)]
+)
+def test_slurm_itself_ends_what_it_sent_sigterm_to(
+    number: signal.Signals | None, waits: bool, slept: list[float]
+) -> None:
+    await_end(number)
+    assert bool(slept) == waits
+
+
+def test_outside_slurm_nobody_waits(slept: list[float]) -> None:
+    await_end(signal.SIGTERM)
+    assert slept == []

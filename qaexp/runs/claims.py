@@ -1,0 +1,283 @@
+"""Who of several workers, on machines that share a folder, has a job: claims that need neither locks nor clocks.
+
+A worker's file in `workers/` shows by its time that it is alive, and the file system sets that time: clocks of machines
+may differ. A claim on a job is the next number of that job's name in `claims/`, a hard link to the file of the worker:
+one only can make it. The highest number counts, and none is used twice, so that a worker that was suspended finds out
+that it has lost its job, however long it slept. A claim ends with a file of its name that says how.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qaexp.errors import IntegrityError, QaexpError
+from qaexp.runs.owners import STALE_SECONDS, is_known, is_process, this_process, utc_now
+from qaexp.storage.files import storage_errors, write_json
+from qaexp.storage.folders import make_directory, remove
+from qaexp.storage.reading import read_json
+from qaexp.storage.roots import opened
+
+WORK = ".work"
+"""The folder of a sweep that holds what its workers tell each other."""
+
+BEAT_SECONDS = 20.0
+
+_CLAIMS, _WORKERS, _END = "claims", "workers", ".end"
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The newest claim on a job.
+
+    Attributes:
+        job: The job's run id.
+        number: From 1 on.
+        owner: What the file of its worker says: `worker`, `host`, `pid`, `boot_id`, ...
+        end: How it ended (`state`, `kind`, `message`); None while its worker has the job.
+        num_lost: So many claims before it in a row have no end: their workers died.
+    """
+
+    job: str
+    number: int
+    owner: Mapping[str, Any]
+    end: Mapping[str, Any] | None = None
+    num_lost: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return f"{self.job}.{self.number}"
+
+    @property
+    def place(self) -> str:
+        """Where its worker runs, for people."""
+        return f"process {self.owner.get('pid', '(unknown)')} on {self.owner.get('host', '(unknown)')}"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFile:
+    """A worker, as its file shows it.
+
+    Attributes:
+        told: What it said when it began.
+        age_seconds: Since its last sign of life.
+        is_alive: Whether it counts as alive.
+        jobs: The run ids of the jobs that it has.
+    """
+
+    told: Mapping[str, Any]
+    age_seconds: float
+    is_alive: bool
+    jobs: tuple[str, ...] = ()
+
+
+@dataclass
+class Claims:
+    """The claims of one sweep, seen by one of its workers, or by a reader that claims nothing.
+
+    Attributes:
+        folder: The sweep's directory.
+        worker: The name of this worker's file; empty for a reader.
+    """
+
+    folder: Path
+    worker: str = ""
+    _read: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def _claims(self) -> Path:
+        return self.folder / WORK / _CLAIMS
+
+    @property
+    def _workers(self) -> Path:
+        return self.folder / WORK / _WORKERS
+
+    def newest(self) -> dict[str, Claim]:
+        """The newest claim on each job that was ever claimed, by its run id."""
+        names = set(_listed(self._claims))
+        numbers: dict[str, int] = {}
+        for name in names:
+            job, _, number = name.partition(".")
+            if number.isdecimal():
+                numbers[job] = max(numbers.get(job, 0), int(number))
+        return {job: self._claim(job, number, names) for job, number in numbers.items()}
+
+    def take(self, job: str, after: Claim | None) -> Claim | None:
+        """Claim a job; None where another worker was quicker.
+
+        Args:
+            job: Its run id.
+            after: The newest claim that was seen on it, which is over; None: there was none.
+
+        Raises:
+            StorageError: The folder cannot be written.
+        """
+        claim = Claim(job, 1 if after is None else after.number + 1, this_process() | {"worker": self.worker})
+        path = self._claims / claim.name
+        with storage_errors(path), opened(self._claims) as claims, opened(self._workers) as workers:
+            try:
+                os.link(self.worker, claim.name, src_dir_fd=workers, dst_dir_fd=claims)
+            except FileExistsError:
+                # Over a network the answer to a link that was made may be lost, and the question asked again.
+                return claim if self._is_mine(claim) else None
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                return self._taken_without_link(claim, claims)
+        return claim
+
+    def end(self, claim: Claim, state: str, kind: str = "", message: str = "") -> None:
+        """Say how a claim of this worker ended; the job is free, or done.
+
+        Raises:
+            StorageError: The folder cannot be written.
+        """
+        write_json(self._claims / f"{claim.name}{_END}", {"state": state, "kind": kind, "message": message})
+
+    def is_lost(self, claim: Claim) -> bool:
+        """Whether another worker took a job over that this one has, as this one seemed dead."""
+        return os.path.lexists(self._claims / f"{claim.job}.{claim.number + 1}")
+
+    def is_alive(self, claim: Claim) -> bool:
+        """Whether the worker of a claim that has no end counts as alive."""
+        age = min(self._age(self._workers / str(claim.owner.get("worker"))), self._age(self._claims / claim.name))
+        return _is_alive(claim.owner, age)
+
+    def workers(self) -> list[WorkerFile]:
+        """All workers that have a file, the oldest first."""
+        jobs: dict[str, list[str]] = {}
+        for claim in self.newest().values():
+            if claim.end is None:
+                jobs.setdefault(str(claim.owner.get("worker")), []).append(claim.job)
+        found = []
+        for name in _listed(self._workers):
+            with suppress(FileNotFoundError, QaexpError, OSError):
+                told = read_json(self._workers / name)
+                age = self._age(self._workers / name)
+                found.append(WorkerFile(told, age, _is_alive(told, age), tuple(jobs.get(name, ()))))
+        return sorted(found, key=lambda worker: str(worker.told.get("started")))
+
+    def beat(self) -> None:
+        """Show that this worker is alive; a file that somebody took away is made anew."""
+        try:
+            os.utime(self._workers / self.worker)
+        except FileNotFoundError:
+            write_json(self._workers / self.worker, _told(self.worker, {}))
+
+    def _claim(self, job: str, number: int, names: set[str]) -> Claim:
+        name, lost = f"{job}.{number}", number - 1
+        while lost and f"{job}.{lost}{_END}" not in names:
+            lost -= 1
+        end = self._content(name + _END) if name + _END in names else None
+        return Claim(job, number, self._content(name), end, number - 1 - lost)
+
+    def _content(self, name: str) -> Mapping[str, Any]:
+        """What one of the files says, none of which ever changes; one that is being written says nothing yet."""
+        if name not in self._read:
+            try:
+                self._read[name] = read_json(self._claims / name)
+            except (FileNotFoundError, IntegrityError, OSError):
+                return {}
+        return self._read[name]
+
+    def _is_mine(self, claim: Claim) -> bool:
+        try:
+            return (self._claims / claim.name).samefile(self._workers / self.worker)
+        except OSError:
+            return False
+
+    def _taken_without_link(self, claim: Claim, claims: int) -> Claim | None:
+        """Claim a job where the file system has no hard links: a new file, which one only can make."""
+        try:
+            descriptor = os.open(claim.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=claims)
+        except FileExistsError:
+            return None
+        try:
+            os.write(descriptor, json.dumps(dict(claim.owner)).encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return claim
+
+    def _age(self, path: Path) -> float:
+        """Seconds since a file was touched, by the file system's clock where this worker has a file on it."""
+        try:
+            return max(0.0, self._now() - path.stat().st_mtime)
+        except OSError:
+            return math.inf
+
+    def _now(self) -> float:
+        if not self.worker:
+            return utc_now().timestamp()
+        own = self._workers / self.worker
+        os.utime(own)
+        return own.stat().st_mtime
+
+
+@contextmanager
+def working(sweep: Path, about: Mapping[str, Any] | None = None) -> Iterator[Claims]:
+    """Be a worker of a sweep for the body.
+
+    Args:
+        sweep: Its directory.
+        about: What its file tells beside who it is.
+
+    Yields:
+        The claims, as this worker sees them.
+
+    Raises:
+        StorageError: The directory cannot be written.
+    """
+    here = this_process()
+    claims = Claims(sweep, f"{here['host']}-{here['pid']}-{secrets.token_hex(4)}")
+    for name in (_CLAIMS, _WORKERS):
+        make_directory(sweep / WORK / name)
+    own = sweep / WORK / _WORKERS / claims.worker
+    write_json(own, _told(claims.worker, about or {}))
+    stopped = threading.Event()
+
+    def work() -> None:
+        while not stopped.wait(BEAT_SECONDS):
+            with suppress(QaexpError, OSError):  # who cannot show that it is alive finds out that it lost its jobs
+                claims.beat()
+
+    thread = threading.Thread(target=work, name="qaexp-worker", daemon=True)
+    thread.start()
+    try:
+        yield claims
+    finally:
+        stopped.set()
+        thread.join()
+        with suppress(QaexpError):
+            remove(own)
+
+
+def _told(worker: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    return {**this_process(), "worker": worker, "started": utc_now().isoformat(timespec="seconds"), **about}
+
+
+def _is_alive(owner: Mapping[str, Any], age: float) -> bool:
+    """Under one kernel a process that is gone is dead at once; elsewhere, or where a pid was given anew, time tells."""
+    here = this_process()
+    is_same_kernel = here["boot_id"] != "" and owner.get("boot_id") == here["boot_id"]
+    if is_same_kernel and is_known(owner) and not is_process(owner.get("pid")):
+        return False
+    return age < STALE_SECONDS
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")]
+    except OSError:
+        return []
