@@ -27,6 +27,7 @@ COMMANDS = {
     "convert": "bring an export of an annotation tool, or any data file, into SQuAD JSON",
     "plot": "draw a run's plots and report again from its files",
     "status": "the state of runs: progress, last error",
+    "work": "run jobs of a planned sweep that nobody has: any number of workers, anywhere",
     "resume": "continue a run from its folder alone",
     "verify": "check that every byte of a run is what was written",
     "reproduce": "run a run again, and name the first step that differs",

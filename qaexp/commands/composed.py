@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qaexp.config.conf import CONFIG_NAME
-from qaexp.errors import StorageError
+from qaexp.errors import ConfigError, StorageError
 from qaexp.runs.naming import check_name, check_path, default_name
 
 if TYPE_CHECKING:
@@ -114,6 +114,11 @@ def _run(config: ExperimentConfig, composed: Any, settings: Any, command_line: S
     with without_empty(directory), untold(redactor):
         check_path(directory, redactor)
         _check_way(directory)
+        if config.sweep.plan_only:
+            raise ConfigError(
+                "sweep.plan_only=true: plans a sweep, and this is a single run; add -m and the values to sweep, or "
+                "leave it out"
+            )
         if config.sweep.dry_run:
             from qaexp.commands.rehearsal import tell_run
 

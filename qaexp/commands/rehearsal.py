@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qaexp.config.schema import ExperimentConfig
+from qaexp.errors import BusyError
 from qaexp.storage.origins import Origins
 
 _MEANINGS = {
@@ -36,7 +37,7 @@ def tell_run(config: ExperimentConfig, origins: Origins, directory: Path) -> str
     from qaexp.runs.writing.resumption import begun_format
     from qaexp.runs.writing.reuse import completed_summary
     from qaexp.sweeps.job import Job
-    from qaexp.sweeps.plan import planned
+    from qaexp.sweeps.plan import ELSEWHERE, planned
     from qaexp.training.processes import is_main_process
 
     format_known = settled(config, begun_format(directory), origins)
@@ -44,6 +45,8 @@ def tell_run(config: ExperimentConfig, origins: Origins, directory: Path) -> str
     identity = identify_run(config, build_parts(format_known.computed), origins)
     completed_summary(directory, identity, allow_drift=config.trainer.allow_drift)
     found = planned(Job((), (), config, (), sha256=identity.sha256, directory=directory))
+    if found.action == ELSEWHERE:
+        raise BusyError(f"{directory}: {found.note}; wait until it has ended")
     if is_main_process():
         note = f" ({found.note})" if found.note else ""
         say(f"run {identity.run_id} in {directory}: {_MEANINGS[found.action]}{note}")

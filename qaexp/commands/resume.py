@@ -60,6 +60,7 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError(f"{arguments.run}: was stopped before its config was stored; {folder.about}")
 
     from qaexp.cli.untold import untold
+    from qaexp.commands.planned import tell_unset_variables
     from qaexp.commands.shown import show_run
     from qaexp.commands.stored import stored_config
     from qaexp.experiment.greeting import announce
@@ -82,45 +83,43 @@ def main(argv: Sequence[str]) -> int:
 
 def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     """Run what is missing of a sweep, with the settings of its first start."""
-    from qaexp.commands.stored import check_neutral, config_from
+    from qaexp.commands.planned import made_ready
+    from qaexp.commands.stored import check_neutral
     from qaexp.experiment.greeting import announce
-    from qaexp.reporting.terminal.printing import say
     from qaexp.runs.directory import SWEEP_PLAN
-    from qaexp.sweeps import forks, work
     from qaexp.sweeps.again import command_of
-    from qaexp.sweeps.composing import identify_jobs
-    from qaexp.sweeps.execute import run_sweep
-    from qaexp.sweeps.launcher import LocalLauncher
+    from qaexp.sweeps.execute import Manner, run_sweep
+    from qaexp.sweeps.launching import Work
+    from qaexp.sweeps.plugins import planned_launcher
     from qaexp.sweeps.policy import read_policy
-    from qaexp.sweeps.sweep_files import read_plan
 
     check_neutral(overrides)
     if (command := command_of(directory)) is not None:
         return _give_again(directory, command, overrides)
     announce("sweep", directory)
-    forks.prepare(work.PRELOAD)
-    plan = read_plan(directory, lambda tree: config_from(tree, directory / SWEEP_PLAN, overrides))
-    if plan.launcher is None:
-        raise ConfigError(
-            f"{directory}: was started with another launcher; give the command that started it again"
-            f"{': ' + shlex.join(['qaexp', *map(str, plan.command_line[1:])]) if plan.command_line[1:] else ''}"
+    with made_ready(directory, overrides) as ready:
+        plan, num_gpus = ready.plan, ready.num_gpus
+        if plan.launcher is None:
+            raise ConfigError(
+                f"{directory}: was started with another launcher; give the command that started it again"
+                f"{': ' + shlex.join(['qaexp', *map(str, plan.command_line[1:])]) if plan.command_line[1:] else ''}"
+            )
+        try:
+            launcher, policy = planned_launcher(plan.launcher), read_policy(plan.on_failure)
+        except ConfigError:
+            raise
+        except (IntegrityError, ValueError) as error:
+            raise IntegrityError(f"{directory / SWEEP_PLAN}: {error}; give the command again") from error
+        manner = Manner(
+            at_once=launcher.at_once(num_gpus),
+            threads=launcher.threads(num_gpus),
+            max_checkpoint_mib=plan.max_checkpoint_mib,
         )
-    try:
-        launcher, policy = LocalLauncher(**plan.launcher), read_policy(plan.on_failure)
-    except (TypeError, ValueError) as error:
-        raise IntegrityError(f"{directory / SWEEP_PLAN}: settings: {error}; give the command again") from error
-    with chdir(plan.working_directory if plan.working_directory.is_dir() else Path.cwd()):
-        found = identify_jobs(plan.jobs, directory)
-        jobs, num_gpus = found.jobs, found.num_gpus
-        for sentence in found.remarks:
-            say(sentence)
-        tell_unset_variables(*(job.folder for job in jobs))
         run_sweep(
             directory,
-            jobs,
-            lambda to_run, watcher: launcher.run(to_run, watcher, policy=policy, num_gpus=num_gpus),
-            at_once=launcher.at_once(num_gpus),
-            max_checkpoint_mib=plan.max_checkpoint_mib,
+            ready.jobs,
+            lambda to_run, watcher: launcher.run(Work(directory, to_run, policy, num_gpus), watcher),
+            manner,
         )
     return 0
 
@@ -141,19 +140,6 @@ def _give_again(directory: Path, command: Command, overrides: Sequence[str]) -> 
             return train(words)
     finally:
         sys.argv = mine
-
-
-def tell_unset_variables(*directories: Path) -> None:
-    """Say which variables the config set for a run, and nobody sets now."""
-    from qaexp.reporting.terminal.printing import complain
-    from qaexp.runs.writing.environment import no_longer_set
-
-    names = dict.fromkeys(name for directory in directories for name in no_longer_set(directory))
-    if names:
-        complain(
-            f"hydra.job.env_set gave {', '.join(names)} to the run, and no folder keeps such values: not set now; set "
-            "them in the environment, or give the command that started the run again"
-        )
 
 
 def working_directory(directory: Path) -> Path:

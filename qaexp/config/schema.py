@@ -196,6 +196,7 @@ class SweepConfig:
     """What a sweep does; of no meaning for a single run."""
 
     dry_run: bool = key("print the plan of a sweep and stop")
+    plan_only: bool = key("write the plan of a sweep and stop; qaexp work runs its jobs")
     on_failure: str = key("what failed jobs mean for the rest: continue, or stop_after:K")
     max_checkpoint_mib: float | None = key(
         "what the checkpoints of stopped jobs may take together; null: no limit", unit="MiB", low=0

@@ -11,7 +11,7 @@ from qaexp.storage.folders import remove
 from qaexp.storage.reading import MEBIBYTE
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
-from qaexp.sweeps.pool import Watcher
+from qaexp.sweeps.watcher import Watcher
 
 
 class Budgeted:
@@ -26,6 +26,11 @@ class Budgeted:
         """A job begins."""
         self._running.add(job.folder.name)
         self._watcher.started(job)
+
+    def elsewhere(self, job: Job, place: str) -> None:
+        """A job has begun in another worker: what it keeps is not ours to delete."""
+        self._running.add(job.folder.name)
+        self._watcher.elsewhere(job, place)
 
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         """A job has ended: what the stopped ones keep is held against the budget."""

@@ -73,6 +73,15 @@ class Job:
         assert self.directory is not None, "identified before it is used"
         return self.directory
 
+    def with_threads(self, threads: int | None) -> Job:
+        """The job with its share of the cores, where its config says nothing of threads.
+
+        Otherwise the last job of a sweep, or one that is run again, would compute with more and get other bits.
+        """
+        if threads is None or self.config.threads is not None:
+            return self
+        return replace(self, config=replace(self.config, threads=threads))
+
     def identified(self, sha256: str, sweep: Path) -> Job:
         """Return the job with its identity and its directory: the one that ends with its run id, if there is one."""
         run_id = sha256[:RUN_ID_LENGTH]

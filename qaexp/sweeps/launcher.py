@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
-
 from qaexp.errors import ConfigError
-from qaexp.sweeps.job import Job
+from qaexp.sweeps.launching import JobLauncher, Work
 from qaexp.sweeps.outcome import Outcome
-from qaexp.sweeps.policy import FailurePolicy
-from qaexp.sweeps.pool import PoolSettings, Watcher, run_jobs
+from qaexp.sweeps.pool import PoolSettings, run_jobs
+from qaexp.sweeps.queue import shared
+from qaexp.sweeps.watcher import Watcher
 
 AUTO = "auto"
 _CORES_A_JOB = 4
 
 
-class LocalLauncher(Launcher):
-    """Runs the jobs of a sweep on this machine.
+class LocalLauncher(JobLauncher):
+    """Runs the jobs of a sweep on this machine."""
 
-    Hydra asks for `launch`; our sweeper, which has composed the jobs already, calls `run`.
-    """
+    name = "local"
 
     def __init__(self, jobs: int | str = 1, timeout_seconds: float | None = None, grace_seconds: float = 30.0) -> None:
         """Take the keys of `hydra.launcher`.
@@ -48,13 +43,6 @@ class LocalLauncher(Launcher):
             raise ConfigError(*problems)
         self._jobs, self._timeout_seconds, self._grace_seconds = jobs, timeout_seconds, grace_seconds
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Nothing: all that is needed comes with the jobs."""
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Refuse: another sweeper than ours plans nothing."""
-        raise ConfigError("hydra/launcher=local runs planned jobs; leave out hydra/sweeper=, or take another launcher")
-
     @property
     def settings(self) -> dict[str, Any]:
         """What plan.json keeps of it."""
@@ -70,40 +58,27 @@ class LocalLauncher(Launcher):
             return num_gpus or max(1, num_cores() // _CORES_A_JOB)
         return int(self._jobs)
 
-    def run(
-        self, jobs: Sequence[Job], watcher: Watcher, *, policy: FailurePolicy, num_gpus: int
-    ) -> Mapping[str, Outcome]:
-        """Run planned jobs; see `pool.run_jobs`."""
-        at_once = self.at_once(num_gpus)
-        return run_jobs(
-            with_threads(jobs, max(1, num_cores() // at_once)),
-            PoolSettings(
-                at_once=at_once,
-                timeout_seconds=self._timeout_seconds,
-                grace_seconds=self._grace_seconds,
-                environments=visible_gpus(os.environ, num_gpus),
-                policy=policy,
-            ),
-            watcher,
+    def threads(self, num_gpus: int) -> int:
+        """The share of the cores that a job has, however many jobs are left."""
+        return max(1, num_cores() // self.at_once(num_gpus))
+
+    def run(self, work: Work, watcher: Watcher) -> Mapping[str, Outcome]:
+        """Run planned jobs in children of this process; see `pool.run_jobs`."""
+        settings = PoolSettings(
+            at_once=self.at_once(work.num_gpus),
+            timeout_seconds=self._timeout_seconds,
+            grace_seconds=self._grace_seconds,
+            environments=visible_gpus(os.environ, work.num_gpus),
+            until=work.until,
         )
+        with shared(work.sweep, work.jobs, work.policy, work.about, limit=work.limit) as queue:
+            here = run_jobs(queue, settings, watcher)
+        return {**queue.outcomes, **here}
 
 
 def num_cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def with_threads(jobs: Sequence[Job], threads: int) -> list[Job]:
-    """Give jobs whose config says nothing of threads the same share of the cores, however many are left to run.
-
-    Otherwise the last job of a sweep, or one that is run again, would compute with more threads and get other bits.
-    """
-    from dataclasses import replace
-
-    return [
-        job if job.config.threads is not None else replace(job, config=replace(job.config, threads=threads))
-        for job in jobs
-    ]
 
 
 def visible_gpus(environ: Mapping[str, str], num_gpus: int) -> list[dict[str, str]]:

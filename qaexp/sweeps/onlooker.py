@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from qaexp.runs.readers.folder import COMPLETED, FAILED, PREEMPTED, RUNNING, look
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
-from qaexp.sweeps.pool import Watcher
+from qaexp.sweeps.watcher import Watcher
 
 _SECONDS = 1.0
 _STATES = {COMPLETED: "completed", FAILED: "failed", PREEMPTED: "preempted"}

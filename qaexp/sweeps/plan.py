@@ -14,7 +14,7 @@ from qaexp.runs.readers.collect import collect
 from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, first_line, look
 from qaexp.sweeps.job import Job
 
-RUN, RESUME, REUSE, RETRY = "run", "resume", "reuse", "retry"
+RUN, RESUME, REUSE, RETRY, ELSEWHERE = "run", "resume", "reuse", "retry", "elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class PlannedJob:
 
     Attributes:
         job: The job.
-        action: `run` (nothing is there), `resume` (goes on after a checkpoint), `retry` (starts over) or `reuse` (is
-            completed).
+        action: `run` (nothing is there), `resume` (goes on after a checkpoint), `retry` (starts over), `reuse` (is
+            completed) or `elsewhere` (another process is at it).
         note: What there is to know about it.
     """
 
@@ -54,6 +54,16 @@ class Plan:
         """The jobs that are not completed."""
         return [planned.job for planned in self.jobs if planned.action != REUSE]
 
+    def check_alone(self) -> None:
+        """Refuse to go on beside another process.
+
+        Raises:
+            BusyError: Naming the first job that has one.
+        """
+        for planned in self.jobs:
+            if planned.action == ELSEWHERE:
+                raise BusyError(f"{planned.job.folder}: {planned.note}; wait until it has ended")
+
 
 def make_plan(jobs: Sequence[Job], sweep: Path) -> Plan:
     """Look up what there is of each job.
@@ -61,9 +71,6 @@ def make_plan(jobs: Sequence[Job], sweep: Path) -> Plan:
     Args:
         jobs: Identified jobs.
         sweep: The sweep's directory; it need not exist.
-
-    Raises:
-        BusyError: Another process works on one of them.
     """
     distinct = {job.sha256: job for job in reversed(jobs)}
     kept = [job for number, job in enumerate(jobs) if distinct[job.sha256] is job]
@@ -81,16 +88,12 @@ def make_plan(jobs: Sequence[Job], sweep: Path) -> Plan:
 
 
 def planned(job: Job) -> PlannedJob:
-    """What will be done about one job.
-
-    Raises:
-        BusyError: Another process works on it.
-    """
+    """What will be done about one job."""
     folder = look(job.folder)
     if folder.state == NOT_A_RUN:
         return PlannedJob(job, RUN)
     if folder.state == RUNNING:
-        raise BusyError(f"{job.folder}: {folder.about}; wait until it has ended")
+        return PlannedJob(job, ELSEWHERE, folder.about)
     if folder.state == COMPLETED:
         return PlannedJob(job, REUSE, _joined(folder.about, _code_note(folder)))
     if not folder.is_resumable:

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import multiprocessing.connection
-from collections import deque
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from qaexp.errors import StorageError
 from qaexp.runs.directory import OUTPUT_LOG, SUMMARY
 from qaexp.runs.readers.folder import DAMAGED, look
+from qaexp.storage.folders import make_directory
 from qaexp.storage.signals import stop_is_requested
 from qaexp.sweeps.ending import end_job
 from qaexp.sweeps.isolate import Child, World
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import FAILED, PREEMPTED, TIMEOUT, Outcome, outcome_of
-from qaexp.sweeps.policy import FailurePolicy
+from qaexp.sweeps.queue import InOrder, Queue
+from qaexp.sweeps.watcher import Nobody, Watcher
 from qaexp.sweeps.work import train
 
 _POLL_SECONDS = 0.5
 _WITH_THE_SWEEP = "stopped with the sweep"
-
-
-class Watcher(Protocol):
-    """Who is told how the jobs go."""
-
-    def started(self, job: Job) -> None:
-        """A job begins."""
-
-    def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
-        """A job has ended."""
-
-    def tick(self, running: Sequence[Job]) -> Collection[str]:
-        """Some time has passed; returns the identities of jobs that shall be stopped."""
+_TAKEN_OVER = "another worker took it over, as this one gave no sign of life; its checkpoints are that one's now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +34,19 @@ class PoolSettings:
         timeout_seconds: A job that takes longer is stopped; None: never.
         grace_seconds: After that it has so long to store what it did.
         environments: Variables of the child in each of the `at_once` places, for example which GPU it sees.
-        policy: What failed jobs mean for the others.
+        until: The time, by the monotonic clock, at which all is stopped with checkpoints; None: never.
     """
 
     at_once: int = 1
     timeout_seconds: float | None = None
     grace_seconds: float = 30.0
     environments: Sequence[Mapping[str, str]] = ()
-    policy: FailurePolicy = field(default_factory=FailurePolicy)
+    until: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time that was given is over."""
+        return self.until is not None and time.monotonic() >= self.until
 
     def environment(self, place: int) -> Mapping[str, str]:
         """The variables of the child in a place."""
@@ -65,75 +60,85 @@ class _Running:
     place: int
     is_overtime: bool = False
     is_stopped: bool = False
+    is_lost: bool = False
 
 
-def run_jobs(jobs: Sequence[Job], settings: PoolSettings, watcher: Watcher) -> dict[str, Outcome]:
-    """Run jobs in children until all have ended, a signal came, or too many failed.
+def run_jobs(queue: Queue, settings: PoolSettings, watcher: Watcher) -> dict[str, Outcome]:
+    """Run jobs in children until none is left, a signal came, too many failed, or the time is over.
 
     A signal is passed on once, and all children end with their checkpoints; the caller, who watches for signals, raises
     it when this returns. An exception (a second Ctrl-C) kills them.
 
     Args:
-        jobs: Identified jobs.
+        queue: Where the jobs come from; others may take some of them.
         settings: How.
         watcher: Is told.
 
     Returns:
-        The outcome of each job that was started, by its identity.
+        The outcome of each job that was started here, by its identity.
+
+    Raises:
+        StorageError: No further job can be claimed; those that ran have ended.
     """
-    waiting, running = deque(jobs), list[_Running]()
+    running: list[_Running] = []
     outcomes: dict[str, Outcome] = {}
+    refused: StorageError | None = None
     try:
         while True:
-            num_failed = sum(outcome.state in (FAILED, TIMEOUT) for outcome in outcomes.values())
-            is_ending = stop_is_requested() or settings.policy.is_over(num_failed)
-            while waiting and len(running) < settings.at_once and not is_ending:
-                running.append(_start(waiting.popleft(), settings, {each.place for each in running}))
-                watcher.started(running[-1].job)
-            if not running:
+            is_ending = stop_is_requested() or queue.is_closed or settings.is_over or refused is not None
+            try:
+                while len(running) < settings.at_once and not is_ending and (job := queue.take()) is not None:
+                    running.append(_start(job, settings, {each.place for each in running}))
+                    watcher.started(job)
+            except StorageError as error:
+                refused = error
+            if not running and refused is not None:
+                raise refused
+            if not running and (is_ending or queue.is_done):
                 return outcomes
-            multiprocessing.connection.wait([each.child.sentinel for each in running], _POLL_SECONDS)
+            _wait(running)
             for each in [each for each in running if each.child.is_over()]:
                 running.remove(each)
                 outcomes[each.job.sha256] = outcome = _outcome(each)
+                queue.give_back(each.job, outcome)
                 watcher.ended(each.job, outcome, each.child.seconds)
-            unwanted = watcher.tick([each.job for each in running])
+            lost = queue.lost()
+            unwanted = watcher.tick([*(each.job for each in running), *queue.see(watcher)])
             for each in running:
-                _look_after(each, settings, is_unwanted=each.job.sha256 in unwanted)
+                _look_after(each, settings, is_unwanted=each.job.sha256 in unwanted, is_lost=each.job.sha256 in lost)
     finally:
         for each in running:
             each.child.kill()
 
 
+def _wait(running: Sequence[_Running]) -> None:
+    """Wait for the end of a child, but not long: others may have news."""
+    if running:
+        multiprocessing.connection.wait([each.child.sentinel for each in running], _POLL_SECONDS)
+    else:
+        time.sleep(_POLL_SECONDS)
+
+
 def run_alone(job: Job) -> Outcome:
     """Run one job in a child, and wait; after a signal none is started."""
     not_started = Outcome(PREEMPTED, "preempted", "stopped before it began")
-    return run_jobs([job], PoolSettings(), _Nobody()).get(job.sha256, not_started)
-
-
-class _Nobody:
-    """Is told, and says nothing."""
-
-    def started(self, job: Job) -> None:
-        pass
-
-    def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
-        pass
-
-    def tick(self, running: Sequence[Job]) -> Collection[str]:
-        return ()
+    return run_jobs(InOrder([job]), PoolSettings(), Nobody()).get(job.sha256, not_started)
 
 
 def _start(job: Job, settings: PoolSettings, taken: set[int]) -> _Running:
     place = min(set(range(settings.at_once)) - taken)
+    make_directory(job.folder)
     world = World(job.folder / OUTPUT_LOG, settings.environment(place))
     return _Running(job, Child(train, job, world=world), place)
 
 
-def _look_after(running: _Running, settings: PoolSettings, *, is_unwanted: bool) -> None:
-    """Stop a job when the sweep is stopped, or when its time is over; kill it when it does not stop."""
+def _look_after(running: _Running, settings: PoolSettings, *, is_unwanted: bool, is_lost: bool) -> None:
+    """Stop a job when the sweep is stopped, or when its time is over; kill it when it does not stop, or is lost."""
     limit = settings.timeout_seconds
-    if (stop_is_requested() or is_unwanted) and not running.is_stopped:
+    if is_lost:
+        running.is_lost = True
+        running.child.kill()
+    elif (stop_is_requested() or settings.is_over or is_unwanted) and not running.is_stopped:
         running.is_stopped = True
         running.child.stop()
     elif limit is not None and running.child.seconds > limit and not running.is_overtime:
@@ -149,6 +154,8 @@ def _outcome(running: _Running) -> Outcome:
     # A summary.json that was spoilt before the job began is not a sign that the job made one.
     is_done = (job.folder / SUMMARY).exists() and look(job.folder).state != DAMAGED
     outcome = outcome_of(message, exit_code, is_done=is_done)
+    if running.is_lost:
+        return Outcome(PREEMPTED, "preempted", _TAKEN_OVER)
     if outcome.state != "completed" and running.is_overtime:
         outcome = Outcome(TIMEOUT, "timeout", f"took longer than {running.child.seconds:.0f} s and was stopped")
     elif outcome.state == FAILED and outcome.kind == "killed" and (running.is_stopped or stop_is_requested()):

@@ -11,6 +11,7 @@ from typing import Any
 from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.runs.directory import HYDRA_FILES, SCHEMA_VERSION, SUMMARY_KEYS, SWEEP, SWEEP_PLAN, SWEEP_TABLE
+from qaexp.runs.identity import code_hash
 from qaexp.runs.metrics import GROUPS, TEST, side_by_side
 from qaexp.runs.owners import utc_now
 from qaexp.runs.readers.collect import RunFiles, find, is_run
@@ -38,6 +39,9 @@ from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.plan import Plan
 from qaexp.sweeps.swept import SWEPT, Earlier, as_run, differing_keys, job_words, read_earlier, value_of, words_of
 
+THREADS = "threads"
+"""The key of a plan's settings: CPU threads of a job whose config says nothing of them."""
+
 ToConfig = Callable[[Mapping[str, Any]], tuple[ExperimentConfig, Origins]]
 """Makes of a stored tree a checked config, and what of it came from the environment."""
 
@@ -50,10 +54,12 @@ def write_plan(sweep: Path, plan: Plan, command_line: Sequence[str], settings: M
         "schema_version": SCHEMA_VERSION,
         "command_line": list(map(redactors[0].word if redactors else redactor.word, command_line)),
         "working_directory": str(Path.cwd()),
+        "code_hash": code_hash(),
         "settings": redactor.tree(settings),
         "jobs": [
             {
                 "run_id": planned.job.run_id,
+                "sha256": planned.job.sha256,
                 "path": planned.job.folder.name,
                 "overrides": list(map(redactor.word, planned.job.overrides)),
                 "changes": list(planned.job.changes),
@@ -72,11 +78,14 @@ class StoredPlan:
 
     Attributes:
         jobs: The jobs, not identified.
-        launcher: The settings of the local launcher; None for any other.
+        launcher: The name and the keywords of its launcher; None for one that is not qaexp's.
         on_failure: `sweep.on_failure`.
         max_checkpoint_mib: `sweep.max_checkpoint_mib`.
         working_directory: Where the sweep was started.
         command_line: The words that started it.
+        threads: CPU threads of a job whose config says nothing of them; None: what its machine gives.
+        run_ids: What each job's run id was when it was planned.
+        code_hash: The hash of the code that planned it; None in the plan of an older qaexp.
     """
 
     jobs: Sequence[Job]
@@ -85,6 +94,9 @@ class StoredPlan:
     max_checkpoint_mib: float | None
     working_directory: Path
     command_line: Sequence[str] = ()
+    threads: int | None = None
+    run_ids: Sequence[str] = ()
+    code_hash: str | None = None
 
 
 def read_plan(sweep: Path, to_config: ToConfig) -> StoredPlan:
@@ -107,11 +119,27 @@ def read_plan(sweep: Path, to_config: ToConfig) -> StoredPlan:
         settings, folder = stored["settings"], Path(stored["working_directory"])
         budget = settings.get("max_checkpoint_mib")
         on_failure = settings.get("on_failure", "continue")
-        return StoredPlan(jobs, settings.get("launcher"), on_failure, budget, folder, command_line)
+        return StoredPlan(
+            jobs,
+            settings.get("launcher"),
+            on_failure,
+            budget,
+            folder,
+            command_line,
+            threads=_threads(settings.get(THREADS)),
+            run_ids=[str(job["run_id"]) for job in stored["jobs"]],
+            code_hash=stored.get("code_hash"),
+        )
     except (KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(
             f"{sweep / SWEEP_PLAN}: is no plan of a sweep ({error}); give the command again"
         ) from error
+
+
+def _threads(stored: Any) -> int | None:
+    if stored is None or (isinstance(stored, int) and not isinstance(stored, bool) and stored >= 1):
+        return stored
+    raise TypeError(f"{THREADS} is {stored!r}")
 
 
 def _stored_job(job: Mapping[str, Any], command_line: tuple[str, ...], to_config: ToConfig) -> Job:
@@ -174,6 +202,12 @@ def write_results(
     write_changed(sweep / SWEEP, json_text(content).encode("utf-8", "backslashreplace"))
     write_changed(sweep / SWEEP_TABLE, csv_text(_table(rows)).encode("utf-8", "backslashreplace"))
     return rows, groups
+
+
+def results_stand(sweep: Path, jobs: Sequence[Job]) -> bool:
+    """Whether sweep.json tells how all jobs ended, as their directories do: it need not be written again."""
+    told = {path: row.get("state") for path, row in read_earlier(sweep).rows.items()}
+    return all(told.get(job.folder.name) == look(job.folder).state for job in jobs)
 
 
 def as_files(folder: Folder) -> RunFiles:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,16 @@ from qaexp.storage.start import start, variables
 from qaexp.sweeps import forks
 from qaexp.sweeps.again import BY_COMMAND
 from qaexp.sweeps.composing import Composed, compose_jobs, identify_jobs
-from qaexp.sweeps.execute import run_sweep
+from qaexp.sweeps.execute import Manner, run_sweep
 from qaexp.sweeps.grid import job_lines
 from qaexp.sweeps.job import Job
-from qaexp.sweeps.launcher import LocalLauncher
+from qaexp.sweeps.launching import JobLauncher, Work
 from qaexp.sweeps.number_format import FORMATS, begun_formats, formats_of
 from qaexp.sweeps.onlooker import looked_at
 from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.policy import read_policy
-from qaexp.sweeps.pool import Watcher
 from qaexp.sweeps.task import IsolatedTask, SweepTask
+from qaexp.sweeps.watcher import Watcher
 from qaexp.sweeps.work import PRELOAD
 
 
@@ -84,16 +85,15 @@ class GridSweeper(Sweeper):
         """
         lines = job_lines(self.lines(arguments))
         jobs = self.identified(lines)
-        run_sweep(
-            self.directory,
-            jobs,
-            self.launch,
-            command_line=self.command_line,
-            settings=self.settings,
+        manner = Manner(
             at_once=self.at_once,
+            threads=self._own.threads(self._num_gpus) if self._own else None,
             max_checkpoint_mib=self._config.sweep.max_checkpoint_mib,
+            is_shared=self._own is not None,
             dry_run=self._config.sweep.dry_run,
+            plan_only=self._config.sweep.plan_only,
         )
+        run_sweep(self.directory, jobs, self.launch, manner, command_line=self.command_line, settings=self.settings)
 
     @property
     def directory(self) -> Path:
@@ -101,12 +101,17 @@ class GridSweeper(Sweeper):
         return Path(self._config.hydra.sweep.dir)
 
     @property
+    def _own(self) -> JobLauncher | None:
+        """The launcher, if it is one of qaexp's."""
+        return self._launcher if isinstance(self._launcher, JobLauncher) else None
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What plan.json keeps."""
-        local = self._launcher.settings if isinstance(self._launcher, LocalLauncher) else None
+        own = {"name": self._own.name, **self._own.settings} if self._own else None
         return {
-            "launcher": local,
-            BY_COMMAND: local is None,
+            "launcher": own,
+            BY_COMMAND: own is None,
             FORMATS: self._formats,
             **{key: self._config.sweep[key] for key in ("on_failure", "max_checkpoint_mib")},
         }
@@ -114,7 +119,7 @@ class GridSweeper(Sweeper):
     @property
     def at_once(self) -> int | None:
         """Jobs at a time; None where another launcher decides."""
-        return self._launcher.at_once(self._num_gpus) if isinstance(self._launcher, LocalLauncher) else None
+        return self._own.at_once(self._num_gpus) if self._own else None
 
     def lines(self, arguments: Sequence[str]) -> list[str]:
         """The override lines of the preset and of the command line."""
@@ -136,7 +141,7 @@ class GridSweeper(Sweeper):
         if not self._is_announced:
             announce("sweep", self.directory)
             self._is_announced = True
-        found = identify_jobs(jobs, self.directory, is_here=isinstance(self._launcher, LocalLauncher))
+        found = identify_jobs(jobs, self.directory, is_here=self._own is not None and self._own.is_here)
         self._num_gpus = found.num_gpus
         self._formats = {**begun_formats(self.directory), **formats_of(found.jobs)}
         for sentence in found.remarks:
@@ -148,13 +153,18 @@ class GridSweeper(Sweeper):
     def launch(self, jobs: Sequence[Job], watcher: Watcher) -> Mapping[str, Outcome]:
         """Run jobs by the launcher that was chosen."""
         policy = read_policy(self._config.sweep.on_failure)
-        if isinstance(self._launcher, LocalLauncher):
-            return self._launcher.run(jobs, watcher, policy=policy, num_gpus=self._num_gpus)
+        if self._own is not None:
+            return self._own.run(Work(self.directory, jobs, policy, self._num_gpus), watcher)
         if policy.max_failures is not None or self._config.sweep.max_checkpoint_mib is not None:
             raise ConfigError(
                 "sweep.on_failure=stop_after:K and sweep.max_checkpoint_mib need hydra/launcher=local; leave them out"
             )
         return self._launch_elsewhere(jobs, watcher)
+
+    def with_threads(self, jobs: Sequence[Job]) -> list[Job]:
+        """The jobs with their share of the cores."""
+        threads = self._own.threads(self._num_gpus) if self._own else None
+        return [job.with_threads(threads) for job in jobs]
 
     def _launch_elsewhere(self, jobs: Sequence[Job], watcher: Watcher) -> Mapping[str, Outcome]:
         """Let another launcher run jobs; whatever happens to it, the run directories tell which are completed."""
@@ -185,7 +195,10 @@ class GridSweeper(Sweeper):
         settings = composed.hydra
         with open_dict(composed):
             del composed["hydra"]
-        return to_config(composed), hydra_trees(composed, settings, words), find_origins(composed), environment
+        # A job is the same whoever is going to run it.
+        config = to_config(composed)
+        config = replace(config, sweep=replace(config.sweep, plan_only=False))
+        return config, hydra_trees(composed, settings, words), find_origins(composed), environment
 
 
 def _not_there(config: DictConfig, error: Exception) -> str:

@@ -79,8 +79,15 @@ def _remarks(plan: Plan, at_once: int | None) -> list[str]:
 class SweepView:
     """Shows jobs while they run: a table where stdout is a terminal, else a line for each event and each epoch."""
 
-    def __init__(self, console: Console, plan: Plan) -> None:
-        """Take all jobs of the sweep."""
+    def __init__(self, console: Console, plan: Plan, *, tells_others: bool = True) -> None:
+        """Take all jobs of the sweep.
+
+        Args:
+            console: Where to.
+            plan: The jobs.
+            tells_others: Whether lines tell of the jobs of other workers, too; the table always shows them.
+        """
+        self._tells_others, self._others = tells_others, set[str]()
         self._console, self._jobs = console, [planned.job for planned in plan.jobs]
         self._places = {job.sha256: place for place, job in enumerate(self._jobs, 1)}
         self._states = {planned.job.sha256: "reused" if planned.action == REUSE else "" for planned in plan.jobs}
@@ -107,8 +114,15 @@ class SweepView:
 
     def started(self, job: Job) -> None:
         """A job begins."""
+        self._others.discard(job.sha256)
         self._states[job.sha256], self._began[job.sha256] = "running", time.monotonic()
         self._line(job, "started")
+
+    def elsewhere(self, job: Job, place: str) -> None:
+        """A job has begun in another worker."""
+        self._others.add(job.sha256)
+        self._states[job.sha256], self._began[job.sha256] = "running", time.monotonic()
+        self._line(job, f"started by {place}")
 
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         """A job has ended."""
@@ -146,7 +160,7 @@ class SweepView:
             self._line(job, f"epoch {epoch}  step {_steps(found)}  loss {number(found.loss, 3)}  f1 {number(found.f1)}")
 
     def _line(self, job: Job, words: str) -> None:
-        if self._live is None:
+        if self._live is None and (self._tells_others or job.sha256 not in self._others):
             place = f"[{self._places[job.sha256]}/{len(self._jobs)}]"
             self._console.print(_text(f"{place} {job.label}: {words}"), soft_wrap=True)
 

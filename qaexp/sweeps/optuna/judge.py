@@ -9,7 +9,7 @@ from qaexp.storage.signals import stop_is_requested
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.optuna.pruning import ended_epochs
 from qaexp.sweeps.outcome import PREEMPTED, PRUNED, Outcome
-from qaexp.sweeps.pool import Watcher
+from qaexp.sweeps.watcher import Watcher
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -35,6 +35,10 @@ class Judge:
     def started(self, job: Job) -> None:
         """A job begins."""
         self._view.started(job)
+
+    def elsewhere(self, job: Job, place: str) -> None:
+        """A job has begun in another worker."""
+        self._view.elsewhere(job, place)
 
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         """A job has ended; epochs that went by since the last look are reported too."""

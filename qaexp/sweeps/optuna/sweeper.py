@@ -15,6 +15,7 @@ from qaexp.runs.lock import hold
 from qaexp.runs.metrics import NUMBERS
 from qaexp.runs.readers.collect import collect
 from qaexp.runs.readers.folder import look
+from qaexp.runs.slurm import requeued
 from qaexp.storage.files import write_bytes
 from qaexp.storage.folders import make_directory
 from qaexp.storage.formats import counted, one_line
@@ -100,7 +101,7 @@ class SearchSweeper(GridSweeper):
         if self._config.sweep.dry_run:
             return
         make_directory(self.directory)
-        with hold(self.directory), watched(is_alone=False):
+        with hold(self.directory), requeued(is_main=True), watched(is_alone=False):
             # No list of jobs: what is drawn next follows from the trials before.
             write_plan(self.directory, Plan([]), self.command_line, {**self.settings, BY_COMMAND: True})
             search = Search(
@@ -164,12 +165,10 @@ class SearchSweeper(GridSweeper):
         """Run what is missing of a trial's jobs; returns who judged them, and how those that were started ended."""
         plan = replace(make_plan(jobs, self.directory), others=())  # those of other trials
         print_plan(console, plan, self.at_once)
-        for job in plan.to_run:
-            make_directory(job.folder)
         with SweepView(console, plan) as view:
             judge = Judge(view, search, trial, jobs)
             watcher = Budgeted(judge, self.directory, self._config.sweep.max_checkpoint_mib)
-            found = dict(self.launch(plan.to_run, watcher)) if plan.to_run else {}
+            found = dict(self.launch(self.with_threads(plan.to_run), watcher)) if plan.to_run else {}
         return judge, judge.close(found)
 
     def _end(self, search: Search, jobs: Sequence[Job], outcomes: Mapping[str, Outcome], console: RunConsole) -> None:

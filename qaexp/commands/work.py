@@ -1,0 +1,127 @@
+"""`qaexp work`: one worker of a planned sweep; start as many as there are machines, whenever there are some."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qaexp.cli.arguments import CommandParser
+from qaexp.errors import ConfigError, Stopped
+from qaexp.storage.formats import counted
+
+if TYPE_CHECKING:
+    from qaexp.sweeps.worker import Asked
+
+_ALLOWED = "trainer.allow_drift=true"
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_PARTS = re.compile(r"(\d+(?:\.\d+)?)(s|min|m|h|d)")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run jobs of a sweep that nobody has, until nothing is missing.
+
+    Args:
+        argv: The sweep's directory, and what to take.
+
+    Returns:
+        0; 75 when the given time is over and jobs are missing.
+
+    Raises:
+        QaexpError: The directory has no plan, the machine is not as planned, or jobs failed.
+    """
+    parser = CommandParser("work", "Run jobs of a planned sweep that nobody else has, until nothing is missing.")
+    parser.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="the directory of a sweep with a plan.json")
+    parser.add_argument("--one", action="store_true", help="take one job, and end")
+    parser.add_argument("--job", metavar="ID", help="take this job: its run id, or the name of its folder")
+    parser.add_argument("--for", dest="time", metavar="T", help="end after 90s, 45m, 3h or 1d, with a checkpoint")
+    parser.add_argument("--retry", action="store_true", help="run jobs that failed once more")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        default=[],
+        metavar="SETTING",
+        help="key=value that cannot change results, for example trainer.allow_drift=true",
+    )
+    arguments = parser.parse_args(list(argv))
+    seconds = None if arguments.time is None else seconds_of(arguments.time)
+    if arguments.one and arguments.job is not None:
+        raise ConfigError("--one and --job: --job names the one job that is taken; leave out --one")
+
+    from qaexp.runs.slurm import await_end
+    from qaexp.sweeps.worker import Asked
+
+    asked = Asked(only=arguments.job, is_one=arguments.one, seconds=seconds, retries=arguments.retry)
+    try:
+        return _work(arguments.sweep, asked, arguments.overrides)
+    except Stopped as stop:
+        await_end(stop.signal)
+        raise
+
+
+def _work(given: Path, asked: Asked, overrides: Sequence[str]) -> int:
+    from qaexp.commands.planned import made_ready
+    from qaexp.commands.stored import check_neutral
+    from qaexp.experiment.greeting import announce
+    from qaexp.reporting.terminal.printing import say
+    from qaexp.runs.readers.folder import real_path
+    from qaexp.runs.slurm import requeued
+    from qaexp.storage.signals import raise_stop, stop_is_requested, watched
+    from qaexp.sweeps.worker import check_same, work
+
+    directory = real_path(given)
+    _check_plan(given, directory)
+    check_neutral(overrides)
+    announce("sweep", directory)
+    with requeued(is_main=True), watched(is_alone=False), made_ready(directory, overrides) as ready:
+        check_same(ready.plan, ready.jobs, directory, allow_drift=_ALLOWED in overrides)
+        worked = work(directory, ready.plan, ready.jobs, ready.num_gpus, asked)
+        if stop_is_requested():
+            raise_stop()
+        if worked.num_left and asked.seconds is not None:
+            left = counted(worked.num_left, "job")
+            say(f"the time that --for gives is over; {left} left, which the same command goes on with")
+            return Stopped(signal.SIGTERM).exit_code
+    return 0
+
+
+def _check_plan(given: Path, directory: Path) -> None:
+    """Refuse a folder that no worker can work on.
+
+    Raises:
+        ConfigError: It is not a sweep, or has no plan, or its plan is a search.
+    """
+    from qaexp.runs.directory import RUN, SWEEP_PLAN
+    from qaexp.runs.readers.nearby import meant
+
+    if (directory / SWEEP_PLAN).is_file():
+        return
+    if (directory / RUN).exists():
+        raise ConfigError(f"{given}: is a run, not a sweep; qaexp resume {given} continues it")
+    if not directory.is_dir():
+        raise ConfigError(f"{given}: there is no such folder{meant(given) or '; give the directory of a sweep'}")
+    raise ConfigError(
+        f"{given}: has no {SWEEP_PLAN}, which says what its jobs are; plan it with qaexp train -m ... "
+        "sweep.plan_only=true, or give the command that started it again"
+    )
+
+
+def seconds_of(text: str) -> float:
+    """Read a time such as `90s`, `45m`, `3h` or `1h30m`.
+
+    Returns:
+        Seconds, above 0.
+
+    Raises:
+        ConfigError: It is none.
+
+    >>> seconds_of("90s"), seconds_of("1h30m"), seconds_of("0.5h")
+    (90.0, 5400.0, 1800.0)
+    """
+    parts = _PARTS.findall(text)
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != text or seconds <= 0:
+        raise ConfigError(f"--for {text}: is no time; write 90s, 45m, 3h, 1d or 1h30m")
+    return seconds

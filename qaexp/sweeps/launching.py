@@ -1,0 +1,91 @@
+"""What a launcher of qaexp is: it runs the planned jobs of a sweep, or keeps workers alive that do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from qaexp.errors import ConfigError
+from qaexp.sweeps.job import Job
+from qaexp.sweeps.outcome import Outcome
+from qaexp.sweeps.policy import FailurePolicy
+from qaexp.sweeps.watcher import Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done of a sweep whose plan stands in its folder.
+
+    Attributes:
+        sweep: The sweep's directory.
+        jobs: Those that are not completed, identified.
+        policy: What failed jobs mean for the others.
+        num_gpus: How many GPUs this machine has.
+        until: The time, by the monotonic clock, at which all is stopped with checkpoints; None: never.
+        limit: So many jobs are taken at most; None: no limit.
+        about: What this worker tells of itself to others.
+    """
+
+    sweep: Path
+    jobs: Sequence[Job]
+    policy: FailurePolicy
+    num_gpus: int = 0
+    until: float | None = None
+    limit: int | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+class JobLauncher(Launcher, ABC):
+    """Runs planned jobs, however it does.
+
+    Hydra asks for `launch`; our sweepers, which have composed the jobs already, call `run`. plan.json holds `name` and
+    `settings`, the keywords that make the same launcher again.
+    """
+
+    name: ClassVar[str]
+    """Its choice of `hydra/launcher`."""
+
+    is_here: ClassVar[bool] = True
+    """Whether the jobs run on this machine."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Nothing: all that is needed comes with the jobs."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Refuse: another sweeper than ours plans nothing."""
+        raise ConfigError(
+            f"hydra/launcher={self.name} runs planned jobs; leave out hydra/sweeper=, or take another launcher"
+        )
+
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Its keywords, as plan.json keeps them."""
+
+    @abstractmethod
+    def at_once(self, num_gpus: int) -> int:
+        """How many jobs run at a time."""
+
+    @abstractmethod
+    def threads(self, num_gpus: int) -> int | None:
+        """CPU threads of a job whose config says nothing of them; None: what the worker's machine gives."""
+
+    @abstractmethod
+    def run(self, work: Work, watcher: Watcher) -> Mapping[str, Outcome]:
+        """Run what is missing until nothing is, a signal came, or too many failed.
+
+        Args:
+            work: The jobs; other workers may take some of them.
+            watcher: Is told of each.
+
+        Returns:
+            How those that were started, here or elsewhere, ended; by identity.
+        """

@@ -1,0 +1,281 @@
+"""The jobs of a sweep that several workers share: a worker takes one that nobody has, and gives it back when it ended.
+
+What is left is known from the sweep's folder alone: claims say who has a job and how it ended there, and a run
+directory says whether it is completed. Nobody hands out jobs, so nobody who dies stops the others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from qaexp.errors import StorageError
+from qaexp.runs.claims import Claim, Claims, working
+from qaexp.runs.readers.folder import RUNNING, look
+from qaexp.sweeps.job import Job
+from qaexp.sweeps.outcome import COMPLETED, FAILED, PREEMPTED, TIMEOUT, Outcome
+from qaexp.sweeps.policy import FailurePolicy
+from qaexp.sweeps.watcher import Watcher
+
+MAX_LOST = 5
+"""So many workers in a row may die with a job before it counts as failed: it may be what kills them."""
+
+_LOOK_SECONDS = 1.0
+_FAILURES = (FAILED, TIMEOUT)
+_BUSY = "busy"
+_AGAIN = "again"
+"""The end of a claim after which a job that failed is to be run once more."""
+
+
+class Queue(Protocol):
+    """Where jobs come from, one by one, and go back to."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no further job is to be started."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether none is left, here or elsewhere."""
+
+    def take(self) -> Job | None:
+        """The next job; None while there is none."""
+
+    def give_back(self, job: Job, outcome: Outcome) -> None:
+        """Say how a job ended."""
+
+    def lost(self) -> Collection[str]:
+        """The identities of jobs that must not go on here."""
+
+    def see(self, watcher: Watcher) -> Sequence[Job]:
+        """Tell what is new elsewhere; returns the jobs that run there."""
+
+
+@dataclass
+class InOrder:
+    """Jobs of which nobody else takes any, in their order.
+
+    Attributes:
+        jobs: Identified jobs.
+        policy: What failed jobs mean for the others.
+    """
+
+    jobs: Sequence[Job]
+    policy: FailurePolicy = field(default_factory=FailurePolicy)
+    _num_taken: int = 0
+    _num_failed: int = 0
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether too many have failed."""
+        return self.policy.is_over(self._num_failed)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all were taken."""
+        return self._num_taken == len(self.jobs)
+
+    def take(self) -> Job | None:
+        """The next one."""
+        if self.is_done:
+            return None
+        self._num_taken += 1
+        return self.jobs[self._num_taken - 1]
+
+    def give_back(self, job: Job, outcome: Outcome) -> None:
+        """Count what failed."""
+        self._num_failed += outcome.state in _FAILURES
+
+    def lost(self) -> Collection[str]:
+        """None: nobody else takes any."""
+        return ()
+
+    def see(self, watcher: Watcher) -> Sequence[Job]:
+        """Nothing."""
+        return ()
+
+
+@dataclass
+class JobQueue:
+    """The jobs of a sweep, as one of its workers sees them.
+
+    Attributes:
+        jobs: Identified jobs that were not completed when they were planned.
+        claims: Who has which job.
+        policy: What failed jobs mean for the others.
+        limit: So many are taken here at most; None: no limit.
+        outcomes: How those that ended elsewhere ended, by identity.
+    """
+
+    jobs: Sequence[Job]
+    claims: Claims
+    policy: FailurePolicy = field(default_factory=FailurePolicy)
+    limit: int | None = None
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    _left: dict[str, Job] = field(init=False)
+    _own: dict[str, Claim] = field(default_factory=dict)
+    _elsewhere: dict[str, float] = field(default_factory=dict)
+    _num_taken: int = 0
+    _looked: float = -_LOOK_SECONDS
+    _num_failed: int = 0
+
+    def __post_init__(self) -> None:
+        """Nothing is taken yet."""
+        self._left = {job.run_id: job for job in self.jobs}
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether too many jobs have failed for any other to be started, whoever ran them."""
+        return self.policy.is_over(self._num_failed)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing more to do here: all have ended, or as many as this worker may take were taken."""
+        has_enough = self.limit is not None and self._num_taken >= self.limit
+        return not self._left or (has_enough and not self._own)
+
+    def take(self) -> Job | None:
+        """Take the first job that nobody has; None while there is none.
+
+        Raises:
+            StorageError: The sweep's folder cannot be written.
+        """
+        if self.limit is not None and self._num_taken >= self.limit:
+            return None
+        newest = self.claims.newest()
+        for job in list(self._left.values()):
+            claim = newest.get(job.run_id)
+            if job.run_id in self._own or self._is_taken(claim) or _failure(claim) is not None:
+                continue
+            if self._is_under_way(job):
+                continue
+            if (mine := self.claims.take(job.run_id, claim)) is None:
+                continue
+            if self._is_under_way(job):  # somebody was quicker, and has ended since
+                self.claims.end(mine, PREEMPTED)
+                continue
+            if mine.number > 1 and claim is not None and _num_lost(claim) >= MAX_LOST:
+                self._give_up(job, mine, claim)
+                continue
+            self._own[job.run_id] = mine
+            self._elsewhere.pop(job.run_id, None)
+            self._num_taken += 1
+            return job
+        return None
+
+    def give_back(self, job: Job, outcome: Outcome) -> None:
+        """Say how a job ended that was taken here."""
+        mine = self._own.pop(job.run_id)
+        if self.claims.is_lost(mine):
+            return  # how it ends is for its new worker to say
+        # One that trains it and claims nothing: it is looked at again later.
+        is_busy = outcome.kind == _BUSY
+        with suppress(StorageError):  # without an end the claim ends with this worker
+            self.claims.end(mine, PREEMPTED if is_busy else outcome.state, outcome.kind, outcome.message)
+        if not is_busy:
+            self._num_failed += outcome.state in _FAILURES
+            del self._left[job.run_id]
+
+    def lost(self) -> Collection[str]:
+        """The identities of jobs that run here and that other workers have taken over meanwhile."""
+        return {self._left[job].sha256 for job, claim in self._own.items() if self.claims.is_lost(claim)}
+
+    def see(self, watcher: Watcher) -> Sequence[Job]:
+        """Look how the jobs of other workers go, at most once a second, and tell what is new."""
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_SECONDS:
+            self._looked, newest = now, self.claims.newest()
+            for job in [job for job in self._left.values() if job.run_id not in self._own]:
+                self._see(job, newest.get(job.run_id), watcher)
+        return [self._left[job] for job in self._elsewhere]
+
+    def _see(self, job: Job, claim: Claim | None, watcher: Watcher) -> None:
+        if claim is not None and self._is_taken(claim):
+            if job.run_id not in self._elsewhere:
+                self._elsewhere[job.run_id] = time.monotonic()
+                watcher.elsewhere(job, claim.place)
+        elif (failure := _failure(claim)) is not None:
+            self._over(job, failure, watcher)
+        elif job.run_id in self._elsewhere or (claim is not None and claim.end is not None):
+            self._see_unclaimed(job, claim, watcher)
+
+    def _see_unclaimed(self, job: Job, claim: Claim | None, watcher: Watcher) -> None:
+        """A job that ran elsewhere and has no worker any more, or is run by a process that claims nothing."""
+        state = look(job.folder).state
+        if state == COMPLETED:
+            self._over(job, Outcome(COMPLETED), watcher)
+        elif state != RUNNING and (began := self._elsewhere.pop(job.run_id, None)) is not None:
+            why = "its worker has died" if claim is not None and claim.end is None else "its worker was stopped"
+            watcher.ended(job, Outcome(PREEMPTED, "preempted", why), time.monotonic() - began)
+
+    def _over(self, job: Job, outcome: Outcome, watcher: Watcher) -> None:
+        began = self._elsewhere.pop(job.run_id, time.monotonic())
+        self.outcomes[job.sha256] = outcome
+        self._num_failed += outcome.state in _FAILURES
+        del self._left[job.run_id]
+        watcher.ended(job, outcome, time.monotonic() - began)
+
+    def _is_taken(self, claim: Claim | None) -> bool:
+        return claim is not None and claim.end is None and self.claims.is_alive(claim)
+
+    def _is_under_way(self, job: Job) -> bool:
+        """Whether its folder says that somebody trains it, or that it is completed; then it is looked at later."""
+        is_under_way = look(job.folder).state in (RUNNING, COMPLETED)
+        if is_under_way:
+            self._elsewhere.setdefault(job.run_id, time.monotonic())
+        return is_under_way
+
+    def _give_up(self, job: Job, mine: Claim, last: Claim) -> None:
+        message = (
+            f"{_num_lost(last)} workers died while they ran it, the last one as {last.place}; see {job.folder}, and "
+            "run it again with qaexp work --retry"
+        )
+        self.claims.end(mine, FAILED, "killed", message)
+
+
+def _num_lost(claim: Claim) -> int:
+    """How many workers in a row died with a job, that of its newest claim counted."""
+    return claim.num_lost + (claim.end is None)
+
+
+def _failure(claim: Claim | None) -> Outcome | None:
+    """How a job failed that nobody is to run again; None for any other."""
+    if claim is None or claim.end is None or claim.end.get("state") not in _FAILURES:
+        return None
+    return Outcome(str(claim.end["state"]), str(claim.end.get("kind", "")), str(claim.end.get("message", "")))
+
+
+@contextmanager
+def shared(
+    sweep: Path, jobs: Sequence[Job], policy: FailurePolicy, about: Mapping[str, Any] | None = None, **more: Any
+) -> Iterator[JobQueue]:
+    """Be a worker for these jobs of a sweep; see `JobQueue`.
+
+    Args:
+        sweep: The sweep's directory.
+        jobs: Identified jobs.
+        policy: What failed jobs mean for the others.
+        about: What this worker tells of itself.
+        **more: Further attributes of the queue.
+    """
+    with working(sweep, about) as claims:
+        yield JobQueue(jobs, claims, policy, **more)
+
+
+def give_another_try(claims: Claims, jobs: Sequence[Job]) -> int:
+    """Let jobs that failed be run once more, whoever takes them; returns how many.
+
+    Raises:
+        StorageError: The sweep's folder cannot be written.
+    """
+    newest, count = claims.newest(), 0
+    for job in jobs:
+        claim = newest.get(job.run_id)
+        if _failure(claim) is not None and (mine := claims.take(job.run_id, claim)) is not None:
+            claims.end(mine, _AGAIN)
+            count += 1
+    return count
