@@ -46,7 +46,8 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError(f"--to {directory}: exists; give a folder that is not there yet")
 
     from qaexp.cli.untold import untold
-    from qaexp.commands.planned import tell_unset_variables, working_directory
+    from qaexp.commands.planned import tell_unset_variables
+    from qaexp.commands.resume import working_directory
     from qaexp.commands.stored import stored_config
     from qaexp.runs.writing.resumption import stored_format
     from qaexp.storage.redact import redactor_of

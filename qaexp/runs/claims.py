@@ -89,10 +89,12 @@ class Claims:
     Attributes:
         folder: The sweep's directory.
         worker: The name of this worker's file; empty for a reader.
+        engine: The scheduler's job that this worker is; None: it is none.
     """
 
     folder: Path
     worker: str = ""
+    engine: str | None = None
     _read: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -123,7 +125,11 @@ class Claims:
         Raises:
             StorageError: The folder cannot be written.
         """
-        claim = Claim(job, 1 if after is None else after.number + 1, this_process() | {"worker": self.worker})
+        claim = Claim(
+            job,
+            1 if after is None else after.number + 1,
+            this_process() | {"worker": self.worker, "engine": self.engine},
+        )
         path = self._claims / claim.name
         with storage_errors(path), opened(self._claims) as claims, opened(self._workers) as workers:
             try:
@@ -151,6 +157,8 @@ class Claims:
 
     def is_alive(self, claim: Claim) -> bool:
         """Whether the worker of a claim that has no end counts as alive."""
+        if self.engine is not None and claim.owner.get("engine") == self.engine and not self._is_own(claim):
+            return False  # a scheduler starts a job again once the process before is gone
         age = min(self._age(self._workers / str(claim.owner.get("worker"))), self._age(self._claims / claim.name))
         return _is_alive(claim.owner, age)
 
@@ -173,7 +181,7 @@ class Claims:
         try:
             os.utime(self._workers / self.worker)
         except FileNotFoundError:
-            write_json(self._workers / self.worker, _told(self.worker, {}))
+            write_json(self._workers / self.worker, _told(self.worker, {"engine": self.engine}))
 
     def _claim(self, job: str, number: int, names: set[str]) -> Claim:
         name, lost = f"{job}.{number}", number - 1
@@ -190,6 +198,9 @@ class Claims:
             except (FileNotFoundError, IntegrityError, OSError):
                 return {}
         return self._read[name]
+
+    def _is_own(self, claim: Claim) -> bool:
+        return claim.owner.get("worker") == self.worker
 
     def _is_mine(self, claim: Claim) -> bool:
         try:
@@ -240,11 +251,12 @@ def working(sweep: Path, about: Mapping[str, Any] | None = None) -> Iterator[Cla
         StorageError: The directory cannot be written.
     """
     here = this_process()
-    claims = Claims(sweep, f"{here['host']}-{here['pid']}-{secrets.token_hex(4)}")
+    told = about or {}
+    claims = Claims(sweep, f"{here['host']}-{here['pid']}-{secrets.token_hex(4)}", told.get("engine"))
     for name in (_CLAIMS, _WORKERS):
         make_directory(sweep / WORK / name)
     own = sweep / WORK / _WORKERS / claims.worker
-    write_json(own, _told(claims.worker, about or {}))
+    write_json(own, _told(claims.worker, told))
     stopped = threading.Event()
 
     def work() -> None:

@@ -15,7 +15,7 @@ from qaexp.storage.start import program
 
 _SECONDS = 30.0
 # No partition gives longer; whoever is still alive then was not meant by Slurm.
-_LONGEST_GRACE_SECONDS = 3600.0
+_LONGEST_GRACE_SECONDS = 900.0
 # `sbatch --signal=USR1@60` sends one of these before the time is over; SIGTERM comes with `scancel`, too.
 _ASKS_FOR_ROOM = (signal.SIGUSR1, signal.SIGUSR2)
 
@@ -46,7 +46,7 @@ def await_end(number: signal.Signals | None) -> None:
         number: The signal that stopped the work; None: none did.
     """
     if number == signal.SIGTERM and job_id(os.environ) is not None:
-        LOGGER.info("SIGTERM under Slurm: all is stored; waiting for Slurm to end this job, or to put it back")
+        LOGGER.warning("SIGTERM under Slurm: all is stored; waiting for Slurm to end this job, or to put it back")
         time.sleep(_LONGEST_GRACE_SECONDS)
 
 

@@ -43,6 +43,10 @@ class Budgeted:
         """Some time has passed."""
         return self._watcher.tick(running)
 
+    def say(self, sentence: str) -> None:
+        """Something else is to be told."""
+        self._watcher.say(sentence)
+
 
 def keep_budget(sweep: Path, budget_mib: float, *, spared: Collection[str] = ()) -> list[Path]:
     """Delete checkpoints of jobs that do not run, until the rest fits.

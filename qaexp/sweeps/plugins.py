@@ -12,7 +12,7 @@ from qaexp.errors import IntegrityError
 from qaexp.sweeps.launcher import LocalLauncher
 from qaexp.sweeps.launching import JobLauncher
 from qaexp.sweeps.optuna.sweeper import SearchSweeper
-from qaexp.sweeps.slurm import SlurmLauncher
+from qaexp.sweeps.slurm_launcher import SlurmLauncher
 from qaexp.sweeps.sweeper import GridSweeper
 
 PACKAGE = "hydra_plugins.qaexp"

@@ -149,6 +149,10 @@ class SweepView:
             self._refresh(now)
         return ()
 
+    def say(self, sentence: str) -> None:
+        """Print a sentence, above the table where there is one."""
+        self._console.print(_text(sentence), soft_wrap=self._live is None)
+
     def _look(self, job: Job) -> None:
         found = progress_of_run(job.folder, utc_now())
         if found is None:

@@ -24,6 +24,9 @@ class Watcher(Protocol):
     def tick(self, running: Sequence[Job]) -> Collection[str]:
         """Some time has passed; returns the identities of jobs that shall be stopped."""
 
+    def say(self, sentence: str) -> None:
+        """Something else is to be told."""
+
 
 class Nobody:
     """Is told, and says nothing."""
@@ -40,3 +43,6 @@ class Nobody:
     def tick(self, running: Sequence[Job]) -> Collection[str]:
         """Nothing is unwanted."""
         return ()
+
+    def say(self, sentence: str) -> None:
+        """Nothing."""

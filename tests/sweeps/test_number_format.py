@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qaexp.sweeps import composing
-from qaexp.sweeps.job import Job
 from qaexp.sweeps.launcher import LocalLauncher
+from qaexp.sweeps.launching import Work
 from qaexp.sweeps.number_format import begun_formats
 from qaexp.sweeps.outcome import COMPLETED, Outcome
+from qaexp.sweeps.watcher import Watcher
 from qaexp.sweeps.work import train
 from tests.fixtures import tiny_run
 from tests.fixtures.processors import AMD, AMX, INTEL, OLD, Processor
@@ -36,13 +37,13 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Callable[[Processor | None], None
     def call(function: Callable[..., Any], *args: Any) -> dict[str, Any]:
         return {"value": function(*args)}
 
-    def run(self: LocalLauncher, jobs: Sequence[Job], watcher: Any, **_: Any) -> Mapping[str, Outcome]:
+    def run(self: LocalLauncher, todo: Work, watcher: Watcher) -> Mapping[str, Outcome]:
         with pytest.MonkeyPatch.context() as patch:
             if other[0] is not None:
                 other[0].stand_in(patch)
-            for job in jobs:
+            for job in todo.jobs:
                 train(job)
-        return {job.sha256: Outcome(COMPLETED) for job in jobs}
+        return {job.sha256: Outcome(COMPLETED) for job in todo.jobs}
 
     monkeypatch.setattr(composing.isolate, "call", call)
     monkeypatch.setattr(LocalLauncher, "run", run)

@@ -45,6 +45,9 @@ class Told:
     def tick(self, running: Sequence[Job]) -> Collection[str]:
         return self._unwanted
 
+    def say(self, sentence: str) -> None:
+        raise AssertionError(sentence)
+
 
 def test_each_end_is_told_for_what_it_is(tmp_path: Path) -> None:
     words = ("done", "raise", "die", "done")

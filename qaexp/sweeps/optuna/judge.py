@@ -51,6 +51,10 @@ class Judge:
         self._look(may_give_up=True)
         return {job.sha256 for job in running} if self.reason else ()
 
+    def say(self, sentence: str) -> None:
+        """Something else is to be told."""
+        self._view.say(sentence)
+
     def close(self, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
         """Report what no look has seen, as of a run that was there before; returns how the jobs ended."""
         self._look(may_give_up=False)
