@@ -45,7 +45,7 @@ NO_ADVICE = (
     "reporting/numbers/advice.py",
 )
 PREDICTOR_KEYS = set(settings._FOREIGN)
-SETTING_COMMANDS = ("train", "resume", "reproduce")
+SETTING_COMMANDS = ("train", "work", "resume", "reproduce")
 """These are told the keys of the config as they stand (and where to give them, where they do not take them)."""
 
 ADVISERS = ("named", "setting", "set_to", "lower", "option", "is_settable")

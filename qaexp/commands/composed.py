@@ -17,6 +17,7 @@ from qaexp.runs.naming import check_name, check_path, default_name
 if TYPE_CHECKING:
     from qaexp.config.command_line import Checked
     from qaexp.config.schema import ExperimentConfig
+    from qaexp.sweeps.worker import Asked as AskedOfWorker
 
 RUNS, SWEEPS = "outputs", "multirun_outputs"
 
@@ -154,12 +155,13 @@ def _check_way(directory: Path) -> None:
         )
 
 
-def sweep(asked: Asked, checked: Checked) -> Path:
+def sweep(asked: Asked, checked: Checked, worker: AskedOfWorker | None = None) -> Path:
     """Run a sweep; returns its directory.
 
     Args:
         asked: What is wanted.
         checked: What its first job is.
+        worker: What to do as one of several workers of a search; None: this is the sweep's own command.
 
     Raises:
         SweepError: Jobs failed; the others have been run.
@@ -171,7 +173,7 @@ def sweep(asked: Asked, checked: Checked) -> Path:
         directory = Path(str(named.composed.hydra.sweep.dir)).resolve()
         lines = [*asked.lines, *([] if checked.config.name else [f"name={named.config.name}"])]
         lines += [] if checked.is_sweep else ["hydra.mode=MULTIRUN"]
-        multirun(lines, asked.command_line, config_name=asked.config_name, config_dir=asked.config_dir)
+        multirun(lines, asked.command_line, config_name=asked.config_name, config_dir=asked.config_dir, worker=worker)
         return directory
 
 

@@ -14,7 +14,9 @@ from qaexp.cli.arguments import CommandParser
 from qaexp.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
+    from qaexp.runs.readers.folder import Folder
     from qaexp.sweeps.again import Command
+    from qaexp.sweeps.worker import Asked as AskedOfWorker
 
 
 def main(argv: Sequence[str]) -> int:
@@ -39,10 +41,10 @@ def main(argv: Sequence[str]) -> int:
         help="key=value, for example steal_lock=true, trainer.allow_drift=true",
     )
     arguments = parser.parse_args(list(argv))
-    from qaexp.runs.directory import RUN, SUMMARY, SWEEP_PLAN
+    from qaexp.runs.directory import RUN, SWEEP_PLAN
     from qaexp.runs.readers.folder import SWEEP, look, real_path
     from qaexp.sweeps.optuna.journal import JOURNAL
-    from qaexp.training.processes import is_main_process, num_processes
+    from qaexp.training.processes import num_processes
 
     num_processes()  # refuses an environment that says too little of other processes
     directory = real_path(arguments.run)
@@ -58,17 +60,23 @@ def main(argv: Sequence[str]) -> int:
     folder.check_readable()
     if folder.config is None and not folder.problems:
         raise ConfigError(f"{arguments.run}: was stopped before its config was stored; {folder.about}")
+    return _resume_run(directory, folder, arguments.overrides)
 
+
+def _resume_run(directory: Path, folder: Folder, overrides: Sequence[str]) -> int:
+    """Continue a run from its newest checkpoint, or from its start."""
     from qaexp.cli.untold import untold
     from qaexp.commands.planned import tell_unset_variables
     from qaexp.commands.shown import show_run
     from qaexp.commands.stored import stored_config
     from qaexp.experiment.greeting import announce
+    from qaexp.runs.directory import SUMMARY
     from qaexp.runs.writing.resumption import stored_format
     from qaexp.storage.redact import redactor_of
+    from qaexp.training.processes import is_main_process
 
     tell_unset_variables(directory)
-    config, origins = stored_config(directory, arguments.overrides)
+    config, origins = stored_config(directory, overrides)
     if is_main_process() and not (directory / SUMMARY).exists():  # a completed run says that it is, first
         announce("run", directory, str((folder.record or {}).get("run_id", "")))
     from qaexp.experiment.one_run import run_experiment  # takes seconds to be loaded
@@ -95,7 +103,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
 
     check_neutral(overrides)
     if (command := command_of(directory)) is not None:
-        return _give_again(directory, command, overrides)
+        return give_again(directory, command, overrides)
     announce("sweep", directory)
     with made_ready(directory, overrides) as ready:
         plan, num_gpus = ready.plan, ready.num_gpus
@@ -124,8 +132,15 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     return 0
 
 
-def _give_again(directory: Path, command: Command, overrides: Sequence[str]) -> int:
-    """Go on with a sweep by the command that started it, in the directory where the sweep is now."""
+def give_again(directory: Path, command: Command, overrides: Sequence[str], worker: AskedOfWorker | None = None) -> int:
+    """Go on with a sweep by the command that started it, in the directory where the sweep is now.
+
+    Args:
+        directory: The sweep's directory.
+        command: What started it.
+        overrides: Further override lines.
+        worker: What to do as one of several workers of a search; None: go on in its own command's place.
+    """
     from qaexp.commands.train import main as train
     from qaexp.reporting.terminal.printing import say
     from qaexp.sweeps.again import again
@@ -137,7 +152,7 @@ def _give_again(directory: Path, command: Command, overrides: Sequence[str]) -> 
     sys.argv = ["qaexp", "train", *command.words]
     try:
         with chdir(command.working_directory if command.working_directory.is_dir() else Path.cwd()):
-            return train(words)
+            return train(words, worker)
     finally:
         sys.argv = mine
 

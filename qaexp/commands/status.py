@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qaexp.cli.arguments import CommandParser
+from qaexp.commands.workers import worker_lines, workers_document
 from qaexp.errors import ConfigError
 from qaexp.reporting.terminal.printing import complain, say, say_json
 from qaexp.runs.owners import utc_now
@@ -52,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     paths = arguments.paths or [place for place in PLACES if place.is_dir()]
     found = progress_of(paths, utc_now())
     if arguments.json:
-        say_json(_document(*found))
+        say_json({**_document(*found), "workers": workers_document(_sweeps(found))})
     elif not arguments.paths and not any(found):
         say("no runs here: neither outputs/ nor multirun_outputs/ holds one; qaexp train starts one")
     else:
@@ -73,20 +74,25 @@ def _document(runs: Sequence[Progress], skipped: Sequence[Skipped]) -> dict[str,
     return {"runs": rows, "skipped": told}
 
 
+def _sweeps(found: Found) -> list[Path]:
+    """The folders that hold runs, each once: those of sweeps may have workers."""
+    return list(dict.fromkeys(run.path.parent for run in found[0]))
+
+
 def _show(paths: Sequence[Path], found: Found, *, is_watched: bool) -> None:
     from qaexp.reporting.terminal.console import RunConsole
     from qaexp.reporting.terminal.standing import pipe_lines, terminal_lines
 
     console = RunConsole()
     if not console.is_terminal:
-        for line in pipe_lines(*found):
+        for line in [*pipe_lines(*found), *worker_lines(_sweeps(found))]:
             say(line)
         if is_watched:
             complain("qaexp status: --watch needs a terminal, and stdout is not one, so this was printed once")
         return
     if is_watched:
         found = _watched(paths, found, console)
-    for line in terminal_lines(*found, console.width):
+    for line in [*terminal_lines(*found, console.width), *worker_lines(_sweeps(found), console.width)]:
         say(line)
 
 

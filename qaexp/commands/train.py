@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from qaexp.cli.arguments import TrainArguments, parse_train_arguments, prefixes
 from qaexp.commands.composed import Asked, run, sweep
@@ -13,12 +14,16 @@ from qaexp.errors import ConfigError
 from qaexp.storage.start import allowing
 from qaexp.storage.version import __version__
 
+if TYPE_CHECKING:
+    from qaexp.sweeps.worker import Asked as AskedOfWorker
 
-def main(argv: Sequence[str]) -> int:
+
+def main(argv: Sequence[str], worker: AskedOfWorker | None = None) -> int:
     """Train one run, or the runs of a sweep.
 
     Args:
         argv: Overrides and Hydra's flags, in any order.
+        worker: What to do as one of several workers of a search; None: this is the sweep's own command.
 
     Returns:
         0; faults are raised.
@@ -31,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
         _tell(arguments)
         return 0
     with allowing(prefixes(arguments.allowed)):
-        _begin(arguments, argv)
+        _begin(arguments, argv, worker)
     return 0
 
 
@@ -50,7 +55,7 @@ def _tell(arguments: TrainArguments) -> None:
     say_text(text + "\n")
 
 
-def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
+def _begin(arguments: TrainArguments, argv: Sequence[str], worker: AskedOfWorker | None) -> None:
     """Find the config to begin with, and run."""
     from qaexp.config.checks.texts import keep_texts
 
@@ -64,7 +69,7 @@ def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
     )
     checked = asked.checked()
     if asked.is_multirun or checked.is_sweep:
-        sweep(asked, checked)
+        sweep(asked, checked, worker)
     elif (ended := run(asked, checked)).summary is not None:
         from qaexp.commands.shown import show_run
 

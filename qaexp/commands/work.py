@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,11 +70,14 @@ def _work(given: Path, asked: Asked, overrides: Sequence[str]) -> int:
     from qaexp.runs.readers.folder import real_path
     from qaexp.runs.slurm import requeued
     from qaexp.storage.signals import raise_stop, stop_is_requested, watched
+    from qaexp.sweeps.again import is_search
     from qaexp.sweeps.worker import check_same, work
 
     directory = real_path(given)
     _check_plan(given, directory)
     check_neutral(overrides)
+    if is_search(directory):
+        return _search(directory, asked, overrides)
     announce("sweep", directory)
     with requeued(is_main=True), watched(is_alone=False), made_ready(directory, overrides) as ready:
         check_same(ready.plan, ready.jobs, directory, allow_drift=_ALLOWED in overrides)
@@ -85,6 +89,25 @@ def _work(given: Path, asked: Asked, overrides: Sequence[str]) -> int:
             say(f"the time that --for gives is over; {left} left, which the same command goes on with")
             return Stopped(signal.SIGTERM).exit_code
     return 0
+
+
+def _search(directory: Path, asked: Asked, overrides: Sequence[str]) -> int:
+    """Make trials of a search, by its own command, beside other workers."""
+    from qaexp.commands.resume import give_again
+    from qaexp.runs.slurm import requeued
+    from qaexp.storage.signals import watched
+    from qaexp.sweeps.again import command_of
+
+    if asked.only is not None or asked.retries:
+        raise ConfigError(
+            "--job and --retry: the jobs of a search follow from its trials; leave them out (--one makes one trial)"
+        )
+    command, began = command_of(directory), time.monotonic()
+    assert command is not None, "a search goes on by its command"
+    with requeued(is_main=True), watched(is_alone=False):
+        give_again(directory, command, overrides, asked)
+    is_over = asked.seconds is not None and time.monotonic() - began >= asked.seconds
+    return Stopped(signal.SIGTERM).exit_code if is_over else 0
 
 
 def _check_plan(given: Path, directory: Path) -> None:

@@ -62,8 +62,7 @@ def run_experiment(
             stages.tell_parts(run, parts, splits)
         with run.stage("features"):
             made = stages.make_features(run, parts, splits)
-            report = stages.write_data(run, parts, splits, made)
-            stages.tell_data(run, report, is_cached=made.is_cached)
+            stages.tell_data(run, stages.write_data(run, parts, splits, made), is_cached=made.is_cached)
         with run.stage("model"):
             loaded = stages.load_model(run, parts)
             so_far = stages.prepare_training(parts, loaded, made.by_split["train"], memory)

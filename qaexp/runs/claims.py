@@ -14,6 +14,7 @@ import math
 import os
 import secrets
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ WORK = ".work"
 
 BEAT_SECONDS = 20.0
 
+_TURN, _TURN_SECONDS = "turn", 0.1
 _CLAIMS, _WORKERS, _END = "claims", "workers", ".end"
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
@@ -104,6 +106,11 @@ class Claims:
     @property
     def _workers(self) -> Path:
         return self.folder / WORK / _WORKERS
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the sweep ever had a worker."""
+        return self._claims.is_dir()
 
     def newest(self) -> dict[str, Claim]:
         """The newest claim on each job that was ever claimed, by its run id."""
@@ -273,6 +280,26 @@ def working(sweep: Path, about: Mapping[str, Any] | None = None) -> Iterator[Cla
         thread.join()
         with suppress(QaexpError):
             remove(own)
+
+
+@contextmanager
+def turn(claims: Claims) -> Iterator[None]:
+    """Be the only worker of the sweep in the body, for what only one may do at a time; it should not take long.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    while True:
+        last = claims.newest().get(_TURN)
+        if (last is None or last.end is not None or not claims.is_alive(last)) and (
+            (mine := claims.take(_TURN, last)) is not None
+        ):
+            break
+        time.sleep(_TURN_SECONDS)
+    try:
+        yield
+    finally:
+        claims.end(mine, "over")
 
 
 def _told(worker: str, about: Mapping[str, Any]) -> dict[str, Any]:

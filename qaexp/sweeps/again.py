@@ -74,6 +74,16 @@ def command_of(sweep: Path) -> Command | None:
     )
 
 
+def is_search(sweep: Path) -> bool:
+    """Whether a planned sweep is a search, whose jobs follow from its trials.
+
+    Raises:
+        IntegrityError: Its plan cannot be read.
+    """
+    stored = read_json(sweep / SWEEP_PLAN)
+    return (sweep / JOURNAL).is_file() or (_is_by_command(stored) and not stored.get("jobs"))
+
+
 def again(sweep: Path, command: Command, overrides: Sequence[str]) -> list[str]:
     """The words behind `qaexp train` that go on with a sweep where it stands now.
 
@@ -87,6 +97,8 @@ def again(sweep: Path, command: Command, overrides: Sequence[str]) -> list[str]:
         words.insert(0, "-m")
     if not any(word.startswith("name=") for word in words):
         words.append(f"name={_value(sweep.name)}")
+    if any(word.startswith("sweep.plan_only=") for word in words):
+        words.append("sweep.plan_only=false")  # it was planned; now it is run
     return [*words, f"hydra.sweep.dir={_value(str(sweep.resolve()))}"]
 
 

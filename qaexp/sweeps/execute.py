@@ -97,7 +97,7 @@ def run_sweep(
                 write_plan(sweep, plan, command_line, {**settings, THREADS: manner.threads})
             _let_retry(sweep, plan.to_run)
             if manner.plan_only:
-                _tell_workers(console, sweep)
+                tell_workers(console, sweep)
                 return
             with SweepView(console, plan) as view:
                 to_run = [job.with_threads(manner.threads) for job in plan.to_run]
@@ -119,7 +119,8 @@ def _let_retry(sweep: Path, jobs: Sequence[Job]) -> None:
             give_another_try(claims, jobs)
 
 
-def _tell_workers(console: RunConsole, sweep: Path) -> None:
+def tell_workers(console: RunConsole, sweep: Path) -> None:
+    """Say how a sweep that is planned, and no more, is run."""
     words = (
         f"planned, nothing is run: start as many workers as you like, on any machine that sees the folder: qaexp work "
         f"{sweep}"

@@ -14,9 +14,17 @@ from qaexp.config.compose import main_hydra, one_line
 from qaexp.errors import ConfigError, StorageError
 from qaexp.sweeps.plugins import register_plugins
 from qaexp.sweeps.task import SweepTask
+from qaexp.sweeps.worker import Asked
 
 
-def multirun(lines: Sequence[str], command_line: Sequence[str], *, config_name: str, config_dir: Path | None) -> None:
+def multirun(
+    lines: Sequence[str],
+    command_line: Sequence[str],
+    *,
+    config_name: str,
+    config_dir: Path | None,
+    worker: Asked | None = None,
+) -> None:
     """Run a sweep in this process, its jobs in children; arguments, loggers and variables stay as they are.
 
     Args:
@@ -24,6 +32,7 @@ def multirun(lines: Sequence[str], command_line: Sequence[str], *, config_name: 
         command_line: The words that started it, or would start it in a shell.
         config_name: The primary config.
         config_dir: The user's folder of more choices.
+        worker: What to do as one of several workers of a search; None: this is the sweep's own command.
 
     Raises:
         QaexpError: As `qaexp.sweeps.execute.run_sweep`, or Hydra's own error as one sentence.
@@ -31,7 +40,7 @@ def multirun(lines: Sequence[str], command_line: Sequence[str], *, config_name: 
     register_plugins()
     try:
         hydra = main_hydra(config_dir)
-        hydra.multirun(config_name, SweepTask(tuple(command_line)), list(lines), with_log_configuration=False)
+        hydra.multirun(config_name, SweepTask(tuple(command_line), worker), list(lines), with_log_configuration=False)
     except (HydraException, OmegaConfBaseException) as error:
         raise own_fault(error) or ConfigError(one_line(error)) from error
     except BlockingIOError:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.errors import ConfigError
+from qaexp.runs import slurm_queue
 from qaexp.runs.claims import WORK
+from qaexp.runs.slurm_queue import Standing
 from qaexp.storage.folders import make_directory
 from qaexp.storage.formats import counted
 from qaexp.storage.signals import stop_is_requested
@@ -19,7 +21,6 @@ from qaexp.sweeps import forks, slurm_array
 from qaexp.sweeps.launching import JobLauncher, Work
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.queue import JobQueue, shared
-from qaexp.sweeps.slurm_array import Standing
 from qaexp.sweeps.watcher import Watcher
 
 _POLL_SECONDS = 1.0
@@ -125,15 +126,15 @@ class SlurmLauncher(JobLauncher):
 
     def _with_workers(self, work: Work, watcher: Watcher) -> list[str]:
         """Submit as many workers as are missing; returns the arrays that are in the queue."""
-        known = slurm_array.known_arrays(work.sweep)
-        found = slurm_array.standing(known) if known else Standing(0, 0)
+        known = slurm_queue.known_arrays(work.sweep)
+        found = slurm_queue.standing(known) if known else Standing(0, 0)
         if found is None:
             raise ConfigError(
                 "hydra/launcher=slurm: squeue does not answer, so nobody knows whether the workers of this sweep wait "
                 "in the queue; try again when it does"
             )
         if found.num_alive:
-            watcher.say(f"{slurm_array.words(known, found)}: taken up again")
+            watcher.say(f"{slurm_queue.words(known, found)}: taken up again")
         missing = min(self._settings["workers"], len(work.jobs)) - found.num_alive
         if missing > 0:
             known = [*known, self._submit(work.sweep, missing)]
@@ -190,10 +191,10 @@ def _watch(queue: JobQueue, arrays: Sequence[str], watcher: Watcher) -> None:
         watcher.tick(queue.see(watcher))
         now = time.monotonic()
         if now - looked >= _QUEUE_SECONDS:
-            looked, found = now, slurm_array.standing(arrays)
+            looked, found = now, slurm_queue.standing(arrays)
             if found is not None:
                 gone_since = None if found.num_alive else gone_since or now
-                sentence = slurm_array.words(arrays, found)
+                sentence = slurm_queue.words(arrays, found)
                 if found.waiting and sentence != said:
                     watcher.say(sentence)
                 said = sentence

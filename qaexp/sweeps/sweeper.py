@@ -32,6 +32,7 @@ from qaexp.sweeps.composing import Composed, compose_jobs, identify_jobs
 from qaexp.sweeps.execute import Manner, run_sweep
 from qaexp.sweeps.grid import job_lines
 from qaexp.sweeps.job import Job
+from qaexp.sweeps.launcher import LocalLauncher
 from qaexp.sweeps.launching import JobLauncher, Work
 from qaexp.sweeps.number_format import FORMATS, begun_formats, formats_of
 from qaexp.sweeps.onlooker import looked_at
@@ -68,10 +69,15 @@ class GridSweeper(Sweeper):
         self._is_announced = False
         self._formats: dict[str, str] = {}
         self._remarks: list[str] = []
+        self._until: float | None = None
         assert isinstance(task_function, SweepTask), "qaexp alone starts sweeps"
         self.command_line, self._task = task_function.command_line, IsolatedTask()
+        self._worker = task_function.worker
+        if self._worker is not None:
+            self._launcher: Launcher = LocalLauncher(jobs=1)
+            return
         try:
-            self._launcher: Launcher = Plugins.instance().instantiate_launcher(
+            self._launcher = Plugins.instance().instantiate_launcher(
                 hydra_context=hydra_context, task_function=self._task, config=config
             )
         except (ImportError, RuntimeError) as error:
@@ -154,7 +160,8 @@ class GridSweeper(Sweeper):
         """Run jobs by the launcher that was chosen."""
         policy = read_policy(self._config.sweep.on_failure)
         if self._own is not None:
-            return self._own.run(Work(self.directory, jobs, policy, self._num_gpus), watcher)
+            todo = Work(self.directory, jobs, policy, self._num_gpus, until=self._until)
+            return self._own.run(todo, watcher)
         if policy.max_failures is not None or self._config.sweep.max_checkpoint_mib is not None:
             raise ConfigError(
                 "sweep.on_failure=stop_after:K and sweep.max_checkpoint_mib need hydra/launcher=local; leave them out"

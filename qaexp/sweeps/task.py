@@ -19,6 +19,7 @@ from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.pool import run_alone
 from qaexp.sweeps.work import PRELOAD
+from qaexp.sweeps.worker import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,11 @@ class SweepTask:
 
     Attributes:
         command_line: The words that started the sweep.
+        worker: What to do as one of several workers of a search; None: it is the sweep's own command.
     """
 
     command_line: Sequence[str]
+    worker: Asked | None = None
 
     def __call__(self, composed: DictConfig) -> None:
         """Refuse: only a sweeper that is not ours would call it."""

@@ -131,7 +131,7 @@ def work(sweep: Path, plan: StoredPlan, jobs: Sequence[Job], num_gpus: int, aske
         until = None if asked.seconds is None else began + asked.seconds
         limit = 1 if asked.is_one or asked.only is not None else None
         policy = read_policy(plan.on_failure)
-        todo = Work(sweep, planned.to_run, policy, num_gpus, until=until, limit=limit, about=_about())
+        todo = Work(sweep, planned.to_run, policy, num_gpus, until=until, limit=limit, about=about_this_worker())
         with SweepView(console, planned, tells_others=False) as view:
             outcomes = _launcher(plan).run(todo, Budgeted(view, sweep, plan.max_checkpoint_mib))
     num_left = _num_left(jobs, outcomes)
@@ -162,7 +162,8 @@ def _launcher(plan: StoredPlan) -> LocalLauncher:
     return LocalLauncher(jobs=1, **limits)
 
 
-def _about() -> dict[str, Any]:
+def about_this_worker() -> dict[str, Any]:
+    """What a worker tells of itself: the scheduler's job that it is."""
     job = job_id(os.environ)
     return {} if job is None else {"engine": f"slurm {job}"}
 

@@ -29,6 +29,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "answer": ("run", "-q", "who?"),
     "plot": ("nothing",),
     "status": ("run",),
+    "work": ("nothing",),
     "resume": ("nothing",),
     "convert": ("nothing.json",),
     "verify": ("run",),

@@ -15,6 +15,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from qaexp.errors import ConfigError
+from qaexp.runs.claims import Claim, Claims
 from qaexp.sweeps.optuna.journal import JOURNAL, check_journal
 from qaexp.sweeps.optuna.pruning import MINIMIZE, given_up, watched_number
 from qaexp.sweeps.optuna.space import drawn_words
@@ -43,6 +44,7 @@ class Search:
         num_trials: int,
         seed: int,
         is_pruning: bool,
+        claims: Claims | None = None,
     ) -> None:
         """Open the study of a sweep's directory, or begin one.
 
@@ -53,6 +55,7 @@ class Search:
             num_trials: Trials in all, those of earlier starts counted.
             seed: Of the sampler; trial n draws the same values however often the search was stopped.
             is_pruning: End trials that do worse than the median at the same epoch, where anything tells that.
+            claims: Which workers have which trials; None: nobody else makes any.
 
         Raises:
             ConfigError: The study there has other objectives.
@@ -75,12 +78,36 @@ class Search:
         self._check_objectives(sweep)
         self._check_watched()
         self.is_pruning = is_pruning and self.watched is not None
-        self._take_up_stale_trials()
+        self._claims, self._own = claims, dict[int, Claim]()
+        if claims is None:
+            self.take_up_stale_trials()
 
     @property
     def num_left(self) -> int:
-        """Trials that are still to be made."""
+        """Trials that are still to be made, or are being made by other workers."""
         return self.num_trials - len(self._counted())
+
+    @property
+    def num_elsewhere(self) -> int:
+        """Trials that other workers are at."""
+        return sum(trial.state == TrialState.RUNNING and not self._is_stale(trial) for trial in self._trials())
+
+    def next_trial(self) -> Trial | None:
+        """Draw a trial, if any is left that no other worker is at; called by one worker at a time.
+
+        Raises:
+            StorageError: The sweep's directory cannot be written.
+        """
+        self.take_up_stale_trials()
+        if self.num_left - self.num_elsewhere <= 0:
+            return None
+        trial = self.ask()
+        if self._claims is not None:
+            name = _claimed(trial.number)
+            mine = self._claims.take(name, self._claims.newest().get(name))
+            assert mine is not None, "one worker at a time draws"
+            self._own[trial.number] = mine
+        return trial
 
     def ask(self) -> Trial:
         """Draw the next trial."""
@@ -132,6 +159,18 @@ class Search:
         Returns:
             Why the trial failed; None when it did not.
         """
+        failure = self._tell(trial, summaries, is_pruned=is_pruned, why=why)
+        self.put_down(trial)
+        return failure
+
+    def put_down(self, trial: Trial) -> None:
+        """Give up the claim on a trial; one that was not told is made again by whoever asks next."""
+        if self._claims is not None and (mine := self._own.pop(trial.number, None)) is not None:
+            self._claims.end(mine, "over")
+
+    def _tell(
+        self, trial: Trial, summaries: Sequence[Mapping[str, Any] | None], *, is_pruned: bool, why: str | None
+    ) -> str | None:
         missing = [name for name in self.objectives if _mean(summaries, name) is None]
         failure = None
         if None in summaries:
@@ -206,15 +245,30 @@ class Search:
         num_repeated = sum(_RETRIES in trial.user_attrs for trial in trials)
         return [trial for trial in trials if trial.state in _ENDED][num_repeated:]
 
-    def _take_up_stale_trials(self) -> None:
+    def _trials(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False)
+
+    def _is_stale(self, trial: FrozenTrial) -> bool:
+        """Whether nobody is at a trial that runs."""
+        if self._claims is None:
+            return True
+        claim = self._claims.newest().get(_claimed(trial.number))
+        return claim is None or claim.end is not None or not self._claims.is_alive(claim)
+
+    def take_up_stale_trials(self) -> None:
         """Trials that a killed process left: marked as failed, and asked for again with the same values."""
-        for trial in self.study.get_trials(deepcopy=False):
-            if trial.state != TrialState.RUNNING:
+        for trial in self._trials():
+            if trial.state != TrialState.RUNNING or not self._is_stale(trial):
                 continue
             retries = int(trial.user_attrs.get(_RETRIES, 0))
             self.study.tell(trial.number, state=TrialState.FAIL)
             if retries < MAX_RETRIES:
                 self.study.enqueue_trial(trial.params, user_attrs={_RETRIES: retries + 1})
+
+
+def _claimed(number: int) -> str:
+    """What the claim on a trial is called."""
+    return f"trial{number}"
 
 
 def _as_given(params: Mapping[str, Any]) -> dict[str, Any]:

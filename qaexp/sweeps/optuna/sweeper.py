@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from qaexp.errors import ConfigError, SweepError
+from qaexp.errors import BusyError, ConfigError, SweepError
 from qaexp.reporting.terminal.console import RunConsole
+from qaexp.runs.claims import Claims, turn, working
 from qaexp.runs.directory import PLOTS
 from qaexp.runs.lock import hold
 from qaexp.runs.metrics import NUMBERS
@@ -22,7 +24,7 @@ from qaexp.storage.formats import counted, one_line
 from qaexp.storage.signals import raise_stop, stop_is_requested, watched
 from qaexp.sweeps.again import BY_COMMAND
 from qaexp.sweeps.budget import Budgeted
-from qaexp.sweeps.execute import sweep_console
+from qaexp.sweeps.execute import sweep_console, tell_workers
 from qaexp.sweeps.health import collapsed_ids
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.last_lines import print_end
@@ -31,19 +33,55 @@ from qaexp.sweeps.optuna.pruning import MAXIMIZE, MINIMIZE, odd_ways, watched_nu
 from qaexp.sweeps.optuna.winners import best_lines
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.plan import Plan, make_plan
+from qaexp.sweeps.queue import give_another_try
 from qaexp.sweeps.sweep_files import write_plan, write_results
 from qaexp.sweeps.sweeper import GridSweeper
 from qaexp.sweeps.view import SweepView, print_plan
+from qaexp.sweeps.worker import Asked, about_this_worker
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
+    from qaexp.sweeps.optuna.space import Space
     from qaexp.sweeps.optuna.study import Search
 
 MAX_FAILED_IN_A_ROW = 5
+_WAIT_SECONDS = 1.0
 
 Lines = list[tuple[tuple[str, ...], tuple[str, ...]]]
 """The override lines of each job of a trial, and those of them that set it apart."""
+
+
+@dataclass
+class _Made:
+    """What one worker has made of a search.
+
+    Attributes:
+        claims: Which worker has what.
+        num_most: So many trials are enough; None: all that are missing.
+        jobs: The jobs of its trials, by identity.
+        outcomes: How those that were started ended.
+        num_trials: Trials that it made.
+        num_failed_in_a_row: So many of the last ones failed.
+    """
+
+    claims: Claims
+    num_most: int | None = None
+    jobs: dict[str, Job] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    num_trials: int = 0
+    num_failed_in_a_row: int = 0
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether no further trial is to be made here."""
+        has_all = self.num_most is not None and self.num_trials >= self.num_most
+        return has_all or self.num_failed_in_a_row >= MAX_FAILED_IN_A_ROW
+
+    def add(self, jobs: Sequence[Job], outcomes: Mapping[str, Outcome]) -> None:
+        """Take in the jobs of a trial, and how they ended."""
+        self.jobs |= {job.sha256: job for job in jobs}
+        self.outcomes |= outcomes
 
 
 class SearchSweeper(GridSweeper):
@@ -91,7 +129,6 @@ class SearchSweeper(GridSweeper):
         """
         try:
             from qaexp.sweeps.optuna.space import read_space
-            from qaexp.sweeps.optuna.study import Search
         except ImportError as error:
             raise ConfigError(f"sweep=optuna: {error.name} is not installed; pip install 'qaexp[optuna]'") from error
         space, console = read_space(self.lines(arguments)), sweep_console()
@@ -101,21 +138,59 @@ class SearchSweeper(GridSweeper):
         if self._config.sweep.dry_run:
             return
         make_directory(self.directory)
-        with hold(self.directory), requeued(is_main=True), watched(is_alone=False):
-            # No list of jobs: what is drawn next follows from the trials before.
-            write_plan(self.directory, Plan([]), self.command_line, {**self.settings, BY_COMMAND: True})
-            search = Search(
-                self.directory,
-                space.distributions,
-                self._objectives,
-                num_trials=self._num_trials,
-                seed=self._sampler_seed,
-                is_pruning=self._is_pruning and self.at_once is not None,
-            )
+        if self._worker is None:
+            with hold(self.directory), requeued(is_main=True), watched(is_alone=False):
+                # No list of jobs: what is drawn next follows from the trials before.
+                write_plan(self.directory, Plan([]), self.command_line, {**self.settings, BY_COMMAND: True})
+                if self._config.sweep.plan_only:
+                    tell_workers(console, self.directory)
+                    return
+                self._work(space, console, None)
+        else:
+            self._work(space, console, self._worker)
+
+    def _work(self, space: Space, console: RunConsole, worker: Asked | None) -> None:
+        """Make trials as one of any number of workers, and write the results if nothing is left.
+
+        Args:
+            space: What is drawn from.
+            console: Where to.
+            worker: What to do; None: this is the sweep's own command, which holds its directory.
+        """
+        from qaexp.sweeps.optuna.study import Search
+
+        with working(self.directory, about_this_worker()) as claims:
+            with turn(claims):
+                search = Search(
+                    self.directory,
+                    space.distributions,
+                    self._objectives,
+                    num_trials=self._num_trials,
+                    seed=self._sampler_seed,
+                    is_pruning=self._is_pruning and self.at_once is not None,
+                    claims=claims,
+                )
             if self._may_prune and search.watched is None:
                 console.print(Text(one_line(f"pruning is off: {search.why_off}")))
-            jobs, outcomes = self._search(search, space.jobs, console)
-            self._end(search, jobs, outcomes, console)
+            if worker is not None and worker.seconds is not None:
+                self._until = time.monotonic() + worker.seconds
+            made = _Made(claims, num_most=1 if worker is not None and worker.is_one else None)
+            self._search(search, space.jobs, console, made)
+            if worker is None:
+                self._end(search, made, console)
+            elif stop_is_requested():
+                raise_stop()
+            elif search.num_left == 0 or made.num_failed_in_a_row >= MAX_FAILED_IN_A_ROW:
+                self._end_as_worker(search, made, console)
+
+    def _end_as_worker(self, search: Search, made: _Made, console: RunConsole) -> None:
+        """Write the results, unless another process is at it."""
+        try:
+            with hold(self.directory):
+                self._end(search, made, console)
+        except BusyError:
+            words = f"nothing is missing; another process writes the results in {self.directory}"
+            console.print(Text(one_line(words)), soft_wrap=True)
 
     @property
     def _may_prune(self) -> bool:
@@ -136,46 +211,56 @@ class SearchSweeper(GridSweeper):
         return found
 
     def _search(
-        self, search: Search, lines_of: Callable[[Mapping[str, Any]], Lines], console: RunConsole
-    ) -> tuple[list[Job], dict[str, Outcome]]:
-        """Run trial after trial until there are enough, a signal comes, or nothing works."""
-        all_jobs: dict[str, Job] = {}
-        outcomes: dict[str, Outcome] = {}
-        failed_in_a_row = 0
-        while search.num_left > 0 and not stop_is_requested() and failed_in_a_row < MAX_FAILED_IN_A_ROW:
-            trial = search.ask()
+        self, search: Search, lines_of: Callable[[Mapping[str, Any]], Lines], console: RunConsole, made: _Made
+    ) -> None:
+        """Run trial after trial until there are enough, a signal comes, the time is over, or nothing works."""
+        while not (stop_is_requested() or made.is_enough or self._is_over):
+            with turn(made.claims):
+                trial = search.next_trial()
+            if trial is None:
+                if not search.num_elsewhere:
+                    return
+                time.sleep(_WAIT_SECONDS)  # one of those may be given up by a worker that dies
+                continue
             jobs = self.identified(lines_of(trial.params))
             search.begun(trial, [job.run_id for job in jobs])
             console.print(Text(f"trial {trial.number + 1}, {search.num_left} to go", style="bold"))
-            judge, found = self._tried(search, trial, jobs, console)
-            outcomes |= found
-            all_jobs |= {job.sha256: job for job in jobs}
-            if stop_is_requested():
-                break  # the next start makes the trial again, and finds what it has of it
+            judge, found = self._tried(search, trial, jobs, console, made)
+            made.add(jobs, found)
+            if stop_is_requested() or self._is_over:
+                search.put_down(trial)
+                return  # the next start makes the trial again, and finds what it has of it
             summaries = [_summary(job) for job in jobs]
             failure = search.tell(trial, summaries, is_pruned=judge.reason is not None, why=judge.reason)
             if failure:
                 console.print(Text(one_line(f"trial {trial.number + 1} failed: {failure}")))
-            failed_in_a_row = failed_in_a_row + 1 if failure else 0
-        return list(all_jobs.values()), outcomes
+            made.num_trials += 1
+            made.num_failed_in_a_row = made.num_failed_in_a_row + 1 if failure else 0
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the time that was given is over."""
+        return self._until is not None and time.monotonic() >= self._until
 
     def _tried(
-        self, search: Search, trial: Trial, jobs: Sequence[Job], console: RunConsole
+        self, search: Search, trial: Trial, jobs: Sequence[Job], console: RunConsole, made: _Made
     ) -> tuple[Judge, dict[str, Outcome]]:
         """Run what is missing of a trial's jobs; returns who judged them, and how those that were started ended."""
         plan = replace(make_plan(jobs, self.directory), others=())  # those of other trials
         print_plan(console, plan, self.at_once)
+        give_another_try(made.claims, plan.to_run)
         with SweepView(console, plan) as view:
             judge = Judge(view, search, trial, jobs)
             watcher = Budgeted(judge, self.directory, self._config.sweep.max_checkpoint_mib)
             found = dict(self.launch(self.with_threads(plan.to_run), watcher)) if plan.to_run else {}
         return judge, judge.close(found)
 
-    def _end(self, search: Search, jobs: Sequence[Job], outcomes: Mapping[str, Outcome], console: RunConsole) -> None:
+    def _end(self, search: Search, made: _Made, console: RunConsole) -> None:
         from qaexp.sweeps.optuna.pictures import draw_study
 
+        jobs = list(made.jobs.values())
         rows, groups = write_results(
-            self.directory, jobs, outcomes, planned=search.run_ids(), more={"trials": search.rows()}
+            self.directory, jobs, made.outcomes, planned=search.run_ids(), more={"trials": search.rows()}
         )
         print_end(console, rows, groups, self.directory, jobs)
         for name, data in draw_study(search.study, list(search.objectives)).items():
