@@ -1,0 +1,190 @@
+"""What happens to jobs on a cluster, done to `hydra/launcher=slurm` on a real Slurm: each is told, each goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures import tiny_run
+from tests.slurm.conftest import Slurm, Sweep, until
+
+DONE = ["completed"] * 4
+
+
+def attempts(sweep: Sweep) -> int:
+    """How often a job went on from a checkpoint."""
+    return sum(record.get("resumed_step") is not None for record in sweep.records())
+
+
+def test_all_goes_well_and_the_same_command_does_nothing(sweep: Sweep, slurm: Slurm) -> None:
+    said = sweep.run()
+    assert sweep.states() == DONE
+    assert re.search(r"submitted 2 workers as Slurm job \d+", said)
+    assert "started by process" in said
+    until(slurm.is_empty)
+    again = sweep.run()[len(said) :]
+    assert "4 jobs: 4 to reuse" in again
+    assert "submitted" not in again
+
+
+def test_a_worker_that_is_cancelled_costs_no_job(sweep: Sweep, slurm: Slurm) -> None:
+    process = sweep.start()
+    until(lambda: len(sweep.stored()) == 2)
+    slurm("scancel", min(sweep.workers()))
+    sweep.end(process, 0)
+    assert sweep.states() == DONE
+    assert attempts(sweep) == 1
+
+
+def test_a_worker_that_is_killed_costs_no_job(sweep: Sweep) -> None:
+    process = sweep.start()
+    until(lambda: len(sweep.stored()) == 2)
+    os.kill(min(sweep.workers().values()), signal.SIGKILL)
+    said = sweep.end(process, 0)
+    assert sweep.states() == DONE
+    assert attempts(sweep) == 1
+    assert "its worker has died" in said
+
+
+def test_a_job_whose_process_is_killed_fails_alone_and_the_same_command_repeats_it(sweep: Sweep) -> None:
+    process = sweep.start()
+    until(lambda: len(sweep.stored()) == 2)
+    struck = tiny_run.read_json(sweep.stored()[0] / "run.json")["pid"]
+    os.kill(struck, signal.SIGKILL)
+    said = sweep.end(process, 10)
+    assert sweep.states() == [*DONE[:3], "failed"]
+    assert "1 of 4 jobs failed: killed by SIGKILL" in said
+    sweep.run()
+    assert sweep.states() == DONE
+
+
+def test_a_worker_that_is_put_back_goes_on(sweep: Sweep, slurm: Slurm) -> None:
+    process = sweep.start("hydra.launcher.workers=1")
+    until(lambda: sweep.stored())
+    slurm("scontrol", "requeue", min(sweep.workers()))
+    sweep.end(process, 0)
+    assert sweep.states() == DONE
+    assert attempts(sweep) == 1
+
+
+def test_the_signal_before_the_time_is_over_stores_and_puts_back_once(sweep: Sweep, slurm: Slurm) -> None:
+    """What `--signal=B:USR1@120` sends, twice."""
+    process = sweep.start("hydra.launcher.workers=1")
+    until(lambda: sweep.stored())
+    (task,) = sweep.workers()
+    slurm("scancel", "--batch", "--signal=USR1", task)
+    slurm("scancel", "--batch", "--signal=USR1", task)
+    until(lambda: slurm.tasks().get(task) == "PENDING")
+    assert sweep.records()[0]["state"] == "preempted"
+    sweep.end(process, 0)
+    assert sweep.states() == DONE
+    assert attempts(sweep) == 1
+    assert "Restarts=1 " in slurm("scontrol", "-o", "show", "job", task)
+
+
+def test_preempted_workers_come_back(sweep: Sweep, slurm: Slurm) -> None:
+    process = sweep.start()
+    until(lambda: len(sweep.stored()) == 2)
+    slurm("sbatch", "-p", "urgent", "-N2", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 5")
+    sweep.end(process, 0)
+    assert sweep.states() == DONE
+    assert attempts(sweep) == 2
+
+
+def test_a_node_that_dies_as_the_jobs_start_costs_nothing(sweep: Sweep, slurm: Slurm) -> None:
+    process = sweep.start()
+    until(lambda: "RUNNING" in slurm.tasks().values())
+    for node in ("n1", "n2"):
+        slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=drill")
+        slurm("scontrol", "update", f"nodename={node}", "state=resume")
+    sweep.end(process, 0)
+    assert sweep.states() == DONE
+
+
+def drained(slurm: Slurm) -> None:
+    for node in ("n1", "n2"):
+        slurm("scontrol", "update", f"nodename={node}", "state=drain", "reason=drill")
+
+
+def resumed(slurm: Slurm) -> None:
+    for node in ("n1", "n2"):
+        slurm("scontrol", "update", f"nodename={node}", "state=resume")
+
+
+def test_a_node_that_is_drained_ends_its_jobs_and_gets_no_others(sweep: Sweep, slurm: Slurm) -> None:
+    process = sweep.start()
+    until(lambda: len(sweep.stored()) == 2)
+    slurm("scontrol", "update", "nodename=n1", "state=drain", "reason=drill")
+    sweep.end(process, 0)
+    assert sweep.states() == DONE
+
+
+def test_a_queue_that_never_starts_is_told_and_left_by_ctrl_c(sweep: Sweep, slurm: Slurm) -> None:
+    drained(slurm)
+    process = sweep.start()
+    until(lambda: len(slurm.tasks()) == 2)
+    until(lambda: "2 wait in the queue (" in (sweep.folder / "out").read_text())
+    told = tiny_run.call(sweep.folder, "status", str(sweep.directory)).out
+    assert "planned" in told
+    os.killpg(process.pid, signal.SIGINT)
+    said = sweep.end(process, 130)
+    assert "Traceback" not in said
+    assert slurm.is_empty()
+    resumed(slurm)
+    sweep.run()
+    assert sweep.states() == DONE
+
+
+def test_an_array_that_waits_is_taken_up_and_not_submitted_again(sweep: Sweep, slurm: Slurm) -> None:
+    drained(slurm)
+    first = sweep.start()
+    until(lambda: len(slurm.tasks()) == 2)
+    before = set(slurm.tasks())
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    process = sweep.start()
+    until(lambda: "taken up again" in (sweep.folder / "out").read_text())
+    assert set(slurm.tasks()) == before
+    resumed(slurm)
+    sweep.end(process, 0)
+    assert sweep.states() == DONE
+
+
+def test_ctrl_c_stores_checkpoints_and_cancels(sweep: Sweep, slurm: Slurm) -> None:
+    process = sweep.start()
+    until(lambda: len(sweep.stored()) == 2)
+    os.killpg(process.pid, signal.SIGINT)
+    said = sweep.end(process, 130)
+    assert "waiting for the checkpoints" in said
+    until(slurm.is_empty)
+    assert [record["state"] for record in sweep.records()] == ["preempted"] * 2
+    sweep.run()
+    assert sweep.states() == DONE
+    assert attempts(sweep) == 2
+
+
+def test_a_second_ctrl_c_cancels_at_once(sweep: Sweep, slurm: Slurm) -> None:
+    process = sweep.start()
+    until(lambda: len(sweep.stored()) == 2)
+    os.killpg(process.pid, signal.SIGINT)
+    until(lambda: "asked Slurm to stop" in (sweep.folder / "out").read_text() or process.poll() is not None)
+    os.killpg(process.pid, signal.SIGINT)
+    said = sweep.end(process, 130)
+    assert "Traceback" not in said
+    until(slurm.is_empty)
+    sweep.run()
+    assert sweep.states() == DONE
+
+
+@pytest.mark.slow
+def test_a_time_limit_ends_no_sweep(sweep: Sweep, slurm: Slurm) -> None:
+    """A minute for each worker, which is not enough: Slurm sends its signal, and the worker comes back."""
+    words = ("hydra.launcher.workers=1", "hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=30")
+    process = sweep.start(*words, "trainer.epochs=400")
+    until(lambda: any(state == "PENDING" for state in slurm.tasks().values()) and bool(sweep.stored()), 600)
+    assert process.wait(900) == 0, Path(sweep.folder / "out").read_text()
+    assert sweep.states() == DONE
