@@ -91,18 +91,19 @@ class Sweep:
         command = [
             *(sys.executable, "-m", "qaexp", "train", "-m", "name=s", "hydra/launcher=slurm"),
             *("hydra.launcher.workers=2", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=1"),
-            *(*tiny_run.MODEL, "data.train_size=60", "data.dev_size=8", "trainer.epochs=40"),
-            *("trainer.checkpoint_every=4", "trainer.eval_every=320", "optimizer.lr=1e-4,3e-4", "seed=0,1", *words),
+            *(*tiny_run.MODEL, "data.train_size=60", "data.dev_size=8", "trainer.epochs=20"),
+            *("trainer.checkpoint_every=4", "trainer.eval_every=160", "optimizer.lr=1e-4,3e-4", "seed=0,1", *words),
         ]
-        process = subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            stdout=(self.folder / "out").open("a"),
-            stderr=subprocess.STDOUT,
-            text=True,
-            process_group=0,
-        )
+        with (self.folder / "out").open("a") as out:
+            process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                text=True,
+                process_group=0,
+            )
         self._started.append(process)
         return process
 

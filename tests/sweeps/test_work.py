@@ -1,0 +1,261 @@
+"""`qaexp work`: workers of one sweep, from its folder alone; what they may not do, and that nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qaexp.commands.work import seconds_of
+from qaexp.errors import ConfigError
+from qaexp.runs.claims import working
+from tests import REPOSITORY
+from tests.faults.test_sweeps import wait_until
+from tests.fixtures import drill, planted, tiny_run
+
+WORDS = (*tiny_run.MODEL, "data.train_size=12", "data.dev_size=8", "trainer.epochs=1", "threads=1")
+LONG = (*WORDS[:-2], "trainer.epochs=60", "trainer.checkpoint_every=1", "trainer.eval_every=1000", "threads=1")
+
+
+def planned(folder: Path, *words: str) -> Path:
+    done = tiny_run.call(folder, "train", "-m", "name=s", *words, "sweep.plan_only=true")
+    assert done.code == 0, done.err
+    assert "qaexp work multirun_outputs/s" in done.out
+    return folder / "multirun_outputs" / "s"
+
+
+def process(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """A command of its own, as another machine would run it."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "QAEXP_CACHE_DIR": str(folder / "cache")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "qaexp", *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        process_group=0,
+    )
+
+
+def states(sweep: Path) -> list[str]:
+    return [job["state"] for job in json.loads((sweep / "sweep.json").read_text())["jobs"]]
+
+
+def ends(sweep: Path) -> list[str]:
+    """How the claims on jobs ended."""
+    return sorted(json.loads(path.read_text())["state"] for path in sweep.glob(".work/claims/????????.*.end"))
+
+
+def test_a_planned_sweep_is_run_by_workers_as_its_own_command_would(tmp_path: Path) -> None:
+    quiet = tiny_run.call(tmp_path, "train", "-m", "name=quiet", *WORDS, "seed=0,1")
+    assert quiet.code == 0, quiet.err
+    sweep = planned(tmp_path, *WORDS, "seed=0,1")
+    assert not any(sweep.glob("seed=*"))
+    one = tiny_run.call(tmp_path, "work", str(sweep), "--one")
+    assert one.code == 0, one.err
+    assert len(list(sweep.glob("seed=*/summary.json"))) == 1
+    assert not (sweep / "sweep.json").exists()
+    rest = tiny_run.call(tmp_path, "work", str(sweep))
+    assert rest.code == 0, rest.err
+    assert "2 jobs: 1 completed, 1 to run" in rest.out
+    assert states(sweep) == ["completed"] * 2
+    assert ends(sweep) == ["completed"] * 2
+    for run in sweep.glob("seed=*"):
+        twin = tmp_path / "multirun_outputs" / "quiet" / run.name
+        assert drill.fingerprints(run) == drill.fingerprints(twin)
+    before = tiny_run.snapshot(sweep)
+    again = tiny_run.call(tmp_path, "work", str(sweep))
+    assert (again.code, "nothing is missing" in again.out) == (0, True)
+    after = tiny_run.snapshot(sweep)
+    assert {name for name in after if before.get(name) != after[name]} == {".lock"}
+    assert "2 jobs: 2 to reuse" in tiny_run.call(tmp_path, "train", "-m", "name=s", *WORDS, "seed=0,1").out
+
+
+def test_one_job_by_its_name_whoever_else_there_is(tmp_path: Path) -> None:
+    sweep = planned(tmp_path, *WORDS, "seed=0,1")
+    last = json.loads((sweep / "plan.json").read_text())["jobs"][1]
+    done = tiny_run.call(tmp_path, "work", str(sweep), "--job", last["run_id"])
+    assert done.code == 0, done.err
+    assert [path.parent.name for path in sweep.glob("seed=*/summary.json")] == [last["path"]]
+    wrong = tiny_run.call(tmp_path, "work", str(sweep), "--job", "00000000")
+    assert (wrong.code, "has no such job" in wrong.last_line) == (2, True)
+    first = json.loads((sweep / "plan.json").read_text())["jobs"][0]
+    with working(sweep) as claims:
+        claims.take(first["run_id"], None)
+        told = tiny_run.call(tmp_path, "status", str(sweep)).out
+        assert f"runs {first['run_id']}" in told or f"runs {first['path']}" in told
+        busy = tiny_run.call(tmp_path, "work", str(sweep), "--job", first["path"])
+        assert (busy.code, "another worker" in busy.last_line) == (4, True)
+        idle = tiny_run.call(tmp_path, "work", str(sweep), "--one")
+        assert (idle.code, "started" in idle.out) == (0, False)
+
+
+def test_a_job_that_failed_is_left_alone_until_somebody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAEXP_ALLOW_TARGETS", planted.ALLOW)
+    words = (*WORDS, *planted.WORDS, "+optimizer.how=a,raise")
+    sweep = planned(tmp_path, *words)
+    (tmp_path / planted.SWITCH).touch()
+    first = tiny_run.call(tmp_path, "work", str(sweep))
+    assert (first.code, "1 of 2 jobs failed" in first.last_line) == (10, True)
+    (tmp_path / planted.SWITCH).unlink()
+    second = tiny_run.call(tmp_path, "work", str(sweep))
+    assert (second.code, "started" in second.out) == (10, False)
+    assert "--retry" in second.last_line
+    third = tiny_run.call(tmp_path, "work", str(sweep), "--retry")
+    assert third.code == 0, third.err
+    assert states(sweep) == ["completed"] * 2
+
+
+def test_a_new_plan_gives_what_failed_another_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAEXP_ALLOW_TARGETS", planted.ALLOW)
+    words = (*WORDS, *planted.WORDS, "+optimizer.how=a,raise")
+    sweep = planned(tmp_path, *words)
+    (tmp_path / planted.SWITCH).touch()
+    assert tiny_run.call(tmp_path, "work", str(sweep)).code == 10
+    (tmp_path / planted.SWITCH).unlink()
+    planned(tmp_path, *words)
+    assert tiny_run.call(tmp_path, "work", str(sweep)).code == 0
+
+
+def test_failures_count_over_all_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAEXP_ALLOW_TARGETS", planted.ALLOW)
+    (tmp_path / planted.SWITCH).touch()
+    words = (*WORDS, *planted.WORDS, "+optimizer.how=raise", "seed=0,1,2")
+    sweep = planned(tmp_path, *words, "sweep.on_failure=stop_after:2")
+    for _ in range(2):
+        assert tiny_run.call(tmp_path, "work", str(sweep), "--one").code == 10
+    last = tiny_run.call(tmp_path, "work", str(sweep))
+    assert (last.code, "started" in last.out) == (10, False)
+    assert len(list(sweep.glob("*raise*"))) == 2
+
+
+def test_time_that_is_over_stores_a_checkpoint(tmp_path: Path) -> None:
+    sweep = planned(tmp_path, *LONG[:-4], "trainer.epochs=20000", *LONG[-3:], "seed=0")
+    done = tiny_run.call(tmp_path, "work", str(sweep), "--for", "8s")
+    assert done.code == 75, done.err
+    assert "the time that --for gives is over; 1 job left" in done.out
+    (run,) = sweep.glob("seed=0-*")
+    assert tiny_run.read_json(run / "run.json")["state"] == "preempted"
+    assert any(run.glob("checkpoints/step-*"))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("45m", 2700), ("45min", 2700), ("1h30m", 5400), ("1d", 86400)]
+)
+def test_times(text: str, seconds: float) -> None:
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["3", "", "h", "-1h", "0s", "1h and more", "1x"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(ConfigError, match="90s, 45m, 3h"):
+        seconds_of(text)
+
+
+def test_other_code_is_refused_unless_allowed(tmp_path: Path) -> None:
+    sweep = planned(tmp_path, *WORDS, "seed=0")
+    plan = json.loads((sweep / "plan.json").read_text())
+    (sweep / "plan.json").write_text(json.dumps({**plan, "code_hash": "0" * 64}))
+    refused = tiny_run.call(tmp_path, "work", str(sweep))
+    assert (refused.code, "other code of qaexp" in refused.last_line) == (2, True)
+    assert not any(sweep.glob("seed=*"))
+    assert tiny_run.call(tmp_path, "work", str(sweep), "trainer.allow_drift=true").code == 0
+
+
+def test_other_data_are_refused_and_nothing_is_trained(tmp_path: Path) -> None:
+    files = tiny_run.files_of(
+        tiny_run.write_squad(tmp_path / "train.json", 8, 4), tiny_run.write_squad(tmp_path / "dev.json", 4, 2)
+    )
+    sweep = planned(tmp_path, *tiny_run.FILES, *files, "trainer.epochs=1", "seed=0,1")
+    tiny_run.write_squad(tmp_path / "dev.json", 4, 3)
+    refused = tiny_run.call(tmp_path, "work", str(sweep), "trainer.allow_drift=true")
+    assert refused.code == 2
+    assert "are not those that were planned" in refused.last_line
+    assert "2 of 2 jobs" in refused.last_line
+    assert not any(sweep.glob("seed=*"))
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "says"),
+    [
+        (None, 2, "has no plan.json"),
+        ("{", 8, "plan.json"),
+        ('{"schema_version": 99, "jobs": []}', 2, "newer qaexp"),
+        ('{"schema_version": 1, "settings": {}}', 8, "is no plan"),
+    ],
+)
+def test_a_folder_that_no_worker_can_work_on(content: str | None, code: int, says: str, tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    folder.mkdir()
+    if content is not None:
+        (folder / "plan.json").write_text(content)
+    done = tiny_run.call(tmp_path, "work", "s")
+    assert (done.code, says in done.last_line) == (code, True), done.err
+
+
+def test_a_run_and_nothing_at_all_are_told_apart(tmp_path: Path) -> None:
+    run = tiny_run.train(tmp_path, "r", *WORDS)
+    assert "qaexp resume" in tiny_run.call(tmp_path, "work", str(run)).last_line
+    assert "no such folder" in tiny_run.call(tmp_path, "work", "nowhere").last_line
+
+
+def test_plan_only_without_a_sweep_is_refused(tmp_path: Path) -> None:
+    done = tiny_run.call(tmp_path, "train", "name=a", *WORDS, "sweep.plan_only=true")
+    assert (done.code, "add -m" in done.last_line) == (2, True)
+
+
+def run_ends(processes: Sequence[subprocess.Popen[str]]) -> list[tuple[int, str]]:
+    said = [process.communicate(timeout=300)[0] for process in processes]
+    return [(process.returncode, text) for process, text in zip(processes, said, strict=True)]
+
+
+def test_three_workers_and_the_sweeps_own_command_share_the_jobs(tmp_path: Path) -> None:
+    words = (*WORDS, "seed=0,1,2,3,4,5")
+    sweep = planned(tmp_path, *words)
+    found = run_ends([*(process(tmp_path, "work", str(sweep)) for _ in range(2)),
+                      process(tmp_path, "train", "-m", "name=s", *words)])  # fmt: skip
+    assert [code for code, _ in found] == [0, 0, 0], found
+    assert states(sweep) == ["completed"] * 6
+    assert ends(sweep) == ["completed"] * 6
+    attempts = [tiny_run.read_json(run / "run.json")["attempt"] for run in sweep.glob("seed=*")]
+    assert attempts == [1] * 6
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_what_a_worker_leaves_is_taken_up_by_another(number: signal.Signals, tmp_path: Path) -> None:
+    sweep = planned(tmp_path, *LONG, "seed=0")
+    first = process(tmp_path, "work", str(sweep))
+    wait_until(lambda: any(sweep.glob("seed=0-*/checkpoints/step-*")))
+    first.send_signal(number)
+    said = first.communicate(timeout=60)[0]
+    assert first.returncode == (-9 if number == signal.SIGKILL else 75), said
+    second = tiny_run.call(tmp_path, "work", str(sweep))
+    assert second.code == 0, second.err
+    (run,) = sweep.glob("seed=0-*")
+    record: dict[str, Any] = tiny_run.read_json(run / "run.json")
+    assert (record["attempt"], record["resumed_step"] > 0) == (2, True)
+    alone = tiny_run.train(tmp_path, "alone", *LONG)
+    assert drill.fingerprints(run) == drill.fingerprints(alone)
+
+
+def test_two_workers_of_a_search_make_each_trial_once(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    words = (*WORDS, "optimizer.lr=tag(log,interval(1e-5,1e-3))", "hydra.sweeper.num_trials=4")
+    done = tiny_run.call(tmp_path, "train", "sweep=optuna", "name=s", *words, "sweep.plan_only=true")
+    assert done.code == 0, done.err
+    sweep = tmp_path / "multirun_outputs" / "s"
+    found = run_ends([process(tmp_path, "work", str(sweep)) for _ in range(2)])
+    assert [code for code, _ in found] == [0, 0], found
+    trials = json.loads((sweep / "sweep.json").read_text())["trials"]
+    assert [trial["state"] for trial in trials] == ["complete"] * 4
+    assert len({trial["params"]["optimizer.lr"] for trial in trials}) == 4
+    goes_on = tiny_run.call(tmp_path, "resume", str(sweep))
+    assert goes_on.code == 0, goes_on.err
