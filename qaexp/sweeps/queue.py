@@ -107,7 +107,7 @@ class JobQueue:
         jobs: Identified jobs that were not completed when they were planned.
         claims: Who has which job.
         policy: What failed jobs mean for the others.
-        limit: So many are taken here at most; None: no limit.
+        limit: So many are taken here at most, and none is waited for; None: no limit.
         outcomes: How those that ended elsewhere ended, by identity.
     """
 
@@ -120,6 +120,7 @@ class JobQueue:
     _own: dict[str, Claim] = field(default_factory=dict)
     _elsewhere: dict[str, float] = field(default_factory=dict)
     _num_taken: int = 0
+    _has_found_none: bool = False
     _looked: float = -_LOOK_SECONDS
     _num_failed: int = 0
 
@@ -135,7 +136,7 @@ class JobQueue:
     @property
     def is_done(self) -> bool:
         """Whether there is nothing more to do here: all have ended, or as many as this worker may take were taken."""
-        has_enough = self.limit is not None and self._num_taken >= self.limit
+        has_enough = self.limit is not None and (self._num_taken >= self.limit or self._has_found_none)
         return not self._left or (has_enough and not self._own)
 
     def take(self) -> Job | None:
@@ -165,6 +166,7 @@ class JobQueue:
             self._elsewhere.pop(job.run_id, None)
             self._num_taken += 1
             return job
+        self._has_found_none = True
         return None
 
     def give_back(self, job: Job, outcome: Outcome) -> None:

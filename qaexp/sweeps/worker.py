@@ -126,14 +126,14 @@ def work(sweep: Path, plan: StoredPlan, jobs: Sequence[Job], num_gpus: int, aske
         if asked.retries or asked.only is not None:
             with working(sweep) as claims:
                 give_another_try(claims, planned.to_run)
-        if asked.only is not None and planned.jobs[0].action == ELSEWHERE:
-            raise BusyError(f"{planned.jobs[0].job.folder}: {planned.jobs[0].note}; leave it to that worker")
         until = None if asked.seconds is None else began + asked.seconds
         limit = 1 if asked.is_one or asked.only is not None else None
         policy = read_policy(plan.on_failure)
         todo = Work(sweep, planned.to_run, policy, num_gpus, until=until, limit=limit, about=about_this_worker())
         with SweepView(console, planned, tells_others=False) as view:
             outcomes = _launcher(plan).run(todo, Budgeted(view, sweep, plan.max_checkpoint_mib))
+    if asked.only is not None and planned.to_run and not (outcomes or stop_is_requested()):
+        raise BusyError(f"{wanted[0].folder}: another worker has it; qaexp status {sweep} shows which")
     num_left = _num_left(jobs, outcomes)
     if num_left == 0 and not stop_is_requested():
         _finish(console, sweep, jobs, outcomes)
