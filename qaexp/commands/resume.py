@@ -14,6 +14,7 @@ from qaexp.cli.arguments import CommandParser
 from qaexp.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
+    from qaexp.runs.readers.folder import Folder
     from qaexp.sweeps.again import Command
 
 
@@ -39,10 +40,10 @@ def main(argv: Sequence[str]) -> int:
         help="key=value, for example steal_lock=true, trainer.allow_drift=true",
     )
     arguments = parser.parse_args(list(argv))
-    from qaexp.runs.directory import RUN, SUMMARY, SWEEP_PLAN
+    from qaexp.runs.directory import RUN, SWEEP_PLAN
     from qaexp.runs.readers.folder import SWEEP, look, real_path
     from qaexp.sweeps.optuna.journal import JOURNAL
-    from qaexp.training.processes import is_main_process, num_processes
+    from qaexp.training.processes import num_processes
 
     num_processes()  # refuses an environment that says too little of other processes
     directory = real_path(arguments.run)
@@ -59,15 +60,27 @@ def main(argv: Sequence[str]) -> int:
     if folder.config is None and not folder.problems:
         raise ConfigError(f"{arguments.run}: was stopped before its config was stored; {folder.about}")
 
+    _resume_run(folder, arguments.overrides)
+    return 0
+
+
+def _resume_run(folder: Folder, overrides: Sequence[str]) -> None:
+    """Run what is missing of a run, whose folder was looked at."""
     from qaexp.cli.untold import untold
     from qaexp.commands.shown import show_run
     from qaexp.commands.stored import stored_config
     from qaexp.experiment.greeting import announce
+    from qaexp.experiment.uploading import check_destination, tell_destination, upload_completed
+    from qaexp.runs.directory import SUMMARY
     from qaexp.runs.writing.resumption import stored_format
     from qaexp.storage.redact import redactor_of
+    from qaexp.training.processes import is_main_process
 
+    directory = folder.path
     tell_unset_variables(directory)
-    config, origins = stored_config(directory, arguments.overrides)
+    config, origins = stored_config(directory, overrides)
+    check_destination(config.reporter.upload_to, directory)
+    tell_destination(config.reporter.upload_to, overrides)
     if is_main_process() and not (directory / SUMMARY).exists():  # a completed run says that it is, first
         announce("run", directory, str((folder.record or {}).get("run_id", "")))
     from qaexp.experiment.one_run import run_experiment  # takes seconds to be loaded
@@ -77,13 +90,14 @@ def main(argv: Sequence[str]) -> int:
     with chdir(working_directory(directory)), untold(redactor):
         _, summary = run_experiment(config, directory, command_line=sys.argv, origins=origins, begun=begun)
     show_run(directory, summary)
-    return 0
+    upload_completed(config.reporter.upload_to, directory)
 
 
 def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     """Run what is missing of a sweep, with the settings of its first start."""
     from qaexp.commands.stored import check_neutral, config_from
     from qaexp.experiment.greeting import announce
+    from qaexp.experiment.uploading import tell_destination, uploaded_afterwards
     from qaexp.reporting.terminal.printing import say
     from qaexp.runs.directory import SWEEP_PLAN
     from qaexp.sweeps import forks, work
@@ -115,13 +129,16 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
         for sentence in found.remarks:
             say(sentence)
         tell_unset_variables(*(job.folder for job in jobs))
-        run_sweep(
-            directory,
-            jobs,
-            lambda to_run, watcher: launcher.run(to_run, watcher, policy=policy, num_gpus=num_gpus),
-            at_once=launcher.at_once(num_gpus),
-            max_checkpoint_mib=plan.max_checkpoint_mib,
-        )
+        url = next((job.config.reporter.upload_to for job in jobs), None)
+        tell_destination(url, overrides)
+        with uploaded_afterwards(url, directory):
+            run_sweep(
+                directory,
+                jobs,
+                lambda to_run, watcher: launcher.run(to_run, watcher, policy=policy, num_gpus=num_gpus),
+                at_once=launcher.at_once(num_gpus),
+                max_checkpoint_mib=plan.max_checkpoint_mib,
+            )
     return 0
 
 

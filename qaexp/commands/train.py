@@ -67,8 +67,10 @@ def _begin(arguments: TrainArguments, argv: Sequence[str]) -> None:
         sweep(asked, checked)
     elif (ended := run(asked, checked)).summary is not None:
         from qaexp.commands.shown import show_run
+        from qaexp.experiment.uploading import upload_completed
 
         show_run(ended.directory, ended.summary)
+        upload_completed(checked.config.reporter.upload_to, ended.directory)
 
 
 def _show(arguments: TrainArguments, lines: Sequence[str]) -> None:
