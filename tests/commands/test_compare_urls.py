@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,8 @@ import pytest
 
 import qaexp
 from qaexp.runs.directory import PREDICTIONS
-from qaexp.runs.uploaded import Marker, Stored, read_marker
 from qaexp.runs.writing.upload import upload_beside, upload_run
 from qaexp.storage.store import Store
-from qaexp.storage.vouched import sha256
 from tests.fixtures import stores, tiny_run
 from tests.fixtures.compared import edit
 
@@ -115,49 +112,6 @@ def test_a_folder_that_is_half_there_is_not_seen(folder: Store, sweep: Path, tmp
     done = tiny_run.call(tmp_path, "compare", url, "--strict")
     assert done.code == 8
     assert f"{url}/{one.name}: not uploaded completely" in done.err
-
-
-@pytest.mark.fault("O2")
-@pytest.mark.parametrize(
-    "spoil",
-    ["bytes", "marker", "traversal", "huge", "link", "manifest", "summary", "torn", "absolute"],
-)
-def test_what_was_changed_in_the_store_is_left_out(folder: Store, sweep: Path, tmp_path: Path, spoil: str) -> None:
-    url = uploaded(sweep, folder)
-    name = runs_of(sweep)[0].name
-    run = folder.below(f"lrs/{name}")
-    place = tmp_path / "store" / "lrs" / name
-    sizes = run.sizes()
-    marker = read_marker(run, "UPLOADED.json", sizes)
-    assert marker is not None
-    files = dict(marker.files)
-    if spoil == "bytes":
-        text = (place / "scores.csv").read_bytes()
-        (place / "scores.csv").write_bytes(text[:-2] + b"9\n")
-    elif spoil in ("marker", "manifest", "summary"):
-        changed = {"marker": "scores.csv", "manifest": "MANIFEST.json", "summary": "summary.json"}[spoil]
-        (place / changed).write_bytes((place / changed).read_bytes() + b" ")
-        data = (place / changed).read_bytes()
-        files[changed] = Stored(len(data), sha256(data))
-    elif spoil in ("traversal", "absolute"):
-        files["../../../escaped" if spoil == "traversal" else "/tmp/escaped"] = files["scores.csv"]
-        (tmp_path / "store" / "escaped").write_bytes((place / "scores.csv").read_bytes())
-    elif spoil == "huge":
-        files["run.json"] = Stored(2**40, "0" * 64)
-        with (place / "run.json").open("r+b") as file:
-            file.truncate(2**40)
-    elif spoil == "link":
-        shutil.move(place / "scores.csv", tmp_path / "elsewhere.csv")
-        (place / "scores.csv").symlink_to(tmp_path / "elsewhere.csv")
-    data = Marker(marker.identity, files).encoded()
-    run.write("UPLOADED.json", [data[:-20] if spoil == "torn" else data], len(data))
-    before = tiny_run.snapshot(tmp_path / "lrs")
-    found = compared(tmp_path, url)
-    assert len(found["runs"]) == 3
-    assert [row["path"] for row in found["skipped"]] == [f"{url}/{name}"]
-    assert "/tmp/" not in found["skipped"][0]["reason"]
-    assert tiny_run.snapshot(tmp_path / "lrs") == before
-    assert not list(tmp_path.glob("escaped"))
 
 
 def test_other_questions_are_told_from_the_answers(folder: Store, tmp_path: Path) -> None:
