@@ -14,7 +14,7 @@ from qaexp.errors import ConfigError, IntegrityError, QaexpError, StorageError, 
 from qaexp.reporting.terminal.printing import say
 from qaexp.runs.directory import SWEEP
 from qaexp.runs.readers.collect import collect
-from qaexp.runs.writing.upload import Upload, place_of, upload_beside, upload_run
+from qaexp.runs.writing.upload import place_of, upload_beside, upload_run
 from qaexp.storage.formats import counted
 from qaexp.storage.reading import MEBIBYTE
 from qaexp.storage.store import Store
@@ -67,7 +67,8 @@ def upload_completed(url: str | None, directory: Path) -> None:
         found = upload_run(directory, Store(url, _KEY))
     except StorageError as error:
         raise StorageError(f"{directory}: is completed, but not uploaded: {error}; {_AGAIN}") from error
-    say(_told([found], found.url))
+    sent = f"uploaded {counted(found.num_files, 'file')}, {found.num_bytes / MEBIBYTE:.1f} MiB"
+    say(f"{sent if found.num_files else 'uploaded already'}: {found.url}")
 
 
 def upload_early(url: str | None, directory: Path) -> None:
@@ -114,11 +115,10 @@ def upload_sweep(url: str | None, sweep: Path) -> list[QaexpError]:
     if url is None or not (sweep / SWEEP).is_file():
         return []
     problems: list[QaexpError] = []
-    done: list[Upload] = []
     store, runs = Store(url, _KEY), collect(sweep).runs
     for number, run in enumerate(runs):
         try:
-            done.append(upload_run(run.path, store))
+            upload_run(run.path, store)
         except StorageError as error:
             if error.__cause__ is not None:  # the store itself: it would refuse the others too
                 left = len(runs) - number
@@ -127,20 +127,13 @@ def upload_sweep(url: str | None, sweep: Path) -> list[QaexpError]:
         except QaexpError as error:
             problems.append(error)
     try:
-        done.append(upload_beside(sweep, store))
+        beside = upload_beside(sweep, store)
     except QaexpError as error:
-        problems.append(error)
-    say(_told(done, f"{store.url}/{sweep.absolute().name}"))
+        return [*problems, error]
+    say(f"uploaded {counted(len(runs) - len(problems), 'run')}: {beside.url}")
     return problems
 
 
 def _problems(found: Sequence[QaexpError]) -> list[str]:
     sentences = [sentence for error in found for sentence in error.problems]
     return [*sentences[:-1], f"{sentences[-1]}; {_AGAIN}"] if sentences else []
-
-
-def _told(done: Sequence[Upload], url: str) -> str:
-    num_files, num_bytes = sum(one.num_files for one in done), sum(one.num_bytes for one in done)
-    if not num_files:
-        return f"uploaded already: {url}"
-    return f"uploaded {counted(num_files, 'file')}, {num_bytes / MEBIBYTE:.1f} MiB: {url}"

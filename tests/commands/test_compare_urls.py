@@ -126,6 +126,14 @@ def test_other_questions_are_told_from_the_answers(folder: Store, tmp_path: Path
     assert [group["measured_apart"] for group in found["groups"]] == [g["measured_apart"] for g in local["groups"]]
 
 
+@pytest.mark.parametrize("command", ["status", "verify", "plot", "predictions", "best", "resume", "evaluate"])
+def test_other_commands_say_that_they_read_folders_alone(tmp_path: Path, command: str) -> None:
+    done = tiny_run.call(tmp_path, command, "s3://me:hunter2@bucket/runs/a")
+    assert (done.code, done.out) == (2, "")
+    assert f"qaexp {command} reads folders of this machine alone" in done.last_line
+    assert "hunter2" not in done.err
+
+
 @pytest.mark.parametrize(
     ("url", "told"),
     [
