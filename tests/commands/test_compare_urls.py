@@ -109,6 +109,8 @@ def test_a_folder_that_is_half_there_is_not_seen(folder: Store, sweep: Path, tmp
     assert found["notes"][-1] == "2 folders not uploaded completely were left out"
     told = {row["path"]: row["reason"] for row in found["skipped"]}
     assert set(told) == {f"{url}/{one.name}", f"{url}/{other.name}"}
+    alone = compared(tmp_path, f"{url}/{one.name}")
+    assert [row["path"] for row in alone["skipped"]] == [f"{url}/{one.name}"]
     done = tiny_run.call(tmp_path, "compare", url, "--strict")
     assert done.code == 8
     assert f"{url}/{one.name}: not uploaded completely" in done.err

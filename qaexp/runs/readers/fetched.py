@@ -141,8 +141,11 @@ def fetched(paths: Iterable[str | Path], *, with_answers: bool) -> Iterator[Fetc
             for source in found:
                 source.fetch(_ANSWERS)
         places = {source.url: source.folder for source in found}
+        # Where all was left out, the folder is empty, and the reasons say more than that.
+        empty = {source.url for source in found if source.left_out and not source.has_runs}
+        words = [(path, str(path).rstrip("/")) for path in given]
         yield Fetched(
-            [places.get(str(path).rstrip("/"), path) for path in given],
+            [places.get(word, path) for path, word in words if word not in empty],
             {f"{source.folder.parent}/": source.parent_url for source in found},
             [row for source in found for row in source.left_out],
         )
@@ -163,6 +166,11 @@ class _Source:
         make_directory(self.folder)
         self._whole = dict(self._complete(_by_folder(sizes)))
         self._add_sweep_above()
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether a run is left that is there as a whole."""
+        return bool(self._whole)
 
     def fetch(self, names: Sequence[str]) -> None:
         """Fetch files of each folder; one that is not what it says is left out with the reason."""
