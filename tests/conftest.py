@@ -24,6 +24,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # tests are marked where they are.
 SLOW = (
     "commands/test_answer.py",
+    "commands/test_compare_urls.py",
     "commands/test_doors.py",
     "commands/test_evaluate.py",
     "commands/test_plot.py",

@@ -51,7 +51,8 @@ LIGHT_MODULES = (
 HEAVY = ("torch", "transformers", "datasets", "accelerate", "hydra")
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "misc", "base", "manager")
 # The only modules that create or change files: the commit functions of files and folders, the roots, files without a
-# name, the lock, the reader of a pipe-free cache, and the temporary copy of a checkpoint's small files.
+# name, the lock, the reader of a pipe-free cache, and the temporary copy of a checkpoint's small files. `store` writes
+# objects elsewhere, where nothing is renamed.
 WRITERS = (
     "storage/files.py",
     "storage/folders.py",
@@ -59,6 +60,7 @@ WRITERS = (
     "storage/roots.py",
     "storage/scratch.py",
     "runs/claims.py",
+    "storage/store.py",
     "runs/lock.py",
     "data/cache_folder.py",
     "model/snapshot.py",

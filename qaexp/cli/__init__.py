@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from qaexp.cli.heap import spare_libraries
-from qaexp.cli.surroundings import check_words, check_working_directory
+from qaexp.cli.surroundings import check_no_urls, check_words, check_working_directory
 from qaexp.errors import QaexpError, Stopped, StorageError, of_the_system
 from qaexp.errors.advice import spoken_by
 from qaexp.reporting.terminal.printing import complain, outlets, say, say_text
@@ -80,6 +80,7 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
         check_words(arguments)
         check_working_directory()
         with spoken_by(name):
+            check_no_urls(name, arguments)
             return int(import_module(f"qaexp.commands.{name}").main(list(arguments)))
     except Stopped as stop:
         complain(f"qaexp {name}: {stop}; the same command continues where it stopped")

@@ -8,6 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from qaexp.errors import ConfigError, StorageError
+from qaexp.storage.secret_forms import without_shapes
+from qaexp.storage.urls import PROTOCOLS, is_url, protocol_of
+
+_WITH_URLS = ("train", "compare")
 
 
 def check_words(words: Sequence[str]) -> None:
@@ -19,6 +23,21 @@ def check_words(words: Sequence[str]) -> None:
     wrong = [_name(words, place) for place, word in enumerate(words) if is_undecodable(word)]
     if wrong:
         raise ConfigError(*map(undecodable, wrong))
+
+
+def check_no_urls(name: str, words: Sequence[str]) -> None:
+    """Refuse URLs of stores where a command reads folders of this machine alone.
+
+    Raises:
+        ConfigError: A word is one; what may be a secret in it is not repeated.
+    """
+    for word in words if name not in _WITH_URLS else ():
+        if is_url(word) and protocol_of(word) in PROTOCOLS:
+            shown = without_shapes(word, "<redacted>")
+            raise ConfigError(
+                f"{shown}: qaexp {name} reads folders of this machine alone; copy the run's folder here first, or "
+                f"give the URL to qaexp compare"
+            )
 
 
 def is_undecodable(text: str) -> bool:

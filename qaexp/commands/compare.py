@@ -50,16 +50,20 @@ def main(argv: Sequence[str]) -> int:
     if arguments.output:
         check_folder(arguments.output, "--output", tuple(_NAMES.values()))
     from qaexp.comparison.compare import compare
+    from qaexp.runs.readers.fetched import fetched
 
-    comparison = compare(arguments.paths, _options(arguments))
-    _write_files(comparison, arguments)
-    _print(comparison, arguments)
-    passed_over = [
-        *(f"{path}: {reason}" for path, reason in comparison.skipped),
-        *(f"{path}: {reason}" for paths, reason in comparison.refused for path in paths),
-    ]
-    if arguments.strict and passed_over:
-        raise IntegrityError(*passed_over, f"--strict: {len(passed_over)} of what was given could not be compared")
+    options = _options(arguments)
+    shows_answers = bool(arguments.flips or arguments.flips_csv or arguments.html or arguments.output)
+    with fetched(arguments.paths, with_answers=shows_answers) as source, source.spoken():
+        comparison = compare(source.paths, options, source)
+        _write_files(comparison, arguments)
+        _print(comparison, arguments)
+        passed_over = [
+            *(f"{path}: {reason}" for path, reason in comparison.skipped),
+            *(f"{path}: {reason}" for paths, reason in comparison.refused for path in paths),
+        ]
+        if arguments.strict and passed_over:
+            raise IntegrityError(*passed_over, f"--strict: {len(passed_over)} of what was given could not be compared")
     return 0
 
 
@@ -68,7 +72,7 @@ def _parser() -> CommandParser:
         "compare", "Compare runs: a table, paired tests, what flipped, and a report. Reads run directories alone."
     )
     add = parser.add_argument
-    add("paths", nargs="+", metavar="PATH", help="run directories, sweep directories, folders of them, or patterns")
+    add("paths", nargs="+", metavar="PATH", help="runs, sweeps, folders of them, patterns, or URLs of uploaded ones")
     add("--metric", default="crossfit_f1", help="a number of summary.json to rank by (crossfit_f1)")
     add("--baseline", metavar="X", help="the group to compare with: its name or number, a part of the name, or a run")
     add("--by", metavar="KEY", help="group by one key alone, or by a choice: optimizer.lr, lr, model, seed")

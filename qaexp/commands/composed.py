@@ -101,6 +101,7 @@ def _run(config: ExperimentConfig, composed: Any, settings: Any, command_line: S
     from qaexp.config.hydra_files import hydra_trees, task_words
     from qaexp.config.origins import find_origins
     from qaexp.experiment.greeting import announce
+    from qaexp.experiment.uploading import check_destination
     from qaexp.runs.directory import RUN, SUMMARY
     from qaexp.storage.reading import read_json
     from qaexp.storage.redact import redactor_of
@@ -120,6 +121,7 @@ def _run(config: ExperimentConfig, composed: Any, settings: Any, command_line: S
                 "sweep.plan_only=true: plans a sweep, and this is a single run; add -m and the values to sweep, or "
                 "leave it out"
             )
+        check_destination(config.reporter.upload_to, directory)
         if config.sweep.dry_run:
             from qaexp.commands.rehearsal import tell_run
 
@@ -167,13 +169,17 @@ def sweep(asked: Asked, checked: Checked, worker: AskedOfWorker | None = None) -
         SweepError: Jobs failed; the others have been run.
         QaexpError: Whatever else went wrong.
     """
+    from qaexp.experiment.uploading import uploaded_afterwards
     from qaexp.sweeps.multirun import multirun
 
     with _named(asked, checked, Path(SWEEPS)) as named:
         directory = Path(str(named.composed.hydra.sweep.dir)).resolve()
         lines = [*asked.lines, *([] if checked.config.name else [f"name={named.config.name}"])]
         lines += [] if checked.is_sweep else ["hydra.mode=MULTIRUN"]
-        multirun(lines, asked.command_line, config_name=asked.config_name, config_dir=asked.config_dir, worker=worker)
+        with uploaded_afterwards(checked.config.reporter.upload_to, directory):
+            multirun(
+                lines, asked.command_line, config_name=asked.config_name, config_dir=asked.config_dir, worker=worker
+            )
         return directory
 
 

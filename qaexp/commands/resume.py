@@ -60,16 +60,18 @@ def main(argv: Sequence[str]) -> int:
     folder.check_readable()
     if folder.config is None and not folder.problems:
         raise ConfigError(f"{arguments.run}: was stopped before its config was stored; {folder.about}")
-    return _resume_run(directory, folder, arguments.overrides)
+    _resume_run(directory, folder, arguments.overrides)
+    return 0
 
 
-def _resume_run(directory: Path, folder: Folder, overrides: Sequence[str]) -> int:
+def _resume_run(directory: Path, folder: Folder, overrides: Sequence[str]) -> None:
     """Continue a run from its newest checkpoint, or from its start."""
     from qaexp.cli.untold import untold
     from qaexp.commands.planned import tell_unset_variables
     from qaexp.commands.shown import show_run
     from qaexp.commands.stored import stored_config
     from qaexp.experiment.greeting import announce
+    from qaexp.experiment.uploading import check_destination, tell_destination, upload_completed
     from qaexp.runs.directory import SUMMARY
     from qaexp.runs.writing.resumption import stored_format
     from qaexp.storage.redact import redactor_of
@@ -77,6 +79,8 @@ def _resume_run(directory: Path, folder: Folder, overrides: Sequence[str]) -> in
 
     tell_unset_variables(directory)
     config, origins = stored_config(directory, overrides)
+    check_destination(config.reporter.upload_to, directory)
+    tell_destination(config.reporter.upload_to, overrides)
     if is_main_process() and not (directory / SUMMARY).exists():  # a completed run says that it is, first
         announce("run", directory, str((folder.record or {}).get("run_id", "")))
     from qaexp.experiment.one_run import run_experiment  # takes seconds to be loaded
@@ -86,7 +90,7 @@ def _resume_run(directory: Path, folder: Folder, overrides: Sequence[str]) -> in
     with chdir(working_directory(directory)), untold(redactor):
         _, summary = run_experiment(config, directory, command_line=sys.argv, origins=origins, begun=begun)
     show_run(directory, summary)
-    return 0
+    upload_completed(config.reporter.upload_to, directory)
 
 
 def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
@@ -94,6 +98,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     from qaexp.commands.planned import made_ready
     from qaexp.commands.stored import check_neutral
     from qaexp.experiment.greeting import announce
+    from qaexp.experiment.uploading import tell_destination, uploaded_afterwards
     from qaexp.runs.directory import SWEEP_PLAN
     from qaexp.sweeps.again import command_of
     from qaexp.sweeps.execute import Manner, run_sweep
@@ -123,12 +128,15 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
             threads=launcher.threads(num_gpus),
             max_checkpoint_mib=plan.max_checkpoint_mib,
         )
-        run_sweep(
-            directory,
-            ready.jobs,
-            lambda to_run, watcher: launcher.run(Work(directory, to_run, policy, num_gpus), watcher),
-            manner,
-        )
+        url = next((job.config.reporter.upload_to for job in ready.jobs), None)
+        tell_destination(url, overrides)
+        with uploaded_afterwards(url, directory):
+            run_sweep(
+                directory,
+                ready.jobs,
+                lambda to_run, watcher: launcher.run(Work(directory, to_run, policy, num_gpus), watcher),
+                manner,
+            )
     return 0
 
 

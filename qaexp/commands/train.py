@@ -72,8 +72,10 @@ def _begin(arguments: TrainArguments, argv: Sequence[str], worker: AskedOfWorker
         sweep(asked, checked, worker)
     elif (ended := run(asked, checked)).summary is not None:
         from qaexp.commands.shown import show_run
+        from qaexp.experiment.uploading import upload_completed
 
         show_run(ended.directory, ended.summary)
+        upload_completed(checked.config.reporter.upload_to, ended.directory)
 
 
 def _show(arguments: TrainArguments, lines: Sequence[str]) -> None:

@@ -66,6 +66,7 @@ def _work(given: Path, asked: Asked, overrides: Sequence[str]) -> int:
     from qaexp.commands.planned import made_ready
     from qaexp.commands.stored import check_neutral
     from qaexp.experiment.greeting import announce
+    from qaexp.experiment.uploading import uploaded_afterwards
     from qaexp.reporting.terminal.printing import say
     from qaexp.runs.readers.folder import real_path
     from qaexp.runs.slurm import requeued
@@ -81,7 +82,8 @@ def _work(given: Path, asked: Asked, overrides: Sequence[str]) -> int:
     announce("sweep", directory)
     with requeued(is_main=True), watched(is_alone=False), made_ready(directory, overrides) as ready:
         check_same(ready.plan, ready.jobs, directory, allow_drift=_ALLOWED in overrides)
-        worked = work(directory, ready.plan, ready.jobs, ready.num_gpus, asked)
+        with uploaded_afterwards(next((job.config.reporter.upload_to for job in ready.jobs), None), directory):
+            worked = work(directory, ready.plan, ready.jobs, ready.num_gpus, asked)
         if stop_is_requested():
             raise_stop()
         if worked.num_left and asked.seconds is not None:

@@ -27,6 +27,7 @@ from qaexp.errors import ConfigError, QaexpError
 from qaexp.runs.directory import SCORES
 from qaexp.runs.metrics import number_of
 from qaexp.runs.readers.collect import RunFiles
+from qaexp.runs.readers.fetched import Fetched
 from qaexp.runs.readers.group_names import own_names, setting_names
 from qaexp.runs.readers.recognised import recognised
 from qaexp.runs.readers.repeats import SEED_KEYS, differing, settings
@@ -35,18 +36,21 @@ from qaexp.runs.trust import is_config_edited, is_edited
 __all__ = ["DEFAULT_METRIC", "Comparison", "Options", "Table", "compare", "units"]
 
 
-def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comparison:
+def compare(paths: Iterable[str | Path], options: Options | None = None, source: Fetched | None = None) -> Comparison:
     """Compare the completed runs under some paths; nothing is written.
 
     Args:
         paths: Run directories, sweep directories, folders of them, or patterns such as `outputs/*`; their order does
             not matter.
         options: What is asked for.
+        source: Where the paths are from, when some stand for URLs.
 
     Raises:
         ConfigError: A path does not exist, or an option names what no run has.
     """
-    options = options or Options()
+    options, source = options or Options(), source or Fetched(())
+    if options.baseline is not None:
+        options = replace(options, baseline=source.local(options.baseline))
     runs, skipped = collected(paths)
     runs = recognised(runs)
     runs, filtered = where(runs, options.where)
@@ -57,7 +61,7 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
     entries, lacking = leave_out_lacking(examined, options, reader)
     entries, repeats = _observed(entries, options.neutral)
     notes += [f"--by {options.by}: {NO_SEED_IS_BETTER}"] if options.by in SEED_KEYS else []
-    notes += lacking_notes(lacking)
+    notes += [*lacking_notes(lacking), *source.notes]
     machines = Machines()
     parts, tables, start = blocks(entries), list[Table](), 1
     for part in parts:
@@ -72,7 +76,10 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
         tables=tables,
         names=_names(entries, options.neutral),
         refused=refused,
-        skipped=sorted([*skipped, *filtered, *repeats, *damaged, *lacking], key=lambda row: (str(row[0]), row[1])),
+        skipped=sorted(
+            [*skipped, *filtered, *repeats, *damaged, *lacking, *source.left_out],
+            key=lambda row: (str(row[0]), row[1]),
+        ),
         reader=reader,
         cluster_kind=_cluster_kind(tables[0].groups[0].entries, options.metric, reader) if tables else None,
         machines=machines,
@@ -80,6 +87,7 @@ def compare(paths: Iterable[str | Path], options: Options | None = None) -> Comp
         edited=[entry.run.path for entry in examined if is_edited(entry.run.path, entry.run.run)],
         edited_configs=[entry.run.path for entry in examined if is_config_edited(entry.run.path, entry.run.summary)],
         num_examined=len(examined),
+        source=source,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from qaexp.comparison.contrasts import Contrast
@@ -14,6 +14,7 @@ from qaexp.comparison.options import Options
 from qaexp.comparison.ranks import Rank
 from qaexp.comparison.scores import ScoreReader
 from qaexp.runs.metrics import number_of
+from qaexp.runs.readers.fetched import Fetched
 from qaexp.storage.formats import counted
 
 
@@ -84,6 +85,7 @@ class Comparison:
         edited: Runs whose summary.json is not the one that they wrote, also where another run counts in their place.
         edited_configs: The same of config.json.
         num_examined: How many runs were read.
+        source: Where the runs are from; those that were fetched are told by their URLs.
     """
 
     options: Options
@@ -98,6 +100,7 @@ class Comparison:
     edited: Sequence[Path] = ()
     edited_configs: Sequence[Path] = ()
     num_examined: int = 0
+    source: Fetched = field(default_factory=lambda: Fetched(()))
 
     @property
     def main_pair(self) -> tuple[Group, Group] | None:

@@ -184,11 +184,16 @@ class DecodingConfig:
 
 @dataclass
 class ReporterConfig:
-    """What is drawn from a finished run."""
+    """What is drawn from a finished run, and where it is uploaded to."""
 
     _target_: str = MISSING
     plots: bool = key("draw plots/*.png", neutral=True)
     html: bool = key("write report.html", neutral=True)
+    upload_to: str | None = key(
+        "URL of a store, such as s3://bucket/folder, that completed runs are uploaded to; null: none",
+        neutral=True,
+        default=None,
+    )
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from qaexp.config.build import build
 from qaexp.config.schema import (
     ExperimentConfig,
     ModelConfig,
+    ReporterConfig,
     SeedsConfig,
     TrainerConfig,
 )
@@ -85,7 +86,7 @@ def build_parts(config: ExperimentConfig) -> Parts:
         pipeline=build(data, "data"),
         checkpoint=build(config.model, "model"),
         trainer=build(config.trainer, "trainer"),
-        reporter=build(config.reporter, "reporter"),
+        reporter=build(_without_upload(config.reporter), "reporter"),
         optimizer=build(config.optimizer, "optimizer"),
         schedule=build(config.schedule, "schedule"),
         trackers={name: build(node, "trackers") for name, node in config.trackers.items()},
@@ -112,6 +113,11 @@ def build_parts(config: ExperimentConfig) -> Parts:
     kinds = ("reporter", "batches", "decoding", "features")
     _check_made(parts, {kind: getattr(config, kind)._target_ for kind in kinds})
     return parts
+
+
+def _without_upload(reporter: ReporterConfig) -> dict[str, Any]:
+    """What a reporter takes: where the run goes once it has ended is no reporter's concern, whoever wrote it."""
+    return {key: value for key, value in asdict(reporter).items() if key != "upload_to"}
 
 
 def _check_made(parts: Parts, targets: Mapping[str, str]) -> None:

@@ -64,6 +64,10 @@ OUTPUT_LOG = "output.log"
 SUMMARY = "summary.json"
 MANIFEST = "MANIFEST.json"
 
+# What a store holds beside the files of a folder: what is there once all of them are, and until then.
+UPLOADED = "UPLOADED.json"
+UPLOADING = "UPLOADING.json"
+
 # Folders inside a run directory; a link with one of these names is neither written nor read.
 FOLDERS = (HYDRA, CHECKPOINTS, MODEL, PLOTS, PROFILE, TENSORBOARD)
 

@@ -59,6 +59,7 @@ def train(job: Job) -> None:
     """
     from qaexp.experiment.number_format import begun_in
     from qaexp.experiment.one_run import run_experiment
+    from qaexp.experiment.uploading import upload_early
 
     run_experiment(
         job.config,
@@ -70,3 +71,4 @@ def train(job: Job) -> None:
         begun=begun_in(job.precision) if job.precision else None,
         may_requeue=False,
     )
+    upload_early(job.config.reporter.upload_to, job.folder)

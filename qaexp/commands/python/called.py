@@ -116,6 +116,10 @@ def run(*overrides: str, config_dir: str | Path | None = None, quiet: bool = Fal
         if checked.is_sweep:
             raise ConfigError("these overrides make a sweep; give them to qaexp.sweep()")
         ended = composed.run(asked, checked)
+        if ended.summary is not None:
+            from qaexp.experiment.uploading import upload_completed
+
+            upload_completed(checked.config.reporter.upload_to, ended.directory)
         return RunResult(ended.directory, ended.run_id, ended.summary or {})
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +126,8 @@ def compare(
     """Compare the completed runs under some paths, as `qaexp compare` does; nothing is written.
 
     Args:
-        paths: Run directories, sweep directories, folders of them, or patterns such as `outputs/*`: one, or several.
+        paths: Run directories, sweep directories, folders of them, patterns such as `outputs/*`, or URLs of uploaded
+            ones: one, or several.
         metric: A number of summary.json to rank by.
         baseline: The group to compare with: its name, a part of it, or a run's id; None: that of the default settings.
         by: Group by this key alone, for example `optimizer.lr`.
@@ -141,6 +144,7 @@ def compare(
     from qaexp.comparison.compare import compare as compare_runs
     from qaexp.config.schema import neutral_keys
     from qaexp.runs.readers.defaults import default_leaves
+    from qaexp.runs.readers.fetched import fetched
 
     _refuse_keywords(others)
     options = Options(
@@ -158,7 +162,13 @@ def compare(
     if not given:
         raise ConfigError("there is nothing to compare; give run directories, sweep directories or folders of them")
     try:
-        return Compared(compare_runs(given, options))
+        with ExitStack() as stack:
+            source = stack.enter_context(fetched(given, with_answers=True))
+            with source.spoken():
+                found = Compared(compare_runs(source.paths, options, source))
+            # The report, which may be asked for later, reads the fetched files.
+            weakref.finalize(found, stack.pop_all().close)
+            return found
     except ConfigError as error:
         # It speaks to the command line, where the keywords are options.
         raise ConfigError(*(_OPTION.sub(r"\1", problem) for problem in error.problems)) from error

@@ -41,7 +41,8 @@ def document(comparison: Comparison) -> Row:
         "refused": [{"paths": [str(path) for path in paths], "reason": reason} for paths, reason in comparison.refused],
         "skipped": [{"path": str(path), "reason": reason} for path, reason in comparison.skipped],
     }
-    return {**found, "findings": findings(found)}
+    told: Row = comparison.source.tree({**found, "findings": findings(found)})
+    return told
 
 
 def group_rows(table: Table, metric: str) -> list[Row]:

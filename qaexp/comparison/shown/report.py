@@ -110,9 +110,11 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         notes=[*comparison.notes, *([comparison.doubt] if comparison.doubt else [])],
         relevant=comparison.relevant,
         step=number_of(comparison.about).step,
-        refused=[([found.name for found in paths], reason) for paths, reason in comparison.refused],
+        refused=[
+            ([found.name for found in paths], comparison.source.told(reason)) for paths, reason in comparison.refused
+        ],
         # The last two parts, so that the page does not depend on where the folders are.
-        skipped=[("/".join(found.parts[-2:]), reason) for found, reason in comparison.skipped],
+        skipped=[("/".join(found.parts[-2:]), comparison.source.told(reason)) for found, reason in comparison.skipped],
     )
 
 

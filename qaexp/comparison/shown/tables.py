@@ -176,9 +176,10 @@ def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
     if comparison.options.allow_mixed and len(comparison.tables) > 1:
         yield "WARNING: --allow-mixed: these runs were not measured alike; their order means nothing"
         for paths, reason in comparison.refused:
-            yield f"  {reason}: {', '.join(str(path) for path in paths[:3])}{' ...' if len(paths) > 3 else ''}"
+            told = comparison.source.told(", ".join(str(path) for path in paths[:3]))
+            yield f"  {reason}: {told}{' ...' if len(paths) > 3 else ''}"
     notes = [f"{entry.run.path}: {note}" for group in table.groups for entry in group.entries for note in entry.notes]
-    yield from notes[:MAX_NOTES]
+    yield from map(comparison.source.told, notes[:MAX_NOTES])
     if len(notes) > MAX_NOTES:
         yield f"{len(notes) - MAX_NOTES} more of these: --json has all"
 
@@ -221,7 +222,7 @@ def _rest(comparison: Comparison) -> list[RenderableType]:
         lines.append(Text(""))
     if comparison.doubt:
         lines.append(Text(one_line(comparison.doubt), style="bold"))
-    lines += [Text(one_line(f"{path}: {reason}")) for path, reason in rows[:MAX_SKIPPED]]
+    lines += [Text(one_line(comparison.source.told(f"{path}: {reason}"))) for path, reason in rows[:MAX_SKIPPED]]
     if len(rows) > MAX_SKIPPED:
         lines.append(Text(f"{len(rows) - MAX_SKIPPED} more: --json has all"))
     return lines

@@ -15,6 +15,7 @@ from qaexp.config.schema import ExperimentConfig
 from qaexp.errors.rules import limit_problems, room_problems, size_problems
 from qaexp.nodes import UNNAMED, public
 from qaexp.storage.sources import FILES, SOURCES, source_problems
+from qaexp.storage.urls import url_problems
 
 _LEGAL_NAME = re.compile(r"\w[\w.,=+@-]*")
 _LONGEST_NAME = 200
@@ -44,6 +45,7 @@ def check_config(config: ExperimentConfig) -> list[str]:
         *_batch_problems(config),
         *trainer_problems(config.trainer),
         *_sweep_problems(config),
+        *_upload_problems(config),
     ]
 
 
@@ -105,6 +107,11 @@ def _batch_problems(config: ExperimentConfig) -> Iterator[str]:
             "batches.group_by_length=true needs batches.shuffle=true, since grouped features are not in drawn order; "
             "set both alike"
         )
+
+
+def _upload_problems(config: ExperimentConfig) -> Iterator[str]:
+    if config.reporter.upload_to is not None:
+        yield from url_problems("reporter.upload_to=", config.reporter.upload_to)
 
 
 def _checkpoint_limit(checkpoint: str) -> int | None:
