@@ -136,8 +136,15 @@ def sweep_console() -> RunConsole:
     return console
 
 
-def check_ended(rows: Sequence[Mapping[str, Any]], sweep: Path) -> None:
+def check_ended(
+    rows: Sequence[Mapping[str, Any]], sweep: Path, way_out: str = "the same command runs what is missing"
+) -> None:
     """Raise when not all planned jobs are completed.
+
+    Args:
+        rows: The rows of sweep.json.
+        sweep: The sweep's directory.
+        way_out: What there is to do, for the end of the message.
 
     Raises:
         SweepError: How many failed, and why; how many were not run to their end.
@@ -155,4 +162,4 @@ def check_ended(rows: Sequence[Mapping[str, Any]], sweep: Path) -> None:
         sentences.append(
             f"{waiting} of {counted(len(planned), 'job')} {'was' if waiting == 1 else 'were'} not run to the end"
         )
-    raise SweepError(*sentences[:-1], f"{sentences[-1]}; the same command runs what is missing")
+    raise SweepError(*sentences[:-1], f"{sentences[-1]}; {way_out}")

@@ -85,6 +85,7 @@ def run_jobs(queue: Queue, settings: PoolSettings, watcher: Watcher) -> dict[str
     refused: StorageError | None = None
     try:
         while True:
+            elsewhere = queue.see(watcher)
             is_ending = stop_is_requested() or queue.is_closed or settings.is_over or refused is not None
             try:
                 while len(running) < settings.at_once and not is_ending and (job := queue.take()) is not None:
@@ -103,7 +104,7 @@ def run_jobs(queue: Queue, settings: PoolSettings, watcher: Watcher) -> dict[str
                 queue.give_back(each.job, outcome)
                 watcher.ended(each.job, outcome, each.child.seconds)
             lost = queue.lost()
-            unwanted = watcher.tick([*(each.job for each in running), *queue.see(watcher)])
+            unwanted = watcher.tick([*(each.job for each in running), *elsewhere])
             for each in running:
                 _look_after(each, settings, is_unwanted=each.job.sha256 in unwanted, is_lost=each.job.sha256 in lost)
     finally:

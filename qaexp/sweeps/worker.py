@@ -14,12 +14,13 @@ from rich.text import Text
 from qaexp.errors import BusyError, ConfigError, SweepError
 from qaexp.reporting.terminal.console import RunConsole
 from qaexp.runs.claims import working
-from qaexp.runs.directory import SWEEP_PLAN
+from qaexp.runs.directory import SWEEP, SWEEP_PLAN
 from qaexp.runs.identity import code_hash
 from qaexp.runs.lock import hold
 from qaexp.runs.readers.folder import COMPLETED, look
 from qaexp.runs.slurm import job_id
 from qaexp.storage.formats import counted, one_line
+from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
 from qaexp.storage.signals import stop_is_requested
 from qaexp.sweeps.budget import Budgeted
 from qaexp.sweeps.execute import check_ended, sweep_console
@@ -33,6 +34,8 @@ from qaexp.sweeps.policy import read_policy
 from qaexp.sweeps.queue import give_another_try
 from qaexp.sweeps.sweep_files import StoredPlan, results_stand, write_results
 from qaexp.sweeps.view import SweepView
+
+_RETRY = "mend the cause, and qaexp work --retry runs what failed once more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +140,8 @@ def work(sweep: Path, plan: StoredPlan, jobs: Sequence[Job], num_gpus: int, aske
     num_left = _num_left(jobs, outcomes)
     if num_left == 0 and not stop_is_requested():
         _finish(console, sweep, jobs, outcomes)
-    elif failed := [outcome for outcome in outcomes.values() if outcome.state in (FAILED, TIMEOUT)]:
-        raise SweepError(*(outcome.message for outcome in failed))
+    else:
+        _raise_failures(outcomes)
     return Worked(outcomes, num_left)
 
 
@@ -184,18 +187,37 @@ def _num_left(jobs: Sequence[Job], outcomes: Mapping[str, Outcome]) -> int:
 
 
 def _finish(console: RunConsole, sweep: Path, jobs: Sequence[Job], outcomes: Mapping[str, Outcome]) -> None:
-    """Write the results and the report, unless another worker has, or is at it."""
+    """Write the results and the report, unless another worker has, or is at it.
+
+    Raises:
+        SweepError: Jobs failed.
+    """
     try:
         with hold(sweep):
             if results_stand(sweep, jobs):
-                console.print(_words(f"nothing is missing; the results stand in {sweep}"), soft_wrap=True)
-                return
-            rows, groups = write_results(sweep, jobs, outcomes)
-            print_end(console, rows, groups, sweep, jobs)
+                console.print(_words(f"nothing is left to run; the results stand in {sweep}"), soft_wrap=True)
+                rows: Sequence[Mapping[str, Any]] = read_json(sweep / SWEEP, MAX_TABLE_BYTES)["jobs"]
+            else:
+                rows, groups = write_results(sweep, jobs, outcomes)
+                print_end(console, rows, groups, sweep, jobs)
     except BusyError:
-        console.print(_words(f"nothing is missing; another process writes the results in {sweep}"), soft_wrap=True)
+        words = f"nothing is left to run; another process writes the results in {sweep}"
+        console.print(_words(words), soft_wrap=True)
+        _raise_failures(outcomes)
         return
-    check_ended(rows, sweep)
+    check_ended(rows, sweep, _RETRY)
+
+
+def _raise_failures(outcomes: Mapping[str, Outcome]) -> None:
+    """Raise what is known of jobs that failed.
+
+    Raises:
+        SweepError: Any did.
+    """
+    if failed := [outcome.message for outcome in outcomes.values() if outcome.state in (FAILED, TIMEOUT)]:
+        raise SweepError(
+            *(f"{counted(failed.count(one), 'job')} failed: {one}; {_RETRY}" for one in dict.fromkeys(failed))
+        )
 
 
 def _words(sentence: str) -> Text:

@@ -73,7 +73,7 @@ def test_a_planned_sweep_is_run_by_workers_as_its_own_command_would(tmp_path: Pa
         assert drill.fingerprints(run) == drill.fingerprints(twin)
     before = tiny_run.snapshot(sweep)
     again = tiny_run.call(tmp_path, "work", str(sweep))
-    assert (again.code, "nothing is missing" in again.out) == (0, True)
+    assert (again.code, "nothing is left to run" in again.out) == (0, True)
     after = tiny_run.snapshot(sweep)
     assert {name for name in after if before.get(name) != after[name]} == {".lock"}
     assert "2 jobs: 2 to reuse" in tiny_run.call(tmp_path, "train", "-m", "name=s", *WORDS, "seed=0,1").out
