@@ -139,10 +139,10 @@ def test_failures_count_over_all_workers(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_time_that_is_over_stores_a_checkpoint(tmp_path: Path) -> None:
     sweep = planned(tmp_path, *LONG[:-4], "trainer.epochs=20000", *LONG[-3:], "seed=0")
-    done = tiny_run.call(tmp_path, "work", str(sweep), "--for", "8s")
+    done = tiny_run.call(tmp_path, "work", str(sweep), "--for", "20s")
     assert done.code == 75, done.err
     assert "the time that --for gives is over; 1 job left" in done.out
-    (run,) = sweep.glob("seed=0-*")
+    (run,) = sweep.glob("*-????????")
     assert tiny_run.read_json(run / "run.json")["state"] == "preempted"
     assert any(run.glob("checkpoints/step-*"))
 
@@ -166,7 +166,7 @@ def test_other_code_is_refused_unless_allowed(tmp_path: Path) -> None:
     (sweep / "plan.json").write_text(json.dumps({**plan, "code_hash": "0" * 64}))
     refused = tiny_run.call(tmp_path, "work", str(sweep))
     assert (refused.code, "other code of qaexp" in refused.last_line) == (2, True)
-    assert not any(sweep.glob("seed=*"))
+    assert not any(sweep.glob("*-????????"))
     assert tiny_run.call(tmp_path, "work", str(sweep), "trainer.allow_drift=true").code == 0
 
 
@@ -233,13 +233,13 @@ def test_three_workers_and_the_sweeps_own_command_share_the_jobs(tmp_path: Path)
 def test_what_a_worker_leaves_is_taken_up_by_another(number: signal.Signals, tmp_path: Path) -> None:
     sweep = planned(tmp_path, *LONG, "seed=0")
     first = process(tmp_path, "work", str(sweep))
-    wait_until(lambda: any(sweep.glob("seed=0-*/checkpoints/step-*")))
+    wait_until(lambda: any(sweep.glob("*/checkpoints/step-*")))
     first.send_signal(number)
     said = first.communicate(timeout=60)[0]
     assert first.returncode == (-9 if number == signal.SIGKILL else 75), said
     second = tiny_run.call(tmp_path, "work", str(sweep))
     assert second.code == 0, second.err
-    (run,) = sweep.glob("seed=0-*")
+    (run,) = sweep.glob("*-????????")
     record: dict[str, Any] = tiny_run.read_json(run / "run.json")
     assert (record["attempt"], record["resumed_step"] > 0) == (2, True)
     alone = tiny_run.train(tmp_path, "alone", *LONG)
