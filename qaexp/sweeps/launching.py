@@ -65,6 +65,9 @@ class JobLauncher(Launcher, ABC):
             f"hydra/launcher={self.name} runs planned jobs; leave out hydra/sweeper=, or take another launcher"
         )
 
+    searches: ClassVar[bool] = True
+    """Whether it can run the jobs of one trial of a search after the other."""
+
     @property
     @abstractmethod
     def settings(self) -> dict[str, Any]:

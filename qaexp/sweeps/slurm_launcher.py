@@ -34,6 +34,7 @@ class SlurmLauncher(JobLauncher):
 
     name = "slurm"
     is_here = False
+    searches = False
 
     def __init__(
         self,

@@ -3,55 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from qaexp.commands.work import seconds_of
 from qaexp.errors import ConfigError
 from qaexp.runs.claims import working
-from tests import REPOSITORY
-from tests.faults.test_sweeps import wait_until
 from tests.fixtures import drill, planted, tiny_run
-
-WORDS = (*tiny_run.MODEL, "data.train_size=12", "data.dev_size=8", "trainer.epochs=1", "threads=1")
-LONG = (*WORDS[:-2], "trainer.epochs=60", "trainer.checkpoint_every=1", "trainer.eval_every=1000", "threads=1")
-
-
-def planned(folder: Path, *words: str) -> Path:
-    done = tiny_run.call(folder, "train", "-m", "name=s", *words, "sweep.plan_only=true")
-    assert done.code == 0, done.err
-    assert "qaexp work multirun_outputs/s" in done.out
-    return folder / "multirun_outputs" / "s"
-
-
-def process(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """A command of its own, as another machine would run it."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "QAEXP_CACHE_DIR": str(folder / "cache")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "qaexp", *words],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        process_group=0,
-    )
-
-
-def states(sweep: Path) -> list[str]:
-    return [job["state"] for job in json.loads((sweep / "sweep.json").read_text())["jobs"]]
-
-
-def ends(sweep: Path) -> list[str]:
-    """How the claims on jobs ended."""
-    return sorted(json.loads(path.read_text())["state"] for path in sweep.glob(".work/claims/????????.*.end"))
+from tests.fixtures.workers import LONG, WORDS, ends, planned, process, run_ends, states
 
 
 def test_a_planned_sweep_is_run_by_workers_as_its_own_command_would(tmp_path: Path) -> None:
@@ -210,40 +170,6 @@ def test_a_run_and_nothing_at_all_are_told_apart(tmp_path: Path) -> None:
 def test_plan_only_without_a_sweep_is_refused(tmp_path: Path) -> None:
     done = tiny_run.call(tmp_path, "train", "name=a", *WORDS, "sweep.plan_only=true")
     assert (done.code, "add -m" in done.last_line) == (2, True)
-
-
-def run_ends(processes: Sequence[subprocess.Popen[str]]) -> list[tuple[int, str]]:
-    said = [process.communicate(timeout=300)[0] for process in processes]
-    return [(process.returncode, text) for process, text in zip(processes, said, strict=True)]
-
-
-def test_three_workers_and_the_sweeps_own_command_share_the_jobs(tmp_path: Path) -> None:
-    words = (*WORDS, "seed=0,1,2,3,4,5")
-    sweep = planned(tmp_path, *words)
-    found = run_ends([*(process(tmp_path, "work", str(sweep)) for _ in range(2)),
-                      process(tmp_path, "train", "-m", "name=s", *words)])  # fmt: skip
-    assert [code for code, _ in found] == [0, 0, 0], found
-    assert states(sweep) == ["completed"] * 6
-    assert ends(sweep) == ["completed"] * 6
-    attempts = [tiny_run.read_json(run / "run.json")["attempt"] for run in sweep.glob("seed=*")]
-    assert attempts == [1] * 6
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_what_a_worker_leaves_is_taken_up_by_another(number: signal.Signals, tmp_path: Path) -> None:
-    sweep = planned(tmp_path, *LONG, "seed=0")
-    first = process(tmp_path, "work", str(sweep))
-    wait_until(lambda: any(sweep.glob("*/checkpoints/step-*")))
-    first.send_signal(number)
-    said = first.communicate(timeout=60)[0]
-    assert first.returncode == (-9 if number == signal.SIGKILL else 75), said
-    second = tiny_run.call(tmp_path, "work", str(sweep))
-    assert second.code == 0, second.err
-    (run,) = sweep.glob("*-????????")
-    record: dict[str, Any] = tiny_run.read_json(run / "run.json")
-    assert (record["attempt"], record["resumed_step"] > 0) == (2, True)
-    alone = tiny_run.train(tmp_path, "alone", *LONG)
-    assert drill.fingerprints(run) == drill.fingerprints(alone)
 
 
 def test_two_workers_of_a_search_make_each_trial_once(tmp_path: Path) -> None:
