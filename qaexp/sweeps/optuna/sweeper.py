@@ -134,7 +134,8 @@ class SearchSweeper(GridSweeper):
         if self._own is not None and not self._own.searches:
             raise ConfigError(
                 f"hydra/launcher={self._own.name} runs the jobs of a grid; a search is run by workers that ask for its "
-                "trials: plan it without this launcher and with sweep.plan_only=true, and submit qaexp work (docs/workers.md)"
+                "trials: plan it without this launcher and with sweep.plan_only=true, and submit qaexp work "
+                "(docs/workers.md)"
             )
         space, console = read_space(self.lines(arguments)), sweep_console()
         self.identified([job for values in space.corners() for job in space.jobs(values)[:1]])
