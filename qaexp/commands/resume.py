@@ -70,12 +70,12 @@ def main(argv: Sequence[str]) -> int:
     config, origins = stored_config(directory, arguments.overrides)
     if is_main_process() and not (directory / SUMMARY).exists():  # a completed run says that it is, first
         announce("run", directory, str((folder.record or {}).get("run_id", "")))
-    from qaexp.experiment.one_run import run_experiment  # takes seconds to be loaded
+    from qaexp.sweeps.ranks import train_run
 
     begun = stored_format(directory)
     redactor = redactor_of(asdict(config), origins, sys.argv)
     with chdir(working_directory(directory)), untold(redactor):
-        _, summary = run_experiment(config, directory, command_line=sys.argv, origins=origins, begun=begun)
+        _, summary = train_run(config, directory, command_line=sys.argv, origins=origins, begun=begun)
     show_run(directory, summary)
     return 0
 
@@ -93,7 +93,9 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     from qaexp.sweeps.launcher import LocalLauncher
     from qaexp.sweeps.policy import read_policy
     from qaexp.sweeps.sweep_files import read_plan
+    from qaexp.training.processes import refuse_sweep
 
+    refuse_sweep()
     check_neutral(overrides)
     if (command := command_of(directory)) is not None:
         return _give_again(directory, command, overrides)

@@ -139,6 +139,13 @@ class TrainerConfig:
     epochs: int = key("passes over the training features; 0: evaluate only", low=0, high=100_000)
     max_steps: int | None = key("stop after this many steps", unit="steps", low=1)
     device: str = key("where to compute: auto, cpu, cuda, cuda:N, xpu, xpu:N or mps")
+    processes: int = key(
+        "processes of this machine that train together, each on a GPU of its own",
+        neutral=True,
+        low=1,
+        high=1024,
+        default=1,
+    )
     precision: str = key(
         "number format of the forward pass; auto: bf16 where the device computes in it at full speed, else fp32",
         choices=("auto", "fp32", "bf16", "fp16"),

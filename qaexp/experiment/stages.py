@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from qaexp.config.checks.positions import length_problem, position_limit
 from qaexp.data.features import Features
@@ -32,6 +31,7 @@ from qaexp.storage.folders import make_directory
 from qaexp.training.heap import settle
 from qaexp.training.number_formats import slowness
 from qaexp.training.peak import PeakMemory
+from qaexp.training.processes import all_threads
 from qaexp.training.profiling import SKIPPED_STEPS, StepProfile
 from qaexp.training.records import CheckpointDue, EvaluationDue, StepRecord
 from qaexp.training.selection import Selection
@@ -121,7 +121,7 @@ def tell_parts(run: Run, parts: Parts, splits: Splits) -> None:
             num_parameters=getattr(parts.checkpoint, "num_stored", None),
             device=str(parts.trainer.device),
             precision=parts.trainer.precision,
-            threads=torch.get_num_threads(),
+            threads=all_threads(),
         )
     if slow := slowness(parts.trainer.precision, parts.trainer.device):
         run.log.warning(slow)

@@ -17,10 +17,21 @@ from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 
 from qaexp.errors import OutOfMemoryError
+from qaexp.storage.signals import SIGNALS
 from qaexp.storage.start import variables
 
 CONTEXT = multiprocessing.get_context("forkserver")
 _LONGEST_TEMP = 60
+
+PRELOAD = (
+    "qaexp.sweeps.work",
+    "qaexp.experiment.one_run",
+    "qaexp.reporting.figures.training_figures",
+    "qaexp.reporting.page.html",
+    "hydra.utils",
+    "transformers.models.bert.modeling_bert",  # and with it what the models of all families need
+)
+"""What children find imported: nothing of it runs a torch operation, after which they would hang."""
 
 
 def same_code() -> dict[str, str]:
@@ -70,9 +81,12 @@ def _refusals() -> Iterator[None]:
 
 
 def _start_server() -> None:
-    """Start the server so that Ctrl-C on the terminal, which every process there gets, does not end its imports."""
-    resource_tracker.ensure_running()  # it takes the signal out of the mask
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Start the server so that no signal that every process gets, as Ctrl-C on the terminal, ends it.
+
+    Without it nobody would know how its children ended: they would count as dead while they store what they did.
+    """
+    resource_tracker.ensure_running()  # it takes the signals out of the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         forkserver.ensure_running()
     finally:
