@@ -17,7 +17,7 @@ from qaexp.runs.writing.resumption import Begun
 from qaexp.storage.origins import Origins
 from qaexp.training.heap import settled_heap
 from qaexp.training.peak import PeakMemory
-from qaexp.training.processes import part
+from qaexp.training.processes import agreed_object, first_here, part
 from qaexp.training.records import EvaluationDue, StepRecord
 
 
@@ -55,11 +55,12 @@ def run_experiment(
         if isinstance(opened, opening.Completed):
             return directory, opened.summary
         run, parts, memory = opened.run, opened.parts, PeakMemory(opened.parts.trainer.device)
-        with run.stage("data"):
+        with run.stage("data"), first_here("data"):
             splits = parts.pipeline.load(subset_seed=parts.seeds.subset, dev_seed=parts.seeds.dev)
             stages.tell_parts(run, parts, splits)
         with run.stage("features"):
-            made = stages.make_features(run, parts, splits)
+            with first_here("features"):
+                made = stages.make_features(run, parts, splits)
             report = stages.write_data(run, parts, splits, made)
             stages.tell_data(run, report, is_cached=made.is_cached)
         with run.stage("model"):
@@ -80,6 +81,10 @@ def run_experiment(
                     checkpoints.store()
         with run.stage("evaluation"):
             answered = recorder.kept(questions)
+            if answered is None:  # one process writes the results, and the others wait for it
+                summary = agreed_object(None)
+                part()
+                return directory, summary
             summary = summarize(so_far, answered, parts.trainer.precision)
             raise_flags(run, parts, so_far, answered)
         with run.stage("report"):
@@ -88,5 +93,6 @@ def run_experiment(
             report_run(run, parts.reporter, summary)
         summary = run.complete(summary, keep_checkpoints=parts.training.keep_checkpoints)
         opened.trackers.finish(summary)
+        summary = agreed_object(summary)
     part()
     return directory, summary

@@ -250,6 +250,11 @@ def agreed_object(value: Any) -> Any:
     return shared[0]
 
 
+def peers() -> Peers | None:
+    """The processes that train together; None where this one is alone."""
+    return None if num_processes() == 1 else Peers()
+
+
 class Peers:
     """The processes of a run, for what one of them sends to the main one on the host.
 
@@ -261,6 +266,14 @@ class Peers:
     def __init__(self) -> None:
         """Take this process's place."""
         self.index, self.number = process_index(), num_processes()
+
+    def meet(self) -> None:
+        """Wait for all.
+
+        Raises:
+            Stopped: In every process, where one of them was asked to stop.
+        """
+        stop_together()
 
     def send(self, values: Floats) -> None:
         """Send numbers to the main process, and wait until it has taken them."""
