@@ -90,7 +90,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     from qaexp.sweeps.again import command_of
     from qaexp.sweeps.composing import identify_jobs
     from qaexp.sweeps.execute import run_sweep
-    from qaexp.sweeps.launcher import LocalLauncher
+    from qaexp.sweeps.launcher import LocalLauncher, most_processes
     from qaexp.sweeps.policy import read_policy
     from qaexp.sweeps.sweep_files import read_plan
     from qaexp.training.processes import refuse_sweep
@@ -121,7 +121,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
             directory,
             jobs,
             lambda to_run, watcher: launcher.run(to_run, watcher, policy=policy, num_gpus=num_gpus),
-            at_once=launcher.at_once(num_gpus),
+            at_once=launcher.at_once(num_gpus, most_processes(jobs)),
             max_checkpoint_mib=plan.max_checkpoint_mib,
         )
     return 0

@@ -222,7 +222,9 @@ class ExperimentConfig:
     group: str | None = key("which runs it belongs with, a word of yours", neutral=True, default=None)
     seed: int = key("the seed that all others follow", low=0, high=2**32 - 1)
     seeds: SeedsConfig = field(default_factory=SeedsConfig)
-    threads: int | None = key("CPU threads; null: torch's default", neutral=True, low=1, high=1024)
+    threads: int | None = key(
+        "CPU threads, shared by the processes of a run; null: torch's default", neutral=True, low=1, high=1024
+    )
     steal_lock: bool = key("take over a run whose process on another machine has died", neutral=True)
     probes: list[ProbeConfig] = key("questions that are answered after each epoch")  # noqa: RUF009 (it is a field)
     data: DataConfig = field(default_factory=DataConfig)

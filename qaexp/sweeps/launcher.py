@@ -31,7 +31,8 @@ class LocalLauncher(Launcher):
         """Take the keys of `hydra.launcher`.
 
         Args:
-            jobs: Jobs at a time; `auto`: one a GPU, and without GPUs one for every four cores.
+            jobs: Jobs at a time; `auto`: one a GPU (or as many GPUs as a job has processes), and without GPUs one for
+                every four cores.
             timeout_seconds: A job that takes longer is stopped with a checkpoint and counts as failed; None: never.
             grace_seconds: A job that has not stopped after that is killed.
 
@@ -64,24 +65,30 @@ class LocalLauncher(Launcher):
             "grace_seconds": self._grace_seconds,
         }
 
-    def at_once(self, num_gpus: int) -> int:
-        """How many jobs run at a time."""
+    def at_once(self, num_gpus: int, processes: int = 1) -> int:
+        """How many jobs run at a time.
+
+        Args:
+            num_gpus: How many GPUs there are.
+            processes: Of a job; each takes a GPU, or a core at least.
+        """
         if self._jobs == AUTO:
-            return num_gpus or max(1, num_cores() // _CORES_A_JOB)
+            return max(1, num_gpus // processes if num_gpus else num_cores() // max(_CORES_A_JOB, processes))
         return int(self._jobs)
 
     def run(
         self, jobs: Sequence[Job], watcher: Watcher, *, policy: FailurePolicy, num_gpus: int
     ) -> Mapping[str, Outcome]:
         """Run planned jobs; see `pool.run_jobs`."""
-        at_once = self.at_once(num_gpus)
+        processes = most_processes(jobs)
+        at_once = self.at_once(num_gpus, processes)
         return run_jobs(
             with_threads(jobs, max(1, num_cores() // at_once)),
             PoolSettings(
                 at_once=at_once,
                 timeout_seconds=self._timeout_seconds,
                 grace_seconds=self._grace_seconds,
-                environments=visible_gpus(os.environ, num_gpus),
+                environments=visible_gpus(os.environ, num_gpus, processes),
                 policy=policy,
             ),
             watcher,
@@ -106,12 +113,20 @@ def with_threads(jobs: Sequence[Job], threads: int) -> list[Job]:
     ]
 
 
-def visible_gpus(environ: Mapping[str, str], num_gpus: int) -> list[dict[str, str]]:
-    """The variables that show each job one GPU, in turn.
+def most_processes(jobs: Sequence[Job]) -> int:
+    """The processes of a job; where they differ, of the one that has the most."""
+    return max((job.config.trainer.processes for job in jobs), default=1)
+
+
+def visible_gpus(environ: Mapping[str, str], num_gpus: int, processes: int = 1) -> list[dict[str, str]]:
+    """The variables that show each job as many GPUs as it has processes, in turn.
 
     >>> visible_gpus({"CUDA_VISIBLE_DEVICES": "2,5"}, 2)
     [{'CUDA_VISIBLE_DEVICES': '2'}, {'CUDA_VISIBLE_DEVICES': '5'}]
+    >>> visible_gpus({}, 5, processes=2)
+    [{'CUDA_VISIBLE_DEVICES': '0,1'}, {'CUDA_VISIBLE_DEVICES': '2,3'}]
     """
     named = [part.strip() for part in environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if part.strip()]
     names = named[:num_gpus] if named else [str(number) for number in range(num_gpus)]
-    return [{"CUDA_VISIBLE_DEVICES": name} for name in names]
+    sets = [names[first : first + processes] for first in range(0, len(names) - processes + 1, processes)]
+    return [{"CUDA_VISIBLE_DEVICES": ",".join(some)} for some in sets or [names] if some]

@@ -114,7 +114,8 @@ class GridSweeper(Sweeper):
     @property
     def at_once(self) -> int | None:
         """Jobs at a time; None where another launcher decides."""
-        return self._launcher.at_once(self._num_gpus) if isinstance(self._launcher, LocalLauncher) else None
+        processes = self._config.trainer.processes
+        return self._launcher.at_once(self._num_gpus, processes) if isinstance(self._launcher, LocalLauncher) else None
 
     def lines(self, arguments: Sequence[str]) -> list[str]:
         """The override lines of the preset and of the command line."""

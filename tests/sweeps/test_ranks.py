@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 import torch
 
 from qaexp.errors import ConfigError, OutOfMemoryError, Stopped, StorageError
-from qaexp.sweeps import ranks
+from qaexp.sweeps import launcher, ranks
+from qaexp.sweeps.launcher import LocalLauncher, visible_gpus
 from qaexp.sweeps.outcome import told
-from qaexp.training import precision
+from qaexp.training import precision, processes
 from qaexp.training.processes import all_threads, share_of_threads
 from tests.fixtures import tiny_run
 
@@ -99,3 +101,53 @@ def test_the_threads_of_a_run_are_shared(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv(name, value)
     assert (share_of_threads(5), share_of_threads(1)) == (2, 1)
     assert all_threads() == 2 * torch.get_num_threads()
+
+
+@pytest.mark.parametrize(
+    ("num_gpus", "processes", "at_once", "seen"),
+    [
+        (0, 1, 2, []),
+        (0, 6, 1, []),
+        (4, 1, 4, ["0", "1", "2", "3"]),
+        (5, 2, 2, ["0,1", "2,3"]),
+        (1, 2, 1, ["0"]),
+    ],
+)
+def test_a_job_has_its_share_of_the_machine(
+    num_gpus: int, processes: int, at_once: int, seen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "num_cores", lambda: 8)
+    assert LocalLauncher(jobs="auto").at_once(num_gpus, processes) == at_once
+    assert [names["CUDA_VISIBLE_DEVICES"] for names in visible_gpus({}, num_gpus, processes)] == seen
+
+
+def test_one_process_of_a_machine_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**TOGETHER, "RANK": "1", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    done: list[str] = []
+    is_waiting, is_first_done = threading.Event(), threading.Event()
+
+    class Store:
+        def wait(self, keys: list[str], _: object) -> None:
+            is_waiting.set()
+            assert is_first_done.wait(60)
+            done.append(f"told of {keys[0]}")
+
+        def set(self, key: str, _: str) -> None:
+            done.append(f"tells of {key}")
+            is_first_done.set()
+
+    def enter(name: str) -> None:
+        with processes.first_here("features"):
+            done.append(name)
+
+    store = Store()
+    monkeypatch.setattr(processes, "_store", lambda: store)
+    second = threading.Thread(target=enter, args=("second",))
+    second.start()
+    assert is_waiting.wait(60)
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    enter("first")
+    second.join()
+    key = "qaexp/features/0"
+    assert done == ["first", f"tells of {key}", f"told of {key}", "second"]
