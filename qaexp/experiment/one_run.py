@@ -9,10 +9,11 @@ from typing import Any
 from qaexp.config.schema import ExperimentConfig
 from qaexp.experiment import opening, stages
 from qaexp.experiment.checkpoints import Checkpoints
-from qaexp.experiment.questions import question_sets
+from qaexp.experiment.questions import Answered, question_sets
 from qaexp.experiment.recorder import Recorder
 from qaexp.experiment.results import report_run, write_results
 from qaexp.experiment.summary import raise_flags, summarize
+from qaexp.experiment.training_so_far import TrainingSoFar
 from qaexp.runs.writing.resumption import Begun
 from qaexp.storage.origins import Origins
 from qaexp.training.heap import settled_heap
@@ -81,18 +82,21 @@ def run_experiment(
                     checkpoints.store()
         with run.stage("evaluation"):
             answered = recorder.kept(questions)
-            if answered is None:  # one process writes the results, and the others wait for it
-                summary = agreed_object(None)
-                part()
-                return directory, summary
-            summary = summarize(so_far, answered, parts.trainer.precision)
-            raise_flags(run, parts, so_far, answered)
-        with run.stage("report"):
-            write_results(run, parts, answered)
-            summary["total_seconds"] = run.elapsed_seconds
-            report_run(run, parts.reporter, summary)
-        summary = run.complete(summary, keep_checkpoints=parts.training.keep_checkpoints)
-        opened.trackers.finish(summary)
-        summary = agreed_object(summary)
+        # One process writes the results, and the others wait for it.
+        summary = agreed_object(None if answered is None else _finished(opened, so_far, answered))
     part()
     return directory, summary
+
+
+def _finished(opened: opening.Opened, so_far: TrainingSoFar, answered: Answered) -> dict[str, Any]:
+    """Write the results of a run; returns its summary."""
+    run, parts = opened.run, opened.parts
+    summary = summarize(so_far, answered, parts.trainer.precision)
+    raise_flags(run, parts, so_far, answered)
+    with run.stage("report"):
+        write_results(run, parts, answered)
+        summary["total_seconds"] = run.elapsed_seconds
+        report_run(run, parts.reporter, summary)
+    summary = run.complete(summary, keep_checkpoints=parts.training.keep_checkpoints)
+    opened.trackers.finish(summary)
+    return summary

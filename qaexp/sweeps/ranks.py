@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors import ConfigError, KilledError, QaexpError, Stopped
 from qaexp.reporting.terminal.printing import complain_text, hushed, is_hushed
+from qaexp.runs.writing.run_json import describe_error
 from qaexp.storage.origins import Origins
-from qaexp.storage.signals import SIGNALS, requested_signal, watched
+from qaexp.storage.signals import SIGNALS, raise_stop, requested_signal, stop_is_requested, watched
 from qaexp.sweeps import forks
 from qaexp.sweeps.ending import write_end
 from qaexp.sweeps.isolate import Child, World
@@ -76,15 +77,14 @@ def train_run(
     )
     if config.trainer.processes == 1 or num_processes() > 1:
         return directory, _train(job, begun)
-    forks.prepare(forks.PRELOAD)
-    with forks.forking():
-        pass  # its imports take as long as those of this process, which goes on meanwhile
-    with (
-        TemporaryDirectory(prefix="qaexp-", ignore_cleanup_errors=True) as folder,
-        _store() as port,
-        watched(is_alone=False),
-    ):
-        return directory, _Group(job, begun, port, Path(folder)).summary()
+    with watched(is_alone=False), TemporaryDirectory(prefix="qaexp-", ignore_cleanup_errors=True) as folder:
+        forks.prepare(forks.PRELOAD)
+        with forks.forking():
+            pass  # its imports take as long as those of this process, which goes on meanwhile
+        with _store() as port:
+            if stop_is_requested():
+                raise_stop()
+            return directory, _Group(job, begun, port, Path(folder)).summary()
 
 
 def _train(job: Job, begun: Begun | None) -> dict[str, Any]:
@@ -204,7 +204,7 @@ class _Group:
             self._wait()
         except BaseException as error:  # a second Ctrl-C
             self._kill([rank for rank in self._ranks if rank.exit_code is None])
-            self._write_end("preempted", told(error))
+            self._write_end(error)
             raise
         writer = self._ranks[0]
         if writer.is_well and writer.answer is not None:
@@ -261,7 +261,7 @@ class _Group:
         rank = min(self._ranks, key=_remoteness)
         error = self._error(rank)
         if not isinstance(error, Stopped) and (rank.index or rank.answer is None):
-            self._write_end("failed", told(error))
+            self._write_end(error)
         self._print_last_words(rank)
         return error
 
@@ -275,7 +275,9 @@ class _Group:
         found = rank.answer["error"]
         kinds: dict[str, type[QaexpError]] = {kind.kind: kind for kind in QaexpError.__subclasses__()}
         if (kind := kinds.get(found["kind"])) is None:
-            return QaexpError(f"{place}: {found['message']}")
+            bug = QaexpError(f"{place}: {found['message']}")
+            bug.kind = found["kind"]
+            return bug
         is_told_as_it_is = not rank.index or kind is ConfigError
         return kind(*([] if is_told_as_it_is else [f"{place}: {found['problems'][0]}"]),
                     *found["problems"][0 if is_told_as_it_is else 1:])  # fmt: skip
@@ -288,10 +290,12 @@ class _Group:
         if text:
             complain_text(self._job.redactor.text(text))
 
-    def _write_end(self, state: str, error: Mapping[str, Any]) -> None:
-        pid, redactor = self._ranks[0].child.pid, self._job.redactor
-        message = redactor.text(error["message"])
-        write_end(self._job.folder, pid, error["kind"], message, state=state, is_overruling=True)
+    def _write_end(self, error: BaseException) -> None:
+        """Let run.json say what ended the run, where rank 0 could not, or knows only that it lost another one."""
+        state, told_of = describe_error(error)
+        message = self._job.redactor.text(told_of["message"])
+        pid = self._ranks[0].child.pid
+        write_end(self._job.folder, pid, told_of["kind"], message, state=state, is_overruling=True)
 
 
 def _remoteness(rank: _Rank) -> tuple[int, int]:
