@@ -36,7 +36,7 @@ PARTS = {
     "reporting": ("numbers", "terminal", "figures", "page", ""),
     "commands": ("", "python"),
 }
-MAX_ARROWS = 71
+MAX_ARROWS = 72
 HYDRA_ROOMS = ("config", "cli", "commands", "sweeps")
 LIGHT_MODULES = (
     "qaexp.cli",

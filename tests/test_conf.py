@@ -60,7 +60,7 @@ def test_conf_holds_the_promised_choices() -> None:
 # Every choice of a typed node with the keys that it has, as runs were made with them.
 STORED = json.loads((REPOSITORY / "tests" / "fixtures" / "choices.json").read_text("utf-8"))
 # Keys that came later, with what they are in every choice.
-LATER = {"trainer": {"attention": "auto"}, "reporter": {"upload_to": None}}
+LATER = {"trainer": {"attention": "auto", "processes": 1}, "reporter": {"upload_to": None}}
 PRESETS = [file for file in FILES if file[0] in ("experiment", "debug")]
 SINGLE = [file for file in FILES if file not in PRESETS and file[0] != "sweep"]
 

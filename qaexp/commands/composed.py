@@ -50,13 +50,14 @@ class Asked:
             IntegrityError: An object is named that no config may name.
         """
         from qaexp.config.command_line import check_command_line
-        from qaexp.training.processes import num_processes
+        from qaexp.training.processes import check_processes, num_processes
 
         num_processes()  # refuses an environment that says too little of other processes, before a folder is made
         checked = check_command_line(
             self.lines, config_name=self.config_name, config_dir=self.config_dir, is_sweep=self.is_multirun
         )
         check_name(checked.config.name or "", self.lines)
+        check_processes(checked.config.trainer.processes)
         _tell_unused_weights(checked.config)
         return checked
 
@@ -128,9 +129,9 @@ def _run(config: ExperimentConfig, composed: Any, settings: Any, command_line: S
             return Ended(directory, tell_run(config, origins, directory), None)
         if is_main_process() and not (directory / SUMMARY).exists():  # a completed run says that it is, first
             announce("run", directory)
-        from qaexp.experiment.one_run import run_experiment  # takes seconds to be loaded
+        from qaexp.sweeps.ranks import train_run
 
-        directory, summary = run_experiment(
+        directory, summary = train_run(
             config,
             directory,
             command_line=command_line,
@@ -170,6 +171,9 @@ def sweep(asked: Asked, checked: Checked, worker: AskedOfWorker | None = None) -
         QaexpError: Whatever else went wrong.
     """
     from qaexp.experiment.uploading import uploaded_afterwards
+    from qaexp.training.processes import refuse_sweep
+
+    refuse_sweep()
     from qaexp.sweeps.multirun import multirun
 
     with _named(asked, checked, Path(SWEEPS)) as named:

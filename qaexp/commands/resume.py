@@ -83,12 +83,12 @@ def _resume_run(directory: Path, folder: Folder, overrides: Sequence[str]) -> No
     tell_destination(config.reporter.upload_to, overrides)
     if is_main_process() and not (directory / SUMMARY).exists():  # a completed run says that it is, first
         announce("run", directory, str((folder.record or {}).get("run_id", "")))
-    from qaexp.experiment.one_run import run_experiment  # takes seconds to be loaded
+    from qaexp.sweeps.ranks import train_run
 
     begun = stored_format(directory)
     redactor = redactor_of(asdict(config), origins, sys.argv)
     with chdir(working_directory(directory)), untold(redactor):
-        _, summary = run_experiment(config, directory, command_line=sys.argv, origins=origins, begun=begun)
+        _, summary = train_run(config, directory, command_line=sys.argv, origins=origins, begun=begun)
     show_run(directory, summary)
     upload_completed(config.reporter.upload_to, directory)
 
@@ -102,16 +102,18 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     from qaexp.runs.directory import SWEEP_PLAN
     from qaexp.sweeps.again import command_of
     from qaexp.sweeps.execute import Manner, run_sweep
-    from qaexp.sweeps.launching import Work
+    from qaexp.sweeps.launching import Work, most_processes
     from qaexp.sweeps.plugins import planned_launcher
     from qaexp.sweeps.policy import read_policy
+    from qaexp.training.processes import refuse_sweep
 
+    refuse_sweep()
     check_neutral(overrides)
     if (command := command_of(directory)) is not None:
         return give_again(directory, command, overrides)
     announce("sweep", directory)
     with made_ready(directory, overrides) as ready:
-        plan, num_gpus = ready.plan, ready.num_gpus
+        plan, num_gpus, processes = ready.plan, ready.num_gpus, most_processes(ready.jobs)
         if plan.launcher is None:
             raise ConfigError(
                 f"{directory}: was started with another launcher; give the command that started it again"
@@ -124,8 +126,8 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
         except (IntegrityError, ValueError) as error:
             raise IntegrityError(f"{directory / SWEEP_PLAN}: {error}; give the command again") from error
         manner = Manner(
-            at_once=launcher.at_once(num_gpus),
-            threads=launcher.threads(num_gpus),
+            at_once=launcher.at_once(num_gpus, processes),
+            threads=launcher.threads(num_gpus, processes),
             max_checkpoint_mib=plan.max_checkpoint_mib,
         )
         url = next((job.config.reporter.upload_to for job in ready.jobs), None)

@@ -139,6 +139,13 @@ class TrainerConfig:
     epochs: int = key("passes over the training features; 0: evaluate only", low=0, high=100_000)
     max_steps: int | None = key("stop after this many steps", unit="steps", low=1)
     device: str = key("where to compute: auto, cpu, cuda, cuda:N, xpu, xpu:N or mps")
+    processes: int = key(
+        "processes of this machine that train together, each on a GPU of its own",
+        neutral=True,
+        low=1,
+        high=1024,
+        default=1,
+    )
     precision: str = key(
         "number format of the forward pass; auto: bf16 where the device computes in it at full speed, else fp32",
         choices=("auto", "fp32", "bf16", "fp16"),
@@ -221,7 +228,9 @@ class ExperimentConfig:
     group: str | None = key("which runs it belongs with, a word of yours", neutral=True, default=None)
     seed: int = key("the seed that all others follow", low=0, high=2**32 - 1)
     seeds: SeedsConfig = field(default_factory=SeedsConfig)
-    threads: int | None = key("CPU threads; null: torch's default", neutral=True, low=1, high=1024)
+    threads: int | None = key(
+        "CPU threads, shared by the processes of a run; null: torch's default", neutral=True, low=1, high=1024
+    )
     steal_lock: bool = key("take over a run whose process on another machine has died", neutral=True)
     probes: list[ProbeConfig] = key("questions that are answered after each epoch")  # noqa: RUF009 (it is a field)
     data: DataConfig = field(default_factory=DataConfig)

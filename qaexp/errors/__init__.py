@@ -91,6 +91,12 @@ class SweepError(QaexpError):
     kind = "sweep"
 
 
+class KilledError(QaexpError):
+    """A process of a run was killed, or ended without a word; what was committed stays."""
+
+    kind = "killed"
+
+
 class Stopped(BaseException):
     """A signal asked a run to stop: nothing is wrong, what was committed stays, and the same command resumes.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from qaexp.data.windows import ranges
 from qaexp.errors import DivergedError, IntegrityError
 from qaexp.storage.scratch import Scratch
 
@@ -49,6 +51,27 @@ class Logits:
         """The logits of the features from `begin` to `end` (exclusive); nothing is copied."""
         tokens = slice(self.indptr[begin], self.indptr[end])
         return Logits(self.indptr[begin : end + 1] - self.indptr[begin], self.start[tokens], self.end[tokens])
+
+
+class LogitsInMemory:
+    """Logits that come feature by feature, in any order."""
+
+    def __init__(self, indptr: npt.NDArray[np.int64]) -> None:
+        """Take where the tokens of each feature begin, `[num_features + 1]`; room is made when the first ones come."""
+        self._indptr = indptr
+
+    @cached_property
+    def _values(self) -> Floats:
+        return np.empty((2, int(self._indptr[-1])), np.float32)
+
+    def put(self, features: npt.NDArray[np.int64], start: Floats, end: Floats) -> None:
+        """Store the logits of some features, one after the other."""
+        place = ranges(self._indptr[features], self._indptr[features + 1] - self._indptr[features])
+        self._values[0, place], self._values[1, place] = start, end
+
+    def all(self) -> Logits:
+        """Those of all features."""
+        return Logits(self._indptr, *self._values)
 
 
 class LogitsOnDisk:

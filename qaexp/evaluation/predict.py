@@ -12,10 +12,9 @@ import torch
 
 from qaexp.data.batches import collate
 from qaexp.data.device_copies import on_device, without_full_mask
-from qaexp.data.windows import ranges
 from qaexp.errors import OutOfMemoryError, is_out_of_memory
 from qaexp.errors.advice import lower, set_to
-from qaexp.evaluation.logits import Logits
+from qaexp.evaluation.logits import Logits, LogitsInMemory
 
 if TYPE_CHECKING:
     from qaexp.data.features import Features
@@ -48,15 +47,9 @@ def predict_logits(model: torch.nn.Module, features: Features, **settings: Any) 
     Raises:
         OutOfMemoryError: A single feature does not fit.
     """
-    start = np.empty(int(features.indptr[-1]), dtype=np.float32)
-    end = np.empty_like(start)
-
-    def put(batch: Ints, starts: Floats, ends: Floats) -> None:
-        place = ranges(features.indptr[batch], features.indptr[batch + 1] - features.indptr[batch])
-        start[place], end[place] = starts, ends
-
-    predict_each(model, features, put, **settings)
-    return Logits(features.indptr, start, end)
+    made = LogitsInMemory(features.indptr)
+    predict_each(model, features, made.put, **settings)
+    return made.all()
 
 
 def predict_each(
@@ -71,6 +64,7 @@ def predict_each(
     autocast: contextlib.AbstractContextManager[object] | None = None,
     device: torch.device | str | None = None,
     seen: Callable[[int, int], None] | None = None,
+    chosen: Ints | None = None,
 ) -> None:
     """Run the model over all features, without dropout, gradients or any use of random numbers.
 
@@ -89,18 +83,20 @@ def predict_each(
         autocast: The context to compute in, for mixed precision.
         device: Where the model is; None for the place of its parameters.
         seen: Called after each batch with the number of features done and their total.
+        chosen: The features that are run, in this order; None: all of them, the longest first. Of a share it is told
+            how far all are, as if the others were as far.
 
     Raises:
         OutOfMemoryError: A single feature does not fit.
     """
     device = torch.device(device) if device is not None else next(model.parameters()).device
     lengths = features.lengths
-    longest_first = np.argsort(-lengths, kind="stable")
+    order = np.argsort(-lengths, kind="stable") if chosen is None else chosen
     done = 0
     with _evaluating(model), torch.inference_mode(), autocast or contextlib.nullcontext():
-        while done < len(longest_first):
-            length = int(lengths[longest_first[done]])
-            batch = longest_first[done : done + max(1, token_budget // length)]
+        while done < len(order):
+            length = int(lengths[order[done]])
+            batch = order[done : done + max(1, token_budget // length)]
             inputs = collate(
                 features, batch, pad_token_id=pad_token_id, padding_side=padding_side, with_token_types=with_token_types
             )
@@ -111,7 +107,7 @@ def predict_each(
             put(batch, *logits)
             done += len(batch)
             if seen is not None:
-                seen(done, len(features))
+                seen(done * len(features) // len(order), len(features))
 
 
 @contextlib.contextmanager

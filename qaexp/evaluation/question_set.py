@@ -13,9 +13,10 @@ from qaexp.data.features import Features
 from qaexp.data.squad import Example
 from qaexp.evaluation.decoding import Prediction, decode
 from qaexp.evaluation.evaluate import Evaluation, evaluate
-from qaexp.evaluation.logits import Logits, LogitsOnDisk, LogitSource
+from qaexp.evaluation.logits import Logits, LogitsInMemory, LogitsOnDisk, LogitSource
 from qaexp.evaluation.predict import ACCELERATOR_BUDGET, predict_each, predict_logits
 from qaexp.evaluation.shards import is_one_shard, shards
+from qaexp.evaluation.together import Peers, predict_together
 
 # Called after each batch with the number of answered features and their total.
 Seen = Callable[[int, int], None]
@@ -103,6 +104,34 @@ class QuestionSet:
         logits = self.logits(loaded, seen)
         return Scored(logits, self.evaluate(logits), time.perf_counter() - began)
 
+    def score_together(self, loaded: Answering, peers: Peers, seen: Seen | None = None) -> Scored | None:
+        """Do what `score` does with other processes, which answer a share each; the first one scores all.
+
+        Args:
+            loaded: The model, with the same weights in all of them.
+            peers: The processes; all of them call this at the same place.
+            seen: As for `score`.
+
+        Returns:
+            None in all but the first.
+
+        Raises:
+            Stopped: One of them was asked to stop.
+        """
+        began = time.perf_counter()
+        asked = self._asked(loaded, seen)
+        made = (
+            LogitsInMemory(self.features.indptr)
+            if peers.index or is_one_shard(self.features, len(self.examples))
+            else LogitsOnDisk(self.features.indptr, self._scratch)
+        )
+        with self._autocast():
+            predict_together(loaded.model, self.features, made.put, peers, **asked)
+        if peers.index:
+            return None
+        logits = made.all() if isinstance(made, LogitsInMemory) else made
+        return Scored(logits, self.evaluate(logits), time.perf_counter() - began)
+
     def evaluate(self, logits: LogitSource, null_threshold: float = 0.0) -> Evaluation:
         """Score what the decoding makes of some logits; nothing is answered above `null_threshold`."""
 
@@ -140,16 +169,20 @@ class QuestionSet:
         Raises:
             StorageError: The disk has no room for them.
         """
-        asked: dict[str, Any] = {
-            "pad_token_id": int(loaded.tokenizer.pad_token_id),
-            "padding_side": str(loaded.tokenizer.padding_side),
-            "with_token_types": loaded.with_token_types,
-            "token_budget": self._token_budget,
-            "seen": seen,
-        }
+        asked = self._asked(loaded, seen)
         with self._autocast():
             if is_one_shard(self.features, len(self.examples)):
                 return predict_logits(loaded.model, self.features, **asked)
             made = LogitsOnDisk(self.features.indptr, self._scratch)
             predict_each(loaded.model, self.features, made.put, **asked)
             return made
+
+    def _asked(self, loaded: Answering, seen: Seen | None) -> dict[str, Any]:
+        """How the model is asked."""
+        return {
+            "pad_token_id": int(loaded.tokenizer.pad_token_id),
+            "padding_side": str(loaded.tokenizer.padding_side),
+            "with_token_types": loaded.with_token_types,
+            "token_budget": self._token_budget,
+            "seen": seen,
+        }

@@ -9,15 +9,16 @@ from typing import Any
 from qaexp.config.schema import ExperimentConfig
 from qaexp.experiment import opening, stages
 from qaexp.experiment.checkpoints import Checkpoints
-from qaexp.experiment.questions import question_sets
+from qaexp.experiment.questions import Answered, question_sets
 from qaexp.experiment.recorder import Recorder
 from qaexp.experiment.results import report_run, write_results
 from qaexp.experiment.summary import raise_flags, summarize
+from qaexp.experiment.training_so_far import TrainingSoFar
 from qaexp.runs.writing.resumption import Begun
 from qaexp.storage.origins import Origins
 from qaexp.training.heap import settled_heap
 from qaexp.training.peak import PeakMemory
-from qaexp.training.processes import part
+from qaexp.training.processes import agreed_object, first_here, part
 from qaexp.training.records import EvaluationDue, StepRecord
 
 
@@ -57,11 +58,12 @@ def run_experiment(
         if isinstance(opened, opening.Completed):
             return directory, opened.summary
         run, parts, memory = opened.run, opened.parts, PeakMemory(opened.parts.trainer.device)
-        with run.stage("data"):
+        with run.stage("data"), first_here("data"):
             splits = parts.pipeline.load(subset_seed=parts.seeds.subset, dev_seed=parts.seeds.dev)
             stages.tell_parts(run, parts, splits)
         with run.stage("features"):
-            made = stages.make_features(run, parts, splits)
+            with first_here("features"):
+                made = stages.make_features(run, parts, splits)
             stages.tell_data(run, stages.write_data(run, parts, splits, made), is_cached=made.is_cached)
         with run.stage("model"):
             loaded = stages.load_model(run, parts)
@@ -81,13 +83,21 @@ def run_experiment(
                     checkpoints.store()
         with run.stage("evaluation"):
             answered = recorder.kept(questions)
-            summary = summarize(so_far, answered, parts.trainer.precision)
-            raise_flags(run, parts, so_far, answered)
-        with run.stage("report"):
-            write_results(run, parts, answered)
-            summary["total_seconds"] = run.elapsed_seconds
-            report_run(run, parts.reporter, summary)
-        summary = run.complete(summary, keep_checkpoints=parts.training.keep_checkpoints)
-        opened.trackers.finish(summary)
+        # One process writes the results, and the others wait for it.
+        summary = agreed_object(None if answered is None else _finished(opened, so_far, answered))
     part()
     return directory, summary
+
+
+def _finished(opened: opening.Opened, so_far: TrainingSoFar, answered: Answered) -> dict[str, Any]:
+    """Write the results of a run; returns its summary."""
+    run, parts = opened.run, opened.parts
+    summary = summarize(so_far, answered, parts.trainer.precision)
+    raise_flags(run, parts, so_far, answered)
+    with run.stage("report"):
+        write_results(run, parts, answered)
+        summary["total_seconds"] = run.elapsed_seconds
+        report_run(run, parts.reporter, summary)
+    summary = run.complete(summary, keep_checkpoints=parts.training.keep_checkpoints)
+    opened.trackers.finish(summary)
+    return summary

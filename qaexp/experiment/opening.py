@@ -32,7 +32,7 @@ from qaexp.storage.signals import watched
 from qaexp.storage.start import variables
 from qaexp.training.attention_choice import Attention
 from qaexp.training.precision import describe_device
-from qaexp.training.processes import is_main_process, num_processes
+from qaexp.training.processes import all_threads, is_main_process, num_processes, share_of_threads
 
 # Words to find a run by; they do not change its results.
 _WORDS = ("tags", "notes", "group")
@@ -99,28 +99,28 @@ def opened(config: ExperimentConfig, directory: Path, command: Command) -> Itera
             environment,
             command.hydra_files,
             origins=command.origins,
-            threads=torch.get_num_threads(),
+            threads=all_threads(),
         )
         allow_drift = parts.training.allow_drift
         run = Run(directory, start, is_main=is_main, steal_lock=config.steal_lock, allow_drift=allow_drift)
         trackers = Trackers(parts.trackers if is_main else {})
-        with requeued(is_main and command.may_requeue), watched(is_alone=num_processes() == 1), run, trackers:
-            if config.threads not in (None, torch.get_num_threads()):
-                LOGGER.warning(
-                    "threads=%s has no effect: the run was started with %s", config.threads, torch.get_num_threads()
-                )
+        may_requeue = is_main and command.may_requeue
+        with requeued(may_requeue), watched(is_patient=num_processes() > 1), run, trackers:
+            if config.threads and share_of_threads(config.threads) != torch.get_num_threads():
+                LOGGER.warning("threads=%s has no effect: the run was started with %s", config.threads, all_threads())
             trackers.start(run.directory, run.shown_config, run.checkpoint.step if run.checkpoint else 0)
             yield Opened(run, parts, trackers)
 
 
 def _environment(directory: Path, parts: Parts, command: Command, attention: Attention) -> dict[str, Any]:
     """The content of env.json; a resumed run uses the number of threads it was started with."""
-    torch.set_num_threads(started_threads(directory) or torch.get_num_threads())
+    if (threads := started_threads(directory)) is not None:
+        torch.set_num_threads(share_of_threads(threads))
     device, deterministic = parts.trainer.device, parts.training.deterministic
     return describe_environment(
         command.words or sys.argv,
         device=describe_device(device, parts.trainer.precision) | _described(attention),
-        threads=torch.get_num_threads(),
+        threads=all_threads(),
         determinism={"deterministic": deterministic, "same_bytes": deterministic or device.type == "cpu"},
         env_set=command.environment,
     ) | told(command.hydra_files)

@@ -28,6 +28,7 @@ from qaexp.model import Checkpoint
 from qaexp.reporting.reporter import Reporter
 from qaexp.training.loop import Trainer
 from qaexp.training.optim import check_optimizer
+from qaexp.training.processes import share_of_threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def build_parts(config: ExperimentConfig) -> Parts:
         ConfigError: A node cannot be built, the optimizer refuses a value, or the reporter has no method `report`.
     """
     if config.threads is not None:
-        torch.set_num_threads(config.threads)
+        torch.set_num_threads(share_of_threads(config.threads))
     data, seeds = config.data, config.seeds
     parts = Parts(
         pipeline=build(data, "data"),

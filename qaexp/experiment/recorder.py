@@ -13,6 +13,7 @@ from qaexp.experiment.training_so_far import Row, TrainingSoFar
 from qaexp.runs.metrics import of_an_epoch
 from qaexp.runs.writing.run import Run
 from qaexp.storage.signals import deferred
+from qaexp.training.processes import agreed_object, peers
 from qaexp.training.records import EvaluationDue, StepRecord
 from qaexp.training.state import TrainState
 
@@ -38,7 +39,8 @@ class Recorder:
         """Answer the dev questions and the probes, and write a row of history.csv."""
         self._so_far.scored = None  # its logits make room for those of this evaluation
         scored = self._answered("dev", questions, questions.dev)
-        row = history_row(due, self._so_far.state, scored, questions.probe_answers())
+        # One process decodes and answers the probes; the others wait for its row.
+        row = agreed_object(scored and history_row(due, self._so_far.state, scored, questions.probe_answers()))
         with deferred():
             self._run.record_epoch(row)
             self._so_far.evaluated(row, scored)
@@ -46,18 +48,24 @@ class Recorder:
         self._view.evaluation(row)
         self._trackers.evaluation(row)
 
-    def kept(self, questions: Questions) -> Answered:
-        """Put the kept weights into the model, and return its results on the dev and test questions."""
+    def kept(self, questions: Questions) -> Answered | None:
+        """Put the kept weights into the model, and return its results on the dev and test questions.
+
+        Returns:
+            None in all but the first of several processes.
+        """
         is_another = self._so_far.selection.restore(self._so_far.state)
         dev = None if is_another else self._so_far.scored
-        return Answered(
-            questions,
-            dev=self._answered("dev", questions, questions.dev) if dev is None else dev,
-            test=self._answered("test", questions, questions.test) if questions.test else None,
-        )
+        if agreed_object(dev is None):
+            dev = self._answered("dev", questions, questions.dev)
+        test = self._answered("test", questions, questions.test) if questions.test else None
+        return None if dev is None else Answered(questions, dev=dev, test=test)
 
-    def _answered(self, what: str, questions: Questions, asked: QuestionSet) -> Scored:
+    def _answered(self, what: str, questions: Questions, asked: QuestionSet) -> Scored | None:
+        """Ask the model; None in all but the first of several processes."""
         with self._view.answering(what, len(asked.features)) as seen:
+            if (others := peers()) is not None:
+                return asked.score_together(questions.loaded, others, seen)
             return asked.score(questions.loaded, seen)
 
     def _time(self) -> Row:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from qaexp.config.checks.positions import length_problem, position_limit
 from qaexp.data.features import Features
@@ -32,6 +31,7 @@ from qaexp.storage.folders import make_directory
 from qaexp.training.heap import settle
 from qaexp.training.number_formats import slowness
 from qaexp.training.peak import PeakMemory
+from qaexp.training.processes import all_threads
 from qaexp.training.profiling import SKIPPED_STEPS, StepProfile
 from qaexp.training.records import CheckpointDue, EvaluationDue, StepRecord
 from qaexp.training.selection import Selection
@@ -86,7 +86,9 @@ def named(splits: Splits) -> dict[str, Split]:
 
 
 def write_data(run: Run, parts: Parts, splits: Splits, made: MadeFeatures) -> dict[str, Any]:
-    """Write data.json and log its audit; returns the content without the ids."""
+    """Write data.json and log its audit; returns the content without the ids, nothing where another process writes."""
+    if not run.is_main:
+        return {}
     features = made.by_split
     report = describe_data(
         named(splits), features, max_answer_length=parts.decoding.max_answer_length, subset=parts.subset
@@ -121,7 +123,7 @@ def tell_parts(run: Run, parts: Parts, splits: Splits) -> None:
             num_parameters=getattr(parts.checkpoint, "num_stored", None),
             device=str(parts.trainer.device),
             precision=parts.trainer.precision,
-            threads=torch.get_num_threads(),
+            threads=all_threads(),
         )
     if slow := slowness(parts.trainer.precision, parts.trainer.device):
         run.log.warning(slow)
@@ -136,12 +138,13 @@ def tell_data(run: Run, report: Mapping[str, Any], *, is_cached: bool) -> None:
         report: The content of data.json.
         is_cached: All features came from the cache.
     """
-    if run.is_main:
-        greeting.tell_features(report["audit"], is_cached=is_cached)
+    if not run.is_main:
+        return
+    greeting.tell_features(report["audit"], is_cached=is_cached)
     lines = [*size_lines(report), *finding_lines(report)]
     for line in lines:
         run.log.info(line)
-    show_lines([run.redacted(line) for line in lines], is_main=run.is_main)
+    show_lines([run.redacted(line) for line in lines])
     for name, advice in data_flags(report):
         run.raise_flag(name, advice, 0)
 

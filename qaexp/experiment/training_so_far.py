@@ -11,7 +11,6 @@ from torch import Tensor
 from qaexp.evaluation.question_set import Scored
 from qaexp.training.clock import Clock
 from qaexp.training.peak import PeakMemory
-from qaexp.training.processes import agreed_object
 from qaexp.training.selection import Selection
 from qaexp.training.state import TrainState
 
@@ -59,12 +58,12 @@ class TrainingSoFar:
         self.steps.append(line)
         self.state.recorded()
 
-    def evaluated(self, row: Row, scored: Scored) -> None:
-        """Note a row of history.csv that was written, and the evaluation behind it."""
+    def evaluated(self, row: Row, scored: Scored | None) -> None:
+        """Note a row of history.csv that was written, and the evaluation behind it, which one process has."""
         self.history.append(row)
         self.scored = scored
-        self.clock.eval_seconds += scored.eval_seconds
-        self.selection.see(row["epoch"], agreed_object(row["f1"]), self.state)
+        self.clock.eval_seconds += scored.eval_seconds if scored is not None else 0.0
+        self.selection.see(row["epoch"], row["f1"], self.state)
         self.state.evaluated()
 
     def timing(self) -> Row:

@@ -28,30 +28,33 @@ class _Watch:
         is_raised: It was raised; what still runs is on its way out.
         depth: How many `deferred` bodies are open.
         is_active: A `watched` body runs.
+        is_patient: A second Ctrl-C changes nothing.
     """
 
     requested: signal.Signals | None = None
     is_raised: bool = False
     depth: int = 0
     is_active: bool = False
+    is_patient: bool = False
 
 
 _WATCH = _Watch()
 
 
 @contextmanager
-def watched(*, is_alone: bool = True) -> Iterator[None]:
+def watched(*, is_alone: bool = True, is_patient: bool = False) -> Iterator[None]:
     """Raise `Stopped` in the body when a signal asks for it; elsewhere than in the main thread nothing is watched.
 
     Args:
-        is_alone: False for one of several processes that train together: a signal is only noted, until all of them
-            have agreed to stop at the same step.
+        is_alone: False where others have to be told first: a signal is only noted.
+        is_patient: True for one of several processes that train together, all of which get a Ctrl-C of the terminal and
+            may get another one from who started them: a second one is not raised.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     _reset(depth=0 if is_alone else 1)
-    _WATCH.is_active = True
+    _WATCH.is_active, _WATCH.is_patient = True, is_patient
     before = {number: signal.signal(number, _note) for number in SIGNALS}
     try:
         yield
@@ -81,6 +84,12 @@ def deferred() -> Iterator[None]:
             # Python drops what is raised while it deletes an object, and a library may drop it too.
             _WATCH.is_raised = False
         raise_stop()
+
+
+def note_only() -> None:
+    """From here to the end of the `watched` body only note signals: several processes agree on the step to stop at."""
+    if threading.current_thread() is threading.main_thread() and _WATCH.is_active:
+        _WATCH.depth += 1
 
 
 def is_watching() -> bool:
@@ -127,10 +136,11 @@ def _note(number: int, _: FrameType | None) -> None:
         _WATCH.requested = signal.Signals(number)
         if _WATCH.depth == 0:
             raise_stop()
-    elif number == signal.SIGINT:
+    elif number == signal.SIGINT and not _WATCH.is_patient:
         _WATCH.is_raised = True
         raise Stopped(signal.SIGINT, is_abrupt=True)
 
 
 def _reset(depth: int = 0) -> None:
-    _WATCH.requested, _WATCH.is_raised, _WATCH.depth, _WATCH.is_active = None, False, depth, False
+    _WATCH.requested, _WATCH.is_raised, _WATCH.depth = None, False, depth
+    _WATCH.is_active = _WATCH.is_patient = False

@@ -30,6 +30,22 @@ def end_job(directory: Path, pid: int | None, kind: str, message: str, *, state:
     """
     with suppress(StorageError, IntegrityError, OSError):
         _tidy_output(directory / OUTPUT_LOG, redactor)
+    write_end(directory, pid, kind, message, state=state)
+
+
+def write_end(
+    directory: Path, pid: int | None, kind: str, message: str, *, state: str, is_overruling: bool = False
+) -> None:
+    """Write into run.json how a run ended; what cannot be written, or is another process's, is left as it is.
+
+    Args:
+        directory: The run directory.
+        pid: The process that wrote it.
+        kind: The kind of error.
+        message: What went wrong, without secrets.
+        state: How it ended; `completed` is never written here.
+        is_overruling: Also where the process itself has written another reason.
+    """
     if state == "completed" or (directory / SUMMARY).exists() or not (directory / RUN).exists():
         return
     with suppress(StorageError, BusyError, IntegrityError, FileNotFoundError), hold(directory):
@@ -37,7 +53,7 @@ def end_job(directory: Path, pid: int | None, kind: str, message: str, *, state:
         true_state = "preempted" if state == "preempted" else "failed"
         if record.get("pid") != pid:
             return
-        if record.get("state") == true_state and state != "timeout":
+        if record.get("state") == true_state and state != "timeout" and not is_overruling:
             if state == "preempted":
                 _say_why(directory, record, message)
             return

@@ -23,6 +23,16 @@ from qaexp.storage.start import variables
 CONTEXT = multiprocessing.get_context("forkserver")
 _LONGEST_TEMP = 60
 
+PRELOAD = (
+    "qaexp.sweeps.work",
+    "qaexp.experiment.one_run",
+    "qaexp.reporting.figures.training_figures",
+    "qaexp.reporting.page.html",
+    "hydra.utils",
+    "transformers.models.bert.modeling_bert",  # and with it what the models of all families need
+)
+"""What children find imported: nothing of it runs a torch operation, after which they would hang."""
+
 
 def same_code() -> dict[str, str]:
     """The variables by which a new Python finds modules where this one does, and not in the folder it starts in."""
@@ -73,7 +83,8 @@ def _refusals() -> Iterator[None]:
 def _start_server() -> None:
     """Start the server so that no signal ends it that Ctrl-C or a scheduler sends to all processes of a sweep.
 
-    It would take the children's exit codes with it. They inherit its mask, and get what came meanwhile once they watch.
+    Without it nobody would know how its children ended: they would count as dead while they store what they did. They
+    inherit its mask, and get what came meanwhile once they watch.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:

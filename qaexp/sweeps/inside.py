@@ -36,16 +36,29 @@ def run_inside(
     output: Path | None,
     function: Callable[..., Any],
     args: Sequence[Any],
+    *,
+    has_session: bool = True,
 ) -> None:
-    """Call a function in a child; Ctrl-C on the terminal is for its parent, which tells it what to do."""
-    os.setsid()
+    """Call a function in a child; Ctrl-C on the terminal is for its parent, which tells it what to do.
+
+    Args:
+        writer: Gets what the function returned, or what is told of an error.
+        given: What the parent was started with.
+        output: See `isolate.World`.
+        function: What is called.
+        args: With what.
+        has_session: See `isolate.World`.
+    """
+    if has_session:
+        os.setsid()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     os.environ.clear()
     os.environ.update(given.environ)
     if output is not None:
         _redirect(output)
     guard()
-    threading.Thread(target=_stop_without_parent, name="qaexp-parent", daemon=True).start()
+    watch = threading.Thread(target=_stop_without_parent, args=(has_session,), name="qaexp-parent", daemon=True)
+    watch.start()
     try:
         with held(given):
             message: dict[str, Any] = {"value": function(*args)}
@@ -79,7 +92,7 @@ def _redirect(output: Path) -> None:
     faulthandler.enable(file=2)
 
 
-def _stop_without_parent() -> None:
+def _stop_without_parent(has_session: bool) -> None:
     """End with a checkpoint when the parent is gone, whatever killed it."""
     parent = multiprocessing.parent_process()
     if parent is None:
@@ -87,4 +100,6 @@ def _stop_without_parent() -> None:
     wait([parent.sentinel])
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(ORPHAN_SECONDS)
-    os.killpg(0, signal.SIGKILL)
+    if has_session:
+        os.killpg(0, signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,29 +25,36 @@ class World:
     Attributes:
         output: The file that gets its standard output and its standard error; None leaves them as they are.
         environment: Variables that it has beside those that this process was started with.
+        has_session: Signals of the terminal, and those to the whole session of this process, do not reach it.
     """
 
     output: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    has_session: bool = True
 
 
 class Child:
     """A call that is under way in another process."""
 
-    def __init__(self, function: Callable[..., Any], *args: Any, world: World | None = None) -> None:
+    def __init__(self, function: Callable[..., Any], *args: Any, world: World | None = None, **keywords: Any) -> None:
         """Start it.
 
         Args:
             function: A function that its module's name finds again.
             *args: What it is called with; pickled.
             world: What it finds.
+            **keywords: As args.
         """
         world = world or World()
         self._reader, writer = CONTEXT.Pipe(duplex=False)
         mine = start()
         given = Start({**mine.environ, **world.environment}, mine.directory)
+        called = partial(function, **keywords) if keywords else function
         self._process = CONTEXT.Process(
-            target=run_inside, args=(writer, given, world.output, function, args), daemon=False
+            target=run_inside,
+            args=(writer, given, world.output, called, args),
+            kwargs={"has_session": world.has_session},
+            daemon=False,
         )
         self.started = time.monotonic()
         with forking():
@@ -82,6 +90,10 @@ class Child:
         self._read()
         self._reader.close()
         return self._message, self._process.exitcode
+
+    def send(self, number: signal.Signals) -> None:
+        """Hand on a signal."""
+        self._send(number)
 
     def stop(self) -> None:
         """Ask it to store what it did and end."""

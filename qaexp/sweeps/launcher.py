@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qaexp.errors import ConfigError
-from qaexp.sweeps.launching import JobLauncher, Work
+from qaexp.sweeps.launching import JobLauncher, Work, most_processes
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.pool import PoolSettings, run_jobs
 from qaexp.sweeps.queue import shared
@@ -26,7 +26,8 @@ class LocalLauncher(JobLauncher):
         """Take the keys of `hydra.launcher`.
 
         Args:
-            jobs: Jobs at a time; `auto`: one a GPU, and without GPUs one for every four cores.
+            jobs: Jobs at a time; `auto`: one a GPU (or as many GPUs as a job has processes), and without GPUs one for
+                every four cores.
             timeout_seconds: A job that takes longer is stopped with a checkpoint and counts as failed; None: never.
             grace_seconds: A job that has not stopped after that is killed.
 
@@ -52,23 +53,29 @@ class LocalLauncher(JobLauncher):
             "grace_seconds": self._grace_seconds,
         }
 
-    def at_once(self, num_gpus: int) -> int:
-        """How many jobs run at a time."""
+    def at_once(self, num_gpus: int, processes: int = 1) -> int:
+        """How many jobs run at a time.
+
+        Args:
+            num_gpus: How many GPUs there are.
+            processes: Of a job; each takes a GPU, or a core at least.
+        """
         if self._jobs == AUTO:
-            return num_gpus or max(1, num_cores() // _CORES_A_JOB)
+            return max(1, num_gpus // processes if num_gpus else num_cores() // max(_CORES_A_JOB, processes))
         return int(self._jobs)
 
-    def threads(self, num_gpus: int) -> int:
+    def threads(self, num_gpus: int, processes: int = 1) -> int:
         """The share of the cores that a job has, however many jobs are left."""
-        return max(1, num_cores() // self.at_once(num_gpus))
+        return max(1, num_cores() // self.at_once(num_gpus, processes))
 
     def run(self, work: Work, watcher: Watcher) -> Mapping[str, Outcome]:
         """Run planned jobs in children of this process; see `pool.run_jobs`."""
+        processes = most_processes(work.jobs)
         settings = PoolSettings(
-            at_once=self.at_once(work.num_gpus),
+            at_once=self.at_once(work.num_gpus, processes),
             timeout_seconds=self._timeout_seconds,
             grace_seconds=self._grace_seconds,
-            environments=visible_gpus(os.environ, work.num_gpus),
+            environments=visible_gpus(os.environ, work.num_gpus, processes),
             until=work.until,
         )
         with shared(work.sweep, work.jobs, work.policy, work.about, limit=work.limit) as queue:
@@ -81,12 +88,15 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def visible_gpus(environ: Mapping[str, str], num_gpus: int) -> list[dict[str, str]]:
-    """The variables that show each job one GPU, in turn.
+def visible_gpus(environ: Mapping[str, str], num_gpus: int, processes: int = 1) -> list[dict[str, str]]:
+    """The variables that show each job as many GPUs as it has processes, in turn.
 
     >>> visible_gpus({"CUDA_VISIBLE_DEVICES": "2,5"}, 2)
     [{'CUDA_VISIBLE_DEVICES': '2'}, {'CUDA_VISIBLE_DEVICES': '5'}]
+    >>> visible_gpus({}, 5, processes=2)
+    [{'CUDA_VISIBLE_DEVICES': '0,1'}, {'CUDA_VISIBLE_DEVICES': '2,3'}]
     """
     named = [part.strip() for part in environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if part.strip()]
     names = named[:num_gpus] if named else [str(number) for number in range(num_gpus)]
-    return [{"CUDA_VISIBLE_DEVICES": name} for name in names]
+    sets = [names[first : first + processes] for first in range(0, len(names) - processes + 1, processes)]
+    return [{"CUDA_VISIBLE_DEVICES": ",".join(some)} for some in sets or [names] if some]

@@ -43,6 +43,11 @@ class Work:
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
+def most_processes(jobs: Sequence[Job]) -> int:
+    """The processes of a job; where they differ, of the one that has the most."""
+    return max((job.config.trainer.processes for job in jobs), default=1)
+
+
 class JobLauncher(Launcher, ABC):
     """Runs planned jobs, however it does.
 
@@ -74,11 +79,16 @@ class JobLauncher(Launcher, ABC):
         """Its keywords, as plan.json keeps them."""
 
     @abstractmethod
-    def at_once(self, num_gpus: int) -> int:
-        """How many jobs run at a time."""
+    def at_once(self, num_gpus: int, processes: int = 1) -> int:
+        """How many jobs run at a time.
+
+        Args:
+            num_gpus: How many GPUs this machine has.
+            processes: Of a job.
+        """
 
     @abstractmethod
-    def threads(self, num_gpus: int) -> int | None:
+    def threads(self, num_gpus: int, processes: int = 1) -> int | None:
         """CPU threads of a job whose config says nothing of them; None: what the worker's machine gives."""
 
     @abstractmethod

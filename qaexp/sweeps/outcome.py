@@ -33,7 +33,7 @@ class Outcome:
 def told(error: BaseException) -> dict[str, Any]:
     """Describe what a body raised, as plain types that every process can read."""
     if isinstance(error, Stopped):
-        return {"state": PREEMPTED, "kind": "preempted", "message": str(error)}
+        return {"state": PREEMPTED, "kind": "preempted", "message": str(error), "signal": int(error.signal)}
     fault = error if isinstance(error, QaexpError) else of_the_system(error)
     if fault is not None:
         return {

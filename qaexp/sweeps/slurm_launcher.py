@@ -104,11 +104,11 @@ class SlurmLauncher(JobLauncher):
         """Its keywords."""
         return self._settings
 
-    def at_once(self, num_gpus: int) -> int:
+    def at_once(self, num_gpus: int, processes: int = 1) -> int:
         """As many as there are workers."""
         return int(self._settings["workers"])
 
-    def threads(self, num_gpus: int) -> int:
+    def threads(self, num_gpus: int, processes: int = 1) -> int:
         """The cores of a worker."""
         return int(self._settings["cpus_per_task"])
 

@@ -93,7 +93,7 @@ class GridSweeper(Sweeper):
         jobs = self.identified(lines)
         manner = Manner(
             at_once=self.at_once,
-            threads=self._own.threads(self._num_gpus) if self._own else None,
+            threads=self.threads,
             max_checkpoint_mib=self._config.sweep.max_checkpoint_mib,
             is_shared=self._own is not None,
             dry_run=self._config.sweep.dry_run,
@@ -125,7 +125,12 @@ class GridSweeper(Sweeper):
     @property
     def at_once(self) -> int | None:
         """Jobs at a time; None where another launcher decides."""
-        return self._own.at_once(self._num_gpus) if self._own else None
+        return self._own.at_once(self._num_gpus, self._config.trainer.processes) if self._own else None
+
+    @property
+    def threads(self) -> int | None:
+        """CPU threads of a job whose config says nothing of them; None where another launcher decides."""
+        return self._own.threads(self._num_gpus, self._config.trainer.processes) if self._own else None
 
     def lines(self, arguments: Sequence[str]) -> list[str]:
         """The override lines of the preset and of the command line."""
@@ -170,8 +175,7 @@ class GridSweeper(Sweeper):
 
     def with_threads(self, jobs: Sequence[Job]) -> list[Job]:
         """The jobs with their share of the cores."""
-        threads = self._own.threads(self._num_gpus) if self._own else None
-        return [job.with_threads(threads) for job in jobs]
+        return [job.with_threads(self.threads) for job in jobs]
 
     def _launch_elsewhere(self, jobs: Sequence[Job], watcher: Watcher) -> Mapping[str, Outcome]:
         """Let another launcher run jobs; whatever happens to it, the run directories tell which are completed."""

@@ -6,17 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from qaexp.config.schema import ExperimentConfig
+from qaexp.sweeps.forks import PRELOAD
 from qaexp.sweeps.job import Job
 
-PRELOAD = (
-    "qaexp.sweeps.work",
-    "qaexp.experiment.one_run",
-    "qaexp.reporting.figures.training_figures",
-    "qaexp.reporting.page.html",
-    "hydra.utils",
-    "transformers.models.bert.modeling_bert",  # and with it what the models of all families need
-)
-"""What children find imported: nothing of it runs a torch operation, after which they would hang."""
+__all__ = ["PRELOAD", "identify", "train"]
 
 
 def identify(configs: Sequence[ExperimentConfig], autos: Sequence[str | None]) -> dict[str, Any]:
@@ -58,10 +51,10 @@ def train(job: Job) -> None:
         QaexpError: Whatever went wrong; run.json says it too.
     """
     from qaexp.experiment.number_format import begun_in
-    from qaexp.experiment.one_run import run_experiment
     from qaexp.experiment.uploading import upload_early
+    from qaexp.sweeps.ranks import train_run
 
-    run_experiment(
+    train_run(
         job.config,
         job.folder,
         command_line=job.command_line,

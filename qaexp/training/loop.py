@@ -20,8 +20,8 @@ from qaexp.training.feed import Feed
 from qaexp.training.masked_dropout import use_masks
 from qaexp.training.number_formats import choose_precision
 from qaexp.training.optim import make_optimizer
-from qaexp.training.precision import choose_device, make_accelerator
-from qaexp.training.processes import stop_together
+from qaexp.training.precision import check_enough, choose_device, make_accelerator
+from qaexp.training.processes import connect, stop_together
 from qaexp.training.records import CheckpointDue, EvaluationDue, StepRecord
 from qaexp.training.schedules import Horizon
 from qaexp.training.state import Setup, TrainState, finite_or_none, new_sums
@@ -58,6 +58,7 @@ class Trainer:
         if problems := [*range_problems(self.settings, TrainerConfig, "trainer."), *trainer_problems(self.settings)]:
             raise ConfigError(*problems)
         self.device = choose_device(self.settings.device)
+        check_enough(self.device, self.settings.processes)
         self.precision = choose_precision(self.settings.precision, self.device)
 
     def prepare(
@@ -90,6 +91,7 @@ class Trainer:
                 "training: there are no training features; raise data.train_size or features.null_window_rate"
             )
         accelerator = make_accelerator(self.device, self.precision, deterministic=settings.deterministic)
+        connect()
         model = loaded.model
         place(model, accelerator.device)
         self._change(model)
@@ -161,8 +163,7 @@ class Trainer:
                 take_step(state, max_grad_norm=settings.max_grad_norm, max_skipped=max_skipped(settings.on_nan))
             if after_step is not None:
                 after_step()
-            if state.setup.accelerator.num_processes > 1:
-                stop_together(state.setup.accelerator)
+            stop_together()
 
     def _is_record_due(self, state: TrainState) -> bool:
         return state.recorded_step != state.step and (state.step % self.settings.log_every == 0 or state.is_finished)

@@ -12,6 +12,7 @@ import torch
 from qaexp.errors import OutOfMemoryError, is_out_of_memory
 from qaexp.training.feed import Indices
 from qaexp.training.peak import peak_memory_mib
+from qaexp.training.processes import any_process, num_processes
 from qaexp.training.state import TrainState
 
 _LOGGER = logging.getLogger("qaexp")
@@ -41,6 +42,7 @@ class MemoryWatch:
     """Follows one step, to know how far it got when memory ran out."""
 
     state: TrainState
+    micro_batches: list[Indices]
     shortage: Shortage | None = None
     _is_updating: bool = False
     _weights_before: torch.Tensor | None = None
@@ -55,8 +57,19 @@ class MemoryWatch:
         return self._weights_before is not None and torch.equal(self._weights_before, self._weights())
 
     def is_half_updated(self) -> bool:
-        """Whether the optimizer changed anything that cannot be recreated."""
-        return self._is_updating and not self.is_first_update()
+        """Whether the optimizer changed anything that cannot be recreated, here or in another process."""
+        return self._is_updating and (num_processes() > 1 or not self.is_first_update())
+
+    def short(self, message: str) -> Shortage:
+        """What happened, where memory ran out with a message."""
+        largest = max(self.micro_batches, key=len)
+        return Shortage(
+            message=message,
+            num_features=-(-len(largest) // self.state.num_parts),
+            length=max(int(self.state.setup.feed.lengths[indices].max()) for indices in self.micro_batches),
+            is_half_updated=self.is_half_updated(),
+            is_first_update=self.is_first_update(),
+        )
 
     def _weights(self) -> torch.Tensor:
         """One number for each parameter, on the device, so that nothing waits for it before memory has run out.
@@ -67,22 +80,33 @@ class MemoryWatch:
 
 
 @contextmanager
-def watched_memory(state: TrainState, micro_batches: list[Indices]) -> Iterator[MemoryWatch]:
-    """Note in the watch that memory ran out in the body, instead of raising the error."""
-    watch = MemoryWatch(state)
+def watched_memory(
+    state: TrainState, micro_batches: list[Indices], *, is_shared: bool = False
+) -> Iterator[MemoryWatch]:
+    """Note in the watch that memory ran out in the body, instead of raising the error.
+
+    Args:
+        state: The training.
+        micro_batches: Those of the step.
+        is_shared: What the body does is done once in all processes: where one of several fails, none can repeat it.
+    """
+    watch = MemoryWatch(state, micro_batches, _is_updating=is_shared and num_processes() > 1)
     try:
         yield watch
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        largest = max(micro_batches, key=len)
-        watch.shortage = Shortage(
-            message=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            num_features=-(-len(largest) // state.num_parts),
-            length=max(int(state.setup.feed.lengths[indices].max()) for indices in micro_batches),
-            is_half_updated=watch.is_half_updated(),
-            is_first_update=watch.is_first_update(),
-        )
+        watch.shortage = watch.short(str(error).splitlines()[0] if str(error) else type(error).__name__)
+
+
+def shortage_of_any(watch: MemoryWatch) -> Shortage | None:
+    """What ran out in this process or in another one, before any has changed its weights: all cut their batches then.
+
+    All processes call it at the same place.
+    """
+    if not any_process(watch.shortage is not None):
+        return None
+    return watch.shortage or watch.short("it ran out in another process")
 
 
 def make_room(state: TrainState, shortage: Shortage) -> None:
@@ -104,12 +128,12 @@ def make_room(state: TrainState, shortage: Shortage) -> None:
             "batches.token_budget or batches.batch_size, and the same command resumes from the last checkpoint with "
             "trainer.allow_drift=true"
         )
-    if shortage.num_features == 1 or accelerator.num_processes > 1:
-        alone = f"{accelerator.num_processes} processes cannot cut their batches independently"
-        single = f"one feature of {shortage.length} tokens alone is too much"
+    # Each process computes one feature at least, however small the parts are.
+    if shortage.num_features <= accelerator.num_processes:
         raise OutOfMemoryError(
-            f"{place}: {single if shortage.num_features == 1 else alone} ({numbers}); lower features.max_length or "
-            "batches.token_budget, choose a smaller model, or set trainer.gradient_checkpointing=true"
+            f"{place}: one feature of {shortage.length} tokens alone is too much ({numbers}); lower "
+            "features.max_length or batches.token_budget, choose a smaller model, or set "
+            "trainer.gradient_checkpointing=true"
         )
     state.num_parts *= 2
     state.optimizer.zero_grad()

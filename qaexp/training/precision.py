@@ -10,8 +10,8 @@ import torch
 
 from qaexp.config.checks.trainer import device_problems
 from qaexp.errors import ConfigError
-from qaexp.errors.advice import choose_cpu, setting
-from qaexp.training.processes import num_processes
+from qaexp.errors.advice import choose_cpu, set_to, setting
+from qaexp.training.processes import check_processes, num_processes, num_processes_here
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -64,6 +64,28 @@ def _check_index(device: str, kind: str, index: int) -> None:
     if num_processes() > 1:
         raise ConfigError(
             f"{setting('trainer.device', device)} names one GPU for {num_processes()} processes; choose {kind}"
+        )
+
+
+def check_enough(device: torch.device, processes: int) -> None:
+    """Refuse more processes than there are GPUs for them on this machine.
+
+    Args:
+        device: From `choose_device`.
+        processes: `trainer.processes`: so many are there, or are going to be started.
+
+    Raises:
+        ConfigError: There are too few GPUs, or other processes than asked for are there already.
+    """
+    check_processes(processes)
+    wanted = processes if num_processes() == 1 else num_processes_here()
+    if wanted == 1 or device.type not in _GPUS:
+        return
+    there = torch.accelerator.device_count()
+    if wanted > there:
+        raise ConfigError(
+            f"{setting('trainer.processes', str(wanted))} needs a GPU for each process, and {device.type} has {there} "
+            f"here; {set_to('trainer.processes', str(there))}, or {choose_cpu()}"
         )
 
 

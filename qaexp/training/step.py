@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -12,8 +11,9 @@ from torch import Tensor
 
 from qaexp.data.device_copies import without_full_mask
 from qaexp.training.feed import Indices, cut, dropout_seed, num_cells, share
+from qaexp.training.gradients import sum_gradients
 from qaexp.training.loss import span_loss
-from qaexp.training.memory import Shortage, make_room, watched_memory
+from qaexp.training.memory import Shortage, make_room, shortage_of_any, watched_memory
 from qaexp.training.profiling import phase
 from qaexp.training.state import TrainState
 
@@ -46,20 +46,15 @@ def _attempt(state: TrainState, max_grad_norm: float | None, max_skipped: int) -
     """Take a step; if memory ran out, return how, with the state incomplete."""
     setup, accelerator = state.setup, state.setup.accelerator
     micro_batches = setup.feed.step(state.epoch, state.micro_step)
-    # Gradients are averaged over processes, so each sum is scaled by their number.
-    scale = accelerator.num_processes / sum(map(len, micro_batches))
     state.forward.train()
     state.set_learning_rates()
     sums = torch.zeros(2, dtype=state.sums["record_loss"].dtype, device=accelerator.device)
     with watched_memory(state, micro_batches) as watch:
-        for place, indices in enumerate(micro_batches, start=1):
-            with nullcontext() if place == len(micro_batches) else accelerator.no_sync(state.forward):
-                for number, part in enumerate(cut(indices, state.num_parts)):
-                    loss, num_correct = _forward(state, part, number)
-                    with phase("backward"):
-                        accelerator.backward(loss * scale)
-                    sums += torch.stack([loss.detach(), num_correct]).to(sums.dtype)
-            _count(state, indices)
+        _add_gradients(state, micro_batches, sums)
+    if (short := shortage_of_any(watch)) is not None:
+        return short
+    with watched_memory(state, micro_batches, is_shared=True) as watch:
+        sum_gradients(state.model.parameters())
         with phase("clip"):
             norm = _clip(state, max_grad_norm)
         sums = accelerator.reduce(sums)
@@ -75,6 +70,19 @@ def _attempt(state: TrainState, max_grad_norm: float | None, max_skipped: int) -
         state.step += 1
         _add(state, sums, norm, is_bad)
     return watch.shortage
+
+
+def _add_gradients(state: TrainState, micro_batches: list[Indices], sums: Tensor) -> None:
+    """Compute the gradient of this process's share of a step, and add its losses and hits to the sums."""
+    accelerator, scale = state.setup.accelerator, 1 / sum(map(len, micro_batches))
+    for indices in micro_batches:
+        with accelerator.no_sync(state.forward):
+            for number, part in enumerate(cut(indices, state.num_parts)):
+                loss, num_correct = _forward(state, part, number)
+                with phase("backward"):
+                    accelerator.backward(loss * scale)
+                sums += torch.stack([loss.detach(), num_correct]).to(sums.dtype)
+        _count(state, indices)
 
 
 def _forward(state: TrainState, indices: Indices, number: int) -> tuple[Tensor, Tensor]:

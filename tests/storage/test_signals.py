@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from qaexp.errors import Stopped
-from qaexp.storage.signals import SIGNALS, deferred, raise_stop, stop_is_requested, watched
+from qaexp.storage.signals import SIGNALS, deferred, note_only, raise_stop, stop_is_requested, watched
 
 
 def send(number: int) -> None:
@@ -187,3 +187,29 @@ def test_nothing_is_left_over_for_the_next_run() -> None:
     stopped(lambda: send(signal.SIGTERM))
     with watched(), deferred():
         assert not stop_is_requested()
+
+
+def test_one_of_several_processes_only_notes_signals_once_they_have_to_agree() -> None:
+    done = []
+
+    def body() -> None:
+        note_only()
+        send(signal.SIGTERM)
+        with deferred():
+            done.append("step")
+        done.append("asked" if stop_is_requested() else "not asked")
+        raise_stop()
+
+    assert stopped(body).signal == signal.SIGTERM
+    assert done == ["step", "asked"]
+
+
+def test_a_second_ctrl_c_is_not_raised_in_one_of_several_processes() -> None:
+    """The terminal gives it to all, and who started them hands it on."""
+    done = []
+    with watched(is_patient=True):
+        note_only()
+        send(signal.SIGINT)
+        send(signal.SIGINT)
+        done.append("went on")
+    assert done == ["went on"]

@@ -1,4 +1,4 @@
-"""Two gloo processes give the training of one."""
+"""Two gloo processes give the training of one, also where memory runs out in one of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import REPOSITORY
-from tests.fixtures import two_processes
+from tests.fixtures import two_processes, two_short_of_memory
 
 
 def run_alone(folder: Path) -> dict:
@@ -55,3 +55,13 @@ def test_two_processes_give_the_losses_of_one(tmp_path) -> None:
     for expected, ours in zip(*due, strict=True):
         assert ours["train_loss"] == pytest.approx(expected["train_loss"], abs=1e-5)
         assert ours["train_accuracy"] == expected["train_accuracy"]
+
+
+@pytest.mark.slow
+def test_both_cut_their_batches_when_memory_runs_out_in_one(tmp_path) -> None:
+    alone, (first, second) = run_alone(tmp_path), run_two(tmp_path, two_short_of_memory.__name__)
+    assert (first["counters"]["num_parts"], second["counters"]["num_parts"]) == (2, 2)
+    assert first["digest"] == second["digest"]
+    assert numbers(first, loss=False) == numbers(alone, loss=False)
+    for ours, expected in zip(numbers(first, loss=True), numbers(alone, loss=True), strict=True):
+        assert ours == pytest.approx(expected, abs=1e-5)

@@ -16,6 +16,12 @@ _ON_NAN = re.compile(r"fail|skip:[1-9]\d{0,5}")
 def trainer_problems(trainer: TrainerConfig) -> Iterator[str]:
     """Name what is wrong with the settings of a trainer, apart from ranges and this machine's devices."""
     yield from device_problems(trainer.device)
+    if trainer.processes > 1 and ":" in trainer.device:
+        kind = trainer.device.partition(":")[0]
+        yield (
+            f"trainer.device={trainer.device} names one GPU, and trainer.processes={trainer.processes} need one each; "
+            f"set trainer.device={kind} or trainer.processes=1"
+        )
     yield from precision_problems(
         trainer.precision, trainer.device.partition(":")[0], f"trainer.device={trainer.device}"
     )

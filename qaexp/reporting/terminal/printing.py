@@ -154,6 +154,11 @@ def hushed() -> Iterator[None]:
         _HUSHED.reset(token)
 
 
+def is_hushed() -> bool:
+    """Whether nothing is to be printed."""
+    return _HUSHED.get()
+
+
 def say(sentence: str) -> None:
     """Print one line."""
     if _HUSHED.get():

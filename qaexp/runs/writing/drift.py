@@ -18,6 +18,8 @@ MAX_CHANGES_SHOWN = 10
 _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "numpy")
 _LIMITS = "cpu_limits"
 _DEVICE_KEYS = ("device", "name", "precision", "num_processes")
+# Where env.json has what a key of the config asks for, people know it by the key.
+_ASKED_BY = {"device.num_processes": "trainer.processes"}
 
 _PRECISION, _ATTENTION = "trainer.precision", "trainer.attention"
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -56,9 +58,8 @@ def environment_changes(directory: Path, environment: Mapping[str, Any]) -> Chan
     for group, keys in (("versions", _PACKAGES), ("device", _DEVICE_KEYS)):
         old, new = stored.get(group), environment.get(group)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            changes |= {
-                f"{group}.{key}": (old[key], new.get(key)) for key in keys if key in old and old[key] != new.get(key)
-            }
+            found = {f"{group}.{key}": (old[key], new.get(key)) for key in keys if key in old}
+            changes |= {_ASKED_BY.get(key, key): values for key, values in found.items() if values[0] != values[1]}
     return changes | _limit_changes(stored.get("machine"), environment.get("machine"))
 
 
