@@ -1,6 +1,6 @@
 """Workers drill: many tiny jobs, and workers that are killed and started at random, each with its own home and clock.
 
-    python -m tests.benchmarks.workers_drill [--jobs 200] [--workers 6] [--seed 0]
+    python -m tests.benchmarks.workers_drill [--jobs 200] [--workers 6] [--longest 60] [--seed 0]
 
 The same sweep is first run quietly by its own command. Then its plan alone is written, and workers (`qaexp work`) run
 it: each has its own HOME and cache, a clock that is up to an hour off (libfaketime, where it is installed), and is
@@ -44,7 +44,7 @@ COMPARED = (*drill.COMPARED, "config.json")
 class Worker:
     """A worker that is killed at some time, unless it ends before."""
 
-    def __init__(self, folder: Path, sweep: Path, draw: random.Random, number: int) -> None:
+    def __init__(self, folder: Path, sweep: Path, draw: random.Random, number: int, longest: float) -> None:
         home = folder / f"home-{number}"
         home.mkdir(exist_ok=True)
         environment = {
@@ -68,7 +68,7 @@ class Worker:
             stderr=subprocess.STDOUT,
         )
         self.signal = draw.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM))
-        self.until = time.monotonic() + draw.uniform(5, 60)
+        self.until = time.monotonic() + draw.uniform(5, longest)
 
 
 def planned(folder: Path, *words: str) -> Path:
@@ -80,9 +80,9 @@ def planned(folder: Path, *words: str) -> Path:
     return folder / "multirun_outputs" / "s"
 
 
-def struck(folder: Path, sweep: Path, num_workers: int, draw: random.Random) -> Iterator[str]:
+def struck(folder: Path, sweep: Path, num_workers: int, draw: random.Random, longest: float) -> Iterator[str]:
     """Run a planned sweep by workers that are struck; yields how each of them ended, the last one well."""
-    workers = [Worker(folder, sweep, draw, number) for number in range(num_workers)]
+    workers = [Worker(folder, sweep, draw, number, longest) for number in range(num_workers)]
     while True:
         time.sleep(0.2)
         for number, worker in enumerate(workers):
@@ -94,7 +94,7 @@ def struck(folder: Path, sweep: Path, num_workers: int, draw: random.Random) -> 
                 return
             if code is not None:
                 yield str(code)
-                workers[number] = Worker(folder, sweep, draw, number)
+                workers[number] = Worker(folder, sweep, draw, number, longest)
             elif time.monotonic() > worker.until:
                 worker.process.send_signal(worker.signal)
                 worker.until = float("inf")
@@ -120,6 +120,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--workers", type=int, default=6)
+    parser.add_argument(
+        "--longest", type=float, default=60.0, help="seconds after which a worker is struck at the latest"
+    )
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     draw = random.Random(asked.seed)
@@ -129,7 +132,7 @@ def main() -> None:
         quiet = planned(folder / "quiet", swept)
         began = time.monotonic()
         sweep = planned(folder / "struck", swept, "sweep.plan_only=true")
-        ends = list(struck(folder / "struck", sweep, asked.workers, draw))
+        ends = list(struck(folder / "struck", sweep, asked.workers, draw, asked.longest))
         seconds = time.monotonic() - began
         runs = {path.parent.name for path in sweep.glob("*/summary.json")}
         claims = [json.loads(path.read_text())["state"] for path in sweep.glob(".work/claims/????????.*.end")]
