@@ -87,12 +87,15 @@ def test_the_signal_before_the_time_is_over_stores_and_puts_back_once(sweep: Swe
 
 
 def test_preempted_workers_come_back(sweep: Sweep, slurm: Slurm) -> None:
-    process = sweep.start()
+    process = sweep.start("seed=0", "trainer.epochs=2000", "trainer.eval_every=100000")
     until(lambda: len(sweep.stored()) == 2)
-    slurm("sbatch", "-p", "urgent", "-N2", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 5")
-    sweep.end(process, 0)
-    assert sweep.states() == DONE
-    assert attempts(sweep) == 2
+    tasks = sorted(sweep.workers())
+    slurm("sbatch", "-p", "urgent", "-N2", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 1")
+    until(lambda: all(slurm.tasks().get(task) == "PENDING" for task in tasks))
+    assert [record["state"] for record in sweep.records()] == ["preempted"] * 2
+    until(lambda: attempts(sweep) == 2)
+    os.killpg(process.pid, signal.SIGINT)
+    sweep.end(process, 130)
 
 
 def test_a_node_that_dies_as_the_jobs_start_costs_nothing(sweep: Sweep, slurm: Slurm) -> None:
