@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Collection, Mapping
@@ -144,9 +145,14 @@ def canonical_json(value: Any) -> str:
     return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def code_hash(package: Path | None = None) -> str:
-    """Return the sha256 over the package's Python files, names and contents; recorded, but no part of the identity."""
-    root = package or Path(__file__).parents[1]
+@functools.cache
+def code_hash() -> str:
+    """Return what `code_hash_of` gives for qaexp, read once a process; recorded, but no part of the identity."""
+    return code_hash_of(Path(__file__).parents[1])
+
+
+def code_hash_of(root: Path) -> str:
+    """Return the sha256 over a package's Python files, names and contents."""
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py"), key=lambda path: path.relative_to(root).as_posix()):
         content = path.read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -73,12 +74,27 @@ class Job:
         assert self.directory is not None, "identified before it is used"
         return self.directory
 
-    def identified(self, sha256: str, sweep: Path) -> Job:
-        """Return the job with its identity and its directory: the one that ends with its run id, if there is one."""
+    def identified(self, sha256: str, sweep: Path, existing: Mapping[str, Path] | None = None) -> Job:
+        """Return the job with its identity and its directory: the one that ends with its run id, if there is one.
+
+        Args:
+            sha256: The identity in hex.
+            sweep: The sweep's directory.
+            existing: What `folders_by_id` says of it; None: it is looked at.
+        """
         run_id = sha256[:RUN_ID_LENGTH]
-        name = f"{readable_name(self.changes)}-{run_id}"
-        existing = sorted(path for path in sweep.glob(f"*-{run_id}") if path.is_dir())
-        return replace(self, sha256=sha256, directory=existing[0] if existing else sweep / name)
+        found = (folders_by_id(sweep) if existing is None else existing).get(run_id)
+        return replace(self, sha256=sha256, directory=found or sweep / f"{readable_name(self.changes)}-{run_id}")
+
+
+def folders_by_id(sweep: Path) -> dict[str, Path]:
+    """The folders of a sweep by the run id that their names end with, of several the first; of no sweep nothing."""
+    try:
+        with os.scandir(sweep) as entries:
+            names = sorted((entry.name for entry in entries if "-" in entry.name and entry.is_dir()), reverse=True)
+    except OSError:
+        return {}
+    return {name.rpartition("-")[2]: sweep / name for name in names}
 
 
 def readable_name(changes: Sequence[str]) -> str:
