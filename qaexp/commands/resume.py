@@ -82,7 +82,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
     """Run what is missing of a sweep, with the settings of its first start."""
-    from qaexp.commands.stored import check_neutral, config_from
+    from qaexp.commands.stored import ConfigReader, check_neutral
     from qaexp.experiment.greeting import announce
     from qaexp.reporting.terminal.printing import say
     from qaexp.runs.directory import SWEEP_PLAN
@@ -99,7 +99,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
         return _give_again(directory, command, overrides)
     announce("sweep", directory)
     forks.prepare(work.PRELOAD)
-    plan = read_plan(directory, lambda tree: config_from(tree, directory / SWEEP_PLAN, overrides))
+    plan = read_plan(directory, ConfigReader(directory / SWEEP_PLAN, overrides))
     if plan.launcher is None:
         raise ConfigError(
             f"{directory}: was started with another launcher; give the command that started it again"

@@ -91,9 +91,9 @@ class Variants:
                     return None
                 config = OmegaConf.to_object(self._composed)
                 assert isinstance(config, ExperimentConfig)
-                values = dict(_differences(self._config, finished(config, self._origins), ()))
+                values = dict(differences(self._config, finished(config, self._origins)))
                 stored = inside[key.rpartition(".")[2]]
-        except (OmegaConfBaseException, QaexpError, _OtherKeys):  # composing all of it names what is wrong
+        except (OmegaConfBaseException, QaexpError, OtherKeysError):  # composing all of it names what is wrong
             return None
         is_from_outside = any(place[: len(origin)] == origin for place in values for origin in self._origins)
         return None if is_from_outside else Change(values, stored)
@@ -110,7 +110,7 @@ def is_plain(value: Any) -> bool:
     return "${" not in value if isinstance(value, str) else value is None or isinstance(value, bool | int | float)
 
 
-class _OtherKeys(Exception):  # noqa: N818 (it is caught here)
+class OtherKeysError(Exception):
     """Two configs do not have the same keys."""
 
 
@@ -146,16 +146,28 @@ def _is_fixed(tree: Any) -> bool:
     return not isinstance(tree, str) or "${" not in _FIXED.sub("", tree)
 
 
-def _differences(one: Any, other: Any, place: Place) -> Iterator[tuple[Place, Any]]:
-    """Yield each place at which another config differs, with its value there; a list is a value."""
+def differences(one: Any, other: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """Yield each place at which another config differs, with its value there; a list is a value.
+
+    Args:
+        one: A config, a node of one, or either as plain types.
+        other: The other one.
+        place: What the places begin with.
+
+    Raises:
+        OtherKeysError: Their nodes do not have the same keys.
+
+    >>> list(differences({"a": 1, "b": {"c": 1}}, {"a": 1.0, "b": {"c": 1}}))
+    [(('a',), 1.0)]
+    """
     if type(one) is not type(other):
         yield place, other
     elif is_dataclass(one) or isinstance(one, dict):
         before, after = (_items(node) for node in (one, other))
         if before.keys() != after.keys():
-            raise _OtherKeys
+            raise OtherKeysError
         for key, value in before.items():
-            yield from _differences(value, after[key], (*place, key))
+            yield from differences(value, after[key], (*place, key))
     elif repr(one) != repr(other):  # 1 is not 1.0 here
         yield place, other
 

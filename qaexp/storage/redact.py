@@ -7,6 +7,7 @@ command line or in the config. Trees are redacted before they become text, so th
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -57,8 +58,8 @@ class Redactor:
             found.update(secret_leaves(tree))
         found = {told for value in found for told in _resolved(value, environ) if len(told) >= MIN_LENGTH}
         secrets = {form: REDACTED for value in found for form in forms(value)}
-        self._in_trees = _Values(secrets)
-        self._in_texts = _Values({**(shown or {}), **secrets})
+        self._in_trees = _values(frozenset(secrets.items()))
+        self._in_texts = _values(frozenset({**(shown or {}), **secrets}.items()))
 
     def finds(self, text: str) -> bool:
         """Say whether a text holds a secret."""
@@ -141,6 +142,12 @@ class _Values:
                 kept += [text[position : match.start()], REDACTED]
                 position = end.start()
         return "".join([*kept, text[position:]])
+
+
+@functools.lru_cache(maxsize=64)
+def _values(replacements: frozenset[tuple[str, str]]) -> _Values:
+    """The texts of one set of secrets: that of all jobs of a sweep, mostly."""
+    return _Values(dict(replacements))
 
 
 def _secrets_of(word: str) -> Iterable[str]:

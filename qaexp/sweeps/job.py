@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from qaexp.storage.secret_forms import as_folder
 _LONGEST_NAME = 120
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Job:
     """A run inside a sweep.
 
@@ -51,11 +52,15 @@ class Job:
         """The first eight hex digits of the identity."""
         return self.sha256[:RUN_ID_LENGTH]
 
-    @property
+    @functools.cached_property
     def redactor(self) -> Redactor:
         """Knows the secrets of the job."""
         trees = [*self.hydra_files.values(), {"env_set": dict(self.environment)}]
         return redactor_of(asdict(self.config), self.origins, [*self.overrides, *self.command_line], trees)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process: the fields alone."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @property
     def shown_config(self) -> dict[str, Any]:

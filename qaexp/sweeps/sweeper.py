@@ -62,6 +62,7 @@ class GridSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take Hydra's context, the words that started the sweep, and its config."""
         self._loader, self._config, self._num_gpus = hydra_context.config_loader, config, 0
+        self._groups: dict[str, bool] = {}
         self._composer = Composer(self._by_hydra, self._is_group)
         self._is_announced = False
         self._formats: dict[str, str] = {}
@@ -182,7 +183,9 @@ class GridSweeper(Sweeper):
         return composed
 
     def _is_group(self, key: str) -> bool:
-        return bool(self._loader.get_group_options(key))
+        if key not in self._groups:
+            self._groups[key] = bool(self._loader.get_group_options(key))
+        return self._groups[key]
 
 
 def _not_there(config: DictConfig, error: Exception) -> str:

@@ -140,12 +140,12 @@ def timed(body: Callable[[], Any]) -> tuple[Any, str]:
 
 def functions(sweep: Path) -> None:
     """Time reading and writing the files of a sweep in this process."""
-    from qaexp.commands.stored import config_from
+    from qaexp.commands.stored import ConfigReader
     from qaexp.sweeps.plan import make_plan
     from qaexp.sweeps.sweep_files import read_plan, write_plan, write_results
 
     stored = json.loads((sweep / "plan.json").read_text())
-    plan, figures = timed(lambda: read_plan(sweep, lambda tree: config_from(tree, sweep / "plan.json")))
+    plan, figures = timed(lambda: read_plan(sweep, ConfigReader(sweep / "plan.json")))
     print(f"| read_plan | {figures} |")
     ids = [_identity(job["config"], {"inputs": _inputs(sweep)}).sha256 for job in stored["jobs"]]
     jobs, figures = timed(lambda: _identified(plan.jobs, ids, sweep))

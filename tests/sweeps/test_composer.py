@@ -130,7 +130,7 @@ def test_what_is_wrong_is_told_as_hydra_tells_it(by_hydra: ByHydra, grid: tuple[
         (("seed=0,1,2", "optimizer.lr=1e-4,1e-5", "notes=a,'b c',null"), 1),
         (("model=tiny_random,minilm", "seed=0,1,2"), 2),
         (("+optimizer.amsgrad=true,false", "seed=0,1,2"), 2),
-        (("seed=0,1", "notes='${oc.select:group,none}'"), 2),
+        (("seed=0,1", "notes='${oc.select:nothing,none}'"), 2),
     ],
     ids=str,
 )
