@@ -93,5 +93,5 @@ def test_jobs_that_differ_in_plain_values_are_read_once(monkeypatch: pytest.Monk
     reader = ConfigReader(WHERE)
     for number in range(5):
         config, _ = reader(tree(f"seed={number}", f"optimizer.lr={number + 1}e-5"))
-        assert (config.seeds.order, config.seeds.dev, config.optimizer["lr"]) == (number, 0, (number + 1) * 1e-5)
+        assert (config.seeds.order, config.seeds.dev, config.optimizer["lr"]) == (number, 0, float(f"{number + 1}e-5"))
     assert len(calls) == 1
