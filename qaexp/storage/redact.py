@@ -30,6 +30,7 @@ _OVERRIDE = re.compile(r"(?P<left>[+~]*(?P<key>[\w./@:\-]+)=)(?P<value>.+)", re.
 _EXPRESSION = re.compile(r"(?:\$\{oc\.env:\w+\})+")
 _NO_VALUE = ("null", "none", "", "true", "false")
 _LISTS_OF_WORDS = ("", "task", "hydra", "overrides", "changes", "command_line")
+_LONGEST_KNOWN, _MOST_KNOWN = 300, 10_000
 _CUT = re.compile(r"\.\.\.|…")
 
 
@@ -110,19 +111,32 @@ class Redactor:
         return REDACTED if key.endswith("job.override_dirname") and redacted != value else redacted
 
     def _without_secrets(self, text: str, values: _Values) -> str:
-        text = without_shapes(values.replaced(text), REDACTED)
-        return _ITEM.sub(_without_secret_value, _ASSIGNMENT.sub(_without_secret_value, text))
+        # The jobs of a sweep are made of the same words: a few hundred texts come thousands of times.
+        if (found := values.known.get(text)) is None:
+            found = without_shapes(values.replaced(text), REDACTED)
+            found = _ITEM.sub(_without_secret_value, _ASSIGNMENT.sub(_without_secret_value, found))
+            values.remember(text, found)
+        return found
 
 
 class _Values:
-    """Texts, each with its replacement; the longest counts where several begin."""
+    """Texts, each with its replacement; the longest counts where several begin.
+
+    Attributes:
+        known: Short texts that were asked for before, and what is shown in their place.
+    """
 
     def __init__(self, replacements: Mapping[str, str]) -> None:
+        self.known: dict[str, str] = {}
         self._replacements = replacements
         self._longest = sorted(replacements, key=lambda value: (-len(value), value))
         self._pattern = re.compile("|".join(map(re.escape, self._longest)))
         starts = sorted({re.escape(value[:MIN_LENGTH]) for value in self._longest if len(value) > MIN_LENGTH})
         self._starts = re.compile("|".join(starts) or r"(?!)")
+
+    def remember(self, text: str, shown: str) -> None:
+        if len(text) <= _LONGEST_KNOWN and len(self.known) < _MOST_KNOWN:
+            self.known[text] = shown
 
     def replaced(self, text: str) -> str:
         if not self._longest:
