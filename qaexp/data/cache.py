@@ -1,4 +1,9 @@
-"""Features kept between runs: one file per content of everything that decides them, checked before it is used."""
+"""Features kept between runs: one file per content of everything that decides them, checked before it is used.
+
+The order of the examples decides nothing but the order of their features: runs that draw all examples, each seed in an
+order of its own, share one file. A run that draws some examples has a file of its own: features of all of them would
+take minutes and hundreds of megabytes where a thousand questions take a second.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("qaexp")
 # Raised when a change of the code gives other features, or another file, for the same input.
-_FORMAT = "qaexp features 4"
+_FORMAT = "qaexp features 5"
 
 
 def cached_features(
@@ -38,6 +43,8 @@ def cached_features(
     cache_dir: Path | None = None,
 ) -> tuple[Features, bool]:
     """Return the features of `build_features`, from the cache where they are there.
+
+    They are kept in the order of the examples' ids, and given in that of the examples.
 
     Processes that want the same features at once build them once. A damaged file is built anew; where the folder cannot
     be written, features are built for this process alone, with a warning.
@@ -56,6 +63,22 @@ def cached_features(
         ConfigError: As `build_features`.
         DataError: As `build_features`.
     """
+    order = sorted(range(len(examples)), key=lambda place: examples[place].id)
+    features, is_cached = _kept_features(
+        [examples[place] for place in order], tokenizer, max_length, doc_stride, cache_dir
+    )
+    is_same = order == list(range(len(order)))
+    return features if is_same else features.in_order(np.asarray(order, np.int64)), is_cached
+
+
+def _kept_features(
+    examples: Sequence[Example],
+    tokenizer: PreTrainedTokenizerFast,
+    max_length: int,
+    doc_stride: int,
+    cache_dir: Path | None,
+) -> tuple[Features, bool]:
+    """The features of examples in the order in which they are kept, and whether they came from the cache."""
     key = features_key(examples, tokenizer, max_length=max_length, doc_stride=doc_stride)
     path = (cache_dir or default_cache_dir()) / "features" / f"{key}.safetensors"
     features = _load(path, key)

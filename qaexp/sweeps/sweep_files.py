@@ -28,7 +28,7 @@ from qaexp.runs.readers.folder import (
 from qaexp.runs.readers.repeats import Group, group_runs
 from qaexp.runs.writing.looks import LOOKS, with_look
 from qaexp.storage.files import write_changed
-from qaexp.storage.formats import csv_text, json_text
+from qaexp.storage.formats import csv_text, json_table_text, json_text
 from qaexp.storage.origins import Origins
 from qaexp.storage.reading import read_json
 from qaexp.storage.redact import Redactor
@@ -51,19 +51,20 @@ def write_plan(sweep: Path, plan: Plan, command_line: Sequence[str], settings: M
         "command_line": list(map(redactors[0].word if redactors else redactor.word, command_line)),
         "working_directory": str(Path.cwd()),
         "settings": redactor.tree(settings),
-        "jobs": [
-            {
-                "run_id": planned.job.run_id,
-                "path": planned.job.folder.name,
-                "overrides": list(map(redactor.word, planned.job.overrides)),
-                "changes": list(planned.job.changes),
-                "config": planned.job.shown_config,
-                "hydra": redactor.tree(planned.job.hydra_files),
-            }
-            for planned, redactor in zip(plan.jobs, redactors, strict=True)
-        ],
     }
-    write_changed(sweep / SWEEP_PLAN, json_text(content).encode("utf-8", "backslashreplace"))
+    jobs = [
+        {
+            "run_id": planned.job.run_id,
+            "path": planned.job.folder.name,
+            "overrides": list(map(redactor.word, planned.job.overrides)),
+            "changes": list(planned.job.changes),
+            "config": planned.job.shown_config,
+            "hydra": redactor.tree(planned.job.hydra_files),
+        }
+        for planned, redactor in zip(plan.jobs, redactors, strict=True)
+    ]
+    text = json_table_text(content, "jobs", jobs)
+    write_changed(sweep / SWEEP_PLAN, text.encode("utf-8", "backslashreplace"))
 
 
 @dataclass(frozen=True, slots=True)
