@@ -19,6 +19,7 @@ import numpy as np
 import safetensors.numpy
 
 from qaexp.data.cache_folder import default_cache_dir, locked, warn_once, warn_unwritable
+from qaexp.data.cache_limit import keep_to_limit, mark_used
 from qaexp.data.features import Features, build_features, warn_truncated_questions
 from qaexp.data.squad import Example
 from qaexp.data.tokenization import distinct, plain_backend
@@ -156,6 +157,7 @@ def _load(path: Path, key: str) -> Features | None:
         return None
     columns = safetensors.numpy.load(payload)
     features = Features(num_truncated_questions=int(columns.pop("num_truncated_questions")[0]), **columns)
+    mark_used(path)
     _log.info("features: %d from the cache, %s", len(features), path)
     warn_truncated_questions(features.num_truncated_questions)
     return features
@@ -171,6 +173,8 @@ def _store(path: Path, key: str, features: Features) -> None:
         write_bytes(path, _digest(key, payload) + payload)
     except StorageError as error:
         warn_unwritable(path.parent, error)
+    else:
+        keep_to_limit(path.parent.parent, path)
 
 
 def _digest(key: str, payload: bytes) -> bytes:
