@@ -164,8 +164,13 @@ def _values(replacements: frozenset[tuple[str, str]]) -> _Values:
     return _Values(dict(replacements))
 
 
-def _secrets_of(word: str) -> Iterable[str]:
+@functools.lru_cache(maxsize=4096)
+def _secrets_of(word: str) -> tuple[str, ...]:
     """The secret values of a word of a command line, with and without the quotes of Hydra's grammar."""
+    return tuple(_secrets_in(word))
+
+
+def _secrets_in(word: str) -> Iterable[str]:
     match = _OVERRIDE.fullmatch(word)
     if match is not None and (_is_secret(match["key"]) or _is_env_set(match["key"])):
         yield from _unquoted(match["value"])

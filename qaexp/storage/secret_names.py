@@ -87,6 +87,7 @@ def is_secret_key(key: str) -> bool:
     return _holds_a_secret(words) or _ends_secretly(words)
 
 
+@functools.lru_cache(maxsize=4096)
 def is_secret_variable(name: str) -> bool:
     """Say whether the value of an environment variable must not be shown: any word of its name is enough.
 
