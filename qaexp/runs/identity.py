@@ -124,13 +124,22 @@ def without_keys(config: Mapping[str, Any], keys: Collection[str]) -> dict[str, 
     >>> without_keys({"trainer": {"lr": 1, "log_every": 5}, "name": "a"}, {"trainer.log_every", "name"})
     {'trainer': {'lr': 1}}
     """
-    heads = {key for key in keys if "." not in key}
-    kept = {}
-    for name, value in config.items():
-        if name not in heads:
-            inner = {key.partition(".")[2] for key in keys if key.startswith(f"{name}.")}
-            kept[name] = without_keys(value, inner) if isinstance(value, Mapping) else value
-    return kept
+    heads, inner = _by_head(frozenset(keys))
+    return {
+        name: without_keys(value, inner.get(name, ())) if isinstance(value, Mapping) else value
+        for name, value in config.items()
+        if name not in heads
+    }
+
+
+@functools.lru_cache(maxsize=256)
+def _by_head(keys: frozenset[str]) -> tuple[frozenset[str], Mapping[str, frozenset[str]]]:
+    """The keys without a dot, and the rests of the others by their first part."""
+    inner: dict[str, set[str]] = {}
+    for head, dot, rest in (key.partition(".") for key in keys):
+        if dot:
+            inner.setdefault(head, set()).add(rest)
+    return frozenset(key for key in keys if "." not in key), {head: frozenset(rest) for head, rest in inner.items()}
 
 
 def canonical_json(value: Any) -> str:
