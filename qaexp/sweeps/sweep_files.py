@@ -30,7 +30,7 @@ from qaexp.runs.writing.looks import LOOKS, with_look
 from qaexp.storage.files import write_changed
 from qaexp.storage.formats import csv_text, json_table_text, json_text
 from qaexp.storage.origins import Origins
-from qaexp.storage.reading import read_json
+from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
 from qaexp.storage.redact import Redactor
 from qaexp.sweeps.health import flag_names
 from qaexp.sweeps.job import Job
@@ -99,7 +99,7 @@ def read_plan(sweep: Path, to_config: ToConfig) -> StoredPlan:
         ConfigError: A newer qaexp made it, or a config is refused.
         IntegrityError: It cannot be read.
     """
-    stored = read_json(sweep / SWEEP_PLAN)
+    stored = read_json(sweep / SWEEP_PLAN, MAX_TABLE_BYTES)
     try:
         if stored.get("schema_version", 0) > SCHEMA_VERSION:
             raise ConfigError(f"{sweep / SWEEP_PLAN}: made by a newer qaexp; upgrade qaexp")
