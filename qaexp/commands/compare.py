@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from qaexp.comparison.compare import Comparison, Options
 
-MAX_ROWS = 50
+MOST_SHOWN = 30
 MOST_POINTS = 100
 # What each kind of file is called in the folder of --output.
 _NAMES = {
@@ -90,6 +90,7 @@ def _parser() -> CommandParser:
     add("--csv", type=Path, metavar="FILE", help="write one row a group")
     add("--html", type=Path, metavar="FILE", help="write the report: one page that needs no network")
     add("--output", type=Path, metavar="DIR", help="write the report and every table into a folder, in all formats")
+    add("--all", action="store_true", help=f"show all groups; else {MOST_SHOWN} at most")
     add("--json", action="store_true", help="print one JSON document instead of the table")
     add("--markdown", action="store_true", help="print a Markdown table instead")
     add("--latex", action="store_true", help="print a LaTeX table instead")
@@ -190,7 +191,7 @@ def _print(comparison: Comparison, arguments: argparse.Namespace) -> None:
         console.width = 10_000
     print_findings(console, document(comparison)["findings"])
     console.print("")
-    console.print(tables.terminal(comparison, limit=MAX_ROWS, width=width))
+    console.print(tables.terminal(comparison, limit=None if arguments.all else MOST_SHOWN, width=width))
     if arguments.flips:
         from qaexp.comparison.flips import main_flips
 

@@ -39,7 +39,7 @@ def made_ready(directory: Path, overrides: Sequence[str]) -> Iterator[Ready]:
     Raises:
         QaexpError: With all that is wrong with the plan or its jobs.
     """
-    from qaexp.commands.stored import config_from
+    from qaexp.commands.stored import ConfigReader
     from qaexp.reporting.terminal.printing import say
     from qaexp.runs.directory import SWEEP_PLAN
     from qaexp.sweeps import forks
@@ -48,7 +48,7 @@ def made_ready(directory: Path, overrides: Sequence[str]) -> Iterator[Ready]:
     from qaexp.sweeps.work import PRELOAD
 
     forks.prepare(PRELOAD)
-    plan = read_plan(directory, lambda tree: config_from(tree, directory / SWEEP_PLAN, overrides))
+    plan = read_plan(directory, ConfigReader(directory / SWEEP_PLAN, overrides))
     with chdir(plan.working_directory if plan.working_directory.is_dir() else Path.cwd()):
         found = identify_jobs(plan.jobs, directory)
         for sentence in found.remarks:

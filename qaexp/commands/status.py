@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Where qaexp leaves runs and sweeps by default.
 PLACES = (Path("outputs"), Path("multirun_outputs"))
+# Who looks at a table wants to see its end; the rest is for --all and --json.
+MOST_SHOWN = 30
 
 Found = tuple[Sequence[Progress], Sequence[Skipped]]
 
@@ -46,7 +48,8 @@ def main(argv: Sequence[str]) -> int:
         help="runs, sweeps, or folders of them (default: outputs and multirun_outputs)",
     )
     parser.add_argument("--watch", action="store_true", help="show it anew every second, until nothing runs or Ctrl-C")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--json", action="store_true", help="print one JSON document, of all runs")
+    parser.add_argument("--all", action="store_true", help=f"show all runs; else {MOST_SHOWN} at most")
     arguments = parser.parse_args(list(argv))
     if arguments.watch and arguments.json:
         raise ConfigError("--watch draws a table for people; leave out --json, or --watch")
@@ -57,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
     elif not arguments.paths and not any(found):
         say("no runs here: neither outputs/ nor multirun_outputs/ holds one; qaexp train starts one")
     else:
-        _show(paths, found, is_watched=arguments.watch)
+        _show(paths, found, is_watched=arguments.watch, limit=None if arguments.all else MOST_SHOWN)
     if missing := [str(path) for path in arguments.paths if not os.path.lexists(path)]:
         raise ConfigError(
             *(
@@ -79,20 +82,20 @@ def _sweeps(found: Found) -> list[Path]:
     return list(dict.fromkeys(run.path.parent for run in found[0]))
 
 
-def _show(paths: Sequence[Path], found: Found, *, is_watched: bool) -> None:
+def _show(paths: Sequence[Path], found: Found, *, is_watched: bool, limit: int | None) -> None:
     from qaexp.reporting.terminal.console import RunConsole
     from qaexp.reporting.terminal.standing import pipe_lines, terminal_lines
 
     console = RunConsole()
     if not console.is_terminal:
-        for line in [*pipe_lines(*found), *worker_lines(_sweeps(found))]:
+        for line in [*pipe_lines(*found, limit), *worker_lines(_sweeps(found))]:
             say(line)
         if is_watched:
             complain("qaexp status: --watch needs a terminal, and stdout is not one, so this was printed once")
         return
     if is_watched:
         found = _watched(paths, found, console)
-    for line in [*terminal_lines(*found, console.width), *worker_lines(_sweeps(found), console.width)]:
+    for line in [*terminal_lines(*found, console.width, limit), *worker_lines(_sweeps(found), console.width)]:
         say(line)
 
 

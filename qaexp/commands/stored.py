@@ -15,6 +15,7 @@ from qaexp.config.checks.suggest import did_you_mean
 from qaexp.config.compose import one_line, to_config
 from qaexp.config.own_nodes import schema_node
 from qaexp.config.schema import OPEN_NODES, ExperimentConfig, leaves, neutral_keys
+from qaexp.config.variants import Change, OtherKeysError, Variants, differences
 from qaexp.errors import ConfigError
 from qaexp.runs.directory import CONFIG
 from qaexp.storage.formats import dotted
@@ -47,6 +48,49 @@ def stored_config(directory: Path, overrides: Sequence[str] = ()) -> tuple[Exper
     return config_from(read_json(directory / CONFIG), directory / CONFIG, overrides)
 
 
+class ConfigReader:
+    """Reads stored trees of many jobs: of those that differ from the first in plain values, nothing else is read again.
+
+    What `config_from` refuses is refused, in the same words: each config is checked as a whole.
+    """
+
+    def __init__(self, where: Path, overrides: Sequence[str] = ()) -> None:
+        """Nothing is read yet; the arguments are those of `config_from`."""
+        self._where, self._overrides = where, overrides
+        self._given = frozenset(word.partition("=")[0] for word in overrides)
+        self._first: Mapping[str, Any] | None = None
+
+    def __call__(self, stored: Mapping[str, Any]) -> tuple[ExperimentConfig, Origins]:
+        """Return what `config_from` returns."""
+        if self._first is None:
+            self._variants, self._config, self._origins = self._read(stored)
+            self._first = stored
+            return self._config, self._origins
+        config = self._as_variant(stored, self._first)
+        return (config, self._origins) if config is not None else config_from(stored, self._where, self._overrides)
+
+    def _read(self, stored: Mapping[str, Any]) -> tuple[Variants, ExperimentConfig, Origins]:
+        merged, origins = _merged(stored, self._where, self._overrides)
+        config = to_config(merged)
+        return Variants(merged, config), config, origins
+
+    def _as_variant(self, stored: Mapping[str, Any], first: Mapping[str, Any]) -> ExperimentConfig | None:
+        """The config of a tree that differs from the first in plain values alone; else None."""
+        changes: dict[str, Change] = {}
+        try:
+            for place, value in differences(first, stored):
+                is_secret = REDACTED in str(value) or (isinstance(value, str) and is_stored_expression(value))
+                key = ".".join(place)
+                is_other = is_secret or place in self._origins or key in self._given or key.count(".") >= len(place)
+                change = None if is_other else self._variants.change(key, value)
+                if change is None:
+                    return None
+                changes[key] = change
+        except OtherKeysError:
+            return None
+        return self._variants.config(changes) if changes else self._config
+
+
 def config_from(
     stored: Mapping[str, Any], where: Path, overrides: Sequence[str] = ()
 ) -> tuple[ExperimentConfig, Origins]:
@@ -57,6 +101,12 @@ def config_from(
         where: The file that it was read from, for messages.
         overrides: `key=value` for keys that cannot change results, as `check_neutral` has found.
     """
+    merged, origins = _merged(stored, where, overrides)
+    return to_config(merged), origins
+
+
+def _merged(stored: Mapping[str, Any], where: Path, overrides: Sequence[str]) -> tuple[DictConfig, Origins]:
+    """The config of a stored tree as OmegaConf has it, its types right and nothing else checked."""
     given, origins = _with_variables(stored, where)
     hidden = [key for key, value in dotted(given).items() if REDACTED in str(value)]
     if hidden:
@@ -69,7 +119,7 @@ def config_from(
     except OmegaConfBaseException as error:
         raise ConfigError(f"{where}: {one_line(error)}; made by another version of qaexp?") from error
     assert isinstance(merged, DictConfig)
-    return to_config(merged), origins
+    return merged, origins
 
 
 def _with_variables(stored: Mapping[str, Any], where: Path) -> tuple[dict[str, Any], Origins]:

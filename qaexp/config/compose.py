@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict
@@ -66,10 +66,31 @@ def to_config(composed: DictConfig) -> ExperimentConfig:
         raise ConfigError(_TOO_DEEP) from error
     if not isinstance(config, ExperimentConfig):
         raise ConfigError(NO_SCHEMA)
+    check(finished(config, origins), origins)
+    return config
+
+
+def finished(config: ExperimentConfig, origins: Mapping[Place, Origin]) -> ExperimentConfig:
+    """Give what OmegaConf made of a composed config the keys of own nodes, and numbers where texts spell them.
+
+    Args:
+        config: Gets them; returned.
+        origins: All of it that came from the environment.
+    """
     with_own_keys(config)
     for name in ("train_size", "dev_size"):
         setattr(config.data, name, numeral(getattr(config.data, name)))
     read_numerals(config, origins)
+    return config
+
+
+def check(config: ExperimentConfig, origins: Mapping[Place, Origin]) -> None:
+    """Check a config whose types are right.
+
+    Raises:
+        ConfigError: With every problem that was found.
+        IntegrityError: It names an object that no config may name.
+    """
     tree = asdict(config)
     refused = refused_targets(tree)
     if refused:
@@ -77,7 +98,6 @@ def to_config(composed: DictConfig) -> ExperimentConfig:
     problems = [*unknown_keys(tree), *refused_values(tree, origins), *check_config(config)]
     if problems:
         raise ConfigError(*(told(sentence, tree, origins) for sentence in problems))
-    return config
 
 
 def compose_config(

@@ -6,6 +6,7 @@ One dataclass a group. A field without a value is set by every YAML file of its 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
 from typing import Any, get_type_hints
@@ -261,20 +262,26 @@ OPEN_NODES = ("optimizer", "schedule", "trackers")
 _IDENTIFIED_BY_CONTENT = ("model.checkpoint", "model.revision", "model.sha256")
 
 
-def leaves(schema: Any = ExperimentConfig, prefix: str = "") -> Iterator[tuple[str, Field[Any], Any]]:
+@functools.cache
+def leaves(schema: type = ExperimentConfig, prefix: str = "") -> tuple[tuple[str, Field[Any], Any], ...]:
     """Every key that people set and the schema declares, with its dotted name, its field and its type, in order.
 
     Open nodes declare no keys, and `_target_` is none that people set.
     """
+    return tuple(_leaves(schema, prefix))
+
+
+def _leaves(schema: Any, prefix: str) -> Iterator[tuple[str, Field[Any], Any]]:
     hints = get_type_hints(schema)
     for item in fields(schema):
         name, hint = f"{prefix}{item.name}", hints[item.name]
-        if is_dataclass(hint):
+        if isinstance(hint, type) and is_dataclass(hint):
             yield from leaves(hint, f"{name}.")
         elif item.name != "_target_" and name not in OPEN_NODES:
             yield name, item, hint
 
 
+@functools.cache
 def neutral_keys() -> frozenset[str]:
     """Dotted keys that are not part of a run's identity, whole groups (`reporter`, `trackers`, `sweep`) among them."""
     declared = (name for name, item, _ in leaves() if item.metadata.get("neutral"))

@@ -1,4 +1,9 @@
-"""Features kept between runs: one file per content of everything that decides them, checked before it is used."""
+"""Features kept between runs: one file per content of everything that decides them, checked before it is used.
+
+The order of the examples decides nothing but the order of their features: runs that draw all examples, each seed in an
+order of its own, share one file. A run that draws some examples has a file of its own: features of all of them would
+take minutes and hundreds of megabytes where a thousand questions take a second.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,7 @@ import numpy as np
 import safetensors.numpy
 
 from qaexp.data.cache_folder import default_cache_dir, locked, warn_once, warn_unwritable
+from qaexp.data.cache_limit import keep_to_limit, mark_used
 from qaexp.data.features import Features, build_features, warn_truncated_questions
 from qaexp.data.squad import Example
 from qaexp.data.tokenization import distinct, plain_backend
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("qaexp")
 # Raised when a change of the code gives other features, or another file, for the same input.
-_FORMAT = "qaexp features 4"
+_FORMAT = "qaexp features 5"
 
 
 def cached_features(
@@ -38,6 +44,8 @@ def cached_features(
     cache_dir: Path | None = None,
 ) -> tuple[Features, bool]:
     """Return the features of `build_features`, from the cache where they are there.
+
+    They are kept in the order of the examples' ids, and given in that of the examples.
 
     Processes that want the same features at once build them once. A damaged file is built anew; where the folder cannot
     be written, features are built for this process alone, with a warning.
@@ -56,6 +64,22 @@ def cached_features(
         ConfigError: As `build_features`.
         DataError: As `build_features`.
     """
+    order = sorted(range(len(examples)), key=lambda place: examples[place].id)
+    features, is_cached = _kept_features(
+        [examples[place] for place in order], tokenizer, max_length, doc_stride, cache_dir
+    )
+    is_same = order == list(range(len(order)))
+    return features if is_same else features.in_order(np.asarray(order, np.int64)), is_cached
+
+
+def _kept_features(
+    examples: Sequence[Example],
+    tokenizer: PreTrainedTokenizerFast,
+    max_length: int,
+    doc_stride: int,
+    cache_dir: Path | None,
+) -> tuple[Features, bool]:
+    """The features of examples in the order in which they are kept, and whether they came from the cache."""
     key = features_key(examples, tokenizer, max_length=max_length, doc_stride=doc_stride)
     path = (cache_dir or default_cache_dir()) / "features" / f"{key}.safetensors"
     features = _load(path, key)
@@ -133,6 +157,7 @@ def _load(path: Path, key: str) -> Features | None:
         return None
     columns = safetensors.numpy.load(payload)
     features = Features(num_truncated_questions=int(columns.pop("num_truncated_questions")[0]), **columns)
+    mark_used(path)
     _log.info("features: %d from the cache, %s", len(features), path)
     warn_truncated_questions(features.num_truncated_questions)
     return features
@@ -148,6 +173,8 @@ def _store(path: Path, key: str, features: Features) -> None:
         write_bytes(path, _digest(key, payload) + payload)
     except StorageError as error:
         warn_unwritable(path.parent, error)
+    else:
+        keep_to_limit(path.parent.parent, path)
 
 
 def _digest(key: str, payload: bytes) -> bytes:

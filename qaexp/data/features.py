@@ -89,6 +89,29 @@ class Features:
         indptr = np.concatenate([[0], np.cumsum(self.lengths[is_kept])])
         return Features(indptr=indptr, **columns, num_truncated_questions=self.num_truncated_questions)
 
+    def in_order(self, positions: Ints) -> Features:
+        """The features that examples in another order would have.
+
+        Args:
+            positions: `[num_examples]`, where each example is in the other order.
+        """
+        example_index = positions[self.example_index]
+        rows = np.argsort(example_index, kind="stable")
+        lengths = self.lengths[rows]
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        tokens = np.arange(indptr[-1]) + np.repeat(self.indptr[:-1][rows] - indptr[:-1], lengths)
+        columns = {
+            name: column[tokens if name in _TOKEN_COLUMNS else rows]
+            for name, column in self.columns().items()
+            if name not in ("indptr", "example_index")
+        }
+        return Features(
+            indptr=indptr,
+            example_index=_int32(example_index[rows]),
+            **columns,
+            num_truncated_questions=self.num_truncated_questions,
+        )
+
     def held(self, indices: Ints) -> tuple[Features, Ints]:
         """Some features for a batch: features in memory, and their numbers there."""
         return self, indices

@@ -72,10 +72,31 @@ class Parts:
     model: ModelConfig
 
 
-def build_parts(config: ExperimentConfig) -> Parts:
+Build = Callable[..., Any]
+"""Builds a node of a config; see `qaexp.config.build.build`."""
+
+
+def each_once() -> Build:
+    """Return what builds equal nodes once, for configs of which nothing but their fingerprints is wanted."""
+    built: dict[tuple[str, str, str], Any] = {}
+
+    def build_once(node: object, kind: str, **extra: Any) -> Any:
+        key = kind, repr(node), repr(extra)
+        if key not in built:
+            built[key] = build(node, kind, **extra)
+        return built[key]
+
+    return build_once
+
+
+def build_parts(config: ExperimentConfig, build: Build = build) -> Parts:
     """Build the nodes of a config, and fix the number of threads.
 
     What the optimizer refuses, and what the reporter lacks, is found here and not after the training.
+
+    Args:
+        config: A checked config.
+        build: Builds a node.
 
     Raises:
         ConfigError: A node cannot be built, the optimizer refuses a value, or the reporter has no method `report`.

@@ -12,6 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from qaexp.errors import IntegrityError
+from qaexp.storage.hashes import remembered_hash
 from qaexp.storage.reading import MEBIBYTE
 
 # Far above what any known checkpoint has (the largest tokenizers take 40 MiB): more would only eat the memory.
@@ -68,8 +69,12 @@ def weight_files(folder: Path) -> list[Path]:
 
 def hash_file(path: Path) -> str:
     """The sha256 of a regular file's bytes, in hex."""
-    with open_regular(path) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def read() -> str:
+        with open_regular(path) as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    return remembered_hash(path, "bytes", read)
 
 
 def combined(hashes: dict[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Collection, Mapping
@@ -123,13 +124,22 @@ def without_keys(config: Mapping[str, Any], keys: Collection[str]) -> dict[str, 
     >>> without_keys({"trainer": {"lr": 1, "log_every": 5}, "name": "a"}, {"trainer.log_every", "name"})
     {'trainer': {'lr': 1}}
     """
-    heads = {key for key in keys if "." not in key}
-    kept = {}
-    for name, value in config.items():
-        if name not in heads:
-            inner = {key.partition(".")[2] for key in keys if key.startswith(f"{name}.")}
-            kept[name] = without_keys(value, inner) if isinstance(value, Mapping) else value
-    return kept
+    heads, inner = _by_head(frozenset(keys))
+    return {
+        name: without_keys(value, inner.get(name, ())) if isinstance(value, Mapping) else value
+        for name, value in config.items()
+        if name not in heads
+    }
+
+
+@functools.lru_cache(maxsize=256)
+def _by_head(keys: frozenset[str]) -> tuple[frozenset[str], Mapping[str, frozenset[str]]]:
+    """The keys without a dot, and the rests of the others by their first part."""
+    inner: dict[str, set[str]] = {}
+    for head, dot, rest in (key.partition(".") for key in keys):
+        if dot:
+            inner.setdefault(head, set()).add(rest)
+    return frozenset(key for key in keys if "." not in key), {head: frozenset(rest) for head, rest in inner.items()}
 
 
 def canonical_json(value: Any) -> str:
@@ -144,9 +154,14 @@ def canonical_json(value: Any) -> str:
     return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def code_hash(package: Path | None = None) -> str:
-    """Return the sha256 over the package's Python files, names and contents; recorded, but no part of the identity."""
-    root = package or Path(__file__).parents[1]
+@functools.cache
+def code_hash() -> str:
+    """Return what `code_hash_of` gives for qaexp, read once a process; recorded, but no part of the identity."""
+    return code_hash_of(Path(__file__).parents[1])
+
+
+def code_hash_of(root: Path) -> str:
+    """Return the sha256 over a package's Python files, names and contents."""
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py"), key=lambda path: path.relative_to(root).as_posix()):
         content = path.read_bytes()

@@ -23,6 +23,25 @@ def json_text(obj: Any) -> str:
     return json.dumps(obj, indent=1, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
 
 
+def json_table_text(obj: Mapping[str, Any], key: str, rows: Sequence[Any]) -> str:
+    r"""Return a document as JSON whose last key is a list, each item of it on a line: short, and written fast.
+
+    Args:
+        obj: The document without that key.
+        key: The key.
+        rows: The list.
+
+    Raises:
+        ValueError: When a number is NaN or infinite.
+
+    >>> json_table_text({"a": 1}, "rows", [{"b": [2]}, {}])
+    '{\n "a": 1,\n "rows": [\n  {"b": [2]},\n  {}\n ]\n}\n'
+    """
+    head = json_text({**obj, key: []}).removesuffix("[]\n}\n")
+    lines = (json.dumps(row, ensure_ascii=False, allow_nan=False, default=_plain) for row in rows)
+    return f"{head}[\n  " + ",\n  ".join(lines) + "\n ]\n}\n" if rows else f"{head}[]\n}}\n"
+
+
 def json_blocks(obj: Mapping[str, Any]) -> Iterator[str]:
     """Yield the text of `json_text` in parts; the values of a sequence that is no list are taken one after the other.
 

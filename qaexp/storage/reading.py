@@ -107,10 +107,10 @@ def read_json(path: Path, limit: int = MAX_JSON_BYTES) -> dict[str, Any]:
     return value
 
 
-def read_small(path: Path) -> tuple[dict[str, Any] | None, str | None]:
-    """What a JSON file holds, and what is wrong with it; None twice when there is none."""
+def read_small(path: Path, limit: int = MAX_JSON_BYTES) -> tuple[dict[str, Any] | None, str | None]:
+    """What a JSON file of at most so many bytes holds, and what is wrong with it; None twice when there is none."""
     try:
-        return read_json(path), None
+        return read_json(path, limit), None
     except FileNotFoundError:
         return None, None
     except IntegrityError as error:

@@ -7,6 +7,7 @@ command line or in the config. Trees are redacted before they become text, so th
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -29,6 +30,7 @@ _OVERRIDE = re.compile(r"(?P<left>[+~]*(?P<key>[\w./@:\-]+)=)(?P<value>.+)", re.
 _EXPRESSION = re.compile(r"(?:\$\{oc\.env:\w+\})+")
 _NO_VALUE = ("null", "none", "", "true", "false")
 _LISTS_OF_WORDS = ("", "task", "hydra", "overrides", "changes", "command_line")
+_LONGEST_KNOWN, _MOST_KNOWN = 300, 10_000
 _CUT = re.compile(r"\.\.\.|…")
 
 
@@ -57,8 +59,8 @@ class Redactor:
             found.update(secret_leaves(tree))
         found = {told for value in found for told in _resolved(value, environ) if len(told) >= MIN_LENGTH}
         secrets = {form: REDACTED for value in found for form in forms(value)}
-        self._in_trees = _Values(secrets)
-        self._in_texts = _Values({**(shown or {}), **secrets})
+        self._in_trees = _values(frozenset(secrets.items()))
+        self._in_texts = _values(frozenset({**(shown or {}), **secrets}.items()))
 
     def finds(self, text: str) -> bool:
         """Say whether a text holds a secret."""
@@ -109,19 +111,32 @@ class Redactor:
         return REDACTED if key.endswith("job.override_dirname") and redacted != value else redacted
 
     def _without_secrets(self, text: str, values: _Values) -> str:
-        text = without_shapes(values.replaced(text), REDACTED)
-        return _ITEM.sub(_without_secret_value, _ASSIGNMENT.sub(_without_secret_value, text))
+        # The jobs of a sweep are made of the same words: a few hundred texts come thousands of times.
+        if (found := values.known.get(text)) is None:
+            found = without_shapes(values.replaced(text), REDACTED)
+            found = _ITEM.sub(_without_secret_value, _ASSIGNMENT.sub(_without_secret_value, found))
+            values.remember(text, found)
+        return found
 
 
 class _Values:
-    """Texts, each with its replacement; the longest counts where several begin."""
+    """Texts, each with its replacement; the longest counts where several begin.
+
+    Attributes:
+        known: Short texts that were asked for before, and what is shown in their place.
+    """
 
     def __init__(self, replacements: Mapping[str, str]) -> None:
+        self.known: dict[str, str] = {}
         self._replacements = replacements
         self._longest = sorted(replacements, key=lambda value: (-len(value), value))
         self._pattern = re.compile("|".join(map(re.escape, self._longest)))
         starts = sorted({re.escape(value[:MIN_LENGTH]) for value in self._longest if len(value) > MIN_LENGTH})
         self._starts = re.compile("|".join(starts) or r"(?!)")
+
+    def remember(self, text: str, shown: str) -> None:
+        if len(text) <= _LONGEST_KNOWN and len(self.known) < _MOST_KNOWN:
+            self.known[text] = shown
 
     def replaced(self, text: str) -> str:
         if not self._longest:
@@ -143,8 +158,19 @@ class _Values:
         return "".join([*kept, text[position:]])
 
 
-def _secrets_of(word: str) -> Iterable[str]:
+@functools.lru_cache(maxsize=64)
+def _values(replacements: frozenset[tuple[str, str]]) -> _Values:
+    """The texts of one set of secrets: that of all jobs of a sweep, mostly."""
+    return _Values(dict(replacements))
+
+
+@functools.lru_cache(maxsize=4096)
+def _secrets_of(word: str) -> tuple[str, ...]:
     """The secret values of a word of a command line, with and without the quotes of Hydra's grammar."""
+    return tuple(_secrets_in(word))
+
+
+def _secrets_in(word: str) -> Iterable[str]:
     match = _OVERRIDE.fullmatch(word)
     if match is not None and (_is_secret(match["key"]) or _is_env_set(match["key"])):
         yield from _unquoted(match["value"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from itertools import pairwise
 
@@ -71,6 +72,7 @@ _NO_SECRETS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "GPG_KEY"})
 _PARAMETERS = frozenset({"key", "sig", "signature", "code", "auth", "jwt"})
 
 
+@functools.lru_cache(maxsize=4096)
 def is_secret_key(key: str) -> bool:
     """Say whether the value of a (dotted) config key must not be stored: by its own name, or its place in `env_set`.
 
@@ -85,6 +87,7 @@ def is_secret_key(key: str) -> bool:
     return _holds_a_secret(words) or _ends_secretly(words)
 
 
+@functools.lru_cache(maxsize=4096)
 def is_secret_variable(name: str) -> bool:
     """Say whether the value of an environment variable must not be shown: any word of its name is enough.
 

@@ -13,7 +13,7 @@ from qaexp.errors import ConfigError, IntegrityError, QaexpError
 from qaexp.runs.directory import ENVIRONMENT, SCHEMA_VERSION, SWEEP_PLAN
 from qaexp.runs.readers.collect import collect
 from qaexp.storage.origins import REDACTED
-from qaexp.storage.reading import read_json
+from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
 from qaexp.sweeps.optuna.journal import JOURNAL
 
 BY_COMMAND = "by_command"
@@ -53,7 +53,7 @@ def command_of(sweep: Path) -> Command | None:
     """
     is_search = (sweep / JOURNAL).is_file()
     if (sweep / SWEEP_PLAN).exists():
-        stored = read_json(sweep / SWEEP_PLAN)
+        stored = read_json(sweep / SWEEP_PLAN, MAX_TABLE_BYTES)
         if not (is_search or _is_by_command(stored)):
             return None
         return _command(stored, sweep / SWEEP_PLAN)

@@ -12,7 +12,7 @@ from qaexp.errors import ConfigError, IntegrityError, QaexpError
 from qaexp.runs.short_words import told_word
 from qaexp.storage.origins import Origins
 from qaexp.sweeps import isolate
-from qaexp.sweeps.job import Job
+from qaexp.sweeps.job import Job, folders_by_id
 from qaexp.sweeps.number_format import asked_formats, begun_formats, in_begun_attention, remarks
 from qaexp.sweeps.work import identify
 
@@ -91,7 +91,10 @@ def identify_jobs(jobs: Sequence[Job], sweep: Path, *, is_here: bool = True) -> 
                 list(map(job.redactor.text, one["problems"])), one["exit_code"], list(map(told_word, job.changes))
             )
     problems.check(len(jobs))
-    known = [_in_its_format(job, one).identified(one["sha256"], sweep) for job, one in zip(jobs, told, strict=True)]
+    existing = folders_by_id(sweep)
+    known = [
+        _in_its_format(job, one).identified(one["sha256"], sweep, existing) for job, one in zip(jobs, told, strict=True)
+    ]
     return Identified(known, num_gpus, remarks(list(zip(known, told, strict=True)), is_here=is_here))
 
 

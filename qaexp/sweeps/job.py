@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from qaexp.storage.secret_forms import as_folder
 _LONGEST_NAME = 120
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Job:
     """A run inside a sweep.
 
@@ -50,11 +52,15 @@ class Job:
         """The first eight hex digits of the identity."""
         return self.sha256[:RUN_ID_LENGTH]
 
-    @property
+    @functools.cached_property
     def redactor(self) -> Redactor:
         """Knows the secrets of the job."""
         trees = [*self.hydra_files.values(), {"env_set": dict(self.environment)}]
         return redactor_of(asdict(self.config), self.origins, [*self.overrides, *self.command_line], trees)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process: the fields alone."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @property
     def shown_config(self) -> dict[str, Any]:
@@ -82,12 +88,33 @@ class Job:
             return self
         return replace(self, config=replace(self.config, threads=threads))
 
-    def identified(self, sha256: str, sweep: Path) -> Job:
-        """Return the job with its identity and its directory: the one that ends with its run id, if there is one."""
+    def to_be_run(self) -> Job:
+        """The job as its run stores it, whoever is going to run it."""
+        if not self.config.sweep.plan_only:
+            return self
+        return replace(self, config=replace(self.config, sweep=replace(self.config.sweep, plan_only=False)))
+
+    def identified(self, sha256: str, sweep: Path, existing: Mapping[str, Path] | None = None) -> Job:
+        """Return the job with its identity and its directory: the one that ends with its run id, if there is one.
+
+        Args:
+            sha256: The identity in hex.
+            sweep: The sweep's directory.
+            existing: What `folders_by_id` says of it; None: it is looked at.
+        """
         run_id = sha256[:RUN_ID_LENGTH]
-        name = f"{readable_name(self.changes)}-{run_id}"
-        existing = sorted(path for path in sweep.glob(f"*-{run_id}") if path.is_dir())
-        return replace(self, sha256=sha256, directory=existing[0] if existing else sweep / name)
+        found = (folders_by_id(sweep) if existing is None else existing).get(run_id)
+        return replace(self, sha256=sha256, directory=found or sweep / f"{readable_name(self.changes)}-{run_id}")
+
+
+def folders_by_id(sweep: Path) -> dict[str, Path]:
+    """The folders of a sweep by the run id that their names end with, of several the first; of no sweep nothing."""
+    try:
+        with os.scandir(sweep) as entries:
+            names = sorted((entry.name for entry in entries if "-" in entry.name and entry.is_dir()), reverse=True)
+    except OSError:
+        return {}
+    return {name.rpartition("-")[2]: sweep / name for name in names}
 
 
 def readable_name(changes: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from qaexp.runs.directory import SWEEP_PLAN
 from qaexp.runs.readers.collect import find, is_run
 from qaexp.runs.writing.resumption import stored_format
-from qaexp.storage.reading import read_small
+from qaexp.storage.reading import MAX_TABLE_BYTES, read_small
 from qaexp.sweeps.job import Job
 
 FORMATS = "precision"
@@ -24,7 +24,7 @@ def begun_formats(sweep: Path) -> dict[str, str]:
 
     A plan that was made before plans said so, or none, leaves it to the runs: there `auto` was fp32 on every CPU.
     """
-    plan, _ = read_small(sweep / SWEEP_PLAN)
+    plan, _ = read_small(sweep / SWEEP_PLAN, MAX_TABLE_BYTES)
     settings = (plan or {}).get("settings")
     if isinstance(settings, Mapping) and isinstance(told := settings.get(FORMATS), Mapping):
         return {str(device): str(format) for device, format in told.items() if format in ("fp32", "bf16")}
@@ -33,7 +33,7 @@ def begun_formats(sweep: Path) -> dict[str, str]:
 
 def in_begun_attention(jobs: Sequence[Job], sweep: Path) -> list[Job]:
     """The jobs as a sweep was begun: before plans named number formats, all attention was plain."""
-    plan, _ = read_small(sweep / SWEEP_PLAN)
+    plan, _ = read_small(sweep / SWEEP_PLAN, MAX_TABLE_BYTES)
     settings = (plan or {}).get("settings")
     if plan is None or (isinstance(settings, Mapping) and FORMATS in settings):
         return list(jobs)

@@ -10,8 +10,8 @@ from qaexp.errors import BusyError
 from qaexp.runs.identity import code_hash
 from qaexp.runs.kept_checkpoints import newest_step, none_is_whole
 from qaexp.runs.number import is_number
-from qaexp.runs.readers.collect import collect
-from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, first_line, look
+from qaexp.runs.readers.collect import find, is_run
+from qaexp.runs.readers.folder import COMPLETED, DAMAGED, NOT_A_RUN, RUNNING, UNFINISHED_END, Folder, first_line, look
 from qaexp.sweeps.job import Job
 
 RUN, RESUME, REUSE, RETRY, ELSEWHERE = "run", "resume", "reuse", "retry", "elsewhere"
@@ -74,22 +74,28 @@ def make_plan(jobs: Sequence[Job], sweep: Path) -> Plan:
     """
     distinct = {job.sha256: job for job in reversed(jobs)}
     kept = [job for number, job in enumerate(jobs) if distinct[job.sha256] is job]
-    found = collect(sweep, completed_only=False).runs if sweep.is_dir() else []
+    found = {folder.path: folder for folder in find(sweep).folders} if sweep.is_dir() else {}
     own = {job.folder.name for job in kept}
-    completed = [run.summary for run in found if run.summary is not None]
+    runs = [folder for folder in found.values() if is_run(folder) and folder.state != DAMAGED]
+    completed = [run.summary for run in runs if run.summary is not None]
     seconds = [took for summary in completed if is_number(took := summary.get("total_seconds")) and took > 0]
-    jobs_planned = [planned(job) for job in kept]
+    jobs_planned = [planned(job, found.get(job.folder)) for job in kept]
     return Plan(
         jobs_planned,
         num_duplicates=len(jobs) - len(kept),
-        others=[run.path for run in found if run.path.name not in own],
+        others=[run.path for run in runs if run.path.name not in own],
         seconds=sum(seconds) / len(seconds) if seconds else None,
     )
 
 
-def planned(job: Job) -> PlannedJob:
-    """What will be done about one job."""
-    folder = look(job.folder)
+def planned(job: Job, folder: Folder | None = None) -> PlannedJob:
+    """What will be done about one job.
+
+    Args:
+        job: The job.
+        folder: What its directory was found to be; None: it is looked at.
+    """
+    folder = folder or look(job.folder)
     if folder.state == NOT_A_RUN:
         return PlannedJob(job, RUN)
     if folder.state == RUNNING:

@@ -29,9 +29,9 @@ from qaexp.runs.readers.folder import (
 from qaexp.runs.readers.repeats import Group, group_runs
 from qaexp.runs.writing.looks import LOOKS, with_look
 from qaexp.storage.files import write_changed
-from qaexp.storage.formats import csv_text, json_text
+from qaexp.storage.formats import csv_text, json_table_text, json_text
 from qaexp.storage.origins import Origins
-from qaexp.storage.reading import read_json
+from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
 from qaexp.storage.redact import Redactor
 from qaexp.sweeps.health import flag_names
 from qaexp.sweeps.job import Job
@@ -56,20 +56,21 @@ def write_plan(sweep: Path, plan: Plan, command_line: Sequence[str], settings: M
         "working_directory": str(Path.cwd()),
         "code_hash": code_hash(),
         "settings": redactor.tree(settings),
-        "jobs": [
-            {
-                "run_id": planned.job.run_id,
-                "sha256": planned.job.sha256,
-                "path": planned.job.folder.name,
-                "overrides": list(map(redactor.word, planned.job.overrides)),
-                "changes": list(planned.job.changes),
-                "config": planned.job.shown_config,
-                "hydra": redactor.tree(planned.job.hydra_files),
-            }
-            for planned, redactor in zip(plan.jobs, redactors, strict=True)
-        ],
     }
-    write_changed(sweep / SWEEP_PLAN, json_text(content).encode("utf-8", "backslashreplace"))
+    jobs = [
+        {
+            "run_id": planned.job.run_id,
+            "sha256": planned.job.sha256,
+            "path": planned.job.folder.name,
+            "overrides": list(map(redactor.word, planned.job.overrides)),
+            "changes": list(planned.job.changes),
+            "config": planned.job.shown_config,
+            "hydra": redactor.tree(planned.job.hydra_files),
+        }
+        for planned, redactor in zip(plan.jobs, redactors, strict=True)
+    ]
+    text = json_table_text(content, "jobs", jobs)
+    write_changed(sweep / SWEEP_PLAN, text.encode("utf-8", "backslashreplace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def read_plan(sweep: Path, to_config: ToConfig) -> StoredPlan:
         ConfigError: A newer qaexp made it, or a config is refused.
         IntegrityError: It cannot be read.
     """
-    stored = read_json(sweep / SWEEP_PLAN)
+    stored = read_json(sweep / SWEEP_PLAN, MAX_TABLE_BYTES)
     try:
         if stored.get("schema_version", 0) > SCHEMA_VERSION:
             raise ConfigError(f"{sweep / SWEEP_PLAN}: made by a newer qaexp; upgrade qaexp")

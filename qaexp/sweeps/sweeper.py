@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,10 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 from qaexp.config.checks.texts import keep_texts
-from qaexp.config.compose import compose_errors, to_config
 from qaexp.config.globs import without_globs
-from qaexp.config.hydra_files import hydra_trees
-from qaexp.config.origins import find_origins
 from qaexp.errors import ConfigError
 from qaexp.experiment.greeting import announce
 from qaexp.reporting.terminal.printing import say
@@ -28,7 +24,8 @@ from qaexp.storage.formats import counted
 from qaexp.storage.start import start, variables
 from qaexp.sweeps import forks
 from qaexp.sweeps.again import BY_COMMAND
-from qaexp.sweeps.composing import Composed, compose_jobs, identify_jobs
+from qaexp.sweeps.composer import Composer
+from qaexp.sweeps.composing import compose_jobs, identify_jobs
 from qaexp.sweeps.execute import Manner, run_sweep
 from qaexp.sweeps.grid import job_lines
 from qaexp.sweeps.job import Job
@@ -66,6 +63,8 @@ class GridSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take Hydra's context, the words that started the sweep, and its config."""
         self._loader, self._config, self._num_gpus = hydra_context.config_loader, config, 0
+        self._groups: dict[str, bool] = {}
+        self._composer = Composer(self._by_hydra, self._is_group)
         self._is_announced = False
         self._formats: dict[str, str] = {}
         self._remarks: list[str] = []
@@ -146,7 +145,7 @@ class GridSweeper(Sweeper):
         forks.prepare(PRELOAD)
         if not self._is_announced and len(lines) > 1:
             say(f"composing and checking {counted(len(lines), 'job')} ...")
-        jobs = compose_jobs(lines, self._composed, self.command_line)
+        jobs = [job.to_be_run() for job in compose_jobs(lines, self._composer, self.command_line)]
         for job in jobs[:1]:
             check_path(self.directory.absolute(), job.redactor)
         if not self._is_announced:
@@ -199,17 +198,14 @@ class GridSweeper(Sweeper):
         onlooker.close(outcomes)
         return outcomes
 
-    def _composed(self, words: Sequence[str]) -> Composed:
-        with compose_errors():
-            composed = self._loader.load_sweep_config(self._config, list(words))
-            environment = {str(name): str(value) for name, value in composed.hydra.job.env_set.items()}
-        settings = composed.hydra
-        with open_dict(composed):
-            del composed["hydra"]
-        # A job is the same whoever is going to run it.
-        config = to_config(composed)
-        config = replace(config, sweep=replace(config.sweep, plan_only=False))
-        return config, hydra_trees(composed, settings, words), find_origins(composed), environment
+    def _by_hydra(self, words: Sequence[str]) -> DictConfig:
+        composed: DictConfig = self._loader.load_sweep_config(self._config, list(words))
+        return composed
+
+    def _is_group(self, key: str) -> bool:
+        if key not in self._groups:
+            self._groups[key] = bool(self._loader.get_group_options(key))
+        return self._groups[key]
 
 
 def _not_there(config: DictConfig, error: Exception) -> str:

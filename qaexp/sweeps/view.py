@@ -33,14 +33,17 @@ from qaexp.sweeps.overall import count_words, overall
 from qaexp.sweeps.plan import REUSE, Plan
 
 STOPPING = "stopping: the jobs end after their steps and store what they did; Ctrl-C again stops at once"
+MOST_SHOWN = 30
 _REFRESH_SECONDS = 1.0
+# Of many jobs these are shown first, then those that have ended last.
+_RANKS = {"running": 0, "failed": 1, "timeout": 1, "": 4, "reused": 3}
 _COLORS = {"completed": "green", "failed": "bold red", "timeout": "bold red", "running": "cyan", "preempted": "yellow"}
 
 
 def print_plan(console: Console, plan: Plan, at_once: int | None) -> None:
-    """Print what is going to be done, a line a job."""
+    """Print what is going to be done, a line a job; of many jobs the first."""
     table = _table("job", "what differs", "action", "note")
-    for number_, planned in enumerate(plan.jobs, 1):
+    for number_, planned in enumerate(plan.jobs[:MOST_SHOWN], 1):
         table.add_row(
             f"{number_}/{len(plan.jobs)}",
             _text(planned.job.label),
@@ -48,6 +51,9 @@ def print_plan(console: Console, plan: Plan, at_once: int | None) -> None:
             _text(planned.note),
         )
     console.print(table)
+    if (more := len(plan.jobs) - MOST_SHOWN) > 0:
+        sweep = plan.jobs[0].job.folder.parent
+        console.print(_text(f"{counted(more, 'more job')}; once it is begun, qaexp status {sweep} --all shows all"))
     for sentence in _remarks(plan, at_once):
         console.print(_text(sentence))
 
@@ -92,6 +98,7 @@ class SweepView:
         self._places = {job.sha256: place for place, job in enumerate(self._jobs, 1)}
         self._states = {planned.job.sha256: "reused" if planned.action == REUSE else "" for planned in plan.jobs}
         self._began: dict[str, float] = {}
+        self._ended: dict[str, float] = {}
         self._seen: dict[str, Progress] = {}
         self._flags: dict[str, list[str]] = {}
         self._live = Live(console=console, auto_refresh=False, transient=False) if console.is_terminal else None
@@ -127,7 +134,7 @@ class SweepView:
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         """A job has ended."""
         self._look(job)
-        self._states[job.sha256] = outcome.state
+        self._states[job.sha256], self._ended[job.sha256] = outcome.state, time.monotonic()
         words = [outcome.message] if outcome.message else []
         if outcome.state == COMPLETED:
             self._flags[job.sha256] = words = _flags(job)
@@ -182,7 +189,9 @@ class SweepView:
 
     def _as_table(self) -> Table:
         table = _table("job", "what differs", "state", "epoch", "step", "loss", "dev f1", "left")
-        for place, job in enumerate(self._jobs, 1):
+        first = self._first_to_see()
+        for job in first:
+            place = self._places[job.sha256]
             state, seen = self._states[job.sha256], self._seen.get(job.sha256)
             cells = (
                 (shown({"epoch": seen.epoch}, "epoch"), _steps(seen), number(seen.loss, 3), number(seen.f1))
@@ -195,7 +204,19 @@ class SweepView:
             if is_silent:
                 state_text = Text(f"{state}, {COLLAPSE}", style="bold yellow")
             table.add_row(str(place), _text(job.label), state_text, *cells, left, style="dim" if is_silent else "")
+        if (more := len(self._jobs) - len(first)) > 0:
+            table.add_row("...", _text(f"{counted(more, 'more job')}; qaexp status {first[0].folder.parent} --all"))
         return table
+
+    def _first_to_see(self) -> Sequence[Job]:
+        """All jobs in their order; of many what runs, what has failed, then the newest."""
+        if len(self._jobs) <= MOST_SHOWN:
+            return self._jobs
+
+        def rank(job: Job) -> tuple[int, float]:
+            return _RANKS.get(self._states[job.sha256], 2), -self._ended.get(job.sha256, 0.0)
+
+        return sorted(self._jobs, key=rank)[:MOST_SHOWN]
 
     def _left(self, job: Job, seen: Progress | None) -> str:
         if seen is None or not seen.step or not seen.total_steps:
@@ -208,7 +229,9 @@ class SweepView:
 def print_results(console: Console, rows: Sequence[Mapping[str, Any]], groups: Sequence[Group], sweep: Path) -> None:
     """Print the groups over seeds, and what failed: one line for each distinct error."""
     if groups:
-        console.print(groups_table(rows, groups, console.width))
+        console.print(groups_table(rows, groups[:MOST_SHOWN], console.width))
+        if (num_more := len(groups) - MOST_SHOWN) > 0:
+            console.print(_text(f"{counted(num_more, 'more group')}; qaexp compare {sweep} --all shows all"))
     failures = grouped_failures(rows, sweep)
     if failures:
         table = _table("failed", "why", "which", "log")

@@ -29,13 +29,14 @@ def identify(configs: Sequence[ExperimentConfig], autos: Sequence[str | None]) -
     from qaexp.errors import QaexpError
     from qaexp.experiment.number_format import begun_in, settled
     from qaexp.experiment.opening import identify_run
-    from qaexp.experiment.parts import build_parts
+    from qaexp.experiment.parts import build_parts, each_once
 
     found: list[dict[str, Any]] = []
+    build = each_once()
     for config, auto in zip(configs, autos, strict=True):
         try:
             one = settled(config, begun_in(auto) if auto else None)
-            sha256 = identify_run(one.config, build_parts(one.computed)).sha256
+            sha256 = identify_run(one.config, build_parts(one.computed, build)).sha256
             trainer = one.config.trainer
             words = {"word": trainer.precision, "attention": trainer.attention, "format": one.format}
             found.append({"sha256": sha256, **words, "own": settled(config).format})

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from qaexp.commands import compare
 from tests.fixtures import tiny_run
 from tests.fixtures.compared import scores, write_grid, write_run
 
@@ -153,3 +155,12 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_compared(fold
     taken = tiny_run.call(folder, "compare", "sweep", option, "sweep")
     assert (taken.code, taken.out) == (2, "")
     assert f"{option} sweep is a folder" in taken.last_line
+
+
+def test_of_many_groups_the_first_are_shown_and_how_to_see_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = tiny_run.call(folder, "compare", "sweep").out
+    monkeypatch.setattr(compare, "MOST_SHOWN", 1)
+    cut = tiny_run.call(folder, "compare", "sweep").out
+    assert "more group" not in whole
+    assert re.search(r"\d+ more groups?; --all shows all, --csv, --json and --html have all", cut)
+    assert tiny_run.call(folder, "compare", "sweep", "--all").out == whole

@@ -402,3 +402,27 @@ def test_lock_of_a_killed_builder_is_free(tokenizer: PreTrainedTokenizerFast, tm
         process.communicate(timeout=60)
     assert not is_hit
     assert len(features)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1), (1, 3, 0, 2)])
+def test_the_same_examples_in_another_order_share_one_file(
+    order: tuple[int, ...], tokenizer: PreTrainedTokenizerFast, tmp_path: Path, built: list[int]
+) -> None:
+    examples = [*EXAMPLES, Example("0", "Normans", CONTEXT * 3, "who " * 30, ())]
+    cached_features(examples, tokenizer, **SETTINGS, cache_dir=tmp_path)
+    mixed = [examples[place] for place in order]
+    found, is_hit = cached_features(mixed, tokenizer, **SETTINGS, cache_dir=tmp_path)
+    assert is_hit
+    assert len(built) == 1
+    assert_equal(found, build_features(mixed, tokenizer, **SETTINGS))
+    stored_file(tmp_path)
+    fewer, is_hit = cached_features(mixed[:2], tokenizer, **SETTINGS, cache_dir=tmp_path)
+    assert not is_hit
+    assert_equal(fewer, build_features(mixed[:2], tokenizer, **SETTINGS))
+
+
+def test_two_examples_of_one_id_keep_their_places(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+    twice = [EXAMPLES[2], dataclasses.replace(EXAMPLES[0], id="3"), EXAMPLES[1]]
+    for examples in (twice, twice[::-1], twice):
+        found, _ = cached_features(examples, tokenizer, **SETTINGS, cache_dir=tmp_path)
+        assert_equal(found, build_features(examples, tokenizer, **SETTINGS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -116,3 +117,19 @@ def test_no_text_of_a_folder_steers_the_terminal() -> None:
     hostile = run("outputs/\x1b]0;x\n", state="failed", stage="\x1b[2J", about="\x9b1A\nqaexp: fine")
     lines = [*terminal_lines([hostile], [], 80), *pipe_lines([hostile], [])]
     assert all(line.isprintable() for line in lines)
+
+
+def test_of_many_runs_those_that_need_a_look_are_shown_and_how_to_see_all(tmp_path: Path) -> None:
+    states = {3: "running", 5: "failed", 7: "killed"}
+    runs = [run(tmp_path / f"r{number:02}", state=states.get(number, "completed")) for number in range(12)]
+    for number, one in enumerate(runs):
+        one.path.mkdir()
+        os.utime(one.path, (number, number))
+    gone = [Skipped(Path(f"x{number}"), "not a run", "is empty") for number in range(7)]
+    for lines in (pipe_lines(runs, gone, 5), terminal_lines(runs, gone, 80, 5)):
+        shown = [word for line in lines for word in line.replace("/", " ").split() if re.fullmatch(r"r\d\d", word)]
+        assert shown == ["r03", "r05", "r07", "r10", "r11"]
+        assert "7 more runs; --all shows them" in lines
+        assert lines[-1] == "2 more skipped folders; --all shows them"
+    assert pipe_lines(runs[:5], [], 5) == pipe_lines(runs[:5], [])
+    assert terminal_lines(runs[:5], [], 80, 5) == terminal_lines(runs[:5], [], 80)

@@ -9,7 +9,7 @@ import pytest
 
 from qaexp.config.schema import neutral_keys
 from qaexp.nodes import with_former, with_public
-from qaexp.runs.identity import canonical_json, code_hash, identify
+from qaexp.runs.identity import canonical_json, code_hash, code_hash_of, identify
 from qaexp.runs.readers.collect import read_run
 from tests import REPOSITORY
 from tests.fixtures.tiny_run import read_json
@@ -72,13 +72,19 @@ def test_code_hash_follows_names_and_contents(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "a.py").write_text("x = 1\n")
     (tmp_path / "notes.txt").write_text("not code")
-    first = code_hash(tmp_path)
+    first = code_hash_of(tmp_path)
     (tmp_path / "notes.txt").write_text("still not code")
-    assert code_hash(tmp_path) == first
+    assert code_hash_of(tmp_path) == first
     (tmp_path / "inner" / "a.py").write_text("x = 2\n")
-    second = code_hash(tmp_path)
+    second = code_hash_of(tmp_path)
     (tmp_path / "inner" / "a.py").rename(tmp_path / "inner" / "b.py")
-    assert len({first, second, code_hash(tmp_path)}) == 3
+    assert len({first, second, code_hash_of(tmp_path)}) == 3
+
+
+def test_the_code_of_qaexp_is_read_once_a_process() -> None:
+    code_hash.cache_clear()
+    assert code_hash() == code_hash() == code_hash_of(REPOSITORY / "qaexp")
+    assert code_hash.cache_info().misses == 1
 
 
 def test_all_of_it_is_null_and_not_one_example() -> None:

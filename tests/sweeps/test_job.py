@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.sweeps.job import Job, readable_name
+from qaexp.sweeps.job import Job, folders_by_id, readable_name
 from tests.fixtures.checked import check_command_line
 
 
@@ -35,6 +35,14 @@ def test_a_folder_is_found_again_by_its_run_id(tmp_path: Path) -> None:
     (tmp_path / "other,name-abababab").mkdir()
     assert job.identified("ab" * 32, tmp_path).folder == tmp_path / "other,name-abababab"
     assert job.identified("cd" * 32, tmp_path).folder == tmp_path / "seed=1-cdcdcdcd"
+
+
+def test_of_two_folders_of_one_run_the_first_by_name_counts_and_files_do_not(tmp_path: Path) -> None:
+    for name in ("b-abababab", "a-abababab", "c-cdcdcdcd"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a-cdcdcdcd").write_text("no folder")
+    assert folders_by_id(tmp_path) == {"abababab": tmp_path / "a-abababab", "cdcdcdcd": tmp_path / "c-cdcdcdcd"}
+    assert folders_by_id(tmp_path / "nothing") == {}
 
 
 def test_digits_that_adding_up_made_stand_in_folders_and_not_in_what_is_told(tmp_path: Path) -> None:

@@ -12,7 +12,10 @@ from qaexp.errors import BusyError, ConfigError, IntegrityError
 from qaexp.runs.checkpoint import commit_checkpoint
 from qaexp.runs.identity import code_hash
 from qaexp.runs.owners import utc_now
+from qaexp.storage.reading import MAX_JSON_BYTES
+from qaexp.sweeps.again import command_of
 from qaexp.sweeps.job import Job
+from qaexp.sweeps.number_format import FORMATS, begun_formats
 from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.plan import make_plan
 from qaexp.sweeps.sweep_files import read_plan, write_plan, write_results
@@ -105,3 +108,12 @@ def test_results_tell_every_job_and_are_not_touched_when_they_say_the_same(tmp_p
     before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     write_results(tmp_path, jobs, outcomes)
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+def test_a_plan_of_very_many_jobs_is_read_and_not_refused_for_its_size(tmp_path: Path) -> None:
+    job = planned(tmp_path, 0)
+    write_plan(tmp_path, make_plan([job], tmp_path), ["qaexp", "train"], {FORMATS: {"cpu": "bf16"}})
+    edit(tmp_path / "plan.json", padding="x" * MAX_JSON_BYTES)
+    assert len(read_plan(tmp_path, lambda tree: (job.config, {})).jobs) == 1
+    assert begun_formats(tmp_path) == {"cpu": "bf16"}
+    assert command_of(tmp_path) is None

@@ -22,7 +22,7 @@ from qaexp.sweeps.onlooker import Onlooker, looked_at
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.overall import overall, seconds_left
 from qaexp.sweeps.plan import Plan, PlannedJob
-from qaexp.sweeps.view import STOPPING, SweepView, grouped_failures, print_plan
+from qaexp.sweeps.view import MOST_SHOWN, STOPPING, SweepView, grouped_failures, print_plan
 from tests.fixtures import fake_run, tiny_run
 from tests.fixtures.checked import check_command_line
 
@@ -174,3 +174,37 @@ def test_failures_are_grouped_by_what_went_wrong(tmp_path: Path) -> None:
     assert {message: len(failed) for message, failed in grouped_failures(rows, tmp_path).items()} == {
         "<run>/x: full": 2
     }
+
+
+def many(tmp_path: Path, number: int) -> Plan:
+    config = check_command_line(["model=tiny_random"])
+    words = [(f"seed={place}",) for place in range(number)]
+    jobs = [Job(one, one, config).identified(f"{place:064x}"[::-1], tmp_path, {}) for place, one in enumerate(words)]
+    return Plan([PlannedJob(job, "run") for job in jobs])
+
+
+def test_a_plan_of_many_jobs_ends_and_says_how_to_see_all(tmp_path: Path) -> None:
+    out = StringIO()
+    print_plan(Console(file=out, width=200), many(tmp_path, MOST_SHOWN + 12), 1)
+    lines = out.getvalue().splitlines()
+    assert sum("seed=" in line for line in lines) == MOST_SHOWN
+    assert f"12 more jobs; once it is begun, qaexp status {tmp_path} --all shows all" in out.getvalue()
+    assert lines[-1] == "42 jobs: 42 to run"
+    out = StringIO()
+    print_plan(Console(file=out, width=200), many(tmp_path, MOST_SHOWN), 1)
+    assert "more job" not in out.getvalue()
+
+
+def test_of_many_jobs_a_terminal_shows_what_runs_then_what_failed_then_the_newest(tmp_path: Path) -> None:
+    out = StringIO()
+    plan = many(tmp_path, MOST_SHOWN + 12)
+    jobs = [planned.job for planned in plan.jobs]
+    with SweepView(Console(file=out, force_terminal=True, width=200, height=99, color_system=None), plan) as view:
+        for place, state in ((0, "completed"), (35, "completed"), (1, "failed")):
+            view.started(jobs[place])
+            view.ended(jobs[place], Outcome(state, "bug", "no"), 1.0)
+        view.started(jobs[40])
+    last = out.getvalue()[out.getvalue().rindex("what differs") :].splitlines()
+    assert [line.split()[1] for line in last[1:6]] == ["seed=40", "seed=1", "seed=35", "seed=0", "seed=2"]
+    assert sum("seed=" in line for line in last) == MOST_SHOWN
+    assert f"12 more jobs; qaexp status {tmp_path} --all" in last[MOST_SHOWN + 1]

@@ -20,7 +20,7 @@ from qaexp.comparison.shown.document import beside, flags, verdict
 from qaexp.runs.metrics import ASIDE, BOARD, COSTS, number_of, side_by_side
 from qaexp.runs.number import Number
 from qaexp.runs.short_words import value_text
-from qaexp.storage.formats import one_line
+from qaexp.storage.formats import counted, one_line
 
 __all__ = ["epochs", "factor", "flip_lines", "interval", "terminal"]
 
@@ -104,11 +104,12 @@ def _leaderboard(table: Table, comparison: Comparison, limit: int | None, width:
     groups = table.groups[:limit]
     styles = ["dim" if group.is_collapsed else "" for group in groups]
     scores, missing = fitted(_score_columns(table, groups, comparison.options.metric), width)
-    notes = list(_notes(table, comparison))
+    notes = list(_notes(table, groups, comparison))
     if missing:
         notes.append(f"no room here for {', '.join(missing)}: a wider terminal, --csv and --html have all")
     if limit is not None and len(table.groups) > limit:
-        notes.append(f"{len(table.groups) - limit} more groups: --csv, --json and --html have all")
+        more = counted(len(table.groups) - limit, "more group")
+        notes.append(f"{more}; --all shows all, --csv, --json and --html have all")
     below = [Text(one_line(note), style="dim") for note in notes]
     return Lines(*lines(scores, styles), *below, Text(""), *_cost_lines(groups, styles, width))
 
@@ -151,7 +152,8 @@ def _cost_lines(groups: Sequence[Group], styles: Sequence[str], width: int | Non
     return [*lines(shown, styles), *more, *told]
 
 
-def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
+def _notes(table: Table, shown: Sequence[Group], comparison: Comparison) -> Iterator[str]:
+    """What to know of a table, of its groups only of those that are shown."""
     metric = comparison.options.metric
     found = [(group, group.metrics[metric]) for group in table.groups if metric in group.metrics]
     over = {one.over for _, one in found}
@@ -160,7 +162,7 @@ def _notes(table: Table, comparison: Comparison) -> Iterator[str]:
         yield f"[low, high]: 95 % interval of the mean over seeds (t; {'; '.join(designs)})"
     if QUESTIONS in over:
         yield "* too few seeds: the interval is over questions alone and says nothing about other seeds"
-    for group in table.groups:
+    for group in shown:
         yield from (f"#{group.number}: {words}" for words in group.gaps((metric, *_SCORES)))
     for problem in dict.fromkeys(one.problem for _, one in found if one.problem):
         numbers = ", ".join(f"#{group.number}" for group, one in found if one.problem == problem)

@@ -22,6 +22,7 @@ from qaexp.data.files.streamed import streamed_records
 from qaexp.data.files.streams import NotStreamedError, is_large, stream_sha256
 from qaexp.data.files.tables import different_columns, table_rows
 from qaexp.errors import DataError, collected
+from qaexp.storage.hashes import remembered_hash
 
 Stamp = tuple[int, int, int]
 
@@ -95,6 +96,10 @@ def _hashes(shards: Shards) -> dict[Path, str]:
 
 
 def _sha256(path: Path) -> str:
+    return remembered_hash(path, "content", lambda: _read_sha256(path))
+
+
+def _read_sha256(path: Path) -> str:
     if is_large((path,)):
         # What is wrong with a file is told when it is read whole.
         with suppress(NotStreamedError):

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qaexp.data.cache_folder import locked, warn_once
+from qaexp.data.cache_limit import hold_open, keep_to_limit, mark_used
 from qaexp.errors import IntegrityError, StorageError
 from qaexp.storage.files import TEMP_PREFIX, storage_errors, write_chunks, write_json
 from qaexp.storage.folders import make_directory, new_directory, remove
@@ -50,6 +51,7 @@ class Entry:
     def __init__(self, path: Path, descriptor: int, index: Mapping[str, Any]) -> None:
         """Take an open file and what is known of it."""
         self._path, self._descriptor = path, descriptor
+        hold_open(descriptor)
         self.index, self.num_bytes = index["about"], int(index["num_bytes"])
         self._arrays: Mapping[str, tuple[int, str, int]] = index["arrays"]
         weakref.finalize(self, os.close, descriptor)
@@ -123,6 +125,7 @@ def find_entry(path: Path, key: str) -> Entry | None:
         if index["key"] == key and os.fstat(descriptor).st_size == index["num_bytes"]:
             entry, descriptor = Entry(path / DATA, descriptor, index), None
             if index["digest"] == _digest(index, _sha256(entry.blocks())):
+                mark_used(path)
                 return entry
     except (OSError, IntegrityError, StorageError, KeyError, TypeError, ValueError):
         pass
@@ -156,7 +159,9 @@ def kept_entry(path: Path, key: str, build: Builder, size: Size) -> tuple[Entry,
             return entry, True
         for temp in path.parent.glob(f"{TEMP_PREFIX}{path.name}-*"):
             remove(temp)
-        return _built(path, key, build, size), False
+        entry = _built(path, key, build, size)
+        keep_to_limit(path.parent.parent, path)
+        return entry, False
 
 
 def _temporary(path: Path, key: str, build: Builder, size: Size) -> Entry:

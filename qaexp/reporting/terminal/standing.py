@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -20,25 +21,36 @@ _RIGHT = ("step", "loss", "f1")
 _GAP, _INDENT, _LEAST_NAME = "  ", "  ", 16
 
 
-def pipe_lines(runs: Sequence[Progress], skipped: Sequence[Skipped]) -> list[str]:
-    """Return a line a run with its whole path and note, then one for each sweep and for what is not a run."""
+def pipe_lines(runs: Sequence[Progress], skipped: Sequence[Skipped], limit: int | None = None) -> list[str]:
+    """Return a line a run with its whole path and note, then one for each sweep and for what is not a run.
+
+    Args:
+        runs: The states of runs.
+        skipped: What is not a run, or cannot be read.
+        limit: The most lines of either; None: all.
+    """
+    below = [*map(_skipped, skipped[:limit]), *_left_out(len(skipped), limit, "skipped folder")]
     if not runs:
-        return [_skipped(one) for one in skipped]
-    rows = [(*_cells(run).values(), note(run)) for run in runs]
+        return below
+    rows = [(*_cells(run).values(), note(run)) for run in first_to_see(runs, limit)]
     table = _aligned([(*COLUMNS, "note"), *rows])
     sweeps = [one_line(f"{parent}: {told}") for parent, _, told in _groups(runs) if told]
-    return [*table, *sweeps, *map(_skipped, skipped)]
+    return [*table, *_left_out(len(runs), limit, "run"), *sweeps, *below]
 
 
-def terminal_lines(runs: Sequence[Progress], skipped: Sequence[Skipped], width: int) -> list[str]:
+def terminal_lines(
+    runs: Sequence[Progress], skipped: Sequence[Skipped], width: int, limit: int | None = None
+) -> list[str]:
     """Return the same for a terminal: columns are dropped before cells are cut; a folder is named once, above its runs.
 
     Args:
         runs: The states of runs.
         skipped: What is not a run, or cannot be read.
         width: Columns of the terminal.
+        limit: The most runs, and the most folders that are none; None: all.
     """
     groups = [*_groups(runs)]
+    num_runs, runs = len(runs), first_to_see(runs, limit)
     folded = {run.path for _, own, told in groups if told or len(own) > 1 for run in own}
     names = {
         run.path: f"{_INDENT}{one_line(run.path.name)}" if run.path in folded else _tail(_path(run), width)
@@ -50,16 +62,44 @@ def terminal_lines(runs: Sequence[Progress], skipped: Sequence[Skipped], width: 
     rest = iter(lines[1:])
     blocks = {run.path: next(rest) for run in runs}
     for parent, own, told in groups:
-        if own[0].path in folded:
+        if own[0].path in folded and (told or any(run.path in blocks for run in own)):
             words = f"{_GAP}{told}" if told else ""
             found.append(f"{_tail(one_line(str(parent)) + '/', width - len(words))}{words}")
         shared = _shared_notes(own)
-        for run in own:
+        for run in (run for run in own if run.path in blocks):
             found += blocks[run.path].split("\n")
             found += _wrapped(note(run), width, 2 * _INDENT) if note(run) and _kind(run) not in shared else []
         for kind, number in shared.items():
             found += _wrapped(f"{counted(number, 'run')}: {kind}", width, 2 * _INDENT)
-    return found + [line for one in skipped for line in _wrapped(_skipped(one), width, "")]
+    found += _left_out(num_runs, limit, "run")
+    found += [line for one in skipped[:limit] for line in _wrapped(_skipped(one), width, "")]
+    return [*found, *_left_out(len(skipped), limit, "skipped folder")]
+
+
+def first_to_see(runs: Sequence[Progress], limit: int | None) -> Sequence[Progress]:
+    """The runs that are shown where not all are, in their own order: what runs, what has failed, then the newest.
+
+    Args:
+        runs: The states of runs.
+        limit: How many; None: all.
+    """
+    if limit is None or len(runs) <= limit:
+        return runs
+    ranks = {RUNNING: 0, COMPLETED: 2, PLANNED: 3}
+    places = sorted(range(len(runs)), key=lambda place: (ranks.get(runs[place].state, 1), -_changed(runs[place].path)))
+    return [runs[place] for place in sorted(places[:limit])]
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _left_out(number: int, limit: int | None, what: str) -> list[str]:
+    more = number - (number if limit is None else limit)
+    return [f"{counted(more, f'more {what}')}; --all shows {'it' if more == 1 else 'them'}"] if more > 0 else []
 
 
 def note(run: Progress) -> str:
@@ -101,8 +141,8 @@ def _groups(runs: Iterable[Progress]) -> Iterator[tuple[Path, list[Progress], st
 
 def _shared_notes(runs: Sequence[Progress]) -> dict[str, int]:
     """Notes that several completed runs share, and how many runs share each."""
-    kinds = [_kind(run) for run in runs if run.state == COMPLETED and note(run)]
-    return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds) if kinds.count(kind) > 1}
+    kinds = Counter(_kind(run) for run in runs if run.state == COMPLETED and note(run))
+    return {kind: number for kind, number in kinds.items() if number > 1}
 
 
 def _kind(run: Progress) -> str:

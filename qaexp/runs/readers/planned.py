@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from qaexp.errors import QaexpError
-from qaexp.runs.directory import SWEEP, SWEEP_PLAN
+from qaexp.runs.directory import RUN, SWEEP, SWEEP_PLAN
 from qaexp.runs.readers.folder import NOT_A_RUN, look
 from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
 
@@ -38,14 +39,22 @@ def job_names(sweep: Path) -> list[str]:
 
 
 def _waiting(folders: Iterable[Path]) -> Iterator[Path]:
-    return (folder for folder in folders if look(folder).state == NOT_A_RUN)
+    # Most have a run.json, and are some kind of run, of which nothing else is read here.
+    return (folder for folder in folders if not (folder / RUN).is_file() and look(folder).state == NOT_A_RUN)
 
 
 def _names(file: Path) -> list[str]:
     """The plain folder names that a plan, or a table of results, gives its jobs; in the order of the file."""
     try:
-        jobs: list[Any] = read_json(file, MAX_TABLE_BYTES)["jobs"]
-        names = [str(job["path"]) for job in jobs]
+        found = file.stat()
+        return list(_names_in(file, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
     except (OSError, QaexpError, KeyError, TypeError):
         return []
-    return [name for name in dict.fromkeys(names) if name == Path(name).name]
+
+
+@functools.lru_cache(maxsize=8)
+def _names_in(file: Path, *_stamp: int) -> tuple[str, ...]:
+    """The names in a file that is known by its stamp: the plan of thousands of jobs takes a while to be read."""
+    jobs: list[Any] = read_json(file, MAX_TABLE_BYTES)["jobs"]
+    names = [str(job["path"]) for job in jobs]
+    return tuple(name for name in dict.fromkeys(names) if name == Path(name).name)
