@@ -49,17 +49,32 @@ def test_a_signal_stops_the_jobs_with_their_checkpoints(tmp_path: Path, number: 
         assert drill.fingerprints(first) == drill.fingerprints(alone)
 
 
-def test_a_signal_to_the_whole_group_stops_the_jobs_too(tmp_path: Path) -> None:
-    """As `timeout` and batch systems send it: the server that has the exit codes of the jobs is ended by it."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_to_all_processes_stops_the_jobs_too(tmp_path: Path, number: signal.Signals) -> None:
+    """As batch systems send it, in whatever session a process is: the server that has the exit codes of the jobs lives
+    on, or they would count as dead while they store what they did.
+    """
     process = start(tmp_path, "s", *WORDS, own_group=True)
     sweep = tmp_path / "multirun_outputs" / "s"
     wait_until(lambda: any(sweep.glob("seed=0-*/checkpoints/step-*")))
-    os.killpg(process.pid, signal.SIGTERM)
+    for pid in all_below(process.pid):
+        os.kill(pid, number)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 75, said
     assert states(tmp_path, "s") == {"0": "preempted", "1": "planned"}
+    assert "no reason is known" not in said
     rows = {row["path"]: row["state"] for row in tiny_run.read_json(sweep / "sweep.json")["jobs"]}
     assert sorted(rows.values()) == ["planned", "preempted"]
+
+
+def all_below(pid: int) -> list[int]:
+    """A process, and all that it and its children have started."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    parents = {int(child): int(parent) for child, parent in (line.split() for line in listed.splitlines())}
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
 
 
 @pytest.fixture
