@@ -56,7 +56,8 @@ def main(argv: Sequence[str]) -> int:
     paths = arguments.paths or [place for place in PLACES if place.is_dir()]
     found = progress_of(paths, utc_now())
     if arguments.json:
-        say_json({**_document(*found), "workers": workers_document(_sweeps(found))})
+        workers = workers_document(_sweeps(found))
+        say_json({**_document(*found), **({"workers": workers} if workers else {})})
     elif not arguments.paths and not any(found):
         say("no runs here: neither outputs/ nor multirun_outputs/ holds one; qaexp train starts one")
     else:
