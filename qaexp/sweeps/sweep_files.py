@@ -122,7 +122,7 @@ def read_plan(sweep: Path, to_config: ToConfig) -> StoredPlan:
         on_failure = settings.get("on_failure", "continue")
         return StoredPlan(
             jobs,
-            settings.get("launcher"),
+            _mapping(settings.get("launcher"), "settings.launcher"),
             on_failure,
             budget,
             folder,
@@ -135,6 +135,12 @@ def read_plan(sweep: Path, to_config: ToConfig) -> StoredPlan:
         raise IntegrityError(
             f"{sweep / SWEEP_PLAN}: is no plan of a sweep ({error}); give the command again"
         ) from error
+
+
+def _mapping(stored: Any, name: str) -> dict[str, Any] | None:
+    if stored is None or isinstance(stored, dict):
+        return stored
+    raise TypeError(f"{name} is {stored!r}")
 
 
 def _threads(stored: Any) -> int | None:

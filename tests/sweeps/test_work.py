@@ -94,7 +94,7 @@ def test_failures_count_over_all_workers(tmp_path: Path, monkeypatch: pytest.Mon
         assert tiny_run.call(tmp_path, "work", str(sweep), "--one").code == 10
     last = tiny_run.call(tmp_path, "work", str(sweep))
     assert (last.code, "started" in last.out) == (10, False)
-    assert len(list(sweep.glob("*raise*"))) == 2
+    assert len(list(sweep.glob("seed=*"))) == 2
 
 
 def test_time_that_is_over_stores_a_checkpoint(tmp_path: Path) -> None:
