@@ -302,6 +302,15 @@ def turn(claims: Claims) -> Iterator[None]:
         claims.end(mine, "over")
 
 
+def forget(sweep: Path) -> None:
+    """Delete what the workers of a sweep told each other, once all its jobs are completed and nobody asks any more.
+
+    A worker that is just ending notices nothing; what cannot be deleted stays.
+    """
+    with suppress(QaexpError, OSError):
+        remove(sweep / WORK)
+
+
 def _told(worker: str, about: Mapping[str, Any]) -> dict[str, Any]:
     return {**this_process(), "worker": worker, "started": utc_now().isoformat(timespec="seconds"), **about}
 

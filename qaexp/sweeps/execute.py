@@ -11,7 +11,7 @@ from rich.text import Text
 
 from qaexp.errors import SweepError
 from qaexp.reporting.terminal.console import RunConsole
-from qaexp.runs.claims import Claims, working
+from qaexp.runs.claims import Claims, forget, working
 from qaexp.runs.lock import hold
 from qaexp.runs.slurm import requeued
 from qaexp.storage.folders import make_directory
@@ -20,7 +20,7 @@ from qaexp.storage.signals import raise_stop, stop_is_requested, watched
 from qaexp.sweeps.budget import Budgeted
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.last_lines import print_end
-from qaexp.sweeps.outcome import Outcome
+from qaexp.sweeps.outcome import COMPLETED, Outcome
 from qaexp.sweeps.plan import make_plan
 from qaexp.sweeps.queue import give_another_try
 from qaexp.sweeps.sweep_files import THREADS, write_plan, write_results
@@ -106,6 +106,8 @@ def run_sweep(
             print_end(console, rows, groups, sweep, jobs)
             if stop_is_requested():
                 raise_stop()
+            if are_completed(rows):
+                forget(sweep)
     else:
         rows, groups = write_results(sweep, [planned.job for planned in plan.jobs], outcomes)
         print_end(console, rows, groups, sweep, jobs)
@@ -134,6 +136,11 @@ def sweep_console() -> RunConsole:
     if not console.is_terminal:
         console.width = 10_000
     return console
+
+
+def are_completed(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all planned jobs of a sweep are completed, by the rows of its sweep.json."""
+    return all(row["state"] == COMPLETED for row in rows if row["is_planned"])
 
 
 def check_ended(

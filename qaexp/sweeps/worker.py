@@ -13,7 +13,7 @@ from rich.text import Text
 
 from qaexp.errors import BusyError, ConfigError, SweepError
 from qaexp.reporting.terminal.console import RunConsole
-from qaexp.runs.claims import working
+from qaexp.runs.claims import forget, working
 from qaexp.runs.directory import SWEEP, SWEEP_PLAN
 from qaexp.runs.identity import code_hash
 from qaexp.runs.lock import hold
@@ -23,7 +23,7 @@ from qaexp.storage.formats import counted, one_line
 from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
 from qaexp.storage.signals import stop_is_requested
 from qaexp.sweeps.budget import Budgeted
-from qaexp.sweeps.execute import check_ended, sweep_console
+from qaexp.sweeps.execute import are_completed, check_ended, sweep_console
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.last_lines import print_end
 from qaexp.sweeps.launcher import LocalLauncher
@@ -200,6 +200,8 @@ def _finish(console: RunConsole, sweep: Path, jobs: Sequence[Job], outcomes: Map
             else:
                 rows, groups = write_results(sweep, jobs, outcomes)
                 print_end(console, rows, groups, sweep, jobs)
+            if are_completed(rows):
+                forget(sweep)
     except BusyError:
         words = f"nothing is left to run; another process writes the results in {sweep}"
         console.print(_words(words), soft_wrap=True)

@@ -11,7 +11,7 @@ from qaexp.commands.work import seconds_of
 from qaexp.errors import ConfigError
 from qaexp.runs.claims import working
 from tests.fixtures import drill, planted, tiny_run
-from tests.fixtures.workers import LONG, WORDS, ends, planned, process, run_ends, states
+from tests.fixtures.workers import LONG, WORDS, attempts, planned, process, run_ends, states
 
 
 def test_a_planned_sweep_is_run_by_workers_as_its_own_command_would(tmp_path: Path) -> None:
@@ -27,7 +27,8 @@ def test_a_planned_sweep_is_run_by_workers_as_its_own_command_would(tmp_path: Pa
     assert rest.code == 0, rest.err
     assert "2 jobs: 1 completed, 1 to run" in rest.out
     assert states(sweep) == ["completed"] * 2
-    assert ends(sweep) == ["completed"] * 2
+    assert attempts(sweep) == [1] * 2
+    assert not (sweep / ".work").exists()
     for run in sweep.glob("seed=*"):
         twin = tmp_path / "multirun_outputs" / "quiet" / run.name
         assert drill.fingerprints(run) == drill.fingerprints(twin)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from qaexp.errors import BusyError, ConfigError, SweepError
 from qaexp.reporting.terminal.console import RunConsole
-from qaexp.runs.claims import Claims, turn, working
+from qaexp.runs.claims import Claims, forget, turn, working
 from qaexp.runs.directory import PLOTS
 from qaexp.runs.lock import hold
 from qaexp.runs.metrics import NUMBERS
@@ -281,6 +281,7 @@ class SearchSweeper(GridSweeper):
                 f"{MAX_FAILED_IN_A_ROW} trials in a row failed, {search.num_left} were not made; see "
                 f"{self.directory}, mend what is wrong, and the same command goes on"
             )
+        forget(self.directory)
 
 
 def _summary(job: Job) -> dict[str, Any] | None:
