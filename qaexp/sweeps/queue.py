@@ -182,6 +182,13 @@ class JobQueue:
             self._num_failed += outcome.state in _FAILURES
             del self._left[job.run_id]
 
+    def put_back(self, job: Job) -> None:
+        """Give up a job that was taken here and did not end; whoever is quicker takes it again."""
+        mine = self._own.pop(job.run_id)
+        self._num_taken -= 1
+        with suppress(StorageError):
+            self.claims.end(mine, PREEMPTED)
+
     def lost(self) -> Collection[str]:
         """The identities of jobs that run here and that other workers have taken over meanwhile."""
         return {self._left[job].sha256 for job, claim in self._own.items() if self.claims.is_lost(claim)}
