@@ -128,6 +128,8 @@ def _join(ray: Any, keys: RayKeys, folder: Path) -> None:
     """Call `ray.init`, and take back what it does to this process: handlers of signals, and what it prints."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     logging.getLogger("ray").setLevel(logging.ERROR)
+    # What dies is told with its job; log_to_driver=False alone does not keep Ray from printing it, too.
+    ray._private.worker._worker_logs_enabled = False
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         with chdir(folder), variables(_variables(keys)):
