@@ -107,9 +107,11 @@ def do(errand: Errand, parcel: Sequence[Any] | None = None) -> Told:
 @contextmanager
 def _at_its_place(errand: Errand) -> Iterator[bool]:
     """Be where the sweep was started, if this machine has that folder, with what its user has allowed."""
-    is_there = errand.working_directory.is_dir()
-    if is_there:
+    is_there = True
+    try:
         os.chdir(errand.working_directory)
+    except OSError:
+        is_there = False
     if not errand.is_on_path:
         # Ray looks for modules there first: what lies beside the user's data would stand for libraries.
         sys.path[:] = [path for path in sys.path if path != str(errand.working_directory)]

@@ -19,9 +19,7 @@ from tests.fixtures import drill, tiny_run
 ray = pytest.importorskip("ray", reason="needs Ray: pip install -e '.[ray]'")
 
 WORDS = (*tiny_run.MODEL, "data.train_size=12", "data.dev_size=8", "threads=1")
-SHORT = (*WORDS, "trainer.epochs=1")
-LONG = (*WORDS, "trainer.epochs=100", "trainer.checkpoint_every=2", "trainer.eval_every=1000")
-ENDLESS = (*LONG, "trainer.epochs=20000")
+LONG = (*WORDS, "trainer.epochs=60", "trainer.checkpoint_every=2", "trainer.eval_every=1000")
 UNSEEN = "unseen"
 SECONDS = 240.0
 
@@ -29,12 +27,12 @@ SECONDS = 240.0
 class Nodes:
     """A cluster: a head without cores, two nodes that see the tests' folders, and one that sees none of `hidden`."""
 
-    def __init__(self, cluster: Any, hidden: Path) -> None:
+    def __init__(self, cluster: Any, hidden: Path, elsewhere: Path) -> None:
         self._cluster, self.address = cluster, cluster.address
-        self.hidden = hidden
+        self.hidden, self.elsewhere = hidden, elsewhere
         self._nodes = [cluster.add_node(num_cpus=1, resources={"seen": 1}) for _ in range(2)]
         path = os.pathsep.join([str(REPOSITORY / "tests" / "fixtures" / "unseen"), str(REPOSITORY)])
-        environment = {"TEST_UNSEEN": str(hidden), "PYTHONPATH": path, "QAEXP_CACHE_DIR": str(hidden.parent / "unseen")}
+        environment = {"TEST_UNSEEN": str(hidden), "PYTHONPATH": path, "TMPDIR": str(elsewhere)}
         cluster.add_node(num_cpus=1, resources={UNSEEN: 1}, env_vars=environment)
 
     def kill_worker(self) -> None:
@@ -62,7 +60,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
         patch.setenv("OMP_NUM_THREADS", "1")
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
         try:
-            yield Nodes(cluster, tmp_path_factory.mktemp("hidden"))
+            yield Nodes(cluster, tmp_path_factory.mktemp("hidden"), tmp_path_factory.mktemp("elsewhere"))
         finally:
             cluster.shutdown()
 
@@ -92,7 +90,7 @@ class Sweep:
         )
 
     def runs(self) -> list[Path]:
-        return sorted(self.directory.glob("seed=*"))
+        return sorted(self.directory.glob("*-????????"))
 
     def records(self) -> list[dict[str, Any]]:
         return [tiny_run.read_json(run / "run.json") for run in self.runs()]
@@ -110,14 +108,19 @@ def end(process: subprocess.Popen[str], code: int) -> str:
     return said
 
 
-def test_all_well_and_the_same_command_again(tmp_path: Path, nodes: Nodes) -> None:
+def test_stopped_with_checkpoints_resumed_and_reused(tmp_path: Path, nodes: Nodes) -> None:
     sweep = Sweep(tmp_path, nodes)
-    said = end(sweep.start(*SHORT, "seed=0,1,2"), 0)
-    assert said.count(": completed after") == 3
-    assert [record["attempt"] for record in sweep.records()] == [1] * 3
-    alone = tiny_run.train(tmp_path, "alone", *SHORT, "seed=0")
+    process = sweep.start(*LONG, "seed=0,1")
+    wait_until(lambda: sweep.has_checkpoints(2))
+    os.killpg(process.pid, signal.SIGINT)
+    assert end(process, 130).count("stopped with the sweep") == 2
+    assert [record["state"] for record in sweep.records()] == ["preempted"] * 2
+    said = end(sweep.process("resume", str(sweep.directory)), 0)
+    assert said.count(": completed after") == 2
+    assert all(record["attempt"] == 2 and record["resumed_step"] > 0 for record in sweep.records())
+    alone = tiny_run.train(tmp_path, "alone", *LONG, "seed=0")
     assert drill.fingerprints(sweep.runs()[0]) == drill.fingerprints(alone)
-    assert "2 to reuse" in tiny_run.call(tmp_path, *sweep._words, *SHORT, "seed=1,2").out
+    assert "2 to reuse" in tiny_run.call(tmp_path, *sweep._words, *LONG, "seed=0,1").out
 
 
 def test_a_worker_and_a_node_that_die_cost_their_jobs_a_try(tmp_path: Path, nodes: Nodes) -> None:
@@ -125,7 +128,6 @@ def test_a_worker_and_a_node_that_die_cost_their_jobs_a_try(tmp_path: Path, node
     process = sweep.start(*LONG, "seed=0,1")
     wait_until(lambda: sweep.has_checkpoints(2))
     nodes.kill_worker()
-    wait_until(lambda: sorted(record["attempt"] for record in sweep.records()) == [1, 2])
     nodes.kill_node()
     said = end(process, 0)
     assert "the process of its worker died; it goes on after its last checkpoint (try 2 of 3)" in said
@@ -134,33 +136,19 @@ def test_a_worker_and_a_node_that_die_cost_their_jobs_a_try(tmp_path: Path, node
     assert all(record["resumed_step"] for record in sweep.records())
 
 
-def test_stopped_with_checkpoints_and_resumed(tmp_path: Path, nodes: Nodes) -> None:
-    sweep = Sweep(tmp_path, nodes)
-    process = sweep.start(*LONG, "seed=0")
-    wait_until(lambda: sweep.has_checkpoints(1))
-    os.killpg(process.pid, signal.SIGINT)
-    assert "stopped with the sweep" in end(process, 130)
-    assert [record["state"] for record in sweep.records()] == ["preempted"]
-    end(sweep.process("resume", str(sweep.directory)), 0)
-    (record,) = sweep.records()
-    assert (record["attempt"], record["resumed_step"] > 0) == (2, True)
-    alone = tiny_run.train(tmp_path, "alone", *LONG, "seed=0")
-    assert drill.fingerprints(sweep.runs()[0]) == drill.fingerprints(alone)
-
-
 def test_folders_of_a_node_that_sees_none_come_back(nodes: Nodes) -> None:
     sweep = Sweep(nodes.hidden, nodes, UNSEEN)
-    process = sweep.start(*LONG, "seed=0", "hydra.launcher.timeout_seconds=8")
-    said = process.communicate(timeout=SECONDS)[0]
-    assert process.returncode == 10, said
-    assert "took longer than" in said
+    process = sweep.start(*LONG, "seed=0")
+    wait_until(lambda: any(nodes.elsewhere.glob("qaexp-ray-*/*/checkpoints/step-*")))
+    assert not sweep.runs()
+    os.killpg(process.pid, signal.SIGINT)
+    end(process, 130)
     assert sweep.has_checkpoints(1)
+    assert not any(nodes.elsewhere.glob("qaexp-ray-*"))
     end(sweep.start(*LONG, "seed=0"), 0)
     (record,) = sweep.records()
     assert (record["attempt"], record["resumed_step"] > 0) == (2, True)
     assert tiny_run.call(nodes.hidden, "verify", str(sweep.runs()[0])).code == 0
-    alone = tiny_run.train(nodes.hidden, "alone", *LONG, "seed=0")
-    assert drill.fingerprints(sweep.runs()[0]) == drill.fingerprints(alone)
     files = tiny_run.files_of(
         tiny_run.write_squad(nodes.hidden / "train.json", 8, 4), tiny_run.write_squad(nodes.hidden / "dev.json", 4, 2)
     )
