@@ -35,7 +35,7 @@ class PoolSettings:
         grace_seconds: After that it has so long to store what it did.
         environments: Variables of the child in each of the `at_once` places, for example which GPU it sees.
         until: The time, by the monotonic clock, at which all is stopped with checkpoints; None: never.
-        body: What a child does.
+        body: What a child does; None: it trains the job.
     """
 
     at_once: int = 1
@@ -43,7 +43,7 @@ class PoolSettings:
     grace_seconds: float = 30.0
     environments: Sequence[Mapping[str, str]] = ()
     until: float | None = None
-    body: Callable[[Job], None] = train
+    body: Callable[[Job], None] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -131,7 +131,7 @@ def _start(job: Job, settings: PoolSettings, taken: set[int]) -> _Running:
     place = min(set(range(settings.at_once)) - taken)
     make_directory(job.folder)
     world = World(job.folder / OUTPUT_LOG, settings.environment(place))
-    return _Running(job, Child(settings.body, job, world=world), place)
+    return _Running(job, Child(settings.body or train, job, world=world), place)
 
 
 def _look_after(running: _Running, settings: PoolSettings, *, is_unwanted: bool, is_lost: bool) -> None:
