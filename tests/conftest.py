@@ -58,6 +58,7 @@ SLOW = (
     "sweeps/test_pool.py",
     "sweeps/test_presets.py",
     "sweeps/test_pruning.py",
+    "sweeps/test_ray.py",
     "sweeps/test_resume_sweep.py",
     "sweeps/test_search.py",
     "sweeps/test_stopped.py",

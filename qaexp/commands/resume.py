@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import chdir
+from contextlib import chdir, closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,7 +132,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
         )
         url = next((job.config.reporter.upload_to for job in ready.jobs), None)
         tell_destination(url, overrides)
-        with uploaded_afterwards(url, directory):
+        with uploaded_afterwards(url, directory), closing(launcher):
             run_sweep(
                 directory,
                 ready.jobs,

@@ -58,8 +58,10 @@ class JobLauncher(Launcher, ABC):
     name: ClassVar[str]
     """Its choice of `hydra/launcher`."""
 
-    is_here: ClassVar[bool] = True
-    """Whether the jobs run on this machine."""
+    @property
+    def is_here(self) -> bool:
+        """Whether the jobs run on this machine."""
+        return True
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Nothing: all that is needed comes with the jobs."""
@@ -102,3 +104,6 @@ class JobLauncher(Launcher, ABC):
         Returns:
             How those that were started, here or elsewhere, ended; by identity.
         """
+
+    def close(self) -> None:
+        """The sweep is over: give up what was kept between two calls of `run`."""

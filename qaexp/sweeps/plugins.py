@@ -12,6 +12,7 @@ from qaexp.errors import IntegrityError
 from qaexp.sweeps.launcher import LocalLauncher
 from qaexp.sweeps.launching import JobLauncher
 from qaexp.sweeps.optuna.sweeper import SearchSweeper
+from qaexp.sweeps.ray_launcher import RayLauncher
 from qaexp.sweeps.slurm_launcher import SlurmLauncher
 from qaexp.sweeps.sweeper import GridSweeper
 
@@ -19,7 +20,7 @@ PACKAGE = "hydra_plugins.qaexp"
 """Where Hydra believes our plugins to stand: it takes none from elsewhere. The classes keep their own names, so that
 workers of other launchers can unpickle what knows them."""
 
-LAUNCHERS: tuple[type[JobLauncher], ...] = (LocalLauncher, SlurmLauncher)
+LAUNCHERS: tuple[type[JobLauncher], ...] = (LocalLauncher, SlurmLauncher, RayLauncher)
 
 
 def register_plugins() -> None:

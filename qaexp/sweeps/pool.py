@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing.connection
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from qaexp.errors import StorageError
@@ -35,6 +35,7 @@ class PoolSettings:
         grace_seconds: After that it has so long to store what it did.
         environments: Variables of the child in each of the `at_once` places, for example which GPU it sees.
         until: The time, by the monotonic clock, at which all is stopped with checkpoints; None: never.
+        body: What a child does; None: it trains the job.
     """
 
     at_once: int = 1
@@ -42,6 +43,7 @@ class PoolSettings:
     grace_seconds: float = 30.0
     environments: Sequence[Mapping[str, str]] = ()
     until: float | None = None
+    body: Callable[[Job], None] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -120,17 +122,17 @@ def _wait(running: Sequence[_Running]) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def run_alone(job: Job) -> Outcome:
+def run_alone(job: Job, settings: PoolSettings | None = None) -> Outcome:
     """Run one job in a child, and wait; after a signal none is started."""
     not_started = Outcome(PREEMPTED, "preempted", "stopped before it began")
-    return run_jobs(InOrder([job]), PoolSettings(), Nobody()).get(job.sha256, not_started)
+    return run_jobs(InOrder([job]), settings or PoolSettings(), Nobody()).get(job.sha256, not_started)
 
 
 def _start(job: Job, settings: PoolSettings, taken: set[int]) -> _Running:
     place = min(set(range(settings.at_once)) - taken)
     make_directory(job.folder)
     world = World(job.folder / OUTPUT_LOG, settings.environment(place))
-    return _Running(job, Child(train, job, world=world), place)
+    return _Running(job, Child(settings.body or train, job, world=world), place)
 
 
 def _look_after(running: _Running, settings: PoolSettings, *, is_unwanted: bool, is_lost: bool) -> None:

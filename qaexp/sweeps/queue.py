@@ -119,6 +119,7 @@ class JobQueue:
     _left: dict[str, Job] = field(init=False)
     _own: dict[str, Claim] = field(default_factory=dict)
     _elsewhere: dict[str, float] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
     _num_taken: int = 0
     _has_found_none: bool = False
     _looked: float = -_LOOK_SECONDS
@@ -163,6 +164,7 @@ class JobQueue:
                 self._give_up(job, mine, claim)
                 continue
             self._own[job.run_id] = mine
+            self._told.discard(job.run_id)
             self._elsewhere.pop(job.run_id, None)
             self._num_taken += 1
             return job
@@ -181,6 +183,14 @@ class JobQueue:
         if not is_busy:
             self._num_failed += outcome.state in _FAILURES
             del self._left[job.run_id]
+
+    def put_back(self, job: Job) -> None:
+        """Give up a job that was taken here and did not end; whoever is quicker takes it again."""
+        mine = self._own.pop(job.run_id)
+        self._num_taken -= 1
+        self._told.add(job.run_id)
+        with suppress(StorageError):
+            self.claims.end(mine, PREEMPTED)
 
     def lost(self) -> Collection[str]:
         """The identities of jobs that run here and that other workers have taken over meanwhile."""
@@ -211,6 +221,8 @@ class JobQueue:
         if state == COMPLETED:
             self._over(job, Outcome(COMPLETED), watcher)
         elif state != RUNNING and (began := self._elsewhere.pop(job.run_id, None)) is not None:
+            if job.run_id in self._told:  # a child that outlived its worker here
+                return
             why = "its worker has died" if claim is not None and claim.end is None else "its worker was stopped"
             watcher.ended(job, Outcome(PREEMPTED, "preempted", why), time.monotonic() - began)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,8 @@ class GridSweeper(Sweeper):
             dry_run=self._config.sweep.dry_run,
             plan_only=self._config.sweep.plan_only,
         )
-        run_sweep(self.directory, jobs, self.launch, manner, command_line=self.command_line, settings=self.settings)
+        with self.launching():
+            run_sweep(self.directory, jobs, self.launch, manner, command_line=self.command_line, settings=self.settings)
 
     @property
     def directory(self) -> Path:
@@ -171,6 +173,15 @@ class GridSweeper(Sweeper):
                 "sweep.on_failure=stop_after:K and sweep.max_checkpoint_mib need hydra/launcher=local; leave them out"
             )
         return self._launch_elsewhere(jobs, watcher)
+
+    @contextmanager
+    def launching(self) -> Iterator[None]:
+        """Let the body launch jobs, as often as it likes."""
+        try:
+            yield
+        finally:
+            if self._own is not None:
+                self._own.close()
 
     def with_threads(self, jobs: Sequence[Job]) -> list[Job]:
         """The jobs with their share of the cores."""

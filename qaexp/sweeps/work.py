@@ -66,3 +66,22 @@ def train(job: Job) -> None:
         may_requeue=False,
     )
     upload_early(job.config.reporter.upload_to, job.folder)
+
+
+def train_as_planned(job: Job) -> None:
+    """Train a job on another machine than the one that planned it.
+
+    Raises:
+        ConfigError: The data or the weights here are not there, or not those that were planned.
+        QaexpError: As `train`.
+    """
+    from qaexp.errors import ConfigError
+    from qaexp.runs.owners import this_process
+
+    (found,) = identify([job.config], [job.precision])["jobs"]
+    host = this_process()["host"]
+    if "sha256" not in found:
+        raise ConfigError(*(f"{host}: {problem}" for problem in found["problems"]))
+    if found["sha256"] != job.sha256:
+        raise ConfigError(f"{host}: data or weights there are not those that were planned; bring the same files")
+    train(job)

@@ -165,7 +165,7 @@ class SearchSweeper(GridSweeper):
         """
         from qaexp.sweeps.optuna.study import Search
 
-        with working(self.directory, about_this_worker()) as claims:
+        with self.launching(), working(self.directory, about_this_worker()) as claims:
             with turn(claims):
                 search = Search(
                     self.directory,
