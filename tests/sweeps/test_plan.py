@@ -17,7 +17,7 @@ from qaexp.sweeps.again import command_of
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.number_format import FORMATS, begun_formats
 from qaexp.sweeps.outcome import FAILED, Outcome
-from qaexp.sweeps.plan import make_plan
+from qaexp.sweeps.plan import ELSEWHERE, make_plan
 from qaexp.sweeps.sweep_files import read_plan, write_plan, write_results
 from tests.fixtures.checked import check_command_line
 from tests.fixtures.compared import edit, rows_of, scores, write_run
@@ -64,12 +64,15 @@ def test_results_of_other_code_are_flagged(tmp_path: Path) -> None:
     assert "another version" in make_plan([job], tmp_path).jobs[0].note
 
 
-def test_a_job_that_another_process_works_on_is_refused(tmp_path: Path) -> None:
+def test_a_job_that_another_process_works_on_is_waited_for_or_refused(tmp_path: Path) -> None:
     job = stood(planned(tmp_path, 1), "running")
     now = utc_now().isoformat(timespec="seconds")
     edit(job.folder / "run.json", pid=1, host="elsewhere", boot_id="x", heartbeat=now, updated=now)
+    plan = make_plan([job], tmp_path)
+    assert [(one.action, "works in it" in one.note) for one in plan.jobs] == [(ELSEWHERE, True)]
+    assert plan.to_run == [job]
     with pytest.raises(BusyError, match="elsewhere"):
-        make_plan([job], tmp_path)
+        plan.check_alone()  # other launchers than qaexp's share no jobs
 
 
 def test_a_plan_is_read_back_without_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
