@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import tiny_run
+from tests.fixtures.attempts import THOROUGH
 from tests.slurm.conftest import Slurm, Sweep, until
 
 DONE = ["completed"] * 4
@@ -183,7 +184,7 @@ def test_a_second_ctrl_c_cancels_at_once(sweep: Sweep, slurm: Slurm) -> None:
     assert sweep.states() == DONE
 
 
-@pytest.mark.slow
+@pytest.mark.skipif(not THOROUGH, reason="takes five minutes: QAEXP_THOROUGH=1")
 def test_a_time_limit_ends_no_sweep(sweep: Sweep, slurm: Slurm) -> None:
     """A minute for each worker, which is not enough: Slurm sends its signal, and the worker comes back."""
     words = ("hydra.launcher.workers=1", "hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=30")
