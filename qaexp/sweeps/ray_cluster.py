@@ -33,17 +33,25 @@ def check_there(keys: RayKeys) -> None:
     spec = importlib.util.find_spec("ray")
     if spec is None or spec.origin is None:
         raise ConfigError("hydra/launcher=ray is not installed; pip install 'qaexp[ray]', or take hydra/launcher=local")
-    address = _address(keys)
-    if address is None:
+    if keys.address is None:
         _check_size(keys)
-    elif address != "auto":
-        _check_answer(address)
+    else:
+        _check_answer(_found() if keys.address == "auto" else keys.address)
 
 
-def _address(keys: RayKeys) -> str | None:
-    """The address that counts: `auto` is what the variable of Ray says, if it says anything."""
-    named = start().environ.get("RAY_ADDRESS", "") if keys.address == "auto" else ""
-    return named or keys.address
+def _found() -> str:
+    """The address that `auto` is: that of the variable of Ray, else of the cluster that this machine is in."""
+    if named := start().environ.get("RAY_ADDRESS"):
+        return named
+    from ray._private import services
+
+    try:
+        return str(services.canonicalize_bootstrap_address_or_die("auto"))
+    except (ConnectionError, ValueError) as error:
+        raise ConfigError(
+            "hydra.launcher.address=auto: this machine is in no cluster of Ray, or in several; start one (ray start "
+            "--head), name one by host:port, or set it to null for one of this machine alone"
+        ) from error
 
 
 def _check_size(keys: RayKeys) -> None:

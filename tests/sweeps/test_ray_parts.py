@@ -100,6 +100,9 @@ def test_a_cluster_that_does_not_answer(form: str, monkeypatch: pytest.MonkeyPat
         address = form.format(server.getsockname()[1])
         with pytest.raises(ConfigError, match="no cluster of Ray answers there"):
             check_there(RayKeys(address=address))
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        with pytest.raises(ConfigError, match=f"{address}: no cluster of Ray answers there"):
+            check_there(RayKeys(address="auto"))
         server.listen()
         check_there(RayKeys(address=address))
     with pytest.raises(ConfigError, match="is no address"):
