@@ -124,7 +124,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
         except ConfigError:
             raise
         except (IntegrityError, ValueError) as error:
-            raise IntegrityError(f"{directory / SWEEP_PLAN}: {error}; give the command again") from error
+            raise IntegrityError(f"{directory / SWEEP_PLAN}: settings: {error}; give the command again") from error
         manner = Manner(
             at_once=launcher.at_once(num_gpus, processes),
             threads=launcher.threads(num_gpus, processes),

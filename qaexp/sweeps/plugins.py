@@ -43,8 +43,8 @@ def planned_launcher(stored: Mapping[str, Any]) -> JobLauncher:
     name = stored.get("name", LocalLauncher.name)
     kinds = {kind.name: kind for kind in LAUNCHERS}
     if name not in kinds:
-        raise IntegrityError(f"settings.launcher.name is {name!r}, not one of {', '.join(kinds)}")
+        raise IntegrityError(f"launcher.name is {name!r}, not one of {', '.join(kinds)}")
     try:
         return kinds[name](**{key: value for key, value in stored.items() if key != "name"})
     except TypeError as error:
-        raise IntegrityError(f"settings.launcher: {error}") from error
+        raise IntegrityError(f"launcher: {error}") from error
