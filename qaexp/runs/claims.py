@@ -12,11 +12,8 @@ import errno
 import json
 import math
 import os
-import secrets
-import threading
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,17 +21,16 @@ from typing import Any
 from qaexp.errors import IntegrityError, QaexpError
 from qaexp.runs.owners import STALE_SECONDS, is_known, is_process, this_process, utc_now
 from qaexp.storage.files import storage_errors, write_json
-from qaexp.storage.folders import make_directory, remove
 from qaexp.storage.reading import read_json
 from qaexp.storage.roots import opened
 
 WORK = ".work"
 """The folder of a sweep that holds what its workers tell each other."""
 
-BEAT_SECONDS = 20.0
+CLAIMS, WORKERS = "claims", "workers"
+"""Its folders: a file a claim, and a file a worker."""
 
-_TURN, _TURN_SECONDS = "turn", 0.1
-_CLAIMS, _WORKERS, _END = "claims", "workers", ".end"
+_END = ".end"
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
@@ -101,11 +97,11 @@ class Claims:
 
     @property
     def _claims(self) -> Path:
-        return self.folder / WORK / _CLAIMS
+        return self.folder / WORK / CLAIMS
 
     @property
     def _workers(self) -> Path:
-        return self.folder / WORK / _WORKERS
+        return self.folder / WORK / WORKERS
 
     @property
     def is_there(self) -> bool:
@@ -188,7 +184,7 @@ class Claims:
         try:
             os.utime(self._workers / self.worker)
         except FileNotFoundError:
-            write_json(self._workers / self.worker, _told(self.worker, {"engine": self.engine}))
+            write_json(self._workers / self.worker, told_of(self.worker, {"engine": self.engine}))
 
     def _claim(self, job: str, number: int, names: set[str]) -> Claim:
         name, lost = f"{job}.{number}", number - 1
@@ -243,75 +239,8 @@ class Claims:
         return own.stat().st_mtime
 
 
-@contextmanager
-def working(sweep: Path, about: Mapping[str, Any] | None = None) -> Iterator[Claims]:
-    """Be a worker of a sweep for the body.
-
-    Args:
-        sweep: Its directory.
-        about: What its file tells beside who it is.
-
-    Yields:
-        The claims, as this worker sees them.
-
-    Raises:
-        StorageError: The directory cannot be written.
-    """
-    here = this_process()
-    told = about or {}
-    claims = Claims(sweep, f"{here['host']}-{here['pid']}-{secrets.token_hex(4)}", told.get("engine"))
-    for name in (_CLAIMS, _WORKERS):
-        make_directory(sweep / WORK / name)
-    own = sweep / WORK / _WORKERS / claims.worker
-    write_json(own, _told(claims.worker, told))
-    stopped = threading.Event()
-
-    def work() -> None:
-        while not stopped.wait(BEAT_SECONDS):
-            with suppress(QaexpError, OSError):  # who cannot show that it is alive finds out that it lost its jobs
-                claims.beat()
-
-    thread = threading.Thread(target=work, name="qaexp-worker", daemon=True)
-    thread.start()
-    try:
-        yield claims
-    finally:
-        stopped.set()
-        thread.join()
-        with suppress(QaexpError):
-            remove(own)
-
-
-@contextmanager
-def turn(claims: Claims) -> Iterator[None]:
-    """Be the only worker of the sweep in the body, for what only one may do at a time; it should not take long.
-
-    Raises:
-        StorageError: The folder cannot be written.
-    """
-    while True:
-        last = claims.newest().get(_TURN)
-        if (last is None or last.end is not None or not claims.is_alive(last)) and (
-            (mine := claims.take(_TURN, last)) is not None
-        ):
-            break
-        time.sleep(_TURN_SECONDS)
-    try:
-        yield
-    finally:
-        claims.end(mine, "over")
-
-
-def forget(sweep: Path) -> None:
-    """Delete what the workers of a sweep told each other, once all its jobs are completed and nobody asks any more.
-
-    A worker that is just ending notices nothing; what cannot be deleted stays.
-    """
-    with suppress(QaexpError, OSError):
-        remove(sweep / WORK)
-
-
-def _told(worker: str, about: Mapping[str, Any]) -> dict[str, Any]:
+def told_of(worker: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    """What the file of a worker says: who it is, when it began, and what else it tells of itself."""
     return {**this_process(), "worker": worker, "started": utc_now().isoformat(timespec="seconds"), **about}
 
 

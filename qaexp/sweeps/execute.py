@@ -11,9 +11,10 @@ from rich.text import Text
 
 from qaexp.errors import SweepError
 from qaexp.reporting.terminal.console import RunConsole
-from qaexp.runs.claims import Claims, forget, working
+from qaexp.runs.claims import Claims
 from qaexp.runs.lock import hold
 from qaexp.runs.slurm import requeued
+from qaexp.runs.workers import forget, working
 from qaexp.storage.folders import make_directory
 from qaexp.storage.formats import counted, one_line
 from qaexp.storage.signals import raise_stop, stop_is_requested, watched

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from qaexp.errors import StorageError
-from qaexp.runs.claims import Claim, Claims, working
+from qaexp.runs.claims import Claim, Claims
 from qaexp.runs.readers.folder import RUNNING, look
+from qaexp.runs.workers import working
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import COMPLETED, FAILED, PREEMPTED, TIMEOUT, Outcome
 from qaexp.sweeps.policy import FailurePolicy

@@ -13,12 +13,12 @@ from rich.text import Text
 
 from qaexp.errors import BusyError, ConfigError, SweepError
 from qaexp.reporting.terminal.console import RunConsole
-from qaexp.runs.claims import forget, working
 from qaexp.runs.directory import SWEEP, SWEEP_PLAN
 from qaexp.runs.identity import code_hash
 from qaexp.runs.lock import hold
 from qaexp.runs.readers.folder import COMPLETED, look
 from qaexp.runs.slurm import job_id
+from qaexp.runs.workers import forget, working
 from qaexp.storage.formats import counted, one_line
 from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
 from qaexp.storage.signals import stop_is_requested

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from qaexp.runs import claims as module
-from qaexp.runs.claims import WORK, Claim, Claims, working
+from qaexp.runs import claims as claims_module
+from qaexp.runs import workers as workers_module
+from qaexp.runs.claims import WORK, Claim, Claims
 from qaexp.runs.owners import STALE_SECONDS
+from qaexp.runs.workers import working
 
 JOB = "a1b2c3d4"
 
@@ -73,7 +75,8 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def be(name: str) -> None:
         here = {"host": name, "pid": 1, "boot_id": f"boot of {name}", "pid_namespace": "pid:[1]"}
-        monkeypatch.setattr(module, "this_process", lambda: here)
+        for module in (claims_module, workers_module):
+            monkeypatch.setattr(module, "this_process", lambda: here)
 
     return be
 

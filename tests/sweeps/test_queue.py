@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.runs.claims import Claims, working
+from qaexp.runs.claims import Claims
+from qaexp.runs.workers import working
 from qaexp.sweeps import queue as module
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import COMPLETED, FAILED, PREEMPTED, Outcome

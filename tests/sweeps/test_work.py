@@ -9,7 +9,7 @@ import pytest
 
 from qaexp.commands.work import seconds_of
 from qaexp.errors import ConfigError
-from qaexp.runs.claims import working
+from qaexp.runs.workers import working
 from tests.fixtures import drill, planted, tiny_run
 from tests.fixtures.workers import LONG, WORDS, attempts, planned, process, run_ends, states
 

@@ -11,13 +11,14 @@ from rich.text import Text
 
 from qaexp.errors import BusyError, ConfigError, SweepError
 from qaexp.reporting.terminal.console import RunConsole
-from qaexp.runs.claims import Claims, forget, turn, working
+from qaexp.runs.claims import Claims
 from qaexp.runs.directory import PLOTS
 from qaexp.runs.lock import hold
 from qaexp.runs.metrics import NUMBERS
 from qaexp.runs.readers.collect import collect
 from qaexp.runs.readers.folder import look
 from qaexp.runs.slurm import requeued
+from qaexp.runs.workers import forget, turn, working
 from qaexp.storage.files import write_bytes
 from qaexp.storage.folders import make_directory
 from qaexp.storage.formats import counted, one_line
