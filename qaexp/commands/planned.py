@@ -43,9 +43,9 @@ def made_ready(directory: Path, overrides: Sequence[str]) -> Iterator[Ready]:
     from qaexp.reporting.terminal.printing import say
     from qaexp.runs.directory import SWEEP_PLAN
     from qaexp.sweeps import forks
+    from qaexp.sweeps.bodies import PRELOAD
     from qaexp.sweeps.composing import identify_jobs
     from qaexp.sweeps.sweep_files import read_plan
-    from qaexp.sweeps.work import PRELOAD
 
     forks.prepare(PRELOAD)
     plan = read_plan(directory, ConfigReader(directory / SWEEP_PLAN, overrides))

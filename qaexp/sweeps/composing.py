@@ -12,9 +12,9 @@ from qaexp.errors import ConfigError, IntegrityError, QaexpError
 from qaexp.runs.short_words import told_word
 from qaexp.storage.origins import Origins
 from qaexp.sweeps import isolate
+from qaexp.sweeps.bodies import identify
 from qaexp.sweeps.job import Job, folders_by_id
 from qaexp.sweeps.number_format import asked_formats, begun_formats, in_begun_attention, remarks
-from qaexp.sweeps.work import identify
 
 MAX_PROBLEMS = 20
 

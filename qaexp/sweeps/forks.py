@@ -24,7 +24,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 _LONGEST_TEMP = 60
 
 PRELOAD = (
-    "qaexp.sweeps.work",
+    "qaexp.sweeps.bodies",
     "qaexp.experiment.one_run",
     "qaexp.reporting.figures.training_figures",
     "qaexp.reporting.page.html",

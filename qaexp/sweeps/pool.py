@@ -12,13 +12,13 @@ from qaexp.runs.directory import OUTPUT_LOG, SUMMARY
 from qaexp.runs.readers.folder import DAMAGED, look
 from qaexp.storage.folders import make_directory
 from qaexp.storage.signals import stop_is_requested
+from qaexp.sweeps.bodies import train
 from qaexp.sweeps.ending import end_job
 from qaexp.sweeps.isolate import Child, World
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import FAILED, PREEMPTED, TIMEOUT, Outcome, outcome_of
 from qaexp.sweeps.queue import InOrder, Queue
 from qaexp.sweeps.watcher import Nobody, Watcher
-from qaexp.sweeps.work import train
 
 _POLL_SECONDS = 0.5
 _WITH_THE_SWEEP = "stopped with the sweep"

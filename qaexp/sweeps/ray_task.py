@@ -21,11 +21,11 @@ from qaexp.storage.reading import read_json
 from qaexp.storage.signals import watched
 from qaexp.storage.start import ALLOWED, variables
 from qaexp.sweeps import forks
+from qaexp.sweeps.bodies import PRELOAD, train_as_planned
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.parcel import pack, unpack
 from qaexp.sweeps.pool import PoolSettings, run_alone
-from qaexp.sweeps.work import PRELOAD, train_as_planned
 
 _TOKEN = "ray.json"
 

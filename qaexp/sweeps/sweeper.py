@@ -25,6 +25,7 @@ from qaexp.storage.formats import counted
 from qaexp.storage.start import start, variables
 from qaexp.sweeps import forks
 from qaexp.sweeps.again import BY_COMMAND
+from qaexp.sweeps.bodies import PRELOAD
 from qaexp.sweeps.composer import Composer
 from qaexp.sweeps.composing import compose_jobs, identify_jobs
 from qaexp.sweeps.execute import Manner, run_sweep
@@ -38,7 +39,6 @@ from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.policy import read_policy
 from qaexp.sweeps.task import IsolatedTask, SweepTask
 from qaexp.sweeps.watcher import Watcher
-from qaexp.sweeps.work import PRELOAD
 
 
 class GridSweeper(Sweeper):

@@ -15,10 +15,10 @@ from qaexp.runs.slurm import await_end
 from qaexp.storage.signals import SIGNALS, is_watching, requested_signal, watched
 from qaexp.storage.start import held, variables
 from qaexp.sweeps import forks
+from qaexp.sweeps.bodies import PRELOAD
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.pool import run_alone
-from qaexp.sweeps.work import PRELOAD
 from qaexp.sweeps.worker import Asked
 
 

@@ -37,7 +37,7 @@ def test_other_targets_are_refused(target: object) -> None:
 def test_each_node_names_its_own_and_no_other_s(kind: str) -> None:
     foreign = {name for other, names in ADDRESSES.items() if other != kind for name in names}
     commands = {f"qaexp.commands.{name}.main" for name in COMMANDS}
-    for name in {*foreign, *commands, "qaexp.run", "qaexp.errors.ConfigError", "qaexp.sweeps.work.train"}:
+    for name in {*foreign, *commands, "qaexp.run", "qaexp.errors.ConfigError", "qaexp.sweeps.bodies.train"}:
         with pytest.raises(IntegrityError, match=f"{kind} may name"):
             build({"_target_": name}, kind)
     if kind != "optimizer":

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from qaexp.sweeps import composing
+from qaexp.sweeps.bodies import train
 from qaexp.sweeps.launcher import LocalLauncher
 from qaexp.sweeps.launching import Work
 from qaexp.sweeps.number_format import begun_formats
 from qaexp.sweeps.outcome import COMPLETED, Outcome
 from qaexp.sweeps.watcher import Watcher
-from qaexp.sweeps.work import train
 from tests.fixtures import tiny_run
 from tests.fixtures.processors import AMD, AMX, INTEL, OLD, Processor
 
