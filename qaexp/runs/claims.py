@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qaexp.errors import IntegrityError, QaexpError
+from qaexp.errors import IntegrityError, QaexpError, StorageError
 from qaexp.runs.owners import STALE_SECONDS, is_known, is_process, this_process, utc_now
 from qaexp.storage.files import storage_errors, write_json
 from qaexp.storage.reading import read_json
@@ -180,11 +180,19 @@ class Claims:
         return sorted(found, key=lambda worker: str(worker.told.get("started")))
 
     def beat(self) -> None:
-        """Show that this worker is alive; a file that somebody took away is made anew."""
+        """Show that this worker is alive; a file that somebody took away is made anew.
+
+        Raises:
+            StorageError: The folder cannot be written.
+        """
+        own = self._workers / self.worker
         try:
-            os.utime(self._workers / self.worker)
-        except FileNotFoundError:
-            write_json(self._workers / self.worker, told_of(self.worker, {"engine": self.engine}))
+            with storage_errors(own):
+                os.utime(own)
+        except StorageError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            write_json(own, told_of(self.worker, {"engine": self.engine}))
 
     def _claim(self, job: str, number: int, names: set[str]) -> Claim:
         name, lost = f"{job}.{number}", number - 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,7 +11,7 @@ from typing import Any
 
 from qaexp.errors import QaexpError
 from qaexp.runs.claims import CLAIMS, WORK, WORKERS, Claims, told_of
-from qaexp.runs.owners import this_process
+from qaexp.runs.owners import heartbeat, this_process
 from qaexp.storage.files import write_json
 from qaexp.storage.folders import make_directory, remove
 
@@ -42,20 +41,11 @@ def working(sweep: Path, about: Mapping[str, Any] | None = None) -> Iterator[Cla
         make_directory(sweep / WORK / name)
     own = sweep / WORK / WORKERS / claims.worker
     write_json(own, told_of(claims.worker, told))
-    stopped = threading.Event()
-
-    def work() -> None:
-        while not stopped.wait(BEAT_SECONDS):
-            with suppress(QaexpError, OSError):  # who cannot show that it is alive finds out that it lost its jobs
-                claims.beat()
-
-    thread = threading.Thread(target=work, name="qaexp-worker", daemon=True)
-    thread.start()
     try:
-        yield claims
+        # Who cannot show that it is alive finds out that it has lost its jobs.
+        with heartbeat(claims.beat, BEAT_SECONDS):
+            yield claims
     finally:
-        stopped.set()
-        thread.join()
         with suppress(QaexpError):
             remove(own)
 
