@@ -129,16 +129,10 @@ def _run(config: ExperimentConfig, composed: Any, settings: Any, command_line: S
             return Ended(directory, tell_run(config, origins, directory), None)
         if is_main_process() and not (directory / SUMMARY).exists():  # a completed run says that it is, first
             announce("run", directory)
+        from qaexp.experiment.command import Command
         from qaexp.sweeps.ranks import train_run
 
-        directory, summary = train_run(
-            config,
-            directory,
-            command_line=command_line,
-            hydra_files=trees,
-            origins=origins,
-            environment=environment,
-        )
+        directory, summary = train_run(config, directory, Command(command_line, trees, origins, environment))
         return Ended(directory, str(read_json(directory / RUN).get("run_id", "")), summary)
 
 

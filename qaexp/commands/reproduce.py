@@ -58,11 +58,12 @@ def main(argv: Sequence[str]) -> int:
     begun = stored_format(original.path)
     config.name, config.threads = directory.name, (original.record or {}).get("threads")
     say(f"running {original.path} again, into {directory}")
+    from qaexp.experiment.command import Command
     from qaexp.sweeps.ranks import train_run
 
     redactor = redactor_of(asdict(config), origins, sys.argv)
     with chdir(working_directory(original.path)), untold(redactor):
-        train_run(config, directory, command_line=sys.argv, origins=origins, begun=begun)
+        train_run(config, directory, Command(sys.argv, origins=origins, begun=begun))
     differs = _told(original.path, directory)
     say(f"the new run, with all its files: {directory}")
     return IntegrityError.exit_code if differs or changed else 0

@@ -83,12 +83,13 @@ def _resume_run(directory: Path, folder: Folder, overrides: Sequence[str]) -> No
     tell_destination(config.reporter.upload_to, overrides)
     if is_main_process() and not (directory / SUMMARY).exists():  # a completed run says that it is, first
         announce("run", directory, str((folder.record or {}).get("run_id", "")))
+    from qaexp.experiment.command import Command
     from qaexp.sweeps.ranks import train_run
 
     begun = stored_format(directory)
     redactor = redactor_of(asdict(config), origins, sys.argv)
     with chdir(working_directory(directory)), untold(redactor):
-        _, summary = train_run(config, directory, command_line=sys.argv, origins=origins, begun=begun)
+        _, summary = train_run(config, directory, Command(sys.argv, origins=origins, begun=begun))
     show_run(directory, summary)
     upload_completed(config.reporter.upload_to, directory)
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from qaexp.config.schema import ExperimentConfig
 from qaexp.experiment import opening, stages
 from qaexp.experiment.checkpoints import Checkpoints
+from qaexp.experiment.command import Command
 from qaexp.experiment.questions import Answered, question_sets
 from qaexp.experiment.recorder import Recorder
 from qaexp.experiment.results import report_run, write_results
 from qaexp.experiment.summary import raise_flags, summarize
 from qaexp.experiment.training_so_far import TrainingSoFar
-from qaexp.runs.writing.resumption import Begun
-from qaexp.storage.origins import Origins
 from qaexp.training.heap import settled_heap
 from qaexp.training.peak import PeakMemory
 from qaexp.training.processes import agreed_object, first_here, part
@@ -25,27 +23,14 @@ from qaexp.training.records import EvaluationDue, StepRecord
 def run_experiment(
     config: ExperimentConfig,
     directory: Path,
-    *,
-    command_line: Sequence[str] = (),
-    hydra_files: Mapping[str, Any] | None = None,
-    origins: Origins | None = None,
-    environment: Mapping[str, str] | None = None,
-    begun: Begun | None = None,
-    may_requeue: bool = True,
+    command: Command | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Train and evaluate one config in one directory.
 
     Args:
         config: A checked config.
         directory: The run directory.
-        command_line: The words that started the run, for env.json.
-        hydra_files: Trees of the files of `.hydra/`.
-        origins: What of the config came from the environment.
-        environment: Variables for the run's body, `hydra.job.env_set`: they are set once the config is built, so that
-            they have no say in what is built.
-        begun: In which number format what is made again was begun, which `trainer.precision=auto` is then. None: as
-            an unfinished run in the directory was begun, else what the device computes in at full speed.
-        may_requeue: Whether the run puts its Slurm job back into the queue; in a sweep its parent does.
+        command: What started it; None: this process, with nothing else to know.
 
     Returns:
         The run directory and its summary, as in summary.json. A run that is completed already is not touched.
@@ -53,8 +38,7 @@ def run_experiment(
     Raises:
         QaexpError: Whatever went wrong; run.json in the directory says it too.
     """
-    command = opening.Command(command_line, hydra_files, origins, environment or {}, begun, may_requeue)
-    with opening.opened(config, directory, command) as opened, settled_heap():
+    with opening.opened(config, directory, command or Command()) as opened, settled_heap():
         if isinstance(opened, opening.Completed):
             return directory, opened.summary
         run, parts, memory = opened.run, opened.parts, PeakMemory(opened.parts.trainer.device)

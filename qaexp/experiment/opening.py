@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 
 from qaexp.config.schema import ExperimentConfig, as_stored, neutral_keys
 from qaexp.experiment.asked_names import check_no_secret_is_asked_for
+from qaexp.experiment.command import Command
 from qaexp.experiment.greeting import already_completed
 from qaexp.experiment.number_format import settled
 from qaexp.experiment.parts import Parts, build_parts
@@ -23,7 +24,7 @@ from qaexp.runs.readers.folder import look
 from qaexp.runs.readers.typed import told
 from qaexp.runs.slurm import requeued
 from qaexp.runs.writing.environment import describe_environment
-from qaexp.runs.writing.resumption import Begun, begun_format, started_threads
+from qaexp.runs.writing.resumption import begun_format, started_threads
 from qaexp.runs.writing.reuse import completed_summary
 from qaexp.runs.writing.run import Run
 from qaexp.runs.writing.run_start import RunStart
@@ -36,28 +37,6 @@ from qaexp.training.processes import all_threads, is_main_process, num_processes
 
 # Words to find a run by; they do not change its results.
 _WORDS = ("tags", "notes", "group")
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What a run stores about the command that started it, in addition to the config.
-
-    Attributes:
-        words: The command line; empty: this process's own.
-        hydra_files: Trees of the files of `.hydra/`.
-        origins: Which values of the config came from the environment.
-        environment: Variables for the run's body (`hydra.job.env_set`). They are set after the config is built, so
-            that they cannot influence what is built.
-        begun: In which number format what is made again or gone on with was begun; None: as the directory says.
-        may_requeue: Whether the run puts its Slurm job back into the queue; in a sweep its parent does.
-    """
-
-    words: Sequence[str] = ()
-    hydra_files: Mapping[str, Any] | None = None
-    origins: Origins | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
-    begun: Begun | None = None
-    may_requeue: bool = True
 
 
 @dataclass(frozen=True, slots=True)

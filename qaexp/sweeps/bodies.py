@@ -51,20 +51,14 @@ def train(job: Job) -> None:
     Raises:
         QaexpError: Whatever went wrong; run.json says it too.
     """
+    from qaexp.experiment.command import Command
     from qaexp.experiment.number_format import begun_in
     from qaexp.experiment.uploading import upload_early
     from qaexp.sweeps.ranks import train_run
 
-    train_run(
-        job.config,
-        job.folder,
-        command_line=job.command_line,
-        hydra_files=job.hydra_files,
-        origins=job.origins,
-        environment=job.environment,
-        begun=begun_in(job.precision) if job.precision else None,
-        may_requeue=False,
-    )
+    begun = begun_in(job.precision) if job.precision else None
+    command = Command(job.command_line, job.hydra_files or None, job.origins, job.environment, begun, may_requeue=False)
+    train_run(job.config, job.folder, command)
     upload_early(job.config.reporter.upload_to, job.folder)
 
 

@@ -15,13 +15,13 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors import ConfigError, KilledError, QaexpError, Stopped
+from qaexp.experiment.command import Command
 from qaexp.reporting.terminal.printing import complain_text, hushed, is_hushed
 from qaexp.runs.writing.run_json import describe_error
-from qaexp.storage.origins import Origins
 from qaexp.storage.signals import SIGNALS, raise_stop, requested_signal, stop_is_requested, watched
 from qaexp.sweeps import forks
 from qaexp.sweeps.ending import write_end
@@ -29,9 +29,6 @@ from qaexp.sweeps.isolate import Child, World
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import how_it_died, told
 from qaexp.training.processes import num_processes, share_of_threads
-
-if TYPE_CHECKING:
-    from qaexp.runs.writing.resumption import Begun
 
 _POLL_SECONDS = 0.2
 # After one has failed, so long has the one that writes to notice and to write that it ended; the others write nothing.
@@ -47,25 +44,14 @@ _OF_A_NEIGHBOUR = ("gloo", "NCCL", "Connection closed by peer", "Connection rese
 def train_run(
     config: ExperimentConfig,
     directory: Path,
-    *,
-    command_line: Sequence[str] = (),
-    hydra_files: Mapping[str, Any] | None = None,
-    origins: Origins | None = None,
-    environment: Mapping[str, str] | None = None,
-    begun: Begun | None = None,
-    may_requeue: bool = True,
+    command: Command,
 ) -> tuple[Path, dict[str, Any]]:
     """Do what `run_experiment` does, in as many processes of this machine as `trainer.processes` says.
 
     Args:
         config: A checked config.
         directory: The run directory.
-        command_line: See `run_experiment`, as for all that follow.
-        hydra_files: Trees of the files of `.hydra/`.
-        origins: What of the config came from the environment.
-        environment: Variables for the run's body.
-        begun: In which number format what is made again was begun.
-        may_requeue: Whether the run puts its Slurm job back into the queue.
+        command: What started it.
 
     Returns:
         The run directory and its summary.
@@ -74,11 +60,10 @@ def train_run(
         QaexpError: What went wrong in the process that failed first; `KilledError` where it could not tell.
         Stopped: A signal came, to whichever process; all have stopped after the same step.
     """
-    job = Job(
-        (), (), config, tuple(command_line), hydra_files or {}, origins or {}, environment or {}, directory=directory
-    )
+    trees, origins = command.hydra_files or {}, command.origins or {}
+    job = Job((), (), config, tuple(command.words), trees, origins, command.environment, directory=directory)
     if config.trainer.processes == 1 or num_processes() > 1:
-        return directory, _train(job, begun, may_requeue)
+        return directory, _train(job, command)
     with watched(is_alone=False), TemporaryDirectory(prefix="qaexp-", ignore_cleanup_errors=True) as folder:
         forks.prepare(forks.PRELOAD)
         with forks.forking():
@@ -86,31 +71,21 @@ def train_run(
         with _store() as port:
             if stop_is_requested():
                 raise_stop()
-            return directory, _Group(job, begun, port, Path(folder), may_requeue).summary()
+            return directory, _Group(job, command, port, Path(folder)).summary()
 
 
-def _train(job: Job, begun: Begun | None, may_requeue: bool) -> dict[str, Any]:
+def _train(job: Job, command: Command) -> dict[str, Any]:
     from qaexp.experiment.one_run import run_experiment  # takes seconds to be loaded
 
-    return run_experiment(
-        job.config,
-        job.folder,
-        command_line=job.command_line,
-        hydra_files=job.hydra_files or None,
-        origins=job.origins,
-        environment=job.environment,
-        begun=begun,
-        may_requeue=may_requeue,
-    )[1]
+    return run_experiment(job.config, job.folder, command)[1]
 
 
-def train_rank(job: Job, begun: Begun | None, may_requeue: bool, *, is_quiet: bool) -> dict[str, Any]:
+def train_rank(job: Job, command: Command, *, is_quiet: bool) -> dict[str, Any]:
     """Be one of the processes of a run.
 
     Args:
         job: The run.
-        begun: In which number format it was begun.
-        may_requeue: Whether the run puts its Slurm job back into the queue.
+        command: What started it.
         is_quiet: Nothing is printed.
 
     Returns:
@@ -124,7 +99,7 @@ def train_rank(job: Job, begun: Begun | None, may_requeue: bool, *, is_quiet: bo
         torch.set_num_threads(share_of_threads(torch.get_num_threads()))
     with hushed() if is_quiet else nullcontext(), redirect_stdout(io.StringIO()) if is_quiet else nullcontext():
         try:
-            return {"summary": _train(job, begun, may_requeue)}
+            return {"summary": _train(job, command)}
         except BaseException as error:  # SystemExit and the panics of Rust are no Exceptions
             found = told(error)
             is_bug = "exit_code" not in found and not isinstance(error, Stopped)
@@ -174,15 +149,14 @@ class _Rank:
 class _Group:
     """The processes of a run, from their start to their end."""
 
-    def __init__(self, job: Job, begun: Begun | None, port: int, folder: Path, may_requeue: bool) -> None:
+    def __init__(self, job: Job, command: Command, port: int, folder: Path) -> None:
         """Start them.
 
         Args:
             job: The run.
-            begun: In which number format it was begun.
+            command: What started it.
             port: Where the store is that they meet in.
             folder: For what they print.
-            may_requeue: Whether the run puts its Slurm job back into the queue.
         """
         self._job, self._number = job, job.config.trainer.processes
         self._ranks: list[_Rank] = []
@@ -192,7 +166,7 @@ class _Group:
             for index in range(self._number):
                 output = folder / f"rank{index}.txt" if index else None
                 world = World(output, self._variables(index, port), has_session=False)
-                child = Child(train_rank, job, begun, may_requeue, world=world, is_quiet=is_hushed())
+                child = Child(train_rank, job, command, world=world, is_quiet=is_hushed())
                 self._ranks.append(_Rank(index, child, output))
         except BaseException:
             self._kill(self._ranks)
