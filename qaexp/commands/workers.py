@@ -21,7 +21,8 @@ def worker_lines(sweeps: Sequence[Path], width: int | None = None) -> list[str]:
     """
     lines: list[str] = []
     for sweep in sweeps:
-        own = [_words(worker, sweep) for worker in Claims(sweep).workers()]
+        # A dead worker whose jobs others have taken up is no news.
+        own = [_words(worker, sweep) for worker in Claims(sweep).workers() if worker.is_alive or worker.jobs]
         queued = _queued(sweep)
         own += [queued] if queued else []
         if own:

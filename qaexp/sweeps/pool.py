@@ -22,6 +22,7 @@ from qaexp.sweeps.watcher import Nobody, Watcher
 
 _POLL_SECONDS = 0.5
 _WITH_THE_SWEEP = "stopped with the sweep"
+_OUT_OF_TIME = "stopped as the time of its worker was over"
 _TAKEN_OVER = "another worker took it over, as this one gave no sign of life; its checkpoints are that one's now"
 
 
@@ -63,6 +64,7 @@ class _Running:
     is_overtime: bool = False
     is_stopped: bool = False
     is_lost: bool = False
+    is_late: bool = False
 
 
 def run_jobs(queue: Queue, settings: PoolSettings, watcher: Watcher) -> dict[str, Outcome]:
@@ -142,7 +144,7 @@ def _look_after(running: _Running, settings: PoolSettings, *, is_unwanted: bool,
         running.is_lost = True
         running.child.kill()
     elif (stop_is_requested() or settings.is_over or is_unwanted) and not running.is_stopped:
-        running.is_stopped = True
+        running.is_stopped, running.is_late = True, settings.is_over
         running.child.stop()
     elif limit is not None and running.child.seconds > limit and not running.is_overtime:
         running.is_overtime = True
@@ -164,6 +166,8 @@ def _outcome(running: _Running) -> Outcome:
     elif outcome.state == FAILED and outcome.kind == "killed" and (running.is_stopped or stop_is_requested()):
         # It had not yet begun to watch for signals; or the signal ended the server too, which has the exit codes.
         outcome = Outcome(PREEMPTED, "preempted", _WITH_THE_SWEEP)
+    elif outcome.state == PREEMPTED and running.is_late:
+        outcome = replace(outcome, message=_OUT_OF_TIME)
     elif outcome.state == PREEMPTED and stop_is_requested():
         # The signal that it got is the sweep's, not the one that the sweep got.
         outcome = replace(outcome, message=_WITH_THE_SWEEP)

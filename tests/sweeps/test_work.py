@@ -104,7 +104,8 @@ def test_time_that_is_over_stores_a_checkpoint(tmp_path: Path) -> None:
     assert done.code == 75, done.err
     assert "the time that --for gives is over; 1 job left" in done.out
     (run,) = sweep.glob("*-????????")
-    assert tiny_run.read_json(run / "run.json")["state"] == "preempted"
+    record = tiny_run.read_json(run / "run.json")
+    assert (record["state"], record["error"]["message"]) == ("preempted", "stopped as the time of its worker was over")
     assert any(run.glob("checkpoints/step-*"))
 
 
