@@ -16,6 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from qaexp.config.checks.texts import keep_texts
+from qaexp.config.checks.words import key_of
 from qaexp.config.globs import without_globs
 from qaexp.errors import ConfigError
 from qaexp.experiment.greeting import announce
@@ -134,8 +135,9 @@ class GridSweeper(Sweeper):
         return self._own.threads(self._num_gpus, self._config.trainer.processes) if self._own else None
 
     def lines(self, arguments: Sequence[str]) -> list[str]:
-        """The override lines of the preset and of the command line."""
+        """The override lines of the preset and of the command line; a job is the same whoever is going to run it."""
         lines = keep_texts([*(f"{key}={value}" for key, value in self._params.items()), *arguments])
+        lines = [line for line in lines if key_of(line) != "sweep.plan_only"]
         return without_globs(lines, self._loader.get_group_options)
 
     def identified(self, lines: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> list[Job]:

@@ -32,6 +32,8 @@ def test_a_planned_sweep_is_run_by_workers_as_its_own_command_would(tmp_path: Pa
     for run in sweep.glob("seed=*"):
         twin = tmp_path / "multirun_outputs" / "quiet" / run.name
         assert drill.fingerprints(run) == drill.fingerprints(twin)
+        own, other = ((path / ".hydra" / "overrides.yaml").read_text() for path in (run, twin))
+        assert own == other.replace("name=quiet", "name=s")
     before = tiny_run.snapshot(sweep)
     again = tiny_run.call(tmp_path, "work", str(sweep))
     assert (again.code, "nothing is left to run" in again.out) == (0, True)
