@@ -7,11 +7,13 @@ from qaexp.nodes import face
 _HOMES = {
     "Predictor": "qaexp.predictor",
     "QaexpError": "qaexp.errors",
+    "Run": "qaexp.commands.python.run",
     "__version__": "qaexp.storage.version",
     "compare": "qaexp.commands.python.compared",
     "load_history": "qaexp.runs.readers.frame",
     "load_predictions": "qaexp.runs.readers.frame",
     "load_runs": "qaexp.runs.readers.frame",
+    "pipeline": "qaexp.predictor.pipeline",
     "run": "qaexp.commands.python.called",
     "sweep": "qaexp.commands.python.called",
 }

@@ -43,7 +43,10 @@ _HOMES = {
     "linear": "qaexp.training.schedules",
     "Trainer": "qaexp.training.loop",
     "Reporter": "qaexp.reporting.reporter",
-    "TensorBoard": "qaexp.experiment.trackers",
+    "MLflow": "qaexp.experiment.tracking.mlflow",
+    "TensorBoard": "qaexp.experiment.tracking.tensorboard",
+    "Trackio": "qaexp.experiment.tracking.trackio",
+    "Wandb": "qaexp.experiment.tracking.wandb",
 }
 __getattr__, __dir__ = face(__name__, _HOMES)
 

@@ -23,14 +23,18 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # What trains, starts processes or opens a browser in most of its tests: `pytest -m "not slow"` leaves it out. Single
 # tests are marked where they are.
 SLOW = (
+    "board/test_page_in_browser.py",
     "commands/test_answer.py",
+    "commands/test_board.py",
     "commands/test_compare_urls.py",
     "commands/test_doors.py",
     "commands/test_evaluate.py",
+    "commands/test_export.py",
     "commands/test_plot.py",
     "commands/test_reproduce.py",
     "commands/test_rescore.py",
     "commands/test_resume.py",
+    "commands/test_serve.py",
     "commands/test_status.py",
     "commands/test_told_before_training.py",
     "commands/test_train.py",
@@ -45,10 +49,13 @@ SLOW = (
     "experiment/test_experiment.py",
     "experiment/test_number_format.py",
     "experiment/test_trackers.py",
+    "experiment/test_tracking.py",
+    "export/test_usage.py",
     "faults",
     "relations",
     "reporting/test_page_in_browser.py",
     "reporting/test_reporter.py",
+    "serve/test_page_in_browser.py",
     "slurm",
     "stand_in/test_gpu_benchmark.py",
     "stand_in/test_on_stand_in.py",
@@ -60,7 +67,9 @@ SLOW = (
     "sweeps/test_pool.py",
     "sweeps/test_presets.py",
     "sweeps/test_pruning.py",
+    "sweeps/test_race.py",
     "sweeps/test_ray.py",
+    "sweeps/test_recipes.py",
     "sweeps/test_resume_sweep.py",
     "sweeps/test_search.py",
     "sweeps/test_stopped.py",
@@ -134,9 +143,10 @@ def own_log_level() -> None:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Feature caches of tests stay out of the user's home."""
+    """Feature caches of tests, and what Trackio holds, stay out of the user's home."""
     folder = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("QAEXP_CACHE_DIR", str(folder))
+    monkeypatch.setenv("TRACKIO_DIR", str(folder / "trackio"))
     return folder
 
 

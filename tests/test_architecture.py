@@ -15,6 +15,7 @@ FLOORS = {
     "errors": 1,
     "nodes": 1,
     "storage": 2,
+    "web": 2,
     "model": 3,
     "runs": 3,
     "config": 3,
@@ -26,17 +27,20 @@ FLOORS = {
     "cli": 5,
     "comparison": 5,
     "predictor": 5,
+    "board": 6,
+    "export": 6,
+    "serve": 6,
     "sweeps": 6,
     "commands": 7,
 }
 # Rooms with parts, the lowest first; "" is what lies in the room itself.
 PARTS = {
     "runs": ("", "readers", "writing"),
-    "comparison": ("statistics", "", "shown"),
+    "comparison": ("statistics", "others", "", "shown"),
     "reporting": ("numbers", "terminal", "figures", "page", ""),
     "commands": ("", "python"),
 }
-MAX_ARROWS = 72
+MAX_ARROWS = 105
 HYDRA_ROOMS = ("config", "cli", "commands", "sweeps")
 LIGHT_MODULES = (
     "qaexp.cli",
@@ -44,7 +48,9 @@ LIGHT_MODULES = (
     "qaexp.runs.writing.run",
     "qaexp.reporting.reporter",
     "qaexp.reporting.terminal.tables",
+    "qaexp.board.app",
     "qaexp.commands.compare",
+    "qaexp.commands.track",
     "qaexp.comparison.compare",
     "qaexp.comparison.shown.report",
 )

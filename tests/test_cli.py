@@ -146,7 +146,7 @@ def test_help_names_every_command_and_each_is_there(capsys: pytest.CaptureFixtur
     text = capsys.readouterr().out
     for name in cli.COMMANDS:
         assert f"  {name} " in text
-        assert callable(import_module(f"qaexp.commands.{name}").main)
+        assert callable(import_module(cli.module_of(name)).main)
     assert cli.main([]) == 2
     assert cli.main(["--version"]) == 0
     assert f"qaexp {qaexp.__version__}\n" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 LINES = {
-    "qaexp tr": ["train"],
+    "qaexp tr": ["train", "track"],
     "qaexp train optimizer=ad": ["optimizer=adafactor", "optimizer=adamw"],
     "qaexp train seed=1 trainer.ep": ["trainer.epochs="],
     "qaexp train -m experiment=note": ["experiment=notebook", "experiment=notebook_repaired"],

@@ -47,7 +47,7 @@ def test_conf_holds_the_promised_choices() -> None:
         "trainer": {"default", "cuda", "cpu"},
         "decoding": {"squad_v2", "squad_v1"},
         "reporter": {"plots", "none"},
-        "trackers": {"none", "tensorboard"},
+        "trackers": {"none", "tensorboard", "mlflow", "wandb", "trackio"},
         "experiment": {"notebook", "notebook_repaired", "squad_v2_full", "squad_v1_full"},
         "debug": {"one_step", "overfit", "cpu", "profile"},
         "sweep": {"learning_rate", "subset_size", "seeds", "max_length", "optuna"},
@@ -60,7 +60,11 @@ def test_conf_holds_the_promised_choices() -> None:
 # Every choice of a typed node with the keys that it has, as runs were made with them.
 STORED = json.loads((REPOSITORY / "tests" / "fixtures" / "choices.json").read_text("utf-8"))
 # Keys that came later, with what they are in every choice.
-LATER = {"trainer": {"attention": "auto", "processes": 1}, "reporter": {"upload_to": None}}
+LATER = {
+    "data": {"mix": None, "test_files": None},
+    "trainer": {"attention": "auto", "processes": 1},
+    "reporter": {"upload_to": None},
+}
 PRESETS = [file for file in FILES if file[0] in ("experiment", "debug")]
 SINGLE = [file for file in FILES if file not in PRESETS and file[0] != "sweep"]
 

@@ -153,5 +153,5 @@ def test_the_identity_of_runs_is_as_it_was() -> None:
     stored = json.loads(json.dumps(asdict(check_command_line([]))))
     assert set(stored["data"]) == {
         "_target_", "source", "dataset", "config_name", "revision", "train_file", "dev_file", "test_file", "train_size",
-        "dev_size", "subset", "on_bad", "columns",
+        "dev_size", "subset", "on_bad", "columns", "mix", "test_files",
     }  # fmt: skip

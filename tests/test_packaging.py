@@ -37,7 +37,10 @@ def run(installed: Path, cwd: Path, *words: str) -> subprocess.CompletedProcess[
 
 def test_the_wheel_holds_what_is_not_python(installed: Path) -> None:
     for name in ("_conf/config.yaml", "_conf/model/minilm.yaml", "data/demo/train.json", "tiny_random/config.json",
-                 "reporting/page/page.html.jinja", "py.typed"):  # fmt: skip
+                 "reporting/page/page.html.jinja", "serve/page/page.html", "serve/page/serve.js",
+                 "serve/page/serve.css", "serve/page/icon.svg", "board/page/page.html",
+                 "board/page/board.js", "board/page/curves.js", "board/page/board.css", "board/page/told.html",
+                 "board/page/icon.svg", "py.typed"):  # fmt: skip
         assert (installed / "qaexp" / name).is_file(), name
 
 

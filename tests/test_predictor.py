@@ -228,3 +228,38 @@ def test_an_older_manifest_that_does_not_name_a_file_refuses_nothing(run: Path, 
     (copy / "summary.json").write_text(json.dumps({**summary, "manifest_sha256": digest}))
     other_byte(copy / "model" / "model.safetensors")
     assert qaexp.Predictor(copy, device="cpu").answer(QUESTION, CONTEXT).n_best
+
+
+def test_the_probabilities_are_the_softmax_of_all_that_could_be_answered(predictor: qaexp.Predictor) -> None:
+    from qaexp.data.squad import Example
+
+    for context in (CONTEXT, " ".join([CONTEXT] * 20)):
+        questions = predictor.question_set([Example("0", "", context, QUESTION, ())])
+        logits = questions.logits(predictor.loaded)
+        features, longest = questions.features, questions.decoding.max_answer_length
+        scores: dict[tuple[int, int], float] = {}
+        nulls = []
+        for row in range(len(features)):
+            start, end = (
+                column[features.indptr[row] : features.indptr[row + 1]].astype(float)
+                for column in (logits.start, logits.end)
+            )
+            chars = features.offset_mapping[features.indptr[row] : features.indptr[row + 1]]
+            nulls.append(start[0] + end[0])
+            for first in range(features.context_begin[row], features.context_end[row]):
+                for last in range(first, min(first + longest, features.context_end[row])):
+                    key = (int(chars[first, 0]), int(chars[last, 1]))
+                    scores[key] = max(scores.get(key, -math.inf), start[first] + end[last])
+        total = sum(map(math.exp, scores.values())) + math.exp(min(nulls))
+        for threshold in (1e5, -1e5):
+            answer = qaexp.Predictor(predictor.folder, null_threshold=threshold, device="cpu").answer(QUESTION, context)
+            given = math.exp(min(nulls)) if threshold < 0 else math.exp(max(scores.values()))
+            assert answer.probability == pytest.approx(given / total, rel=1e-4)
+            assert answer.no_answer_probability == pytest.approx(math.exp(min(nulls)) / total, rel=1e-4)
+            expected = [math.exp(scores[span["start_char"], span["end_char"]]) / total for span in answer.n_best]
+            assert answer.span_probabilities == pytest.approx(expected, rel=1e-4)
+
+
+def test_without_anything_else_to_answer_nothing_is_certain(predictor: qaexp.Predictor) -> None:
+    nothing = predictor.answer(QUESTION, "")
+    assert (nothing.probability, nothing.no_answer_probability, nothing.span_probabilities) == (1.0, 1.0, [])

@@ -10,7 +10,7 @@ from importlib import import_module
 
 from qaexp.cli.heap import spare_libraries
 from qaexp.cli.surroundings import check_no_urls, check_words, check_working_directory
-from qaexp.errors import QaexpError, Stopped, StorageError, of_the_system
+from qaexp.errors import QaexpError, Stopped, StorageError, of_a_missing_package, of_the_system
 from qaexp.errors.advice import spoken_by
 from qaexp.reporting.terminal.printing import complain, outlets, say, say_text
 from qaexp.storage.start import held
@@ -20,20 +20,25 @@ COMMANDS = {
     "train": "train and evaluate: one run, or a sweep with -m",
     "compare": "which run is better, and is it really: table, paired tests, report",
     "best": "the folder of the best run, for scripts",
+    "plan-seeds": "how many seeds a comparison needs, from a pilot or from known spreads",
     "evaluate": "official metrics of a run's model, or of a model folder, on any file",
     "rescore": "decode a run's stored logits again, without the model",
     "predictions": "a run's answers to its dev questions, those that meet conditions",
     "answer": "answer questions with a run's model",
+    "export": "write a run as a folder for transformers, onnxruntime or OpenVINO",
+    "serve": "answer over HTTP with a run's model: a page, and the JSON of the hub's task",
+    "board": "one local page of all runs and sweeps, as they live",
     "convert": "bring an export of an annotation tool, or any data file, into SQuAD JSON",
     "plot": "draw a run's plots and report again from its files",
     "status": "the state of runs: progress, last error",
+    "track": "send completed runs and sweeps to MLflow, TensorBoard, Trackio or W&B",
     "work": "run jobs of a planned sweep that nobody has: any number of workers, anywhere",
     "resume": "continue a run from its folder alone",
     "verify": "check that every byte of a run is what was written",
     "reproduce": "run a run again, and name the first step that differs",
 }
 # What these print is their result; that of the others is in files.
-PRINTED = ("compare", "best", "evaluate", "rescore", "predictions", "answer", "status", "verify")
+PRINTED = ("compare", "best", "plan-seeds", "evaluate", "rescore", "predictions", "answer", "status", "verify")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,6 +79,15 @@ def _dispatch(words: Sequence[str]) -> int:
     return run_command(words[0], words[1:])
 
 
+def module_of(name: str) -> str:
+    """The module of a command.
+
+    >>> module_of("plan-seeds")
+    'qaexp.commands.plan_seeds'
+    """
+    return f"qaexp.commands.{name.replace('-', '_')}"
+
+
 def run_command(name: str, arguments: Sequence[str]) -> int:
     """Call a command's `main` and translate its errors."""
     try:
@@ -81,7 +95,7 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
         check_working_directory()
         with spoken_by(name):
             check_no_urls(name, arguments)
-            return int(import_module(f"qaexp.commands.{name}").main(list(arguments)))
+            return int(import_module(module_of(name)).main(list(arguments)))
     except Stopped as stop:
         complain(f"qaexp {name}: {stop}; the same command continues where it stopped")
         return stop.exit_code
@@ -89,7 +103,7 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
         complain(f"qaexp {name}: stopped by Ctrl-C")
         return 130
     except BaseException as error:  # panics of Rust are no Exceptions
-        fault = error if isinstance(error, QaexpError) else of_the_system(error)
+        fault = error if isinstance(error, QaexpError) else of_the_system(error) or of_a_missing_package(error)
         try:
             _hide_secrets(fault or error, arguments)
         except OSError as refused:  # not even the modules that it needs can be opened

@@ -200,6 +200,12 @@ class CommandParser(argparse.ArgumentParser):
         """Name the command and what it does."""
         super().__init__(prog=f"qaexp {command}", description=description, allow_abbrev=False, add_help=add_help)
 
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Parse words in any order: argparse's own way takes none of a list that is broken off by a flag."""
+        return self.parse_intermixed_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
         message = _plain(message)

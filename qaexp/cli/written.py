@@ -66,6 +66,37 @@ def check_folder(path: Path, option: str, names: Sequence[str] = ()) -> None:
         check_target(path / name, option)
 
 
+def check_new_folder(path: Path, option: str) -> None:
+    """Refuse a place for a folder that is made anew: one that is taken, or that belongs to a run or a sweep.
+
+    Args:
+        path: The folder; those above it need not be there.
+        option: What the user gave it by.
+
+    Raises:
+        ConfigError: It is one of them, or lies below a link that leads nowhere.
+    """
+    if str(path) == "-":
+        raise ConfigError(f"{option} - is no name of a folder; give the path of one that is not there")
+    check_folder(path, option)
+    place = path.parent.resolve() / path.name
+    for folder in place.parents[:_DEEPEST]:
+        if any((folder / name).is_file() for name in _OF_A_SWEEP):
+            raise ConfigError(
+                f"{option} {path} lies in the sweep {folder}, whose folders are taken for its runs; give another folder"
+            )
+    if path.exists() or path.is_symlink():
+        raise ConfigError(
+            f"{option} {path} is there already, and nothing is written over it; give a new folder, or move it away"
+        )
+    for folder in path.parents:
+        if folder.is_symlink() and not folder.exists():
+            raise ConfigError(
+                f"{option} {path}: {folder} is a link that leads nowhere, and no folder can be made below it; remove "
+                "the link, or give another folder"
+            )
+
+
 def _owner(path: Path) -> Path | None:
     """Return the run or sweep among whose own files a place lies; a sweep's page may be written into its folder."""
     place = path.parent.resolve() / path.name

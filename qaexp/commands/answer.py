@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING
 from qaexp.cli.arguments import CommandParser
 from qaexp.cli.surroundings import is_undecodable, undecodable
 from qaexp.cli.written import check_target, name_written
-from qaexp.commands.questions import FORMATS, add_device_options, add_reading_options, read_questions
+from qaexp.commands.questions import FORMATS, MODELS, add_device_options, add_reading_options, read_questions
 from qaexp.errors import ConfigError
 from qaexp.reporting.terminal.printing import ask, say, say_json
 from qaexp.runs.directory import NO_ANSWER
 from qaexp.storage.formats import counted
 
 if TYPE_CHECKING:
-    from qaexp.predictor import Answer, Predictor
+    from qaexp.predictor.answer import Answer
+    from qaexp.predictor.answers import Predictor
 
 _SCORES = (
     "A score is the sum of two logits of the model, for where a span begins and where it ends: it may be negative, is "
     "no probability, and only scores of one model on one question can be compared. In --json `score` is that of the "
     "best span, n_best[0], also where the answer is empty (null: there is no span); null_score_diff is the score of "
-    "answering nothing less that one, and the answer is empty where it is above the threshold."
+    "answering nothing less that one, and the answer is empty where it is above the threshold. `probability` is "
+    "that of the answer, an empty one too, among all that the model could answer."
 )
 NO_INPUT = "no input: give -q and -c, or --input"
 
@@ -62,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _predictor(arguments: argparse.Namespace) -> Predictor:
-    from qaexp.predictor import Predictor
+    from qaexp.predictor.answers import Predictor
 
     return Predictor(
         arguments.run,
@@ -147,7 +149,7 @@ def _ask(prompt: str) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser("answer", "Answer questions with a run's model; interactive without -q and --input.")
     parser.epilog = _SCORES
-    parser.add_argument("run", type=Path, help="a run directory, or a model folder in the format of transformers")
+    parser.add_argument("run", type=Path, help=MODELS)
     parser.add_argument("-q", "--question", metavar="TEXT", help="the question")
     parser.add_argument("-c", "--context", metavar="TEXT", help="the text to look in")
     parser.add_argument("--input", type=Path, metavar="FILE", help=f"{FORMATS}, with or without answers")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qaexp.cli.arguments import CommandParser
 from qaexp.cli.written import check_folder, check_target
+from qaexp.commands.gated import EXITS, add_gate_options, is_gate, run_gate
 from qaexp.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
-    import argparse
-
     from qaexp.comparison.compare import Comparison, Options
 
 MOST_SHOWN = 30
@@ -35,26 +35,33 @@ def main(argv: Sequence[str]) -> int:
         argv: Paths and options.
 
     Returns:
-        0.
+        0; as a gate also 11, when the verdict says no, and 12, when it cannot be told.
 
     Raises:
         StorageError: A file is asked for in a folder that does not exist.
         ConfigError: A path does not exist, a file is asked for where a folder is, an option names what no run has,
             or no run meets a condition.
-        IntegrityError: With --strict, when anything was passed over.
+        IntegrityError: With --strict and as a gate, when anything was passed over.
     """
     arguments = _parser().parse_args(list(argv))
+    if is_gate(arguments):
+        return run_gate(arguments, _options(arguments))
     for option in ("csv", "flips_csv", "html"):
         if path := getattr(arguments, option):
             check_target(path, f"--{option.replace('_', '-')}")
     if arguments.output:
         check_folder(arguments.output, "--output", tuple(_NAMES.values()))
     from qaexp.comparison.compare import compare
+    from qaexp.comparison.others.folders import with_others
     from qaexp.runs.readers.fetched import fetched
 
     options = _options(arguments)
     shows_answers = bool(arguments.flips or arguments.flips_csv or arguments.html or arguments.output)
-    with fetched(arguments.paths, with_answers=shows_answers) as source, source.spoken():
+    with (
+        fetched(arguments.paths, with_answers=shows_answers) as given,
+        with_others(given, arguments.gold, arguments.na_prob) as source,
+        source.spoken(),
+    ):
         comparison = compare(source.paths, options, source)
         _write_files(comparison, arguments)
         _print(comparison, arguments)
@@ -69,13 +76,20 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> CommandParser:
     parser = CommandParser(
-        "compare", "Compare runs: a table, paired tests, what flipped, and a report. Reads run directories alone."
+        "compare", "Compare runs: a table, paired tests, what flipped, and a report.\nReads run directories alone."
     )
+    # The table of exits keeps its columns.
+    parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, EXITS
     add = parser.add_argument
-    add("paths", nargs="+", metavar="PATH", help="runs, sweeps, folders of them, patterns, or URLs of uploaded ones")
+    add(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="runs, sweeps, folders of them, patterns, URLs; other programs' results",
+    )
     add("--metric", default="crossfit_f1", help="a number of summary.json to rank by (crossfit_f1)")
     add("--baseline", metavar="X", help="the group to compare with: its name or number, a part of the name, or a run")
-    add("--by", metavar="KEY", help="group by one key alone, or by a choice: optimizer.lr, lr, model, seed")
+    add("--by", metavar="KEY", help="group by one key, or by a choice: lr, model, seed; gate: the margin, such as 0.5")
     add(
         "--where",
         action="append",
@@ -85,6 +99,12 @@ def _parser() -> CommandParser:
     )
     add("--sort", metavar="METRIC", help="order the table by another metric")
     parser.add_number("--relevant", float, None, "smallest difference that matters (percentages: 2 points)", 0)
+    add(
+        "--intervals",
+        choices=("anytime", "fixed"),
+        default="anytime",
+        help="verdicts that hold however often you look while adding seeds (anytime), or for one planned look (fixed)",
+    )
     parser.add_number("--flips", int, 0, "print so many questions whose answers changed", 0)
     add("--flips-csv", type=Path, metavar="FILE", help="write all of them")
     add("--csv", type=Path, metavar="FILE", help="write one row a group")
@@ -96,6 +116,9 @@ def _parser() -> CommandParser:
     add("--latex", action="store_true", help="print a LaTeX table instead")
     add("--allow-mixed", action="store_true", help="show runs that were measured differently in one table")
     add("--strict", action="store_true", help="exit with 8 when anything given is not a completed, comparable run")
+    add("--gold", type=Path, metavar="FILE", help="gold answers of other programs' results: prediction files, logs")
+    add("--na-prob", type=Path, metavar="FILE", help="null odds {id: number} of the one prediction file given")
+    add_gate_options(parser)
     return parser
 
 
@@ -114,11 +137,12 @@ def _options(arguments: argparse.Namespace) -> Options:
     return Options(
         metric=arguments.metric,
         baseline=arguments.baseline,
-        by=arguments.by,
+        by=None if arguments.against else arguments.by,
         where=tuple(arguments.where),
         sort=arguments.sort,
         allow_mixed=arguments.allow_mixed,
         relevant=arguments.relevant,
+        any_look=arguments.intervals == "anytime",
         neutral=neutral_keys(),
         defaults=default_leaves(),
     )

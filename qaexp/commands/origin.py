@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -154,13 +154,24 @@ def _find_paths(content: dict[str, Any], folder: Path) -> None:
         before = Path(str(read_json(folder / ENVIRONMENT).get("working_directory", "")))
     except (OSError, ValueError):
         return
-    for node, key in _PATHS:
-        inside = content.get(node)
-        value = inside.get(key) if isinstance(inside, dict) else None
+    for inside, key in _places(content):
+        value = inside.get(key)
         if isinstance(value, str) and value and "${" not in value and before.is_absolute():
             path, pin, sha256 = value.partition("#sha256=")
             if not is_there(path) and is_there(str(before / path)):
-                inside[key] = f"{before / path}{pin}{sha256}"  # type: ignore[index]
+                inside[key] = f"{before / path}{pin}{sha256}"
+
+
+def _places(content: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Where paths stand: in nodes, and in the sets of a mix."""
+    for node, key in _PATHS:
+        if isinstance(inside := content.get(node), dict):
+            yield inside, key
+    data = content.get("data")
+    mix = data.get("mix") if isinstance(data, dict) else None
+    if isinstance(mix, dict):
+        for name, entry in list(mix.items()):
+            yield (entry, "file") if isinstance(entry, dict) else (mix, name)
 
 
 def _run_id(folder: Path) -> str:

@@ -48,6 +48,7 @@ def made_ready(directory: Path, overrides: Sequence[str]) -> Iterator[Ready]:
     from qaexp.sweeps.sweep_files import read_plan
 
     forks.prepare(PRELOAD)
+    forks.begin()
     plan = read_plan(directory, ConfigReader(directory / SWEEP_PLAN, overrides))
     with chdir(plan.working_directory if plan.working_directory.is_dir() else Path.cwd()):
         found = identify_jobs(plan.jobs, directory)

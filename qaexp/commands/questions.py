@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qaexp.data.squad import SquadFile
 
 FORMATS = "SQuAD JSON, JSON lines, CSV, parquet; a folder or a pattern of shards"
+MODELS = "a run directory, a model folder in the format of transformers, or an export (qaexp export)"
 
 
 def add_reading_options(parser: CommandParser) -> None:

@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
     metrics, evaluation = _rescored(
         arguments.run, arguments.null_threshold, arguments.max_answer_length, arguments.n_best_size
     )
-    print_scored(metrics, evaluation, as_json=arguments.json)
+    print_scored(metrics, evaluation, threshold=arguments.null_threshold, as_json=arguments.json)
     return 0
 
 

@@ -128,7 +128,7 @@ def _resume_sweep(directory: Path, overrides: Sequence[str]) -> int:
             raise IntegrityError(f"{directory / SWEEP_PLAN}: settings: {error}; give the command again") from error
         manner = Manner(
             at_once=launcher.at_once(num_gpus, processes),
-            threads=launcher.threads(num_gpus, processes),
+            threads=plan.threads or launcher.threads(num_gpus, processes),  # an older qaexp planned none
             max_checkpoint_mib=plan.max_checkpoint_mib,
         )
         url = next((job.config.reporter.upload_to for job in ready.jobs), None)

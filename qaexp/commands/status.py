@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qaexp.cli.arguments import CommandParser
-from qaexp.commands.workers import worker_lines, workers_document
 from qaexp.errors import ConfigError
 from qaexp.reporting.terminal.printing import complain, say, say_json
+from qaexp.reporting.terminal.workers import worker_lines, workers_document
 from qaexp.runs.owners import utc_now
 from qaexp.runs.readers.nearby import meant
 from qaexp.runs.readers.progress import Progress, Skipped, is_resumable, progress_of
+from qaexp.runs.readers.race import race_lines, races_document
 
 if TYPE_CHECKING:
     from qaexp.reporting.terminal.console import RunConsole
@@ -56,8 +57,9 @@ def main(argv: Sequence[str]) -> int:
     paths = arguments.paths or [place for place in PLACES if place.is_dir()]
     found = progress_of(paths, utc_now())
     if arguments.json:
-        workers = workers_document(_sweeps(found))
-        say_json({**_document(*found), **({"workers": workers} if workers else {})})
+        workers, races = workers_document(_sweeps(found)), races_document(_sweeps(found))
+        more = {"workers": workers, "races": races}
+        say_json({**_document(*found), **{name: told for name, told in more.items() if told}})
     elif not arguments.paths and not any(found):
         say("no runs here: neither outputs/ nor multirun_outputs/ holds one; qaexp train starts one")
     else:
@@ -89,14 +91,15 @@ def _show(paths: Sequence[Path], found: Found, *, is_watched: bool, limit: int |
 
     console = RunConsole()
     if not console.is_terminal:
-        for line in [*pipe_lines(*found, limit), *worker_lines(_sweeps(found))]:
+        for line in [*pipe_lines(*found, limit), *race_lines(_sweeps(found)), *worker_lines(_sweeps(found))]:
             say(line)
         if is_watched:
             complain("qaexp status: --watch needs a terminal, and stdout is not one, so this was printed once")
         return
     if is_watched:
         found = _watched(paths, found, console)
-    for line in [*terminal_lines(*found, console.width, limit), *worker_lines(_sweeps(found), console.width)]:
+    sweeps, width = _sweeps(found), console.width
+    for line in [*terminal_lines(*found, width, limit), *race_lines(sweeps, width), *worker_lines(sweeps, width)]:
         say(line)
 
 

@@ -72,7 +72,7 @@ def _work(given: Path, asked: Asked, overrides: Sequence[str]) -> int:
     from qaexp.runs.slurm import requeued
     from qaexp.storage.signals import raise_stop, stop_is_requested, watched
     from qaexp.sweeps.again import is_search
-    from qaexp.sweeps.worker import check_same, work
+    from qaexp.sweeps.worker import check_code, check_inputs, work
 
     directory = real_path(given)
     _check_plan(given, directory)
@@ -81,29 +81,49 @@ def _work(given: Path, asked: Asked, overrides: Sequence[str]) -> int:
         return _search(directory, asked, overrides)
     announce("sweep", directory)
     with requeued(is_main=True), watched(is_alone=False), made_ready(directory, overrides) as ready:
-        check_same(ready.plan, ready.jobs, directory, allow_drift=_ALLOWED in overrides)
+        check_code(ready.plan.code_hash, directory, allow_drift=_ALLOWED in overrides)
+        check_inputs(ready.plan.run_ids, ready.jobs, directory)
+        began = time.monotonic()
         with uploaded_afterwards(next((job.config.reporter.upload_to for job in ready.jobs), None), directory):
             worked = work(directory, ready.plan, ready.jobs, ready.num_gpus, asked)
-        if stop_is_requested():
-            raise_stop()
-        if worked.num_left and asked.seconds is not None:
-            left = counted(worked.num_left, "job")
-            say(f"the time that --for gives is over; {left} left, which the same command goes on with")
-            return Stopped(signal.SIGTERM).exit_code
-    return 0
+            if stop_is_requested():
+                raise_stop()
+        is_over = asked.seconds is not None and time.monotonic() - began >= asked.seconds
+        if not worked.is_enough:
+            why = "the time that --for gives is over" if is_over else "jobs were stopped before their end"
+            failed = f" ({worked.num_failed} failed)" if worked.num_failed else ""
+            say(f"{why}; {counted(worked.num_left, 'job')} left{failed}, which the same command goes on with")
+        elif not (asked.is_one or asked.only) and _planned_ids(directory) - set(ready.plan.run_ids):
+            say("the sweep was planned anew meanwhile; the same command runs what is missing of the new plan")
+        else:
+            return 0
+    return Stopped(signal.SIGTERM).exit_code
+
+
+def _planned_ids(directory: Path) -> set[str]:
+    """The run ids of the jobs of a plan, by the names of their folders."""
+    from qaexp.runs.readers.planned import job_names
+
+    return {name.rpartition("-")[2] for name in job_names(directory)}
 
 
 def _search(directory: Path, asked: Asked, overrides: Sequence[str]) -> int:
-    """Make trials of a search, by its own command, beside other workers."""
+    """Make trials of a search, or runs of a race, by its own command, beside other workers."""
     from qaexp.commands.resume import give_again
+    from qaexp.runs.directory import SWEEP_PLAN
     from qaexp.runs.slurm import requeued
+    from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
     from qaexp.storage.signals import watched
     from qaexp.sweeps.again import command_of
+    from qaexp.sweeps.worker import check_code
 
     if asked.only is not None or asked.retries:
         raise ConfigError(
-            "--job and --retry: the jobs of a search follow from its trials; leave them out (--one makes one trial)"
+            "--job and --retry: the jobs of a search or a race follow from those before; leave them out (--one makes "
+            "one trial, or one run of a race)"
         )
+    planned = read_json(directory / SWEEP_PLAN, MAX_TABLE_BYTES).get("code_hash")
+    check_code(planned, directory, allow_drift=_ALLOWED in overrides)
     command, began = command_of(directory), time.monotonic()
     assert command is not None, "a search goes on by its command"
     with requeued(is_main=True), watched(is_alone=False):

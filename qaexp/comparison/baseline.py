@@ -19,6 +19,9 @@ def nearest(groups: Sequence[Group], defaults: Mapping[str, Any]) -> tuple[Group
     the one with the smallest sum of ratios to the defaults. Keys that are equal in all groups do not count. A collapsed
     group is chosen only if all are.
     """
+    # Settings of other programs are not known, and so neither is how near they are.
+    if any(group.program is None and not group.is_collapsed for group in groups):
+        groups = [group for group in groups if group.program is None]
     able = [group for group in groups if not group.is_collapsed] or list(groups)
     told = "" if len(able) == len(groups) else ", of those that answer"
     varying = {

@@ -29,6 +29,7 @@ from qaexp.runs.metrics import number_of
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.readers.fetched import Fetched
 from qaexp.runs.readers.group_names import own_names, setting_names
+from qaexp.runs.readers.race import race_notes
 from qaexp.runs.readers.recognised import recognised
 from qaexp.runs.readers.repeats import SEED_KEYS, differing, settings
 from qaexp.runs.trust import is_config_edited, is_edited
@@ -54,14 +55,16 @@ def compare(paths: Iterable[str | Path], options: Options | None = None, source:
     runs, skipped = collected(paths)
     runs = recognised(runs)
     runs, filtered = where(runs, options.where)
+    _check_by(options, runs)
     options = _with_whole_key(options, runs)
     reader = ScoreReader()
-    examined, refused, damaged = _examined(runs, reader)
+    examined, refused, damaged = examine_all(runs, reader)
     options, notes = with_metric(options, examined)
     entries, lacking = leave_out_lacking(examined, options, reader)
-    entries, repeats = _observed(entries, options.neutral)
+    entries, repeats = observations(entries, options.neutral)
     notes += [f"--by {options.by}: {NO_SEED_IS_BETTER}"] if options.by in SEED_KEYS else []
     notes += [*lacking_notes(lacking), *source.notes]
+    notes += race_notes(list(dict.fromkeys(entry.run.path.parent for entry in entries)))
     machines = Machines()
     parts, tables, start = blocks(entries), list[Table](), 1
     for part in parts:
@@ -81,7 +84,7 @@ def compare(paths: Iterable[str | Path], options: Options | None = None, source:
             key=lambda row: (str(row[0]), row[1]),
         ),
         reader=reader,
-        cluster_kind=_cluster_kind(tables[0].groups[0].entries, options.metric, reader) if tables else None,
+        cluster_kind=cluster_kind(tables[0].groups[0].entries, options.metric, reader) if tables else None,
         machines=machines,
         notes=notes,
         edited=[entry.run.path for entry in examined if is_edited(entry.run.path, entry.run.run)],
@@ -89,6 +92,15 @@ def compare(paths: Iterable[str | Path], options: Options | None = None, source:
         num_examined=len(examined),
         source=source,
     )
+
+
+def _check_by(options: Options, runs: Sequence[RunFiles]) -> None:
+    """Refuse to group by a key what has no config."""
+    if options.by is not None and (others := [run for run in runs if run.program is not None]):
+        raise ConfigError(
+            f"--by {options.by}: {others[0].shown_name} is {others[0].program}, which has no config; leave it out, or "
+            "leave out --by"
+        )
 
 
 def _with_whole_key(options: Options, runs: Sequence[RunFiles]) -> Options:
@@ -102,9 +114,10 @@ def _with_whole_key(options: Options, runs: Sequence[RunFiles]) -> Options:
     return replace(options, by=by)
 
 
-def _examined(
+def examine_all(
     runs: Sequence[RunFiles], reader: ScoreReader
 ) -> tuple[list[Entry], list[tuple[Sequence[Path], str]], list[tuple[Path, str]]]:
+    """The runs as a comparison sees them; those that must not be compared, and damaged ones, with the reason."""
     entries: list[Entry] = []
     refused: list[tuple[Sequence[Path], str]] = []
     damaged: list[tuple[Path, str]] = []
@@ -118,7 +131,8 @@ def _examined(
     return entries, refused, damaged
 
 
-def _observed(entries: Sequence[Entry], neutral: frozenset[str]) -> tuple[list[Entry], list[tuple[Path, str]]]:
+def observations(entries: Sequence[Entry], neutral: frozenset[str]) -> tuple[list[Entry], list[tuple[Path, str]]]:
+    """The runs that are observations of their own, and the repeats of the same settings and seeds with the reason."""
     runs, repeats = observed([entry.run for entry in entries], neutral)
     kept = {id(run) for run in runs}
     return [entry for entry in entries if id(entry.run) in kept], repeats
@@ -148,7 +162,7 @@ def _table(
         raise ConfigError(
             f"--baseline {options.baseline}: no run of {baseline.name} has a {options.metric} that counts"
         )
-    unit = units(_cluster_kind(entries, options.metric, reader))
+    unit = units(cluster_kind(entries, options.metric, reader))
     found = contrasts(
         groups,
         reader,
@@ -159,6 +173,7 @@ def _table(
         machines=machines,
         looks=EarlierLooks(entries).of,
         are_seeds=options.by in SEED_KEYS,
+        any_look=options.any_look,
     )
     shown = ranked(groups, options.sort) if options.sort else groups
     return Table(shown, found, baseline.name, reason, _ranks(groups, found, options), why, unit)
@@ -171,7 +186,7 @@ def _ranks(groups: Sequence[Group], found: Sequence[Contrast], options: Options)
     )
 
 
-def _cluster_kind(entries: Sequence[Entry], metric: str, reader: ScoreReader) -> str:
+def cluster_kind(entries: Sequence[Entry], metric: str, reader: ScoreReader) -> str:
     """What a cluster of the metric's questions is; of the dev questions if the metric has none of its own."""
     entry = next((one for one in entries if metric in one.metrics), None)
     has_own = entry is not None and reader.measured(entry.run, metric) is not None
@@ -193,7 +208,11 @@ def _check_baseline(tables: Sequence[Table], words: str) -> None:
 
 def _names(entries: Sequence[Entry], neutral: frozenset[str]) -> dict[Path, str]:
     """Names of the runs: what sets each apart, seeds included; if nothing does, its folder."""
-    runs = [entry.run for entry in entries]
+    others = {entry.run.path: entry.run.shown_name for entry in entries if entry.run.program is not None}
+    return others | _names_of_runs([entry.run for entry in entries if entry.run.program is None], neutral)
+
+
+def _names_of_runs(runs: Sequence[RunFiles], neutral: frozenset[str]) -> dict[Path, str]:
     changes = [
         {key: changed[key] for key in sorted(changed, key=_is_seed) if not _follows(key, changed[key], changed)}
         for changed in differing([settings(run, neutral, with_seeds=True) for run in runs])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qaexp.comparison.family import Family, ScoreTest
-from qaexp.comparison.groups import Group
+from qaexp.comparison.groups import OWN, PROGRAM, Group
 from qaexp.comparison.guard import changed_keys
 from qaexp.comparison.machines import Machines
 from qaexp.comparison.reasons import causes, how, obstacle, silence, way_out
@@ -74,6 +74,7 @@ def contrasts(
     machines: Machines | None = None,
     looks: Looks | None = None,
     are_seeds: bool = False,
+    any_look: bool = True,
 ) -> list[Contrast]:
     """Compare every pair of up to ten groups that have the metric, and of more each with the baseline.
 
@@ -87,22 +88,23 @@ def contrasts(
         machines: Reads what runs were computed with.
         looks: Looks up earlier comparisons.
         are_seeds: The groups are seeds of the same settings.
+        any_look: Whether verdicts hold however often one looks while seeds are added; else for one planned look.
     """
     names = tuple(dict.fromkeys((*SCORE_COLUMNS, *([metric] if number_of(metric).column else ()))))
-    score_tests = ScoreTests(reader, names, baseline, unit)
+    score_tests = ScoreTests(reader, names, baseline, unit, any_look=any_look)
     pooled = pooled_seeds(groups, names)
     pairs = _pairs(_with_metric(groups, baseline, metric), baseline)
     found = [score_tests.of(a, b, pooled) for a, b in pairs]
-    tested = Family(found).corrected()
-    about = metric if tested and all(metric in one for one in tested) else "f1"
+    about = metric if found and all(metric in one for one in found) else "f1"
     relevant = number_of(about).relevant if relevant is None else relevant
+    tested = Family(found, {about: relevant}).corrected()
     num_contrasts = sum(one[about].is_tested for one in found)
     return [
         _judged(
             (a, b),
             of_pair[about],
             tests,
-            _case(a, b, of_pair[about], metric=about, relevant=relevant, looks=looks, are_seeds=are_seeds),
+            _case(a, b, of_pair[about], about, relevant, looks, are_seeds=are_seeds, any_look=any_look),
             num_contrasts,
             machines,
         )
@@ -111,7 +113,15 @@ def contrasts(
 
 
 def _case(
-    a: Group, b: Group, test: ScoreTest, *, metric: str, relevant: float, looks: Looks | None, are_seeds: bool
+    a: Group,
+    b: Group,
+    test: ScoreTest,
+    metric: str,
+    relevant: float,
+    looks: Looks | None,
+    *,
+    are_seeds: bool,
+    any_look: bool,
 ) -> Circumstances:
     return Circumstances(
         metric=metric,
@@ -121,6 +131,7 @@ def _case(
         collapse=silence(a, b),
         looks=looks(a, b) if looks else (),
         are_seeds=are_seeds,
+        any_look=any_look,
         **way_out(a.design, b.design, are_seeds=are_seeds),
     )
 
@@ -134,9 +145,12 @@ def _judged(
     machines: Machines | None,
 ) -> Contrast:
     a, b = pair
+    if case.are_seeds:
+        # Between seeds nothing is better, however probable a difference is.
+        tests = {name: replace(found, chances=None) for name, found in tests.items()}
     verdict, sentence = judge(tests[case.metric], case)
-    changed = changed_keys(a.settings, b.settings)
-    factors = causes(changed, a, b)
+    changed, factors = _changed(a, b)
+    machines = None if PROGRAM in changed else machines
     return Contrast(
         a=a.name,
         b=b.name,
@@ -152,6 +166,14 @@ def _judged(
         num_contrasts=num_contrasts,
         looks=case.looks,
     )
+
+
+def _changed(a: Group, b: Group) -> tuple[Mapping[str, tuple[Any, Any]], Sequence[str]]:
+    """The settings in which two groups differ, and the causes; of other programs' results no setting is known."""
+    if a.program or b.program:
+        return {PROGRAM: (a.program or OWN, b.program or OWN)}, []
+    changed = changed_keys(a.settings, b.settings)
+    return changed, causes(changed, a, b)
 
 
 def _with_metric(groups: Sequence[Group], baseline: Group, metric: str) -> Sequence[Group]:

@@ -47,7 +47,9 @@ class Judged:
     verdict: str | None = None
 
 
-def judged(effects: Effects, groups: Sequence[Group], metric: str, reader: ScoreReader) -> list[Judged]:
+def judged(
+    effects: Effects, groups: Sequence[Group], metric: str, reader: ScoreReader, *, any_look: bool = True
+) -> list[Judged]:
     """Test each effect as the groups are tested, over seeds and clusters of questions.
 
     That takes a whole grid whose settings all have the same seeds: each seed, and each cluster of questions, then sees
@@ -58,6 +60,7 @@ def judged(effects: Effects, groups: Sequence[Group], metric: str, reader: Score
         groups: Measured alike; those that answer nothing are left out.
         metric: A score of each question, else nothing is tested.
         reader: Reads their scores.
+        any_look: Whether the tests hold however often one looks while seeds are added; else for one planned look.
 
     Returns:
         One for each row of the effects.
@@ -66,7 +69,7 @@ def judged(effects: Effects, groups: Sequence[Group], metric: str, reader: Score
     found = [None if grid is None else grid.difference(row) for row in effects.rows]
     if not found or any(one is None for one in found):
         return [_untested(row, metric) for row in effects.rows]
-    differences = [one for one in found if one is not None]
+    differences = [one.at_any_look() if any_look else one for one in found if one is not None]
     tests = [(row.key, row.value if _num_values(effects, row) > 2 else None) for row in effects.rows]
     p_values = {test: one.p for test, one in zip(tests, differences, strict=True)}
     corrected = dict(zip(p_values, holm(list(p_values.values())), strict=True))

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.comparison.collapse import where_silent
+from qaexp.comparison.leaks import leaked_sets
 from qaexp.comparison.scores import Measured, ScoreReader, Scores
 from qaexp.comparison.summary_numbers import SummaryNumbers, summary_numbers
 from qaexp.errors import IntegrityError
-from qaexp.runs.directory import TEST_SCORES
+from qaexp.runs.directory import SCORES, TEST_SCORES
 from qaexp.runs.identity import canonical_json
-from qaexp.runs.metrics import number_of
+from qaexp.runs.metrics import TEST, number_of
 from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.readers.repeats import seeds_of
+from qaexp.storage.evaluation_sets import table_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Entry:
         collapse: Where it answers nothing, in words that follow "answers nothing"; None if it answers.
         flags: The names of its health flags.
         notes: What a reader of its numbers must know.
-        test_golds: The content of its test file; None if data.json does not say.
+        test_golds: What identifies the questions and gold answers of each table of test scores, if data.json says it.
         share_no_ans: The share of questions without an answer, in percent: what answering nothing scores; None if
             its scores do not say.
         faults: By name, why a number of summary.json does not count.
@@ -64,7 +66,7 @@ class Entry:
     collapse: str | None
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
-    test_golds: str | None = None
+    test_golds: Mapping[str, str] = field(default_factory=dict)
     share_no_ans: float | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
 
@@ -99,7 +101,8 @@ def examine(run: RunFiles, reader: ScoreReader) -> Entry:
         canonical_json(run.config)
     except ValueError as error:
         raise IntegrityError(f"{run.path}: config.json: {error}") from error
-    found = summary_numbers(run, reader)
+    leaked = leaked_sets(data)
+    found = summary_numbers(run, reader, leaked)
     return Entry(
         run=run,
         measure=measure,
@@ -108,9 +111,9 @@ def examine(run: RunFiles, reader: ScoreReader) -> Entry:
         collapse=where_silent(run, scores),
         share_no_ans=_share_no_ans(scores),
         flags=tuple(dict.fromkeys(str(flag.get("name")) for flag in run.flags)),
-        notes=tuple(_notes(run, found)),
+        notes=tuple(_notes(run, found, leaked)),
         faults=found.faults,
-        test_golds=_hash_of(data, "test"),
+        test_golds=_test_golds(data),
     )
 
 
@@ -120,9 +123,10 @@ def measured_of(entry: Entry, metric: str, reader: ScoreReader) -> Measured | No
     The gold answers of the dev set are the same in all runs of a table.
     """
     found = reader.measured(entry.run, metric)
-    if found is None or number_of(metric).table != TEST_SCORES:
+    table = number_of(metric).table
+    if found is None or table == SCORES:
         return found
-    return replace(found, digest=f"{found.digest} {entry.test_golds}")
+    return replace(found, digest=f"{found.digest} {entry.test_golds.get(table)}")
 
 
 def without_path(reason: str, path: Path) -> str:
@@ -182,8 +186,21 @@ def _hash_of(data: Mapping[str, Any], split: str) -> str | None:
     return None if found is None else str(found)
 
 
-def _notes(run: RunFiles, found: SummaryNumbers) -> list[str]:
-    notes = [*(f"{fault}: does not count" for fault in found.faults.values()), *found.notes]
+def _test_golds(data: Mapping[str, Any]) -> dict[str, str]:
+    """The sha256 of the files behind each table of test scores."""
+    hashes = data.get("sha256")
+    splits = [str(split) for split in hashes] if isinstance(hashes, Mapping) else []
+    tables = {
+        "test": TEST_SCORES,
+        **{split: table_of(split.removeprefix(TEST)) for split in splits if split.startswith(TEST)},
+    }
+    return {tables[split]: str(found) for split in splits if split in tables and (found := _hash_of(data, split))}
+
+
+def _notes(run: RunFiles, found: SummaryNumbers, leaked: Mapping[str, str]) -> list[str]:
+    # The table of evaluation sets names those that were trained on.
+    faults = (fault for fault in found.faults.values() if fault not in leaked.values())
+    notes = [*(f"{fault}: does not count" for fault in faults), *found.notes]
     if run.drift:
         notes.append("was continued after something had changed: it is not reproducible bit for bit")
     return notes

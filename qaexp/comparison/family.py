@@ -7,8 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from qaexp.comparison.group_tests import GroupTest
+from qaexp.comparison.statistics.chances import chances
 from qaexp.comparison.statistics.paired import holm
-from qaexp.comparison.statistics.power import MORE_SEEDS, minimum_detectable, with_more_seeds
+from qaexp.comparison.statistics.power import (
+    MORE_SEEDS,
+    enough_questions,
+    enough_seeds,
+    minimum_detectable,
+    must_detect,
+    with_more_seeds,
+)
 from qaexp.comparison.verdict import ALPHA, Tested
 from qaexp.runs.number import Number
 
@@ -20,14 +28,12 @@ class ScoreTest:
     Attributes:
         found: The test's result.
         mcnemar: Questions that only a, and only b, has right, and McNemar's p-value; None between groups.
-        num_seeds: How many pairs of seeds, or how many seeds of each of the two groups.
         num_questions: Over how many questions.
         number: The score's row.
     """
 
     found: GroupTest
     mcnemar: tuple[int, int, float] | None
-    num_seeds: tuple[int, ...]
     num_questions: int
     number: Number
 
@@ -45,9 +51,9 @@ class ScoreTest:
 class Family:
     """All contrasts of a table."""
 
-    def __init__(self, tests: Sequence[Mapping[str, ScoreTest]]) -> None:
-        """Take the tests of each contrast, by score."""
-        self._tests = tests
+    def __init__(self, tests: Sequence[Mapping[str, ScoreTest]], relevant: Mapping[str, float] | None = None) -> None:
+        """Take the tests of each contrast, by score, and the smallest difference that matters where it was given."""
+        self._tests, self._relevant = tests, relevant or {}
 
     def corrected(self) -> list[dict[str, Tested]]:
         """Of each contrast, by score, what may be said about it."""
@@ -55,25 +61,39 @@ class Family:
         found: list[dict[str, Tested]] = [{} for _ in self._tests]
         for name in names:
             places = [place for place, one in enumerate(self._tests) if name in one]
-            for place, tested in zip(places, _corrected([self._tests[p][name] for p in places]), strict=True):
+            for place, tested in zip(
+                places, _corrected([self._tests[p][name] for p in places], self._relevant.get(name)), strict=True
+            ):
                 found[place][name] = tested
         return found
 
 
-def _corrected(tests: Sequence[ScoreTest]) -> list[Tested]:
+def _corrected(tests: Sequence[ScoreTest], relevant: float | None) -> list[Tested]:
     tested = [one for one in tests if one.is_tested]
     reported = [one.found.difference.p if one.mcnemar is None else one.mcnemar[2] for one in tested]
     p_holm, p_verdict = holm(reported), holm([one.found.difference.p for one in tested])
-    rows = iter(zip(reported, p_holm, p_verdict, strict=True))
+    sizes = [one.number.relevant if relevant is None else relevant for one in tested]
+    p_equivalent = holm([one.found.difference.p_equivalent(size) for one, size in zip(tested, sizes, strict=True)])
+    rows = iter(zip(reported, p_holm, p_verdict, p_equivalent, sizes, strict=True))
     return [_with_p(one, *next(rows), num_contrasts=len(tested)) if one.is_tested else _without_p(one) for one in tests]
 
 
-def _with_p(one: ScoreTest, p: float, p_holm: float, p_verdict: float, *, num_contrasts: int) -> Tested:
+def _with_p(
+    one: ScoreTest,
+    p: float,
+    p_holm: float,
+    p_verdict: float,
+    p_equivalent: float,
+    relevant: float,
+    *,
+    num_contrasts: int,
+) -> Tested:
     difference = one.found.difference
     # The interval at the level that this p-value was held against: it leaves out 0 exactly where p_verdict <= ALPHA.
     alpha = ALPHA * difference.p / p_verdict if p_verdict > 0 else ALPHA / num_contrasts
     first_step = 1 - ALPHA / num_contrasts
-    more = {number: with_more_seeds(difference, one.num_seeds, number, level=first_step) for number in MORE_SEEDS}
+    wanted = must_detect(difference, relevant, level=first_step)
+    more = {number: with_more_seeds(difference, number, level=first_step) for number in MORE_SEEDS}
     return replace(
         _without_p(one, alpha),
         p=p,
@@ -82,7 +102,17 @@ def _with_p(one: ScoreTest, p: float, p_holm: float, p_verdict: float, *, num_co
         mcnemar=one.mcnemar[:2] if one.mcnemar else None,
         minimum_detectable=minimum_detectable(difference, level=first_step),
         more_seeds={number: points for number, points in more.items() if points is not None},
+        p_equivalent=p_equivalent,
+        chances=chances(difference, relevant),
+        enough_seeds=enough_seeds(difference, wanted, level=first_step),
+        enough_questions=_questions(one, wanted, first_step),
     )
+
+
+def _questions(one: ScoreTest, wanted: float, level: float) -> int | None:
+    """How many questions detect what must be, with the seeds that there are."""
+    times = enough_questions(one.found.difference, wanted, level=level)
+    return None if times is None else times * one.num_questions
 
 
 def _without_p(one: ScoreTest, alpha: float = ALPHA) -> Tested:

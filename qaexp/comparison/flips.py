@@ -182,7 +182,7 @@ def stability(group: Group, reader: ScoreReader) -> dict[str, int] | None:
     """How many questions the runs of a group all get right, all get wrong, or disagree on; None for a single run."""
     if group.n < 2:
         return None
-    exact = np.stack([reader.read(entry.run).values["exact"] for entry in group.entries]) == 100
+    exact = np.stack([reader.read(entry.run).exact for entry in group.entries]) == 100
     right, wrong = int(exact.all(axis=0).sum()), int((~exact).all(axis=0).sum())
     return dict(zip(STABILITY, (right, wrong, exact.shape[1] - right - wrong), strict=True))
 
@@ -212,7 +212,7 @@ def _answers(group: Group, reader: ScoreReader) -> dict[str, Answer]:
     """The answers by question id, for questions that every run has predicted."""
     texts = [_texts(entry) for entry in group.entries]
     scores = [reader.read(entry.run) for entry in group.entries]
-    exact, f1 = (np.stack([one.values[name] for one in scores]) for name in ("exact", "f1"))
+    exact, f1 = np.stack([one.exact for one in scores]), np.stack([one.values["f1"] for one in scores])
     found = {}
     for place, id in enumerate(scores[0].questions.ids):
         if all(id in one for one in texts):

@@ -65,7 +65,14 @@ def kind_of(a: Design, b: Design) -> str:
 
 
 def compare_sides(
-    a: Side, b: Side, clusters: Codes, pooled: PooledSeeds | None = None, *, score: str = "", unit: str = "paragraphs"
+    a: Side,
+    b: Side,
+    clusters: Codes,
+    pooled: PooledSeeds | None = None,
+    *,
+    score: str = "",
+    unit: str = "paragraphs",
+    any_look: bool = True,
 ) -> GroupTest:
     """Test b against a.
 
@@ -76,6 +83,7 @@ def compare_sides(
         pooled: What seeds do in all groups of the family.
         score: The score's name, by which `pooled` knows it.
         unit: What a cluster is, in the plural, for the reason.
+        any_look: Whether the test holds however often one looks while seeds are added; else for one planned look.
     """
     kind = kind_of(a.design, b.design)
     if reason := _obstacle(a.design, b.design, clusters, unit):
@@ -89,11 +97,11 @@ def compare_sides(
         two = two[[b.design.seeds.index(seeds) for seeds in a.design.seeds]]
         # If both have the same scores, the seeds of other groups say nothing about these two.
         shared = None if np.array_equal(one, two) else pooled
-        return GroupTest(
-            kind, paired_groups(one, two, clusters, factors=_factors(a.design, score, shared, is_paired=True))
-        )
-    factors = tuple(_factors(side.design, score, pooled, is_paired=False) for side in (a, b))
-    return GroupTest(kind, separate_groups(one, two, clusters, factors=(factors[0], factors[1])))
+        found = paired_groups(one, two, clusters, factors=_factors(a.design, score, shared, is_paired=True))
+    else:
+        factors = tuple(_factors(side.design, score, pooled, is_paired=False) for side in (a, b))
+        found = separate_groups(one, two, clusters, factors=(factors[0], factors[1]))
+    return GroupTest(kind, found.at_any_look() if any_look else found)
 
 
 def untested(a: Side, b: Side) -> Difference:

@@ -20,6 +20,11 @@ from qaexp.runs.readers.repeats import SEED_KEYS, SEED_KINDS, differing, gather,
 from qaexp.runs.readers.typed import Typed
 from qaexp.storage.formats import dotted
 
+# What sets other programs' results apart, as if it were a key of the config.
+PROGRAM = "program"
+# Its value for runs.
+OWN = "qaexp"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
@@ -60,6 +65,11 @@ class Group:
         return len(self.entries)
 
     @property
+    def program(self) -> str | None:
+        """What else than qaexp its results are from, in words; None for runs."""
+        return self.entries[0].run.program
+
+    @property
     def num_collapsed(self) -> int:
         """How many of its runs answer nothing."""
         return sum(entry.is_collapsed for entry in self.entries)
@@ -84,7 +94,7 @@ class Group:
         having = {name: sum(name in entry.metrics for entry in self.entries) for name in dict.fromkeys(names)}
         told = [f"{name} is over {count} of its {self.n} runs" for name, count in having.items() if 0 < count < self.n]
         if not having[names[0]]:
-            told.insert(0, f"{self.entries[0].run.path.name} {self.entries[0].lack(names[0])}: no rank and no verdict")
+            told.insert(0, f"{self.entries[0].run.shown_name} {self.entries[0].lack(names[0])}: no rank and no verdict")
         return told
 
     @property
@@ -118,16 +128,29 @@ def form_groups(
     # By content, so that folders decide neither the order of keys in a name nor which of two equal names comes first.
     formed.sort(key=lambda group: _content(group, neutral, by))
     told = [{by: value_of(group[0].run, by)} if by else settings(group[0].run, neutral) for group in formed]
-    changes = differing(told)
     several = [[entry.run for entry in group] for group in formed]
+    changes = _changes(several, told)
     # Grouped by one key, names contain no other key.
     nothing = [Typed()] * len(several)
-    names = setting_names([runs[0] for runs in several], told, nothing) if by else group_names(several, changes)
+    names = setting_names([runs[0] for runs in several], told, nothing) if by else _names(several, changes)
     long_names = unique(list(map(with_all_keys, told if by else changes)))
     return [
         _group(named, changed, group, reader, neutral, by)
         for *named, changed, group in zip(unique(names, taken), long_names, changes, formed, strict=True)
     ]
+
+
+def _changes(several: Sequence[Sequence[RunFiles]], told: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What sets groups apart: runs by the keys in which they differ from runs, other programs' results by name."""
+    runs = iter(differing([one for runs, one in zip(several, told, strict=True) if runs[0].program is None]))
+    return [{PROGRAM: runs_of[0].shown_name} if runs_of[0].program else next(runs) for runs_of in several]
+
+
+def _names(several: Sequence[Sequence[RunFiles]], changes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of groups; other programs' results have those of their files."""
+    own = [place for place, runs in enumerate(several) if runs[0].program is None]
+    named = iter(group_names([several[place] for place in own], [changes[place] for place in own]) if own else [])
+    return unique([runs[0].shown_name if runs[0].program else next(named) for runs in several])
 
 
 def numbered(groups: Sequence[Group], *, start: int) -> list[Group]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,7 +32,7 @@ def blocks(entries: Sequence[Entry]) -> list[Block]:
     Folders and names of runs decide nothing.
     """
     found: dict[Measure, list[Entry]] = {}
-    for entry in _with_like_golds(entries):
+    for entry in _with_known_measures(_with_like_golds(entries)):
         found.setdefault(entry.measure, []).append(entry)
     ordered = sorted(found.values(), key=lambda block: (-len(block), repr(block[0].measure)))
     return [
@@ -77,6 +78,26 @@ def _with_like_golds(entries: Sequence[Entry]) -> list[Entry]:
         replace(entry, measure=replace(entry.measure, golds=names[entry.measure.questions, entry.measure.golds]))
         for entry in entries
     ]
+
+
+def _with_known_measures(entries: Sequence[Entry]) -> list[Entry]:
+    """Give other programs' results, whose decoding is not known, the decoding and version of most runs beside them.
+
+    Their scores are computed here, or said to be taken as given; a contrast with them is one of whole programs.
+    """
+    found: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
+    for entry in entries:
+        if entry.run.program is None:
+            of_questions = found.setdefault((entry.measure.questions, entry.measure.golds), Counter())
+            of_questions[entry.measure.decoding, entry.measure.version] += 1
+    known = []
+    for entry in entries:
+        beside = found.get((entry.measure.questions, entry.measure.golds))
+        if entry.run.program is not None and beside:
+            decoding, version = min(beside, key=lambda one: (-beside[one], one))
+            entry = replace(entry, measure=replace(entry.measure, decoding=decoding, version=version))
+        known.append(entry)
+    return known
 
 
 def changed_keys(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

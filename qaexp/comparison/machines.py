@@ -44,6 +44,8 @@ class Machines:
 
     def differences(self, groups: Sequence[Sequence[Entry]]) -> dict[str, list[str]]:
         """What differs between runs, one cell a group: the value, or each value with how many of its runs have it."""
+        # Nothing of the kind is known of other programs' results.
+        groups = [[entry for entry in group if entry.run.program is None] for group in groups]
         found = [[self.of(entry) for entry in group] for group in groups]
         keys = dict.fromkeys(key for group in found for one in group for key in one)
         columns = {key: [[one.get(key, NOT_SAID) for one in group] for group in found] for key in keys}
@@ -87,6 +89,8 @@ class Machines:
 
 
 def _cell(values: Sequence[str]) -> str:
+    if not values:
+        return NOT_SAID
     counts = Counter(values)
     if len(counts) == 1:
         return values[0]

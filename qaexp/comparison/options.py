@@ -12,6 +12,7 @@ from qaexp.errors import ConfigError
 from qaexp.runs.metrics import NUMBERS
 
 DEFAULT_METRIC = "crossfit_f1"
+ANYTIME, FIXED = "anytime", "fixed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Options:
         sort: A metric to order the table by, instead of the ranking.
         allow_mixed: Show runs that were measured differently in one table; they are still not tested together.
         relevant: The smallest difference that matters; None: that of the metric.
+        any_look: Whether verdicts hold however often one looks while seeds are added; else for one planned look.
         neutral: Dotted keys of the config that cannot change results.
         defaults: The default config, by dotted key.
     """
@@ -37,8 +39,14 @@ class Options:
     sort: str | None = None
     allow_mixed: bool = False
     relevant: float | None = None
+    any_look: bool = True
     neutral: frozenset[str] = frozenset()
     defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def intervals(self) -> str:
+        """What intervals and verdicts are for: `anytime`, or `fixed` numbers of seeds."""
+        return ANYTIME if self.any_look else FIXED
 
 
 def with_metric(options: Options, entries: Sequence[Entry]) -> tuple[Options, list[str]]:
@@ -46,9 +54,11 @@ def with_metric(options: Options, entries: Sequence[Entry]) -> tuple[Options, li
     notes: list[str] = []
     if not entries:
         return options, notes
-    has_default = any(DEFAULT_METRIC in entry.metrics for entry in entries)
+    other = _other_without(DEFAULT_METRIC, entries)
+    has_default = other is None and any(DEFAULT_METRIC in entry.metrics for entry in entries)
     if options.metric == DEFAULT_METRIC and not has_default and any("f1" in entry.metrics for entry in entries):
-        notes.append(f"{_nowhere(DEFAULT_METRIC, entries)}: f1 is compared")
+        why = _nowhere(DEFAULT_METRIC, entries) if other is None else f"{other.run.shown_name} has no {DEFAULT_METRIC}"
+        notes.append(f"{why}: f1 is compared")
         options = replace(options, metric="f1")
     _check_metric("--metric", options.metric, entries)
     if options.sort is not None:
@@ -56,11 +66,16 @@ def with_metric(options: Options, entries: Sequence[Entry]) -> tuple[Options, li
     return options, notes
 
 
+def _other_without(metric: str, entries: Sequence[Entry]) -> Entry | None:
+    """The first results of another program without a metric; None where all have it."""
+    return next((entry for entry in entries if entry.run.program is not None and metric not in entry.metrics), None)
+
+
 def _nowhere(metric: str, entries: Sequence[Entry]) -> str:
     """Why no run has a metric, in words that begin with it."""
     faulty = [entry for entry in entries if metric in entry.faults]
     if faulty:
-        return f"{metric} counts in no run ({faulty[0].run.path.name}: {faulty[0].faults[metric]})"
+        return f"{metric} counts in no run ({faulty[0].run.shown_name}: {faulty[0].faults[metric]})"
     needs = " (it needs two articles or paragraphs of dev questions)" if metric.startswith("crossfit_") else ""
     return f"{metric} is null in all runs{needs}"
 

@@ -10,7 +10,6 @@ from qaexp.comparison.entries import measured_of
 from qaexp.comparison.family import ScoreTest
 from qaexp.comparison.group_tests import (
     RUNS,
-    SAME_SEEDS,
     GroupTest,
     PooledSeeds,
     Side,
@@ -29,9 +28,14 @@ from qaexp.runs.metrics import number_of
 class ScoreTests:
     """Tests groups score by score; scores are read as needed, and only those of the baseline are kept."""
 
-    def __init__(self, reader: ScoreReader, names: Sequence[str], baseline: Group, unit: str) -> None:
-        """Take the scores to test, the group that most others are compared with, and what a cluster is."""
-        self._reader, self._names, self._unit = reader, names, unit
+    def __init__(
+        self, reader: ScoreReader, names: Sequence[str], baseline: Group, unit: str, *, any_look: bool = True
+    ) -> None:
+        """Take the scores to test, the group that most others are compared with, and what a cluster is.
+
+        With `any_look` tests hold however often one looks while seeds are added, else for one planned look.
+        """
+        self._reader, self._names, self._unit, self._any_look = reader, names, unit, any_look
         self._baseline = baseline
         self._known: dict[str, dict[str, tuple[Floats, Measured]]] = {}
 
@@ -52,11 +56,12 @@ class ScoreTests:
         if reason := why_not_tested(a, b):
             found = GroupTest(kind_of(a.design, b.design), untested(*sides), reason)
         else:
-            found = compare_sides(*sides, measured.clusters, pooled, score=name, unit=self._unit)
+            found = compare_sides(
+                *sides, measured.clusters, pooled, score=name, unit=self._unit, any_look=self._any_look
+            )
             if found.kind == RUNS and a.n == b.n == 1 and name.endswith("exact") and found.reason is None:
                 counts = mcnemar(sides[0].scores[0] == 100, sides[1].scores[0] == 100)
-        seeds = (a.design.n,) if found.kind == SAME_SEEDS else (a.design.n, b.design.n)
-        return ScoreTest(found, counts, seeds, len(measured.values), number_of(name))
+        return ScoreTest(found, counts, len(measured.values), number_of(name))
 
     def _scores(self, group: Group) -> Mapping[str, tuple[Floats, Measured]]:
         """By score [runs, questions], and which questions; only where all runs have the same ones."""

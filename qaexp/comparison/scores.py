@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from qaexp.errors import IntegrityError
 from qaexp.runs.clusters import clusters
-from qaexp.runs.directory import SCORES, TEST_SCORES
+from qaexp.runs.directory import SCORES
 from qaexp.runs.metrics import SCORE_COLUMNS, number_of
 from qaexp.runs.number import Number
 from qaexp.runs.readers.collect import RunFiles
@@ -29,6 +29,7 @@ Codes = npt.NDArray[np.intp]
 DIFFS = "null_score_diff"
 _TEXTS = ("id", "title", "paragraph", "question_word")
 _REQUIRED = ("id", "title", "paragraph", "exact", "f1")
+_REQUIRED_OF_OTHERS = ("id", "title", "paragraph", "f1")
 _NUM_CACHED = 64
 MAX_KEPT_BYTES = 64 * 2**20
 
@@ -77,6 +78,11 @@ class Scores:
     questions: Questions
     values: Mapping[str, Floats]
 
+    @property
+    def exact(self) -> Floats:
+        """Exact of each question; where only f1 is known, an f1 of 100 counts as right."""
+        return self.values["exact"] if "exact" in self.values else np.where(self.values["f1"] == 100, 100.0, 0.0)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
@@ -105,7 +111,7 @@ class ScoreReader:
         self._num_bytes = 0
 
     def read(self, run: RunFiles, name: str = SCORES) -> Scores:
-        """Return the scores of a run on the dev set, or those of `test_scores.csv`.
+        """Return the scores of a run on the dev set, or those of another table: of a test file, of an evaluation set.
 
         Raises:
             IntegrityError: The file is missing or damaged, an id appears twice, or a score is not possible.
@@ -136,7 +142,7 @@ class ScoreReader:
 
     def _values(self, run: RunFiles, row: Number) -> tuple[Floats, Questions, npt.NDArray[np.bool_]] | None:
         """The column of a metric, the questions of its table, and over which of them the metric is."""
-        if row.column is None or (row.table == TEST_SCORES and not (run.path / TEST_SCORES).is_file()):
+        if row.column is None or (row.table != SCORES and not (run.path / row.table).is_file()):
             return None
         scores = self.read(run, row.table)
         chosen = scores.questions.part(row.questions)
@@ -148,7 +154,9 @@ class ScoreReader:
     def _read(self, run: RunFiles, name: str) -> Scores:
         path = run.path / name
         table = _table(path)
-        if missing := [column for column in _REQUIRED if column not in table.column_names]:
+        # Other programs may say f1 alone.
+        required = _REQUIRED if run.program is None else _REQUIRED_OF_OTHERS
+        if missing := [column for column in required if column not in table.column_names]:
             raise IntegrityError(f"{path}: has no column {', '.join(missing)}")
         try:
             questions, order = self._questions(table)
@@ -161,7 +169,7 @@ class ScoreReader:
                 low, high = number.bounds
                 if not np.all((values[column] >= low) & (values[column] <= high)):
                     raise IntegrityError(f"{path}: {column} is not {number.range} everywhere")
-        if missing := [column for column in ("exact", "f1") if column not in values]:
+        if missing := [column for column in ("exact", "f1") if column in required and column not in values]:
             raise IntegrityError(f"{path}: {missing[0]} is missing for some questions")
         if (diffs := _numbers(table, DIFFS)) is not None:
             values[DIFFS] = diffs[order]

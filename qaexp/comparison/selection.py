@@ -19,6 +19,8 @@ from qaexp.storage.formats import counted
 
 # Two trainings that end with equal values of these, to the last digit, were the same computation.
 _OF_TRAINING = ("train_loss", "null_threshold")
+# How the reason of a copy begins: the run that it is a copy of is compared.
+COPY = "the same run as"
 
 
 def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[Path, str]]]:
@@ -35,7 +37,7 @@ def collected(paths: Iterable[str | Path]) -> tuple[list[RunFiles], list[tuple[P
         same.setdefault(content, []).append(run)
     first = {content: original(copies) for content, copies in same.items()}
     skipped = [
-        (run.path, f"the same run as {first[content].path}")
+        (run.path, f"{COPY} {first[content].path}")
         for content, copies in same.items()
         for run in copies
         if run is not first[content]
@@ -88,6 +90,8 @@ def _computed(run: RunFiles) -> str | None:
 
 
 def _repeated(run: RunFiles, first: RunFiles) -> str:
+    if run.program is not None:
+        return f"a repeat of {first.path}: the same answers; one observation"
     seeds = dict.fromkeys(map(repr, seeds_of(run)))
     told = f"seed {next(iter(seeds))}" if len(seeds) == 1 else f"seeds {', '.join(map(repr, seeds_of(run)))}"
     one, other = run.summary or {}, first.summary or {}

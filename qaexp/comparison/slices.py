@@ -58,7 +58,9 @@ def sliced(metric: str, a: Group, b: Group) -> str:
     return name if name and all(name in entry.metrics for entry in (*a.entries, *b.entries)) else "f1"
 
 
-def slice_differences(a: Group, b: Group, reader: ScoreReader, score: str = "f1") -> list[Slice]:
+def slice_differences(
+    a: Group, b: Group, reader: ScoreReader, score: str = "f1", *, any_look: bool = True
+) -> list[Slice]:
     """Compare two groups on every slice of at least 20 questions; empty if one answers nothing.
 
     The test is that of the whole, over seeds and clusters; slices with too few clusters are left out.
@@ -71,7 +73,7 @@ def slice_differences(a: Group, b: Group, reader: ScoreReader, score: str = "f1"
     for dimension, name, chosen in _parts(questions):
         if int(chosen.sum()) >= MIN_QUESTIONS:
             sides = Side(one[:, chosen], a.design), Side(two[:, chosen], b.design)
-            result = compare_sides(*sides, _recoded(questions.clusters[chosen]))
+            result = compare_sides(*sides, _recoded(questions.clusters[chosen]), any_look=any_look)
             if result.reason is None or result.kind == ONE_SEED:
                 found.append((dimension, name, int(chosen.sum()), sides, result))
     tested = [result.difference.p for *_, result in found if result.reason is None]

@@ -8,8 +8,8 @@ from typing import Any
 
 from qaexp.comparison.scores import ScoreReader
 from qaexp.errors import QaexpError
-from qaexp.runs.directory import TEST_SCORES
-from qaexp.runs.metrics import NUMBERS, TEST, is_number_of_a_run, number_of
+from qaexp.runs.directory import SCORES
+from qaexp.runs.metrics import NUMBERS, TEST, is_number_of_a_run, number_of, of_a_set
 from qaexp.runs.number import MOST, Number, is_number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.short_words import shortened, value_text
@@ -36,8 +36,13 @@ class SummaryNumbers:
     notes: Sequence[str] = ()
 
 
-def summary_numbers(run: RunFiles, reader: ScoreReader) -> SummaryNumbers:
+def summary_numbers(run: RunFiles, reader: ScoreReader, leaked: Mapping[str, str] | None = None) -> SummaryNumbers:
     """Read the numbers of a completed run; one that its table of scores contradicts does not count.
+
+    Args:
+        run: The run.
+        reader: Reads its tables of scores.
+        leaked: The evaluation sets that it was trained on, of `leaked_sets`; their scores do not count either.
 
     Raises:
         IntegrityError: Its scores on the dev set are damaged.
@@ -48,7 +53,10 @@ def summary_numbers(run: RunFiles, reader: ScoreReader) -> SummaryNumbers:
     for name, value in (run.summary or {}).items():
         if value is None or not is_number_of_a_run(name):
             continue
-        row = number_of(name)
+        row, of_set = number_of(name), of_a_set(name)
+        if of_set is not None and of_set[0] in (leaked or {}) and row.column:
+            faults[name] = (leaked or {})[of_set[0]]
+            continue
         if not is_number(value):
             if name.removeprefix(TEST) in NUMBERS:
                 faults[name] = f"summary.json says {name} {_shown(value)}, which is not a number"
@@ -67,7 +75,7 @@ def _held_against_scores(run: RunFiles, row: Number, stated: float, reader: Scor
     try:
         given = reader.mean(run, row)
     except QaexpError:
-        if row.table != TEST_SCORES:
+        if row.table == SCORES:
             raise
         return f"{row.table}, which {row.name} is the mean of, cannot be read", True
     if given is None:

@@ -1,21 +1,22 @@
-"""The verdict on a tested difference (better, worse, no difference shown, cannot tell) and the sentence behind it."""
+"""The verdict on a tested difference (better, worse, equivalent, cannot tell) and the sentence behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from qaexp.comparison.statistics.chances import Chances
 from qaexp.comparison.statistics.difference import Difference
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import Number
 
 ALPHA = 0.05
-BETTER, WORSE, NOT_SHOWN, CANNOT_TELL = "better", "worse", "no difference shown", "cannot tell"
+BETTER, WORSE, EQUIVALENT, CANNOT_TELL = "better", "worse", "equivalent", "cannot tell"
 COLLAPSED = "collapsed"
 # Differences between seeds of the same settings are chance: no seed is better than another.
 SEEDS_DIFFER = "seeds differ"
 
-WORDS = (BETTER, WORSE, NOT_SHOWN, CANNOT_TELL, COLLAPSED, SEEDS_DIFFER)
+WORDS = (BETTER, WORSE, EQUIVALENT, CANNOT_TELL, COLLAPSED, SEEDS_DIFFER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class Tested:
         minimum_detectable: What the corrected test finds with a probability of 80 %; None where it finds none.
         more_seeds: The same, by the number of additional seeds in each group.
         num_questions: How many questions were compared.
+        p_equivalent: The p-value of a difference that matters, corrected: at most 0.05 where the two are equivalent.
+        chances: Where the true difference lies under a flat prior; no verdict depends on it.
+        enough_seeds: The fewest more seeds in each group that would tell; None: no number of them does.
+        enough_questions: How many questions would, with the seeds that there are; None: no number of them does.
     """
 
     difference: Difference
@@ -48,6 +53,16 @@ class Tested:
     minimum_detectable: float | None
     more_seeds: Mapping[int, float]
     num_questions: int
+    p_equivalent: float | None = None
+    chances: Chances | None = None
+    enough_seeds: int | None = None
+    enough_questions: int | None = None
+
+    def is_within(self, relevant: float) -> bool:
+        """Whether no difference that matters is possible: the interval is inside, and the correction allows it."""
+        if self.low is None or self.high is None or self.p_equivalent is None:
+            return False
+        return -relevant < self.low and self.high < relevant and self.p_equivalent <= ALPHA
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +71,14 @@ class Circumstances:
 
     Attributes:
         metric: The score that it is about.
-        relevant: The smallest difference that matters: if it would have been found, finding none is a result.
+        relevant: The smallest difference that matters: two groups that differ by less are equivalent.
         how: What the test takes as observations, in words.
         obstacle: Why nothing can be said; None if something can.
         collapse: What answers nothing, in words; None if both sides answer.
         looks: How many seeds the two groups had whenever they were compared before.
         way_out: What would detect smaller differences, where seeds cannot simply be added.
         are_seeds: Whether the two sides are seeds of the same settings.
+        any_look: Whether the verdict holds however often one looks while seeds are added.
     """
 
     metric: str
@@ -73,6 +89,7 @@ class Circumstances:
     collapse: str | None = None
     looks: Sequence[tuple[int, int]] = ()
     are_seeds: bool = False
+    any_look: bool = True
 
     @property
     def number(self) -> Number:
@@ -95,7 +112,7 @@ def judge(tested: Tested, case: Circumstances) -> tuple[str, str]:
             f"no difference in {case.metric} in any cluster of the {tested.num_questions:,} questions: nothing to test",
         )
     word, sentence = _tested(tested, case, numbers)
-    return word, sentence + looked_before(case.looks)
+    return word, sentence + ("" if case.any_look else looked_before(case.looks))
 
 
 def looked_before(looks: Sequence[tuple[int, int]]) -> str:
@@ -117,39 +134,45 @@ def looked_before(looks: Sequence[tuple[int, int]]) -> str:
 
 def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str]:
     p_value = 1.0 if tested.p_verdict is None else tested.p_verdict
-    p = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+    p = ("p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}") + _probability(tested, case)
     if p_value <= ALPHA and tested.difference.difference:
         word = (
             SEEDS_DIFFER if case.are_seeds else BETTER if case.number.is_gain(tested.difference.difference) else WORSE
         )
         return word, f"{word}: {numbers}, {p}; {case.how}"
+    if tested.is_within(case.relevant):
+        return EQUIVALENT, f"{numbers}, {p}; a difference of {case.number.size(case.relevant)} or more is ruled out"
     reach = tested.minimum_detectable
     if reach is None:
         why = "" if tested.difference.standard_error else "the same difference in each of "
-        few = "clusters of questions, which are too few" if why else "too few clusters of questions"
+        few = "clusters of questions, which are too few" if why else "clusters of questions too few, or too much alike,"
         return CANNOT_TELL, f"{numbers}, {p}; {why}{few} to be certain of any difference"
-    if reach <= case.relevant:
-        return NOT_SHOWN, f"{numbers}, {p}; this comparison can detect {case.number.size(reach)} (80 % power)"
     able = f"{case.number.size(reach)} or more (80 % power)" if reach <= case.number.width else "no difference"
-    able = f"this comparison can detect {able}"
-    return CANNOT_TELL, f"{numbers}, {p}; {able}; {_way_out(tested, case)}"
+    return CANNOT_TELL, f"{numbers}, {p}; this comparison can detect {able}; {what_would_tell(tested, case)}"
 
 
-def _way_out(tested: Tested, case: Circumstances) -> str:
-    """What would help. Seeds must not be added until something shows, so their number is given in advance."""
+def _probability(tested: Tested, case: Circumstances) -> str:
+    """How probable it is that the difference matters, on the side where it was found."""
+    if tested.chances is None:
+        return ""
+    difference = tested.difference.difference
+    value = tested.chances.above if difference > 0 else tested.chances.below
+    side = BETTER if case.number.is_gain(difference) else WORSE
+    shown = "> 99 %" if value > 0.99 else "< 1 %" if value < 0.01 else f"= {100 * value:.0f} %"
+    return f", P({side} by {case.number.size(case.relevant)} or more) {shown}"
+
+
+def what_would_tell(tested: Tested, case: Circumstances) -> str:
+    """Which seeds or questions would tell, or that neither alone will.
+
+    They detect a difference that matters, and leave the interval inside or beside 0 if the difference stays what it is.
+    """
     if not tested.more_seeds:
         return case.way_out
-    enough = next((number for number, points in tested.more_seeds.items() if points <= case.relevant), None)
-    if enough:
-        reach = tested.more_seeds[enough]
-        return f"with {enough} more seeds per group, a number fixed before the next look: {case.number.size(reach)}"
-    number, points = list(tested.more_seeds.items())[-1]
-    if points > case.number.width:
-        return f"nor with {number} more seeds per group"
-    seeds = sum(value for value, _ in tested.difference.variance.seeds)
-    cause = (
-        "the spread between seeds is too large"
-        if seeds > tested.difference.variance.clusters[0]
-        else "more dev questions are needed"
-    )
-    return f"with {number} more seeds per group still {points:.{case.number.decimals}f}: {cause}"
+    if tested.enough_seeds:
+        planned = "" if case.any_look else ", a number fixed before the next look,"
+        more = "1 more seed" if tested.enough_seeds == 1 else f"{tested.enough_seeds} more seeds"
+        return f"{more} per group{planned} would tell"
+    if tested.enough_questions:
+        return f"no number of seeds will tell: the questions are too few, about {tested.enough_questions:,} would"
+    return "neither more seeds nor more questions alone will tell: more of both are needed"

@@ -79,6 +79,11 @@ class DataConfig:
     )
     dev_file: str | None = key("as train_file, for the dev split", neutral=True)
     test_file: str | None = key("as train_file; scored once, at the end", neutral=True)
+    test_files: Any = key(  # noqa: RUF009 (it is a field)
+        "evaluation sets, scored once, at the end: {bio: bio.json, news: news.jsonl}; files as train_file; null: none",
+        neutral=True,
+        default=None,
+    )
     train_size: int | float | None = key(
         "training examples: a number (1: one), a fraction (1.0: all), or null for all", unit="examples"
     )
@@ -89,6 +94,11 @@ class DataConfig:
     on_bad: str = key("what to do with a faulty example", choices=("fail", "skip", "fix"))
     columns: Any = key(  # noqa: RUF009 (it is a field)
         "what the files call qaexp's columns, such as {context: passage, question: query}; null: the same", default=None
+    )
+    mix: Any = key(  # noqa: RUF009 (it is a field)
+        "several training sets in place of train_file, such as {a: {file: a.json, weight: 0.7}, b: {...}}; "
+        "null: train_file alone",
+        default=None,
     )
 
 

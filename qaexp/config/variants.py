@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
-from omegaconf import DictConfig, Node, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from qaexp.config.compose import check, finished
 from qaexp.config.guards.interpolations import bounded
+from qaexp.config.leaf import changed_leaf
 from qaexp.config.origins import Place, all_origins
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors import QaexpError
@@ -86,12 +85,13 @@ class Variants:
         if _KEY.fullmatch(key) is None:
             return None
         try:
-            with _with_value(self._composed, key, value) as inside, bounded():
-                if inside is None:
+            with changed_leaf(self._composed, key, value) as parent, bounded():
+                if parent is None:
                     return None
                 config = OmegaConf.to_object(self._composed)
                 assert isinstance(config, ExperimentConfig)
                 values = dict(differences(self._config, finished(config, self._origins)))
+                inside: Any = OmegaConf.to_container(parent, resolve=False)
                 stored = inside[key.rpartition(".")[2]]
         except (OmegaConfBaseException, QaexpError, OtherKeysError):  # composing all of it names what is wrong
             return None
@@ -112,29 +112,6 @@ def is_plain(value: Any) -> bool:
 
 class OtherKeysError(Exception):
     """Two configs do not have the same keys."""
-
-
-@contextmanager
-def _with_value(composed: DictConfig, key: str, value: Any) -> Iterator[Any]:
-    """Give a leaf of a composed config another value for the body, as an override would.
-
-    Yields:
-        The node that it is in, as plain types, not resolved; None where the key is none of a leaf.
-    """
-    parent_key, _, last = key.rpartition(".")
-    parent = OmegaConf.select(composed, parent_key, throw_on_missing=False) if parent_key else composed
-    content = parent._content if isinstance(parent, DictConfig) else None
-    before = content.get(last) if isinstance(content, dict) else None
-    if not isinstance(content, dict) or not isinstance(before, Node) or isinstance(before, DictConfig):
-        yield None
-        return
-    content[last] = deepcopy(before)
-    content[last]._set_parent(parent)
-    try:
-        OmegaConf.update(composed, key, value, merge=True)
-        yield OmegaConf.to_container(parent, resolve=False)
-    finally:
-        content[last] = before
 
 
 def _is_fixed(tree: Any) -> bool:

@@ -135,6 +135,20 @@ def shared_questions(train: Sequence[Example], other: Sequence[Example]) -> int:
     return sum(_question(example) in trained for example in in_any_order(other))
 
 
+def repeated_in_mix(train: Sequence[Example]) -> int:
+    """Return how many examples of a mix repeat one of another set: the same question on the same context.
+
+    Args:
+        train: The examples of a mix, whose ids begin with the names of their sets.
+    """
+    first: dict[int, str] = {}
+    return sum(
+        first.setdefault(hash(_question(example)), name) != name
+        for example in in_any_order(train)
+        for name in (example.id.partition("/")[0],)
+    )
+
+
 def _question(example: Example) -> tuple[str, str]:
     return _plain(example.question), _plain(example.context)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from qaexp.data.windows import ranges
+from qaexp.data.padding import padded
 from qaexp.errors.rules import limit_problems, refuse
 
 if TYPE_CHECKING:
@@ -104,31 +104,9 @@ def collate(
 ) -> dict[str, torch.Tensor]:
     """Put features together as tensors, padded to the longest of them.
 
-    Args:
-        features: All features.
-        indices: Which ones, in the order of the rows.
-        pad_token_id: What fills up input_ids.
-        padding_side: `right` or `left`; on the left, positions move with the tokens.
-        with_token_types: Whether token_type_ids are wanted.
-
-    Returns:
-        int64 tensors: input_ids, attention_mask (1 for tokens) and, if wanted, token_type_ids `[batch, longest]`;
-        start_positions and end_positions (inclusive) `[batch]`.
+    Arguments and the tensors are those of `padded`.
     """
-    begin = features.indptr[indices]
-    lengths = features.indptr[indices + 1] - begin
-    longest = int(lengths.max(initial=0))
-    padding = longest - lengths[:, None] if padding_side == "left" else np.zeros((len(indices), 1), np.int64)
-    column = np.arange(longest)
-    is_token = (column >= padding) & (column < padding + lengths[:, None])
-    # Row by row, the true cells are the tokens of the features one after the other.
-    tokens = ranges(begin, lengths)
-    input_ids = np.full(is_token.shape, pad_token_id, np.int64)
-    input_ids[is_token] = features.input_ids[tokens]
-    arrays = {"input_ids": input_ids, "attention_mask": is_token.astype(np.int64)}
-    if with_token_types:
-        arrays["token_type_ids"] = np.zeros(is_token.shape, np.int64)
-        arrays["token_type_ids"][is_token] = features.token_type_ids[tokens]
-    arrays["start_positions"] = features.start_position[indices] + padding[:, 0]
-    arrays["end_positions"] = features.end_position[indices] + padding[:, 0]
+    arrays = padded(
+        features, indices, pad_token_id=pad_token_id, padding_side=padding_side, with_token_types=with_token_types
+    )
     return {name: torch.from_numpy(array) for name, array in arrays.items()}

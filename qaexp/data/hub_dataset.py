@@ -18,8 +18,8 @@ from typing import Any
 from qaexp.data.files.shards import Shards, in_order, is_complete, one_file
 from qaexp.errors import ConfigError, DataError
 from qaexp.storage import hub
+from qaexp.storage.sources import HUB_SPLITS
 
-SPLITS = {"train": "train", "dev": "validation"}
 _KEYS = ("dataset", "config_name", "revision")
 _NAME = re.compile(r"[\w-][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -147,7 +147,7 @@ def _datasets_cache(dataset: str, config_name: str, revision: str) -> dict[str, 
 def _whole_splits(folder: Path, *patterns: str) -> dict[str, Shards] | None:
     """Return the files of each split if none is missing: there is one, or their names count them."""
     found: dict[str, Shards] = {}
-    for key, split in SPLITS.items():
+    for key, split in HUB_SPLITS.items():
         if (shards := _whole_split(folder, [name.format(split=split) for name in patterns])) is None:
             return None
         found[key] = shards

@@ -8,8 +8,11 @@ from typing import Any
 
 from qaexp.data.files.shards import Shards, find_shards
 from qaexp.errors import DataError, collected
+from qaexp.storage import evaluation_sets
+from qaexp.storage.mix import mix_of
 
-_SPLITS = ("train", "dev")
+MIXED = "mix."
+"""What the name of a set of `data.mix` stands behind, where splits are named."""
 
 
 def identity(keys: Mapping[str, Any]) -> dict[str, str]:
@@ -18,19 +21,33 @@ def identity(keys: Mapping[str, Any]) -> dict[str, str]:
 
 
 def files(keys: Mapping[str, Any]) -> dict[str, Shards]:
-    """Find the files of `train` and `dev`; see `Reader`.
+    """Find the files of `train` and `dev`, or of each set of `data.mix` and `dev`; see `Reader`.
 
     Raises:
         DataError: A path names no data file; the key of each such path is named.
     """
     found: dict[str, Shards] = {}
     problems: list[str] = []
-    for split in _SPLITS:
-        with collected(problems, DataError, f"data.{split}_file: "):
-            found[split] = local_file(keys[f"{split}_file"])
+    named = {f"{MIXED}{name}": one.file for name, one in mix_of(keys.get("mix")).items()}
+    for split in named or ("train",):
+        with collected(problems, DataError, f"{key_of(split)}: "):
+            found[split] = local_file(named.get(split) or keys["train_file"])
+    with collected(problems, DataError, "data.dev_file: "):
+        found["dev"] = local_file(keys["dev_file"])
     if problems:
         raise DataError(*problems)
     return found
+
+
+def key_of(split: str) -> str:
+    """The key that names the files of a split, or of a set of a mix.
+
+    >>> key_of("dev"), key_of("mix.squad"), key_of("test_bio")
+    ('data.dev_file', 'data.mix.squad', 'data.test_files.bio')
+    """
+    if split.startswith(MIXED):
+        return f"data.{split}"
+    return f"data.{split}_file" if split in ("train", "dev") else evaluation_sets.key_of(split)
 
 
 def local_file(file: str) -> Shards:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from qaexp.data.distinct_sets import mixed_already, same_content, same_questions
 from qaexp.data.files.names import check_columns
 from qaexp.data.files.shards import Shards
 from qaexp.data.files.split_records import content_sha256
-from qaexp.data.local_files import local_file
+from qaexp.data.local_files import MIXED, key_of, local_file
+from qaexp.data.mixed_split import draw_mix
 from qaexp.data.ondisk.reading import read_any_split
 from qaexp.data.readers import reader_of
 from qaexp.data.squad import Example
 from qaexp.data.subsets import draw, draw_in_order, drawable
 from qaexp.errors import ConfigError, DataError, collected
 from qaexp.errors.rules import refuse
+from qaexp.storage.evaluation_sets import set_problems, split_of
+from qaexp.storage.mix import mix_of
+from qaexp.storage.mix_problems import mix_key_problems, mix_problems
 from qaexp.storage.sources import FILES, SOURCES, source_problems
 
 MAX_PROBLEMS = 20
@@ -31,7 +36,8 @@ class Split:
 
     `source` can be written as JSON: kind, path or dataset and revision, sha256 of the content, that of each shard where
     there are several, squad_version, num_examples (in the files, before any draw), num_skipped, num_fixed,
-    num_duplicates, those counts of RESPELLED that are not 0, and up to 20 problems.
+    num_duplicates, those counts of RESPELLED that are not 0, and up to 20 problems. That of a mix (kind `mix`) has the
+    sums of these, and under `sets` the same of each set, with its weight, num_drawable and num_drawn.
     `drawn_from` says of how many examples of which kind the split was drawn; None where none were drawn.
     """
 
@@ -42,11 +48,19 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """What a run trains on, is scored on after each epoch, and (None: not at all) is scored on once at the end."""
+    """What a run trains on, is scored on after each epoch, and is scored on once at the end.
+
+    `tests` holds `test`, the split of `data.test_file`, and `test_NAME` for each set of `data.test_files`.
+    """
 
     train: Split
     dev: Split
-    test: Split | None
+    tests: Mapping[str, Split]
+
+    @property
+    def named(self) -> dict[str, Split]:
+        """All of them by name."""
+        return {"train": self.train, "dev": self.dev, **self.tests}
 
 
 class DataPipeline:
@@ -67,32 +81,42 @@ class DataPipeline:
         subset: str,
         on_bad: str,
         columns: Any = None,
+        mix: Any = None,
+        test_files: Any = None,
     ) -> None:
         """Take the keys of the config's group `data`; nothing is looked at until a method is called."""
         self.source = source
         self.dataset, self.config_name, self.revision = dataset, config_name, revision
         self.train_file, self.dev_file, self.test_file = train_file, dev_file, test_file
+        self.test_files = test_files
         self.train_size, self.dev_size = train_size, dev_size
         self.subset = subset
         self.on_bad = on_bad
         self.columns = columns
+        self.mix = mix
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what identifies the data, before any of it is parsed: sha256 of the files, or the hub's commit.
 
         Raises:
             ConfigError: Keys are missing or have no effect with this source.
-            DataError: Files cannot be read; all of them are named.
+            DataError: Files cannot be read, or an evaluation set is another split; all of them are named.
         """
         pinned = self._check()
-        identity: dict[str, Any] = {"kind": self.source, **pinned}
+        hashes: dict[str, str] = {}
         problems: list[str] = []
         for split, shards in self._files(is_pinned=bool(pinned)).items():
-            with collected(problems, DataError, f"data.{split}_file: "):
-                identity[f"{split}_sha256"] = content_sha256(shards)
+            with collected(problems, DataError, f"{key_of(split)}: "):
+                sha256 = content_sha256(shards)
+                if split.startswith(MIXED) and (twin := mixed_already(sha256, hashes)):
+                    raise DataError(f"{shards.name} holds the same as {twin}; leave one of them out.")
+                hashes[split] = sha256
+        problems += same_content(hashes)
         if problems:
             raise DataError(*problems)
-        return identity
+        mixed = {split.removeprefix(MIXED): found for split, found in hashes.items() if split.startswith(MIXED)}
+        whole = {f"{split}_sha256": found for split, found in hashes.items() if not split.startswith(MIXED)}
+        return {"kind": self.source, **pinned, **whole, **({"mix_sha256": mixed} if mixed else {})}
 
     def load(self, *, subset_seed: int, dev_seed: int) -> Splits:
         """Read the splits; draw the train split by `subset` and `subset_seed`, the dev split by `dev_seed`.
@@ -108,28 +132,43 @@ class DataPipeline:
         problems: list[str] = []
         for name, shards in self._files().items():
             with collected(problems, DataError):
-                read[name] = self._read(shards, "json" if name == "test" else self.source)
+                read[name] = self._read(shards, "json" if name in self._test_files() else self.source)
+        problems += () if problems else same_questions({name: part.examples for name, part in read.items()})
         if problems:
             raise DataError(*dict.fromkeys(problems))  # of a file that is two splits once
-        train: Sequence[Example] = ()
+        train: Split | None = None
         dev: Sequence[Example] = ()
         with collected(problems, ConfigError):
-            train = draw(read["train"].examples, self.train_size, self.subset, subset_seed)
+            train = self._drawn(read, subset_seed)
         with collected(problems, ConfigError):
             dev = draw_in_order(read["dev"].examples, self.dev_size, dev_seed, key="data.dev_size")
-        if problems:
+        if train is None or problems:
             raise ConfigError(*problems)
         return Splits(
-            Split(train, read["train"].source, drawable(read["train"].examples, self.subset)),
+            train,
             Split(dev, read["dev"].source, drawable(read["dev"].examples, "random")),
-            read.get("test"),
+            {name: read[name] for name in self._test_files()},
         )
+
+    def _drawn(self, read: Mapping[str, Split], seed: int) -> Split:
+        """The train split, of one set or of several."""
+        if not self.mix:
+            whole = read["train"]
+            examples = draw(whole.examples, self.train_size, self.subset, seed)
+            return Split(examples, whole.source, drawable(whole.examples, self.subset))
+        mix = mix_of(self.mix)
+        sets = {name: (read[f"{MIXED}{name}"].examples, read[f"{MIXED}{name}"].source) for name in mix}
+        examples, source, most = draw_mix(sets, mix, self.train_size, self.subset, seed)
+        return Split(examples, source, (most, "examples of the mix"))
 
     def _check(self) -> dict[str, str]:
         """Refuse keys that are missing and keys that have no effect, all at once; return what pins the data."""
         check_columns(self.columns)
+        refuse(mix_problems(self.mix))
+        refuse(set_problems(self.test_files))
         keys = vars(self)
         refuse(source_problems(self.source, keys))
+        refuse(mix_key_problems(self.source, keys))
         return reader_of(self.source).identity(keys)
 
     def _files(self, *, is_pinned: bool = False) -> dict[str, Shards]:
@@ -139,12 +178,17 @@ class DataPipeline:
         if not is_pinned:
             with collected(problems, DataError):
                 found |= reader_of(self.source).files(vars(self))
-        if self.test_file:
-            with collected(problems, DataError, "data.test_file: "):
-                found["test"] = local_file(self.test_file)
+        for split, file in self._test_files().items():
+            with collected(problems, DataError, f"{key_of(split)}: "):
+                found[split] = local_file(file)
         if problems:
             raise DataError(*problems)
         return found
+
+    def _test_files(self) -> dict[str, str]:
+        """The files of each split of test questions by its name."""
+        sets = {split_of(str(name)): str(file) for name, file in (self.test_files or {}).items()}
+        return {**({"test": self.test_file} if self.test_file else {}), **sets}
 
     def _read(self, shards: Shards, kind: str) -> Split:
         """Read a split and note where it came from."""

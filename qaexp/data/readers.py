@@ -26,7 +26,7 @@ class Reader(Protocol):
         """
 
     def files(self, keys: Keys) -> dict[str, Shards]:
-        """Return the files of `train` and `dev`, which may have to be fetched.
+        """Return the files of `train` and `dev`, which may have to be fetched; of a mix `mix.NAME` for each set.
 
         Raises:
             DataError: They are not there, and cannot be fetched.

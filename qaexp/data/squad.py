@@ -26,7 +26,10 @@ MAX_EXACT = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A gold answer: `context[start_char:end_char] == text` (end exclusive)."""
+    """A gold answer: `context[start_char:end_char] == text` (end exclusive).
+
+    At -1 it is right as well, but nothing says where it stands: only its text counts, when a prediction is scored.
+    """
 
     text: str
     start_char: int
@@ -39,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One question with its context and its gold answers; none of them means unanswerable."""
+    """One question with its context and its gold answers, of which the first is the label; none: unanswerable."""
 
     id: str
     title: str

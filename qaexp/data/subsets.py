@@ -51,6 +51,15 @@ def draw_in_order(examples: Sequence[Example], size: float | None, seed: int, *,
     return chosen(examples, np.sort(_drawn(examples, size, "random", seed, key)))
 
 
+def draw_positions(examples: Sequence[Example], count: int, policy: str, seed: int) -> NDArray[np.int64]:
+    """Return the positions of the examples that `draw` takes, in its order.
+
+    Raises:
+        ConfigError: The policy is unknown, or draws no example.
+    """
+    return _drawn(examples, count, policy, seed, "data.train_size")
+
+
 def _drawn(examples: Sequence[Example], size: float | None, policy: str, seed: int, key: str) -> NDArray[np.int64]:
     """Return the positions that are drawn, in the order of the draw."""
     refuse(choice_problems("data.subset", policy, SUBSETS))

@@ -158,6 +158,25 @@ def of_the_system(error: BaseException) -> QaexpError | None:
     return None
 
 
+# What qaexp is installed with, by the names that are imported.
+_INSTALLED_WITH = (
+    "accelerate", "datasets", "hydra", "jinja2", "matplotlib", "numpy", "omegaconf", "pandas", "pyarrow", "rich",
+    "safetensors", "scipy", "tokenizers", "torch", "transformers", "yaml",
+)  # fmt: skip
+
+
+def of_a_missing_package(error: BaseException) -> ConfigError | None:
+    """Say which package is not installed that qaexp is installed with; None for any other error.
+
+    >>> print(of_a_missing_package(ModuleNotFoundError("No module named 'torch'", name="torch")))
+    torch is not installed, and this command needs it: pip install qaexp
+    """
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if name not in _INSTALLED_WITH:
+        return None
+    return ConfigError(f"{name} is not installed, and this command needs it: pip install qaexp")
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error is one of the ways in which torch and Python say that memory is short.
 

@@ -27,13 +27,17 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "trainer.device": "--device",
         "trainer.precision": "--precision",
     },
+    "serve": {"trainer.device": "--device", "trainer.precision": "--precision"},
     "convert": {"data.on_bad": "--on-bad", "data.columns": "--columns"},
     "rescore": {"decoding.max_answer_length": "--max-answer-length", "decoding.n_best_size": "--n-best-size"},
 }
 
-# The classes that take arguments instead of settings when called from Python.
+# What a request to the server of `qaexp serve` is read by, in the words of the hub's task.
+REQUEST = "request"
+# The classes that take arguments instead of settings when called from Python, and requests, which have parameters.
 ARGUMENTS: Mapping[str, Mapping[str, str]] = {
-    "Predictor": {"trainer.device": "device", "trainer.precision": "precision"}
+    "Predictor": {"trainer.device": "device", "trainer.precision": "precision"},
+    REQUEST: {"features.max_length": "max_seq_len", "features.doc_stride": "doc_stride"},
 }
 
 # The settings named in messages that commands other than `train` accept as they are.
@@ -45,7 +49,7 @@ COLUMNS = ("id", "title", "context", "question", "answers", "is_impossible", "an
 # Settings that are stored with a trained model; the commands below read them from it.
 _STORED = ("features.max_length", "features.doc_stride", "decoding.allow_no_answer", "decoding.max_answer_length")
 
-_READS_MODELS = ("answer", "evaluate")
+_READS_MODELS = ("answer", "evaluate", "export", "serve")
 
 _COMMAND: ContextVar[str] = ContextVar("command", default=TRAIN)
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from qaexp.storage.evaluation_sets import OVERLAP_SHARE
+
 # Minimum share of left-out questions of a file for a flag: it can move a score by a point, which is what
 # most comparisons are about.
 SKIPPED_SHARE = 0.01
@@ -22,9 +24,6 @@ LOST_SHARE = 0.05
 # SQuAD's, more is a tokenizer whose tokens do not fit the text.
 DIFFERING_SHARE = 0.1
 
-# Minimum share of a split's questions in the training data for a flag: it can lift the score by a point.
-OVERLAP_SHARE = 0.01
-
 Report = Mapping[str, Any]
 
 
@@ -35,6 +34,7 @@ def size_lines(report: Report) -> Iterator[str]:
     >>> list(size_lines({"subset": {"train_size": 0.25, "dev_size": None}, "audit": audit}))
     ['data.train_size=0.25: 775 of 3,100 examples']
     """
+    yield from _mix_lines(report.get("source", {}).get("train", {}))
     for split in ("train", "dev"):
         size = report["subset"][f"{split}_size"]
         if isinstance(size, float) and size <= 1:
@@ -57,10 +57,14 @@ def finding_lines(report: Report) -> Iterator[str]:
     seen: set[str] = set()
     for split, name in names.items():
         source = report["source"][split]
-        if str(source.get("path", split)) not in seen:  # a file that holds two splits is reported once
-            seen.add(str(source.get("path", split)))
-            yield from _file_lines(name, source)
+        for called, part in _files(name, source).items():
+            if str(part.get("path", split)) not in seen:  # a file that holds two splits is reported once
+                seen.add(str(part.get("path", split)))
+                yield from _file_lines(called, part)
         yield from _label_lines(name, report["audit"][split])
+    if repeated := report["audit"].get("repeated_in_mix"):
+        num = report["audit"]["train"]["num_examples"]
+        yield f"data.mix: {repeated:,} of {num:,} training questions are in another set of the mix too"
     for split, shared in report["audit"]["shared_with_train"].items():
         yield from _shared_lines(names[split], shared, report["audit"][split]["num_examples"])
 
@@ -73,7 +77,8 @@ def data_flags(report: Report) -> Iterator[tuple[str, str]]:
     """
     names = _names(report)
     for split, name in names.items():
-        yield from _file_flags(name, report["source"][split])
+        for called, source in _files(name, report["source"][split]).items():
+            yield from _file_flags(called, source)
         yield from _label_flags(name, report["audit"][split])
     for split, shared in report["audit"]["shared_with_train"].items():
         num = report["audit"][split]["num_examples"]
@@ -92,6 +97,20 @@ def _names(report: Report) -> dict[str, str]:
         split: files[split] if list(files.values()).count(files.get(split, "")) == 1 else split
         for split in report["source"]
     }
+
+
+def _files(name: str, source: Report) -> dict[str, Report]:
+    """The file of a split by its name, or those of a mix by the names of their sets."""
+    return dict(source["sets"]) if "sets" in source else {name: source}
+
+
+def _mix_lines(source: Report) -> Iterator[str]:
+    """What each set of a mix gives."""
+    sets: Mapping[str, Report] = source.get("sets", {})
+    total = sum(one["num_drawn"] for one in sets.values())
+    for name, one in sets.items():
+        share = 100 * one["num_drawn"] / total
+        yield f"data.mix.{name}: {one['num_drawn']:,} of {one['num_drawable']:,} questions, {share:.1f} % of the mix"
 
 
 def _num_questions(source: Report) -> int:

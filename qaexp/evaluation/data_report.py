@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qaexp.data.audit import Audit, shared_contexts, shared_ids, shared_questions
+from qaexp.data.audit import Audit, repeated_in_mix, shared_contexts, shared_ids, shared_questions
 from qaexp.data.features import Features
 from qaexp.data.ondisk.examples import different_contexts, ids_of
 from qaexp.data.ondisk.features import StoredFeatures
@@ -33,7 +33,8 @@ def describe_data(
     Returns:
         The content of data.json. For each split, `audit` has the counts of `audit`, `ceiling` (exact and f1 that the
         labels themselves reach after tokenisation) and `drawn_from` (the number of examples that it was drawn from);
-        it also has what the other splits share with the training examples.
+        it also has what the other splits share with the training examples, and of a mix how many of its questions more
+        than one set has.
     """
     train, dev = splits["train"], splits["dev"]
     audits = {name: _audit(part, features[name], max_answer_length=max_answer_length) for name, part in splits.items()}
@@ -46,6 +47,7 @@ def describe_data(
         **{f"{name}_ids": ids_of(part.examples) for name, part in splits.items()},
         "audit": {
             **audits,
+            **({"repeated_in_mix": repeated_in_mix(train.examples)} if "sets" in train.source else {}),
             "shared_contexts": shared_contexts(train.examples, dev.examples),
             "shared_ids": shared_ids(train.examples, dev.examples),
             "shared_with_train": shared,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from qaexp.evaluation.spans import FlatSpans, Floats, Ints, SpanGrid, all_spans,
 
 if TYPE_CHECKING:
     from qaexp.data.features import Features
-    from qaexp.data.squad import Example
+    from qaexp.data.squad import Answer, Example
     from qaexp.evaluation.logits import Logits
 
 Bools = npt.NDArray[np.bool_]
@@ -37,9 +38,9 @@ def gold_nll(
     candidate it is one of two.
 
     Returns:
-        float64 [num_examples]; None where it is not known at which character a gold answer begins.
+        float64 [num_examples]; None where a question has answers, and of none it is known at which character it begins.
     """
-    if any(answer.start_char < 0 for example in examples for answer in example.answers):
+    if any(example.answers and not _placed(example) for example in examples):
         return None
     found = np.empty(len(examples))
     nulls = null_scores(features, logits) if examples else found
@@ -54,6 +55,32 @@ def gold_nll(
             gold = np.where([example.is_impossible for example in block], null, gold)
         found[first:last] = _nll(total, gold, low)
     return found
+
+
+def log_totals(
+    examples: Sequence[Example], features: Features, logits: Logits, *, max_answer_length: int, allow_no_answer: bool
+) -> Floats:
+    """The log of the sum of the exponentials of all that each example could be answered with.
+
+    That is every span that decoding searches and, where `allow_no_answer`, "no answer": a score less this one is the
+    log of a probability.
+
+    Returns:
+        float64 [num_examples]; -inf where there is nothing.
+    """
+    found = np.full(len(examples), -np.inf)
+    nulls = null_scores(features, logits) if examples else found
+    chars = trimmed_offsets([example.context for example in examples], features)
+    for first in range(0, len(examples), EXAMPLES_PER_BLOCK):
+        block = [replace(example, answers=()) for example in examples[first : first + EXAMPLES_PER_BLOCK]]
+        last = first + len(block)
+        total, _, _ = _sums(block, SpanGrid.of(features, logits, chars, (first, last), max_answer_length))
+        found[first:last] = np.logaddexp(total, nulls[first:last]) if allow_no_answer else total
+    return found
+
+
+def _placed(example: Example) -> tuple[Answer, ...]:
+    return tuple(answer for answer in example.answers if answer.start_char >= 0)
 
 
 def _nll(total: Floats, gold: Floats, low: Floats) -> Floats:
@@ -95,7 +122,7 @@ def _gold_spans(examples: Sequence[Example], grid: SpanGrid) -> tuple[FlatSpans,
     Returns:
         The spans, and which are longer than decoding allows.
     """
-    golds = [(index, answer) for index, example in enumerate(examples) for answer in dict.fromkeys(example.answers)]
+    golds = [(index, answer) for index, example in enumerate(examples) for answer in dict.fromkeys(_placed(example))]
     places = np.array([(index, answer.start_char, answer.end_char) for index, answer in golds], np.int64)
     of_example, begin, end = places.reshape(-1, 3).T
     heads = np.searchsorted(grid.example, of_example)

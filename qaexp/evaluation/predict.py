@@ -1,4 +1,4 @@
-"""Features to logits: the one path for dev evaluation, probes and the predictor."""
+"""Features to logits with a model of torch: the one path for dev evaluation, probes and the predictor."""
 
 from __future__ import annotations
 
@@ -6,26 +6,18 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from qaexp.data.batches import collate
 from qaexp.data.device_copies import on_device, without_full_mask
-from qaexp.errors import OutOfMemoryError, is_out_of_memory
-from qaexp.errors.advice import lower, set_to
+from qaexp.errors import is_out_of_memory
+from qaexp.evaluation.batchwise import ACCELERATOR_BUDGET, CPU_BUDGET, Floats, Ints, in_batches
 from qaexp.evaluation.logits import Logits, LogitsInMemory
 
 if TYPE_CHECKING:
     from qaexp.data.features import Features
 
-__all__ = ["Logits", "budget_on", "predict_each", "predict_logits"]
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-
-# Tokens of a batch. A CPU's caches hold little: 2,048 are answered in less time than 8,192 (docs/number_formats.md).
-CPU_BUDGET, ACCELERATOR_BUDGET = 2048, 8192
+__all__ = ["ACCELERATOR_BUDGET", "CPU_BUDGET", "Logits", "budget_on", "predict_each", "predict_logits"]
 
 
 def budget_on(device: torch.device) -> int:
@@ -68,8 +60,7 @@ def predict_each(
 ) -> None:
     """Run the model over all features, without dropout, gradients or any use of random numbers.
 
-    Features of similar length share a batch, the longest first. A batch that does not fit into memory is halved, and so
-    are those after it. Afterwards every module is back in its previous mode.
+    Batches are made as by `in_batches`. Afterwards every module is back in its previous mode.
 
     Args:
         model: It returns `start_logits` and `end_logits`, [batch, length] each.
@@ -89,25 +80,20 @@ def predict_each(
     Raises:
         OutOfMemoryError: A single feature does not fit.
     """
-    device = torch.device(device) if device is not None else next(model.parameters()).device
-    lengths = features.lengths
-    order = np.argsort(-lengths, kind="stable") if chosen is None else chosen
-    done = 0
+    place = torch.device(device) if device is not None else next(model.parameters()).device
+
+    def compute(batch: Ints) -> tuple[Floats, Floats] | None:
+        inputs = collate(
+            features, batch, pad_token_id=pad_token_id, padding_side=padding_side, with_token_types=with_token_types
+        )
+        return _logits_or_none(model, inputs, place)
+
+    def freed() -> None:
+        if place.type != "cpu":
+            torch.get_device_module(place).empty_cache()
+
     with _evaluating(model), torch.inference_mode(), autocast or contextlib.nullcontext():
-        while done < len(order):
-            length = int(lengths[order[done]])
-            batch = order[done : done + max(1, token_budget // length)]
-            inputs = collate(
-                features, batch, pad_token_id=pad_token_id, padding_side=padding_side, with_token_types=with_token_types
-            )
-            logits = _logits_or_none(model, inputs, device)
-            if logits is None:
-                token_budget = _halved(len(batch), length, device)
-                continue
-            put(batch, *logits)
-            done += len(batch)
-            if seen is not None:
-                seen(done * len(features) // len(order), len(features))
+        in_batches(features, put, compute, token_budget=token_budget, seen=seen, chosen=chosen, freed=freed)
 
 
 @contextlib.contextmanager
@@ -137,15 +123,3 @@ def _logits_or_none(
         if not is_out_of_memory(error):
             raise
         return None
-
-
-def _halved(num_features: int, length: int, device: torch.device) -> int:
-    """The token budget for half as many features of this length."""
-    if num_features == 1:
-        raise OutOfMemoryError(
-            f"evaluation: one feature of {length} tokens does not fit into the memory of the device; "
-            f"{lower('features.max_length')}, use a smaller model, or {set_to('trainer.device', 'cpu')}"
-        )
-    if device.type != "cpu":
-        torch.get_device_module(device).empty_cache()
-    return num_features * length // 2

@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from qaexp.data.features import Features
 from qaexp.data.squad import Example
+from qaexp.evaluation.batchwise import ACCELERATOR_BUDGET
 from qaexp.evaluation.decoding import Prediction, decode
 from qaexp.evaluation.evaluate import Evaluation, evaluate
+from qaexp.evaluation.likelihood import log_totals
 from qaexp.evaluation.logits import Logits, LogitsInMemory, LogitsOnDisk, LogitSource
-from qaexp.evaluation.predict import ACCELERATOR_BUDGET, predict_each, predict_logits
 from qaexp.evaluation.shards import is_one_shard, shards
-from qaexp.evaluation.together import Peers, predict_together
+from qaexp.model.exported import ExportedModel
+
+if TYPE_CHECKING:
+    from qaexp.evaluation.together import Peers
 
 # Called after each batch with the number of answered features and their total.
 Seen = Callable[[int, int], None]
@@ -27,7 +31,7 @@ class Answering(Protocol):
 
     @property
     def model(self) -> Any:
-        """A torch module that returns start and end logits."""
+        """A torch module that returns start and end logits, or an exported graph."""
 
     @property
     def tokenizer(self) -> Any:
@@ -118,6 +122,8 @@ class QuestionSet:
         Raises:
             Stopped: One of them was asked to stop.
         """
+        from qaexp.evaluation.together import predict_together
+
         began = time.perf_counter()
         asked = self._asked(loaded, seen)
         made = (
@@ -163,19 +169,29 @@ class QuestionSet:
         for shard in shards(self.examples, self.features, logits):
             yield shard.examples, self.decoding.decode(shard.examples, shard.features, shard.logits)
 
+    def log_totals(self, logits: LogitSource) -> Iterator[float]:
+        """Yield for each example what turns a score into the log of a probability; see `likelihood.log_totals`."""
+        longest, may_be_empty = self.decoding.max_answer_length, self.decoding.allow_no_answer
+        for shard in shards(self.examples, self.features, logits):
+            totals = log_totals(
+                shard.examples, shard.features, shard.logits, max_answer_length=longest, allow_no_answer=may_be_empty
+            )
+            yield from totals.tolist()
+
     def logits(self, loaded: Answering, seen: Seen | None = None) -> LogitSource:
         """The model's start and end logits of every feature; those of several shards lie on the disk.
 
         Raises:
             StorageError: The disk has no room for them.
         """
-        asked = self._asked(loaded, seen)
+        made = (
+            LogitsInMemory(self.features.indptr)
+            if is_one_shard(self.features, len(self.examples))
+            else LogitsOnDisk(self.features.indptr, self._scratch)
+        )
         with self._autocast():
-            if is_one_shard(self.features, len(self.examples)):
-                return predict_logits(loaded.model, self.features, **asked)
-            made = LogitsOnDisk(self.features.indptr, self._scratch)
-            predict_each(loaded.model, self.features, made.put, **asked)
-            return made
+            runner_of(loaded.model)(loaded.model, self.features, made.put, **self._asked(loaded, seen))
+        return made.all() if isinstance(made, LogitsInMemory) else made
 
     def _asked(self, loaded: Answering, seen: Seen | None) -> dict[str, Any]:
         """How the model is asked."""
@@ -186,3 +202,14 @@ class QuestionSet:
             "token_budget": self._token_budget,
             "seen": seen,
         }
+
+
+def runner_of(model: Any) -> Callable[..., None]:
+    """What runs a model over features: torch, which is imported for it, or the runtime of an exported graph."""
+    if isinstance(model, ExportedModel):
+        from qaexp.evaluation.predict_exported import run_exported
+
+        return run_exported
+    from qaexp.evaluation.predict import predict_each
+
+    return predict_each

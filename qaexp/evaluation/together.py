@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from qaexp.evaluation.predict import Floats, Ints, predict_each
+from qaexp.evaluation.batchwise import Floats, Ints
+from qaexp.evaluation.predict import predict_each
 
 if TYPE_CHECKING:
     from qaexp.data.features import Features

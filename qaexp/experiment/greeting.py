@@ -63,8 +63,8 @@ def already_completed(ended: Any, lost: Sequence[str] = ()) -> None:
 
 
 def tell_parts(
-    run_id: str, config: Tree, counts: Sequence[int], *, num_parameters: int | None, device: str, precision: str,
-    threads: int,
+    run_id: str, config: Tree, counts: Sequence[int], set_counts: Sequence[int] = (), *, num_parameters: int | None,
+    device: str, precision: str, threads: int,
 ) -> None:  # fmt: skip
     """Print what a run is made of: model and size, data and counts, optimizer and rate, device, precision, threads.
 
@@ -72,6 +72,7 @@ def tell_parts(
         run_id: The first digits of its identity.
         config: Its config without secrets.
         counts: Examples of train, dev and, if there is one, the test file.
+        set_counts: Examples of each evaluation set.
         num_parameters: Size of the stored weights; None when all weights are drawn.
         device: The device.
         precision: The number format.
@@ -80,7 +81,8 @@ def tell_parts(
     model = checkpoint_name(str(config["model"].get("checkpoint", "")))
     parts = [
         model if num_parameters is None else f"{model} {size(num_parameters)}",
-        f"{data_name(config['data'])} {'/'.join(f'{count:,}' for count in counts)}",
+        f"{data_name(config['data'])} {_slashed(counts)}",
+        *([f"{counted(len(set_counts), 'evaluation set')} {_slashed(set_counts)}"] if set_counts else []),
         optimizer_words(config["optimizer"]),
         f"{device} {precision}, {counted(threads, 'thread')}",
     ]
@@ -94,10 +96,14 @@ def tell_features(audit: Mapping[str, Any], *, is_cached: bool) -> None:
         audit: The entry `audit` of data.json.
         is_cached: Whether all of them came from the cache.
     """
-    counts = "/".join(f"{audit[name]['num_features']:,}" for name in ("train", "dev", "test") if name in audit)
+    counts = "/".join(f"{audit[name]['num_features']:,}" for name in ("train", *audit["shared_with_train"]))
     reach = number_of("exact").shown(audit["dev"]["ceiling"]["exact"])
     where = " from the cache" if is_cached else ""
     _tell_parts("", [f"features {counts}{where}", f"dev exact {reach} at best"])
+
+
+def _slashed(counts: Sequence[int]) -> str:
+    return "/".join(f"{count:,}" for count in counts)
 
 
 def tell_fresh(source: Mapping[str, Any], *, is_all: bool) -> None:

@@ -27,13 +27,13 @@ class Questions:
         loaded: The model with its current weights.
         dev: The dev questions.
         probes: None without any.
-        test: None without a test file.
+        tests: The questions that are asked once, at the end, by the names of their splits.
     """
 
     loaded: LoadedModel
     dev: QuestionSet
     probes: QuestionSet | None
-    test: QuestionSet | None
+    tests: Mapping[str, QuestionSet]
 
     def probe_answers(self) -> list[str]:
         """The answers to the probes; `NO_ANSWER` where the model gives none."""
@@ -43,11 +43,11 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The results of the kept weights; `test` is None without a test file."""
+    """The results of the kept weights; `tests` are by the names of their splits."""
 
     questions: Questions
     dev: Scored
-    test: Scored | None
+    tests: Mapping[str, Scored]
 
 
 def question_sets(
@@ -81,5 +81,5 @@ def question_sets(
         loaded,
         dev=questions(splits.dev.examples, features["dev"]),
         probes=questions(probes, parts.windows.build(probes, parts.checkpoint.tokenizer())) if probes else None,
-        test=questions(splits.test.examples, features["test"]) if splits.test else None,
+        tests={name: questions(part.examples, features[name]) for name, part in splits.tests.items()},
     )

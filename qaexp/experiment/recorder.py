@@ -58,8 +58,10 @@ class Recorder:
         dev = None if is_another else self._so_far.scored
         if agreed_object(dev is None):
             dev = self._answered("dev", questions, questions.dev)
-        test = self._answered("test", questions, questions.test) if questions.test else None
-        return None if dev is None else Answered(questions, dev=dev, test=test)
+        tests = {name: self._answered(name, questions, asked) for name, asked in questions.tests.items()}
+        if dev is None:
+            return None
+        return Answered(questions, dev=dev, tests={name: one for name, one in tests.items() if one is not None})
 
     def _answered(self, what: str, questions: Questions, asked: QuestionSet) -> Scored | None:
         """Ask the model; None in all but the first of several processes."""

@@ -21,9 +21,10 @@ from qaexp.model.settings import NODES
 from qaexp.reporting.reporter import Reporter
 from qaexp.reporting.terminal.printing import complain
 from qaexp.runs import directory as layout
-from qaexp.runs.metrics import EPOCHS, SCORE_COLUMNS
+from qaexp.runs.metrics import EPOCHS, SCORE_COLUMNS, TEST
 from qaexp.runs.writing.run import Run
-from qaexp.storage.files import write_text
+from qaexp.storage.evaluation_sets import table_of
+from qaexp.storage.files import write_rows, write_text
 from qaexp.storage.formats import one_line
 
 
@@ -33,8 +34,7 @@ def write_results(run: Run, parts: Parts, answered: Answered) -> None:
     run.write_json_lines(layout.PREDICTIONS, prediction_records(dev, answered.dev))
     run.write_json_items(layout.CONTEXTS, contexts_of(dev.examples))
     run.write_rows(layout.SCORES, score_rows(dev, evaluation))
-    if questions.test is not None and answered.test is not None:
-        run.write_rows(layout.TEST_SCORES, _test_score_rows(questions.test, answered.test))
+    _write_test_scores(run, answered)
     run.write_content(layout.LOGITS, logits_content(dev.features, answered.dev.logits))
     settings = _model_settings(run, parts, evaluation.metrics["null_threshold"])
 
@@ -43,6 +43,20 @@ def write_results(run: Run, parts: Parts, answered: Answered) -> None:
         write_text(folder / "qaexp.json", settings)
 
     run.write_directory(layout.MODEL, fill)
+
+
+def _write_test_scores(run: Run, answered: Answered) -> None:
+    """Commit a table of scores for the test file, and a folder with one for each evaluation set."""
+    rows = {name: _test_score_rows(answered.questions.tests[name], one) for name, one in answered.tests.items()}
+    if of_file := rows.pop("test", None):
+        run.write_rows(layout.TEST_SCORES, of_file)
+
+    def fill(folder: Path) -> None:
+        for split, of_set in rows.items():
+            write_rows(folder / table_of(split.removeprefix(TEST)).rpartition("/")[2], of_set)
+
+    if rows:
+        run.write_directory(layout.TEST_SETS, fill)
 
 
 def _save(loaded: LoadedModel, folder: Path, final: Path) -> None:

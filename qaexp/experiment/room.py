@@ -33,7 +33,7 @@ def check_disk(
     weights = _BYTES_OF_A_WEIGHT * (stored or 0)
     needed = {
         "logits": logits_bytes(len(features["dev"]), features["dev"].num_tokens),
-        "logits while answering": sum(_on_disk(features[name]) for name in ("dev", "test") if name in features),
+        "logits while answering": sum(_on_disk(found) for name, found in features.items() if name != "train"),
         "predictions": MIN_RECORD_BYTES * num_dev_examples,
         "model": weights,
         "checkpoint": 0 if run.checkpoint is not None or not _trains(parts) else weights,

@@ -14,7 +14,7 @@ from qaexp.data.features import Features
 from qaexp.data.null_windows import sample_null_windows
 from qaexp.data.ondisk.examples import ids_of
 from qaexp.data.ondisk.features import StoredFeatures
-from qaexp.data.pipeline import Split, Splits
+from qaexp.data.pipeline import Splits
 from qaexp.errors import ConfigError
 from qaexp.evaluation.data_findings import data_flags, finding_lines, size_lines
 from qaexp.evaluation.data_report import audit_line, describe_data
@@ -26,6 +26,7 @@ from qaexp.experiment.training_so_far import TrainingSoFar
 from qaexp.model import LoadedModel
 from qaexp.reporting.terminal.printing import say
 from qaexp.runs.directory import DATA, PROFILE, PROFILE_TABLE, PROFILE_TRACE
+from qaexp.runs.metrics import TEST
 from qaexp.runs.writing.run import Run
 from qaexp.storage.folders import make_directory
 from qaexp.training.heap import settle
@@ -65,7 +66,7 @@ def make_features(run: Run, parts: Parts, splits: Splits) -> MadeFeatures:
     limit = position_limit(parts.checkpoint.architecture())
     if (problem := length_problem(parts.windows.max_length, limit, parts.model.checkpoint)) is not None:
         raise ConfigError(problem)
-    found = {name: parts.windows.cached(part.examples, tokenizer) for name, part in named(splits).items()}
+    found = {name: parts.windows.cached(part.examples, tokenizer) for name, part in splits.named.items()}
     made = MadeFeatures(
         {name: features for name, (features, _) in found.items()}, all(is_cached for _, is_cached in found.values())
     )
@@ -80,18 +81,13 @@ def _sampled(made: MadeFeatures, parts: Parts, splits: Splits, rate: float) -> M
     return replace(made, by_split={**made.by_split, "train": kept}, num_dropped=len(every) - len(kept))
 
 
-def named(splits: Splits) -> dict[str, Split]:
-    """The existing splits by name."""
-    return {"train": splits.train, "dev": splits.dev, **({"test": splits.test} if splits.test else {})}
-
-
 def write_data(run: Run, parts: Parts, splits: Splits, made: MadeFeatures) -> dict[str, Any]:
     """Write data.json and log its audit; returns the content without the ids, nothing where another process writes."""
     if not run.is_main:
         return {}
     features = made.by_split
     report = describe_data(
-        named(splits), features, max_answer_length=parts.decoding.max_answer_length, subset=parts.subset
+        splits.named, features, max_answer_length=parts.decoding.max_answer_length, subset=parts.subset
     )
     if made.num_dropped is not None:
         report["audit"]["train"]["null_windows"] = {
@@ -119,7 +115,8 @@ def tell_parts(run: Run, parts: Parts, splits: Splits) -> None:
         greeting.tell_parts(
             run.run_id,
             run.shown_config,
-            [len(split.examples) for split in named(splits).values()],
+            [len(split.examples) for name, split in splits.named.items() if not name.startswith(TEST)],
+            [len(split.examples) for name, split in splits.tests.items() if name.startswith(TEST)],
             num_parameters=getattr(parts.checkpoint, "num_stored", None),
             device=str(parts.trainer.device),
             precision=parts.trainer.precision,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from qaexp.evaluation.question_set import Scored
@@ -10,7 +11,7 @@ from qaexp.experiment.parts import Parts
 from qaexp.experiment.questions import Answered
 from qaexp.experiment.training_so_far import TrainingSoFar
 from qaexp.runs.directory import COLLAPSE
-from qaexp.runs.metrics import TEST, of_an_epoch
+from qaexp.runs.metrics import of_an_epoch
 from qaexp.runs.writing.run import Run
 from qaexp.training.health import find_flags
 from qaexp.training.throughput import (
@@ -54,17 +55,17 @@ def summarize(so_far: TrainingSoFar, answered: Answered, precision: str) -> dict
         if state.step
         else None,
         "peak_memory_mib": peak,
-        **_test_metrics(answered.test),
+        **_test_metrics(answered.tests),
     }
 
 
-def _test_metrics(tested: Scored | None) -> dict[str, Any]:
-    """The test file's metrics as `test_*`, at threshold 0; nothing is tuned on it."""
-    if tested is None:
-        return {}
-    found = of_an_epoch(tested.evaluation.metrics)
-    found["num_examples"] = len(tested.evaluation.judged)
-    return {f"{TEST}{name}": value for name, value in found.items()}
+def _test_metrics(tests: Mapping[str, Scored]) -> dict[str, Any]:
+    """The metrics of each split of test questions, its name before theirs, at threshold 0; nothing is tuned on it."""
+    found: dict[str, Any] = {}
+    for split, tested in tests.items():
+        metrics = {**of_an_epoch(tested.evaluation.metrics), "num_examples": len(tested.evaluation.judged)}
+        found |= {f"{split}_{name}": value for name, value in metrics.items()}
+    return found
 
 
 def raise_flags(run: Run, parts: Parts, so_far: TrainingSoFar, answered: Answered) -> None:

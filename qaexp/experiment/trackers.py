@@ -5,22 +5,24 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
-
-from qaexp.runs.directory import TENSORBOARD
-from qaexp.runs.metrics import number_of
-from qaexp.storage.folders import make_directory
-from qaexp.storage.formats import dotted
 
 _LOGGER = logging.getLogger("qaexp")
 # A tracker with this many unhandled events is given up.
 _WAITING_EVENTS = 10_000
 
-# How long the end of a run waits for a slow tracker.
-PATIENCE_SECONDS = 10.0
+# How long the end of a completed run waits for slow trackers, and how long that of another one does: who stops it may
+# soon kill it.
+PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS = 30.0, 10.0
+
+
+class MissingPackageError(RuntimeError):
+    """The package of a tracker is not installed; the message says how it is."""
 
 
 class Tracker(Protocol):
@@ -42,9 +44,9 @@ class Tracker(Protocol):
 class Trackers:
     """Passes the events of a run to its trackers, each in its own thread, and gives up those that fail."""
 
-    def __init__(self, trackers: Mapping[str, Tracker]) -> None:
-        """Take the trackers by name."""
-        self._workers = [_Worker(name, tracker) for name, tracker in trackers.items()]
+    def __init__(self, trackers: Mapping[str, Tracker], consequence: str = "the run goes on") -> None:
+        """Take the trackers by name, and what is said to follow where one is given up."""
+        self._workers = [_Worker(name, tracker, consequence) for name, tracker in trackers.items()]
         self._is_finished = False
 
     def __enter__(self) -> Trackers:
@@ -75,19 +77,32 @@ class Trackers:
             worker.put(lambda tracker: tracker.evaluation(row))
 
     def finish(self, summary: Mapping[str, Any] | None) -> None:
-        """End all trackers, and wait for each at most `PATIENCE_SECONDS`."""
+        """End all trackers, and wait for all of them together at most `PATIENCE_SECONDS`."""
+        self._is_finished = True
+        patience = PATIENCE_SECONDS if summary is not None else min(PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS)
+        self._end(lambda tracker: tracker.finish(summary), patience)
+
+    def tell_once(self, event: Callable[[Any], None]) -> None:
+        """Give trackers that have not started one event, and end them: what is told after runs, with the same care."""
         self._is_finished = True
         for worker in self._workers:
-            worker.put(lambda tracker: tracker.finish(summary))
+            worker.begin()
+        self._end(event, PATIENCE_SECONDS)
+
+    def _end(self, event: Callable[[Any], None], patience: float) -> None:
         for worker in self._workers:
-            worker.end(PATIENCE_SECONDS)
+            worker.put(event)
+            worker.close()
+        until = time.monotonic() + patience
+        for worker in self._workers:
+            worker.wait(max(0.0, until - time.monotonic()), patience)
 
 
 class _Worker:
     """One tracker and the thread that calls it, event by event."""
 
-    def __init__(self, name: str, tracker: Tracker) -> None:
-        self._name, self._tracker = name, tracker
+    def __init__(self, name: str, tracker: Tracker, consequence: str) -> None:
+        self._name, self._tracker, self._consequence = name, tracker, consequence
         self._events: queue.Queue[Callable[[Tracker], None] | None] = queue.Queue(_WAITING_EVENTS)
         # A daemon, so that a tracker that hangs does not keep the process alive.
         self._thread = threading.Thread(target=self._work, name=f"tracker {name}", daemon=True)
@@ -106,95 +121,29 @@ class _Worker:
         except queue.Full:
             self._lose(f"it is {_WAITING_EVENTS} events behind")
 
-    def end(self, seconds: float) -> None:
-        """Wait until the queue is empty, or the time is up."""
-        try:
+    def close(self) -> None:
+        """Let the thread end after the last event."""
+        with suppress(queue.Full):
             self._events.put_nowait(None)
-        except queue.Full:
-            return
-        if self._thread.is_alive():
+
+    def wait(self, seconds: float, patience: float) -> None:
+        """Wait until the queue is empty, or the time is up; `patience` is all of it, as it is told."""
+        if not self._is_lost and self._thread.is_alive():
             self._thread.join(seconds)
         if self._thread.is_alive() and not self._is_lost:
-            self._lose(f"it did not end within {seconds:g} s")
+            self._lose(f"it did not end within {patience:g} s")
 
     def _work(self) -> None:
         while (event := self._events.get()) is not None:
             try:
                 event(self._tracker)
+            except MissingPackageError as error:
+                self._lose(str(error))
+                return
             except BaseException as error:  # a tracker that calls sys.exit must not end the run
                 self._lose(f"{type(error).__name__}: {error}")
                 return
 
     def _lose(self, reason: str) -> None:
         self._is_lost = True
-        _LOGGER.warning("trackers.%s is given up, the run goes on: %s", self._name, reason)
-
-
-class TensorBoard:
-    """Writes TensorBoard's event files into the run directory: `tensorboard --logdir outputs` shows them.
-
-    Scalars by step are under `train/`, `speed/`, `epoch/` and `dev/`; the config and the probe answers are texts.
-    """
-
-    def __init__(self, *, flush_seconds: int = 10) -> None:
-        """Take the seconds between two writes to the file."""
-        self._flush_seconds = flush_seconds
-        self._writer: Any = None
-
-    def start(self, directory: Path, config: Mapping[str, Any], step: int) -> None:
-        """Open a new event file; later steps of an earlier attempt are hidden.
-
-        Raises:
-            RuntimeError: The package is not installed.
-            QaexpError: The folder cannot be created, or is a link.
-        """
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ModuleNotFoundError as error:
-            raise RuntimeError(f"{error}; pip install 'qaexp[tensorboard]'") from error
-        make_directory(directory / TENSORBOARD)
-        self._writer = SummaryWriter(
-            str(directory / TENSORBOARD), flush_secs=self._flush_seconds, purge_step=step + 1 if step else None
-        )
-        self._writer.add_text("config", _as_table(config), 0)
-
-    def step(self, record: Mapping[str, Any]) -> None:
-        """Add the numbers of a step."""
-        for group, names in _STEP_SCALARS.items():
-            self._scalars(group, {name: record.get(name) for name in names}, record["step"])
-
-    def evaluation(self, row: Mapping[str, Any]) -> None:
-        """Add dev metrics, train loss and accuracy of the epoch, and the probe answers."""
-        for name, value in row.items():
-            if name.startswith("probe_"):
-                self._writer.add_text(name, _verbatim(value), row["step"])
-        self._scalars("epoch", {name: row.get(name) for name in ("train_loss", "train_accuracy")}, row["step"])
-        metrics = {name: value for name, value in row.items() if number_of(name).column is not None}
-        self._scalars("dev", metrics, row["step"])
-
-    def finish(self, summary: Mapping[str, Any] | None) -> None:
-        """Add the numbers of the summary, and close the file."""
-        self._scalars("summary", summary or {}, (summary or {}).get("num_steps") or 0)
-        self._writer.close()
-
-    def _scalars(self, group: str, values: Mapping[str, Any], step: int) -> None:
-        for name, value in values.items():
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                self._writer.add_scalar(f"{group}/{name}", value, step)
-
-
-_STEP_SCALARS = {
-    "train": ("loss", "learning_rate", "grad_norm"),
-    "speed": ("tokens_per_second", "features_per_second", "memory_mib"),
-}
-
-
-def _as_table(config: Mapping[str, Any]) -> str:
-    """A config as a Markdown table of dotted keys."""
-    rows = [f"| {key} | {_verbatim(value)} |" for key, value in dotted(config).items()]
-    return "\n".join(["| key | value |", "| --- | --- |", *rows])
-
-
-def _verbatim(value: Any) -> str:
-    """A value in a Markdown code span, without characters that would end the span or the table cell."""
-    return "`" + " ".join(str(value).replace("`", "'").replace("|", "¦").split()) + "`"
+        _LOGGER.warning("trackers.%s is given up, %s: %s", self._name, self._consequence, reason)

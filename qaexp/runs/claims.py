@@ -21,6 +21,7 @@ from typing import Any
 from qaexp.errors import IntegrityError, QaexpError, StorageError
 from qaexp.runs.owners import STALE_SECONDS, is_known, is_process, this_process, utc_now
 from qaexp.storage.files import storage_errors, write_json
+from qaexp.storage.folders import make_directory
 from qaexp.storage.reading import read_json
 from qaexp.storage.roots import opened
 
@@ -87,13 +88,15 @@ class Claims:
     Attributes:
         folder: The sweep's directory.
         worker: The name of this worker's file; empty for a reader.
-        engine: The scheduler's job that this worker is; None: it is none.
+        about: What its file tells beside who it is: `engine`, the scheduler's job that it is in, and `restarts`, how
+            often the scheduler has started that job anew; or nothing.
     """
 
     folder: Path
     worker: str = ""
-    engine: str | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
     _read: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    _place: tuple[int, int] | None = None
 
     @property
     def _claims(self) -> Path:
@@ -131,10 +134,18 @@ class Claims:
         claim = Claim(
             job,
             1 if after is None else after.number + 1,
-            this_process() | {"worker": self.worker, "engine": self.engine},
+            {**this_process(), "worker": self.worker, **self.about},
         )
         path = self._claims / claim.name
-        with storage_errors(path), opened(self._claims) as claims, opened(self._workers) as workers:
+        with storage_errors(path):
+            try:
+                return self._taken(claim)
+            except FileNotFoundError:  # somebody deleted the folder, or this worker's file in it
+                self.show()
+                return self._taken(claim)
+
+    def _taken(self, claim: Claim) -> Claim | None:
+        with opened(self._claims) as claims, opened(self._workers) as workers:
             try:
                 os.link(self.worker, claim.name, src_dir_fd=workers, dst_dir_fd=claims)
             except FileExistsError:
@@ -155,13 +166,23 @@ class Claims:
         write_json(self._claims / f"{claim.name}{_END}", {"state": state, "kind": kind, "message": message})
 
     def is_lost(self, claim: Claim) -> bool:
-        """Whether another worker took a job over that this one has, as this one seemed dead."""
-        return os.path.lexists(self._claims / f"{claim.job}.{claim.number + 1}")
+        """Whether another worker took a job over that this one has, as this one seemed dead.
+
+        Also where numbers began anew, as somebody deleted what the workers tell each other.
+        """
+        if os.path.lexists(self._claims / f"{claim.job}.{claim.number + 1}"):
+            return True
+        try:
+            return read_json(self._claims / claim.name).get("worker") != self.worker
+        except FileNotFoundError:
+            return True
+        except (IntegrityError, OSError):  # it cannot be known now
+            return False
 
     def is_alive(self, claim: Claim) -> bool:
         """Whether the worker of a claim that has no end counts as alive."""
-        if self.engine is not None and claim.owner.get("engine") == self.engine and not self._is_own(claim):
-            return False  # a scheduler starts a job again once the process before is gone
+        if self._is_of_earlier_start(claim.owner):
+            return False  # a scheduler starts a job again once the processes before are gone
         age = min(self._age(self._workers / str(claim.owner.get("worker"))), self._age(self._claims / claim.name))
         return _is_alive(claim.owner, age)
 
@@ -192,7 +213,24 @@ class Claims:
         except StorageError as error:
             if not isinstance(error.__cause__, FileNotFoundError):
                 raise
-            write_json(own, told_of(self.worker, {"engine": self.engine}))
+            self.show()
+
+    def show(self) -> None:
+        """Write the file of this worker, into folders that are made where there are none.
+
+        Raises:
+            StorageError: The folder cannot be written, or another one stands where it was.
+        """
+        place = _place_of(self.folder)
+        if self._place is not None and place != self._place:
+            raise StorageError(
+                f"{self.folder}: was moved or deleted while this process works in it; nothing is written under the old "
+                "name; start the worker again where the folder is now"
+            )
+        for folder in (self._claims, self._workers):
+            make_directory(folder)
+        write_json(self._workers / self.worker, told_of(self.worker, self.about))
+        self._place = _place_of(self.folder)
 
     def _claim(self, job: str, number: int, names: set[str]) -> Claim:
         name, lost = f"{job}.{number}", number - 1
@@ -210,8 +248,11 @@ class Claims:
                 return {}
         return self._read[name]
 
-    def _is_own(self, claim: Claim) -> bool:
-        return claim.owner.get("worker") == self.worker
+    def _is_of_earlier_start(self, owner: Mapping[str, Any]) -> bool:
+        """Whether a worker was in this one's job of a scheduler when that was started before."""
+        engine, restarts = self.about.get("engine"), owner.get("restarts", 0)
+        is_same = engine is not None and owner.get("engine") == engine and isinstance(restarts, int)
+        return is_same and restarts < self.about.get("restarts", 0)
 
     def _is_mine(self, claim: Claim) -> bool:
         try:
@@ -235,16 +276,23 @@ class Claims:
     def _age(self, path: Path) -> float:
         """Seconds since a file was touched, by the file system's clock where this worker has a file on it."""
         try:
-            return max(0.0, self._now() - path.stat().st_mtime)
-        except OSError:
+            touched = path.stat().st_mtime
+        except FileNotFoundError:
             return math.inf
+        except OSError:  # a file system that does not answer now says nothing about the worker
+            return 0.0
+        return max(0.0, self._now() - touched)
 
     def _now(self) -> float:
-        if not self.worker:
-            return utc_now().timestamp()
-        own = self._workers / self.worker
-        os.utime(own)
-        return own.stat().st_mtime
+        """The time by the file system's clock; a reader, who touches nothing, has its own, and what others touched."""
+        if self.worker:
+            own = self._workers / self.worker
+            try:
+                os.utime(own)
+                return own.stat().st_mtime
+            except OSError:
+                pass
+        return max([utc_now().timestamp(), *_times(self._workers)])
 
 
 def told_of(worker: str, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -259,6 +307,24 @@ def _is_alive(owner: Mapping[str, Any], age: float) -> bool:
     if is_same_kernel and is_known(owner) and not is_process(owner.get("pid")):
         return False
     return age < STALE_SECONDS
+
+
+def _place_of(folder: Path) -> tuple[int, int] | None:
+    """What a folder is, whatever its name; None where there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _times(folder: Path) -> list[float]:
+    """When the files of a folder were touched."""
+    found = []
+    for name in _listed(folder):
+        with suppress(OSError):
+            found.append((folder / name).stat().st_mtime)
+    return found
 
 
 def _listed(folder: Path) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from qaexp.errors import ConfigError
 from qaexp.runs.metrics import NUMBERS
+from qaexp.storage.evaluation_sets import FOLDER
 
 # Rises when a key changes meaning; readers accept every older version and refuse newer ones by name.
 SCHEMA_VERSION = 1
@@ -48,6 +49,7 @@ PREDICTIONS = "predictions.jsonl"
 CONTEXTS = "contexts.json"
 SCORES = "scores.csv"
 TEST_SCORES = "test_scores.csv"
+TEST_SETS = FOLDER
 LOGITS = "logits.safetensors"
 MODEL = "model"
 CHECKPOINTS = "checkpoints"
@@ -69,18 +71,32 @@ UPLOADED = "UPLOADED.json"
 UPLOADING = "UPLOADING.json"
 
 # Folders inside a run directory; a link with one of these names is neither written nor read.
-FOLDERS = (HYDRA, CHECKPOINTS, MODEL, PLOTS, PROFILE, TENSORBOARD)
+FOLDERS = (HYDRA, CHECKPOINTS, MODEL, TEST_SETS, PLOTS, PROFILE, TENSORBOARD)
 
 SWEEP_PLAN = "plan.json"
 SWEEP = "sweep.json"
+SWEEP_RACE = "race.json"
 # What the directory of a sweep holds beside its runs.
 SWEEP_TABLE = "sweep.csv"
 
 # The end of the name of the folder with a comparison's pictures, beside its page: `report_figures`.
 PICTURES = "_figures"
 
-# What the manifest covers; `MODEL` is a folder.
-RESULTS = (CONFIG, ENVIRONMENT, DATA, METRICS, HISTORY, PREDICTIONS, CONTEXTS, SCORES, TEST_SCORES, LOGITS, MODEL)
+# What the manifest covers; `TEST_SETS` and `MODEL` are folders.
+RESULTS = (
+    CONFIG,
+    ENVIRONMENT,
+    DATA,
+    METRICS,
+    HISTORY,
+    PREDICTIONS,
+    CONTEXTS,
+    SCORES,
+    TEST_SCORES,
+    TEST_SETS,
+    LOGITS,
+    MODEL,
+)
 
 # What an attempt that starts over takes away first: all but the logs, the checkpoints and what the start writes.
 REBUILT = (
@@ -94,6 +110,7 @@ REBUILT = (
     CONTEXTS,
     SCORES,
     TEST_SCORES,
+    TEST_SETS,
     LOGITS,
     MODEL,
     PLOTS,
@@ -109,7 +126,7 @@ GROWING = (METRICS, TIMINGS, TRAIN_LOG, DEBUG_LOG)
 # What a resumed attempt keeps, cut back to where its checkpoint was made.
 CONTINUED = (DATA, METRICS, TIMINGS, HISTORY, TENSORBOARD)
 
-# Every key of summary.json in its order; `test_` before the name of a metric is legal too.
+# Every key of summary.json in its order; `test_` or `test_NAME_` before the name of a metric is legal too.
 SUMMARY_KEYS = (*NUMBERS, "manifest_sha256")
 
 MAX_NAME_BYTES = 200

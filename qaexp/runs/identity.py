@@ -12,6 +12,7 @@ from typing import Any
 
 from qaexp.nodes import with_former
 from qaexp.storage.formats import dotted
+from qaexp.storage.mix import as_identified
 
 # Rises when a change of the code can change results; it is part of every run's identity.
 RESULTS_VERSION = 2
@@ -20,6 +21,7 @@ RUN_ID_LENGTH = 8
 _EXACT_INTEGERS = 2**53
 _SIZES = ("train_size", "dev_size")
 _COLUMNS = "columns"
+_MIX = "mix"
 _RATE = "null_window_rate"
 
 
@@ -100,8 +102,9 @@ def sized(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of a config in which what means the same is the same.
 
     A size of 1.0 is null: both take all examples, and the canonical text of a tree does not tell 1.0 from 1, which
-    takes one. No names of columns, and all windows, are as if the keys were not there: so it is in the runs that were
-    made before them. What is built has the address that it had in them, too.
+    takes one. No names of columns, no mix, and all windows, are as if the keys were not there: so it is in the runs
+    that were made before them. A mix is its exact shares, as its files are identified by what they hold. What is built
+    has the address that it had in them, too.
 
     >>> sized({"seed": 1, "data": {"train_size": 1.0, "dev_size": 1}})
     {'seed': 1, 'data': {'train_size': None, 'dev_size': 1}}
@@ -114,7 +117,9 @@ def sized(config: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         return config
     all_of_it = {name: None for name in _SIZES if isinstance(data.get(name), float) and data[name] == 1.0}
-    named = {key: value for key, value in data.items() if key != _COLUMNS or value}
+    named = {key: value for key, value in data.items() if key not in (_COLUMNS, _MIX) or value}
+    if _MIX in named:
+        named[_MIX] = as_identified(named[_MIX])
     return {**config, "data": {**named, **all_of_it}}
 
 

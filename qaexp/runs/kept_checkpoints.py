@@ -44,8 +44,10 @@ def put_back(directory: Path) -> None:
 def find_checkpoints(directory: Path) -> list[Path]:
     """Return the checkpoint folders of a run directory, the newest first, damaged ones among them."""
     folder = directory / CHECKPOINTS
-    is_own = folder.is_dir() and not folder.is_symlink()
-    names = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)] if is_own else []
+    names: list[Path] = []
+    if folder.is_dir() and not folder.is_symlink():
+        with suppress(FileNotFoundError):  # its own process has deleted it since
+            names = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
     return sorted(names, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
 
 

@@ -6,13 +6,14 @@ history.csv, scores.csv, terminal, pages, papers, comparisons, sweeps and search
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from qaexp.runs.number import HIGHER, LOWER, Number
+from qaexp.storage.evaluation_sets import is_set_name, table_of
 
-# Prefix of the numbers of `data.test_file`.
+# Prefix of the numbers of `data.test_file`, and, with a name, of the sets of `data.test_files`.
 TEST = "test_"
 
 # Places that show numbers: history.csv (and with it trackers, searches and `test_*`), the table at the end of a run,
@@ -88,6 +89,10 @@ NUMBERS = {row.name: row for row in _ROWS}
 # The columns of scores.csv that numbers are means of, each with the number that has its name.
 SCORE_COLUMNS = {row.column: NUMBERS[row.column] for row in _ROWS if row.column}
 
+# The scores of a set, the longest names first: `test_bio_has_ans_f1` is no f1 of `bio_has_ans`.
+_OF_A_SET = sorted((row.name for row in _ROWS if row.column and EPOCHS in row.shown_in), key=len, reverse=True)
+_COUNT_OF_A_SET = "num_examples"
+
 # What history.csv and run.json count beside numbers of summary.json.
 _COLUMNS = {row.name: row for row in (_epoch("epoch"), _count("step"), _count("threads"))}
 
@@ -121,6 +126,8 @@ def number_of(name: str) -> Number:
 
     >>> number_of("test_f1").column, number_of("test_f1").table, number_of("loudness").better
     ('f1', 'test_scores.csv', None)
+    >>> number_of("test_bio_f1").column, number_of("test_bio_f1").table
+    ('f1', 'test_sets/bio.csv')
     >>> number_of("num_test_features").shown(4), number_of("loudness").shown(4)
     ('4', '4.00')
     """
@@ -129,10 +136,28 @@ def number_of(name: str) -> Number:
     if name in _COLUMNS:
         return _COLUMNS[name]
     known = NUMBERS.get(name.removeprefix(TEST)) if name.startswith(TEST) else None
-    if known is None:
-        is_count = name.removeprefix(TEST).startswith("num_")
-        return _count(name) if is_count else Number(name, "", 2, None)
-    return replace(known, name=name, table="test_scores.csv")
+    if known is not None:
+        return replace(known, name=name, table="test_scores.csv")
+    if (found := of_a_set(name)) is not None:
+        own, score = found
+        return replace(NUMBERS[score], name=name, table=table_of(own)) if score in NUMBERS else _count(name)
+    return _count(name) if name.removeprefix(TEST).startswith("num_") else Number(name, "", 2, None)
+
+
+def of_a_set(name: str) -> tuple[str, str] | None:
+    """The evaluation set that a number is of, and what the number is called without it; None for all other numbers.
+
+    >>> of_a_set("test_bio_has_ans_f1"), of_a_set("test_bio_num_examples"), of_a_set("test_has_ans_f1")
+    (('bio', 'has_ans_f1'), ('bio', 'num_examples'), None)
+    """
+    # `test_num_examples` counts the questions of data.test_file, and is no number of a set `num_examples`.
+    if not name.startswith(TEST) or name == f"{TEST}{_COUNT_OF_A_SET}":
+        return None
+    for score in (*_OF_A_SET, _COUNT_OF_A_SET):
+        own = name.removeprefix(TEST).removesuffix(f"_{score}")
+        if name.endswith(f"_{score}") and name.removeprefix(TEST) not in NUMBERS and is_set_name(own):
+            return own, score
+    return None
 
 
 def is_number_of_a_run(name: str) -> bool:
@@ -142,3 +167,24 @@ def is_number_of_a_run(name: str) -> bool:
     (True, False)
     """
     return name in NUMBERS or name.startswith(TEST)
+
+
+def score_of_sets(metric: str) -> str:
+    """The score by which evaluation sets are compared where runs are ranked by a metric; f1 if sets have no such one.
+
+    >>> [score_of_sets(name) for name in ("crossfit_exact", "test_bio_no_ans_f1", "test_f1", "gold_nll", "mfu")]
+    ['exact', 'no_ans_f1', 'f1', 'gold_nll', 'f1']
+    """
+    found = of_a_set(metric)
+    own = found[1] if found else metric.removeprefix(TEST)
+    known = NUMBERS[own].stand_in or own if own in NUMBERS else own
+    return known if known in _OF_A_SET else "f1"
+
+
+def sets_of(names: Iterable[str]) -> list[str]:
+    """The evaluation sets that numbers are of, in the order in which they come.
+
+    >>> sets_of(["f1", "test_f1", "test_news_exact", "test_news_f1", "test_bio_f1"])
+    ['news', 'bio']
+    """
+    return list(dict.fromkeys(found[0] for name in names if (found := of_a_set(name)) is not None))

@@ -127,10 +127,11 @@ class Number:
         """A difference of two values as people read it, without its unit.
 
         >>> from qaexp.runs.metrics import number_of
-        >>> number_of("f1").signed(1.25), number_of("train_loss").signed(-0.5)
-        ('+1.2', '-0.500')
+        >>> number_of("f1").signed(1.25), number_of("train_loss").signed(-0.5), number_of("f1").signed(-0.04)
+        ('+1.2', '-0.500', '+0.0')
         """
-        return f"{difference:+.{self.decimals}f}"
+        found = f"{difference:+.{self.decimals}f}"
+        return found.replace("-", "+") if float(found) == 0 else found
 
     def size(self, difference: float) -> str:
         """The size of a difference with its unit, which of percentages is points.

@@ -60,6 +60,16 @@ def job_id(environ: Mapping[str, str]) -> str | None:
     return f"{array}_{task}" if array and task else environ.get("SLURM_JOB_ID") or None
 
 
+def num_restarts(environ: Mapping[str, str]) -> int:
+    """How often Slurm has put the job back and started it anew.
+
+    >>> num_restarts({"SLURM_RESTART_COUNT": "2"}), num_restarts({})
+    (2, 0)
+    """
+    told = environ.get("SLURM_RESTART_COUNT", "")
+    return int(told) if told.isdecimal() else 0
+
+
 def _requeue(job: str) -> None:
     try:
         scontrol = program("scontrol")

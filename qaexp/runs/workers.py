@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.errors import QaexpError
-from qaexp.runs.claims import CLAIMS, WORK, WORKERS, Claims, told_of
+from qaexp.runs.claims import CLAIMS, WORK, WORKERS, Claim, Claims
 from qaexp.runs.owners import heartbeat, this_process
-from qaexp.storage.files import write_json
-from qaexp.storage.folders import make_directory, remove
+from qaexp.storage.folders import remove
 
 BEAT_SECONDS = 20.0
 
@@ -36,11 +35,9 @@ def working(sweep: Path, about: Mapping[str, Any] | None = None) -> Iterator[Cla
     """
     here = this_process()
     told = about or {}
-    claims = Claims(sweep, f"{here['host']}-{here['pid']}-{secrets.token_hex(4)}", told.get("engine"))
-    for name in (CLAIMS, WORKERS):
-        make_directory(sweep / WORK / name)
+    claims = Claims(sweep, f"{here['host']}-{here['pid']}-{secrets.token_hex(4)}", told)
+    claims.show()
     own = sweep / WORK / WORKERS / claims.worker
-    write_json(own, told_of(claims.worker, told))
     try:
         # Who cannot show that it is alive finds out that it has lost its jobs.
         with heartbeat(claims.beat, BEAT_SECONDS):
@@ -54,13 +51,17 @@ def working(sweep: Path, about: Mapping[str, Any] | None = None) -> Iterator[Cla
 def turn(claims: Claims) -> Iterator[None]:
     """Be the only worker of the sweep in the body, for what only one may do at a time; it should not take long.
 
+    Turns are many and none is of interest once another one has ended: the files of those before the last two go.
+
     Raises:
         StorageError: The folder cannot be written.
     """
     while True:
         last = claims.newest().get(_TURN)
-        if (last is None or last.end is not None or not claims.is_alive(last)) and (
-            (mine := claims.take(_TURN, last)) is not None
+        if (
+            (last is None or last.end is not None or not claims.is_alive(last))
+            and (mine := claims.take(_TURN, last)) is not None
+            and not _is_overtaken(claims, mine)
         ):
             break
         time.sleep(_TURN_SECONDS)
@@ -68,12 +69,35 @@ def turn(claims: Claims) -> Iterator[None]:
         yield
     finally:
         claims.end(mine, "over")
+        _forget_turns(claims, before=mine.number - 1)
 
 
-def forget(sweep: Path) -> None:
+def _is_overtaken(claims: Claims, mine: Claim) -> bool:
+    """Whether a turn is void: who slept before taking it may have taken a number that was deleted meanwhile."""
+    newest = claims.newest().get(_TURN)
+    return newest is not None and newest.number > mine.number
+
+
+def _forget_turns(claims: Claims, *, before: int) -> None:
+    """Delete the files of turns; the newest stays, so that numbers grow, and the end of the one before it."""
+    folder = claims.folder / WORK / CLAIMS
+    with suppress(QaexpError, OSError):
+        for path in list(folder.glob(f"{_TURN}.*")):
+            number = path.name.split(".")[1]
+            if number.isdecimal() and int(number) < before:
+                remove(path)
+
+
+def forget(sweep: Path, worker: str = "") -> None:
     """Delete what the workers of a sweep told each other, once all its jobs are completed and nobody asks any more.
 
-    A worker that is just ending notices nothing; what cannot be deleted stays.
+    As long as another worker is alive it stays: it may run jobs of another plan. What cannot be deleted stays, too.
+
+    Args:
+        sweep: The sweep's directory.
+        worker: The name of this worker's own file, if it has one.
     """
+    if any(other.is_alive and other.told.get("worker") != worker for other in Claims(sweep).workers()):
+        return
     with suppress(QaexpError, OSError):
         remove(sweep / WORK)

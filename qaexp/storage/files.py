@@ -11,7 +11,7 @@ import hashlib
 import os
 import secrets
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -28,6 +28,7 @@ from qaexp.storage.signals import deferred
 
 TEMP_PREFIX = ".tmp-"
 _MAX_UNHASHED = 8
+_Chunk = bytes | memoryview
 _CHUNK_CHARACTERS = 2**20
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
@@ -145,22 +146,31 @@ def write_chunks(path: Path, chunks: Iterable[bytes | memoryview], num_bytes: in
     Raises:
         StorageError: When the system refuses.
     """
-    digest = hashlib.sha256()
-
-    # Neither hashing nor writing needs the interpreter: side by side they take half as long.
-    with storage_errors(path, num_bytes), ThreadPoolExecutor(1) as hasher:
-
-        def hashed() -> Iterator[bytes | memoryview]:
-            pending: deque[Future[None]] = deque()
-            for chunk in chunks:
-                pending.append(hasher.submit(digest.update, chunk))
-                yield chunk
-                if len(pending) > _MAX_UNHASHED:
-                    pending.popleft().result()
-
-        with opened_parent(path) as (folder, name):
-            _write_new(folder, name, path, hashed(), is_large=num_bytes > BLOCK_BYTES)
+    digest, is_large = hashlib.sha256(), num_bytes > BLOCK_BYTES
+    hashed = _hashed_beside if is_large else _hashed
+    with storage_errors(path, num_bytes), opened_parent(path) as (folder, name):
+        _write_new(folder, name, path, hashed(chunks, digest.update), is_large=is_large)
     return digest.hexdigest()
+
+
+def _hashed(chunks: Iterable[_Chunk], update: Callable[[_Chunk], None]) -> Iterator[_Chunk]:
+    for chunk in chunks:
+        update(chunk)
+        yield chunk
+
+
+def _hashed_beside(chunks: Iterable[_Chunk], update: Callable[[_Chunk], None]) -> Iterator[_Chunk]:
+    """Neither hashing nor writing needs the interpreter: side by side they take half as long.
+
+    Where there is little to hash, handing it over takes longer; on a busy machine, very much longer.
+    """
+    with ThreadPoolExecutor(1) as hasher:
+        pending: deque[Future[None]] = deque()
+        for chunk in chunks:
+            pending.append(hasher.submit(update, chunk))
+            yield chunk
+            if len(pending) > _MAX_UNHASHED:
+                pending.popleft().result()
 
 
 @contextmanager

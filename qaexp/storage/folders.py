@@ -80,9 +80,9 @@ def commit_directory(temp: Path, final: Path) -> None:
     A folder cannot be renamed over a full one: the old one is moved aside first and removed last.
     """
     with deferred(), storage_errors(final), opened_parent(final) as (folder, name):
-        _settle_tree(folder, temp)
+        settle_tree(folder, temp)
         old = temp_name(name)
-        if _stands(folder, name):
+        if stands(folder, name):
             points.reached("rename_old", final)
             check_root(final)
             _move_aside(folder, name, old)
@@ -108,17 +108,7 @@ def remove_temps(directory: Path) -> None:
         remove(path)
 
 
-def _move_aside(folder: int, name: str, old: str) -> None:
-    try:
-        os.rename(name, old, src_dir_fd=folder, dst_dir_fd=folder)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        # An overlay renames no folder of its lower layer. What replaces this one is whole, under its temporary name.
-        shutil.rmtree(name, dir_fd=folder)
-
-
-def _settle_tree(folder: int, tree: Path) -> None:
+def settle_tree(folder: int, tree: Path) -> None:
     """Let all that a library wrote into a folder be as readable as the folder is, and wait until it is on the disk."""
     for _, _, names, handle in os.fwalk(tree.name, dir_fd=folder):
         mode = os.fstat(handle).st_mode & 0o666
@@ -133,9 +123,20 @@ def _settle_tree(folder: int, tree: Path) -> None:
         sync(handle, tree)
 
 
-def _stands(folder: int, name: str) -> bool:
+def stands(folder: int, name: str) -> bool:
+    """Say whether anything has a name in an open folder, a link that leads nowhere too."""
     try:
         os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return False
     return True
+
+
+def _move_aside(folder: int, name: str, old: str) -> None:
+    try:
+        os.rename(name, old, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # An overlay renames no folder of its lower layer. What replaces this one is whole, under its temporary name.
+        shutil.rmtree(name, dir_fd=folder)

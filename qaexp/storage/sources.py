@@ -12,6 +12,7 @@ from pathlib import PurePath
 
 from qaexp.errors.advice import setting
 from qaexp.errors.rules import choice_problems
+from qaexp.storage.mix import is_mix, mix_of
 
 FILES = ("train_file", "dev_file", "test_file")
 """The keys of the group `data` that name files; every source takes the last one."""
@@ -61,6 +62,12 @@ SOURCES: Mapping[str, Source] = {row.name: row for row in _ROWS}
 # Each key that a source needs, with the first row that needs it.
 _OWNERS = {key: row for row in reversed(_ROWS) for key in row.needs}
 
+_TRAIN_FILE = "train_file"
+_MAX_NAMED = 3
+
+HUB_SPLITS = {"train": "train", "dev": "validation"}
+"""What the hub calls the two splits."""
+
 
 def source_problems(name: str, keys: Mapping[str, object]) -> Iterator[str]:
     """Say what is wrong with the keys of a source: the word itself, keys that are missing, keys without effect.
@@ -78,8 +85,9 @@ def source_problems(name: str, keys: Mapping[str, object]) -> Iterator[str]:
         yield from choice_problems("data.source", name, tuple(SOURCES))
         return
     row, typed = SOURCES[name], setting("data.source", name)
+    replaced = {_TRAIN_FILE} if keys.get("mix") else set()
     for key, owner in _OWNERS.items():
-        if key in row.needs and key in keys and not keys[key]:
+        if key in row.needs and key in keys and not keys[key] and key not in replaced:
             chosen = setting("data", row.chosen_by) if row.chosen_by else typed
             yield f"data.{key} is not set, and {chosen} {row.where_missing}"
         elif key not in row.needs and keys.get(key):
@@ -88,7 +96,7 @@ def source_problems(name: str, keys: Mapping[str, object]) -> Iterator[str]:
 
 
 def full_name(data: Mapping[str, object]) -> str:
-    """What people call the data of a config: the name of a file, or a hub id; nothing where it names no source.
+    """What people call the data of a config: a file, the sets of a mix, or a hub id; nothing where it names no source.
 
     Args:
         data: The keys of the group `data`, which may come from a file that anybody wrote.
@@ -98,6 +106,9 @@ def full_name(data: Mapping[str, object]) -> str:
     """
     word = str(data.get("source") or "")
     row = SOURCES.get(word)
+    if is_mix(data.get("mix")):
+        names = list(mix_of(data["mix"]))
+        return "+".join([*names[:_MAX_NAMED], *(["..."] if len(names) > _MAX_NAMED else [])])
     value = data.get(row.named_by) if row and row.named_by else None
     if not isinstance(value, str) or not value:
         return word

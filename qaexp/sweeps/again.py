@@ -75,12 +75,12 @@ def command_of(sweep: Path) -> Command | None:
 
 
 def is_search(sweep: Path) -> bool:
-    """Whether a planned sweep is a search, whose jobs follow from its trials.
+    """Whether a planned sweep is a search or a race, whose jobs follow from those that have ended.
 
     Raises:
         IntegrityError: Its plan cannot be read.
     """
-    stored = read_json(sweep / SWEEP_PLAN)
+    stored = read_json(sweep / SWEEP_PLAN, MAX_TABLE_BYTES)
     return (sweep / JOURNAL).is_file() or (_is_by_command(stored) and not stored.get("jobs"))
 
 

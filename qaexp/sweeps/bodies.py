@@ -46,29 +46,45 @@ def identify(configs: Sequence[ExperimentConfig], autos: Sequence[str | None]) -
 
 
 def train(job: Job) -> None:
-    """Train a job in its directory.
+    """Train a job in its directory, and upload it where its config says so.
 
     Raises:
         QaexpError: Whatever went wrong; run.json says it too.
     """
-    from qaexp.experiment.command import Command
-    from qaexp.experiment.number_format import begun_in
     from qaexp.experiment.uploading import upload_early
-    from qaexp.sweeps.ranks import train_run
 
-    begun = begun_in(job.precision) if job.precision else None
-    command = Command(job.command_line, job.hydra_files or None, job.origins, job.environment, begun, may_requeue=False)
-    train_run(job.config, job.folder, command)
+    _train(job)
     upload_early(job.config.reporter.upload_to, job.folder)
 
 
 def train_as_planned(job: Job) -> None:
-    """Train a job on another machine than the one that planned it.
+    """Train a job on another machine than the one that planned it, in the sweep's directory.
 
     Raises:
         ConfigError: The data or the weights here are not there, or not those that were planned.
         QaexpError: As `train`.
     """
+    _check_planned(job)
+    train(job)
+
+
+def train_away(job: Job) -> None:
+    """Train a job as `train_as_planned` does, in a folder of this machine: it is uploaded once it is in the sweep's."""
+    _check_planned(job)
+    _train(job)
+
+
+def _train(job: Job) -> None:
+    from qaexp.experiment.command import Command
+    from qaexp.experiment.number_format import begun_in
+    from qaexp.sweeps.ranks import train_run
+
+    begun = begun_in(job.precision) if job.precision else None
+    command = Command(job.command_line, job.hydra_files or None, job.origins, job.environment, begun, may_requeue=False)
+    train_run(job.config, job.folder, command)
+
+
+def _check_planned(job: Job) -> None:
     from qaexp.errors import ConfigError
     from qaexp.runs.owners import this_process
 
@@ -78,4 +94,3 @@ def train_as_planned(job: Job) -> None:
         raise ConfigError(*(f"{host}: {problem}" for problem in found["problems"]))
     if found["sha256"] != job.sha256:
         raise ConfigError(f"{host}: data or weights there are not those that were planned; bring the same files")
-    train(job)

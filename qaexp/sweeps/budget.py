@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from qaexp.errors import StorageError
+from qaexp.runs.claims import Claims
 from qaexp.runs.directory import CHECKPOINTS, SUMMARY
 from qaexp.runs.kept_checkpoints import find_checkpoints
+from qaexp.runs.readers.folder import RUNNING, look
 from qaexp.storage.folders import remove
 from qaexp.storage.reading import MEBIBYTE
 from qaexp.sweeps.job import Job
@@ -36,7 +41,10 @@ class Budgeted:
         """A job has ended: what the stopped ones keep is held against the budget."""
         self._running.discard(job.folder.name)
         if self._budget_mib is not None:
-            keep_budget(self._sweep, self._budget_mib, spared=self._running)
+            try:
+                keep_budget(self._sweep, self._budget_mib, spared=self._running)
+            except StorageError as error:  # as of a job of another user: no reason to end those that run
+                self.say(f"sweep.max_checkpoint_mib={self._budget_mib:g} is not kept to: {error}")
         self._watcher.ended(job, outcome, seconds)
 
     def tick(self, running: Sequence[Job]) -> Collection[str]:
@@ -49,10 +57,11 @@ class Budgeted:
 
 
 def keep_budget(sweep: Path, budget_mib: float, *, spared: Collection[str] = ()) -> list[Path]:
-    """Delete checkpoints of jobs that do not run, until the rest fits.
+    """Delete checkpoints of jobs that do not run, here or in another worker, until the rest fits.
 
     All but the newest of each job go first, those of the jobs that were stopped first before the others; then the
-    newest, in the same order. A job without a checkpoint starts over.
+    newest, in the same order. A job without a checkpoint starts over. What others store or delete meanwhile counts as
+    it is when it is looked at.
 
     Args:
         sweep: The sweep's directory.
@@ -61,23 +70,63 @@ def keep_budget(sweep: Path, budget_mib: float, *, spared: Collection[str] = ())
 
     Returns:
         What was deleted.
+
+    Raises:
+        StorageError: When the system refuses to delete.
     """
     kept = [path for path in sweep.glob(f"*/{CHECKPOINTS}") if not (path.is_symlink() or path.parent.is_symlink())]
-    stopped = [path.parent for path in kept if not (path.parent / SUMMARY).exists()]
-    stopped = sorted((run for run in stopped if run.name not in spared), key=lambda run: run.stat().st_mtime_ns)
+    total = sum(map(_size, kept))
+    if total <= budget_mib * MEBIBYTE:
+        return []
+    stopped = [path.parent for path in kept if not (path.parent / SUMMARY).exists() and path.parent.name not in spared]
+    claimed = _claimed(sweep)
+    stopped = sorted((run for run in stopped if not _is_at_work(run, claimed)), key=_touched)
     found = {run: find_checkpoints(run) for run in stopped}
     older = [path for run in stopped for path in reversed(found[run][1:])]
     newest = [found[run][0] for run in stopped if found[run]]
-    total = sum(map(_size, kept))
     deleted = []
     for path in [*older, *newest]:
         if total <= budget_mib * MEBIBYTE:
             break
+        if _is_at_work(path.parents[1], claimed):  # taken up since
+            continue
         total -= _size(path)
-        remove(path)
+        _remove(path)
         deleted.append(path)
     return deleted
 
 
+def _claimed(sweep: Path) -> set[str]:
+    """The run ids of the jobs that workers have who are alive."""
+    claims = Claims(sweep)
+    return {job for job, claim in claims.newest().items() if claim.end is None and claims.is_alive(claim)}
+
+
+def _is_at_work(run: Path, claimed: Collection[str]) -> bool:
+    return run.name.rpartition("-")[2] in claimed or look(run).state == RUNNING
+
+
+def _touched(run: Path) -> int:
+    try:
+        return run.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _remove(path: Path) -> None:
+    """Delete a checkpoint that another worker may be deleting, too."""
+    try:
+        remove(path)
+    except StorageError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+
+
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """The bytes of a folder's files; what is renamed or deleted meanwhile has none."""
+    total = 0
+    for inner, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(inner, name).lstat().st_size
+    return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +127,7 @@ def tell_workers(console: RunConsole, sweep: Path) -> None:
     """Say how a sweep that is planned, and no more, is run."""
     words = (
         f"planned, nothing is run: start as many workers as you like, on any machine that sees the folder: qaexp work "
-        f"{sweep}"
+        f"{shlex.quote(str(sweep))}"
     )
     console.print(Text(one_line(words)), soft_wrap=not console.is_terminal)
 

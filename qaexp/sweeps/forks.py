@@ -56,6 +56,16 @@ def prepare(modules: Sequence[str]) -> None:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
+def begin() -> None:
+    """Start the server that `prepare` prepared, so that it imports while this process does something else.
+
+    Raises:
+        OutOfMemoryError: It cannot be started.
+    """
+    with forking():
+        pass
+
+
 @contextmanager
 def forking() -> Iterator[None]:
     """Start the server, unless it runs, and let the body start a child.

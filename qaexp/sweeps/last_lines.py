@@ -42,7 +42,7 @@ def print_end(
 
 
 def _compared(sweep: Path, jobs: Sequence[Job]) -> tuple[Sequence[str], Path | None]:
-    """Compare the runs of a sweep in its directory: the finding, and report.html with its figures.
+    """Compare the runs of a sweep in its directory, for its trackers too: the finding, and report.html with figures.
 
     A comparison that cannot be made is a warning: the runs are what counts, and `qaexp compare` says what is wrong.
 
@@ -59,12 +59,14 @@ def _compared(sweep: Path, jobs: Sequence[Job]) -> tuple[Sequence[str], Path | N
     from qaexp.config.schema import neutral_keys
     from qaexp.runs.directory import REPORT
     from qaexp.runs.readers.defaults import default_leaves
+    from qaexp.sweeps.tracked import tell_trackers
 
     found: Sequence[str] = ()
     try:
         comparison = compare([sweep], Options(neutral=neutral_keys(), defaults=default_leaves()))
         if not comparison.entries:
             return found, None
+        tell_trackers(sweep, jobs, comparison)
         found = document(comparison)["findings"]
         wants_page = any(job.config.reporter.html for job in jobs)
         return found, write_report(comparison, sweep / REPORT)[0] if wants_page else None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -14,6 +14,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from qaexp.errors import ConfigError
+from qaexp.runs.claims import Claims
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.policy import FailurePolicy
@@ -72,9 +73,6 @@ class JobLauncher(Launcher, ABC):
             f"hydra/launcher={self.name} runs planned jobs; leave out hydra/sweeper=, or take another launcher"
         )
 
-    searches: ClassVar[bool] = True
-    """Whether it can run the jobs of one trial of a search after the other."""
-
     @property
     @abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -107,3 +105,29 @@ class JobLauncher(Launcher, ABC):
 
     def close(self) -> None:
         """The sweep is over: give up what was kept between two calls of `run`."""
+
+
+class Attended(Protocol):
+    """What workers elsewhere are at, as the process sees it that keeps them alive."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no worker is needed any more."""
+
+    def look(self) -> None:
+        """Tell what is new; called every second or so."""
+
+
+class WorkersLauncher(JobLauncher):
+    """Keeps workers alive elsewhere, which find in the sweep's folder what there is to do: jobs, or trials."""
+
+    @abstractmethod
+    def attend(self, claims: Claims, num_most: int, attended: Attended, say: Callable[[str], None]) -> None:
+        """Have workers until nothing is missing, a signal comes, or none of them is left.
+
+        Args:
+            claims: Of the sweep, by this process.
+            num_most: More workers would find nothing to do.
+            attended: What they are at.
+            say: Is told how they stand.
+        """

@@ -7,10 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qaexp.errors import QaexpError, Stopped, of_the_system
+from qaexp.errors import BusyError, QaexpError, Stopped, of_the_system
 from qaexp.storage.formats import beginning
 
 COMPLETED, FAILED, PREEMPTED, TIMEOUT, PRUNED = "completed", "failed", "preempted", "timeout", "pruned"
+
+WITH_THE_SWEEP = "stopped with the sweep"
+TAKEN_OVER = (
+    "its claim is gone: another worker took it over, as this one seemed dead, or the folder was moved or deleted"
+)
+"""Why a job was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +24,8 @@ class Outcome:
     """How a job ended.
 
     Attributes:
-        state: `completed`, `failed`, `preempted` (a signal stopped it; it can go on), `timeout` or `pruned`.
+        state: `completed`, `failed`, `preempted` (a signal stopped it, or another process trains it; it can go on),
+            `timeout` or `pruned`.
         kind: The kind of error, as in run.json; empty when there was none.
         message: What went wrong, in one line.
         value: What the job's body returned.
@@ -59,6 +66,8 @@ def outcome_of(message: Mapping[str, Any] | None, exit_code: int | None, *, is_d
     """
     if is_done:
         return Outcome(COMPLETED, value=message.get("value") if message else None)
+    if message is not None and message.get("kind") == BusyError.kind:
+        return Outcome(PREEMPTED, BusyError.kind, f"another process trains it: {message['message']}")
     if message is not None and "state" in message:
         return Outcome(message["state"], message["kind"], message["message"])
     if message is not None:

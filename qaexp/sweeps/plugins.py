@@ -12,6 +12,7 @@ from qaexp.errors import IntegrityError
 from qaexp.sweeps.launcher import LocalLauncher
 from qaexp.sweeps.launching import JobLauncher
 from qaexp.sweeps.optuna.sweeper import SearchSweeper
+from qaexp.sweeps.race.sweeper import RaceSweeper
 from qaexp.sweeps.ray_launcher import RayLauncher
 from qaexp.sweeps.slurm_launcher import SlurmLauncher
 from qaexp.sweeps.sweeper import GridSweeper
@@ -25,7 +26,7 @@ LAUNCHERS: tuple[type[JobLauncher], ...] = (LocalLauncher, SlurmLauncher, RayLau
 
 def register_plugins() -> None:
     """Make our sweepers and our launchers known to Hydra, under names that it takes for those of plugins."""
-    plugins: tuple[type[Plugin], ...] = (GridSweeper, SearchSweeper, *LAUNCHERS)
+    plugins: tuple[type[Plugin], ...] = (GridSweeper, SearchSweeper, RaceSweeper, *LAUNCHERS)
     for plugin in plugins:
         Plugins.instance().class_name_to_class[f"{PACKAGE}.{plugin.__name__}"] = plugin
 

@@ -16,14 +16,12 @@ from qaexp.sweeps.bodies import train
 from qaexp.sweeps.ending import end_job
 from qaexp.sweeps.isolate import Child, World
 from qaexp.sweeps.job import Job
-from qaexp.sweeps.outcome import FAILED, PREEMPTED, TIMEOUT, Outcome, outcome_of
+from qaexp.sweeps.outcome import FAILED, PREEMPTED, TAKEN_OVER, TIMEOUT, WITH_THE_SWEEP, Outcome, outcome_of
 from qaexp.sweeps.queue import InOrder, Queue
 from qaexp.sweeps.watcher import Nobody, Watcher
 
 _POLL_SECONDS = 0.5
-_WITH_THE_SWEEP = "stopped with the sweep"
 _OUT_OF_TIME = "stopped as the time of its worker was over"
-_TAKEN_OVER = "another worker took it over, as this one gave no sign of life; its checkpoints are that one's now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +158,17 @@ def _outcome(running: _Running) -> Outcome:
     is_done = (job.folder / SUMMARY).exists() and look(job.folder).state != DAMAGED
     outcome = outcome_of(message, exit_code, is_done=is_done)
     if running.is_lost:
-        return Outcome(PREEMPTED, "preempted", _TAKEN_OVER)
+        return Outcome(PREEMPTED, "preempted", TAKEN_OVER)
     if outcome.state != "completed" and running.is_overtime:
         outcome = Outcome(TIMEOUT, "timeout", f"took longer than {running.child.seconds:.0f} s and was stopped")
     elif outcome.state == FAILED and outcome.kind == "killed" and (running.is_stopped or stop_is_requested()):
         # It had not yet begun to watch for signals; or the signal ended the server too, which has the exit codes.
-        outcome = Outcome(PREEMPTED, "preempted", _WITH_THE_SWEEP)
+        outcome = Outcome(PREEMPTED, "preempted", WITH_THE_SWEEP)
     elif outcome.state == PREEMPTED and running.is_late:
         outcome = replace(outcome, message=_OUT_OF_TIME)
     elif outcome.state == PREEMPTED and stop_is_requested():
         # The signal that it got is the sweep's, not the one that the sweep got.
-        outcome = replace(outcome, message=_WITH_THE_SWEEP)
+        outcome = replace(outcome, message=WITH_THE_SWEEP)
     redactor = job.redactor
     outcome = replace(outcome, message=redactor.text(outcome.message))
     end_job(job.folder, running.child.pid, outcome.kind, outcome.message, state=outcome.state, redactor=redactor)

@@ -6,6 +6,7 @@ directory says whether it is completed. Nobody hands out jobs, so nobody who die
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -193,6 +194,14 @@ class JobQueue:
         with suppress(StorageError):
             self.claims.end(mine, PREEMPTED)
 
+    def close(self) -> None:
+        """Give up what was taken here and never given back, as an exception ended this worker: others may take it."""
+        for mine in self._own.values():
+            if not self.claims.is_lost(mine):
+                with suppress(StorageError):
+                    self.claims.end(mine, PREEMPTED)
+        self._own.clear()
+
     def lost(self) -> Collection[str]:
         """The identities of jobs that run here and that other workers have taken over meanwhile."""
         return {self._left[job].sha256 for job, claim in self._own.items() if self.claims.is_lost(claim)}
@@ -247,7 +256,7 @@ class JobQueue:
     def _give_up(self, job: Job, mine: Claim, last: Claim) -> None:
         message = (
             f"{_num_lost(last)} workers died while they ran it, the last one as {last.place}; see {job.folder}, and "
-            "run it again with qaexp work --retry"
+            f"run it again with qaexp work {shlex.quote(str(self.claims.folder))} --retry"
         )
         self.claims.end(mine, FAILED, "killed", message)
 
@@ -278,7 +287,11 @@ def shared(
         **more: Further attributes of the queue.
     """
     with working(sweep, about) as claims:
-        yield JobQueue(jobs, claims, policy, **more)
+        queue = JobQueue(jobs, claims, policy, **more)
+        try:
+            yield queue
+        finally:
+            queue.close()
 
 
 def give_another_try(claims: Claims, jobs: Sequence[Job]) -> int:
@@ -294,3 +307,10 @@ def give_another_try(claims: Claims, jobs: Sequence[Job]) -> int:
             claims.end(mine, _AGAIN)
             count += 1
     return count
+
+
+def failed_before(claims: Claims, jobs: Sequence[Job]) -> dict[str, str]:
+    """Why jobs failed, in whichever worker, that are left alone until they are to be tried again; by identity."""
+    newest = claims.newest()
+    failures = {job.sha256: _failure(newest.get(job.run_id)) for job in jobs}
+    return {sha256: failure.message for sha256, failure in failures.items() if failure is not None}

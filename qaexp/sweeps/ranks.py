@@ -66,8 +66,7 @@ def train_run(
         return directory, _train(job, command)
     with watched(is_alone=False), TemporaryDirectory(prefix="qaexp-", ignore_cleanup_errors=True) as folder:
         forks.prepare(forks.PRELOAD)
-        with forks.forking():
-            pass  # its imports take as long as those of this process, which goes on meanwhile
+        forks.begin()
         with _store() as port:
             if stop_is_requested():
                 raise_stop()

@@ -22,7 +22,7 @@ from qaexp.storage.start import ALLOWED, start
 from qaexp.sweeps.ending import end_job
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.launching import Work
-from qaexp.sweeps.outcome import FAILED, PREEMPTED, Outcome
+from qaexp.sweeps.outcome import FAILED, PREEMPTED, TAKEN_OVER, WITH_THE_SWEEP, Outcome
 from qaexp.sweeps.parcel import pack, unpack
 from qaexp.sweeps.queue import JobQueue
 from qaexp.sweeps.ray_cluster import Cluster
@@ -35,8 +35,6 @@ MAX_TRIES = 3
 
 _POLL_SECONDS, _ROOM_SECONDS = 0.5, 5.0
 _DIED = "died"
-_WITH_THE_SWEEP = "stopped with the sweep"
-_TAKEN_OVER = "another worker took it over, as this one gave no sign of life; its checkpoints are that one's now"
 
 _DEATHS = {
     "WorkerCrashedError": "the process of its worker died",
@@ -229,7 +227,7 @@ class RayJobs:
 
 
 def _stopped(each: _Running) -> Outcome:
-    return Outcome(PREEMPTED, "preempted", _TAKEN_OVER if each.is_lost else _WITH_THE_SWEEP)
+    return Outcome(PREEMPTED, "preempted", TAKEN_OVER if each.is_lost else WITH_THE_SWEEP)
 
 
 def _cause(error: Any) -> str:

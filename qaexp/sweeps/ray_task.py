@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from qaexp.storage.reading import read_json
 from qaexp.storage.signals import watched
 from qaexp.storage.start import ALLOWED, variables
 from qaexp.sweeps import forks
-from qaexp.sweeps.bodies import PRELOAD, train_as_planned
+from qaexp.sweeps.bodies import PRELOAD, train_as_planned, train_away
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.parcel import pack, unpack
@@ -98,7 +98,8 @@ def do(errand: Errand, parcel: Sequence[Any] | None = None) -> Told:
         return Told(Outcome(FAILED, "config", message))
     with _at_its_place(errand) as is_there, watched(is_alone=False):
         if _sees(errand):
-            return Told(_run(job if is_there else replace(job, directory=errand.sweep / job.folder.name), errand))
+            seen = job if is_there else replace(job, directory=errand.sweep / job.folder.name)
+            return Told(_run(seen, errand, train_as_planned))
         if errand.is_begun and parcel is None:
             return Told(None)
         return _away(job, errand, parcel)
@@ -127,13 +128,13 @@ def _sees(errand: Errand) -> bool:
         return False
 
 
-def _run(job: Job, errand: Errand) -> Outcome:
+def _run(job: Job, errand: Errand, body: Callable[[Job], None]) -> Outcome:
     settings = PoolSettings(
         timeout_seconds=errand.timeout_seconds,
         grace_seconds=errand.grace_seconds,
         # Ray shows all GPUs to those who asked for none.
         environments=() if errand.has_gpu else [{"CUDA_VISIBLE_DEVICES": ""}],
-        body=train_as_planned,
+        body=body,
     )
     return run_alone(job, settings)
 
@@ -146,6 +147,6 @@ def _away(job: Job, errand: Errand, parcel: Sequence[Any] | None) -> Told:
         folder = Path(temp) / job.folder.name
         if parcel is not None:
             unpack((ray.get(piece) for piece in parcel), folder)
-        outcome = _run(replace(job, directory=folder), errand)
+        outcome = _run(replace(job, directory=folder), errand, train_away)
         found = pack(folder, ray.put) if folder.is_dir() else None
     return Told(replace(outcome, message=outcome.message.replace(str(folder), str(job.folder))), found)

@@ -48,9 +48,15 @@ def submit(script: str, options: Mapping[str, str | None], log: Path) -> str:
 
 def ask_to_stop(arrays: Sequence[str]) -> None:
     """Take the jobs that wait out of the queue, and let those that run store what they did; they wait for `cancel`."""
+    cancel_waiting(arrays)
+    if arrays:
+        call("scancel", ["--signal=TERM", "--batch", *arrays])
+
+
+def cancel_waiting(arrays: Sequence[str]) -> None:
+    """Take the jobs of some arrays that wait out of the queue."""
     if arrays:
         call("scancel", ["--state=PENDING", *arrays])
-        call("scancel", ["--signal=TERM", "--batch", *arrays])
 
 
 def cancel(arrays: Sequence[str]) -> None:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from qaexp.errors import ConfigError
 from qaexp.runs import slurm_queue
-from qaexp.runs.claims import WORK
+from qaexp.runs.claims import WORK, Claims
 from qaexp.runs.slurm_queue import Standing
 from qaexp.storage.folders import make_directory
 from qaexp.storage.formats import counted
 from qaexp.storage.signals import stop_is_requested
 from qaexp.storage.start import variables
 from qaexp.sweeps import forks, slurm_array
-from qaexp.sweeps.launching import JobLauncher, Work
+from qaexp.sweeps.launching import Attended, Work, WorkersLauncher
 from qaexp.sweeps.outcome import Outcome
 from qaexp.sweeps.queue import JobQueue, shared
 from qaexp.sweeps.watcher import Watcher
@@ -29,12 +30,11 @@ _GONE_SECONDS = 15.0
 _WHOLE = ("workers", "timeout_min", "cpus_per_task", "signal_delay_s")
 
 
-class SlurmLauncher(JobLauncher):
+class SlurmLauncher(WorkersLauncher):
     """Submits workers, each of which runs `qaexp work` on the sweep's folder, and shows how the jobs go."""
 
     name = "slurm"
     is_here = False
-    searches = False
 
     def __init__(
         self,
@@ -115,19 +115,25 @@ class SlurmLauncher(JobLauncher):
     def run(self, work: Work, watcher: Watcher) -> Mapping[str, Outcome]:
         """Submit the workers that are missing, and watch until nothing is, or none of them is left."""
         with shared(work.sweep, work.jobs, work.policy, {"role": "watches"}) as queue:
-            arrays = self._with_workers(work, watcher)
-            try:
-                _watch(queue, arrays, watcher)
-            except BaseException:  # a second Ctrl-C
-                slurm_array.cancel(arrays)
-                raise
-            if stop_is_requested():
-                self._stop(queue, arrays, watcher)
+            self.attend(queue.claims, len(work.jobs), _JobsElsewhere(queue, watcher), watcher.say)
         return queue.outcomes
 
-    def _with_workers(self, work: Work, watcher: Watcher) -> list[str]:
+    def attend(self, claims: Claims, num_most: int, attended: Attended, say: Callable[[str], None]) -> None:
+        """Submit the workers that are missing, and watch until nothing is, or none of them is left."""
+        arrays = self._with_workers(claims.folder, num_most, say)
+        try:
+            _watch(attended, arrays, say)
+        except BaseException:  # a second Ctrl-C
+            slurm_array.cancel(arrays)
+            raise
+        if stop_is_requested():
+            self._stop(claims, attended, arrays, say)
+        else:  # nothing is left for those that wait, and the folder of their logs goes once all is completed
+            slurm_array.cancel_waiting(arrays)
+
+    def _with_workers(self, sweep: Path, num_most: int, say: Callable[[str], None]) -> list[str]:
         """Submit as many workers as are missing; returns the arrays that are in the queue."""
-        known = slurm_queue.known_arrays(work.sweep)
+        known = slurm_queue.known_arrays(sweep)
         found = slurm_queue.standing(known) if known else Standing(0, 0)
         if found is None:
             raise ConfigError(
@@ -135,11 +141,11 @@ class SlurmLauncher(JobLauncher):
                 "in the queue; try again when it does"
             )
         if found.num_alive:
-            watcher.say(f"{slurm_queue.words(known, found)}: taken up again")
-        missing = min(self._settings["workers"], len(work.jobs)) - found.num_alive
+            say(f"{slurm_queue.words(known, found)}: taken up again")
+        missing = min(self._settings["workers"], num_most) - found.num_alive
         if missing > 0:
-            known = [*known, self._submit(work.sweep, missing)]
-            watcher.say(f"submitted {counted(missing, 'worker')} as Slurm job {known[-1]}")
+            known = [*known, self._submit(sweep, missing)]
+            say(f"submitted {counted(missing, 'worker')} as Slurm job {known[-1]}")
         return known
 
     def _submit(self, sweep: Path, number: int) -> str:
@@ -172,24 +178,39 @@ class SlurmLauncher(JobLauncher):
             options[str(key).replace("_", "-")] = None if value is True else str(value)
         return options
 
-    def _stop(self, queue: JobQueue, arrays: Sequence[str], watcher: Watcher) -> None:
+    def _stop(self, claims: Claims, attended: Attended, arrays: Sequence[str], say: Callable[[str], None]) -> None:
         """Let the workers store what they did, as long as that may take, and cancel them."""
         slurm_array.ask_to_stop(arrays)
-        watcher.say(f"asked Slurm to stop {', '.join(arrays)}; waiting for the checkpoints")
+        say(f"asked Slurm to stop {', '.join(arrays)}; waiting for the checkpoints")
         until = time.monotonic() + self._settings["signal_delay_s"]
         try:
-            while time.monotonic() < until and _num_at_work(queue, arrays):
-                watcher.tick(queue.see(watcher))
+            while time.monotonic() < until and _num_at_work(claims, arrays):
+                attended.look()
                 time.sleep(_POLL_SECONDS)
         finally:
             slurm_array.cancel(arrays)
 
 
-def _watch(queue: JobQueue, arrays: Sequence[str], watcher: Watcher) -> None:
-    """Tell how the jobs go, until nothing is missing, a signal comes, or no worker is left in the queue."""
+@dataclass(frozen=True, slots=True)
+class _JobsElsewhere:
+    """The jobs of a grid, which workers take from the queue."""
+
+    queue: JobQueue
+    watcher: Watcher
+
+    @property
+    def is_over(self) -> bool:
+        return self.queue.is_done or self.queue.is_closed
+
+    def look(self) -> None:
+        self.watcher.tick(self.queue.see(self.watcher))
+
+
+def _watch(attended: Attended, arrays: Sequence[str], say: Callable[[str], None]) -> None:
+    """Tell how it goes, until nothing is missing, a signal comes, or no worker is left in the queue."""
     looked, gone_since, said = 0.0, None, ""
-    while not (queue.is_done or queue.is_closed or stop_is_requested()):
-        watcher.tick(queue.see(watcher))
+    while not (attended.is_over or stop_is_requested()):
+        attended.look()
         now = time.monotonic()
         if now - looked >= _QUEUE_SECONDS:
             looked, found = now, slurm_queue.standing(arrays)
@@ -197,17 +218,17 @@ def _watch(queue: JobQueue, arrays: Sequence[str], watcher: Watcher) -> None:
                 gone_since = None if found.num_alive else gone_since or now
                 sentence = slurm_queue.words(arrays, found)
                 if found.waiting and sentence != said:
-                    watcher.say(sentence)
+                    say(sentence)
                 said = sentence
         if gone_since is not None and now - gone_since > _GONE_SECONDS:
-            watcher.say(f"no worker is left in Slurm's queue ({', '.join(arrays)})")
+            say(f"no worker is left in Slurm's queue ({', '.join(arrays)})")
             return
         time.sleep(_POLL_SECONDS)
 
 
-def _num_at_work(queue: JobQueue, arrays: Sequence[str]) -> int:
+def _num_at_work(claims: Claims, arrays: Sequence[str]) -> int:
     """How many workers of some arrays have not yet put down their jobs."""
     return sum(
         worker.is_alive and str(worker.told.get("engine", "")).removeprefix("slurm ").partition("_")[0] in arrays
-        for worker in queue.claims.workers()
+        for worker in claims.workers()
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from qaexp.config.schema import ExperimentConfig, neutral_keys
 from qaexp.errors import ConfigError, IntegrityError
-from qaexp.runs.directory import HYDRA_FILES, SCHEMA_VERSION, SUMMARY_KEYS, SWEEP, SWEEP_PLAN, SWEEP_TABLE
+from qaexp.runs.directory import HYDRA_FILES, REPORT, SCHEMA_VERSION, SUMMARY_KEYS, SWEEP, SWEEP_PLAN, SWEEP_TABLE
 from qaexp.runs.identity import code_hash
 from qaexp.runs.metrics import GROUPS, TEST, side_by_side
 from qaexp.runs.owners import utc_now
@@ -41,6 +41,9 @@ from qaexp.sweeps.swept import SWEPT, Earlier, as_run, differing_keys, job_words
 
 THREADS = "threads"
 """The key of a plan's settings: CPU threads of a job whose config says nothing of them."""
+
+_UNTOLD = (NOT_A_RUN, RUNNING, KILLED)
+"""States in which a folder does not say how its job ended."""
 
 ToConfig = Callable[[Mapping[str, Any]], tuple[ExperimentConfig, Origins]]
 """Makes of a stored tree a checked config, and what of it came from the environment."""
@@ -127,7 +130,7 @@ def read_plan(sweep: Path, to_config: ToConfig) -> StoredPlan:
             budget,
             folder,
             command_line,
-            threads=_threads(settings.get(THREADS)),
+            threads=planned_threads(settings),
             run_ids=[str(job["run_id"]) for job in stored["jobs"]],
             code_hash=stored.get("code_hash"),
         )
@@ -143,7 +146,13 @@ def _mapping(stored: Any, name: str) -> dict[str, Any] | None:
     raise TypeError(f"{name} is {stored!r}")
 
 
-def _threads(stored: Any) -> int | None:
+def planned_threads(settings: Mapping[str, Any]) -> int | None:
+    """CPU threads of a job whose config says nothing of them, by a plan's settings; None: what its machine gives.
+
+    Raises:
+        TypeError: It is no number of threads.
+    """
+    stored = settings.get(THREADS)
     if stored is None or (isinstance(stored, int) and not isinstance(stored, bool) and stored >= 1):
         return stored
     raise TypeError(f"{THREADS} is {stored!r}")
@@ -212,7 +221,10 @@ def write_results(
 
 
 def results_stand(sweep: Path, jobs: Sequence[Job]) -> bool:
-    """Whether sweep.json tells how all jobs ended, as their directories do: it need not be written again."""
+    """Whether nothing need be written again: all files are there, and sweep.json tells how the jobs ended."""
+    names = [SWEEP_TABLE, *([REPORT] if any(job.config.reporter.html for job in jobs) else [])]
+    if not all((sweep / name).is_file() for name in names):
+        return False
     told = {path: row.get("state") for path, row in read_earlier(sweep).rows.items()}
     return all(told.get(job.folder.name) == look(job.folder).state for job in jobs)
 
@@ -258,10 +270,10 @@ def _row(name: str, folder: Folder, job: Job | None, outcome: Outcome | None) ->
     """One job as sweep.json tells it; what its directory says counts."""
     record = folder.record or {}
     error = record.get("error")
-    if not record and outcome is not None and outcome.message:
-        error = {"kind": outcome.kind, "message": outcome.message}
     state = folder.state
-    if state in (NOT_A_RUN, RUNNING, KILLED):
+    if not error and outcome is not None and outcome.message and (not record or state in _UNTOLD):
+        error = {"kind": outcome.kind, "message": outcome.message}
+    if state in _UNTOLD:
         state = outcome.state if outcome else "planned" if state == NOT_A_RUN else state
     elif state in (DAMAGED, NEWER, UNFINISHED_END) and not error:
         error = {"kind": "integrity", "message": folder.sentence}

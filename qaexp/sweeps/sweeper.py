@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,6 @@ from qaexp.sweeps.composing import compose_jobs, identify_jobs
 from qaexp.sweeps.execute import Manner, run_sweep
 from qaexp.sweeps.grid import job_lines
 from qaexp.sweeps.job import Job
-from qaexp.sweeps.launcher import LocalLauncher
 from qaexp.sweeps.launching import JobLauncher, Work
 from qaexp.sweeps.number_format import FORMATS, begun_formats, formats_of
 from qaexp.sweeps.onlooker import looked_at
@@ -40,6 +40,7 @@ from qaexp.sweeps.outcome import FAILED, Outcome
 from qaexp.sweeps.policy import read_policy
 from qaexp.sweeps.task import IsolatedTask, SweepTask
 from qaexp.sweeps.watcher import Watcher
+from qaexp.sweeps.worker import launcher_of_worker
 
 
 class GridSweeper(Sweeper):
@@ -75,7 +76,7 @@ class GridSweeper(Sweeper):
         self.command_line, self._task = task_function.command_line, IsolatedTask()
         self._worker = task_function.worker
         if self._worker is not None:
-            self._launcher: Launcher = LocalLauncher(jobs=1)
+            self._launcher: Launcher = launcher_of_worker(config.hydra.launcher)
             return
         try:
             self._launcher = Plugins.instance().instantiate_launcher(
@@ -147,6 +148,7 @@ class GridSweeper(Sweeper):
             QaexpError: With all that is wrong with them.
         """
         forks.prepare(PRELOAD)
+        forks.begin()
         if not self._is_announced and len(lines) > 1:
             say(f"composing and checking {counted(len(lines), 'job')} ...")
         jobs = [job.to_be_run() for job in compose_jobs(lines, self._composer, self.command_line)]
@@ -172,7 +174,8 @@ class GridSweeper(Sweeper):
             return self._own.run(todo, watcher)
         if policy.max_failures is not None or self._config.sweep.max_checkpoint_mib is not None:
             raise ConfigError(
-                "sweep.on_failure=stop_after:K and sweep.max_checkpoint_mib need hydra/launcher=local; leave them out"
+                "sweep.on_failure=stop_after:K and sweep.max_checkpoint_mib need hydra/launcher=local, slurm or ray; "
+                "leave them out"
             )
         return self._launch_elsewhere(jobs, watcher)
 
@@ -198,7 +201,7 @@ class GridSweeper(Sweeper):
         name = self._config.hydra.runtime.choices.get("hydra/launcher")
         say(
             f"{counted(len(jobs), 'job')} handed to hydra/launcher={name}; from another terminal, qaexp status "
-            f"{self.directory} shows how they go"
+            f"{shlex.quote(str(self.directory))} shows how they go"
         )
         with looked_at(jobs, watcher) as onlooker:
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ from qaexp.sweeps.health import flag_names
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import COMPLETED, PRUNED, Outcome
 from qaexp.sweeps.overall import count_words, overall
-from qaexp.sweeps.plan import REUSE, Plan
+from qaexp.sweeps.plan import ELSEWHERE, REUSE, Plan
 
 STOPPING = "stopping: the jobs end after their steps and store what they did; Ctrl-C again stops at once"
 MOST_SHOWN = 30
@@ -53,7 +54,8 @@ def print_plan(console: Console, plan: Plan, at_once: int | None) -> None:
     console.print(table)
     if (more := len(plan.jobs) - MOST_SHOWN) > 0:
         sweep = plan.jobs[0].job.folder.parent
-        console.print(_text(f"{counted(more, 'more job')}; once it is begun, qaexp status {sweep} --all shows all"))
+        words = f"{counted(more, 'more job')}; once it is begun, qaexp status {_quoted(sweep)} --all shows all"
+        console.print(_text(words))
     for sentence in _remarks(plan, at_once):
         console.print(_text(sentence))
 
@@ -74,7 +76,10 @@ def _remarks(plan: Plan, at_once: int | None) -> list[str]:
         )
     num_left = len(plan.to_run)
     actions = [planned.action for planned in plan.jobs]
-    todo = ", ".join(f"{actions.count(action)} to {action}" for action in dict.fromkeys(actions))
+    todo = ", ".join(
+        f"{actions.count(action)} {action if action == ELSEWHERE else f'to {action}'}"
+        for action in dict.fromkeys(actions)
+    )
     if plan.seconds is not None and num_left:
         rounds = -(-num_left // (at_once or 1))
         left, one = (duration(round(seconds)) for seconds in (plan.seconds * rounds, plan.seconds))
@@ -205,7 +210,8 @@ class SweepView:
                 state_text = Text(f"{state}, {COLLAPSE}", style="bold yellow")
             table.add_row(str(place), _text(job.label), state_text, *cells, left, style="dim" if is_silent else "")
         if (more := len(self._jobs) - len(first)) > 0:
-            table.add_row("...", _text(f"{counted(more, 'more job')}; qaexp status {first[0].folder.parent} --all"))
+            command = f"qaexp status {_quoted(first[0].folder.parent)} --all"
+            table.add_row("...", _text(f"{counted(more, 'more job')}; {command}"))
         return table
 
     def _first_to_see(self) -> Sequence[Job]:
@@ -231,7 +237,7 @@ def print_results(console: Console, rows: Sequence[Mapping[str, Any]], groups: S
     if groups:
         console.print(groups_table(rows, groups[:MOST_SHOWN], console.width))
         if (num_more := len(groups) - MOST_SHOWN) > 0:
-            console.print(_text(f"{counted(num_more, 'more group')}; qaexp compare {sweep} --all shows all"))
+            console.print(_text(f"{counted(num_more, 'more group')}; qaexp compare {_quoted(sweep)} --all shows all"))
     failures = grouped_failures(rows, sweep)
     if failures:
         table = _table("failed", "why", "which", "log")
@@ -266,6 +272,11 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def _quoted(path: Path) -> str:
+    """A path in a command, as a shell takes it."""
+    return shlex.quote(str(path))
 
 
 def _text(words: str) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from rich.text import Text
 
 from qaexp.errors import BusyError, ConfigError, SweepError
 from qaexp.reporting.terminal.console import RunConsole
+from qaexp.runs.claims import Claims
 from qaexp.runs.directory import SWEEP, SWEEP_PLAN
 from qaexp.runs.identity import code_hash
 from qaexp.runs.lock import hold
 from qaexp.runs.readers.folder import COMPLETED, look
-from qaexp.runs.slurm import job_id
+from qaexp.runs.slurm import job_id, num_restarts
 from qaexp.runs.workers import forget, working
 from qaexp.storage.formats import counted, one_line
+from qaexp.storage.mix import mix_of
 from qaexp.storage.reading import MAX_TABLE_BYTES, read_json
 from qaexp.storage.signals import stop_is_requested
 from qaexp.sweeps.budget import Budgeted
@@ -31,11 +34,12 @@ from qaexp.sweeps.launching import Work
 from qaexp.sweeps.outcome import FAILED, TIMEOUT, Outcome
 from qaexp.sweeps.plan import ELSEWHERE, REUSE, Plan, make_plan
 from qaexp.sweeps.policy import read_policy
-from qaexp.sweeps.queue import give_another_try
+from qaexp.sweeps.queue import failed_before, give_another_try
 from qaexp.sweeps.sweep_files import StoredPlan, results_stand, write_results
 from qaexp.sweeps.view import SweepView
 
-_RETRY = "mend the cause, and qaexp work --retry runs what failed once more"
+_LEAST_OF_AN_ID = 4
+"""So many letters of a run id may stand for it, where no other one begins like that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,36 +66,53 @@ class Worked:
     Attributes:
         outcomes: How the jobs that it saw end ended, by identity.
         num_left: So many jobs are neither completed nor failed.
+        num_failed: So many have failed, in whichever worker.
+        is_enough: Nothing is left, or the one job that it was to take is completed.
     """
 
     outcomes: Mapping[str, Outcome]
     num_left: int
+    num_failed: int
+    is_enough: bool
 
 
-def check_same(plan: StoredPlan, jobs: Sequence[Job], sweep: Path, *, allow_drift: bool) -> None:
-    """Refuse to work with other code, data or weights than those that were planned.
+def check_code(planned: str | None, sweep: Path, *, allow_drift: bool) -> None:
+    """Refuse to work with other code than that which planned.
 
     Args:
-        plan: What plan.json says.
-        jobs: Its jobs as this machine identifies them.
+        planned: The hash of the code that planned; None: it is not known.
         sweep: The sweep's directory.
-        allow_drift: Whether other code is allowed; other data or weights make another run, and never are.
+        allow_drift: Whether other code is allowed.
 
     Raises:
-        ConfigError: Naming what differs.
+        ConfigError: It is other code.
     """
-    if plan.code_hash not in (None, code_hash()) and not allow_drift:
+    if planned not in (None, code_hash()) and not allow_drift:
         raise ConfigError(
             f"{sweep / SWEEP_PLAN}: planned by other code of qaexp than this one; install the same version on every "
             "machine, plan the sweep again with this one, or add trainer.allow_drift=true"
         )
-    other = [(known, job) for known, job in zip(plan.run_ids, jobs, strict=True) if known != job.run_id]
+
+
+def check_inputs(planned: Sequence[str], jobs: Sequence[Job], sweep: Path) -> None:
+    """Refuse to work with other data or weights than those that were planned: they make other runs.
+
+    Args:
+        planned: The run ids that jobs had when they were planned.
+        jobs: The same jobs as this machine identifies them.
+        sweep: The sweep's directory.
+
+    Raises:
+        ConfigError: Naming what differs.
+    """
+    other = [(known, job) for known, job in zip(planned, jobs, strict=False) if known != job.run_id]
     if other:
         known, job = other[0]
         inputs = ", ".join(
             f"{key}={value}"
             for key, value in (
                 ("data.train_file", job.config.data.train_file),
+                *((f"data.mix.{name}", one.file) for name, one in mix_of(job.config.data.mix).items()),
                 ("data.dev_file", job.config.data.dev_file),
                 ("model.checkpoint", job.config.model.checkpoint),
             )
@@ -123,66 +144,82 @@ def work(sweep: Path, plan: StoredPlan, jobs: Sequence[Job], num_gpus: int, aske
     console, began = sweep_console(), time.monotonic()
     wanted = [job.with_threads(plan.threads) for job in _wanted(jobs, asked.only, sweep)]
     planned = make_plan(wanted, sweep)
-    console.print(_words(_tally(planned)), soft_wrap=True)
+    if planned.to_run and (asked.retries or asked.only is not None):
+        with working(sweep) as claims:
+            give_another_try(claims, planned.to_run)
+    before = failed_before(Claims(sweep), planned.to_run)
+    console.print(_words(_tally(planned, len(before))), soft_wrap=True)
     outcomes: Mapping[str, Outcome] = {}
+    limit = 1 if asked.is_one or asked.only is not None else None
+    policy = read_policy(plan.on_failure)
     if planned.to_run:
-        if asked.retries or asked.only is not None:
-            with working(sweep) as claims:
-                give_another_try(claims, planned.to_run)
         until = None if asked.seconds is None else began + asked.seconds
-        limit = 1 if asked.is_one or asked.only is not None else None
-        policy = read_policy(plan.on_failure)
         todo = Work(sweep, planned.to_run, policy, num_gpus, until=until, limit=limit, about=about_this_worker())
         with SweepView(console, planned, tells_others=False) as view:
-            outcomes = _launcher(plan).run(todo, Budgeted(view, sweep, plan.max_checkpoint_mib))
-    if asked.only is not None and planned.to_run and not (outcomes or stop_is_requested()):
-        raise BusyError(f"{wanted[0].folder}: another worker has it; qaexp status {sweep} shows which")
+            outcomes = launcher_of_worker(plan.launcher or {}).run(todo, Budgeted(view, sweep, plan.max_checkpoint_mib))
     num_left = _num_left(jobs, outcomes)
+    own = {sha256: outcome for sha256, outcome in outcomes.items() if sha256 not in before}
+    if limit is not None and planned.to_run and num_left and not (own or stop_is_requested()):
+        what = f"{wanted[0].folder}: another worker has it" if asked.only else f"{sweep}: other workers have all jobs"
+        raise BusyError(f"{what}; qaexp status {sweep} shows which")
     if num_left == 0 and not stop_is_requested():
         _finish(console, sweep, jobs, outcomes)
-    else:
-        _raise_failures(outcomes)
-    return Worked(outcomes, num_left)
+    elif not stop_is_requested():
+        if limit is not None:
+            _raise_failures(own, sweep)
+        elif policy.is_over(len(_failures(outcomes))):
+            _raise_failures(outcomes, sweep)
+    is_one_done = limit is not None and all(outcome.state == COMPLETED for outcome in own.values())
+    return Worked(outcomes, num_left, len(_failures(outcomes)), num_left == 0 or is_one_done)
 
 
 def _wanted(jobs: Sequence[Job], only: str | None, sweep: Path) -> list[Job]:
     """The job that was named, or all."""
     if only is None:
         return list(jobs)
-    found = [job for job in jobs if only.rstrip("/") in (job.run_id, job.folder.name, str(job.folder))]
-    if not found:
+    name = Path(only).name
+    found = [job for job in jobs if name in (job.run_id, job.folder.name)]
+    found = found or [job for job in jobs if len(name) >= _LEAST_OF_AN_ID and job.run_id.startswith(name)]
+    if len(found) != 1:
+        what = f"means {' or '.join(job.run_id for job in found)}" if found else "is no job of the plan"
         raise ConfigError(
-            f"--job {only}: the plan of {sweep} has no such job; give a run id such as {jobs[0].run_id}, or the name "
-            f"of a run's folder (qaexp status {sweep} lists them)"
+            f"--job {only}: {what}; give a run id such as {(found or jobs)[0].run_id}, or a run's folder (qaexp status "
+            f"{shlex.quote(str(sweep))} lists them)"
         )
-    return found[:1]
+    return found
 
 
-def _launcher(plan: StoredPlan) -> LocalLauncher:
-    """Runs one job at a time, within the limits that the sweep's own launcher sets."""
-    stored = plan.launcher or {}
-    limits = {key: stored[key] for key in ("timeout_seconds", "grace_seconds") if key in stored}
+def launcher_of_worker(planned: Mapping[str, Any]) -> LocalLauncher:
+    """Runs one job at a time, within the limits that the sweep's own launcher sets.
+
+    Args:
+        planned: The keywords of that one.
+    """
+    limits = {key: planned[key] for key in ("timeout_seconds", "grace_seconds") if key in planned}
     return LocalLauncher(jobs=1, **limits)
 
 
 def about_this_worker() -> dict[str, Any]:
-    """What a worker tells of itself: the scheduler's job that it is."""
+    """What a worker tells of itself: the scheduler's job that it is in, and how often that was started anew."""
     job = job_id(os.environ)
-    return {} if job is None else {"engine": f"slurm {job}"}
+    return {} if job is None else {"engine": f"slurm {job}", "restarts": num_restarts(os.environ)}
 
 
-def _tally(plan: Plan) -> str:
+def _tally(plan: Plan, num_failed: int) -> str:
     actions = [planned.action for planned in plan.jobs]
-    elsewhere = actions.count(ELSEWHERE)
-    parts = [f"{actions.count(REUSE)} completed", *([f"{elsewhere} elsewhere"] if elsewhere else [])]
-    return (
-        f"{counted(len(actions), 'job')}: {', '.join(parts)}, {len(actions) - actions.count(REUSE) - elsewhere} to run"
-    )
+    num_completed, num_elsewhere = actions.count(REUSE), actions.count(ELSEWHERE)
+    parts = [
+        f"{num_completed} completed",
+        *([f"{num_elsewhere} elsewhere"] if num_elsewhere else []),
+        *([f"{num_failed} failed before and left alone (--retry runs them)"] if num_failed else []),
+        f"{len(actions) - num_completed - num_elsewhere - num_failed} to run",
+    ]
+    return f"{counted(len(actions), 'job')}: {', '.join(parts)}"
 
 
 def _num_left(jobs: Sequence[Job], outcomes: Mapping[str, Outcome]) -> int:
     """How many jobs are neither completed nor failed, wherever they were run."""
-    ended = {sha256 for sha256, outcome in outcomes.items() if outcome.state in (FAILED, TIMEOUT)}
+    ended = _failures(outcomes)
     return sum(job.sha256 not in ended and look(job.folder).state != COMPLETED for job in jobs)
 
 
@@ -205,20 +242,28 @@ def _finish(console: RunConsole, sweep: Path, jobs: Sequence[Job], outcomes: Map
     except BusyError:
         words = f"nothing is left to run; another process writes the results in {sweep}"
         console.print(_words(words), soft_wrap=True)
-        _raise_failures(outcomes)
+        _raise_failures(outcomes, sweep)
         return
-    check_ended(rows, sweep, _RETRY)
+    check_ended(rows, sweep, _retry(sweep))
 
 
-def _raise_failures(outcomes: Mapping[str, Outcome]) -> None:
+def _failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    return {sha256: outcome for sha256, outcome in outcomes.items() if outcome.state in (FAILED, TIMEOUT)}
+
+
+def _retry(sweep: Path) -> str:
+    return f"mend the cause, and qaexp work {shlex.quote(str(sweep))} --retry runs what failed once more"
+
+
+def _raise_failures(outcomes: Mapping[str, Outcome], sweep: Path) -> None:
     """Raise what is known of jobs that failed.
 
     Raises:
         SweepError: Any did.
     """
-    if failed := [outcome.message for outcome in outcomes.values() if outcome.state in (FAILED, TIMEOUT)]:
+    if failed := [outcome.message for outcome in _failures(outcomes).values()]:
         raise SweepError(
-            *(f"{counted(failed.count(one), 'job')} failed: {one}; {_RETRY}" for one in dict.fromkeys(failed))
+            *(f"{counted(failed.count(one), 'job')} failed: {one}; {_retry(sweep)}" for one in dict.fromkeys(failed))
         )
 
 

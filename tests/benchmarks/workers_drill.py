@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from qaexp.errors import Stopped
 from tests import REPOSITORY
 from tests.fixtures import drill, tiny_run
 
@@ -37,6 +38,20 @@ WORDS = (
     "threads=1",
 )
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+ENDS = (0, Stopped(signal.SIGTERM).exit_code, -signal.SIGKILL)
+"""How a worker may end that is struck: what is missing was run, it stored its checkpoint, it was killed."""
+# Under libfaketime a sleep that is over by the time it begins fails, as no sleep of a kernel does.
+SITE = """import time
+_sleep = time.sleep
+
+def sleep(seconds):
+    try:
+        _sleep(seconds)
+    except OSError:
+        pass
+
+time.sleep = sleep
+"""
 COMPARED = (*drill.COMPARED, "config.json")
 
 
@@ -50,7 +65,7 @@ class Worker:
             **{name: value for name, value in os.environ.items() if name != "QAEXP_CACHE_DIR"},
             "HOME": str(home),
             "XDG_CACHE_HOME": str(home / ".cache"),
-            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONPATH": os.pathsep.join([str(folder / "site"), str(REPOSITORY)]),
             "OMP_NUM_THREADS": "1",
         }
         self.shift = 0
@@ -58,12 +73,13 @@ class Worker:
             self.shift = draw.randint(-3600, 3600)
             # The file system's clock is not the worker's: what it sets and shows stays as it is.
             environment |= {"LD_PRELOAD": str(FAKETIME), "FAKETIME": f"{self.shift:+d}", "NO_FAKE_STAT": "1"}
-            environment |= {"FAKE_UTIME": "0", "DONT_FAKE_MONOTONIC": "1"}
+            environment |= {"FAKE_UTIME": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        self.log = folder / f"worker-{number}.log"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "qaexp", "work", str(sweep)],
             cwd=folder,
             env=environment,
-            stdout=(folder / f"worker-{number}.log").open("a"),
+            stdout=self.log.open("w"),
             stderr=subprocess.STDOUT,
         )
         self.signal = draw.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM))
@@ -92,6 +108,8 @@ def struck(folder: Path, sweep: Path, num_workers: int, draw: random.Random, lon
                 yield "0"
                 return
             if code is not None:
+                if code not in ENDS:
+                    print(f"a worker ended with {code}:\n{worker.log.read_text()[-2000:]}")
                 yield str(code)
                 workers[number] = Worker(folder, sweep, draw, number, longest)
             elif time.monotonic() > worker.until:
@@ -131,6 +149,8 @@ def main() -> None:
         quiet = planned(folder / "quiet", swept)
         began = time.monotonic()
         sweep = planned(folder / "struck", swept, "sweep.plan_only=true")
+        (folder / "struck" / "site").mkdir()
+        (folder / "struck" / "site" / "sitecustomize.py").write_text(SITE)
         ends = list(struck(folder / "struck", sweep, asked.workers, draw, asked.longest))
         seconds = time.monotonic() - began
         runs = {path.parent.name for path in sweep.glob("*/summary.json")}
@@ -145,6 +165,7 @@ def main() -> None:
         print(f"runs of which one of {len(COMPARED)} files differs from the quiet sweep's: {len(differing)}")
         assert runs == {path.parent.name for path in quiet.glob("*/summary.json")}
         assert not differing
+        assert {int(end) for end in ends} <= set(ENDS)
         assert not touched_late(sweep)
 
 

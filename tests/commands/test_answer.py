@@ -26,7 +26,8 @@ def test_one_question_as_json(run: Path, tmp_path: Path) -> None:
     done = tiny_run.call(tmp_path, *words)
     assert done.code == 0, done.err
     found = json.loads(done.out)
-    assert set(found) == {"answer", "score", "start_char", "end_char", "null_score_diff", "n_best"}
+    assert set(found) == {"answer", "score", "start_char", "end_char", "null_score_diff", "n_best", "probability"}
+    assert 0 < found["probability"] < 1
     assert len(found["n_best"]) == 3
     assert CONTEXT[found["start_char"] : found["end_char"]] == found["answer"] == found["n_best"][0]["text"] != ""
     assert set(found["n_best"][0]) == {"text", "score", "start_char", "end_char"}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from qaexp.cli import main
 from tests.fixtures import tiny_run
 from tests.fixtures.processors import AMD
 
@@ -44,6 +45,8 @@ def test_a_run_is_worth_what_its_summary_says(run: Path, dev: str, tmp_path: Pat
     found = json.loads(done.out)  # exactly one document
     summary = tiny_run.read_json(run / "summary.json")
     assert {name: found.pop(name) for name in ("device", "precision")} == {"device": "cpu", "precision": "fp32"}
+    answered = sum(bool(text) for text in tiny_run.read_json(out).values())
+    assert (found.pop("scored_at_threshold"), found.pop("num_answered")) == (0.0, answered)
     assert found == pytest.approx({name: summary[name] for name in found}, abs=1e-9)
     assert {"exact", "f1", "has_ans_f1", "no_ans_exact", "best_f1", "best_f1_thresh", *COUNTS} <= set(found)
     assert not any(isinstance(value, dict | list) for value in found.values())
@@ -84,6 +87,28 @@ def test_without_json_a_line_a_metric(run: Path, dev: str, tmp_path: Path) -> No
     for name in ("exact", "f1", "has_ans_f1", "no_ans_exact", "best_f1", "crossfit_f1"):
         assert lines[name] == f"{summary[name]:.1f} %"
     assert lines["num_dev_examples"] == "16"
+    assert lines["scored_at_threshold"] == "0.0"
+
+
+def test_why_a_threshold_from_other_texts_is_not_known(run: Path, dev: str, tmp_path: Path) -> None:
+    document = tiny_run.read_json(Path(dev))
+    one = document["data"][0]
+    one["paragraphs"] = one["paragraphs"][:1]
+    (tmp_path / "one.json").write_text(json.dumps({**document, "data": [one]}))
+    for words in ((), ("--json",)):
+        done = tiny_run.call(tmp_path, "evaluate", str(run), "--data", "one.json", *words)
+        assert "crossfit_exact and crossfit_f1 are not known: all questions are on one text" in done.err
+        assert done.code == 0
+    told = tiny_run.call(tmp_path, "evaluate", str(run), "--data", dev).err
+    assert "are not known" not in told
+
+
+def test_the_help_names_all_that_holds_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("evaluate", "answer", "serve"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        told = " ".join(capsys.readouterr().out.split())
+        assert "a run directory, a model folder in the format of transformers, or an export (qaexp export)" in told
 
 
 def test_another_threshold(run: Path, dev: str, predictions: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -92,6 +117,7 @@ def test_another_threshold(run: Path, dev: str, predictions: list[dict[str, Any]
     words = ("evaluate", str(run), "--data", dev, "--json", f"--null-threshold={threshold}")
     found = json.loads(tiny_run.call(tmp_path, *words, "--predictions-out", "answers.json").out)
     official = tiny_run.official_metrics(predictions, threshold)
+    assert (found["scored_at_threshold"], found["num_answered"]) == (threshold, 6)
     assert {name: found[name] for name in official} == pytest.approx(official, abs=1e-9)
     answers = tiny_run.read_json(tmp_path / "answers.json")
     assert sum(bool(text) for text in answers.values()) == 6
@@ -104,7 +130,7 @@ def test_a_folder_that_qaexp_did_not_make(run: Path, dev: str, tmp_path: Path) -
     done = tiny_run.call(tmp_path, "evaluate", str(folder), "--data", dev, "--json")
     assert done.code == 0, done.err
     found, summary = json.loads(done.out), tiny_run.read_json(run / "summary.json")
-    numbers = {name: value for name, value in found.items() if not isinstance(value, str)}
+    numbers = {name: value for name, value in found.items() if name in summary and not isinstance(value, str)}
     assert numbers == pytest.approx({name: summary[name] for name in numbers}, abs=1e-9)
 
 
@@ -193,6 +219,59 @@ def test_errors_of_models_and_devices_are_told_in_the_words_of_evaluate(run: Pat
     assert failed.code == 2
     assert "--device cuda:99" in failed.last_line
     assert "trainer" not in failed.last_line
+
+
+@pytest.fixture(scope="module")
+def sets(run: Path) -> list[str]:
+    """Two named files with questions of their own, and the dev file."""
+    work = run.parent.parent
+    words = []
+    for name, counts in {"bio": (6, 2), "news": (3, 3)}.items():
+        file = tiny_run.write_squad(work / f"{name}.json", *counts)
+        file.write_text(file.read_text().replace("born?", f"born, asks {name}?").replace("father", f"{name} father"))
+        words += ["--data", f"{name}={file}"]
+    return [*words, "--data", f"dev={work / 'dev.json'}"]
+
+
+def test_several_files_are_what_each_is_alone(run: Path, sets: list[str], tmp_path: Path) -> None:
+    done = tiny_run.call(tmp_path, "evaluate", str(run), *sets, "--json", "--null-threshold=0.1")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert list(found) == ["sets", "mean", "iqm"]
+    for word in sets[1::2]:
+        name, _, file = word.partition("=")
+        alone = tiny_run.call(tmp_path, "evaluate", str(run), "--data", file, "--json", "--null-threshold=0.1")
+        assert found["sets"][name] == json.loads(alone.out)
+    for score in ("exact", "f1", "has_ans_f1", "no_ans_f1", "gold_nll"):
+        values = [one[score] for one in found["sets"].values()]
+        assert found["mean"][score] == found["iqm"][score] == pytest.approx(sum(values) / 3)
+
+
+def test_several_files_are_a_table_that_fits_a_terminal(run: Path, sets: list[str], tmp_path: Path) -> None:
+    document = json.loads(tiny_run.call(tmp_path, "evaluate", str(run), *sets, "--json").out)
+    done = tiny_run.call(tmp_path, "evaluate", str(run), *sets)
+    head, *rows = done.out.splitlines()
+    assert head.split() == ["set", "exact", "f1", "has_ans_f1", "no_ans_f1", "gold_nll", "answered", "questions"]
+    assert [row.split()[0] for row in rows[:5]] == ["bio", "news", "dev", "mean", "IQM"]
+    for row in rows[:3]:
+        name, exact, f1, *_, answered, asked = row.split()
+        one = document["sets"][name]
+        assert (exact, f1) == (f"{one['exact']:.1f}", f"{one['f1']:.1f}")
+        assert (answered, asked) == (str(one["num_answered"]), str(one["num_dev_examples"]))
+    assert rows[3].split()[2] == f"{document['mean']['f1']:.1f}"
+    assert max(map(len, (head, *rows))) <= 88
+    assert "threshold 0.0" in rows[5]
+    refused = tiny_run.call(tmp_path, "evaluate", str(run), *sets, "--predictions-out", "p.json")
+    assert refused.code == 2
+    assert not (tmp_path / "p.json").exists()
+
+
+def test_a_path_with_an_equals_sign_is_a_path(run: Path, dev: str, tmp_path: Path) -> None:
+    for name in ("lr=1.json", "kind=dev/file.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(dev, tmp_path / name)
+        done = tiny_run.call(tmp_path, "evaluate", str(run), "--data", name, "--json")
+        assert json.loads(done.out)["num_dev_examples"] == 16
 
 
 def test_options_that_commands_share_are_told_in_one_place() -> None:

@@ -128,3 +128,10 @@ def test_allowed_packages() -> None:
 )
 def test_a_misspelt_flag_of_another_command(words: tuple[str, ...], meant: str, tmp_path: Path) -> None:
     assert f"; did you mean {meant}? (see" in tiny_run.call(tmp_path, *words).last_line
+
+
+def test_flags_stand_anywhere(tmp_path: Path) -> None:
+    for words in (("compare", "a", "--json", "b"), ("best", "a", "--metric", "f1", "b"), ("work", "a", "--one", "b=1")):
+        done = tiny_run.call(tmp_path, *words)
+        assert (done.code, "unrecognized" in done.err) == (2, False), done.err
+        assert f"qaexp {words[0]}: a: " in done.last_line

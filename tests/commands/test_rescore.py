@@ -30,6 +30,10 @@ def rescored(run: Path, *words: str) -> dict[str, Any]:
     done = tiny_run.call(run.parent, "rescore", str(run), *words, "--json")
     assert done.code == 0, done.err
     found: dict[str, Any] = json.loads(done.out)
+    # What summary.json does not hold.
+    assert isinstance(found.pop("num_answered"), int)
+    assert "scored_at_threshold" in found
+    del found["scored_at_threshold"]
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from qaexp.cli import COMMANDS
+from qaexp.cli import COMMANDS, module_of
 from qaexp.commands.stored import check_neutral
 from qaexp.errors import ConfigError
 from qaexp.runs.readers.typed import typed
@@ -198,7 +198,7 @@ def test_only_the_folder_is_required_and_nothing_of_the_usage_is_hidden(tmp_path
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_usage_has_a_word_that_is_taken_for_a_secret(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with suppress(SystemExit):
-        import_module(f"qaexp.commands.{command}").main(["--help"])
+        import_module(module_of(command)).main(["--help"])
     said = capsys.readouterr().out
     assert "usage: qaexp" in said
     assert Redactor({}).text(said) == said

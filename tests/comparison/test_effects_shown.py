@@ -87,7 +87,7 @@ def test_what_is_no_whole_grid_is_not_tested_and_has_no_interval(tmp_path: Path,
         ({"metric": "train_seconds"}, "train_seconds is not tested: bars are 95 % intervals over seeds alone"),
         ({"where": ("seed=0",)}, "over clusters of questions, of these seeds alone, as wide as"),
         ({"by": "seed"}, ""),
-        ({"by": "lr"}, "Shown (filled): lr = 0.001"),
+        ({"by": "lr", "any_look": False}, "Shown (filled): lr = 0.001"),
     ],
     ids=str,
 )
@@ -100,6 +100,7 @@ def test_what_the_effects_are_about_is_said(tmp_path: Path, options: Options, mo
     if more == {"metric": "train_seconds"}:
         assert {row["verdict"] for row in data["effects"]} == {None}
     effects = main_effects(table.groups, comparison.options.metric)
-    found = judged(effects, table.groups, comparison.options.metric, comparison.reader)
+    any_look = comparison.options.any_look
+    found = judged(effects, table.groups, comparison.options.metric, comparison.reader, any_look=any_look)
     assert len(found) == len(effects.rows)
     assert effects_sentence(effects, [], table.groups, comparison.options.metric, []) == ""

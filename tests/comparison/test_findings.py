@@ -19,6 +19,7 @@ from qaexp.comparison.shown.document import document
 from tests.fixtures.compared import edit, rows_of, scores, write_grid, write_run
 
 CHANCE = "adding seeds until something shows finds it by chance"
+AS_OFTEN = "you may compare as often as you like on the way"
 
 
 def found(folder: Path, options: Options, **more: Any) -> list[str]:
@@ -70,14 +71,15 @@ def test_earlier_looks_with_fewer_seeds_are_told_beside_a_verdict(tmp_path: Path
     looks = [{"at": "2026-01-31T10:00:00+00:00", "run_ids": sorted(ids)}]
     (sweep / "sweep.json").write_text(json.dumps({"looks": looks}))
     told = "They were compared before with 2 seeds: with 2 looks the risk of a false verdict is up to 10 %, not 5 %."
-    assert told in found(sweep, options)
+    assert told in found(sweep, replace(options, any_look=False))
+    assert not any("the risk" in sentence for sentence in found(sweep, options)), "each look is paid for"
 
 
 def test_equal_within_what_matters(tmp_path: Path, options: Options) -> None:
     write_grid(tmp_path, levels={3e-4: 60, 1e-3: 60.2}, seeds=5)
-    first, second, last = found(tmp_path, options, relevant=15.0)
+    first, second, last = found(tmp_path, options, relevant=25.0)
     assert first.startswith("No setting is shown to be better")
-    assert second == "A difference of 15.0 f1 or more would most likely have been found (80 % power)."
+    assert second == "They are equivalent: a difference of 25.0 f1 or more is ruled out."
     assert last.startswith("Next: choose by cost")
 
 
@@ -88,13 +90,15 @@ def test_too_few_seeds_are_said_with_their_number_and_the_whole_command(tmp_path
         edit(run / "env.json", overrides=["name=study", f"optimizer.{lr}", "notes='a b'", f"seed={seed}"], choices={})
     _, second, last = found(tmp_path, options, relevant=4.0)
     assert second.startswith("Too few seeds to tell: this comparison can detect ")
-    assert " more seeds per setting would detect " in second
+    assert " more seeds of each would tell it from lr=" in second
+    assert AS_OFTEN in last
+    made = document(compare([tmp_path], replace(options, relevant=4.0, any_look=False)))
+    needed, last = made["contrasts"][0]["crossfit_f1"]["more_seeds_needed"], made["findings"][-1]
     assert CHANCE in last
     words = shlex.split(last.partition(": qaexp ")[2])
     assert words[:2] == ["train", "-m"]
     assert words[2:4] == ["optimizer.lr=0.0003,0.001", "notes='a b'"]
-    seeds = words[4].removeprefix("seed=").split(",")
-    assert seeds == ["0", "1", "2", "3", "4"]
+    assert words[4] == f"seed={','.join(map(str, range(3 + needed)))}"
 
 
 def test_the_command_keeps_the_name_of_a_sweep_and_the_flags_that_found_its_files(
@@ -121,8 +125,8 @@ def test_runs_of_several_sweeps_go_on_in_the_one_with_the_most_and_are_not_run_t
             edit(run / "env.json", overrides=[f"name={sweep}", f"optimizer.lr={lr}", f"seed={seed}"], choices={})
             edit(run / "run.json", run_id=f"{place}{seed}" * 4)
             run.rename(tmp_path / f"{lr},{seed}-{f'{place}{seed}' * 4}")
-    *_, last = found(tmp_path, options, relevant=4.0)
-    assert last.endswith(": qaexp train -m name=first optimizer.lr=0.0003,0.001 seed=0,1,2,3,4")
+    *_, last = found(tmp_path, options, relevant=4.0, any_look=False)
+    assert last.endswith(": qaexp train -m name=first optimizer.lr=0.0003,0.001 seed=0,1,2,3")
 
 
 def test_settings_that_are_no_grid_have_a_command_each(tmp_path: Path, options: Options) -> None:
@@ -267,7 +271,7 @@ def test_single_runs_are_about_these_runs(tmp_path: Path, options: Options) -> N
     first, *_, last = found(tmp_path, options)
     assert first.startswith("lr=0.001 is better than lr=0.0003, by ")
     assert first.endswith("in these runs; other seeds may give another result.")
-    assert CHANCE in last
+    assert AS_OFTEN in last
 
 
 def test_one_seed_against_several_names_the_single_one(tmp_path: Path, options: Options) -> None:

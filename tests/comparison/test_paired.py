@@ -276,3 +276,20 @@ def test_one_large_cluster_is_one_cluster_however_many_small_ones_stand_beside_i
         rejected += found.p <= 0.05
         assert (found.low > 0 or found.high < 0) == (found.p <= 0.05)
     assert rejected <= 0.05 * 200 + 4 * math.sqrt(200 * 0.05 * 0.95)
+
+
+def test_an_interval_leaves_out_a_margin_exactly_where_the_test_against_it_rejects() -> None:
+    """What the gate does with `--by`: the scores of one side moved by the margin, tested against no difference."""
+    dice = np.random.default_rng(3)
+    clusters = np.repeat(np.arange(30), 8)
+    hard = dice.normal(50, 20, len(clusters))
+    a, b = (hard + dice.normal(mean, 10, (3, len(clusters))) for mean in (0, 1.5))
+    of_groups, of_runs = (
+        paired_groups(a, b, clusters),
+        cluster_bootstrap(b[0] - a[0], clusters, np.random.default_rng(0)),
+    )
+    for margin in np.linspace(-6, 6, 25):
+        moved = paired_groups(a + margin, b, clusters)
+        assert (moved.p <= 0.05) == (not of_groups.low <= margin <= of_groups.high)
+        moved = cluster_bootstrap(b[0] - a[0] - margin, clusters, np.random.default_rng(0))
+        assert (moved.p <= 0.05) == (not of_runs.low <= margin <= of_runs.high)

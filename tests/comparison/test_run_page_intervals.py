@@ -9,8 +9,8 @@ import pytest
 
 from qaexp.comparison.compare import Options, compare
 from qaexp.comparison.slices import MIN_QUESTIONS, slice_differences
-from qaexp.reporting.figures.slice_figures import slice_panels
 from qaexp.reporting.numbers.intervals import dependence, group
+from qaexp.reporting.numbers.slice_panels import slice_panels
 from qaexp.runs.readers.collect import read_run
 from tests.fixtures.compared import scores, write_run
 

@@ -38,8 +38,10 @@ def test_the_page_about_a_sweep_has_its_sentences(shown: dict[str, dict[str, Any
 def test_the_example_has_one_finding_of_each_kind(shown: dict[str, dict[str, Any]]) -> None:
     found = shown["example_sweep"]
     verdicts = {(one["b"], one["a"]): one["verdict"] for one in found["contrasts"]}
-    assert verdicts["lr=0.0001", "lr=0.0005"] == "better"
-    assert verdicts["lr=0.0002", "lr=0.0003"] == "no difference shown"
+    planned = json.loads(tiny_run.call(SWEEPS, "compare", "example_sweep", "--intervals", "fixed", "--json").out)
+    by_plan = {(one["b"], one["a"]): one["verdict"] for one in planned["contrasts"]}
+    assert by_plan["lr=0.0001", "lr=0.0005"] == "better"
+    assert verdicts["lr=0.0002", "lr=0.0003"] == "equivalent"
     assert verdicts["lr=0.0001", "lr=0.0003"] == "cannot tell"
     assert [group["n"] for group in found["groups"]] == [5, 5, 5, 5]
     assert all(one["single_factor"] for one in found["contrasts"])

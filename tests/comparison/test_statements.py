@@ -115,12 +115,16 @@ def test_against_a_single_seed_nothing_is_tested_or_corrected_for(tmp_path: Path
     assert {contrast.num_contrasts for contrast in table.contrasts} == {1}
 
 
-def test_more_seeds_come_with_the_word_that_their_number_is_fixed_first(tmp_path: Path, options: Options) -> None:
+def test_more_seeds_for_a_planned_look_come_with_the_word_that_their_number_is_fixed_first(
+    tmp_path: Path, options: Options
+) -> None:
     write_grid(tmp_path / "s", levels={1e-4: 50, 1e-3: 52}, seeds=3)
-    comparison = compare([tmp_path / "s"], replace(options, relevant=3.0))
-    (contrast,) = comparison.tables[0].contrasts
-    if contrast.verdict == "cannot tell" and "more seeds per group, " in contrast.sentence:
-        assert "fixed before the next look" in contrast.sentence
+    for any_look in (True, False):
+        (table,) = compare([tmp_path / "s"], replace(options, relevant=7.0, any_look=any_look)).tables
+        (contrast,) = table.contrasts
+        assert contrast.verdict == "cannot tell"
+        assert contrast.sentence.endswith(" per group would tell") == any_look
+        assert (" per group, a number fixed before the next look, would tell" in contrast.sentence) != any_look
 
 
 def test_an_earlier_look_with_fewer_seeds_is_told(tmp_path: Path, options: Options) -> None:
@@ -129,7 +133,7 @@ def test_an_earlier_look_with_fewer_seeds_is_told(tmp_path: Path, options: Optio
     seen = [run_id for name, run_id in ids.items() if name.endswith(("=0", "=1"))]
     look = {"at": "2026-01-31T10:00:00+00:00", "run_ids": sorted(seen)}
     (sweep / "sweep.json").write_text(json.dumps({"looks": [look, {"at": "x", "run_ids": 3}]}))
-    (contrast,) = only_table(sweep, options).contrasts
+    (contrast,) = only_table(sweep, replace(options, any_look=False)).contrasts
     assert list(contrast.looks) == [(2, 2)]
     assert "compared before with 2 seeds: with 2 looks the risk of a false verdict is up to 10 %" in contrast.sentence
     told = document(compare([sweep], options))["contrasts"][0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qaexp.cli import COMMANDS
+from qaexp.cli import COMMANDS, module_of
 from qaexp.config.build import build
 from qaexp.config.guards.targets import ADDRESSES, is_optimizer_name
 from qaexp.errors import ConfigError, IntegrityError
@@ -36,7 +36,7 @@ def test_other_targets_are_refused(target: object) -> None:
 @pytest.mark.parametrize("kind", ADDRESSES)
 def test_each_node_names_its_own_and_no_other_s(kind: str) -> None:
     foreign = {name for other, names in ADDRESSES.items() if other != kind for name in names}
-    commands = {f"qaexp.commands.{name}.main" for name in COMMANDS}
+    commands = {f"{module_of(name)}.main" for name in COMMANDS}
     for name in {*foreign, *commands, "qaexp.run", "qaexp.errors.ConfigError", "qaexp.sweeps.bodies.train"}:
         with pytest.raises(IntegrityError, match=f"{kind} may name"):
             build({"_target_": name}, kind)

@@ -27,8 +27,8 @@ RUN_QA = (
 )  # fmt: skip
 OLDER = ("evaluation_strategy", "no_cuda", "group_by_length", "logging_dir", "warmup_ratio", "overwrite_output_dir")
 INSIDE = {
-    "wandb.project": "trackers=tensorboard",
-    "wandb.entity": "trackers=tensorboard",
+    "wandb.project": "trackers=wandb",
+    "wandb.entity": "trackers=wandb",
     "optimizer.learning_rate": "write optimizer.lr=1",
     "optimizer.name": "optimizer offers adafactor, adamw, muon, sgd; write optimizer=adamw",
     "trainer.save_steps": "write trainer.checkpoint_every=1",
@@ -93,7 +93,7 @@ def test_flags_say_the_same() -> None:
     for words, says in {
         ("--save_total_limit", "2"): "write trainer.keep_checkpoints=true",
         ("--resume_from_checkpoint",): "qaexp resume DIR",
-        ("--report_to", "wandb"): "trackers offers none, tensorboard; write trackers=none, without --",
+        ("--report_to", "comet"): "wandb; write trackers=none, without --",
         ("--version_2_with_negative", "false"): "write decoding=squad_v1",
         ("--dataset_name", "me/mine"): "data.dataset=me/mine",
         ("--deepspeed", "ds.json"): "qaexp has nothing like it",

@@ -114,3 +114,19 @@ def test_a_key_of_another_choice() -> None:
     with pytest.raises(ConfigError, match="it is a key of optimizer=muon and optimizer=sgd"):
         check_command_line(["optimizer.momentum=0.5"])
     check_command_line(["optimizer=sgd,muon", "optimizer.momentum=0.5"], is_sweep=True)
+
+
+MIX = "data.mix={a: {file: a.json, weight: 0.7}, b: {file: b.json, weight: 0.3}}"
+FILES = ("data=json", "data.dev_file=dev.json")
+
+
+def test_a_set_of_a_mix_may_be_changed_behind_the_mix() -> None:
+    assert check_command_line([*FILES, MIX, "data.mix.b.weight=2"]).data.mix["b"] == {"file": "b.json", "weight": 2}
+    assert check_command_line([*FILES, MIX, "data.mix.b=null"]).data.mix["b"] is None
+    assert check_command_line([*FILES, MIX]).data.mix["a"] == {"file": "a.json", "weight": 0.7}
+
+
+def test_a_mistake_in_a_set_of_a_mix_is_explained() -> None:
+    assert "data.mix.c.weight is not a key" in message(*FILES, MIX, "data.mix.c.weight=2")
+    assert "data.mix is null; name its training sets first" in message(*FILES, "data.mix.b.weight=2")
+    assert "data.mix.b.weight=0 must be a number above 0" in message(*FILES, MIX, "data.mix.b.weight=0")

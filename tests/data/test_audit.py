@@ -11,7 +11,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from qaexp.data.audit import audit, shared_contexts, shared_ids, shared_questions
+from qaexp.data.audit import audit, repeated_in_mix, shared_contexts, shared_ids, shared_questions
 from qaexp.data.features import Features, build_features
 from qaexp.data.squad import Answer, Example, read_squad_file
 
@@ -142,3 +142,11 @@ def test_what_train_and_dev_share() -> None:
     assert shared_questions(train, [dataclasses.replace(dev[0], question=" WHY\n"), dev[2]]) == 1
     assert shared_contexts(train, dev) == 1
     assert shared_ids(train, dev) == 1
+
+
+def test_questions_of_two_sets_of_a_mix_are_counted_once_a_repeat() -> None:
+    def asked(id: str, question: str, context: str = "Paris") -> Example:
+        return Example(id, "", context, question, ())
+
+    train = [asked("a/1", "Q"), asked("a/2", "Q"), asked("b/1", " q"), asked("b/2", "Q", "Rome"), asked("c/1", "Q")]
+    assert repeated_in_mix(train) == 2

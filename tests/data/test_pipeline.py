@@ -72,8 +72,7 @@ def test_local_files(files: dict[str, str], tmp_path: Path) -> None:
     dev = [example.id for example in splits.dev.examples]
     assert len(dev) == 10
     assert dev == sorted(dev, key=lambda id: int(id[3:]))
-    assert splits.test is not None
-    assert len(splits.test.examples) == 4
+    assert len(splits.tests["test"].examples) == 4
     assert splits.train.source == {
         "kind": "json",
         "path": files["train_file"],
@@ -214,8 +213,7 @@ def test_own_column_names_hold_for_all_files(tmp_path: Path) -> None:
         (tmp_path / f"{name}.jsonl").write_text(json.dumps({**row, "question": name}))
     files = {f"{name}_file": str(tmp_path / f"{name}.jsonl") for name in ("train", "dev", "test")}
     splits = pipeline(**files, columns={"context": "passage"}).load(subset_seed=0, dev_seed=0)
-    assert splits.test is not None
-    assert [part.examples[0].context for part in (splits.train, splits.dev, splits.test)] == ["Paris"] * 3
+    assert [part.examples[0].context for part in (splits.train, splits.dev, splits.tests["test"])] == ["Paris"] * 3
     assert splits.train.source["num_number_ids"] == 1
     assert "num_made_ids" not in splits.train.source
     with pytest.raises(DataError) as caught:

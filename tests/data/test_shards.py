@@ -299,8 +299,7 @@ def test_data_json_names_the_shards(tmp_path: Path) -> None:
     splits = pipeline(folder, dev, test_file=str(folder)).load(subset_seed=0, dev_seed=0)
     assert splits.train.source["path"] == str(folder)
     assert list(splits.train.source["shards"]) == [path.name for path in sorted(folder.iterdir())]
-    assert splits.test is not None
-    assert splits.test.source == splits.train.source
+    assert splits.tests["test"].source == splits.train.source
     assert json.loads(json.dumps(splits.train.source)) == splits.train.source
 
 

@@ -172,3 +172,22 @@ def test_other_spellings_are_told() -> None:
     ]
     (line,) = lines(path, num_made_ids=100)
     assert line.startswith("train.json: no question has an id")
+
+
+def test_each_set_of_a_mix_is_told_by_its_name() -> None:
+    squad = source(
+        "a/squad.json", num_drawn=70, num_drawable=90, num_skipped=3, problems=["a/squad.json: id is missing"]
+    )
+    sets = {"nq": source("b/nq.jsonl", num_drawn=30, num_drawable=30), "squad": squad}
+    mixed = report(("source", "train"), sets=sets, kind="mix")
+    del mixed["source"]["train"]["path"]
+    mixed["audit"]["repeated_in_mix"] = 2
+    assert list(size_lines(mixed)) == [
+        "data.mix.nq: 30 of 30 questions, 30.0 % of the mix",
+        "data.mix.squad: 70 of 90 questions, 70.0 % of the mix",
+    ]
+    assert list(finding_lines(mixed)) == [
+        "squad: 3 of 103 questions left out, first: id is missing",
+        "data.mix: 2 of 100 training questions are in another set of the mix too",
+    ]
+    assert [name for name, _ in data_flags(mixed)] == ["examples_skipped"]

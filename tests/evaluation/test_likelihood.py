@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -199,3 +200,14 @@ def test_nothing_is_said_where_the_place_of_a_gold_answer_is_unknown() -> None:
     unknown = Example("q", "", "a b c", "", (Answer("a", -1),))
     assert gold_nll(examples, features, flat(features), max_answer_length=3, allow_no_answer=True) is not None
     assert gold_nll([unknown], features, flat(features), max_answer_length=3, allow_no_answer=True) is None
+
+
+def test_a_text_that_is_right_without_a_place_is_no_candidate() -> None:
+    examples, features = three_words((0, 1))
+    more = [replace(one, answers=(*one.answers, Answer("elsewhere", -1))) for one in examples]
+    found, expected = (
+        gold_nll(one, features, flat(features), max_answer_length=3, allow_no_answer=True) for one in (more, examples)
+    )
+    assert found is not None
+    assert expected is not None
+    assert found.tolist() == expected.tolist()

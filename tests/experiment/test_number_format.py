@@ -83,7 +83,7 @@ def test_a_run_that_began_in_fp16_is_refused_on_a_cpu(tmp_path: Path) -> None:
     config["trainer"] |= {"device": "auto", "precision": "fp16"}
     (run / "config.json").write_text(json.dumps(config))
     if torch.cuda.is_available():
-        pytest.skip("there is a GPU")
+        pytest.skip("needs a machine without a GPU: set CUDA_VISIBLE_DEVICES= to try it")
     done = tiny_run.call(tmp_path, "resume", str(run))
     assert (done.code, "begun in fp16 on cuda, and cpu computes in fp32 or bf16" in done.err) == (2, True), done.err
 

@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from qaexp.experiment import trackers as module
 from qaexp.experiment.trackers import Trackers
+from qaexp.experiment.tracking import tensorboard
 from tests import REPOSITORY
 from tests.fixtures.tiny_run import DEMO, call, read_json
 
@@ -167,7 +168,7 @@ def test_results_are_the_same_with_and_without_a_tracker(tmp_path: Path) -> None
 
 
 def test_a_missing_package_costs_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     done = call(tmp_path, "train", "name=a", "trackers=tensorboard", *DEMO)
     assert done.code == 0, done.err
     log = (tmp_path / "outputs" / "a" / "train.log").read_text()
@@ -176,13 +177,13 @@ def test_a_missing_package_costs_a_line(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_texts_are_shown_as_they_are() -> None:
-    assert module._verbatim("a | `b`\n<script>") == "`a ¦ 'b' <script>`"
-    assert "| optimizer.lr | `0.1` |" in module._as_table({"optimizer": {"lr": 0.1}, "trackers": {}})
+    assert tensorboard._verbatim("a | `b`\n<script>") == "`a ¦ 'b' <script>`"
+    assert "| optimizer.lr | `0.1` |" in tensorboard._as_table({"optimizer.lr": 0.1, "trackers": {}})
 
 
 def test_tensorboard_is_not_loaded_before_it_starts() -> None:
     code = (
-        "import sys; from qaexp.experiment.trackers import TensorBoard; TensorBoard()\n"
+        "import sys; from qaexp.nodes import TensorBoard; TensorBoard()\n"
         "print([name for name in ('tensorboard', 'torch') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)

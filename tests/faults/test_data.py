@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gzip
+import itertools
 import json
 import os
 from collections import Counter
@@ -383,3 +384,68 @@ def test_versions(files: Files) -> None:
     files.refused(document(plausible, question()), says=("is_impossible",))
     report = files.run(document({**question(), "is_impossible": True}, unanswerable()), "data.on_bad=skip")
     assert '"num_skipped": 1' in counts(report)
+
+
+@pytest.mark.fault("D17")
+def test_spans_that_are_not_those_of_their_texts(files: Files) -> None:
+    def lines(*spans: list[Any]) -> bytes:
+        def asked(number: int, span: list[Any]) -> dict[str, Any]:
+            detected = [{"text": "Paris", "char_spans": [span]}] if span else []
+            return {"qid": f"m{number}", "question": "Which?", "answers": ["Paris"], "detected_answers": detected}
+
+        qas = [asked(number, span) for number, span in enumerate(([0, 4], *spans))]
+        values = ({"header": {"dataset": "SQuAD"}}, {"context": CONTEXT, "qas": qas})
+        return "\n".join(map(json.dumps, values)).encode()
+
+    for span, part in (
+        ([0, 5], "[0][1] is 5, one behind the text 'Paris'; ends are inclusive"),
+        ([40, 99], "is [40, 99], which is no [first, last]"),
+        ([4, 0], "is [4, 0], which is no [first, last]"),
+        ([32, 35], "marks the text 'Lyon' and not the text 'Paris'"),
+        ([], "qas[1].detected_answers is empty"),
+    ):
+        files.refused(lines(span), says=(part,))
+    files.refused(lines([0, 5]), "data.on_bad=skip", says=("one behind",))
+    torn = files.path(b"").with_name("torn.jsonl.gz")
+    torn.write_bytes(gzip.compress(lines())[:-9])
+    files.refused(torn, says=("cannot be unpacked",))
+    source = files.run(lines([40, 99], [32, 35]), "data.on_bad=skip")["source"]["dev"]
+    assert (source["num_examples"], source["num_skipped"]) == (1, 2)
+    assert files.predicted() == ["m0"]
+
+
+@pytest.mark.fault("D18")
+def test_mixes_that_cannot_be_what_their_weights_say(qaexp: Any, tmp_path: Path) -> None:
+    a, b = tiny_run.write_squad(tmp_path / "a.json", 14, 6), tiny_run.write_squad(tmp_path / "b.json", 5, 0)
+    (twin := tmp_path / "twin.json").write_bytes(a.read_bytes())
+    (empty := tmp_path / "empty.json").write_text('{"data": []}')
+    number = itertools.count()
+
+    def words(mix: str, *more: str) -> tuple[str, ...]:
+        dev = f"data.dev_file={tiny_run.write_squad(tmp_path / 'dev.json', 4, 2)}"
+        name = f"name=mix{next(number)}"
+        return ("train", name, *tiny_run.FILES, dev, "trainer.epochs=1", f"data.mix={{{mix}}}", *more)
+
+    good = f"a: {{file: {a}, weight: 0.75}}, b: {{file: {b}, weight: 0.25}}"
+    for mix, more, code, part in (
+        (f"a: {{file: {a}, weight: 0}}", (), 2, "data.mix.a.weight=0 must be a number above 0"),
+        (f"a: {{file: {a}, weight: nan}}", (), 2, "data.mix.a.weight=nan must be a number above 0"),
+        (f"a: {{file: {a}, weight: much}}", (), 2, "data.mix.a.weight=much must be a number above 0"),
+        (f"a: {{file: {a}, weight: 1}}, b: {b}", (), 2, "data.mix.b has no weight, and data.mix.a has one"),
+        (good, (f"data.train_file={a}",), 2, "both say what is trained on"),
+        (good, ("data.mix.c.weight=1",), 2, "data.mix.c.weight is not a key"),
+        (good, ("data.train_size=30",), 2, "all 5 of b are taken, and none is taken twice; take at most"),
+        (good, ("data.train_size=1",), 2, "data.mix.b gives none of 1 questions"),
+        (f"a: {a}, b: {tmp_path}/none.json", (), 3, "data.mix.b: "),
+        (f"a: {a}, b: {twin}", (), 3, "twin.json holds the same as data.mix.a"),
+        (f"a: {a}, b: {empty}", (), 3, f"{empty} holds no usable question"),
+    ):
+        qaexp.refused(code, *words(mix, *more), says=(part,))
+    run = qaexp.train(*words(good)[1:])
+    sets = tiny_run.read_json(run / "data.json")["source"]["train"]["sets"]
+    assert {name: one["num_drawn"] for name, one in sets.items()} == {"a": 17, "b": 5}
+    assert len(set(tiny_run.read_json(run / "data.json")["train_ids"])) == 22
+    again = [f"name={run.name}" if word.startswith("name=") else word for word in words(good)]
+    assert "already completed" in qaexp.call(*again).out
+    tiny_run.write_squad(b, 6, 0)
+    qaexp.refused(2, *again, says=("data.mix_sha256.b",))

@@ -14,7 +14,7 @@ from safetensors import torch as weights
 from safetensors.numpy import load, save
 
 from qaexp.evaluation import question_set
-from qaexp.evaluation.logits import Logits
+from qaexp.evaluation.logits import Logits, LogitsInMemory
 from tests.fixtures import tiny_run
 
 Change = Callable[[list[Any]], list[Any]]
@@ -122,15 +122,15 @@ def plant_predictions(patch: pytest.MonkeyPatch, change: Change) -> None:
 
 def plant_nan(patch: pytest.MonkeyPatch, first: int, value: float) -> None:
     """Make one logit of every evaluation from a number on NaN or infinite; the training never sees it."""
-    predict, calls = question_set.predict_logits, iter(range(1, 1000))
+    held, calls = question_set.LogitsInMemory.all, iter(range(1, 1000))
 
-    def broken(*args: Any, **keywords: Any) -> Logits:
-        found = predict(*args, **keywords)
+    def broken(made: LogitsInMemory) -> Logits:
+        found = held(made)
         if next(calls) >= first:
             found.end[-1] = value
         return found
 
-    patch.setattr(question_set, "predict_logits", broken)
+    patch.setattr(question_set.LogitsInMemory, "all", broken)
 
 
 def check_training(qaexp: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,3 +162,92 @@ def check_training(qaexp: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         with monkeypatch.context() as patch:
             plant_predictions(patch, change)
             fails(name, 8, 0)
+
+
+def own_questions(path: Path, *counts: int) -> Path:
+    """A file whose questions no other file asks."""
+    text = tiny_run.write_squad(path, *counts).read_text()
+    path.write_text(text.replace(" born?", f" born, asks {path.stem}?").replace("father of", f"{path.stem} father of"))
+    return path
+
+
+@pytest.mark.fault("D15")
+def test_evaluation_sets(qaexp: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    train, dev, bio, _ = (own_questions(folder / f"{name}.json", 8, 3) for name in ("train", "dev", "bio", "news"))
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in flat(bio)))
+    (folder / "empty.json").touch()
+    (folder / "cut.json").write_bytes(bio.read_bytes()[:300])
+    words = (*tiny_run.FILES, *tiny_run.files_of(train, dev), "trainer.epochs=1")
+
+    def given(**files: str) -> str:
+        return f"data.test_files={{{', '.join(f'{name}: {folder / file}' for name, file in files.items())}}}"
+
+    refused = (
+        (3, given(bio="bio.json", law="none.json", web="gone.json"), ("test_files.law", "test_files.web", "none.json")),
+        (3, given(bio="empty.json"), ("data.test_files.bio", "is empty")),
+        (3, given(bio="cut.json"), ("cut.json: line 1, column",)),
+        (3, given(bio="bio.json", law="bio.json"), ("data.test_files.law is data.test_files.bio again",)),
+        (3, given(bio="bio.json", law="rows.jsonl"), ("data.test_files.law is data.test_files.bio again",)),
+        (3, given(bio="train.json", law="dev.json"), ("bio is data.train_file again", "law is data.dev_file again")),
+        (2, given(Bio="bio.json", no_ans="news.json"), ("'Bio'", "such as bio", "'no_ans' has a meaning")),
+        (2, given(best="bio.json"), ("'best' has a meaning of its own", "such as best_set")),
+        (2, f"data.test_files={bio}", ("is no mapping; write data.test_files={bio: bio.json",)),
+        (2, f"data.test_files.bio={bio}", ("write 'data.test_files={bio: ",)),
+        (2, "data.test_files={bio: null}", ("data.test_files.bio=None is no path",)),
+    )
+    for number, (code, value, says) in enumerate(refused):
+        qaexp.refused(code, "train", f"name=refused{number}", *words, value, says=says)
+        assert not (qaexp.folder / "outputs" / f"refused{number}" / "summary.json").exists()
+    run = qaexp.train("name=good", *words, given(bio="bio.json", news="news.json"))
+    check_named_files(qaexp, run, folder)
+    check_leak(qaexp, folder, words)
+
+
+def flat(path: Path) -> list[dict[str, Any]]:
+    """The questions of a file as flat rows."""
+    rows = []
+    for article in json.loads(path.read_text())["data"]:
+        for paragraph in article["paragraphs"]:
+            for asked in paragraph["qas"]:
+                texts, starts = ([one[key] for one in asked["answers"]] for key in ("text", "answer_start"))
+                answers = {"text": texts, "answer_start": starts}
+                row = {"id": asked["id"], "title": article["title"], "context": paragraph["context"]}
+                rows.append({**row, "question": asked["question"], "answers": answers})
+    return rows
+
+
+def check_named_files(qaexp: Any, run: Path, folder: Path) -> None:
+    """What `evaluate` is given under names."""
+    for code, values, says in (
+        (2, ("bio.json", "news.json"), ("has no name", "write --data bio=", "write --data news=")),
+        (2, ("a=bio.json", "a=news.json"), ("--data a=...: is given 2 times",)),
+        (2, ("IQM=bio.json", "mean=news.json"), ("'IQM'", "'mean' has a meaning of its own")),
+        (3, ("a=bio.json", "b=rows.jsonl"), ("asks the questions of a again",)),
+        (3, ("a=bio.json", "b=cut.json"), ("cut.json",)),
+    ):
+        parts = (value.rpartition("=") for value in values)
+        given = [word for name, equals, file in parts for word in ("--data", f"{name}{equals}{folder / file}")]
+        done = qaexp.refused(code, "evaluate", str(run), *given, says=says)
+        assert done.out == ""
+
+
+def check_leak(qaexp: Any, folder: Path, words: Sequence[str]) -> None:
+    """A set with four training questions is scored with a flag, and nothing is concluded from it."""
+    document = json.loads((folder / "bio.json").read_text())
+    document["data"].append(json.loads((folder / "train.json").read_text())["data"][0])
+    (folder / "leaky.json").write_text(json.dumps(document))
+    sets = f"data.test_files={{leaky: {folder / 'leaky.json'}, news: {folder / 'news.json'}}}"
+    for seed in (1, 2):
+        run = qaexp.train(f"name=leaky{seed}", f"seed={seed}", *words, sets)
+        (flag,) = [one for one in tiny_run.read_json(run / "run.json")["flags"] if one["name"] == "train_dev_overlap"]
+        assert "4 of the 15 questions of leaky.json were trained on" in flag["advice"]
+    told = qaexp.call("evaluate", str(run), "--data", str(folder / "leaky.json")).err
+    assert "leaky.json: 4 of 15 ids are ids of questions that this model was trained on" in told
+    both = [str(run.with_name(f"leaky{seed}")) for seed in (1, 2)]
+    done = qaexp.call("compare", *both, "--by", "seed", "--json")
+    (found,) = json.loads(done.out)["sets"]
+    assert found["counted"] == ["news"]
+    assert "4 of the 15 questions of the set leaky were trained on" in found["left_out"][0]["reason"]
+    qaexp.refused(2, "compare", *both, "--metric", "test_leaky_f1", says=("set leaky were trained on",))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +37,7 @@ def start():
 
 def memory_of(work) -> float:
     """How much more than before is in use at the peak of some work, in MiB."""
+    gc.collect()
     counter = torch.get_device_module(ACCELERATOR)
     counter.reset_peak_memory_stats()
     before = peak_memory_mib(ACCELERATOR)

@@ -20,7 +20,7 @@ from qaexp.comparison.shown.report import page
 
 Row = dict[str, Any]
 _NUMBER = r"-?[\d,]+(?:\.\d+)?"
-_WORDS = "baseline, collapsed|baseline|better|worse|no difference shown|cannot tell|collapsed|"
+_WORDS = "baseline, collapsed|baseline|better|worse|equivalent|cannot tell|collapsed|"
 
 
 def rows_in(output: str, comparison: Comparison) -> dict[str, Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -139,6 +140,17 @@ def add_test(run: Path, f1: Floats) -> None:
     columns = {"f1": f1, "crossfit_f1": f1, "exact": exact, "crossfit_exact": exact}
     change_scores(run, {key: [float(one) for one in values] for key, values in columns.items()}, "test_scores.csv")
     edit(run / "summary.json", test_f1=float(f1.mean()), test_exact=float(exact.mean()))
+
+
+def add_set(run: Path, name: str, f1: Floats, sha256: str | None = None) -> None:
+    """Give a run an evaluation set with these scores; `sha256` is that of its file."""
+    exact = np.where(f1 == 100, 100.0, 0.0)
+    (run / "test_sets").mkdir(exist_ok=True)
+    ids = [f"{name}{number:04d}" for number in range(len(f1))]
+    change_scores(run, {"id": ids, "f1": f1.tolist(), "exact": exact.tolist()}, f"test_sets/{name}.csv")
+    edit(run / "summary.json", **{f"test_{name}_f1": float(f1.mean()), f"test_{name}_exact": float(exact.mean())})
+    hashes = json.loads((run / "data.json").read_text("utf-8"))["sha256"]
+    edit(run / "data.json", sha256={**hashes, f"test_{name}": sha256 or name})
 
 
 def stated(comparison: Comparison) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from qaexp.comparison import verdict
 from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.slices import slice_differences
-from qaexp.comparison.verdict import ALPHA, BETTER, CANNOT_TELL, NOT_SHOWN, WORSE
+from qaexp.comparison.verdict import ALPHA, BETTER, CANNOT_TELL, EQUIVALENT, WORSE
 from qaexp.runs.metrics import number_of
 from tests.relations.studies import PER_PARAGRAPH, RATES, NewFolder, Plan, add, answers, compared, examples, plans
 
@@ -39,6 +39,10 @@ def agrees(found: verdict.Tested) -> None:
         assert (found.level or 0) >= 1 - ALPHA - 1e-12
     if found.p_verdict > ALPHA and found.minimum_detectable is not None:
         assert abs(found.difference.difference) <= found.minimum_detectable
+    if found.chances is not None:
+        parts = (found.chances.above, found.chances.within, found.chances.below)
+        assert min(parts) >= 0
+        assert sum(parts) == pytest.approx(1)
 
 
 def judged(one: Contrast, relevant: float) -> None:
@@ -47,19 +51,18 @@ def judged(one: Contrast, relevant: float) -> None:
     assert (one.verdict in (BETTER, WORSE)) == is_significant
     if is_significant:
         assert (one.verdict == BETTER) == (found.difference.difference > 0)
-    elif one.verdict == NOT_SHOWN:
-        assert found.minimum_detectable is not None
-        assert found.minimum_detectable <= relevant
     else:
-        assert one.verdict == CANNOT_TELL
-        assert found.minimum_detectable is None or found.minimum_detectable > relevant
+        assert one.verdict == (EQUIVALENT if found.is_within(relevant) else CANNOT_TELL)
+    if one.verdict == EQUIVALENT:
+        assert -relevant < (found.low or 0) < (found.high or 0) < relevant
+        assert (found.p_equivalent or 0) <= ALPHA
     assert one.sentence.startswith(f"{one.verdict}: ") or not is_significant
 
 
-def test_what_could_have_been_shown_and_was_not_is_a_finding(new_folder: NewFolder) -> None:
+def test_what_is_ruled_out_is_a_finding(new_folder: NewFolder) -> None:
     folder = Plan(4, (50, 50), ((0, 1, 2, 3, 4),) * 2).write(new_folder())
     verdicts = [compared(folder, relevant=points).tables[0].contrasts[0].verdict for points in (0.5, 60.0)]
-    assert verdicts == [CANNOT_TELL, NOT_SHOWN]
+    assert verdicts == [CANNOT_TELL, EQUIVALENT]
 
 
 @examples(10)

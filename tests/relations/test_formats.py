@@ -24,7 +24,7 @@ METRICS = (
 )  # fmt: skip
 TESTED = ("crossfit_f1", "f1", "exact", "has_ans_f1", "no_ans_f1", "test_f1")
 GOLDS = [[f"gold {number}"] if number % 3 else [] for number in range(96)]
-GROUPS = ((35, 3), (52, 3), (55, 1), (80, 3), (90, 3))
+GROUPS = ((35, 6), (52, 6), (55, 1), (80, 6), (90, 6))
 
 
 @pytest.fixture(scope="module")

@@ -46,14 +46,15 @@ def test_the_same_runs_give_the_same_bytes(new_folder: NewFolder) -> None:
 
 def test_earlier_looks_are_told_and_change_no_number(new_folder: NewFolder) -> None:
     folder = Plan(2, (50, 80), ((0, 1, 2),) * 2).write(new_folder())
-    before = only(compared(folder))
+    before = only(compared(folder, any_look=False))
     ids = {entry.run.path.name: entry.run.run_id for entry in compared(folder).entries}
     seen = [run_id for name, run_id in ids.items() if not name.endswith("s2")]
     (folder / "sweep.json").write_text("{}", "utf-8")
     look = {"at": "2026-01-31T10:00:00+00:00", "run_ids": seen}
     edit(folder / "sweep.json", looks=[look, {**look, "run_ids": list(ids.values())}])
-    after = only(compared(folder))
+    after = only(compared(folder, any_look=False))
     assert after.looks == [(2, 2)]
+    assert only(compared(folder)).sentence.count("look") == 0
     assert after.sentence == before.sentence + (
         "; compared before with 2 seeds: with 2 looks the risk of a false verdict is up to 10 %, not 5 %"
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from qaexp.comparison.verdict import BETTER, CANNOT_TELL, NOT_SHOWN, WORSE
+from qaexp.comparison.verdict import BETTER, CANNOT_TELL, EQUIVALENT, WORSE
 from tests.fixtures.compared import write_run
 from tests.relations.studies import NAMES, RATES, NewFolder, Plan, answers, compared, examples, only, plans
 
-TURNED = {BETTER: WORSE, WORSE: BETTER, CANNOT_TELL: CANNOT_TELL, NOT_SHOWN: NOT_SHOWN}
+TURNED = {BETTER: WORSE, WORSE: BETTER, CANNOT_TELL: CANNOT_TELL, EQUIVALENT: EQUIVALENT}
 
 
 @examples(15)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from qaexp.errors import StorageError
 from qaexp.runs import claims as claims_module
 from qaexp.runs import workers as workers_module
 from qaexp.runs.claims import WORK, Claim, Claims
 from qaexp.runs.owners import STALE_SECONDS
-from qaexp.runs.workers import working
+from qaexp.runs.workers import forget, working
 
 JOB = "a1b2c3d4"
 
@@ -138,3 +141,89 @@ def test_a_worker_s_file_that_was_deleted_comes_back(tmp_path: Path) -> None:
 def test_a_folder_without_workers_has_no_claims(tmp_path: Path) -> None:
     assert Claims(tmp_path).newest() == {}
     assert Claims(tmp_path).workers() == []
+
+
+def test_workers_side_by_side_in_one_job_of_a_scheduler_are_alive(tmp_path: Path, elsewhere: Any) -> None:
+    """`srun -n 2`; once the job was put back and is started again, none of them is, wherever it runs."""
+    elsewhere("a")
+    with working(tmp_path, {"engine": "slurm 12", "restarts": 0}) as first:
+        assert first.take(JOB, None) is not None
+        with working(tmp_path, {"engine": "slurm 12", "restarts": 0}) as second:
+            seen = held(second)
+            assert seen is not None
+            assert second.is_alive(seen)
+        elsewhere("b")
+        with working(tmp_path, {"engine": "slurm 12", "restarts": 1}) as again:
+            assert not again.is_alive(seen)
+
+
+def test_numbers_that_began_anew_belong_to_others(tmp_path: Path) -> None:
+    """Somebody deleted the folder: the worker goes on, and does not take another's claim for its own."""
+    with working(tmp_path) as first:
+        mine = first.take(JOB, None)
+        assert mine is not None
+        assert not first.is_lost(mine)
+        shutil.rmtree(tmp_path / WORK)
+        assert first.is_lost(mine)
+        with working(tmp_path) as second:
+            assert second.take(JOB, None) is not None
+            assert first.is_lost(mine)
+            first.beat()
+            assert first.take("e5f6a7b8", None) is not None
+            assert len(second.workers()) == 2
+
+
+def test_a_folder_that_does_not_answer_kills_nobody(
+    tmp_path: Path, elsewhere: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere("a")
+    with working(tmp_path) as first, working(tmp_path) as second:
+        assert first.take(JOB, None) is not None
+        seen = held(second)
+        assert seen is not None
+
+        def stale(path: Path, **_: object) -> os.stat_result:
+            raise OSError(116, "Stale file handle")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "stat", stale)
+            assert second.is_alive(seen)
+
+
+def test_a_reader_whose_clock_is_late_sees_who_is_dead(
+    tmp_path: Path, elsewhere: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere("a")
+    with working(tmp_path) as first, working(tmp_path) as second:
+        now = (tmp_path / WORK / "workers" / second.worker).stat().st_mtime
+        os.utime(tmp_path / WORK / "workers" / first.worker, (now - STALE_SECONDS - 1,) * 2)
+        late = datetime.fromtimestamp(now - 2 * STALE_SECONDS, UTC)
+        monkeypatch.setattr(claims_module, "utc_now", lambda: late)
+        alive = {worker.told["worker"]: worker.is_alive for worker in Claims(tmp_path).workers()}
+        assert alive == {first.worker: False, second.worker: True}
+
+
+def test_what_workers_told_each_other_stays_while_one_is_there(tmp_path: Path) -> None:
+    with working(tmp_path) as mine:
+        with working(tmp_path):
+            forget(tmp_path, mine.worker)
+            assert (tmp_path / WORK).is_dir()
+        forget(tmp_path)
+        assert (tmp_path / WORK).is_dir()
+        forget(tmp_path, mine.worker)
+        assert not (tmp_path / WORK).exists()
+
+
+def test_a_folder_that_was_moved_is_not_made_anew(tmp_path: Path) -> None:
+    sweep = tmp_path / "s"
+    sweep.mkdir()
+    with working(sweep) as claims:
+        mine = claims.take(JOB, None)
+        assert mine is not None
+        sweep.rename(tmp_path / "moved")
+        assert claims.is_lost(mine)
+        with pytest.raises(StorageError, match="was moved or deleted"):
+            claims.take("e5f6a7b8", None)
+        with pytest.raises(StorageError, match="was moved or deleted"):
+            claims.beat()
+        assert not sweep.exists()

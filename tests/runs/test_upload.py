@@ -80,6 +80,15 @@ def test_a_job_lies_below_its_sweep(store: Store, tmp_path: Path) -> None:
     assert upload_beside(sweep, store).num_files == 0
 
 
+def test_a_linked_folder_and_what_it_leads_to_have_one_place(folder: Store, tmp_path: Path) -> None:
+    """The sweep's own command knows the path as it was typed, its workers the one without links."""
+    sweep = stores.sweep(tmp_path / "disk" / "lrs", levels={1e-4: 50}, seeds=1)
+    (tmp_path / "link").symlink_to(sweep)
+    (run,) = sweep.glob("lr=*")
+    assert upload_run(run, folder).url == upload_run(tmp_path / "link" / run.name, folder).url
+    assert upload_beside(sweep, folder).url == upload_beside(tmp_path / "link", folder).url
+
+
 @pytest.mark.parametrize("name", ["scores.csv", "summary.json", "config.json"])
 def test_what_the_run_did_not_write_is_not_seen_by_anybody(folder: Store, tmp_path: Path, name: str) -> None:
     run = stores.completed(tmp_path / "a")

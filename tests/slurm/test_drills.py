@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,16 @@ def test_all_goes_well_and_the_same_command_does_nothing(sweep: Sweep, slurm: Sl
     again = sweep.run()[len(said) :]
     assert "4 jobs: 4 to reuse" in again
     assert "submitted" not in again
+
+
+def test_workers_that_still_wait_at_the_end_leave_the_queue(sweep: Sweep, slurm: Slurm) -> None:
+    """Nothing is left for them, and the folder of their logs is gone."""
+    slurm("scontrol", "update", "nodename=n1", "state=drain", "reason=drill")
+    said = sweep.end(sweep.start("hydra.launcher.workers=4", "hydra.launcher.cpus_per_task=8", "threads=1"), 0)
+    assert "wait in the queue" in said
+    assert "PENDING" not in slurm.tasks().values()
+    assert sweep.states() == DONE
+    until(slurm.is_empty, 60)
 
 
 def test_a_worker_that_is_cancelled_costs_no_job(sweep: Sweep, slurm: Slurm) -> None:
@@ -104,7 +116,7 @@ def test_a_node_that_dies_as_the_jobs_start_costs_nothing(sweep: Sweep, slurm: S
     until(lambda: "RUNNING" in slurm.tasks().values())
     for node in ("n1", "n2"):
         slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=drill")
-        slurm("scontrol", "update", f"nodename={node}", "state=resume")
+    resumed(slurm)
     sweep.end(process, 0)
     assert sweep.states() == DONE
 
@@ -116,7 +128,14 @@ def drained(slurm: Slurm) -> None:
 
 def resumed(slurm: Slurm) -> None:
     for node in ("n1", "n2"):
+        until(lambda node=node: is_back(slurm, node))
+
+
+def is_back(slurm: Slurm, node: str) -> bool:
+    with suppress(subprocess.CalledProcessError):  # refused where the node has come back by itself
         slurm("scontrol", "update", f"nodename={node}", "state=resume")
+    (state,) = re.findall(r" State=(\S+)", slurm("scontrol", "-o", "show", "node", node))
+    return "DOWN" not in state and "DRAIN" not in state
 
 
 def test_a_node_that_is_drained_ends_its_jobs_and_gets_no_others(sweep: Sweep, slurm: Slurm) -> None:
@@ -182,6 +201,24 @@ def test_a_second_ctrl_c_cancels_at_once(sweep: Sweep, slurm: Slurm) -> None:
     until(slurm.is_empty)
     sweep.run()
     assert sweep.states() == DONE
+
+
+def test_a_search_is_made_by_the_workers(sweep: Sweep, slurm: Slurm) -> None:
+    """Its command makes no trial; one whose worker is cancelled is made again, and Ctrl-C leaves nothing behind."""
+    pytest.importorskip("optuna")
+    words = ("sweep=optuna", "optimizer.lr=tag(log,interval(1e-4,1e-2))", "seed=0", "hydra.sweeper.num_trials=4")
+    process = sweep.start(*words)
+    until(lambda: len(sweep.stored()) == 2)
+    slurm("scancel", min(sweep.workers()))
+    until(lambda: "ended: crossfit_f1" in (sweep.folder / "out").read_text())
+    os.killpg(process.pid, signal.SIGINT)
+    said = sweep.end(process, 130)
+    assert "submitted 2 workers as Slurm job" in said
+    until(slurm.is_empty)
+    said = sweep.end(sweep.start(*words), 0)
+    trials = tiny_run.read_json(sweep.directory / "sweep.json")["trials"]
+    assert [trial["state"] for trial in trials if trial["state"] == "complete"] == ["complete"] * 4
+    assert "best: crossfit_f1" in said
 
 
 @pytest.mark.skipif(not THOROUGH, reason="takes five minutes: QAEXP_THOROUGH=1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import weakref
 from collections.abc import Iterator
@@ -54,7 +55,11 @@ class Memory:
 
     @contextmanager
     def limited(self, mib: float) -> Iterator[None]:
-        """Leave so much room beside what is in use now."""
+        """Leave so much room beside what is in use now.
+
+        What nobody holds any more is freed first: a collection in the body would make more room than was left.
+        """
+        gc.collect()
         before = self.size
         self.size = self.used + int(mib * _MIB)
         try:

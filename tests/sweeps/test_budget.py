@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
-from qaexp.sweeps.budget import keep_budget
+import pytest
+
+from qaexp.runs.kept_checkpoints import find_checkpoints
+from qaexp.runs.owners import this_process, utc_now
+from qaexp.runs.workers import working
+from qaexp.storage import folders
+from qaexp.sweeps.budget import Budgeted, keep_budget
+from qaexp.sweeps.job import Job
+from qaexp.sweeps.outcome import COMPLETED, Outcome
+from qaexp.sweeps.watcher import Watcher
 from tests.fixtures import tiny_run
 
 MIB = 2**20
@@ -35,6 +49,57 @@ def test_older_checkpoints_go_first_and_the_newest_of_a_job_last(tmp_path: Path)
     assert deleted(0) == ["old 30", "new 20"]
     assert len(list((tmp_path / "running" / "checkpoints").iterdir())) == 2
     assert not any(list((run / "checkpoints").iterdir()) for run in (old, new))
+
+
+def test_what_runs_in_another_worker_is_left_alone(tmp_path: Path) -> None:
+    """Whether its folder says so, or as yet its claim alone; what a dead worker has left is not."""
+    claimed, running, freed = (
+        job(tmp_path, f"lr=0-{letter * 8}", age, 10, 20) for age, letter in enumerate("abc", start=1)
+    )
+    here = {**this_process(), "heartbeat": utc_now().isoformat()}
+    (running / "run.json").write_text(json.dumps({"schema_version": 1, "run_id": "b" * 8, "state": "running", **here}))
+    with working(tmp_path) as claims:
+        claims.take("a" * 8, None)
+        claim = claims.take("c" * 8, None)
+        assert claim is not None
+        claims.end(claim, "preempted")
+        assert {path.parents[1] for path in keep_budget(tmp_path, 0)} == {freed}
+    assert [len(find_checkpoints(run)) for run in (claimed, running)] == [2, 2]
+
+
+def test_what_another_worker_stores_or_deletes_meanwhile_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files and folders vanish wherever they are looked at; two workers delete the same checkpoint."""
+    old, busy = job(tmp_path, "old", 2, 10, 20), job(tmp_path, "busy", 1, 10)
+    stat, remove = os.stat, folders.shutil.rmtree
+
+    def vanishing(path: object, *args: Any, **more: Any) -> os.stat_result:
+        if str(path).endswith(f"busy/checkpoints/step-{10:07}/model.safetensors"):
+            shutil.rmtree(busy / "checkpoints")
+        return stat(path, *args, **more)  # type: ignore[call-overload, no-any-return]
+
+    def removed_twice(*args: Any, **more: Any) -> None:
+        remove(*args, **more)
+        remove(*args, **more)
+
+    monkeypatch.setattr(os, "stat", vanishing)
+    monkeypatch.setattr(folders.shutil, "rmtree", removed_twice)
+    assert keep_budget(tmp_path, 1, spared=["busy"]) == [old / "checkpoints" / f"step-{10:07}"]
+
+
+def test_what_cannot_be_deleted_is_told_and_ends_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **more: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    said: list[str] = []
+    watcher = SimpleNamespace(say=said.append, ended=lambda *told: said.append("ended"))
+    monkeypatch.setattr(folders.shutil, "rmtree", refuse)
+    job(tmp_path, "old", 2, 10)
+    ended = SimpleNamespace(folder=tmp_path / "new")
+    Budgeted(cast(Watcher, watcher), tmp_path, 0).ended(cast(Job, ended), Outcome(COMPLETED), 1.0)
+    assert "max_checkpoint_mib=0 is not kept to" in said[0]
+    assert said[1:] == ["ended"]
 
 
 def test_a_sweep_keeps_to_its_budget(tmp_path: Path) -> None:

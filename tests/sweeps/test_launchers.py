@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from omegaconf import OmegaConf
 
 from qaexp.config.build import check_plugins
 from qaexp.errors import ConfigError
+from qaexp.runs.lock import hold
 from qaexp.sweeps.sweeper import _not_there
 from tests import REPOSITORY
 from tests.fixtures import tiny_run
+from tests.fixtures.workers import planned
 
 WORDS = (*tiny_run.MODEL, "data.train_size=12", "data.dev_size=8", "trainer.epochs=1", "threads=1")
 
@@ -89,3 +92,20 @@ def test_a_sweep_of_another_launcher_goes_on_from_its_folder(tmp_path: Path) -> 
     (sweep / "plan.json").write_text(json.dumps(plan))
     older = tiny_run.call(elsewhere, "resume", str(sweep))
     assert (older.code, "started it again: qaexp train -m name=s hydra/launcher=basic" in older.last_line) == (2, True)
+
+
+def test_a_job_that_another_process_trains_has_not_failed(tmp_path: Path) -> None:
+    """Hydra's launchers claim nothing, and come upon the jobs of workers."""
+    sweep = planned(tmp_path, *WORDS, "seed=0,1")
+    theirs = sweep / json.loads((sweep / "plan.json").read_text())["jobs"][0]["path"]
+    theirs.mkdir()
+    with hold(theirs):
+        done = tiny_run.call(tmp_path, "train", "-m", "name=s", "hydra/launcher=basic", *WORDS, "seed=0,1")
+    assert done.code == 10, done.err
+    assert f"another process trains it: {theirs.relative_to(tmp_path)}: process {os.getpid()} on" in done.out
+    assert done.last_line.endswith("1 of 2 jobs was not run to the end; the same command runs what is missing")
+    rows = json.loads((sweep / "sweep.json").read_text())["jobs"]
+    assert [row["state"] for row in rows] == ["preempted", "completed"]
+    assert rows[0]["error"]["message"].startswith("another process trains it")
+    again = tiny_run.call(tmp_path, "train", "-m", "name=s", "hydra/launcher=basic", *WORDS, "seed=0,1")
+    assert again.code == 0, again.err

@@ -11,7 +11,8 @@ import yaml
 from qaexp.config.conf import choices, conf_directory
 from tests.fixtures import tiny_run
 
-PRESETS = [name for name in choices([conf_directory()])["sweep"] if name != "optuna"]  # that one: test_search.py
+# Of these the jobs follow from those before: test_search.py, test_race.py.
+PRESETS = [name for name in choices([conf_directory()])["sweep"] if name not in ("optuna", "race")]
 
 
 def params_of(name: str) -> dict[str, str]:

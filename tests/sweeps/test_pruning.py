@@ -239,7 +239,7 @@ NO_SCORE = "~hydra.sweeper.objectives.crossfit_f1"
     [
         (("+hydra.sweeper.objectives.train_seconds=minimize", NO_SCORE), "off: train_seconds has no value per epoch"),
         (("+hydra.sweeper.objectives.train_seconds=minimize",), "pruning is off: there are 2 objectives"),
-        (("hydra/launcher=basic",), "pruning is off: hydra/launcher=local alone can end jobs"),
+        (("hydra/launcher=basic",), "pruning is off: hydra/launcher=local, slurm and ray alone can end jobs"),
         (("+hydra.sweeper.objectives.train_loss=maximize", NO_SCORE), "train_loss is better when lower"),
         (("hydra.sweeper.objectives.crossfit_f1=minimize",), "crossfit_f1 is better when higher"),
         ((), "for crossfit_f1 (maximize)"),

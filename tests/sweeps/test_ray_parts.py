@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import io
 import socket
+import sys
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,19 +17,22 @@ import pytest
 
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors import ConfigError, IntegrityError
+from qaexp.storage.store import Store
+from qaexp.sweeps import bodies, ranks, ray_task
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.launching import Work
 from qaexp.sweeps.outcome import COMPLETED, FAILED, Outcome
 from qaexp.sweeps.parcel import pack, unpack
 from qaexp.sweeps.policy import FailurePolicy
+from qaexp.sweeps.pool import PoolSettings
 from qaexp.sweeps.queue import shared
 from qaexp.sweeps.ray_cluster import check_there
 from qaexp.sweeps.ray_jobs import MAX_TRIES, RayJobs
 from qaexp.sweeps.ray_keys import RayKeys, read_keys
 from qaexp.sweeps.ray_launcher import RayLauncher
-from qaexp.sweeps.ray_task import Told
+from qaexp.sweeps.ray_task import Errand, Told
 from qaexp.sweeps.watcher import Nobody
-from tests.fixtures import tiny_run
+from tests.fixtures import stores, tiny_run
 
 OWN = {
     "address": None,
@@ -216,3 +221,31 @@ def test_a_job_is_tried_again_so_often_and_no_oftener(tmp_path: Path) -> None:
     outcome, ray = ended(tmp_path / "c", [RayTaskError("No module named qaexp\nmore")])
     assert (outcome.state, ray.num_sent) == (FAILED, 1)
     assert "could not run it: RayTaskError: No module named qaexp" in outcome.message
+
+
+def test_a_job_is_uploaded_from_the_sweeps_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a node does not see that one, the name of the folder that it trains in means nothing."""
+
+    def run_here(job: Job, settings: PoolSettings) -> Outcome:
+        assert settings.body is not None
+        settings.body(job)
+        return Outcome(COMPLETED)
+
+    run_id = tiny_run.read_json(stores.completed(tmp_path / "first") / "run.json")["run_id"]
+    monkeypatch.setattr(ray_task, "run_alone", run_here)
+    monkeypatch.setattr(bodies, "identify", lambda *_: {"jobs": [{"sha256": "a" * 64}]})
+    monkeypatch.setattr(ranks, "train_run", lambda _, folder, __: stores.completed(folder))
+    monkeypatch.setattr(ray_task, "code_hash", lambda: "0")
+    monkeypatch.setattr(ray_task.forks, "prepare", lambda _: None)
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(put=lambda piece: piece))
+    with stores.url_of("file", tmp_path) as url:
+        config = replace(ExperimentConfig(), reporter=replace(ExperimentConfig().reporter, upload_to=url))
+        folder = tmp_path / "s" / f"seed=0-{run_id}"
+        job = Job((), ("seed=0",), config, sha256="a" * 64, directory=folder)
+        errand = Errand(job, tmp_path / "s", "token", False, tmp_path, True, None, "0", False, None, 1.0)
+        told = ray_task.do(errand)
+        assert told.parcel is not None
+        assert Store(url).sizes() == {}
+        ray_task.mark(tmp_path / "s", "token")
+        assert ray_task.do(errand).parcel is None
+        assert f"s/{folder.name}/UPLOADED.json" in Store(url).sizes()

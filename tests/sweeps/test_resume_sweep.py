@@ -10,6 +10,8 @@ import pytest
 from qaexp.runs.directory import HYDRA_FILES
 from qaexp.runs.readers.typed import typed
 from tests.fixtures import drill, planted, tiny_run
+from tests.fixtures.workers import WORDS as JOBS
+from tests.fixtures.workers import planned
 
 WORDS = (*tiny_run.MODEL, *planted.WORDS, "data.train_size=12", "data.dev_size=8", "trainer.epochs=1", "threads=1")
 
@@ -88,3 +90,14 @@ def test_what_stands_in_a_plan_is_data(stopped: Path) -> None:
     resumed(2, "another launcher", settings={"launcher": None})
     (stopped / "plan.json").write_text(good)
     assert tiny_run.call(stopped, "resume", str(stopped), "optimizer.lr=1").code == 2
+
+
+def test_resume_computes_with_the_threads_that_were_planned(tmp_path: Path) -> None:
+    """However many cores this machine has: the others' runs of this sweep have their bits."""
+    sweep = planned(tmp_path, *JOBS[:-1], "seed=0")
+    plan = json.loads((sweep / "plan.json").read_text())
+    (sweep / "plan.json").write_text(json.dumps({**plan, "settings": {**plan["settings"], "threads": 3}}))
+    done = tiny_run.call(tmp_path, "resume", str(sweep))
+    assert done.code == 0, done.err
+    (run,) = sweep.glob("*-????????")
+    assert json.loads((run / "env.json").read_text())["threads"] == 3

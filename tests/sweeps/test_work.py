@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from qaexp.commands.work import seconds_of
 from qaexp.errors import ConfigError
 from qaexp.runs.workers import working
+from qaexp.sweeps.execute import sweep_console, tell_workers
+from tests.faults.test_sweeps import wait_until
 from tests.fixtures import drill, planted, tiny_run
 from tests.fixtures.workers import LONG, WORDS, attempts, planned, process, run_ends, states
 
@@ -49,7 +54,7 @@ def test_one_job_by_its_name_whoever_else_there_is(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert [path.parent.name for path in sweep.glob("seed=*/summary.json")] == [last["path"]]
     wrong = tiny_run.call(tmp_path, "work", str(sweep), "--job", "00000000")
-    assert (wrong.code, "has no such job" in wrong.last_line) == (2, True)
+    assert (wrong.code, "is no job of the plan" in wrong.last_line) == (2, True)
     first = json.loads((sweep / "plan.json").read_text())["jobs"][0]
     with working(sweep) as claims:
         claims.take(first["run_id"], None)
@@ -58,7 +63,7 @@ def test_one_job_by_its_name_whoever_else_there_is(tmp_path: Path) -> None:
         busy = tiny_run.call(tmp_path, "work", str(sweep), "--job", first["path"])
         assert (busy.code, "another worker" in busy.last_line) == (4, True)
         idle = tiny_run.call(tmp_path, "work", str(sweep), "--one")
-        assert (idle.code, "started" in idle.out) == (0, False)
+        assert (idle.code, "other workers have all jobs" in idle.last_line) == (4, True)
 
 
 def test_a_job_that_failed_is_left_alone_until_somebody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +176,11 @@ def test_a_run_and_nothing_at_all_are_told_apart(tmp_path: Path) -> None:
     assert "no such folder" in tiny_run.call(tmp_path, "work", "nowhere").last_line
 
 
+def test_the_command_of_a_worker_is_one_that_a_shell_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_workers(sweep_console(), Path("my runs/s"))
+    assert capsys.readouterr().out.endswith("qaexp work 'my runs/s'\n")
+
+
 def test_plan_only_without_a_sweep_is_refused(tmp_path: Path) -> None:
     done = tiny_run.call(tmp_path, "train", "name=a", *WORDS, "sweep.plan_only=true")
     assert (done.code, "add -m" in done.last_line) == (2, True)
@@ -189,3 +199,89 @@ def test_two_workers_of_a_search_make_each_trial_once(tmp_path: Path) -> None:
     assert len({trial["params"]["optimizer.lr"] for trial in trials}) == 4
     goes_on = tiny_run.call(tmp_path, "resume", str(sweep))
     assert goes_on.code == 0, goes_on.err
+
+
+def test_a_worker_of_a_search_keeps_to_the_plan(tmp_path: Path) -> None:
+    """Its code, data and number of threads are those that were planned."""
+    pytest.importorskip("optuna")
+    data = tiny_run.write_squad(tmp_path / "data.json", 8, 4)
+    space = ("optimizer.lr=tag(log,interval(1e-5,1e-3))", "seed=0", "hydra.sweeper.num_trials=2")
+    words = [*tiny_run.MODEL, "trainer.epochs=1", "data=json", *tiny_run.files_of(data, data), *space]
+    done = tiny_run.call(tmp_path, "train", "sweep=optuna", "name=s", *words, "sweep.plan_only=true")
+    assert done.code == 0, done.err
+    plan = tmp_path / "multirun_outputs" / "s" / "plan.json"
+    whole = json.loads(plan.read_text())
+
+    def worked(*more: str, **changes: Any) -> tiny_run.Called:
+        plan.write_text(json.dumps({**whole, **changes}))
+        return tiny_run.call(tmp_path, "work", str(plan.parent), "--one", *more)
+
+    refused = worked(code_hash="0" * 64)
+    assert (refused.code, "planned by other code" in refused.last_line) == (2, True), refused.err
+    done = worked("trainer.allow_drift=true", code_hash="0" * 64, settings={**whole["settings"], "threads": 3})
+    assert done.code == 0, done.err
+    (run,) = plan.parent.glob("optimizer*")
+    assert json.loads((run / "env.json").read_text())["threads"] == 3
+    odd = worked(settings={**whole["settings"], "corners": 3})
+    assert (odd.code, "give the command" in odd.last_line) == (8, True), odd.err
+    data.write_text(data.read_text() + " ")
+    refused = worked()
+    assert (refused.code, "are not those that were planned" in refused.last_line) == (2, True), refused.err
+
+
+def test_a_job_that_somebody_stops_is_left_and_said_to_be(tmp_path: Path) -> None:
+    """Not by the worker: a scheduler that starts the worker again for its exit code goes on with the job."""
+    sweep = planned(tmp_path, *LONG, "seed=0")
+    worker = process(tmp_path, "work", str(sweep))
+    wait_until(lambda: bool(list(sweep.glob("*/checkpoints/step-*"))))
+    (record,) = sweep.glob("*/run.json")
+    os.kill(tiny_run.read_json(record)["pid"], signal.SIGTERM)
+    ((code, said),) = run_ends([worker])
+    assert (code, "jobs were stopped before their end; 1 job left" in said) == (75, True), said
+    done = tiny_run.call(tmp_path, "work", str(sweep), "--one", "--for", "3h")
+    assert (done.code, attempts(sweep)) == (0, [2]), done.err
+
+
+def test_results_of_which_a_part_is_missing_are_written(tmp_path: Path) -> None:
+    sweep = planned(tmp_path, *WORDS, "reporter=plots", "seed=0")
+    assert tiny_run.call(tmp_path, "work", str(sweep)).code == 0
+    for name in ("sweep.csv", "report.html"):
+        (sweep / name).unlink()
+        assert tiny_run.call(tmp_path, "work", str(sweep)).code == 0
+        assert (sweep / name).is_file()
+
+
+def test_a_job_that_failed_before_ends_no_other_worker(tmp_path: Path) -> None:
+    """A worker whose time is over, or that is stopped, says what is left: it shall be started again."""
+    sweep = planned(tmp_path, *LONG, "seed=0,1")
+    first, second = json.loads((sweep / "plan.json").read_text())["jobs"]
+    with working(sweep) as claims:
+        mine = claims.take(first["run_id"], None)
+        assert mine is not None
+        claims.end(mine, "failed", "killed", "killed by SIGKILL")
+    worker = process(tmp_path, "work", str(sweep))
+    wait_until(lambda: bool(list(sweep.glob("*/checkpoints/step-*"))))
+    worker.send_signal(signal.SIGTERM)
+    ((code, said),) = run_ends([worker])
+    assert (code, "1 failed before and left alone (--retry runs them), 1 to run" in said) == (75, True), said
+    assert "the same command continues" in said
+    done = tiny_run.call(tmp_path, "work", str(sweep), "--job", str(sweep / second["path"]))
+    assert done.code == 0, done.err
+    assert tiny_run.call(tmp_path, "work", str(sweep), "--job", first["run_id"][:5]).code == 0
+
+
+def test_a_plan_that_grew_meanwhile_is_told(tmp_path: Path) -> None:
+    sweep = planned(tmp_path, *LONG, "seed=0")
+    worker = process(tmp_path, "work", str(sweep))
+    wait_until(lambda: bool(list(sweep.glob("*/run.json"))))
+    planned(tmp_path, *LONG, "seed=0,1")
+    ((code, said),) = run_ends([worker])
+    assert (code, "planned anew meanwhile" in said) == (75, True), said
+    assert tiny_run.call(tmp_path, "work", str(sweep)).code == 0
+    assert states(sweep) == ["completed"] * 2
+
+
+def test_a_plan_is_told_through_a_link(tmp_path: Path) -> None:
+    sweep = planned(tmp_path, *WORDS, "seed=0,1")
+    (tmp_path / "link").symlink_to(sweep)
+    assert tiny_run.call(tmp_path, "status", "link").out.count("planned") == 2

@@ -5,59 +5,29 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qaexp.commands import composed
 from qaexp.commands.composed import Asked
+from qaexp.commands.python.run import Run
 from qaexp.errors import ConfigError
 from qaexp.reporting.terminal.printing import hushed
+from qaexp.storage.formats import dotted
 from qaexp.storage.start import held
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class RunResult(dict[str, Any]):
-    """The numbers of a run's summary.json by name, and the run's folder.
-
-    >>> result = RunResult(Path("outputs/try"), "7ace3b22", {"f1": 88.5})
-    >>> result["f1"], result.run_id, result.folder.name
-    (88.5, '7ace3b22', 'try')
-
-    Attributes:
-        folder: The run directory.
-        run_id: The first eight hex digits of its identity.
-    """
-
-    def __init__(self, folder: Path, run_id: str, summary: dict[str, Any]) -> None:
-        """Take what a run left."""
-        super().__init__(summary)
-        self.folder, self.run_id = folder, run_id
-
-    @property
-    def id(self) -> str:
-        """The run's id."""
-        return self.run_id
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The content of summary.json."""
-        return dict(self)
-
-    def __fspath__(self) -> str:
-        """The run directory, so that the result can be used as a path."""
-        return str(self.folder)
-
-    def __repr__(self) -> str:
-        """The folder, the id and the main numbers."""
-        shown = ", ".join(
-            f"{name} {self[name]:.1f}" for name in ("f1", "exact") if isinstance(self.get(name), int | float)
-        )
-        return f"<run {self.run_id} in {self.folder}{': ' + shown if shown else ''}>"
+# More runs take seconds to compare, which nobody asked for who only looks at a sweep.
+_MAX_COMPARED = 100
+# Follow from `name` and `seed`.
+_NOT_SWEPT = ("name", *(f"seeds.{part}" for part in ("subset", "init", "order", "dropout")))
 
 
-class SweepResult(Sequence[RunResult]):
+class SweepResult(Sequence[Run]):
     """The completed runs of a sweep, in the order of its jobs.
 
     Attributes:
@@ -65,7 +35,7 @@ class SweepResult(Sequence[RunResult]):
         runs: The runs.
     """
 
-    def __init__(self, folder: Path, runs: Sequence[RunResult]) -> None:
+    def __init__(self, folder: Path, runs: Sequence[Run]) -> None:
         """Take what a sweep left."""
         self.folder, self.runs = folder, list(runs)
 
@@ -83,6 +53,47 @@ class SweepResult(Sequence[RunResult]):
 
         return load_runs([run.folder for run in self.runs])
 
+    @property
+    def path(self) -> Path:
+        """The sweep's directory."""
+        return self.folder
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """The epochs of the runs as `qaexp.load_history` gives them, with the keys that were swept as columns."""
+        from qaexp.runs.readers.frame import load_history
+
+        return load_history(self.runs, self._keys())
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """The answers of the runs as `qaexp.load_predictions` gives them, with the keys that were swept as columns."""
+        from qaexp.runs.readers.frame import load_predictions
+
+        return load_predictions(self.runs, self._keys())
+
+    def _keys(self) -> list[str]:
+        """The keys of the config in which the runs differ, but for their names."""
+        configs = [dotted(run.config) for run in self.runs]
+        keys = dict.fromkeys(key for config in configs for key in config if key not in _NOT_SWEPT)
+        return [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what was found, and the groups over seeds."""
+        from qaexp.commands.python.compared import compare
+        from qaexp.errors import QaexpError
+        from qaexp.reporting.page.card import Card, card_html
+
+        head = Card(self.folder.name, lines=[repr(self)])
+        if len(self.runs) > _MAX_COMPARED:
+            return card_html(replace(head, notes=["qaexp.compare() of it says which setting is better"]))
+        if not self.runs:
+            return card_html(head)
+        try:
+            return compare(self.folder).html(self.folder.name)
+        except QaexpError as error:
+            return card_html(replace(head, warnings=[("nothing to compare", str(error))]))
+
     def __fspath__(self) -> str:
         """The sweep's directory, so that the result can be used as a path."""
         return str(self.folder)
@@ -92,7 +103,7 @@ class SweepResult(Sequence[RunResult]):
         return f"<sweep in {self.folder}: {len(self.runs)} completed runs>"
 
 
-def run(*overrides: str, config_dir: str | Path | None = None, quiet: bool = False, **keywords: Any) -> RunResult:
+def run(*overrides: str, config_dir: str | Path | None = None, quiet: bool = False, **keywords: Any) -> Run:
     """Train one run, as `qaexp train` does; the same call again returns the result and trains nothing.
 
     Args:
@@ -120,7 +131,7 @@ def run(*overrides: str, config_dir: str | Path | None = None, quiet: bool = Fal
             from qaexp.experiment.uploading import upload_completed
 
             upload_completed(checked.config.reporter.upload_to, ended.directory)
-        return RunResult(ended.directory, ended.run_id, ended.summary or {})
+        return Run.of(ended.directory, ended.run_id, ended.summary or {})
 
 
 def sweep(
@@ -159,13 +170,13 @@ def _asked(lines: Sequence[str], config_dir: str | Path | None, *flags: str) -> 
     return Asked(lines, ["qaexp", "train", *flags, *named, *lines], lines, config_dir=folder)
 
 
-def _completed(sweep: Path) -> list[RunResult]:
+def _completed(sweep: Path) -> list[Run]:
     """The completed runs of the newest command for a sweep."""
     from qaexp.runs.directory import SWEEP
     from qaexp.storage.reading import read_json
 
     rows = [row for row in read_json(sweep / SWEEP)["jobs"] if row["is_planned"] and row["summary"] is not None]
-    return [RunResult(sweep / row["path"], row["run_id"], row["summary"]) for row in rows]
+    return [Run.of(sweep / row["path"], row["run_id"], row["summary"]) for row in rows]
 
 
 def _refuse_keywords(function: str, given: Mapping[str, Any]) -> None:

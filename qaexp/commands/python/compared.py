@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from qaexp.comparison.compare import Comparison
 
 
-_KEYWORDS = ("paths", "metric", "baseline", "by", "where", "sort", "relevant", "allow_mixed")
-_OPTION = re.compile(r"--(metric|baseline|by|where|sort|relevant)\b")
+_KEYWORDS = ("paths", "metric", "baseline", "by", "where", "sort", "relevant", "intervals", "allow_mixed")
+_OPTION = re.compile(r"--(metric|baseline|by|where|sort|relevant|intervals)\b")
 
 
 class Compared(Mapping[str, Any]):
@@ -88,6 +88,21 @@ class Compared(Mapping[str, Any]):
 
         return write_report(self._comparison, Path(path))[0]
 
+    def html(self, title: str = "") -> str:
+        """The findings and the groups as a piece of HTML, as a notebook shows them.
+
+        Args:
+            title: What was compared; empty: how much.
+        """
+        from qaexp.comparison.shown.card import comparison_card
+        from qaexp.reporting.page.card import card_html
+
+        return card_html(comparison_card(self._comparison, self.document, title))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return self.html()
+
     def __repr__(self) -> str:
         """How much was compared, and each finding on a line."""
         from qaexp.storage.formats import counted
@@ -111,6 +126,19 @@ def _refuse_keywords(given: Mapping[str, Any]) -> None:
         raise ConfigError(f"compare() has no keyword {key}=; {way}")
 
 
+def _any_look(intervals: str) -> bool:
+    """Whether verdicts hold at any look.
+
+    Raises:
+        ConfigError: The word is neither of the two.
+    """
+    from qaexp.comparison.options import ANYTIME, FIXED
+
+    if intervals not in (ANYTIME, FIXED):
+        raise ConfigError(f"compare(intervals={intervals!r}): give {ANYTIME!r} or {FIXED!r}")
+    return intervals == ANYTIME
+
+
 def compare(
     paths: Paths = (),
     *,
@@ -120,6 +148,7 @@ def compare(
     where: str | Sequence[str] = (),
     sort: str | None = None,
     relevant: float | None = None,
+    intervals: str = "anytime",
     allow_mixed: bool = False,
     **others: Any,
 ) -> Compared:
@@ -134,6 +163,7 @@ def compare(
         where: Keep runs such as `optimizer.lr>=1e-4`: one condition, or several.
         sort: Order the groups by another metric.
         relevant: The smallest difference that matters; None: 2 points, or that of a metric that is no percentage.
+        intervals: `anytime`: verdicts hold however often one looks while seeds are added; `fixed`: for one look.
         allow_mixed: Show runs that were measured differently in one table.
         **others: None: another keyword is refused by name.
 
@@ -154,6 +184,7 @@ def compare(
         where=(where,) if isinstance(where, str) else tuple(where),
         sort=sort,
         relevant=relevant,
+        any_look=_any_look(intervals),
         allow_mixed=allow_mixed,
         neutral=neutral_keys(),
         defaults=default_leaves(),

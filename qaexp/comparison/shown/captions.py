@@ -9,8 +9,8 @@ from qaexp.comparison.groups import Group
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.short_numbers import shorten_numbers
 from qaexp.comparison.slices import MIN_QUESTIONS, sliced
-from qaexp.runs.metrics import number_of
-from qaexp.runs.number import Number
+from qaexp.runs.metrics import number_of, score_of_sets
+from qaexp.runs.number import LOWER, Number
 from qaexp.runs.readers.repeats import SEED_KEYS
 from qaexp.runs.short_words import shortened
 
@@ -43,7 +43,8 @@ _CURVES = {
 
 def captions(comparison: Comparison) -> dict[str, Caption]:
     """Return the words of every figure by its id, including those without numbers."""
-    return {**_of_the_metric(number_of(comparison.options.metric)), **_CURVES, **_of_differences(comparison)}
+    number = number_of(comparison.options.metric)
+    return {**_of_the_metric(number), **_CURVES, **_of_sets(number.name), **_of_differences(comparison)}
 
 
 def _of_the_metric(number: Number) -> dict[str, Caption]:
@@ -79,6 +80,19 @@ def _of_the_metric(number: Number) -> dict[str, Caption]:
             f"One line for each run through what differs; its colour goes from the lowest {metric} (orange) to the "
             "highest (blue)",
         ),
+    }
+
+
+def _of_sets(metric: str) -> dict[str, Caption]:
+    row = number_of(score_of_sets(metric))
+    side = "lower" if row.better == LOWER else "higher"
+    return {
+        "profile": Caption(
+            "Performance profile over the evaluation sets",
+            f"Share of runs and sets whose {row.name} is above a value; a line that is {side} throughout is better",
+            (f"{row.name} of a run on a set{f' ({row.unit})' if row.unit else ''}", row.title),
+            "share above it",
+        )
     }
 
 

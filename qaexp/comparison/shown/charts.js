@@ -332,6 +332,33 @@ function curve({ runs, place }, name, y) {
   ];
 }
 
+/** For each group the share of runs and sets above each score: steps from 1 down to 0. */
+function profiles(id, groups) {
+  if (!groups.length) return;
+  const xs = groups.flatMap((group) => group.points.map(([x]) => x));
+  const across = scale(xs, { ticks: 6 });
+  draw(id, 340, (width) => {
+    const { names, count } = legendOf(groups.map((group) => group.group), width);
+    const upright = { min: 0, max: 1, interval: .25 };
+    return {
+      grid: { left: 30 + labelRoom(upright), right: 22, top: 14 + 22 * count, bottom: 46 },
+      legend: { top: 0, left: 0, width, itemGap: 12, itemWidth: 14, padding: 0, data: names.map((name) => ({ name, icon: "roundRect" })),
+        textStyle: { color: look.ink } },
+      xAxis: axis(fitting(data.captions[id].x, width - 80), across),
+      yAxis: axis(data.captions[id].y, { nameGap: labelRoom(upright) + 14, ...upright }),
+      tooltip: { trigger: "item", formatter: (found) => `${found.seriesName}\n${number(found.value[1], 2)} above ${number(found.value[0])}` },
+      series: groups.map((group, place) => {
+        const own = places.get(group.group) || 0;
+        return {
+          type: "line", step: "end", name: names[place], color: color(own), symbol: "circle", symbolSize: 5,
+          lineStyle: { width: 2.2, type: LINES[Math.floor(own / LIGHT.length) % LINES.length] },
+          data: [[across.min, 1], ...group.points, [across.max, 0]],
+        };
+      }),
+    };
+  });
+}
+
 // ---------------------------------------------------------------- points
 
 /** Places moved apart until neighbours are `gap` apart, between two ends. */
@@ -462,6 +489,7 @@ function drawAll(isPaper = false) {
   });
   curves("curves", data.curves, "f1");
   curves("losses", data.losses, "y");
+  profiles("profile", data.profile);
   points("learning", data.learning, true);
   points("cost", data.cost, false);
   forest("effects", data.effects.map((row) => ({ ...row, y: row.effect })), {

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from qaexp.comparison.contrasts import Contrast
+from qaexp.comparison.groups import PROGRAM
 from qaexp.comparison.result import Table
+from qaexp.comparison.statistics.chances import MODEL
 from qaexp.comparison.verdict import BETTER, COLLAPSED, WORSE
 from qaexp.storage.formats import counted, one_line
 
@@ -32,7 +34,7 @@ def verdict_lines(table: Table, width: int | None) -> list[Text]:
     first, baseline = table.contrasts[0], table.group(table.baseline or "")
     head = (
         f"difference in {first.metric}, B minus A (B against A); {_told_p(first.num_contrasts)}; "
-        f"clusters of questions: {table.unit}"
+        f"P: {MODEL}; clusters of questions: {table.unit}"
     )
     told = f"baseline: #{baseline.number} {baseline.name} ({table.baseline_reason})"
     found = [Text(""), Text(head, style="bold"), Text(one_line(told), style="bold")]
@@ -73,6 +75,8 @@ def _not_compared(table: Table, collapsed: Sequence[Contrast]) -> str:
 
 def factor(contrast: Contrast) -> str:
     """Return what may have caused a difference."""
+    if PROGRAM in contrast.changed:
+        return "whole programs: what differs between them is not recorded"
     causes = [*contrast.factors, *contrast.machines]
     if contrast.single_factor:
         return f"only {contrast.factors[0]} differs"

@@ -11,9 +11,13 @@ from qaexp.comparison.entries import Entry
 from qaexp.comparison.groups import Group
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.shown.findings import findings
+from qaexp.comparison.shown.sets_document import sets_document
+from qaexp.comparison.statistics.chances import MODEL, Chances
 from qaexp.comparison.verdict import COLLAPSED, Tested
+from qaexp.comparison.winner import Winner, winner_of
 from qaexp.runs.directory import SCHEMA_VERSION
-from qaexp.runs.metrics import ASIDE, BOARD, COSTS, CSV, RUN, shown_in, side_by_side
+from qaexp.runs.metrics import ASIDE, BOARD, COSTS, CSV, RUN, number_of, shown_in, side_by_side
+from qaexp.runs.number import LOWER, Number
 from qaexp.runs.readers.group_names import is_job
 from qaexp.runs.readers.typed import typed
 
@@ -31,6 +35,7 @@ def document(comparison: Comparison) -> Row:
         "metric": comparison.options.metric,
         "by": comparison.options.by,
         "relevant": comparison.relevant,
+        "intervals": comparison.options.intervals,
         "baseline": comparison.tables[0].baseline if comparison.tables else None,
         "baseline_reason": comparison.tables[0].baseline_reason if comparison.tables else None,
         "clusters": comparison.cluster_kind,
@@ -38,6 +43,8 @@ def document(comparison: Comparison) -> Row:
         "runs": [_run(entry, comparison.names[entry.run.path]) for entry in comparison.entries],
         "groups": [_group(group, table) for table in comparison.tables for group in table.groups],
         "contrasts": [_contrast(contrast, table) for table in comparison.tables for contrast in table.contrasts],
+        "winner": _winner(winner_of(comparison)),
+        "sets": sets_document(comparison),
         "refused": [{"paths": [str(path) for path in paths], "reason": reason} for paths, reason in comparison.refused],
         "skipped": [{"path": str(path), "reason": reason} for path, reason in comparison.skipped],
     }
@@ -133,6 +140,7 @@ def _group(group: Group, table: Table) -> Row:
         "num_collapsed": group.num_collapsed,
         "silence": group.silence,
         "share_no_ans": group.entries[0].share_no_ans,
+        "program": group.program,
         "measured_apart": table.reason,
         "metrics": {
             name: {
@@ -162,7 +170,7 @@ def _contrast(contrast: Contrast, table: Table) -> Row:
         "machines": list(contrast.machines),
         "kind": contrast.kind,
         "observations": contrast.how,
-        **{name: _tested(found, name) for name, found in contrast.tests.items()},
+        **{name: tested_row(found, name) for name, found in contrast.tests.items()},
         "metric": contrast.metric,
         "p_verdict": contrast.tests[contrast.metric].p_verdict,
         "num_contrasts": contrast.num_contrasts,
@@ -172,7 +180,32 @@ def _contrast(contrast: Contrast, table: Table) -> Row:
     }
 
 
-def _tested(found: Tested, name: str) -> Row:
+def _winner(found: Winner | None) -> Row | None:
+    """The best of three or more, with what to expect of it; None where there is none."""
+    if found is None:
+        return None
+    confirmed = found.confirmed
+    return {
+        "number": found.group.number,
+        "name": found.group.name,
+        "mean": found.mean,
+        "corrected": found.corrected,
+        "corrected_over": found.over,
+        "num_settings": found.num_settings,
+        "confirmed": None
+        if confirmed is None
+        else {
+            "metric": confirmed.metric,
+            "against": confirmed.a,
+            "verdict": confirmed.verdict,
+            "sentence": confirmed.sentence,
+            **tested_row(confirmed.tests[confirmed.metric], confirmed.metric),
+        },
+    }
+
+
+def tested_row(found: Tested, name: str) -> Row:
+    """A tested difference as JSON can hold it."""
     row: Row = {
         "difference": found.difference.difference,
         "low": found.low,
@@ -182,6 +215,10 @@ def _tested(found: Tested, name: str) -> Row:
         "p_holm": found.p_holm,
         "minimum_detectable": _finite(found.minimum_detectable),
         "minimum_detectable_with_more_seeds": {str(number): points for number, points in found.more_seeds.items()},
+        "more_seeds_needed": found.enough_seeds,
+        "questions_needed": found.enough_questions,
+        "p_equivalent": found.p_equivalent,
+        "probability": None if found.chances is None else _probability(found.chances, number_of(name)),
     }
     if name.endswith("exact"):
         # `p` and `p_holm` are McNemar's between two runs; the interval and the verdict go by clusters of questions.
@@ -189,6 +226,12 @@ def _tested(found: Tested, name: str) -> Row:
         row["p_clusters"] = None if found.p is None else found.difference.p
         row["p_clusters_holm"] = found.p_verdict
     return row
+
+
+def _probability(found: Chances, number: Number) -> Row:
+    """How probable it is that b is better, or worse, by more than what matters, and under which model."""
+    better, worse = (found.below, found.above) if number.better == LOWER else (found.above, found.below)
+    return {"better": better, "within": found.within, "worse": worse, "model": MODEL}
 
 
 def _finite(value: float | None) -> float | None:

@@ -14,6 +14,7 @@ from qaexp.comparison.flips import FLIP_WORDS, FLIPS, Flip, changes, filled, sta
 from qaexp.comparison.groups import Group
 from qaexp.comparison.main_effects import Effect, main_effects
 from qaexp.comparison.result import Comparison, Table
+from qaexp.comparison.sets import each_over_sets
 from qaexp.comparison.short_numbers import shorten_numbers
 from qaexp.comparison.shown.captions import captions
 from qaexp.comparison.shown.parallel import parallel
@@ -42,7 +43,6 @@ def figure_data(comparison: Comparison) -> Numbers:
     pair = comparison.main_pair
     row, apart = number_of(metric), dimensions(table.groups)
     score = sliced(metric, *pair) if pair else "f1"
-    are_seeds = comparison.options.by in SEED_KEYS
     effects, effects_told, aliased = _effects(comparison, apart)
     return {
         "captions": {id: asdict(caption) for id, caption in captions(comparison).items()},
@@ -72,12 +72,12 @@ def figure_data(comparison: Comparison) -> Numbers:
         "effects_told": effects_told,
         "aliased": aliased,
         "seed_shares": seed_shares(table.groups, metric),
+        "profile": _profiles(comparison),
         "parallel": parallel(table, metric, comparison.names, apart),
         "learning": [asdict(point) for point in learning_curve(table.groups, metric)],
-        # Seeds are better or cheaper by chance only.
-        "cost": [asdict(point) for point in ([] if are_seeds else quality_and_cost(table.groups, metric))],
+        "cost": _cost(comparison),
         "sliced": score,
-        "slices": [asdict(one) for one in slice_differences(*pair, comparison.reader, score)] if pair else [],
+        "slices": _slices(comparison, score),
         "differences": {name: _differences_of(name) for name in (comparison.about, metric, score)},
         "stability": [
             {"group": group.name, **counts} for group in drawn if (counts := stability(group, comparison.reader))
@@ -86,10 +86,38 @@ def figure_data(comparison: Comparison) -> Numbers:
     }
 
 
+def _slices(comparison: Comparison, score: str) -> list[Numbers]:
+    """Where the two groups of the main pair differ."""
+    pair = comparison.main_pair
+    if pair is None:
+        return []
+    found = slice_differences(*pair, comparison.reader, score, any_look=comparison.options.any_look)
+    return [asdict(one) for one in found]
+
+
 def _differences_of(name: str) -> Numbers:
     """How differences in a score are drawn: their digits, and how large they can be; None: no bound."""
     row = number_of(name)
     return {"decimals": row.decimals, "width": row.width if math.isfinite(row.width) else None}
+
+
+def _cost(comparison: Comparison) -> list[Numbers]:
+    """Quality against cost; of seeds nothing, as they are better or cheaper by chance only."""
+    if comparison.options.by in SEED_KEYS:
+        return []
+    return [asdict(point) for point in quality_and_cost(comparison.tables[0].groups, comparison.options.metric)]
+
+
+def _profiles(comparison: Comparison) -> list[Numbers]:
+    """The performance profiles of the first table's best groups and its baseline."""
+    drawn = {group.name for group in _drawn(comparison.tables[0])}
+    found = (sets for table, sets in each_over_sets(comparison) if table is comparison.tables[0])
+    return [
+        {"group": one.group.name, "points": [list(point) for point in one.profile]}
+        for sets in found
+        for one in sorted(sets.groups, key=lambda one: one.group.number)
+        if one.profile and one.group.name in drawn
+    ]
 
 
 def _groups(table: Table, pair: Sequence[Group]) -> list[Numbers]:
@@ -178,7 +206,7 @@ def _effects(comparison: Comparison, apart: Sequence[Dimension]) -> tuple[list[N
     repeats = len(keys) == 1 and " + " in keys.pop() and len(effects.rows) == len(table.groups)
     if repeats or comparison.options.by in SEED_KEYS:
         return [], "", list(effects.aliased)
-    found = judged(effects, table.groups, metric, comparison.reader)
+    found = judged(effects, table.groups, metric, comparison.reader, any_look=comparison.options.any_look)
     words = [_words(effect, table, apart) for effect in effects.rows]
     shown = [number_of(metric).signed(effect.effect) for effect in effects.rows]
     names = [f"{one['key']} = {one['value']} ({effect})" for one, effect in zip(words, shown, strict=True)]

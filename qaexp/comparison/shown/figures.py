@@ -55,6 +55,7 @@ def pictures(data: Mapping[str, Any]) -> dict[str, bytes]:
             "intervals": intervals(data["intervals"], captions["intervals"], data["limits"], letters),
             "contrasts": contrasts(data["contrasts"], captions["contrasts"], letters),
             "curves": curves(data["curves"], captions["curves"], letters),
+            "profile": profiles(data["profile"], captions["profile"], letters),
             "effects": effects(data["effects"], captions["effects"]),
             "learning_curve": scatter(data["learning"], captions["learning"], letters, is_curve=True),
             "quality_and_cost": scatter(data["cost"], captions["cost"], letters),
@@ -127,6 +128,24 @@ def curves(groups: Sequence[Row], caption: Row, letters: Letters) -> Figure | No
         )
     epoch_axis(axes, [point[0] for _, points in drawn for point in points])
     axes.set_ylabel(caption["y"])
+    legend_below(figure, axes, 2)
+    return figure
+
+
+def profiles(groups: Sequence[Row], caption: Row, letters: Letters) -> Figure | None:
+    """Draw the share of runs and sets above each score; None without evaluation sets."""
+    if not groups:
+        return None
+    figure = new_figure(caption["title"], caption["text"])
+    axes = figure.add_subplot()
+    scores = [point[0] for group in groups for point in group["points"]]
+    room = 0.04 * (max(scores) - min(scores)) or 1.0
+    low, high = min(scores) - room, max(scores) + room
+    for group, color in zip(groups, COLORS, strict=False):
+        xs, shares = zip(*group["points"], strict=True)
+        steps = [low, *xs, high], [1.0, *shares, 0.0]
+        axes.step(*steps, where="post", color=color, label=_named(group["group"], letters))
+    axes.set(xlabel=caption["x"][0], ylabel=caption["y"], ylim=(-0.02, 1.02))
     legend_below(figure, axes, 2)
     return figure
 

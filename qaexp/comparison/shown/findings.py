@@ -12,7 +12,8 @@ from qaexp.comparison.group_tests import ONE_SEED, RUNS
 from qaexp.comparison.shown.first_table import NUMBERS_AS_WORDS, FirstTable
 from qaexp.comparison.shown.next_steps import next_step
 from qaexp.comparison.shown.seed_findings import seeds_found
-from qaexp.comparison.verdict import BETTER, NOT_SHOWN, WORSE, looked_before
+from qaexp.comparison.shown.winner_findings import winner_found
+from qaexp.comparison.verdict import BETTER, EQUIVALENT, WORSE, looked_before
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import LOWER
 from qaexp.runs.readers.repeats import SEED_KEYS
@@ -32,7 +33,8 @@ def findings(document: Row) -> list[str]:
         Plain sentences about the first table: runs that were measured differently are only counted.
     """
     table = FirstTable(document)
-    found = [_result(table), *_why(table), *_which(table), *_no_skill(table), *_left_out(table), *_apart(table)]
+    found = [_result(table), *_why(table), *winner_found(table), *_which(table), *_no_skill(table)]
+    found += [*_left_out(table), *_apart(table)]
     following = next_step(table)
     return [*(sentence for sentence in found if sentence), *([f"Next: {following}"] if following else [])]
 
@@ -113,7 +115,9 @@ def _ranked(table: FirstTable) -> str:
         return f"No setting is shown to be the best: {name} leads {table.name(second)} by {table.lead(leader, second)}."
     far = _far(table, leader) or _far(table, second)
     if table.difference(leader, second) == 0 or table.lead_is_nothing(leader, second):
-        return f"No setting is shown to be better: {name} and {table.name(second)} have the same {table.metric}{far}."
+        same = "the same" if table.difference(leader, second) == 0 else "nearly the same"
+        far = _far(table, leader, by_name=True) or _far(table, second)
+        return f"No setting is shown to be better: {name} and {table.name(second)} have {same} {table.metric}{far}."
     return f"No setting is shown to be better. {name} leads by {table.lead(leader, second)}{far}."
 
 
@@ -123,22 +127,25 @@ def _why(table: FirstTable) -> list[str]:
         return []
     pair = table.pair()
     if pair is None or pair["verdict"] in (BETTER, WORSE):
-        looks = looked_before([(a, b) for a, b in pair["earlier_looks"]]).removeprefix("; ") if pair else ""
+        before = pair["earlier_looks"] if pair is not None and table.is_fixed else []
+        looks = looked_before([(a, b) for a, b in before]).removeprefix("; ")
         return [f"They were {looks}."] if looks else []
     tested = pair[pair["metric"]]
     reach = tested["minimum_detectable"]
-    if pair["verdict"] == NOT_SHOWN:
-        return [f"A difference of {table.relevant} or more would most likely have been found (80 % power)."]
+    if pair["verdict"] == EQUIVALENT:
+        return [f"They are equivalent: a difference of {table.relevant} or more is ruled out."]
     if pair["kind"] == ONE_SEED:
         single = next((group for group in table.groups_of(pair) if group["n"] == 1), table.leader)
         return [f"Too few seeds to tell: {table.name(single)} has a single seed."]
     if reach is None:
         return [f"It cannot be told: {_reason(pair)}."]
+    if pair["kind"] == RUNS and any(group["program"] for group in table.groups_of(pair)):
+        return [f"As they are, they can be told apart from {table.points(reach)} on."]
     if pair["kind"] == RUNS:
         return [f"Each has a single seed: as two runs they can be told apart from {table.points(reach)} on."]
+    few = "Too few seeds to tell: this" if table.helps(pair) else _few_questions(table, pair)
     if not table.can_differ(reach):
-        return [f"This comparison can detect no difference at all (80 % power){_more(table, pair)}."]
-    few = "Too few seeds to tell: this" if table.helps(pair) else "This"
+        return [f"{few} comparison can detect no difference at all (80 % power){_more(table, pair)}."]
     return [f"{few} comparison can detect {table.points(reach)} or more (80 % power){_more(table, pair)}."]
 
 
@@ -152,17 +159,26 @@ def _which(table: FirstTable) -> list[str]:
 
 
 def _more(table: FirstTable, pair: Row) -> str:
-    """What more seeds would detect."""
-    reached = table.enough_seeds(pair)
-    if reached is not None:
-        return f"; {counted(reached[0], 'more seed')} per setting would detect {table.points(reached[1])}"
-    found = pair[pair["metric"]]["minimum_detectable_with_more_seeds"]
-    if not found:
+    """What would tell: more seeds, more questions, or neither alone."""
+    tested = pair[pair["metric"]]
+    if not tested["minimum_detectable_with_more_seeds"]:
         return ""
-    number, points = list(found.items())[-1]
-    if not table.can_differ(points):
-        return f", and with {number} more seeds per setting no difference at all"
-    return f", and with {number} more seeds per setting still {table.points(points)}"
+    seeds, questions = tested["more_seeds_needed"], tested["questions_needed"]
+    if seeds is not None:
+        return f"; {counted(seeds, 'more seed')} of each would tell it from {_other(table, pair)}"
+    if questions is not None:
+        return f"; no number of seeds will tell, about {questions:,} questions would"
+    return "; neither more seeds nor more questions alone will tell"
+
+
+def _other(table: FirstTable, pair: Row) -> str:
+    """The group that the leader is held against."""
+    return next(table.name(group) for group in table.groups_of(pair) if group is not table.leader)
+
+
+def _few_questions(table: FirstTable, pair: Row) -> str:
+    """The beginning of the sentence where seeds alone do not help."""
+    return "Too few questions to tell: this" if pair[pair["metric"]]["questions_needed"] is not None else "This"
 
 
 def _reason(pair: Row) -> str:
@@ -176,8 +192,8 @@ def _no_skill(table: FirstTable) -> list[str]:
         return []
     nothing = f"answering nothing at all, which gives {table.leader['share_no_ans']:.1f}"
     if len(table.groups) == 1:
-        return [f"That is less than {table.relevant} above {nothing}."]
-    return [f"No setting is {table.relevant} or more above {nothing}."]
+        return [f"That is less than {table.skill} above {nothing}."]
+    return [f"No setting is {table.skill} or more above {nothing}."]
 
 
 def _left_out(table: FirstTable) -> list[str]:
@@ -201,10 +217,10 @@ def _apart(table: FirstTable) -> list[str]:
     return [f"{counted(number, 'run')} {are} listed separately, measured differently: {reason}{more}."]
 
 
-def _far(table: FirstTable, group: Row) -> str:
-    """A remark about a seed that is far from the others."""
+def _far(table: FirstTable, group: Row, *, by_name: bool = False) -> str:
+    """A remark about a seed that is far from the others; by name where the sentence speaks of two groups."""
     values = table.values(group)
-    whose = "its" if group is table.leader else f"{table.name(group)}'s"
+    whose = "its" if group is table.leader and not by_name else f"{table.name(group)}'s"
     if len(values) == 2 and table.is_percent and abs(values[0] - values[1]) > 20:
         return f", but {whose} two {table.siblings} are far apart ({min(values):.0f} and {max(values):.0f})"
     found = table.far(group)

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qaexp.comparison.options import FIXED
 from qaexp.comparison.verdict import BETTER, WORSE
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import is_number
@@ -30,6 +31,8 @@ class FirstTable:
         able: Those that answer and have the metric.
         silent: Those that answer nothing.
         baseline: The group that others are compared with; None for a single group.
+        winner: The best of three or more groups, and what to expect of it; None without one.
+        is_fixed: Whether verdicts are for one planned look.
     """
 
     def __init__(self, document: Row) -> None:
@@ -40,6 +43,8 @@ class FirstTable:
         self.able = [group for group in self.groups if not group["is_collapsed"] and self.metric in group["metrics"]]
         self.silent = [group for group in self.groups if group["is_collapsed"]]
         self.by: str | None = document["by"]
+        self.winner: Row | None = document["winner"]
+        self.is_fixed: bool = document["intervals"] == FIXED
         names = {group["name"]: group for group in self.groups}
         self._short: dict[str, str] = dict(zip(names, all_shortened(list(names), _MAX_NAME), strict=True))
         self.baseline: Row | None = names.get(document["baseline"])
@@ -85,7 +90,17 @@ class FirstTable:
         share, found = group["share_no_ans"], group["metrics"].get(self.metric)
         if share is None or not 0 < share < 100 or found is None or self.word not in ("f1", "exact"):
             return False
-        return bool(found["mean"] < share + self._relevant)
+        return bool(found["mean"] < share + self._skill)
+
+    @property
+    def skill(self) -> str:
+        """By how much a group must be above answering nothing."""
+        return self.points(self._skill)
+
+    @property
+    def _skill(self) -> float:
+        """The smallest difference that matters; no larger one than the usual, whatever matters between settings."""
+        return min(self._relevant, number_of(self.metric).relevant)
 
     @property
     def siblings(self) -> str:
@@ -225,11 +240,11 @@ class FirstTable:
                 return run, value, statistics.median(values)
         return None
 
-    def enough_seeds(self, pair: Row) -> tuple[int, float] | None:
-        """The fewest more seeds with which a difference that matters is detected, and what is then; None: none do."""
-        found = pair[pair["metric"]]["minimum_detectable_with_more_seeds"]
-        return next(((int(more), points) for more, points in found.items() if points <= self._relevant), None)
+    def enough_seeds(self, pair: Row) -> int | None:
+        """The fewest more seeds that would tell; None: no number of them does."""
+        found: int | None = pair[pair["metric"]]["more_seeds_needed"]
+        return found
 
     def helps(self, pair: Row) -> bool:
-        """Whether more seeds would detect what matters."""
+        """Whether more seeds would tell."""
         return self.enough_seeds(pair) is not None

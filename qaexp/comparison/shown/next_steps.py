@@ -7,7 +7,7 @@ import math
 from qaexp.comparison.group_tests import ONE_SEED, RUNS
 from qaexp.comparison.shown.first_table import FirstTable, Row
 from qaexp.comparison.shown.next_command import with_seeds
-from qaexp.comparison.verdict import NOT_SHOWN
+from qaexp.comparison.verdict import EQUIVALENT
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import LOWER, is_number
 from qaexp.runs.readers.repeats import SEED_KEYS
@@ -31,11 +31,16 @@ def next_step(table: FirstTable) -> str | None:
         return "what differs here is chance; another setting over several seeds can be compared with this spread."
     pair = table.pair()
     unsettled = table.open_pair()
+    about = table.groups_of(pair) if pair is not None else table.able
+    if any(group["program"] for group in about):
+        if pair is not None and pair["sentence"].endswith("nothing to test"):
+            return "choose by cost or by simplicity: these questions tell no difference at all."
+        return "more questions tell smaller differences apart; seeds of another program are not known."
     if pair is not None and pair["kind"] in (RUNS, ONE_SEED):
         return _more_seeds(table, USUAL_SEEDS)
     if unsettled is None:
         return _use(table)
-    if unsettled["verdict"] == NOT_SHOWN:
+    if unsettled["verdict"] == EQUIVALENT:
         return "choose by cost or by simplicity."
     return _after_cannot_tell(table, unsettled)
 
@@ -71,18 +76,22 @@ def _after_cannot_tell(table: FirstTable, pair: Row) -> str:
     reached = table.enough_seeds(pair)
     fewest = min(group["n"] for group in table.able)
     if reached is not None:
-        return look + _more_seeds(table, fewest + reached[0])
-    if pair[pair["metric"]]["minimum_detectable"] is not None and fewest < USUAL_SEEDS:
-        return look + _more_seeds(table, USUAL_SEEDS)
+        return look + _more_seeds(table, fewest + reached)
+    tested = pair[pair["metric"]]
+    if tested["minimum_detectable"] is not None and fewest < USUAL_SEEDS and tested["questions_needed"] is None:
+        return (look or "more of both are needed; first ") + _more_seeds(table, USUAL_SEEDS)
     if look:
         return look.removesuffix(" first; then ") + ": a mean over seeds hides such a run."
-    return "more dev questions, or settings that differ more: seeds alone will not settle this."
+    if tested["questions_needed"] is not None:
+        return f"about {tested['questions_needed']:,} dev questions; no number of seeds will settle this."
+    return "more seeds and more dev questions together, or settings that differ more."
 
 
 def _more_seeds(table: FirstTable, number: int) -> str:
-    """Run more seeds; that their number comes first is part of the advice."""
+    """Run more seeds; for a planned look it is part of the advice that their number comes first."""
     command = with_seeds([run for group in table.able for run in table.runs(group)], number)
-    how = f"run {number} seeds of each setting, and compare once all are complete"
-    why = "adding seeds until something shows finds it by chance"
     typed = f": {command}" if command else f", with seed={','.join(map(str, range(number)))}"
-    return f"{how} ({why}){typed}"
+    if not table.is_fixed:
+        return f"run {number} seeds of each setting; you may compare as often as you like on the way{typed}"
+    why = "adding seeds until something shows finds it by chance"
+    return f"run {number} seeds of each setting, and compare once all are complete ({why}){typed}"

@@ -11,6 +11,7 @@ from qaexp.comparison.group_tests import RUNS
 from qaexp.comparison.reasons import NO_SEED_IS_BETTER
 from qaexp.comparison.result import Comparison, Table
 from qaexp.comparison.shown.document import group_rows
+from qaexp.comparison.shown.sets_document import set_columns
 from qaexp.comparison.verdict import ALPHA, BETTER, COLLAPSED
 from qaexp.runs.metrics import PAPER, number_of, shown_in
 from qaexp.runs.number import Number
@@ -41,13 +42,19 @@ _LATEX: Mapping[str, str] = {
 
 def csv(comparison: Comparison) -> str:
     """Return one row a group, with numbers in full and formulas neutralised."""
+    return csv_text(table_rows(comparison))
+
+
+def table_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """Return one row a group, with numbers in full; all have the same keys."""
+    of_sets = set_columns(comparison)
     rows = [
-        {"table": number + 1, **row, "measured_apart": table.reason}
+        {"table": number + 1, **row, **of_sets.get(row["group"], {}), "measured_apart": table.reason}
         for number, table in enumerate(comparison.tables)
         for row in group_rows(table, comparison.options.metric)
     ]
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    return csv_text(shown_rows([{key: row.get(key) for key in keys} for row in rows]))
+    return shown_rows([{key: row.get(key) for key in keys} for row in rows])
 
 
 def shown_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -64,13 +71,13 @@ def markdown(comparison: Comparison) -> str:
     for table in comparison.tables:
         header, rows = _paper_rows(table, comparison)
         if table.reason:
-            lines += [f"Measured differently: {_markdown_text(table.reason)}", ""]
-        lines += ["| " + " | ".join(map(_markdown_text, header)) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
+            lines += [f"Measured differently: {markdown_text(table.reason)}", ""]
+        lines += ["| " + " | ".join(map(markdown_text, header)) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
         for is_bold, name, cells in rows:
-            first, *others = map(_markdown_text, cells)
+            first, *others = map(markdown_text, cells)
             shown = [f"**{first}**" if is_bold else first, *others]
-            lines.append("| " + " | ".join([_markdown_text(name), *shown]) + " |")
-        lines += ["", _markdown_text(_footnote(table, comparison)), ""]
+            lines.append("| " + " | ".join([markdown_text(name), *shown]) + " |")
+        lines += ["", markdown_text(_footnote(table, comparison)), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -167,7 +174,7 @@ def _footnote(table: Table, comparison: Comparison) -> str:
     return ". ".join(told) + "."
 
 
-def _markdown_text(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Return a text as literal Markdown: no link, picture, element, formula or mention."""
     escaped = "".join(_MARKDOWN.get(character, character) for character in one_line(text))
     # A bare address becomes a link by itself.

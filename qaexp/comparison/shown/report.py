@@ -18,6 +18,7 @@ from qaexp.comparison.shown.captions import captions
 from qaexp.comparison.shown.document import beside, document, flags, verdict
 from qaexp.comparison.shown.figure_data import figure_data
 from qaexp.comparison.shown.figures import pictures
+from qaexp.comparison.shown.sets_page import sets_on_page
 from qaexp.comparison.shown.tables import epochs, factor
 from qaexp.reporting.page.explorer import script_json
 from qaexp.reporting.page.html import content_policy, shown
@@ -101,6 +102,7 @@ def page(comparison: Comparison, data: dict[str, Any]) -> str:
         num_contrasts=MAX_CONTRASTS,
         findings=[(words, *rest) for words, (_, *rest) in zip(sentences, found, strict=True)],
         tables=[_table(table, comparison, labels) for table in comparison.tables],
+        sets=sets_on_page(comparison, labels),
         columns=[*beside(groups, comparison.options.metric), *aside],
         aside=aside,
         costs=[name for name in _COSTS if name != comparison.options.metric],

@@ -14,9 +14,11 @@ from qaexp.comparison.estimates import QUESTIONS, SEEDS, Estimate
 from qaexp.comparison.flips import FLIP_WORDS, Flip
 from qaexp.comparison.groups import Group, ranked
 from qaexp.comparison.result import Comparison, Table
+from qaexp.comparison.sets import each_over_sets
 from qaexp.comparison.shown.columns import Column, fitted, keyed_lines, lines
 from qaexp.comparison.shown.contrast_lines import factor, verdict_lines
 from qaexp.comparison.shown.document import beside, flags, verdict
+from qaexp.comparison.shown.sets_table import sets_lines
 from qaexp.runs.metrics import ASIDE, BOARD, COSTS, number_of, side_by_side
 from qaexp.runs.number import Number
 from qaexp.runs.short_words import value_text
@@ -46,6 +48,7 @@ def terminal(comparison: Comparison, *, limit: int | None = None, width: int | N
         width: Of the terminal, in characters; None: no limit, as in a pipe.
     """
     parts: list[RenderableType] = [Text(one_line(note), style="bold") for note in comparison.notes]
+    sets = {id(table): found for table, found in each_over_sets(comparison)}
     for board, table in _shown_tables(comparison):
         if board is not None and board.reason:
             parts.append(_apart(board))
@@ -53,6 +56,7 @@ def terminal(comparison: Comparison, *, limit: int | None = None, width: int | N
         if table is not None:
             parts += [_apart(table)] if board is None and table.reason and table.contrasts else []
             parts += verdict_lines(table, width)
+            parts += sets_lines(table, sets[id(table)], limit, width) if id(table) in sets else []
             parts += _differences(table, comparison, width)
     parts += _rest(comparison)
     return Lines(*parts)
@@ -111,7 +115,8 @@ def _leaderboard(table: Table, comparison: Comparison, limit: int | None, width:
         more = counted(len(table.groups) - limit, "more group")
         notes.append(f"{more}; --all shows all, --csv, --json and --html have all")
     below = [Text(one_line(note), style="dim") for note in notes]
-    return Lines(*lines(scores, styles), *below, Text(""), *_cost_lines(groups, styles, width))
+    costs = _cost_lines(groups, styles, width)
+    return Lines(*lines(scores, styles), *below, *([Text(""), *costs] if costs else []))
 
 
 def _score_columns(table: Table, groups: Sequence[Group], metric: str) -> list[Column]:
@@ -137,17 +142,22 @@ def _score_columns(table: Table, groups: Sequence[Group], metric: str) -> list[C
 
 
 def _cost_lines(groups: Sequence[Group], styles: Sequence[str], width: int | None) -> list[Text]:
-    columns = [Column("#", [str(group.number) for group in groups])]
-    columns += [Column(name, [_mean(group, name) for group in groups]) for name in side_by_side(ASIDE)]
+    columns = [Column(name, [_mean(group, name) for group in groups]) for name in side_by_side(ASIDE)]
     for place, (title, name) in enumerate(_COSTS.items()):
         cells = [epochs(group) if name is None else _mean(group, name) for group in groups]
         columns.append(Column(title, cells, rank=len(_COSTS) - place))
+    if all(group.program is not None for group in groups):
+        # What other programs' results cost is not known: columns without any number say nothing of them.
+        columns = [column for column in columns if not set(column.cells) <= {"-", "-/-"}]
     raised = [one_line(flags(group)) for group in groups]
+    told = [Text(f"#{group.number} flags: {words}") for group, words in zip(groups, raised, strict=True) if words]
+    if not columns:
+        return told
+    columns.insert(0, Column("#", [str(group.number) for group in groups]))
     wide = Column("flags", raised, is_text=True)
     if any(raised) and (width is None or sum(one.width + 1 for one in (*columns, wide)) <= width + 1):
         return lines([*columns, wide], styles)
     shown, missing = fitted(columns, width)
-    told = [Text(f"#{group.number} flags: {words}") for group, words in zip(groups, raised, strict=True) if words]
     more = [Text(f"no room here for {', '.join(missing)}", style="dim")] if missing else []
     return [*lines(shown, styles), *more, *told]
 

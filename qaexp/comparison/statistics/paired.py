@@ -130,8 +130,10 @@ def paired_groups(
         level: Of the interval.
     """
     table = b - a
-    parts, both = seed_parts(table, clusters, factors or own_seeds(table, pooled))
-    variance = Variance(parts, cluster_part(table.mean(axis=0), clusters), both, len(parts) > 1)
+    factors = factors or own_seeds(table, pooled)
+    parts, both = seed_parts(table, clusters, factors)
+    values = tuple(one.num_values for one in factors)
+    variance = Variance(parts, cluster_part(table.mean(axis=0), clusters), both, len(parts) > 1, values)
     return _t_interval(float(table.mean()), variance, level)
 
 
@@ -148,11 +150,12 @@ def separate_groups(
 
     `pooled` comes from `pooled_separate`; `factors` are the factors of a, and of b.
     """
-    of_a, both_a = seed_parts(a, clusters, factors[0] or own_seeds(a, pooled))
-    of_b, both_b = seed_parts(b, clusters, factors[1] or own_seeds(b, pooled))
+    seeds_a, seeds_b = factors[0] or own_seeds(a, pooled), factors[1] or own_seeds(b, pooled)
+    of_a, both_a = seed_parts(a, clusters, seeds_a)
+    of_b, both_b = seed_parts(b, clusters, seeds_b)
     per_question = b.mean(axis=0) - a.mean(axis=0)
-    is_crossed = max(len(of_a), len(of_b)) > 1
-    variance = Variance((*of_a, *of_b), cluster_part(per_question, clusters), (*both_a, *both_b), is_crossed)
+    is_crossed, values = max(len(of_a), len(of_b)) > 1, tuple(one.num_values for one in (*seeds_a, *seeds_b))
+    variance = Variance((*of_a, *of_b), cluster_part(per_question, clusters), (*both_a, *both_b), is_crossed, values)
     return _t_interval(float(per_question.mean()), variance, level)
 
 

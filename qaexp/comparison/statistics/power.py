@@ -8,18 +8,20 @@ when one group is shifted; docs/statistics.md checks it by simulation for every 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable
 
-from qaexp.comparison.statistics.difference import LEVEL, Difference, Variance, quantile
+from qaexp.comparison.statistics.difference import LEVEL, Difference, quantile
 
 POWER = 0.8
 MORE_SEEDS = (2, 5, 10, 20)
+MOST_SEEDS = 100
+MOST_TIMES = 100
 
 
 def power(found: Difference, points: float, *, alpha: float = 1 - LEVEL) -> float | None:
     """The probability, 0 to 1, that the test finds a true difference of `points`; None if it can find nothing.
 
+    >>> from qaexp.comparison.statistics.difference import Variance
     >>> found = Difference(0.0, -2.0, 2.0, 1.0, 1.0, 1e6, Variance((), (1.0, 1e6)))
     >>> round(power(found, 2.8), 2), round(power(found, 0.0), 2)
     (0.8, 0.05)
@@ -44,6 +46,7 @@ def minimum_detectable(found: Difference, *, power: float = POWER, level: float 
         power: The probability.
         level: Of the test; for one of m contrasts 1 - 0.05 / m, the first step of Holm's correction.
 
+    >>> from qaexp.comparison.statistics.difference import Variance
     >>> found = Difference(0.0, -2.0, 2.0, 1.0, 1.0, 1e6, Variance((), (1.0, 1e6)))
     >>> round(minimum_detectable(found), 2), round(minimum_detectable(found, level=1 - 0.05 / 45), 2)
     (2.8, 4.1)
@@ -54,36 +57,65 @@ def minimum_detectable(found: Difference, *, power: float = POWER, level: float 
     return reach if math.isfinite(reach) else None
 
 
-def with_more_seeds(
-    found: Difference, num_seeds: int | Sequence[int], more: int, *, level: float = LEVEL
-) -> float | None:
+def with_more_seeds(found: Difference, more: int, *, level: float = LEVEL) -> float | None:
     """The same with `more` seeds in each group: what questions contribute stays, what seeds contribute shrinks.
 
     Args:
         found: A difference of groups of seeds; None for single runs, which say nothing about seeds, and for
             crossed kinds of seeds, where it would have to be said which.
-        num_seeds: Seeds of each pair, or of each of the two groups.
         more: How many seeds each group gets in addition.
         level: As for `minimum_detectable`.
     """
-    variance = found.variance
-    if not variance.seeds or variance.is_crossed or not _can_tell(found):
+    if not found.variance.seeds or found.variance.is_crossed or not _can_tell(found):
         return None
-    counts = [num_seeds] * len(variance.seeds) if isinstance(num_seeds, int) else list(num_seeds)
-    shrunk = [count / (count + more) for count in counts]
-    parts = list(zip(variance.seeds, variance.both, shrunk, strict=True))
-    # The part of the clusters contains some of the spread of seeds too.
-    less = sum(both * (1 - share) for _, both, share in parts)
-    larger = Variance(
-        tuple((value * share, df + more) for (value, df), _, share in parts),
-        (max(variance.clusters[0] - less, 0.0), variance.clusters[1]),
-        tuple(both * share for _, both, share in parts),
-    )
-    if larger.total == 0:
+    return minimum_detectable(found.with_variance(found.variance.with_more_seeds(more)), level=level)
+
+
+def must_detect(found: Difference, relevant: float, *, level: float = LEVEL) -> float:
+    """What a test must detect to tell two groups apart, or to find them equivalent.
+
+    A difference that matters; less where the interval would still hold both 0 and what matters, if the difference stays
+    what it is.
+    """
+    reach = minimum_detectable(found, level=level)
+    if reach is None:
+        return relevant
+    size, half = abs(found.difference), found.critical(1 - level) * found.standard_error
+    return min(relevant, max(size, relevant - size) * reach / half)
+
+
+def enough_seeds(found: Difference, points: float, *, level: float = LEVEL) -> int | None:
+    """The fewest more seeds in each group, up to a hundred, with which the test detects `points`; None: no number does.
+
+    None, too, where `with_more_seeds` is.
+    """
+
+    def reaches(more: int) -> bool:
+        reach = with_more_seeds(found, more, level=level)
+        return reach is not None and reach <= points
+
+    return _fewest(reaches, MOST_SEEDS)
+
+
+def enough_questions(found: Difference, points: float, *, level: float = LEVEL) -> int | None:
+    """How many times as many questions, of as many more texts, detect `points`; None if no number up to 100 does."""
+
+    def reaches(times: int) -> bool:
+        reach = minimum_detectable(found.with_variance(found.variance.with_questions(times)), level=level)
+        return reach is not None and reach <= points
+
+    return _fewest(reaches, MOST_TIMES) if _can_tell(found) else None
+
+
+def _fewest(reaches: Callable[[int], bool], most: int) -> int | None:
+    """The smallest number up to a limit that reaches it, where every larger one does too."""
+    if not reaches(most):
         return None
-    return minimum_detectable(
-        replace(found, standard_error=math.sqrt(larger.total), df=larger.df, variance=larger), level=level
-    )
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reaches(middle) else (middle, high)
+    return high
 
 
 def _can_tell(found: Difference) -> bool:

@@ -23,6 +23,11 @@ class Factor:
     codes: Codes
     pooled: Part | None = None
 
+    @property
+    def num_values(self) -> int:
+        """How many values it has."""
+        return int(self.codes.max()) + 1
+
 
 # The kinds of seeds of a group that were swept apart; without any, each run has a seed of its own.
 Seeds = tuple[Factor, ...]

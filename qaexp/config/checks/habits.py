@@ -49,7 +49,7 @@ def in_our_words(name: str, value: str | None) -> str | None:
     >>> in_our_words("learning-rate", "3e-5"), in_our_words("fp16", None), in_our_words("do_train", None)
     ('optimizer.lr=3e-5', 'trainer.precision=fp16', '')
     >>> in_our_words("fp16", "false"), in_our_words("accelerator", "gpu"), in_our_words("report_to", "wandb")
-    ('', 'trainer.device=cuda', 'trackers=none')
+    ('', 'trainer.device=cuda', 'trackers=wandb')
     >>> in_our_words("optimizer.learning_rate", "1e-4"), in_our_words("dataset_name", "me/mine")
     ('optimizer.lr=1e-4', 'data=squad_v2 data.dataset=me/mine data.config_name=null data.revision=null')
     """
@@ -69,12 +69,14 @@ def said_of(name: str, value: str | None) -> str:
     """What is said of a habit beside the words to write, as the end of a sentence; empty where there is nothing to say.
 
     >>> said_of("wandb.project", "mine"), said_of("lr_scheduler_type", "cosine")
-    ('; live curves are those of TensorBoard; write trackers=tensorboard', '')
+    ('; live curves are those of a tracker; write trackers=wandb', '')
     >>> said_of("lr_scheduler_type", "polynomial")
     '; schedule offers constant, cosine, linear'
     """
-    alone = _known(name, INSTEAD.__contains__) or name.partition(".")[0]
-    if alone in INSTEAD:
+    # `wandb.project` speaks of wandb, whatever else has a project.
+    first = name.partition(".")[0]
+    alone = first if first in INSTEAD else _known(name, INSTEAD.__contains__)
+    if alone is not None:
         return f"; {INSTEAD[alone]}"
     habit = _known(name, HABITS.__contains__)
     key = known_habits().get(habit or "", "")

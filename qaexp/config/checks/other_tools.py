@@ -138,7 +138,7 @@ HABITS: dict[str, str] = {
 _ONE_BY_ONE = "its settings are keys of their own, listed by qaexp train {0}=NAME --cfg job -p {0}"
 _NO_HUB = "qaexp uploads nothing; leave it out"
 _NO_SUCH = "qaexp has nothing like it; leave it out"
-_LIVE = "live curves are those of TensorBoard; write trackers=tensorboard"
+_LIVE = "live curves are those of a tracker; write trackers={}"
 
 # What is said of a name that has no equivalent.
 INSTEAD: dict[str, str] = {
@@ -178,8 +178,12 @@ INSTEAD: dict[str, str] = {
     **dict.fromkeys(
         ("push_to_hub", "hub_model_id", "hub_strategy", "hub_private_repo", "hub_always_push", "hub_revision"), _NO_HUB
     ),
-    **dict.fromkeys(("wandb", "wandb_project", "mlflow", "comet", "neptune", "project"), _LIVE),
-    **dict.fromkeys(("trackio_space_id", "trackio_bucket_id", "trackio_static_space_id"), _LIVE),
+    **dict.fromkeys(("wandb", "wandb_project"), _LIVE.format("wandb")),
+    "mlflow": _LIVE.format("mlflow"),
+    **dict.fromkeys(("comet", "neptune"), _LIVE.format("tensorboard")),
+    **dict.fromkeys(
+        ("project", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id"), _LIVE.format("trackio")
+    ),
     **dict.fromkeys(
         (
             "accelerator_config", "average_tokens_across_devices", "dataloader_drop_last", "deepspeed", "eval_delay",

@@ -11,11 +11,14 @@ from qaexp.config.checks.given_values import first_line, given_values
 from qaexp.config.checks.holders import lacking_sentence
 from qaexp.config.checks.suggest import did_you_mean, offered
 from qaexp.config.checks.texts import keep_texts
-from qaexp.config.checks.unknown import columns_by_key, unknown_key
+from qaexp.config.checks.unknown import columns_by_key, sets_by_key, unknown_key
 from qaexp.config.checks.values import find_node, value_problems
 from qaexp.config.own_nodes import may_have_more
+from qaexp.storage.evaluation_sets import KEY as SETS
+from qaexp.storage.mix_problems import EXAMPLE as MIX_EXAMPLE
 
 _COLUMNS = "data.columns"
+_MIX = "data.mix"
 # Groups whose file is optional: `experiment=null` chooses none.
 _OPTIONAL = ("experiment", "sweep", "debug")
 _FORMATS = ("csv", "tsv", "json", "jsonl", "parquet", "arrow", "file", "files", "local", "squad")
@@ -43,11 +46,16 @@ def check_overrides(
     groups = [override for override in overrides if _is_choice(override, choices)]
     checked = [(override.key_or_group, _check_choice(override, choices, problems)) for override in groups]
     good_groups = [line for _, lines in checked for line in lines]
-    composed = compose(good_groups) if chosen is None or problems else chosen
+    given_mix = _whole_mix(overrides)
+    composed = compose([*good_groups, *given_mix]) if chosen is None or problems or given_mix else chosen
     keys = list_keys(composed)
     # A key that the default choice lacks may be one of the choice that was meant.
     refused = tuple(f"{group}." for group, lines in checked if not lines)
-    by_key = _columns_by_key(overrides, composed, problems)
+    by_key = [
+        override
+        for key, told in ((_COLUMNS, columns_by_key), (SETS, sets_by_key))
+        for override in _named_by_key(key, told, overrides, composed, problems)
+    ]
     values = [
         one
         for one in overrides
@@ -184,6 +192,9 @@ def _check_value(
     if find_node(composed, key) is None:
         if override.is_add() and may_have_more(composed, key):
             return [f"+{first_line(override)}" if override.is_sweep_override() else line]
+        if key.startswith(f"{_MIX}.") and not isinstance(find_node(composed, _MIX), DictConfig):
+            problems.append(f"{line}: data.mix is null; name its training sets first, as '{MIX_EXAMPLE}'")
+            return []
         problems.append(unknown_key(key, line, [*(name for name in keys if not name.startswith("hydra.")), *choices]))
         return []
     if override.is_add() and override.type is not OverrideType.FORCE_ADD:
@@ -200,23 +211,45 @@ def _check_value(
     ]
 
 
-def _columns_by_key(overrides: Sequence[Override], composed: DictConfig, problems: list[str]) -> list[Override]:
-    """The overrides that name columns key by key, reported together: the columns are one value."""
+def _whole_mix(overrides: Sequence[Override]) -> list[str]:
+    """The override that gives a mix whole, where others change sets of it: without it they are no keys."""
+    given = [one for one in overrides if one.key_or_group == _MIX and not (one.is_delete() or one.is_add())]
+    if not any(one.key_or_group.startswith(f"{_MIX}.") for one in overrides):
+        return []
+    return [first_line(one) if one.is_sweep_override() else str(one.input_line) for one in given[-1:]]
+
+
+def _named_by_key(
+    mapping: str,
+    told: Callable[[Mapping[str, str], Mapping[str, str]], str],
+    overrides: Sequence[Override],
+    composed: DictConfig,
+    problems: list[str],
+) -> list[Override]:
+    """The overrides that set a mapping key by key, reported together: it is one value.
+
+    Args:
+        mapping: The key of the mapping.
+        told: What is said of them.
+        overrides: All overrides.
+        composed: The config that the choices compose.
+        problems: Gets the sentence.
+    """
     found = [
         one
         for one in overrides
-        if one.key_or_group.startswith(f"{_COLUMNS}.")
+        if one.key_or_group.startswith(f"{mapping}.")
         and not (one.is_delete() or one.is_sweep_override() or may_have_more(composed, one.key_or_group))
         and isinstance(one.value(), str | int | float)
         and find_node(composed, one.key_or_group) is None
     ]
     if found:
-        whole = [one.value() for one in overrides if one.key_or_group == _COLUMNS]
-        node = find_node(composed, _COLUMNS)
+        whole = [one.value() for one in overrides if one.key_or_group == mapping]
+        node = find_node(composed, mapping)
         standing = whole[-1] if whole else OmegaConf.to_container(node) if isinstance(node, DictConfig) else {}
         standing = {str(ours): str(theirs) for ours, theirs in standing.items()} if isinstance(standing, dict) else {}
-        given = {one.key_or_group.removeprefix(f"{_COLUMNS}."): str(one.value()) for one in found}
-        problems.append(columns_by_key(given, standing))
+        given = {one.key_or_group.removeprefix(f"{mapping}."): str(one.value()) for one in found}
+        problems.append(told(given, standing))
     return found
 
 

@@ -12,6 +12,7 @@ from qaexp.config.checks.holders import holders
 from qaexp.config.checks.other_tools import NOT_NEEDED
 from qaexp.config.checks.suggest import nearest, offered
 from qaexp.errors.advice import COLUMNS
+from qaexp.storage.evaluation_sets import KEY as SETS
 
 # Flags without their dashes, as keys.
 _FLAGS = {
@@ -48,6 +49,24 @@ def columns_by_key(given: Mapping[str, str], standing: Mapping[str, str]) -> str
         )
     inside = ", ".join(f"{ours}: {_quoted(theirs)}" for ours, theirs in {**standing, **dict(pairs)}.items())
     return f"data.columns.{next(iter(given))} is not a key; write {shlex.quote(f'data.columns={{{inside}}}')}"
+
+
+def sets_by_key(given: Mapping[str, str], standing: Mapping[str, str]) -> str:
+    """What is said of evaluation sets that were named key by key, in the form that is read.
+
+    Args:
+        given: What followed `data.test_files.`, and its value.
+        standing: The sets that are named otherwise.
+
+    >>> sets_by_key({"news": "news.jsonl"}, {"bio": "bio.json"})
+    "data.test_files.news is not a key; write 'data.test_files={bio: bio.json, news: news.jsonl}'"
+    """
+    inside = ", ".join(f"{name}: {_quoted_path(path)}" for name, path in {**standing, **given}.items())
+    return f"{SETS}.{next(iter(given))} is not a key; write {shlex.quote(f'{SETS}={{{inside}}}')}"
+
+
+def _quoted_path(path: str) -> str:
+    return path if re.fullmatch(r"[\w./-]+", path, re.ASCII) else json.dumps(path, ensure_ascii=False)
 
 
 def _quoted(name: str) -> str:

@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qaexp.config.checks.open_nodes import kind_problem
 from qaexp.config.checks.sentences import misfit_sentence, plain, wanted
+from qaexp.config.leaf import changed_leaf
 from qaexp.config.schema import OPEN_NODES
 
 _LONGEST_SHOWN = 200
@@ -48,15 +49,24 @@ def value_problems(composed: DictConfig, key: str, value: object) -> list[str]:
         return [problem]
     if isinstance(node, BooleanNode) and not isinstance(value, bool):
         return [f"{key}={'null' if value is None else value} does not fit, it must be true or false"]
-    updated = deepcopy(composed)
     try:
-        OmegaConf.update(updated, key, value, merge=True)
+        with changed_leaf(composed, key, value) as parent:
+            missing = _missing_keys(composed, key) if parent is not None else _missing_in_copy(composed, key, value)
     except OmegaConfBaseException as error:
         # Inside a list of mappings the key that does not fit is another one.
         return [misfit_sentence(key, value) if wanted(key) or key in OPEN_NODES else plain(error)]
-    added = find_node(updated, key)
-    missing = OmegaConf.missing_keys(added) if isinstance(added, Container) else ()
     return [f"{name} is not set; give it a value" for name in sorted(missing)]
+
+
+def _missing_in_copy(composed: DictConfig, key: str, value: object) -> set[str]:
+    updated = deepcopy(composed)
+    OmegaConf.update(updated, key, value, merge=True)
+    return _missing_keys(updated, key)
+
+
+def _missing_keys(composed: DictConfig, key: str) -> set[str]:
+    node = find_node(composed, key)
+    return OmegaConf.missing_keys(node) if isinstance(node, Container) else set()
 
 
 def shortened(text: str) -> str:

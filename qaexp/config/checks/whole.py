@@ -14,6 +14,8 @@ from qaexp.config.checks.trainer import trainer_problems
 from qaexp.config.schema import ExperimentConfig
 from qaexp.errors.rules import limit_problems, room_problems, size_problems
 from qaexp.nodes import UNNAMED, public
+from qaexp.storage.evaluation_sets import set_problems
+from qaexp.storage.mix_problems import mix_key_problems, mix_problems
 from qaexp.storage.sources import FILES, SOURCES, source_problems
 from qaexp.storage.urls import url_problems
 
@@ -73,7 +75,11 @@ def _data_problems(config: ExperimentConfig) -> Iterator[str]:
     for name, size in (("data.train_size", data.train_size), ("data.dev_size", data.dev_size)):
         yield from size_problems(name, size)
     if data.source in SOURCES:  # else it is out of its choices
-        yield from source_problems(data.source, {name: getattr(data, name) for name in FILES})
+        keys = {name: getattr(data, name) for name in (*FILES, "mix")}
+        yield from source_problems(data.source, keys)
+        yield from mix_key_problems(data.source, keys)
+    yield from mix_problems(data.mix)
+    yield from set_problems(data.test_files)
     for number, probe in enumerate(config.probes):
         if not probe.question.strip():
             yield f"probes[{number}].question is empty; write a question, or leave the probe out"

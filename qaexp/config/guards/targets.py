@@ -25,7 +25,7 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "trainer": ("qaexp.nodes.Trainer",),
     "decoding": ("qaexp.nodes.Decoding",),
     "reporter": ("qaexp.nodes.Reporter",),
-    "trackers": ("qaexp.nodes.TensorBoard",),
+    "trackers": ("qaexp.nodes.TensorBoard", "qaexp.nodes.MLflow", "qaexp.nodes.Wandb", "qaexp.nodes.Trackio"),
 }
 # The node `optimizer` may name classes of these two modules; what the name resolves to is looked at as well.
 _OPTIMIZERS = re.compile(r"(torch\.optim|transformers)\.[A-Za-z_]\w*")

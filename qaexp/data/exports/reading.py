@@ -97,12 +97,15 @@ def _questions(articles: list[Any]) -> list[dict[str, Any]]:
 def squad_json(examples: Sequence[Example]) -> dict[str, Any]:
     """Return SQuAD v2 as a tree for JSON: questions by paragraph and paragraphs by title, in the order of the examples.
 
+    Gold texts without a place, which SQuAD does not know, are left out.
+
     >>> squad_json((Example("q", "T", "C", "Q?", ()),))["data"][0]["paragraphs"][0]["qas"]
     [{'id': 'q', 'question': 'Q?', 'answers': [], 'is_impossible': True}]
     """
     articles: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for example in examples:
-        answers = [{"text": answer.text, "answer_start": answer.start_char} for answer in example.answers]
+        placed = [answer for answer in example.answers if answer.start_char >= 0]
+        answers = [{"text": answer.text, "answer_start": answer.start_char} for answer in placed]
         articles.setdefault(example.title, {}).setdefault(example.context, []).append(
             {"id": example.id, "question": example.question, "answers": answers, "is_impossible": example.is_impossible}
         )

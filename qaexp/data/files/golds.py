@@ -10,6 +10,7 @@ from typing import Any
 from qaexp.data.files.cells import answers_of_columns, is_place, read_cell
 from qaexp.data.files.flags import flag_of, is_consistent, is_flag_read
 from qaexp.data.files.mapped import with_mapped_answers
+from qaexp.data.files.mrqa import SPANS, span_answers
 from qaexp.data.files.places import placed_answer
 from qaexp.data.files.reading import Record
 from qaexp.data.files.validation import MISSING, Faults, describe
@@ -27,7 +28,7 @@ _NO_ANSWER_CATEGORIES = frozenset({"no_answer", "none", "is_impossible", "noansw
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answers of a question as (text, first character); `is_blank`: something in their place said that none is."""
+    """The answers of a question as (text, first character, or -1); `is_blank`: something there said that none is."""
 
     answers: tuple[tuple[str, int], ...] = ()
     is_blank: bool = False
@@ -44,13 +45,15 @@ class _Raw:
 def says_something(record: Record) -> bool:
     """Whether a record has answers, in whatever form, or says that it has none."""
     fields = record.fields
-    return "answers" in fields or "answer_text" in fields or flag_of(record) is True
+    return not fields.keys().isdisjoint({"answers", "answer_text", SPANS}) or flag_of(record) is True
 
 
 def gold_answers(record: Record, faults: Faults) -> Found | None:
     """Return the gold answers of a record, or None when one of them is wrong or contradicts `is_impossible`."""
     if not is_flag_read(record, faults):
         return None
+    if SPANS in record.fields and not record.is_flat:
+        return _of_spans(record, faults)
     raw = _raw(record, faults)
     if raw is not None and not _is_clear(raw.items, record, faults):
         return None
@@ -68,6 +71,14 @@ def gold_answers(record: Record, faults: Faults) -> Found | None:
         return None
     faults.num_fixed += any(is_fixed for _, is_fixed in found)
     return Found(answers, raw.is_blank)
+
+
+def _of_spans(record: Record, faults: Faults) -> Found | None:
+    """The answers of a question of MRQA, which has none only where it says so."""
+    found = span_answers(record, faults)
+    if found is None or _few(list(found), record, faults) is None:
+        return None
+    return Found(found) if is_consistent(record, len(found), faults, is_blank=False) else None
 
 
 def _raw(record: Record, faults: Faults) -> _Raw | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from qaexp.data.files.columnar import table_of
 from qaexp.data.files.keys import check_nested, check_rows, peek
+from qaexp.data.files.mrqa import is_header, is_mrqa, mrqa_reading
 from qaexp.data.files.names import Columns, renamed, theirs
 from qaexp.data.files.reading import Reading, Record
 from qaexp.data.files.validation import Faults, describe
@@ -69,8 +70,14 @@ def value_records(values: Values, reading: Reading, *, is_article: bool = False)
     if not is_nested:
         yield from flat_records(chain(first, every), reading)
         return
-    check_nested(objects, reading)
+    if is_mrqa(objects):
+        reading = mrqa_reading(reading, objects)
+    else:
+        check_nested(objects, reading)
     for prefix, value in chain(first, every):
+        # Files that were put behind one another bring theirs along.
+        if is_header(value):
+            continue
         record = reading.faults.object(value, prefix)
         reading.faults.num_skipped += record is None
         if record is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
@@ -10,14 +9,10 @@ from matplotlib.figure import Figure, SubFigure
 
 from qaexp.reporting.figures.style import BLUE, GREEN, GREY, PALE, VERMILION, label, new_figure
 from qaexp.reporting.figures.training_figures import DEFAULT_RULE, Row
-from qaexp.reporting.numbers.intervals import Dependence, Group, arms, dependence, group
+from qaexp.reporting.numbers.intervals import Group, arms, dependence, group
 from qaexp.reporting.numbers.outcomes import RIGHT_NOTHING, RIGHT_SPAN, outcome_shares
-from qaexp.reporting.numbers.quantities import slice_means
+from qaexp.reporting.numbers.slice_panels import slice_panels
 from qaexp.runs.number import is_number
-from qaexp.runs.slices import RANGED, SLICES, bounds_of, in_range, range_labels
-
-# Maximum number of groups in a panel: the largest ones.
-MAX_GROUPS = 12
 
 _OUTCOME_INCHES = 2.6
 _ROW_INCHES, _PANEL_INCHES = 0.27, 0.85
@@ -61,29 +56,6 @@ def slices(rows: Sequence[Row], predictions: Sequence[Row], run_name: str, rule:
     for axes in grid[1]:
         axes.set_xlabel(f"f1 (%) · dashed: all, {overall.mean:.1f}")
     return figure
-
-
-def slice_panels(rows: Sequence[Row], depend: Dependence) -> dict[str, list[Group]]:
-    """Return the mean f1 of each slice, with its interval, by the property that divides the questions.
-
-    Args:
-        rows: The rows of scores.csv, each with an f1.
-        depend: The cluster of each.
-    """
-
-    def ranged(column: str) -> list[Group]:
-        bounds = bounds_of(column, [row[column] for row in rows if is_number(row[column])])
-        names = range_labels(bounds)
-        shown = {names[0]: {"answer_words": "none", "context_words": f"up to {bounds[1] - 1}"}.get(column, names[0])}
-
-        def key(row: Row) -> str:
-            found = in_range(row[column] if is_number(row[column]) else math.inf, bounds)
-            return shown.get(found, found)
-
-        return slice_means(rows, depend.labels, key, [shown.get(name, name) for name in names])
-
-    words = slice_means(rows, depend.labels, lambda row: str(row["question_word"]))[:MAX_GROUPS]
-    return {SLICES["question_word"]: words, **{SLICES[column]: ranged(column) for column in RANGED}}
 
 
 def _draw_outcomes(axes: Axes, shares: Mapping[str, Sequence[Group]]) -> None:

@@ -73,7 +73,7 @@ def page(
     is_part = shown_here.num_worst is not None
     style = _inlined("page.css")
     script = _inlined("browse.js") + _inlined("page.js") + (_inlined("part.js") if is_part else "")
-    return _template().render(
+    return template("page.html.jinja").render(
         style=style,
         script=script,
         policy=content_policy(style, script),
@@ -178,10 +178,10 @@ def _inlined(name: str) -> str:
 
 
 @cache
-def _template() -> Template:
-    folder = Path(__file__).parent
+def template(name: str) -> Template:
+    """Return a template of this folder, which takes all that it is given as text, not as markup."""
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -189,4 +189,4 @@ def _template() -> Template:
     )
     environment.filters.update(moment=moment, machine_time=machine_time)
     environment.filters.update(shown=shown, shown_number=shown_number, number=number, visible=visible)
-    return environment.get_template("page.html.jinja")
+    return environment.get_template(name)

@@ -32,7 +32,7 @@ def pipe_lines(runs: Sequence[Progress], skipped: Sequence[Skipped], limit: int 
     below = [*map(_skipped, skipped[:limit]), *_left_out(len(skipped), limit, "skipped folder")]
     if not runs:
         return below
-    rows = [(*_cells(run).values(), note(run)) for run in first_to_see(runs, limit)]
+    rows = [(*cells(run).values(), note(run)) for run in first_to_see(runs, limit)]
     table = _aligned([(*COLUMNS, "note"), *rows])
     sweeps = [one_line(f"{parent}: {told}") for parent, _, told in _groups(runs) if told]
     return [*table, *_left_out(len(runs), limit, "run"), *sweeps, *below]
@@ -149,7 +149,8 @@ def _kind(run: Progress) -> str:
     return note(run).replace(str(run.path), "RUN")
 
 
-def _cells(run: Progress) -> dict[str, str]:
+def cells(run: Progress) -> dict[str, str]:
+    """The texts of a run by `COLUMNS`."""
     total = f"/{run.total_steps}" if run.total_steps and run.state != COMPLETED else ""
     kept = " (kept)" if run.state == COMPLETED and run.epoch is not None else ""
     return {
@@ -186,7 +187,7 @@ def _fitting(runs: Sequence[Progress], names: dict[Path, str], width: int) -> li
     """The columns, without the name, that fit beside the names."""
     columns = [column for column in COLUMNS if column != "run"]
     longest = max(map(cell_len, names.values()), default=0)
-    sizes = {column: max([len(column), *(cell_len(_cells(run)[column]) for run in runs)]) for column in columns}
+    sizes = {column: max([len(column), *(cell_len(cells(run)[column]) for run in runs)]) for column in columns}
     for leaving in _LEAVING:
         # The loss is dropped only if not even a folded name fits.
         room = longest if leaving != _LEAVING[-1] else min(longest, _LEAST_NAME)
@@ -197,12 +198,12 @@ def _fitting(runs: Sequence[Progress], names: dict[Path, str], width: int) -> li
 
 def _table(runs: Sequence[Progress], names: dict[Path, str], columns: list[str], width: int) -> list[str]:
     """The header and a block a run; a name that leaves no room for the cells gets a line of its own."""
-    rows = [[_cells(run)[column] for column in columns] for run in runs]
-    cells = [line.removeprefix("x") for line in _aligned([["x", *columns], *(["x", *row] for row in rows)], columns)]
-    room = max(_LEAST_NAME, width - max(map(cell_len, cells)))
+    rows = [[cells(run)[column] for column in columns] for run in runs]
+    aligned = [line.removeprefix("x") for line in _aligned([["x", *columns], *(["x", *row] for row in rows)], columns)]
+    room = max(_LEAST_NAME, width - max(map(cell_len, aligned)))
     padded = min(room, max(cell_len(name) for name in ("run", *names.values())))
-    found = [f"{_padded('run', padded)}{cells[0]}"]
-    for run, line in zip(runs, cells[1:], strict=True):
+    found = [f"{_padded('run', padded)}{aligned[0]}"]
+    for run, line in zip(runs, aligned[1:], strict=True):
         name = names[run.path]
         fits = cell_len(name) <= padded
         found.append(f"{_padded(name, padded)}{line}" if fits else f"{name}\n{' ' * padded}{line}")

@@ -14,7 +14,7 @@ from qaexp.reporting.numbers.advice import drift_sentence, is_collapsed, shown, 
 from qaexp.reporting.numbers.answering import Answered, count_answered, oracle_threshold
 from qaexp.reporting.numbers.spans import duration
 from qaexp.runs.directory import REPORT
-from qaexp.runs.metrics import RUN, TEST, number_of, shown_in
+from qaexp.runs.metrics import RUN, TEST, number_of, sets_of, shown_in
 from qaexp.storage.formats import one_line
 
 Numbers = Mapping[str, Any]
@@ -41,8 +41,12 @@ def score_rows(summary: Numbers, predictions: Sequence[Numbers] = ()) -> list[tu
     if summary.get("null_threshold") is not None:
         fitted = [shown(summary, "crossfit_exact"), shown(summary, "crossfit_f1")]
         rows += [("threshold from other folds", [*fitted, _NONE, _NONE, _NONE]), *_oracle_rows(summary, predictions)]
-    if summary.get(f"{TEST}f1") is not None:
-        rows.append((f"test file, {rule}", [*(shown(summary, f"{TEST}{name}") for name in _SCORES), default]))
+    asked = [("test file", TEST)] if summary.get(f"{TEST}f1") is not None else []
+    asked += [(f"set {name}", f"{TEST}{name}_") for name in sets_of(summary)]
+    rows += [
+        (f"{name}, {rule}", [*(shown(summary, f"{start}{score}") for score in _SCORES), default])
+        for name, start in asked
+    ]
     return rows
 
 

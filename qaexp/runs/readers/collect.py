@@ -29,7 +29,7 @@ from qaexp.storage.reading import (
 MAX_DEPTH = 3
 
 _TEXT_COLUMNS_OF_SCORES = ("id", "title", "paragraph", "question_word")
-NO_RUN = "not a run directory"
+NO_RUN, A_LINK = "not a run directory", "a link, which is not followed"
 _PICTURE_ENDINGS = (".png", ".svg", ".pdf")
 _FILE_ENDINGS = (".html", ".json", ".csv", ".yaml", ".journal")
 _LOGGER = logging.getLogger("qaexp")
@@ -57,6 +57,17 @@ class RunFiles:
     def run_id(self) -> str:
         """The first eight hex digits of the identity."""
         return str(self.run.get("run_id", ""))
+
+    @property
+    def program(self) -> str | None:
+        """What else than qaexp wrote its results, in words; None for a run."""
+        found = self.run.get("program")
+        return found if isinstance(found, str) else None
+
+    @property
+    def shown_name(self) -> str:
+        """What a comparison calls it: its folder's name, or that which another program's results were given."""
+        return self.path.name if self.program is None else str(self.config.get("name"))
 
     @property
     def typed(self) -> Typed:
@@ -100,10 +111,10 @@ class RunFiles:
         """The rows of history.csv, one per epoch."""
         return self._table(layout.HISTORY, ("probe_",))
 
-    def scores(self) -> Columns:
-        """The rows of scores.csv, one per dev example."""
+    def scores(self, table: str = layout.SCORES) -> Columns:
+        """The rows of scores.csv, one per dev example, or those of test_scores.csv."""
         try:
-            return read_columns(self.path / layout.SCORES, _TEXT_COLUMNS_OF_SCORES, _TEXT_COLUMNS_OF_SCORES[1:])
+            return read_columns(self.path / table, _TEXT_COLUMNS_OF_SCORES, _TEXT_COLUMNS_OF_SCORES[1:])
         except FileNotFoundError:
             return Columns([])
 
@@ -209,7 +220,7 @@ def find(*paths: Path | str, now: datetime | None = None) -> Found:
     """
     given = [Path(path) for path in paths]
     if len(given) > 1:  # `sweep/*` also names what is beside the runs
-        given = [path for path in given if not _stands_beside_runs(path)]
+        given = [path for path in given if not stands_beside_runs(path)]
     return _joined([_find_in(path, MAX_DEPTH, now) for path in given])
 
 
@@ -226,16 +237,15 @@ def load_run_files(*paths: Path | str) -> list[RunFiles]:
 
 def _find_in(path: Path, depth: int, now: datetime | None) -> Found:
     try:
-        if _may_be_run(path):
+        if may_be_run(path):
             return Found([look(path, now)])
-        children, links = _folders(path) if depth > 0 else ([], [])
-        children = [child for child in children if not _holds_pictures(child)]
+        children, links = folders_in(path) if depth > 0 else ([], [])
     except OSError as error:
         return Found(skipped=[(path, error.strerror or str(error))])
     found = _joined([_find_in(child, depth - 1, now) for child in children])
     if all(reason == NO_RUN for _, reason in found.skipped) and not found.folders:
         return Found(skipped=[(path, NO_RUN)])
-    found.skipped.extend((link, "a link, which is not followed") for link in links)
+    found.skipped.extend((link, A_LINK) for link in links)
     return found
 
 
@@ -245,11 +255,12 @@ def _joined(several: list[Found]) -> Found:
     )
 
 
-def _may_be_run(path: Path) -> bool:
+def may_be_run(path: Path) -> bool:
+    """Whether a folder holds a file that only runs have, or something of such a name."""
     return any(os.path.lexists(path / name) for name in (layout.RUN, layout.SUMMARY, layout.CONFIG))
 
 
-def _stands_beside_runs(path: Path) -> bool:
+def stands_beside_runs(path: Path) -> bool:
     """Whether qaexp itself puts it beside the runs of a sweep: a table, a page, pictures."""
     if path.is_dir():
         return _holds_pictures(path)
@@ -269,9 +280,14 @@ def _holds_pictures(path: Path) -> bool:
     return all(is_file and name.endswith(_PICTURE_ENDINGS) for name, is_file in files if not name.startswith("."))
 
 
-def _folders(path: Path) -> tuple[list[Path], list[Path]]:
-    """Return the folders inside a folder by name, and the links, which might lead round in a circle."""
+def folders_in(path: Path) -> tuple[list[Path], list[Path]]:
+    """Return the folders that may hold runs inside a folder by name, and the links, which might lead round in a circle.
+
+    Raises:
+        OSError: When the system refuses.
+    """
     with os.scandir(path) as entries:
         visible = [entry for entry in sorted(entries, key=lambda entry: entry.name) if not entry.name.startswith(".")]
         folders = [path / entry.name for entry in visible if entry.is_dir(follow_symlinks=False)]
-        return folders, [path / entry.name for entry in visible if entry.is_symlink()]
+        links = [path / entry.name for entry in visible if entry.is_symlink()]
+    return [folder for folder in folders if not _holds_pictures(folder)], links

@@ -7,6 +7,7 @@ are held against it and against the run's own manifest, and only names that a ru
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ from qaexp.runs.manifest import read_manifest
 from qaexp.runs.readers.collect import MAX_DEPTH
 from qaexp.runs.readers.folder import look
 from qaexp.runs.uploaded import Marker, Stored, read_marker
+from qaexp.storage.evaluation_sets import set_of_table
 from qaexp.storage.files import write_stream
 from qaexp.storage.folders import make_directory, remove
 from qaexp.storage.formats import counted
@@ -67,18 +69,21 @@ class Fetched:
         paths: Folders, in the order of what was given.
         roots: What such a folder's path begins with, to what the URL begins with; both end with a slash.
         left_out: Folders of stores that are not read: where they would be, and why.
+        remarks: What a reader must know of what stands for something else.
     """
 
     paths: Sequence[str | Path]
     roots: Mapping[str, str] = field(default_factory=dict)
     left_out: Sequence[tuple[Path, str]] = ()
+    remarks: Sequence[str] = ()
 
     @property
     def notes(self) -> list[str]:
-        """How many folders are not there as a whole."""
+        """How many folders are not there as a whole, and the remarks."""
         num = sum(reason.startswith(_NOT_COMPLETE) for _, reason in self.left_out)
         were = "was" if num == 1 else "were"
-        return [f"{counted(num, 'folder')} {_NOT_COMPLETE} {were} left out"] if num else []
+        lost = [f"{counted(num, 'folder')} {_NOT_COMPLETE} {were} left out"] if num else []
+        return [*lost, *self.remarks]
 
     def told(self, text: str) -> str:
         """A text with URLs in place of the folders that stand for them."""
@@ -174,11 +179,11 @@ class _Source:
 
     def fetch(self, names: Sequence[str]) -> None:
         """Fetch files of each folder; one that is not what it says is left out with the reason."""
-        _check_room(self.folder, sum(m.files[n].size for m in self._whole.values() for n in names if n in m.files))
+        _check_room(self.folder, sum(m.files[n].size for m in self._whole.values() for n in _there(names, m)))
         for place, marker in list(self._whole.items()):
             folder = self.folder / place
             try:
-                self._fetch_folder(place, marker, [name for name in names if name in marker.files])
+                self._fetch_folder(place, marker, _there(names, marker))
                 _check_run(folder, marker)
             except FileNotFoundError:
                 self._leave_out(place, "changed while it was read; give the command again")
@@ -197,7 +202,7 @@ class _Source:
             store = self._store.below(place) if place else self._store
             marker = read_marker(store, UPLOADED, sizes)
             if marker is not None and marker.agrees(sizes) and (RUN in marker.files) != (SWEEP in marker.files):
-                if large := [n for n in _LIMITS if n in marker.files and marker.files[n].size > _LIMITS[n]]:
+                if large := [name for name, file in marker.files.items() if file.size > _limit(name)]:
                     reason = f"{large[0]}: has {marker.files[large[0]].size:,} bytes, more than such a file ever has"
                     self.left_out.append((self.folder / place, reason))
                 elif RUN in marker.files:
@@ -250,6 +255,17 @@ def _by_folder(sizes: Mapping[str, int]) -> dict[str, dict[str, int]]:
     return found
 
 
+def _there(names: Sequence[str], marker: Marker) -> list[str]:
+    """The files of a folder among these; with the scores go those of each evaluation set."""
+    sets = [name for name in marker.files if set_of_table(name) is not None] if SCORES in names else []
+    return [*(name for name in names if name in marker.files), *sets]
+
+
+def _limit(name: str) -> float:
+    """The most bytes that a file ever has, of those that are read."""
+    return MAX_TABLE_BYTES if set_of_table(name) is not None else _LIMITS.get(name, math.inf)
+
+
 def _fetch(store: Store, folder: Path, marker: Marker, names: Sequence[str]) -> None:
     """Fetch files, the small ones side by side.
 
@@ -265,6 +281,7 @@ def _fetch(store: Store, folder: Path, marker: Marker, names: Sequence[str]) -> 
     for name in names:
         stored = marker.files[name]
         chunks = [contents[name]] if name in contents else store.chunks(name, stored.size)
+        make_directory((folder / name).parent)
         write_stream(folder / name, _checked(chunks, stored, name), stored.size)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qaexp.errors import ConfigError
+from qaexp.runs.directory import PREDICTIONS
 from qaexp.runs.readers.collect import RunFiles, collect, load_run_files
 from qaexp.runs.readers.patterns import expanded
-from qaexp.storage.formats import dotted
+from qaexp.storage.formats import counted, dotted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +22,9 @@ Paths = OnePath | Iterable[OnePath]
 
 _FIRST = ("path", "run_id", "flags")
 _OF_RUN = ("path", "run_id", "name", "seed")
+_OF_EPOCH = ("epoch",)
+_OF_QUESTION = ("id", "question", "golds", "prediction_text")
+_LOGGER = logging.getLogger("qaexp")
 
 
 def load_runs(paths: Paths) -> pd.DataFrame:
@@ -53,55 +58,107 @@ def load_runs(paths: Paths) -> pd.DataFrame:
     return _frame(rows, _FIRST)
 
 
-def load_history(paths: Paths) -> pd.DataFrame:
+def load_history(paths: Paths, keys: str | Sequence[str] = ()) -> pd.DataFrame:
     """Read the epochs of the runs under some paths, also of runs that are running or were stopped.
 
     Args:
         paths: As `load_runs`.
+        keys: Keys of the config to have as columns too, for example `optimizer.lr`: one, or several.
 
     Returns:
-        One row an epoch: `path`, `run_id`, `name`, `seed`, then the columns of history.csv (`epoch`, `step`,
-        `train_loss`, `f1`, ...).
+        One row an epoch: `path`, `run_id`, `name`, `seed`, the keys, then the columns of history.csv (`epoch`, `step`,
+        `train_loss`, `f1`, ...). Anything that is not a run is skipped, with a warning in the log `qaexp`.
 
     Raises:
-        ConfigError: There is nothing at a path, or no run below all of them.
+        ConfigError: There is nothing at a path, no run below all of them, or none has such a key.
         IntegrityError: A run's files cannot be read.
     """
-    runs = _runs(paths)
-    return _frame([{**_of_run(run), **row} for run in runs for row in run.history()], (*_OF_RUN, "epoch"))
+    runs, of_run = _runs(paths), _of_runs(keys)
+    _check_keys(of_run, runs)
+    rows = [{**_of_run(run, of_run), **row} for run in runs for row in run.history()]
+    return _frame(rows, (*of_run, *_OF_EPOCH))
 
 
-def load_predictions(paths: Paths) -> pd.DataFrame:
+def load_predictions(paths: Paths, keys: str | Sequence[str] = ()) -> pd.DataFrame:
     """Read the answers of the runs under some paths to their dev questions.
 
     Args:
         paths: As `load_runs`.
+        keys: Keys of the config to have as columns too, for example `optimizer.lr`: one, or several.
 
     Returns:
-        One row a question of a run: `path`, `run_id`, `name`, `seed`, then `id`, `question`, `golds` (texts; none for
-        a question without an answer), `prediction_text` (empty: answered nothing), `null_score_diff` and what else
-        predictions.jsonl has, then the columns of scores.csv (`exact`, `f1`, `crossfit_f1`, the slice keys).
+        One row a question of a run: `path`, `run_id`, `name`, `seed`, the keys, then `id`, `question`, `golds` (texts;
+        none for a question without an answer), `prediction_text` (empty: answered nothing), `null_score_diff` and what
+        else predictions.jsonl has, then the columns of scores.csv (`exact`, `f1`, `crossfit_f1`, the slice keys).
+        Anything that is not a run, and a run that has no predictions yet, is skipped, with a warning in the log
+        `qaexp`.
 
     Raises:
-        ConfigError: There is nothing at a path, or no run below all of them.
+        ConfigError: There is nothing at a path, no run below all of them, or none has such a key.
         IntegrityError: A run's files cannot be read.
     """
+    runs, of_run = _runs(paths), _of_runs(keys)
+    _check_keys(of_run, runs)
     rows: list[dict[str, Any]] = []
-    for run in _runs(paths):
-        scores = {score.get("id"): score for score in run.scores()}
-        rows += [{**_of_run(run), **row, **scores.get(row["id"], {})} for row in run.predictions().rows]
-    return _frame(rows, (*_OF_RUN, "id", "question", "golds", "prediction_text"))
+    for run in runs:
+        begin = len(rows)
+        rows += ({**_of_run(run, of_run), **row} for row in _predictions(run))
+        if len(rows) == begin:
+            _LOGGER.warning("%s: skipped: no %s", run.path, PREDICTIONS)
+    return _frame(rows, (*of_run, *_OF_QUESTION))
 
 
-def _of_run(run: RunFiles) -> dict[str, Any]:
-    return {"path": str(run.path), "run_id": run.run_id, "name": run.config.get("name"), "seed": run.config.get("seed")}
+def history_frame(run: RunFiles) -> pd.DataFrame:
+    """The epochs of one run, as `load_history` gives them without the columns that say which run it is."""
+    return _frame(run.history(), _OF_EPOCH)
+
+
+def predictions_frame(run: RunFiles) -> pd.DataFrame:
+    """The answers of one run, as `load_predictions` gives them without the columns that say which run it is."""
+    return _frame(list(_predictions(run)), _OF_QUESTION)
+
+
+def _predictions(run: RunFiles) -> Iterator[dict[str, Any]]:
+    """Yield a run's answers with what scores.csv adds; torn lines are left out, and warned of."""
+    scores = {score.get("id"): score for score in run.scores()}
+    found = run.predictions()
+    if found.num_torn:
+        _LOGGER.warning("%s: %s cannot be read", run.path / PREDICTIONS, counted(found.num_torn, "line"))
+    yield from ({**row, **scores.get(row["id"], {})} for row in found.rows)
+
+
+def _of_runs(keys: str | Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*_OF_RUN, *([keys] if isinstance(keys, str) else keys))))
+
+
+def _of_run(run: RunFiles, columns: Sequence[str]) -> dict[str, Any]:
+    known = {**dotted(run.config), "path": str(run.path), "run_id": run.run_id}
+    return {column: known.get(column) for column in columns}
+
+
+def _check_keys(keys: Sequence[str], runs: Sequence[RunFiles]) -> None:
+    """Refuse keys that no run has.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    known = dict.fromkeys((*_OF_RUN, *(key for run in runs for key in dotted(run.config))))
+    if unknown := [key for key in keys if key not in known]:
+        alike = [key for key in known if key.rpartition(".")[2] == str(unknown[0]).rpartition(".")[2]]
+        way = f"did you mean {alike[0]}?" if alike else "qaexp.Run(path).config shows them"
+        raise ConfigError(f"keys: no run has {unknown[0]!r:.80} in its config; {way}")
 
 
 def _runs(paths: Paths) -> list[RunFiles]:
     several = _several(paths)
-    if found := collect(*several, completed_only=False).runs:
-        return found
-    raise ConfigError(f"{', '.join(several)}: no run there; give run directories, sweep directories or folders of them")
+    found = collect(*several, completed_only=False)
+    if not found.runs:
+        raise ConfigError(
+            f"{', '.join(several)}: no run there; give run directories, sweep directories or folders of them"
+        )
+    for path, reason in found.skipped:
+        _LOGGER.warning("%s: skipped: %s", path, reason)
+    return found.runs
 
 
 def one_or_several(paths: Paths) -> list[str]:

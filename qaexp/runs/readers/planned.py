@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,17 @@ def planned_folders(paths: Iterable[Path]) -> Iterator[Path]:
     planned: dict[Path, set[str]] = {}
     for path in paths:
         for plan in (plan for pattern in _PLANS for plan in sorted(path.glob(pattern))):
-            if not plan.parent.is_symlink():
-                yield from _waiting(plan.parent / name for name in _names(plan))
+            if plan.parent == path or not plan.parent.is_symlink():  # a link that was given is meant
+                yield from waiting_jobs(plan.parent)
         if path.parent not in planned:
             planned[path.parent] = set(_names(path.parent / SWEEP_PLAN))
         if path.name in planned[path.parent]:
             yield from _waiting([path])
+
+
+def waiting_jobs(sweep: Path) -> Iterator[Path]:
+    """Yield the folders of the planned jobs of one sweep that have no run yet; none for what is not a sweep."""
+    return _waiting(sweep / name for name in _names(sweep / SWEEP_PLAN))
 
 
 def job_names(sweep: Path) -> list[str]:
@@ -40,7 +46,7 @@ def job_names(sweep: Path) -> list[str]:
 
 def _waiting(folders: Iterable[Path]) -> Iterator[Path]:
     # Most have a run.json, and are some kind of run, of which nothing else is read here.
-    return (folder for folder in folders if not (folder / RUN).is_file() and look(folder).state == NOT_A_RUN)
+    return (folder for folder in folders if not os.path.lexists(folder / RUN) and look(folder).state == NOT_A_RUN)
 
 
 def _names(file: Path) -> list[str]:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.errors import QaexpError
+from qaexp.runs.directory import SWEEP_PLAN
 from qaexp.runs.kept_checkpoints import newest_step
 from qaexp.runs.number import is_number
 from qaexp.runs.owners import age_seconds
 from qaexp.runs.readers.collect import RunFiles, find, is_run
 from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, RESUMABLE, RUNNING, Folder, first_line, look
-from qaexp.runs.readers.planned import planned_folders
+from qaexp.runs.readers.planned import job_names, planned_folders
 
 # The state of a job of a sweep that has not been started.
 PLANNED = "planned"
@@ -89,20 +90,24 @@ def progress_of(paths: list[Path], now: datetime) -> tuple[list[Progress], list[
     """
     found = find(*paths, now=now)
     told: list[Progress] = []
-    planned = [_waiting(folder) for folder in _once(planned_folders(paths))]
-    skipped = [Skipped(path, NOT_A_RUN, reason) for path, reason in found.skipped]
+    planned = [not_started(folder) for folder in _once(planned_folders(paths))]
+    skipped = [Skipped(path, NOT_A_RUN, _planned_search(path) or reason) for path, reason in found.skipped]
     by_path = {folder.path: folder for folder in found.folders}
     for folder in (by_path[path] for path in _once(by_path)):
-        if not is_run(folder):
-            skipped.append(Skipped(folder.path, folder.state, folder.sentence))
-            continue
-        try:
-            told.append(_progress(folder, now))
-        except (QaexpError, OSError, TypeError, ValueError, AttributeError) as error:
-            skipped.append(Skipped(folder.path, folder.state, str(error)))
+        one = progress_in(folder, now)
+        if isinstance(one, Progress):
+            told.append(one)
+        else:
+            skipped.append(one)
     # A folder that holds waiting jobs alone holds no run, and that is no news.
     waiting = {place for job in planned for place in _places(job.path)}
     return told + planned, [one for one in skipped if os.path.realpath(one.path) not in waiting]
+
+
+def _planned_search(folder: Path) -> str | None:
+    """What there is to say of a plan without jobs, which follow from trials; None of anything else."""
+    is_one = os.path.lexists(folder / SWEEP_PLAN) and not job_names(folder)  # false for what may not be read
+    return "a search of which no trial has begun; qaexp work makes its trials" if is_one else None
 
 
 def _places(folder: Path) -> list[str]:
@@ -120,7 +125,7 @@ def _once(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def _waiting(folder: Path) -> Progress:
+def not_started(folder: Path) -> Progress:
     """The progress of a job that has no run yet."""
     nothing = dict.fromkeys(field.name for field in fields(Progress) if field.default is MISSING)
     return Progress(**{**nothing, "path": folder, "state": PLANNED})  # type: ignore[arg-type]
@@ -128,11 +133,23 @@ def _waiting(folder: Path) -> Progress:
 
 def progress_of_run(directory: Path, now: datetime) -> Progress | None:
     """Return the progress of one run; None while there is nothing that can be read."""
-    folder = look(directory, now)
+    found = progress_in(look(directory, now), now)
+    return found if isinstance(found, Progress) else None
+
+
+def progress_in(folder: Folder, now: datetime) -> Progress | Skipped:
+    """Return the progress of a folder that was looked at, or why it has none; never raises.
+
+    Args:
+        folder: What the folder is.
+        now: The time now, with its zone.
+    """
+    if not is_run(folder):
+        return Skipped(folder.path, folder.state, folder.sentence)
     try:
-        return _progress(folder, now) if is_run(folder) else None
-    except (QaexpError, OSError, TypeError, ValueError, AttributeError):
-        return None
+        return _progress(folder, now)
+    except (QaexpError, OSError, TypeError, ValueError, AttributeError) as error:
+        return Skipped(folder.path, folder.state, str(error))
 
 
 def _progress(folder: Folder, now: datetime) -> Progress:

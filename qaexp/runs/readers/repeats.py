@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from qaexp.runs.number import is_number
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.readers.group_names import group_names
 from qaexp.runs.trust import is_edited
+from qaexp.storage.evaluation_sets import KEY, split_of
 from qaexp.storage.formats import dotted
 from qaexp.storage.sources import FILES
 
@@ -23,11 +25,15 @@ SEED_KEYS = ("seed", *(f"seeds.{kind}" for kind in SEED_KINDS))
 _UNTOLD = frozenset({"probes"})
 
 _DIGITS = 8
+_OF_DATA = "inputs.data."
+# A set of `data.mix` is a file, or has one.
+_NAMES_OF_MIX = re.compile(r"data\.mix\.[^.]+(\.file)?")
 # The keys that say where content comes from; the content itself is what counts.
 _NAMED_BY = {
     "inputs.weights.": ("model.checkpoint", "model.revision"),
-    "inputs.data.": (*(f"data.{key}" for key in FILES), "data.revision"),
+    _OF_DATA: (*(f"data.{key}" for key in FILES), "data.revision"),
 }
+_SETS = f"{KEY}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,7 @@ def settings(run: RunFiles, neutral: frozenset[str], *, with_seeds: bool = False
     config = dotted(whole)
     return {
         **{key: config[key] for keys in _NAMED_BY.values() for key in keys if key in config},
+        **{key: value for key, value in config.items() if key.startswith(_SETS)},
         **dotted(without_keys(whole, {*neutral, *_UNTOLD, *(() if with_seeds else SEED_KEYS)})),
         **{f"inputs.{key}": value for key, value in inputs.items()},
     }
@@ -145,12 +152,22 @@ def differing(several: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for key in dict.fromkeys(key for one in several for key in one)
         if len({repr(one.get(key)) for one in several}) > 1
     ]
+    for content, name in _set_places(one for several_of in several for one in several_of).items():
+        # A set is named by the place of its file, or by its content where the place is the same.
+        leaving = content if {content, name} <= set(keys) else name
+        keys = [key for key in keys if key != leaving]
     for content, names in _NAMED_BY.items():
         # Another place is no other content; and other content is named by its place where that is another one.
         has_changed = any(key.startswith(content) for key in keys)
-        told = [key for key in keys if key in names]
-        keys = [key for key in keys if (key not in names or has_changed) and not (told and key.startswith(content))]
+        told = [key for key in keys if key in names or (content == _OF_DATA and _NAMES_OF_MIX.fullmatch(key))]
+        keys = [key for key in keys if (key not in told or has_changed) and not (told and key.startswith(content))]
     return [{key: one.get(key) for key in keys} for one in several]
+
+
+def _set_places(keys: Iterable[str]) -> dict[str, str]:
+    """The key with the content of each evaluation set, and the one with its place."""
+    names = dict.fromkeys(key.removeprefix(_SETS) for key in keys if key.startswith(_SETS))
+    return {f"inputs.data.{split_of(name)}_sha256": f"{_SETS}{name}" for name in names}
 
 
 def with_all_keys(changes: Mapping[str, Any]) -> str:

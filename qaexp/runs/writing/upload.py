@@ -28,7 +28,7 @@ from qaexp.runs.directory import (
     UPLOADING,
 )
 from qaexp.runs.manifest import read_manifest
-from qaexp.runs.readers.folder import look
+from qaexp.runs.readers.folder import look, real_path
 from qaexp.runs.uploaded import Marker, Stored, read_marker
 from qaexp.storage.files import TEMP_PREFIX
 from qaexp.storage.reading import opened_file
@@ -86,16 +86,18 @@ def upload_beside(sweep: Path, store: Store) -> Upload:
     pictures = f"{Path(REPORT).stem}{PICTURES}"
     names = [SWEEP, SWEEP_TABLE, REPORT, *(f"{pictures}/{name}" for name in _files_of(sweep / pictures))]
     files = {name: _described(sweep / name) for name in names if (sweep / name).is_file()}
-    return _upload(sweep, store.below(sweep.absolute().name), Marker(None, files), {})
+    return _upload(sweep, store.below(real_path(sweep).name), Marker(None, files), {})
 
 
 def place_of(directory: Path) -> str:
     """Where below a store's URL a run belongs: its folder, below that of its sweep where it is a job.
 
+    Links are followed, so that it is the same place by whatever path the folder is known.
+
     Args:
         directory: The run directory; that of a job ends with its run id.
     """
-    whole = directory.absolute()
+    whole = real_path(directory)
     run_id = str((look(directory).record or {}).get("run_id", ""))
     return f"{whole.parent.name}/{whole.name}" if run_id and whole.name.endswith(f"-{run_id}") else whole.name
 

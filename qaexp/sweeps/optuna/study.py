@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from qaexp.errors import ConfigError
-from qaexp.runs.claims import Claim, Claims
+from qaexp.runs.claims import Claims
+from qaexp.sweeps.optuna.held import HeldTrials, LostTrialError
 from qaexp.sweeps.optuna.journal import JOURNAL, check_journal
+from qaexp.sweeps.optuna.made import MAX_FAILED_IN_A_ROW
 from qaexp.sweeps.optuna.pruning import MINIMIZE, given_up, watched_number
 from qaexp.sweeps.optuna.space import drawn_words
 from qaexp.sweeps.optuna.winners import Found
@@ -78,7 +82,8 @@ class Search:
         self._check_objectives(sweep)
         self._check_watched()
         self.is_pruning = is_pruning and self.watched is not None
-        self._claims, self._own = claims, dict[int, Claim]()
+        self._held = HeldTrials(claims)
+        self._num_before = len(self.trials())
         if claims is None:
             self.take_up_stale_trials()
 
@@ -90,7 +95,26 @@ class Search:
     @property
     def num_elsewhere(self) -> int:
         """Trials that other workers are at."""
-        return sum(trial.state == TrialState.RUNNING and not self._is_stale(trial) for trial in self._trials())
+        return sum(trial.state == TrialState.RUNNING and not self.is_stale(trial) for trial in self.trials())
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the last trials that were begun since this start failed all, whoever made them: the next would, too.
+
+        One whose process was killed says nothing: it is made again.
+        """
+        ended = [
+            trial
+            for trial in self.trials()[self._num_before :]
+            if trial.state in _ENDED and (trial.state != TrialState.FAIL or _WHY in trial.user_attrs)
+        ]
+        last = ended[-MAX_FAILED_IN_A_ROW:]
+        return len(last) == MAX_FAILED_IN_A_ROW and all(trial.state == TrialState.FAIL for trial in last)
+
+    @property
+    def has_next(self) -> bool:
+        """Whether a trial is left that no other worker is at, as far as can be told without a turn."""
+        return self.num_left > self.num_elsewhere
 
     def next_trial(self) -> Trial | None:
         """Draw a trial, if any is left that no other worker is at; called by one worker at a time.
@@ -99,26 +123,35 @@ class Search:
             StorageError: The sweep's directory cannot be written.
         """
         self.take_up_stale_trials()
-        if self.num_left - self.num_elsewhere <= 0:
+        if not self.has_next:
             return None
         trial = self.ask()
-        if self._claims is not None:
-            name = _claimed(trial.number)
-            mine = self._claims.take(name, self._claims.newest().get(name))
-            assert mine is not None, "one worker at a time draws"
-            self._own[trial.number] = mine
+        self._held.take(trial.number)
         return trial
 
     def ask(self) -> Trial:
         """Draw the next trial."""
         # A sampler of its own for each trial: one that began anew at every start would repeat its first draws.
-        number = len(self.study.get_trials(deepcopy=False))
+        number = len(self.trials())
         self.study.sampler = optuna.samplers.TPESampler(seed=self._seed * 1_000_003 + number)
         return self.study.ask(self._distributions)
 
     def begun(self, trial: Trial, run_ids: Sequence[str]) -> None:
-        """Note which runs a trial has."""
-        trial.set_user_attr(_RUNS, list(run_ids))
+        """Note which runs a trial has.
+
+        Raises:
+            LostTrialError: Another worker took it over.
+        """
+        with self._unless_lost(trial):
+            trial.set_user_attr(_RUNS, list(run_ids))
+
+    def check_own(self, trial: Trial) -> None:
+        """See whether a trial is still this worker's, by its claim: that is a look at one file.
+
+        Raises:
+            LostTrialError: Another worker took it over.
+        """
+        self._held.check(trial.number)
 
     def report(self, trial: Trial, epoch: int, value: float, *, of: str = "") -> str | None:
         """Say what a trial has at an epoch's end.
@@ -131,11 +164,15 @@ class Search:
 
         Returns:
             Why the trial is given up; None when it is not.
+
+        Raises:
+            LostTrialError: Another worker took it over.
         """
-        trial.report(value, epoch)
+        with self._unless_lost(trial):
+            trial.report(value, epoch)
         if self.watched is None or not self.is_pruning or not trial.should_prune():
             return None
-        trials = self.study.get_trials(deepcopy=False)
+        trials = self.trials()
         best = (min if self.watched.way == MINIMIZE else max)(trials[trial.number].intermediate_values.values())
         done = [one.intermediate_values for one in trials if one.state == TrialState.COMPLETE]
         return given_up(self.watched, epoch, best, [values[epoch] for values in done if epoch in values], of=of)
@@ -158,15 +195,29 @@ class Search:
 
         Returns:
             Why the trial failed; None when it did not.
+
+        Raises:
+            LostTrialError: Another worker took it over; nothing is told.
         """
-        failure = self._tell(trial, summaries, is_pruned=is_pruned, why=why)
+        with self._unless_lost(trial):
+            failure = self._tell(trial, summaries, is_pruned=is_pruned, why=why)
         self.put_down(trial)
         return failure
 
     def put_down(self, trial: Trial) -> None:
         """Give up the claim on a trial; one that was not told is made again by whoever asks next."""
-        if self._claims is not None and (mine := self._own.pop(trial.number, None)) is not None:
-            self._claims.end(mine, "over")
+        self._held.put_down(trial.number)
+
+    @contextmanager
+    def _unless_lost(self, trial: Trial) -> Iterator[None]:
+        """Write about a trial in the body, which fails if the trial was taken over and told before."""
+        self.check_own(trial)
+        if self.trials()[trial.number].state.is_finished():
+            raise LostTrialError
+        try:
+            yield
+        except UpdateFinishedTrialError as error:
+            raise LostTrialError from error
 
     def _tell(
         self, trial: Trial, summaries: Sequence[Mapping[str, Any] | None], *, is_pruned: bool, why: str | None
@@ -200,13 +251,29 @@ class Search:
                 "run_ids": trial.user_attrs.get(_RUNS, []),
                 "why": trial.user_attrs.get(_WHY),
             }
-            for trial in self.study.get_trials(deepcopy=False)
+            for trial in self.trials()
             if trial.state in _ENDED
         ]
 
+    def trials(self) -> list[FrozenTrial]:
+        """All trials, in their order; not to be changed."""
+        return self.study.get_trials(deepcopy=False)
+
+    def begun_trials(self) -> list[FrozenTrial]:
+        """The trials that have runs, in their order."""
+        return [trial for trial in self.trials() if trial.user_attrs.get(_RUNS)]
+
+    def place_of(self, trial: FrozenTrial) -> str | None:
+        """Which process is at a trial; None where that is not known."""
+        return self._held.place(trial.number)
+
+    def why(self, trial: FrozenTrial) -> str:
+        """Why a trial failed, or was given up."""
+        return str(trial.user_attrs.get(_WHY, "its process ended before it did"))
+
     def run_ids(self) -> list[str]:
         """The runs of all trials that were begun, in their order."""
-        trials = self.study.get_trials(deepcopy=False)
+        trials = self.trials()
         return list(dict.fromkeys(run_id for trial in trials for run_id in trial.user_attrs.get(_RUNS, [])))
 
     def best(self) -> list[Found]:
@@ -230,7 +297,7 @@ class Search:
         """Trials of which something else was reported have no median that this one could be held against."""
         if self.watched is None:
             return
-        trials = self.study.get_trials(deepcopy=False)
+        trials = self.trials()
         usual = _ONCE_WATCHED if any(trial.intermediate_values for trial in trials) else self.watched.metric
         stored = self.study.user_attrs.get(_WATCHED, usual)
         if stored != self.watched.metric:
@@ -241,34 +308,30 @@ class Search:
 
     def _counted(self) -> list[FrozenTrial]:
         """Ended trials, less those that another one repeats."""
-        trials = self.study.get_trials(deepcopy=False)
+        trials = self.trials()
         num_repeated = sum(_RETRIES in trial.user_attrs for trial in trials)
         return [trial for trial in trials if trial.state in _ENDED][num_repeated:]
 
-    def _trials(self) -> list[FrozenTrial]:
-        return self.study.get_trials(deepcopy=False)
-
-    def _is_stale(self, trial: FrozenTrial) -> bool:
-        """Whether nobody is at a trial that runs."""
-        if self._claims is None:
-            return True
-        claim = self._claims.newest().get(_claimed(trial.number))
-        return claim is None or claim.end is not None or not self._claims.is_alive(claim)
+    def is_stale(self, trial: FrozenTrial) -> bool:
+        """Whether nobody is at a trial that has begun and not ended."""
+        return self._held.is_free(trial.number)
 
     def take_up_stale_trials(self) -> None:
         """Trials that a killed process left: marked as failed, and asked for again with the same values."""
-        for trial in self._trials():
-            if trial.state != TrialState.RUNNING or not self._is_stale(trial):
+        for trial in self.trials():
+            if trial.state != TrialState.RUNNING or not self.is_stale(trial) or not self._held.take_over(trial.number):
                 continue
             retries = int(trial.user_attrs.get(_RETRIES, 0))
-            self.study.tell(trial.number, state=TrialState.FAIL)
-            if retries < MAX_RETRIES:
+            if self._mark_as_dead(trial.number) and retries < MAX_RETRIES:
                 self.study.enqueue_trial(trial.params, user_attrs={_RETRIES: retries + 1})
 
-
-def _claimed(number: int) -> str:
-    """What the claim on a trial is called."""
-    return f"trial{number}"
+    def _mark_as_dead(self, number: int) -> bool:
+        """Fail a trial without a reason; False: its worker woke up in time, and has told what came of it."""
+        try:
+            told = self.study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+        except UpdateFinishedTrialError:
+            return False
+        return told.state == TrialState.FAIL and _WHY not in told.user_attrs
 
 
 def _as_given(params: Mapping[str, Any]) -> dict[str, Any]:

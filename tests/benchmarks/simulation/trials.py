@@ -17,7 +17,7 @@ from qaexp.comparison.contrasts import how
 from qaexp.comparison.entries import Entry
 from qaexp.comparison.estimates import SEEDS, Estimate, estimates
 from qaexp.comparison.family import Family, ScoreTest
-from qaexp.comparison.group_tests import RUNS, SAME_SEEDS, PooledSeeds, Side, compare_sides
+from qaexp.comparison.group_tests import RUNS, PooledSeeds, Side, compare_sides
 from qaexp.comparison.scores import Measured
 from qaexp.comparison.statistics import paired as tests
 from qaexp.comparison.statistics.difference import Codes, Difference, Floats
@@ -109,7 +109,6 @@ class Said:
     difference: Difference
     tested: Tested
     verdict: str
-    num_seeds: tuple[int, ...]
 
     @property
     def is_found(self) -> bool:
@@ -132,17 +131,16 @@ def said(groups: Sequence[Side], clusters: Codes, score_name: str) -> dict[tuple
         told = how(outcome.kind, groups[a].design, groups[b].design)
         case = Circumstances(score_name, number_of(score_name).relevant, told, outcome.found.reason)
         verdict, _ = judge(one[score_name], case)
-        found[a, b] = Said(outcome.found.difference, one[score_name], verdict, outcome.num_seeds)
+        found[a, b] = Said(outcome.found.difference, one[score_name], verdict)
     return found
 
 
 def _outcome(a: Side, b: Side, clusters: Codes, pooled: PooledSeeds, name: str) -> ScoreTest:
-    found = compare_sides(a, b, clusters, pooled, score=name)
+    found = compare_sides(a, b, clusters, pooled, score=name, any_look=False)
     counts = None
     if found.kind == RUNS and name == "exact":
         counts = tests.mcnemar(a.scores[0] == 100, b.scores[0] == 100)
-    seeds = (a.design.n,) if found.kind == SAME_SEEDS else (a.design.n, b.design.n)
-    return ScoreTest(found, counts, seeds, len(clusters), number_of(name))
+    return ScoreTest(found, counts, len(clusters), number_of(name))
 
 
 def own_estimate(side: Side, clusters: Codes, name: str) -> Estimate:

@@ -36,7 +36,7 @@ def no_difference_without_power(patch: Patch) -> None:
 
     def tested(*words: Any) -> tuple[str, str]:
         word, sentence = original(*words)
-        return (verdict.NOT_SHOWN if word == verdict.CANNOT_TELL else word), sentence
+        return (verdict.EQUIVALENT if word == verdict.CANNOT_TELL else word), sentence
 
     patch(verdict, "_tested", tested)
 

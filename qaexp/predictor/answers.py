@@ -3,52 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import fields, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from qaexp.config.build import build
-from qaexp.config.checks.positions import position_limit
+from qaexp.data.features import Features
 from qaexp.data.squad import Example
 from qaexp.data.windowing import Windows
 from qaexp.errors import ConfigError, IntegrityError
-from qaexp.errors.advice import made_again, spoken_by_python
+from qaexp.errors.advice import made_again
 from qaexp.evaluation.decoding import Prediction
+from qaexp.evaluation.logits import Logits, LogitSource
 from qaexp.evaluation.question_set import Decoding, QuestionSet
-from qaexp.model import Checkpoint
-from qaexp.model.placing import place
+from qaexp.model.exported import export_format
 from qaexp.model.settings import SETTINGS, model_settings
+from qaexp.predictor.answer import Answer, probability_of
+from qaexp.predictor.opened import opened
 from qaexp.reporting.terminal.bars import bar_on_stderr
-from qaexp.reporting.terminal.printing import complain
 from qaexp.runs.directory import MODEL, link_problems
 from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, SWEEP, look
 from qaexp.runs.readers.nearby import meant
 
 _Node = TypeVar("_Node", Windows, Decoding)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer to one question.
-
-    Attributes:
-        answer: The text, cut out of the context; empty when the context holds no answer.
-        score: Start logit + end logit of the best span, even for an empty answer; not a probability, and possibly
-            negative. None without a span.
-        start_char: Where the answer begins in the context; None for the empty answer.
-        end_char: Where it ends, exclusive; None for the empty answer.
-        null_score_diff: Null score - best span score; the answer is empty where it is above the threshold.
-        n_best: The best spans as {text, score, start_char, end_char}, best first.
-    """
-
-    answer: str
-    score: float | None
-    start_char: int | None
-    end_char: int | None
-    null_score_diff: float
-    n_best: list[dict[str, Any]]
 
 
 class Predictor:
@@ -65,7 +44,8 @@ class Predictor:
         """Load the model.
 
         Args:
-            folder: A run directory, its `model/`, or a model folder.
+            folder: A run directory, its `model/`, a model folder, or an export (`qaexp export`): those in the formats
+                onnx and openvino are answered by onnxruntime and OpenVINO on the CPU, without torch.
             null_threshold: Nothing is answered where null_score_diff is above it; None: the run's tuned threshold.
             device: The device; None: a GPU if there is one.
             precision: The number format of the forward pass: fp32, bf16 or fp16; None or auto: bf16 where the device
@@ -79,42 +59,77 @@ class Predictor:
         self.folder = model_folder(Path(folder))
         self.settings = model_settings(self.folder)
         self.null_threshold = self.settings["null_threshold"] if null_threshold is None else null_threshold
-        self.device = _device(device or "auto")
-        self.precision = _precision(precision or "auto", self.device)
-        checkpoint = Checkpoint(checkpoint=str(self.folder))
-        self.loaded = checkpoint.load(seed=0)
-        if fresh := self.loaded.source["fresh_weights"]:
-            raise ConfigError(
-                f"{self.folder} has no weights for {', '.join(fresh)}, and answers would be random; give a "
-                "model that was trained to answer questions, or train it first: qaexp train model.checkpoint=..."
-            )
-        self._fit_windows(position_limit(checkpoint.architecture()))
-        place(self.loaded.model, self.device)
+        self.opened = opened(self.folder, self.settings, device=device or "auto", precision=precision or "auto")
+        self.loaded, self.device, self.precision = self.opened.loaded, self.opened.device, self.opened.precision
+        self._fit_windows(self.opened.position_limit)
 
     def _fit_windows(self, limit: int | None) -> None:
-        """Shorten the standard windows for a foreign model with fewer positions."""
-        if limit is None or (self.folder / SETTINGS).is_file():
+        """Shorten the standard windows for a foreign model with fewer positions.
+
+        Raises:
+            ConfigError: Those that are stored with the model are longer than it takes.
+        """
+        if limit is None:
+            return
+        if (self.folder / SETTINGS).is_file():
+            if self.settings["max_length"] > limit:
+                given = f"max_length is {self.settings['max_length']}"
+                raise ConfigError(
+                    f"{self.folder / SETTINGS}: {given}, and the model takes {limit} tokens; export the model again"
+                )
             return
         longest = min(self.settings["max_length"], limit)
         self.settings |= {"max_length": longest, "doc_stride": min(self.settings["doc_stride"], longest // 3)}
 
-    def question_set(self, examples: Sequence[Example]) -> QuestionSet:
+    def question_set(self, examples: Sequence[Example], **changed: int) -> QuestionSet:
         """Make features with the stored windows; answers come by the stored decoding.
 
+        Args:
+            examples: The examples.
+            **changed: Numbers of the windows and of the decoding to take instead of the stored ones: max_length,
+                doc_stride, n_best_size, max_answer_length.
+
         Raises:
+            ConfigError: The windows leave no room.
             IntegrityError: The run was trained with a class that is not allowed here.
         """
-        from qaexp.evaluation.predict import budget_on
-        from qaexp.training.number_formats import autocast_in
+        windows = _changed(self._node("features", Windows), changed)
+        decoding = _changed(self._node("decoding", Decoding), changed)
+        return self._questions(examples, windows.build(examples, self.loaded.tokenizer), decoding)
 
-        windows, decoding = self._node("features", Windows), self._node("decoding", Decoding)
-        features = windows.build(examples, self.loaded.tokenizer)
-        autocast = autocast_in(self.precision, self.device)
-        return QuestionSet(examples, features, decoding, autocast, budget_on(self.device))
+    @property
+    def token_budget(self) -> int:
+        """The tokens of a batch, padding included, that the device answers the fastest."""
+        return self.opened.token_budget
+
+    def logits(self, features: Features) -> Logits:
+        """The start and end logits of some features, of whatever questions.
+
+        Raises:
+            OutOfMemoryError: A single feature does not fit.
+        """
+        decoding = self._node("decoding", Decoding)
+        return self._questions((), features, decoding).logits(self.loaded).part(0, len(features))
+
+    def answers(self, questions: QuestionSet, logits: LogitSource) -> list[Answer]:
+        """Answer the examples of a question set, in order, by the logits of its features.
+
+        Raises:
+            DivergedError: A logit is NaN or infinite.
+        """
+        predictions = (prediction for _, found in questions.decoded(logits) for prediction in found)
+        is_own = type(questions.decoding) is not Decoding
+        totals = repeat(None, len(questions.examples)) if is_own else questions.log_totals(logits)
+        return [self._as_answer(prediction, total) for prediction, total in zip(predictions, totals, strict=True)]
+
+    def _questions(self, examples: Sequence[Example], features: Features, decoding: Decoding) -> QuestionSet:
+        return QuestionSet(examples, features, decoding, self.opened.autocast, self.token_budget)
 
     def _node(self, kind: str, ours: type[_Node]) -> _Node:
         """A node as the run had it: what a folder names is built only where the user's own environment allows it."""
         if kind in self.settings["nodes"]:
+            from qaexp.config.build import build
+
             made: _Node = build(self.settings["nodes"][kind], kind)
             return made
         return ours(**{item.name: self.settings[item.name] for item in fields(ours) if item.name in self.settings})
@@ -158,10 +173,10 @@ class Predictor:
         questions = self.question_set(examples)
         # A single question is answered before a bar could be seen.
         with bar_on_stderr("answering", len(questions.features)) if len(pairs) > 1 else nullcontext() as seen:
-            predictions = questions.answers(self.loaded, seen)
-        return [self._as_answer(prediction) for prediction in predictions]
+            logits = questions.logits(self.loaded, seen)
+        return self.answers(questions, logits)
 
-    def _as_answer(self, prediction: Prediction) -> Answer:
+    def _as_answer(self, prediction: Prediction, log_total: float | None) -> Answer:
         allow_no_answer = bool(self.settings["allow_no_answer"])
         text = prediction.text_at(self.null_threshold) if allow_no_answer else prediction.span_text
         best = prediction.n_best[0] if prediction.n_best else None
@@ -173,25 +188,14 @@ class Predictor:
             end_char=shown.end_char if shown else None,
             null_score_diff=prediction.null_score_diff,
             n_best=[{name: getattr(span, name) for name in span.__slots__} for span in prediction.n_best],
+            probability=probability_of(prediction, log_total, is_empty=shown is None),
         )
 
 
-def _device(device: str) -> Any:
-    from qaexp.training.precision import choose_device
-
-    with spoken_by_python("Predictor"):
-        return choose_device(device)
-
-
-def _precision(precision: str, device: Any) -> str:
-    """The number format; one that is slow there is named once."""
-    from qaexp.training.number_formats import choose_precision, slowness
-
-    with spoken_by_python("Predictor"):
-        chosen = choose_precision(precision, device)
-    if slow := slowness(chosen, device):
-        complain(slow)
-    return chosen
+def _changed(node: _Node, changed: Mapping[str, int]) -> _Node:
+    """The node with those numbers changed that it has."""
+    own: dict[str, Any] = {item.name: changed[item.name] for item in fields(node) if item.name in changed}
+    return replace(node, **own) if own else node
 
 
 def _pairs(question: Any, context: Any) -> list[tuple[str, str]]:
@@ -234,7 +238,8 @@ def model_folder(folder: Path) -> Path:
     if links := [problem for problem in link_problems(folder) if problem.startswith(f"{folder / MODEL}:")]:
         raise IntegrityError(*links)
     for candidate in (folder / MODEL, folder):
-        if (candidate / "config.json").is_file() and (candidate / "tokenizer_config.json").is_file():
+        is_of_torch = (candidate / "config.json").is_file() and (candidate / "tokenizer_config.json").is_file()
+        if is_of_torch or export_format(candidate):
             return candidate
     if found.state == COMPLETED:
         raise ConfigError(f"{folder}: {found.sentence}; {made_again(folder, 'its model')}")

@@ -1,7 +1,8 @@
-"""The workers of sweeps, for `qaexp status`: who runs which job where, and who waits in a scheduler's queue."""
+"""The workers of sweeps in words: who runs which job where, and who waits in a scheduler's queue."""
 
 from __future__ import annotations
 
+import glob
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,15 +22,19 @@ def worker_lines(sweeps: Sequence[Path], width: int | None = None) -> list[str]:
     """
     lines: list[str] = []
     for sweep in sweeps:
-        # A dead worker whose jobs others have taken up is no news.
-        own = [_words(worker, sweep) for worker in Claims(sweep).workers() if worker.is_alive or worker.jobs]
-        queued = _queued(sweep)
-        own += [queued] if queued else []
+        queued = queue_words(sweep)
+        own = [*worker_words(Claims(sweep)), *([one_line(queued)] if queued else [])]
         if own:
-            lines += [one_line(f"workers of {sweep}:"), *(f"  {one_line(words)}" for words in own)]
+            lines += [one_line(f"workers of {sweep}:"), *(f"  {words}" for words in own)]
     if width is None:
         return lines
     return [part for line in lines for part in textwrap.wrap(line, width, subsequent_indent="    ")]
+
+
+def worker_words(claims: Claims) -> list[str]:
+    """A line a worker of one sweep; a dead one whose jobs others have taken up is no news."""
+    news = [worker for worker in claims.workers() if worker.is_alive or worker.jobs]
+    return [one_line(_words(worker, claims.folder)) for worker in news]
 
 
 def workers_document(sweeps: Sequence[Path]) -> list[dict[str, Any]]:
@@ -59,10 +64,11 @@ def _words(worker: WorkerFile, sweep: Path) -> str:
 
 def _folder(run_id: str, sweep: Path) -> str:
     """The folder of a job, by its run id."""
-    return next((path.name for path in sweep.glob(f"*-{run_id}")), run_id)
+    return next((path.name for path in sweep.glob(f"*-{glob.escape(run_id)}")), run_id)
 
 
-def _queued(sweep: Path) -> str | None:
+def queue_words(sweep: Path) -> str | None:
+    """How those that wait stand in Slurm's queue; None where there is nothing to tell."""
     if not Claims(sweep).is_there:
         return None
     from qaexp.runs.slurm_queue import told_standing
