@@ -51,14 +51,24 @@ def as_list(result: Any) -> list[dict[str, Any]]:
 
 
 def check_equal(found: Any, recorded: Any) -> None:
-    """Equal answers with equal scores; of answers with one score the order is open."""
+    """Equal answers with equal scores.
+
+    Beyond the last possible answer the pipeline fills `top_k` up with impossible ones, whose score is 0: which of them
+    come, and after merging how many, is left to numpy's partition, and that goes by the instructions of the processor.
+    """
     assert isinstance(found, list) == isinstance(recorded, list)
-    ours, theirs = as_list(found), as_list(recorded)
-    assert [one["score"] for one in ours] == pytest.approx([one["score"] for one in theirs], rel=2e-4, abs=1e-7)
-    assert all(list(one) == ["score", "start", "end", "answer"] for one in ours)
-    told = [[one[key] for key in KEYS] for one in ours if one["score"] > 1e-6]
-    assert told == [[one[key] for key in KEYS] for one in theirs if one["score"] > 1e-6]
-    assert all(isinstance(one["score"], float) and type(one["start"]) is type(one["end"]) is int for one in ours)
+    given = as_list(found)
+    assert all(list(one) == ["score", "start", "end", "answer"] for one in given)
+    assert all(isinstance(one["score"], float) and type(one["start"]) is type(one["end"]) is int for one in given)
+    ours, theirs = possible(given), possible(as_list(recorded))
+    assert [one["score"] for one in ours] == pytest.approx([one["score"] for one in theirs], rel=2e-4)
+    assert [[one[key] for key in KEYS] for one in ours] == [[one[key] for key in KEYS] for one in theirs]
+    assert possible(given[len(ours) :]) == []
+
+
+def possible(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The answers that have a probability."""
+    return [one for one in answers if one["score"] > 1e-6]
 
 
 @pytest.mark.parametrize("side", SIDES)
