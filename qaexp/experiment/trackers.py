@@ -106,7 +106,7 @@ class _Worker:
         self._events: queue.Queue[Callable[[Tracker], None] | None] = queue.Queue(_WAITING_EVENTS)
         # A daemon, so that a tracker that hangs does not keep the process alive.
         self._thread = threading.Thread(target=self._work, name=f"tracker {name}", daemon=True)
-        self._is_lost = False
+        self._is_lost, self._losing = False, threading.Lock()
 
     def begin(self) -> None:
         """Start the thread."""
@@ -145,5 +145,8 @@ class _Worker:
                 return
 
     def _lose(self, reason: str) -> None:
-        self._is_lost = True
-        _LOGGER.warning("trackers.%s is given up, %s: %s", self._name, self._consequence, reason)
+        """Say it once, whichever thread finds it first, and before `wait` sees it: the process may end after that."""
+        with self._losing:
+            if not self._is_lost:
+                _LOGGER.warning("trackers.%s is given up, %s: %s", self._name, self._consequence, reason)
+                self._is_lost = True

@@ -86,6 +86,25 @@ def test_one_that_raises_is_given_up_and_named_once(
     ]
 
 
+def test_the_line_is_written_before_the_end_is_reached(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slow the log is: what comes after `finish` may be the end of the process."""
+    warn = module._LOGGER.warning
+
+    def slowly(*words: object) -> None:
+        time.sleep(0.3)
+        warn(*words)
+
+    monkeypatch.setattr(module._LOGGER, "warning", slowly)
+    with caplog.at_level(logging.WARNING, "qaexp"):
+        trackers = Trackers({"bad": Remembering(fails_at="start")})
+        trackers.start(Path("run"), {}, 0)
+        time.sleep(0.1)  # by then it has failed, and the line is being written
+        trackers.finish({})
+    assert len(caplog.records) == 1
+
+
 def test_one_that_hangs_is_left_behind(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
     slow, good = Remembering(hangs_at="step"), Remembering()
