@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from qaexp.comparison.family import Family, ScoreTest
+from qaexp.comparison.group_tests import RUNS
 from qaexp.comparison.groups import OWN, PROGRAM, Group
 from qaexp.comparison.guard import changed_keys
 from qaexp.comparison.machines import Machines
@@ -131,6 +132,7 @@ def _case(
         collapse=silence(a, b),
         looks=looks(a, b) if looks else (),
         are_seeds=are_seeds,
+        are_runs=test.kind == RUNS,
         any_look=any_look,
         **way_out(a.design, b.design, are_seeds=are_seeds),
     )

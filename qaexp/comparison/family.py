@@ -11,6 +11,7 @@ from qaexp.comparison.statistics.chances import chances
 from qaexp.comparison.statistics.paired import holm
 from qaexp.comparison.statistics.power import (
     MORE_SEEDS,
+    enough_of_both,
     enough_questions,
     enough_seeds,
     minimum_detectable,
@@ -106,6 +107,7 @@ def _with_p(
         chances=chances(difference, relevant),
         enough_seeds=enough_seeds(difference, wanted, level=first_step),
         enough_questions=_questions(one, wanted, first_step),
+        do_both_help=enough_of_both(difference, wanted, level=first_step),
     )
 
 

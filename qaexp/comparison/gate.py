@@ -20,6 +20,8 @@ from qaexp.comparison.options import Options, with_metric
 from qaexp.comparison.result import units
 from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.selection import COPY, collected, where
+from qaexp.comparison.statistics.difference import LEVEL
+from qaexp.comparison.statistics.power import MOST_SEEDS, seeds_to_leave_out
 from qaexp.comparison.verdict import BETTER, COLLAPSED, EQUIVALENT, WORSE, Tested
 from qaexp.errors import ConfigError, IntegrityError
 from qaexp.runs.directory import CONFIG, SCORES, SUMMARY, TEST_SCORES
@@ -59,7 +61,7 @@ class Rule:
     def words(self, number: Number) -> str:
         """The rule in words that follow "fails if"."""
         adverb = "worse" if self.fail_if == FAIL_IF_WORSE else "not better"
-        return adverb if self.margin is None else f"{adverb} by more than {self.margin:g} {number.step}".rstrip()
+        return adverb if self.margin is None else f"{adverb} by more than {points_of(self.margin, number)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -252,25 +254,35 @@ def _by_margin(contrast: Contrast, rule: Rule, margin: float) -> tuple[str, str]
     low, high = (-tested.high, -tested.low) if number.better == LOWER else (tested.low, tested.high)
     shown = f"[{number.signed(tested.low)}, {number.signed(tested.high)}]"
     side = "worse" if rule.fail_if == FAIL_IF_WORSE else "better"
-    what = f"by more than {margin:g} {number.step}".rstrip()
+    what = f"by more than {points_of(margin, number)}"
     if low > bound:
         told = f"not {side} {what}" if side == "worse" else f"{side} {what}"
         return PASSES, f"shown to be {told}: the whole interval {shown} is on the good side of {line}"
     if high < bound:
         told = f"{side} {what}" if side == "worse" else f"not {side} {what}"
         return FAILS, f"shown to be {told}: the whole interval {shown} is on the bad side of {line}"
-    return UNKNOWN, f"the interval {shown} holds {line}; {_what_would_tell(tested, margin, number)}"
+    value = -bound if number.better == LOWER else bound
+    return UNKNOWN, f"the interval {shown} holds {line}; {_what_would_tell(tested, value, line)}"
 
 
-def _what_would_tell(tested: Tested, margin: float, number: Number) -> str:
-    """How many seeds would tell a difference of the size of the margin, as `compare` foretells it."""
-    size = f"{margin:g} {number.step}".rstrip()
-    enough = next((count for count, points in tested.more_seeds.items() if points <= margin), None)
-    if enough:
-        planned = ", a number fixed before the next look," if tested.difference.looks is None else ""
-        return f"{enough} more seeds of each{planned} would detect {size} (80 % power)"
-    reach = tested.minimum_detectable
-    able = "no difference" if reach is None else number.size(reach)
-    most = max(tested.more_seeds, default=None)
-    few = f"nor with {most} more seeds of each" if most else "more seeds, or more dev questions, are needed"
-    return f"this comparison can detect {able} (80 % power), not {size}: {few}"
+def points_of(margin: float, number: Number) -> str:
+    """A margin as it was typed, with its unit.
+
+    >>> points_of(1, number_of("f1")), points_of(0.5, number_of("f1")), points_of(0.1, number_of("gold_nll"))
+    ('1 point', '0.5 points', '0.1')
+    """
+    return f"{margin:g} {'point' if margin == 1 and number.step == 'points' else number.step}".rstrip()
+
+
+def _what_would_tell(tested: Tested, value: float, line: str) -> str:
+    """How many seeds would leave the margin out of the interval, if the difference stays what it is."""
+    if not tested.more_seeds:
+        return "several seeds of each, or more dev questions, make it narrower"
+    enough = seeds_to_leave_out(tested.difference, value, level=tested.level or LEVEL)
+    if enough is None:
+        return (
+            f"the difference is too close to {line} for any number of seeds up to {MOST_SEEDS}: it takes another "
+            "margin, or more dev questions"
+        )
+    planned = ", a number fixed before the next look," if tested.difference.looks is None else ""
+    return f"{counted(enough, 'more seed')} of each{planned} would leave it out, if the difference stays what it is"

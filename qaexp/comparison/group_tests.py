@@ -21,6 +21,9 @@ RUNS, SAME_SEEDS, OTHER_SEEDS, ONE_SEED = "runs", "same seeds", "other seeds", "
 # The reason for `ONE_SEED`, whose difference keeps its interval over questions.
 NO_PAIR = "one side has a single seed"
 
+# How the reason of a contrast ends that has too few clusters.
+TOO_FEW_CLUSTERS = f"nothing can be said with fewer than {MIN_CLUSTERS}"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
@@ -113,7 +116,7 @@ def untested(a: Side, b: Side) -> Difference:
 def _obstacle(a: Design, b: Design, clusters: Codes, unit: str) -> str | None:
     num = int(clusters.max()) + 1
     if num < MIN_CLUSTERS:
-        return f"{num} {unit[:-1] if num == 1 else unit}: nothing can be said with fewer than {MIN_CLUSTERS}"
+        return f"{num} {unit[:-1] if num == 1 else unit}: {TOO_FEW_CLUSTERS}"
     return a.problem or b.problem
 
 

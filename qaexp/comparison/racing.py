@@ -8,6 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from qaexp.comparison.group_tests import TOO_FEW_CLUSTERS
 from qaexp.comparison.statistics.anytime import FIRST_SEEDS
 from qaexp.comparison.statistics.difference import Codes, Floats, Part
 from qaexp.comparison.statistics.paired import paired_groups
@@ -92,7 +93,7 @@ def obstacle(clusters: Codes, unit: str = "paragraphs") -> str | None:
     if num >= MIN_CLUSTERS:
         return None
     what = unit.removesuffix("s") if num == 1 else unit
-    return f"{num} {what} of dev questions: nothing can be said with fewer than {MIN_CLUSTERS}"
+    return f"{num} {what} of dev questions: {TOO_FEW_CLUSTERS}"
 
 
 def judge(

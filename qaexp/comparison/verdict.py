@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from qaexp.comparison.statistics.chances import Chances
 from qaexp.comparison.statistics.difference import Difference
+from qaexp.comparison.statistics.power import MOST_SEEDS, MOST_TIMES
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import Number
 
 ALPHA = 0.05
 BETTER, WORSE, EQUIVALENT, CANNOT_TELL = "better", "worse", "equivalent", "cannot tell"
 COLLAPSED = "collapsed"
+NOTHING_TO_TEST = "nothing to test"
 # Differences between seeds of the same settings are chance: no seed is better than another.
 SEEDS_DIFFER = "seeds differ"
 
@@ -40,6 +42,7 @@ class Tested:
         chances: Where the true difference lies under a flat prior; no verdict depends on it.
         enough_seeds: The fewest more seeds in each group that would tell; None: no number of them does.
         enough_questions: How many questions would, with the seeds that there are; None: no number of them does.
+        do_both_help: Whether many more seeds and many more questions, together, would.
     """
 
     difference: Difference
@@ -57,6 +60,7 @@ class Tested:
     chances: Chances | None = None
     enough_seeds: int | None = None
     enough_questions: int | None = None
+    do_both_help: bool = False
 
     def is_within(self, relevant: float) -> bool:
         """Whether no difference that matters is possible: the interval is inside, and the correction allows it."""
@@ -78,6 +82,7 @@ class Circumstances:
         looks: How many seeds the two groups had whenever they were compared before.
         way_out: What would detect smaller differences, where seeds cannot simply be added.
         are_seeds: Whether the two sides are seeds of the same settings.
+        are_runs: Whether they are two runs, so that nothing is said about other seeds.
         any_look: Whether the verdict holds however often one looks while seeds are added.
     """
 
@@ -89,6 +94,7 @@ class Circumstances:
     collapse: str | None = None
     looks: Sequence[tuple[int, int]] = ()
     are_seeds: bool = False
+    are_runs: bool = False
     any_look: bool = True
 
     @property
@@ -109,7 +115,8 @@ def judge(tested: Tested, case: Circumstances) -> tuple[str, str]:
     if not tested.difference.standard_error and not tested.difference.difference:
         return (
             CANNOT_TELL,
-            f"no difference in {case.metric} in any cluster of the {tested.num_questions:,} questions: nothing to test",
+            f"no difference in {case.metric} in any cluster of the {tested.num_questions:,} questions: "
+            + NOTHING_TO_TEST,
         )
     word, sentence = _tested(tested, case, numbers)
     return word, sentence + ("" if case.any_look else looked_before(case.looks))
@@ -141,7 +148,8 @@ def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str
         )
         return word, f"{word}: {numbers}, {p}; {case.how}"
     if tested.is_within(case.relevant):
-        return EQUIVALENT, f"{numbers}, {p}; a difference of {case.number.size(case.relevant)} or more is ruled out"
+        ruled_out = f"a difference of {case.number.size(case.relevant)} or more is ruled out"
+        return EQUIVALENT, f"{numbers}, {p}; {ruled_out}{' between these two runs' if case.are_runs else ''}"
     reach = tested.minimum_detectable
     if reach is None:
         why = "" if tested.difference.standard_error else "the same difference in each of "
@@ -152,14 +160,18 @@ def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str
 
 
 def _probability(tested: Tested, case: Circumstances) -> str:
-    """How probable it is that the difference matters, on the side where it was found."""
+    """How probable it is that the difference matters, on the side where it was found, and that it does not."""
     if tested.chances is None:
         return ""
     difference = tested.difference.difference
     value = tested.chances.above if difference > 0 else tested.chances.below
     side = BETTER if case.number.is_gain(difference) else WORSE
-    shown = "> 99 %" if value > 0.99 else "< 1 %" if value < 0.01 else f"= {100 * value:.0f} %"
-    return f", P({side} by {case.number.size(case.relevant)} or more) {shown}"
+    size, within = case.number.size(case.relevant), tested.chances.within
+    return f", P({side} by {size} or more) {_shown(value)}, P(closer than that) {_shown(within)}"
+
+
+def _shown(chance: float) -> str:
+    return "> 99 %" if chance > 0.99 else "< 1 %" if chance < 0.01 else f"= {100 * chance:.0f} %"
 
 
 def what_would_tell(tested: Tested, case: Circumstances) -> str:
@@ -175,4 +187,6 @@ def what_would_tell(tested: Tested, case: Circumstances) -> str:
         return f"{more} per group{planned} would tell"
     if tested.enough_questions:
         return f"no number of seeds will tell: the questions are too few, about {tested.enough_questions:,} would"
-    return "neither more seeds nor more questions alone will tell: more of both are needed"
+    if tested.do_both_help:
+        return "neither more seeds nor more questions alone will tell: more of both are needed"
+    return f"not even {MOST_SEEDS} more seeds per group and {MOST_TIMES} times as many questions would tell"

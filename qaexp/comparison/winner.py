@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from qaexp.comparison.contrasts import Contrast, contrasts
+from qaexp.comparison.far_seeds import far_one
 from qaexp.comparison.groups import Group
 from qaexp.comparison.options import Options
 from qaexp.comparison.result import Comparison, Table
@@ -27,7 +28,8 @@ class Winner:
     Attributes:
         group: The group.
         mean: Its mean in the metric.
-        corrected: What to expect of it: the best of several is too good by chance.
+        corrected: What to expect of it: the best of several is too good by chance. None where a seed of any group lies
+            far from its siblings: such a spread is no chance that averages out.
         over: What chance is here: `seeds and questions`, or `questions` where the runs say nothing about seeds.
         num_settings: Among how many it is the best.
         confirmed: Against the second best group on the questions of `data.test_file`; None where there are none.
@@ -35,7 +37,7 @@ class Winner:
 
     group: Group
     mean: float
-    corrected: float
+    corrected: float | None
     over: str
     num_settings: int
     confirmed: Contrast | None
@@ -57,9 +59,14 @@ def winner_of(comparison: Comparison) -> Winner | None:
     best, second = able[:2]
     means = [group.metrics[metric].mean for group in able]
     mean = best.metrics[metric].mean
-    corrected = shrunk(mean, means, noise)
+    corrected = None if any(_has_far_seed(group, metric) for group in able) else shrunk(mean, means, noise)
     confirmed = _confirmed(best, second, table, comparison, options)
     return Winner(best, mean, corrected, over, len(able), confirmed)
+
+
+def _has_far_seed(group: Group, metric: str) -> bool:
+    values = sorted(entry.metrics[metric] for entry in group.entries if metric in entry.metrics)
+    return number_of(metric).unit == "%" and far_one(values) is not None
 
 
 def _variances(table: Table, metric: str) -> list[Variance]:

@@ -111,12 +111,23 @@ WAYS: dict[str, Callable[[Difference], float]] = {
 
 def experiments(cell: Cell, repetitions: int) -> Iterator[list[Difference]]:
     """Two equal groups at each look."""
-    generator = np.random.default_rng([zlib.crc32(cell.key.encode()), repetitions])
-    texts = np.sort(np.arange(cell.questions, dtype=np.intp) % cell.texts)
+    texts = texts_of(cell)
     test = paired_groups if cell.kind == "same" else separate_groups
-    for _ in range(repetitions):
-        a, b = (_group(cell, texts, generator) for _ in range(2))
+    for a, b in drawn_groups(cell, repetitions):
         yield [test(a[:num], b[:num], texts) for num in LOOKS]
+
+
+def drawn_groups(cell: Cell, repetitions: int) -> Iterator[tuple[Floats, Floats]]:
+    """The scores of two equal groups, seeds by questions."""
+    generator = np.random.default_rng([zlib.crc32(cell.key.encode()), repetitions])
+    for _ in range(repetitions):
+        a, b = (_group(cell, texts_of(cell), generator) for _ in range(2))
+        yield a, b
+
+
+def texts_of(cell: Cell) -> npt.NDArray[np.intp]:
+    """The text of each question."""
+    return np.sort(np.arange(cell.questions, dtype=np.intp) % cell.texts)
 
 
 def _group(cell: Cell, texts: npt.NDArray[np.intp], generator: np.random.Generator) -> Floats:
@@ -134,7 +145,7 @@ def simulate(cell: Cell, repetitions: int) -> dict[str, Any]:
     for name, way in WAYS.items():
         wrong = sum(any(way(one) <= LEVEL for one in looks) for looks in drawn)
         power = {
-            num: float(np.mean([way(_moved(looks[at], STEPS * float(errors[at]))) <= LEVEL for looks in drawn]))
+            num: float(np.mean([way(moved(looks[at], STEPS * float(errors[at]))) <= LEVEL for looks in drawn]))
             for at, num in enumerate(LOOKS)
             if num in SHOWN
         }
@@ -142,7 +153,7 @@ def simulate(cell: Cell, repetitions: int) -> dict[str, Any]:
     return found
 
 
-def _moved(one: Difference, points: float) -> Difference:
+def moved(one: Difference, points: float) -> Difference:
     """The same experiment where b is so many points better: its p-value is that of the other truth."""
     p = Difference.p_of(one, -points)
     return Difference(

@@ -62,7 +62,7 @@ def gate(folder: Path, new: str, base: str, fail_if: str, *more: str) -> tiny_ru
         ("again", "base", "cannot tell", 0, 11),  # the same settings, seeds and scores
         ("apart", "base", "cannot tell", 12, 12),
         ("single", "base", "cannot tell", 12, 12),
-        ("single", "single_base", "better", 12, 12),
+        ("single", "single_base", "better (these two runs)", 12, 12),
     ],
 )
 def test_the_exit_code_of_every_verdict(

@@ -79,8 +79,8 @@ def test_equal_within_what_matters(tmp_path: Path, options: Options) -> None:
     write_grid(tmp_path, levels={3e-4: 60, 1e-3: 60.2}, seeds=5)
     first, second, last = found(tmp_path, options, relevant=25.0)
     assert first.startswith("No setting is shown to be better")
-    assert second == "They are equivalent: a difference of 25.0 f1 or more is ruled out."
-    assert last.startswith("Next: choose by cost")
+    assert second == "lr=0.001 and lr=0.0003 are equivalent: a difference of 25.0 f1 or more is ruled out."
+    assert last == "Next: choose by cost or by simplicity."
 
 
 def test_too_few_seeds_are_said_with_their_number_and_the_whole_command(tmp_path: Path, options: Options) -> None:
@@ -90,7 +90,7 @@ def test_too_few_seeds_are_said_with_their_number_and_the_whole_command(tmp_path
         edit(run / "env.json", overrides=["name=study", f"optimizer.{lr}", "notes='a b'", f"seed={seed}"], choices={})
     _, second, last = found(tmp_path, options, relevant=4.0)
     assert second.startswith("Too few seeds to tell: this comparison can detect ")
-    assert " more seeds of each would tell it from lr=" in second
+    assert " more seeds of each would tell whether it is better than lr=0.0003, or equivalent." in second
     assert AS_OFTEN in last
     made = document(compare([tmp_path], replace(options, relevant=4.0, any_look=False)))
     needed, last = made["contrasts"][0]["crossfit_f1"]["more_seeds_needed"], made["findings"][-1]
@@ -203,8 +203,56 @@ def test_a_seed_far_from_its_siblings_is_told_and_looked_at_first(tmp_path: Path
             write_run(tmp_path / f"{lr}{seed}", f1, changes={"optimizer.lr": lr, "seed": seed})
     first, _, last = found(tmp_path, options)
     assert first.startswith("No setting is shown to be better. lr=0.0005 leads by 25.")
-    assert first.endswith(" f1, but one of its three seeds collapsed (28 against 84).")
-    assert last.startswith("Next: look at lr=0.0005 seed=1 first; then run 5 seeds of each setting")
+    assert first.endswith(" f1, but one of its three seeds lies far below the others (28 against 84).")
+    assert last.startswith("Next: look at lr=0.0005 seed=1: a mean over seeds hides such a run")
+
+
+@pytest.mark.parametrize("have", [(3, 5), (5, 3), (3, 3)])
+def test_so_many_more_seeds_as_are_said_are_in_the_command(
+    tmp_path: Path, options: Options, have: tuple[int, int]
+) -> None:
+    """Whichever group has fewer: both get as many more as the sentence says."""
+    for (lr, level), num in zip(((3e-4, 50), (1e-3, 51)), have, strict=True):
+        write_grid(tmp_path / f"{lr}", levels={lr: level}, seeds=num)
+    _, second, last = found(tmp_path, options, relevant=4.0)
+    more = int(re.findall(r"; (\d+) more seed", second)[0])
+    assert f"run {max(have) + more} seeds of each setting" in last
+
+
+def test_two_runs_are_equivalent_as_runs_only(tmp_path: Path, options: Options) -> None:
+    for lr in (3e-4, 1e-3):
+        f1 = np.roll(constant(60), round(lr * 1e4))
+        write_run(tmp_path / f"{lr}", f1, changes={"optimizer.lr": lr, "seed": 0})
+    first, second, last = found(tmp_path, options, relevant=25.0)
+    assert first.startswith("No setting is shown to be better")
+    assert re.match(r"As two runs lr=0\.\d+ and lr=0\.\d+ are equivalent: ", second)
+    assert second.endswith("; other seeds may give another result.")
+    assert last.startswith("Next: run 5 seeds of each setting")
+    (contrast,) = compare([tmp_path], replace(options, relevant=25.0)).tables[0].contrasts
+    assert contrast.sentence.endswith(" is ruled out between these two runs")
+
+
+def test_equal_scores_and_too_few_texts_get_a_next_step_that_can_work(tmp_path: Path, options: Options) -> None:
+    for folder, per_paragraph in (("equal", 8), ("few", 80)):
+        for lr in (3e-4, 1e-3):
+            for seed in range(3):
+                shift = 0 if folder == "equal" else round(lr * 1e4)
+                f1 = np.roll(constant(50 + seed), shift)
+                run = tmp_path / folder / f"{lr}{seed}"
+                write_run(run, f1, changes={"optimizer.lr": lr, "seed": seed}, per_paragraph=per_paragraph)
+    assert found(tmp_path / "equal", options)[-1].startswith("Next: see whether what they differ in has any effect")
+    assert found(tmp_path / "few", options)[-1] == (
+        "Next: dev questions about at least 4 texts; more seeds do not help."
+    )
+
+
+def test_what_is_open_beside_two_that_are_equivalent_is_named(tmp_path: Path, options: Options) -> None:
+    write_grid(tmp_path, levels={3e-4: 60, 1e-3: 60.2, 3e-3: 58}, seeds=6)
+    *_, last = found(tmp_path, options, relevant=3.5)
+    verdicts = {one.verdict for one in compare([tmp_path], replace(options, relevant=3.5)).tables[0].contrasts}
+    assert verdicts == {"equivalent", "cannot tell"}
+    assert last.startswith("Next: choose between lr=")
+    assert " is open: run " in last
 
 
 @pytest.mark.parametrize("values", [(50, 52, 54), (50, 50), (40, 50, 60, 70)])

@@ -35,8 +35,8 @@ def test_seeds_that_differ_are_told_and_none_is_better(tmp_path: Path, options: 
     assert set(table.places.values()) == {None}
     found = document(comparison)["findings"]
     assert found[0].startswith("The three seeds differ, from ")
-    assert found[0].endswith(" f1: that is chance, and none is better than another.")
-    assert found[-1].startswith("Next: what differs here is chance;")
+    assert found[0].endswith(" f1, by more than the questions explain: none is better than another.")
+    assert found[-1].startswith("Next: choose none of them;")
     told = {
         "json": json.dumps({key: value for key, value in document(comparison).items() if key != "skipped"}),
         "terminal": printed(comparison),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from qaexp.comparison.compare import Options, compare
 from qaexp.comparison.shown.document import document
 from qaexp.comparison.statistics.shrinkage import shrunk
 from qaexp.comparison.winner import winner_of
-from tests.fixtures.compared import scores, write_grid
+from tests.fixtures.compared import scores, write_grid, write_run
 from tests.relations.studies import add_test
 
 LEVELS = {1e-4: 60.0, 3e-4: 62.0, 1e-3: 61.0, 3e-3: 59.0}
@@ -88,3 +89,17 @@ def test_test_questions_confirm_the_winner_or_do_not(
     assert told["winner"]["confirmed"]["metric"] == "test_f1"
     (sentence,) = (one for one in told["findings"] if one.startswith("The test questions"))
     assert sentence.startswith(says)
+    # The next step does not contradict the sentence before it.
+    assert told["findings"][-1].startswith("Next: do not use lr=") == (verdict == "worse")
+
+
+def test_a_seed_that_went_wrong_leaves_nothing_to_expect(tmp_path: Path, options: Options) -> None:
+    """Its spread is no chance that averages out, whichever setting it is of; the finding names it."""
+    sweep = write_grid(tmp_path / "s", levels={1e-4: 50, 3e-4: 75, 1e-3: 76}, seeds=5)
+    broken = sweep / "lr=0.0001,seed=2"
+    shutil.rmtree(broken)
+    write_run(broken, scores(7, 5), changes={"optimizer.lr": 1e-4, "seed": 2})
+    told = document(compare([sweep], options))
+    assert told["winner"]["corrected"] is None
+    assert not any(sentence.startswith("With new") for sentence in told["findings"])
+    assert any("Besides, one of lr=0.0001's five seeds lies far below" in sentence for sentence in told["findings"])

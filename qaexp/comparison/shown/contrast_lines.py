@@ -33,10 +33,11 @@ def verdict_lines(table: Table, width: int | None) -> list[Text]:
         return []
     first, baseline = table.contrasts[0], table.group(table.baseline or "")
     head = (
-        f"difference in {first.metric}, B minus A (B against A); {_told_p(first.num_contrasts)}; "
-        f"P: {MODEL}; clusters of questions: {table.unit}"
+        f"difference in {first.metric}, the first minus the second; {_told_p(first.num_contrasts)}; "
+        f"{_told_chances(table)}clusters of questions: {table.unit}"
     )
-    told = f"baseline: #{baseline.number} {baseline.name} ({table.baseline_reason})"
+    told = f"baseline, against which the table's verdicts are: #{baseline.number} {baseline.name}"
+    told += f" ({table.baseline_reason})"
     found = [Text(""), Text(head, style="bold"), Text(one_line(told), style="bold")]
     several = [one for one in _of_interest(table) if one.verdict != COLLAPSED]
     collapsed = [one for one in table.contrasts if one.verdict == COLLAPSED]
@@ -58,6 +59,12 @@ def verdict_lines(table: Table, width: int | None) -> list[Text]:
     if left:
         found.append(Text(f"{left} more on the page (--html FILE)", style="dim"))
     return found
+
+
+def _told_chances(table: Table) -> str:
+    """What a P in the sentences is; nothing where there is none."""
+    is_given = any(one.tests[one.metric].chances is not None for one in table.contrasts)
+    return f"P: how probable, by a {MODEL}; no verdict depends on it; " if is_given else ""
 
 
 def _not_compared(table: Table, collapsed: Sequence[Contrast]) -> str:

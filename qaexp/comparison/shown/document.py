@@ -217,6 +217,7 @@ def tested_row(found: Tested, name: str) -> Row:
         "minimum_detectable_with_more_seeds": {str(number): points for number, points in found.more_seeds.items()},
         "more_seeds_needed": found.enough_seeds,
         "questions_needed": found.enough_questions,
+        "both_would_tell": found.do_both_help,
         "p_equivalent": found.p_equivalent,
         "probability": None if found.chances is None else _probability(found.chances, number_of(name)),
     }

@@ -13,6 +13,7 @@ from qaexp.comparison.shown.first_table import NUMBERS_AS_WORDS, FirstTable
 from qaexp.comparison.shown.next_steps import next_step
 from qaexp.comparison.shown.seed_findings import seeds_found
 from qaexp.comparison.shown.winner_findings import winner_found
+from qaexp.comparison.statistics.power import MOST_SEEDS, MOST_TIMES
 from qaexp.comparison.verdict import BETTER, EQUIVALENT, WORSE, looked_before
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import LOWER
@@ -133,7 +134,7 @@ def _why(table: FirstTable) -> list[str]:
     tested = pair[pair["metric"]]
     reach = tested["minimum_detectable"]
     if pair["verdict"] == EQUIVALENT:
-        return [f"They are equivalent: a difference of {table.relevant} or more is ruled out."]
+        return [_equivalent(table, pair)]
     if pair["kind"] == ONE_SEED:
         single = next((group for group in table.groups_of(pair) if group["n"] == 1), table.leader)
         return [f"Too few seeds to tell: {table.name(single)} has a single seed."]
@@ -144,9 +145,24 @@ def _why(table: FirstTable) -> list[str]:
     if pair["kind"] == RUNS:
         return [f"Each has a single seed: as two runs they can be told apart from {table.points(reach)} on."]
     few = "Too few seeds to tell: this" if table.helps(pair) else _few_questions(table, pair)
-    if not table.can_differ(reach):
-        return [f"{few} comparison can detect no difference at all (80 % power){_more(table, pair)}."]
-    return [f"{few} comparison can detect {table.points(reach)} or more (80 % power){_more(table, pair)}."]
+    able = f"{table.points(reach)} or more" if table.can_differ(reach) else "no difference at all"
+    return [f"{few} comparison can detect {able} (80 % power){_more(table, pair)}.", *_spread_of_others(table, pair)]
+
+
+def _equivalent(table: FirstTable, pair: Row) -> str:
+    """That the leader and the group behind it are equivalent; of two runs, that it is said of them alone."""
+    both = f"{table.name(table.leader)} and {_other(table, pair)}"
+    ruled_out = f"a difference of {table.relevant} or more is ruled out"
+    if pair["kind"] == RUNS:
+        return f"As two runs {both} are equivalent: {ruled_out}; other seeds may give another result."
+    return f"{both} are equivalent: {ruled_out}."
+
+
+def _spread_of_others(table: FirstTable, pair: Row) -> list[str]:
+    """That a seed of a third group widens the interval: what seeds do is estimated from all groups of the table."""
+    others = [group for group in table.able if group["name"] not in (pair["a"], pair["b"])]
+    far = [told for group in others if (told := _far_seed(table, group, f"{table.name(group)}'s"))]
+    return [f"Besides, {far[0]}: that widens every interval."] if far else []
 
 
 def _which(table: FirstTable) -> list[str]:
@@ -165,10 +181,13 @@ def _more(table: FirstTable, pair: Row) -> str:
         return ""
     seeds, questions = tested["more_seeds_needed"], tested["questions_needed"]
     if seeds is not None:
-        return f"; {counted(seeds, 'more seed')} of each would tell it from {_other(table, pair)}"
+        settled = f"whether it is better than {_other(table, pair)}, or equivalent"
+        return f"; {counted(seeds, 'more seed')} of each would tell {settled}"
     if questions is not None:
         return f"; no number of seeds will tell, about {questions:,} questions would"
-    return "; neither more seeds nor more questions alone will tell"
+    if tested["both_would_tell"]:
+        return "; neither more seeds nor more questions alone will tell"
+    return f"; not even {MOST_SEEDS} more seeds of each and {MOST_TIMES} times as many questions would tell"
 
 
 def _other(table: FirstTable, pair: Row) -> str:
@@ -223,13 +242,20 @@ def _far(table: FirstTable, group: Row, *, by_name: bool = False) -> str:
     whose = "its" if group is table.leader and not by_name else f"{table.name(group)}'s"
     if len(values) == 2 and table.is_percent and abs(values[0] - values[1]) > 20:
         return f", but {whose} two {table.siblings} are far apart ({min(values):.0f} and {max(values):.0f})"
+    told = _far_seed(table, group, whose)
+    return f", but {told}" if told else ""
+
+
+def _far_seed(table: FirstTable, group: Row, whose: str) -> str | None:
+    """The one of three or more seeds that is far from the others, as a clause; None where there is none."""
     found = table.far(group)
     if found is None:
-        return ""
+        return None
     _, value, others = found
-    count = NUMBERS_AS_WORDS.get(len(values), str(len(values)))
-    how = "collapsed" if value < others else "lies far above the others"
-    return f", but one of {whose} {count} {table.siblings} {how} ({value:.0f} against {others:.0f})"
+    count = len(table.values(group))
+    where = "below" if value < others else "above"
+    numbers = f"({value:.0f} against {others:.0f})"
+    return f"one of {whose} {NUMBERS_AS_WORDS.get(count, count)} {table.siblings} lies far {where} the others {numbers}"
 
 
 def _these(table: FirstTable, second: Row) -> str:

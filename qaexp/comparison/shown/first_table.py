@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qaexp.comparison.far_seeds import far_one
 from qaexp.comparison.options import FIXED
 from qaexp.comparison.verdict import BETTER, WORSE
 from qaexp.runs.metrics import number_of
@@ -18,8 +19,6 @@ NUMBERS_AS_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "se
 
 _MAX_NAME = 60
 _TURNED = {BETTER: WORSE, WORSE: BETTER}
-_FAR_POINTS = 10.0
-_FAR_RANGES = 3.0
 
 
 class FirstTable:
@@ -101,6 +100,12 @@ class FirstTable:
     def _skill(self) -> float:
         """The smallest difference that matters; no larger one than the usual, whatever matters between settings."""
         return min(self._relevant, number_of(self.metric).relevant)
+
+    @property
+    def contradicted_by(self) -> str | None:
+        """The metric of the test questions where they show the leader to be worse than the second; None elsewhere."""
+        confirmed = None if self.winner is None else self.winner["confirmed"]
+        return str(confirmed["metric"]) if confirmed is not None and confirmed["verdict"] == WORSE else None
 
     @property
     def siblings(self) -> str:
@@ -204,11 +209,12 @@ class FirstTable:
 
     def open_pair(self) -> Row | None:
         """The contrast of the leader with the best group that it is not shown to be better than."""
-        for other in self.able[1:]:
-            found = self.between(self.leader, other)
-            if found is not None and self.verdict(self.leader, other) not in (BETTER, WORSE):
-                return found
-        return None
+        return next(iter(self.open_pairs()), None)
+
+    def open_pairs(self) -> list[Row]:
+        """Its contrasts with all groups that it is not shown to be better than, the best first."""
+        found = [(self.between(self.leader, other), self.verdict(self.leader, other)) for other in self.able[1:]]
+        return [pair for pair, verdict in found if pair is not None and verdict not in (BETTER, WORSE)]
 
     def groups_of(self, pair: Row) -> list[Row]:
         """The two groups of a contrast."""
@@ -224,21 +230,14 @@ class FirstTable:
         return [float(value) for value in found if is_number(value)]
 
     def far(self, group: Row) -> tuple[Row, float, float] | None:
-        """The one run of three or more that is far from all others: itself, its value, and the median of the others.
-
-        Far is more than ten points from the nearest one, and more than three times what lies between the others.
-        """
+        """The one run of three or more that is far from all others: itself, its value, and the median of the others."""
         runs = [run for run in self.runs(group) if is_number((run["summary"] or {}).get(self.metric))]
         ordered = sorted(runs, key=lambda run: (run["summary"][self.metric], run["run_id"]))
-        if len(ordered) < 3 or not self.is_percent:
+        values = [float(run["summary"][self.metric]) for run in ordered]
+        place = far_one(values) if self.is_percent else None
+        if place is None:
             return None
-        for run, others in ((ordered[0], ordered[1:]), (ordered[-1], ordered[:-1])):
-            values = [float(one["summary"][self.metric]) for one in others]
-            value = float(run["summary"][self.metric])
-            gap = min(abs(value - one) for one in values)
-            if gap > max(_FAR_POINTS, _FAR_RANGES * (max(values) - min(values))):
-                return run, value, statistics.median(values)
-        return None
+        return ordered[place], values[place], statistics.median([*values[:place], *values[place + 1 :]])
 
     def enough_seeds(self, pair: Row) -> int | None:
         """The fewest more seeds that would tell; None: no number of them does."""

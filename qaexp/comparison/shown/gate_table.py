@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qaexp.comparison.gate import Gate
+from qaexp.comparison.gate import FAIL_IF_WORSE, FAILS, UNKNOWN, Gate, points_of
+from qaexp.comparison.group_tests import RUNS
 from qaexp.comparison.groups import Group
 from qaexp.comparison.shown.contrast_lines import factor
 from qaexp.comparison.shown.document import tested_row
 from qaexp.comparison.shown.paper import markdown_text
+from qaexp.comparison.verdict import BETTER, CANNOT_TELL, COLLAPSED, WORSE
 from qaexp.runs.directory import SCHEMA_VERSION
 from qaexp.runs.metrics import number_of
 
@@ -82,8 +84,21 @@ def _row(gate: Gate) -> list[str]:
         "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}",
         seeds[0] if len(set(seeds)) == 1 else " and ".join(seeds),
         f"{tested.num_questions:,}",
-        gate.contrast.verdict,
+        _verdict(gate),
     ]
+
+
+def _verdict(gate: Gate) -> str:
+    """The verdict that the gate goes by: with a margin it is about the margin, of one run each about these two runs."""
+    if gate.rule.margin is not None and gate.contrast.verdict != COLLAPSED:
+        if gate.answer == UNKNOWN:
+            return CANNOT_TELL
+        is_about_worse = gate.rule.fail_if == FAIL_IF_WORSE
+        told = WORSE if is_about_worse else BETTER
+        size = points_of(gate.rule.margin, number_of(gate.contrast.metric))
+        return f"{'' if (gate.answer == FAILS) == is_about_worse else 'not '}{told} by {size}"
+    is_of_runs = gate.contrast.kind == RUNS and gate.contrast.verdict not in (CANNOT_TELL, COLLAPSED)
+    return f"{gate.contrast.verdict} (these two runs)" if is_of_runs else gate.contrast.verdict
 
 
 def _runs(group: Group) -> str:

@@ -25,12 +25,12 @@ _KEY = re.compile(r"\+{0,2}~?(?!-)[\w./@-]+")
 Row = Mapping[str, Any]
 
 
-def with_seeds(runs: Sequence[Row], num_seeds: int) -> str | None:
-    """The command line that runs all settings of some runs with a number of seeds; existing runs are not run again.
+def with_seeds(runs: Sequence[Row], numbers: Sequence[int]) -> str | None:
+    """The command line that runs all settings of some runs with these seeds; existing runs are not run again.
 
     Args:
         runs: The runs, as a comparison's document has them.
-        num_seeds: How many seeds each setting has in the end.
+        numbers: The seeds that each setting has in the end.
 
     Returns:
         The line, quoted for a shell: one sweep where the settings are a grid, else one for each of a few settings. None
@@ -43,8 +43,7 @@ def with_seeds(runs: Sequence[Row], num_seeds: int) -> str | None:
     if len({tuple(run["config_flags"]) for run in runs}) > 1:
         return None
     settings = _settings([line for line in lines if line is not None])
-    numbers = _seeds(runs, num_seeds)
-    is_long = len(numbers) > _MAX_NAMED and numbers == list(range(len(numbers)))
+    is_long = len(numbers) > _MAX_NAMED and list(numbers) == list(range(len(numbers)))
     seeds = f"range(0,{len(numbers)})" if is_long else ",".join(map(str, numbers))
     swept = _grid(settings)
     if swept is None and len(settings) > _MAX_SWEEPS:
@@ -94,7 +93,8 @@ def _words(run: Row) -> dict[str, str] | None:
     return found
 
 
-def _seeds(runs: Sequence[Row], number: int) -> list[int]:
+def seeds_of(runs: Sequence[Row], number: int) -> list[int]:
+    """Return at least so many seeds: all that some of the runs have, and the next ones."""
     known = sorted({seed for run in runs if isinstance(seed := run["config"].get("seed"), int)})
     candidate = 0
     while len(known) < number:

@@ -18,5 +18,6 @@ def seeds_found(table: FirstTable) -> str:
         return f"{several} have {values} {table.metric}, which is not tested: what differs between seeds is chance."
     pairs = (table.between(a, b) for place, a in enumerate(table.able) for b in table.able[place + 1 :])
     if any(pair is not None and pair["verdict"] == SEEDS_DIFFER for pair in pairs):
-        return f"{several} differ, from {values} {table.word}: that is chance, and none is better than another."
+        more = "by more than the questions explain"
+        return f"{several} differ, from {values} {table.word}, {more}: none is better than another."
     return f"{several} are not shown to differ (from {values} {table.word})."

@@ -19,7 +19,8 @@ def winner_found(table: FirstTable) -> list[str]:
     if winner is None:
         return []
     number, found = number_of(table.metric), []
-    expected, shown = number.shown(winner["corrected"]), number.shown(winner["mean"])
+    shown = number.shown(winner["mean"])
+    expected = shown if winner["corrected"] is None else number.shown(winner["corrected"])
     if expected != shown:
         why = f"as the best of {winner['num_settings']} it is too good by chance"
         name = table.name(table.leader)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from qaexp.comparison.statistics.difference import Difference
 
-MODEL = "t posterior, flat prior"
+MODEL = "t posterior under a flat prior"
 
 
 @dataclass(frozen=True, slots=True)

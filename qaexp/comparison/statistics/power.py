@@ -107,6 +107,38 @@ def enough_questions(found: Difference, points: float, *, level: float = LEVEL) 
     return _fewest(reaches, MOST_TIMES) if _can_tell(found) else None
 
 
+def enough_of_both(found: Difference, points: float, *, level: float = LEVEL) -> bool:
+    """Whether a hundred more seeds in each group and a hundred times as many questions, together, detect `points`."""
+    if found.variance.is_crossed or not _can_tell(found):
+        return False
+    variance = found.variance.with_questions(MOST_TIMES)
+    if variance.seeds:
+        variance = variance.with_more_seeds(MOST_SEEDS)
+    reach = minimum_detectable(found.with_variance(variance), level=level)
+    return reach is not None and reach <= points
+
+
+def seeds_to_leave_out(found: Difference, value: float, *, level: float = LEVEL) -> int | None:
+    """The fewest more seeds in each group, up to a hundred, whose interval leaves out a value; None: no number does.
+
+    The difference is taken to stay what it is. None, too, where `with_more_seeds` is.
+
+    >>> from qaexp.comparison.statistics.difference import Variance
+    >>> variance = Variance(((4.0, 4.0),), (0.01, 1e6), (0.0,), values=(5,))
+    >>> found = Difference(1.0, -3.0, 5.0, 0.6, 2.0, 4.0, variance)
+    >>> seeds_to_leave_out(found, 0.0), seeds_to_leave_out(found, 1.0)
+    (75, None)
+    """
+    if not found.variance.seeds or found.variance.is_crossed or not _can_tell(found):
+        return None
+
+    def reaches(more: int) -> bool:
+        later = found.with_variance(found.variance.with_more_seeds(more))
+        return later.critical(1 - level) * later.standard_error < abs(found.difference - value)
+
+    return _fewest(reaches, MOST_SEEDS)
+
+
 def _fewest(reaches: Callable[[int], bool], most: int) -> int | None:
     """The smallest number up to a limit that reaches it, where every larger one does too."""
     if not reaches(most):

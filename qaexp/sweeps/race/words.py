@@ -62,9 +62,10 @@ def end_lines(course: Course) -> list[str]:
     undecided = f"not decided: {leader} leads, {told} {_is(others)} open"
     sentence = {
         BEST: f"best: {leader}; each other one is worse (risk of a wrongly dropped best: 5 %)",
-        LEFT: f"{leader} alone is left; nothing is known of those that were set aside",
-        ALIKE: f"best within {relevant}: {leader}; {told} {_is(others)} not further away",
-        EQUAL: f"no best: {leader} and {told} have the same score of each question with every seed",
+        LEFT: f"{leader} alone is left; of those set aside nothing is known: the same command tries them again",
+        ALIKE: f"best within {relevant}: {leader}; {told} {_is(others)} not further away: choose by cost or simplicity",
+        EQUAL: f"no best: {leader} and {told} score the same in each question with every seed: see whether what they "
+        "differ in has any effect",
         TOO_FEW: f"no best: more seeds would hardly tell {leader} from {told}; it takes more dev questions",
         FEW_CLUSTERS: "no best: the dev questions come from too few texts for any statement; it takes more of them",
         BUDGET: f"{undecided}; the budget is spent: with a larger one it goes on",
