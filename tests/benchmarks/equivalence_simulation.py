@@ -3,9 +3,8 @@
     python -m tests.benchmarks.equivalence_simulation [--repetitions NUMBER] [--render]
 
 The experiments are those of tests/benchmarks/looks_simulation.py, with b better by exactly `--relevant`, which is six
-standard errors of the median experiment at 13 seeds: the least that three of the looks can rule out. Writes
-tests/benchmarks/equivalence.json after each cell; cells that it has are not simulated again. `--render` writes the
-table of docs/statistics.md from it.
+standard errors of the median experiment at 13 seeds. Writes tests/benchmarks/equivalence.json after each cell; cells
+that it has are not simulated again. `--render` writes the table of docs/statistics.md from it.
 """
 
 from __future__ import annotations

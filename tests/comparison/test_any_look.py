@@ -14,7 +14,9 @@ from qaexp.comparison.statistics.anytime import Looks, looks_at
 from qaexp.comparison.statistics.chances import chances
 from qaexp.comparison.statistics.difference import Difference, Variance
 from qaexp.comparison.statistics.paired import cluster_t, paired_groups, separate_groups
+from tests.benchmarks import equivalence_simulation
 from tests.benchmarks.looks_simulation import LOOKS, PAGE, RESULTS, WAYS, Cell, experiments, plan, rendered, upper
+from tests.benchmarks.peers import any_look
 
 TEXTS = np.arange(80, dtype=np.intp) % 20
 
@@ -102,6 +104,26 @@ def test_at_the_boundary_equivalence_is_seldom_said() -> None:
         found = paired_groups(np.zeros_like(table), table, TEXTS).at_any_look()
         said += found.low > -2 and found.high < 2
     assert said / 600 <= 0.05
+
+
+def test_equivalence_at_the_boundary_is_on_the_page_and_holds() -> None:
+    results, page = json.loads(equivalence_simulation.RESULTS.read_text("utf-8")), PAGE.read_text("utf-8")
+    assert equivalence_simulation.rendered(page, results) == page, f"{equivalence_simulation.COMMAND} --render"
+    assert list(results["cells"]) == [cell.key for cell in equivalence_simulation.plan()]
+    assert all(one["repetitions"] >= 2000 for one in results["cells"].values())
+    assert max(upper(one["anytime"]["wrong"], one["repetitions"]) for one in results["cells"].values()) <= 0.05
+
+
+def test_a_short_simulation_of_the_boundary_is_as_honest() -> None:
+    found = equivalence_simulation.simulate(Cell("same", 12.0, 300, 20), 300)
+    assert found["anytime"]["wrong"] / 300 <= 0.05
+    assert found["anytime"]["found"]["13"] > 0.8, "else it is never said, and the simulation shows nothing"
+
+
+def test_other_packages_are_on_the_page() -> None:
+    results, page = json.loads(any_look.RESULTS.read_text("utf-8")), PAGE.read_text("utf-8")
+    assert any_look.rendered(page, results) == page, f"{any_look.COMMAND} --render"
+    assert list(results["cells"]) == [cell.key for cell in any_look.plan()]
 
 
 def test_probabilities_turn_around_with_the_sides() -> None:
