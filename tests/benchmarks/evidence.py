@@ -1,6 +1,6 @@
 """How many seeds does each score need to show the difference that is there? On the runs of a real sweep.
 
-    python -m tests.benchmarks.evidence [SWEEP]
+    python -m tests.benchmarks.evidence SWEEP
 
 For each pair of settings: the difference that was found in each score, in standard deviations of what a seed does to
 it, and the seeds of each setting that find such a difference with a probability of 80 % (one contrast, any number of
@@ -18,10 +18,8 @@ from qaexp.comparison.contrasts import Contrast
 from qaexp.comparison.options import Options
 from qaexp.comparison.statistics.planning import PlannedTest, pooled_spread
 from qaexp.runs.metrics import number_of
-from tests import REPOSITORY
 from tests.benchmarks.simulation.writing import table
 
-SWEEP = REPOSITORY / "multirun_outputs" / "example_sweep"
 SCORES = ("crossfit_f1", "f1", "exact", "gold_nll")
 LEVEL, POWER = 0.95, 0.8
 
@@ -54,4 +52,4 @@ def main(sweep: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else SWEEP)
+    main(Path(sys.argv[1]))

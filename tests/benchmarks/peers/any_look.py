@@ -40,7 +40,7 @@ from tests.benchmarks.simulation.writing import percent, table
 
 RESULTS = Path(__file__).with_name("any_look.json")
 COMMAND = "python -m tests.benchmarks.peers.any_look --python PYTHON"
-REPETITIONS = 200
+REPETITIONS = 100
 OTHERS = ("evalsig: compare", "evalsig: sequence", "errorbars")
 WAYS = ("qaexp", *OTHERS)
 
@@ -65,16 +65,14 @@ given = np.load(sys.argv[1])
 a, b, texts = given["a"], given["b"], given["texts"]
 answers = [[said(one, other, texts) for one, other in zip(*looks)] for looks in zip(a, b)]
 np.save(sys.argv[2], np.array(answers, dtype=bool))
-print(" ".join(f"{name} {version(name)}" for name in ("evalsig", "errorbars", "numpy")))
+print(", ".join(f"{name} {version(name)}" for name in ("evalsig", "errorbars", "numpy")))
 """
 
 
 def plan() -> list[Cell]:
-    """Few, some and many questions and texts, the same seeds; seeds that hardly matter and seeds that decide."""
+    """Few and some questions and texts, the same seeds; seeds that hardly matter and seeds that decide."""
     return [
-        Cell("same", seed, questions, texts)
-        for questions, texts in ((50, 5), (300, 20), (1152, 137))
-        for seed in (2.0, 4.0, 12.0)
+        Cell("same", seed, questions, texts) for questions, texts in ((50, 5), (300, 20)) for seed in (2.0, 4.0, 12.0)
     ]
 
 
@@ -148,7 +146,7 @@ def _table(results: dict[str, Any]) -> str:
         shown = " / ".join(f"{100 * one[name]['found']['13']:.0f}" for name in WAYS)
         rows.append([f"{cell.questions:,} on {cell.texts}, s {cell.seed:g}", *wrong, shown])
     head = ["questions on texts, s", *(f"{name}: wrong" for name in WAYS), "found at 13"]
-    return f"{table(head, rows)}\n\n`{results['command']}` ({results['machine']}; {results['versions']})."
+    return f"{table(head, rows)}\n\n`{results['command']}`\n({results['machine']}; {results['versions']})."
 
 
 if __name__ == "__main__":
