@@ -147,7 +147,7 @@ def test_a_configuration_whose_run_fails_is_set_aside_and_tried_again(tmp_path: 
     assert mended.code == 0, mended.err
     # Both train alike, and have the same score of each question: nothing is better than its equal.
     assert record(tmp_path, "f")["end"] == "equal"
-    assert "have the same score of each question" in mended.out
+    assert "score the same in each question with every seed" in mended.out
 
 
 def test_what_cannot_be_raced_is_told_before_anything_starts(tmp_path: Path) -> None:
