@@ -269,7 +269,7 @@ def points_of(margin: float, number: Number) -> str:
     """A margin as it was typed, with its unit.
 
     >>> points_of(1, number_of("f1")), points_of(0.5, number_of("f1")), points_of(0.1, number_of("gold_nll"))
-    ('1 point', '0.5 points', '0.1')
+    ('1 point', '0.5 points', '0.1 nats')
     """
     return f"{margin:g} {'point' if margin == 1 and number.step == 'points' else number.step}".rstrip()
 

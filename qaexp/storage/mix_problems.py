@@ -20,7 +20,7 @@ def mix_problems(value: Any) -> Iterator[str]:
     """Say what is wrong with a mix, one sentence a problem; whether its files are there is not looked at.
 
     >>> list(mix_problems({"a": {"file": "a.json", "weight": 0}}))[0].partition(";")[0]
-    'data.mix.a.weight=0 must be a number above 0'
+    'data.mix.a.weight=0 must be a number above 0 (1e-9 to 1e9)'
     """
     if value is None:
         return

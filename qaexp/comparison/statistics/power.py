@@ -127,7 +127,7 @@ def seeds_to_leave_out(found: Difference, value: float, *, level: float = LEVEL)
     >>> variance = Variance(((4.0, 4.0),), (0.01, 1e6), (0.0,), values=(5,))
     >>> found = Difference(1.0, -3.0, 5.0, 0.6, 2.0, 4.0, variance)
     >>> seeds_to_leave_out(found, 0.0), seeds_to_leave_out(found, 1.0)
-    (75, None)
+    (78, None)
     """
     if not found.variance.seeds or found.variance.is_crossed or not _can_tell(found):
         return None
