@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qaexp.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
-    from qaexp.comparison.gate import Rule
+    from qaexp.comparison.gate_rule import Rule
     from qaexp.comparison.options import Options
     from qaexp.runs.readers.fetched import Fetched
 
@@ -73,7 +73,8 @@ def run_gate(arguments: argparse.Namespace, options: Options) -> int:
         ConfigError: A side is missing or holds several settings, or an option is faulty.
         IntegrityError: Something that was given cannot be judged.
     """
-    from qaexp.comparison.gate import PASSES, gate
+    from qaexp.comparison.gate import gate
+    from qaexp.comparison.gate_rule import PASSES
     from qaexp.comparison.others.folders import with_others
     from qaexp.comparison.shown.gate_table import gate_document, gate_markdown
     from qaexp.reporting.terminal.printing import complain, say_json, say_text
@@ -114,7 +115,7 @@ def _check_fetched(left_out: Sequence[tuple[Path, str]]) -> None:
 
 
 def _rule(arguments: argparse.Namespace) -> Rule:
-    from qaexp.comparison.gate import Rule
+    from qaexp.comparison.gate_rule import Rule
 
     return Rule(arguments.fail_if, _margin(arguments.by), these_runs=arguments.these_runs)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qaexp.comparison.group_tests import ONE_SEED, RUNS
-from qaexp.comparison.shown.first_table import NUMBERS_AS_WORDS, FirstTable
+from qaexp.comparison.group_tests import RUNS
+from qaexp.comparison.shown.far_clauses import far_from_siblings
+from qaexp.comparison.shown.first_table import FirstTable
 from qaexp.comparison.shown.next_steps import next_step
+from qaexp.comparison.shown.open_findings import why_open
 from qaexp.comparison.shown.seed_findings import seeds_found
 from qaexp.comparison.shown.winner_findings import winner_found
-from qaexp.comparison.statistics.power import MOST_SEEDS, MOST_TIMES
-from qaexp.comparison.verdict import BETTER, EQUIVALENT, WORSE, looked_before
+from qaexp.comparison.verdict import BETTER, WORSE
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import LOWER
 from qaexp.runs.readers.repeats import SEED_KEYS
@@ -34,7 +35,7 @@ def findings(document: Row) -> list[str]:
         Plain sentences about the first table: runs that were measured differently are only counted.
     """
     table = FirstTable(document)
-    found = [_result(table), *_why(table), *winner_found(table), *_which(table), *_no_skill(table)]
+    found = [_result(table), *why_open(table), *winner_found(table), *_which(table), *_no_skill(table)]
     found += [*_left_out(table), *_apart(table)]
     following = next_step(table)
     return [*(sentence for sentence in found if sentence), *([f"Next: {following}"] if following else [])]
@@ -79,7 +80,7 @@ def _single(table: FirstTable) -> str:
     if table.by is not None:
         return f"{both} have {table.name(group)}, with {table.metric} {told} on average: {other}{table.unfinished}."
     kind = "seeds of one setting" if group["design"].endswith("seeds") else "runs of one setting"
-    means = f"with {table.metric} {told} on average{_far(table, group)}"
+    means = f"with {table.metric} {told} on average{far_from_siblings(table, group)}"
     return f"{both} are {kind}, {means}: {other} setting{table.unfinished}."
 
 
@@ -110,59 +111,16 @@ def _ranked(table: FirstTable) -> str:
         rest_told = "it was not compared with" if is_unknown else "it is not shown to be better than"
         return (
             f"{name} is better than {over}{_these(table, weaker)}; {rest_told} {_listed(table, open_)}"
-            f"{_far(table, leader)}."
+            f"{far_from_siblings(table, leader)}."
         )
     if any(table.verdict(a, b) in (BETTER, WORSE) for a in rest for b in rest if a is not b):
         return f"No setting is shown to be the best: {name} leads {table.name(second)} by {table.lead(leader, second)}."
-    far = _far(table, leader) or _far(table, second)
+    far = far_from_siblings(table, leader) or far_from_siblings(table, second)
     if table.difference(leader, second) == 0 or table.lead_is_nothing(leader, second):
         same = "the same" if table.difference(leader, second) == 0 else "nearly the same"
-        far = _far(table, leader, by_name=True) or _far(table, second)
+        far = far_from_siblings(table, leader, by_name=True) or far_from_siblings(table, second)
         return f"No setting is shown to be better: {name} and {table.name(second)} have {same} {table.metric}{far}."
     return f"No setting is shown to be better. {name} leads by {table.lead(leader, second)}{far}."
-
-
-def _why(table: FirstTable) -> list[str]:
-    """Why the leader is not shown to be better than the one behind it; what would have been found."""
-    if not table.is_tested or len(table.able) < 2 or table.by in SEED_KEYS:
-        return []
-    pair = table.pair()
-    if pair is None or pair["verdict"] in (BETTER, WORSE):
-        before = pair["earlier_looks"] if pair is not None and table.is_fixed else []
-        looks = looked_before([(a, b) for a, b in before]).removeprefix("; ")
-        return [f"They were {looks}."] if looks else []
-    tested = pair[pair["metric"]]
-    reach = tested["minimum_detectable"]
-    if pair["verdict"] == EQUIVALENT:
-        return [_equivalent(table, pair)]
-    if pair["kind"] == ONE_SEED:
-        single = next((group for group in table.groups_of(pair) if group["n"] == 1), table.leader)
-        return [f"Too few seeds to tell: {table.name(single)} has a single seed."]
-    if reach is None:
-        return [f"It cannot be told: {_reason(pair)}."]
-    if pair["kind"] == RUNS and any(group["program"] for group in table.groups_of(pair)):
-        return [f"As they are, they can be told apart from {table.points(reach)} on."]
-    if pair["kind"] == RUNS:
-        return [f"Each has a single seed: as two runs they can be told apart from {table.points(reach)} on."]
-    few = "Too few seeds to tell: this" if table.helps(pair) else _few_questions(table, pair)
-    able = f"{table.points(reach)} or more" if table.can_differ(reach) else "no difference at all"
-    return [f"{few} comparison can detect {able} (80 % power){_more(table, pair)}.", *_spread_of_others(table, pair)]
-
-
-def _equivalent(table: FirstTable, pair: Row) -> str:
-    """That the leader and the group behind it are equivalent; of two runs, that it is said of them alone."""
-    both = f"{table.name(table.leader)} and {_other(table, pair)}"
-    ruled_out = f"a difference of {table.relevant} or more is ruled out"
-    if pair["kind"] == RUNS:
-        return f"As two runs {both} are equivalent: {ruled_out}; other seeds may give another result."
-    return f"{both} are equivalent: {ruled_out}."
-
-
-def _spread_of_others(table: FirstTable, pair: Row) -> list[str]:
-    """That a seed of a third group widens the interval: what seeds do is estimated from all groups of the table."""
-    others = [group for group in table.able if group["name"] not in (pair["a"], pair["b"])]
-    far = [told for group in others if (told := _far_seed(table, group, f"{table.name(group)}'s"))]
-    return [f"Besides, {far[0]}: that widens every interval."] if far else []
 
 
 def _which(table: FirstTable) -> list[str]:
@@ -172,37 +130,6 @@ def _which(table: FirstTable) -> list[str]:
     return [
         f"{table.word} is {table.metric} here, at thresholds that other questions set, not {table.word} at threshold 0."
     ]
-
-
-def _more(table: FirstTable, pair: Row) -> str:
-    """What would tell: more seeds, more questions, or neither alone."""
-    tested = pair[pair["metric"]]
-    if not tested["minimum_detectable_with_more_seeds"]:
-        return ""
-    seeds, questions = tested["more_seeds_needed"], tested["questions_needed"]
-    if seeds is not None:
-        settled = f"whether it is better than {_other(table, pair)}, or equivalent"
-        return f"; {counted(seeds, 'more seed')} of each would tell {settled}"
-    if questions is not None:
-        return f"; no number of seeds will tell, about {questions:,} questions would"
-    if tested["both_would_tell"]:
-        return "; neither more seeds nor more questions alone will tell"
-    return f"; not even {MOST_SEEDS} more seeds of each and {MOST_TIMES} times as many questions would tell"
-
-
-def _other(table: FirstTable, pair: Row) -> str:
-    """The group that the leader is held against."""
-    return next(table.name(group) for group in table.groups_of(pair) if group is not table.leader)
-
-
-def _few_questions(table: FirstTable, pair: Row) -> str:
-    """The beginning of the sentence where seeds alone do not help."""
-    return "Too few questions to tell: this" if pair[pair["metric"]]["questions_needed"] is not None else "This"
-
-
-def _reason(pair: Row) -> str:
-    """Why there is no test, from the end of the contrast's own sentence."""
-    return str(pair["sentence"]).rpartition("; ")[2]
 
 
 def _no_skill(table: FirstTable) -> list[str]:
@@ -234,28 +161,6 @@ def _apart(table: FirstTable) -> list[str]:
     more = f"; {counted(sum(others_n for _, others_n in others), 'more run')} for other reasons" if others else ""
     are = "is" if number == 1 else "are"
     return [f"{counted(number, 'run')} {are} listed separately, measured differently: {reason}{more}."]
-
-
-def _far(table: FirstTable, group: Row, *, by_name: bool = False) -> str:
-    """A remark about a seed that is far from the others; by name where the sentence speaks of two groups."""
-    values = table.values(group)
-    whose = "its" if group is table.leader and not by_name else f"{table.name(group)}'s"
-    if len(values) == 2 and table.is_percent and abs(values[0] - values[1]) > 20:
-        return f", but {whose} two {table.siblings} are far apart ({min(values):.0f} and {max(values):.0f})"
-    told = _far_seed(table, group, whose)
-    return f", but {told}" if told else ""
-
-
-def _far_seed(table: FirstTable, group: Row, whose: str) -> str | None:
-    """The one of three or more seeds that is far from the others, as a clause; None where there is none."""
-    found = table.far(group)
-    if found is None:
-        return None
-    _, value, others = found
-    count = len(table.values(group))
-    where = "below" if value < others else "above"
-    numbers = f"({value:.0f} against {others:.0f})"
-    return f"one of {whose} {NUMBERS_AS_WORDS.get(count, count)} {table.siblings} lies far {where} the others {numbers}"
 
 
 def _these(table: FirstTable, second: Row) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qaexp.comparison.gate import FAIL_IF_WORSE, FAILS, UNKNOWN, Gate, points_of
+from qaexp.comparison.gate import Gate
+from qaexp.comparison.gate_rule import FAIL_IF_WORSE, FAILS, UNKNOWN, points_of
 from qaexp.comparison.group_tests import RUNS
 from qaexp.comparison.groups import Group
 from qaexp.comparison.shown.contrast_lines import factor
