@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from qaexp.comparison.scores import DIFFS, Floats, Scores
+from qaexp.comparison.scores import DIFFS, Scores
+from qaexp.comparison.statistics.difference import Floats
 from qaexp.runs.directory import COLLAPSE
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import is_number

@@ -1,4 +1,4 @@
-"""Questions that two groups answer differently, one by one, and how steadily each group answers over its seeds."""
+"""Questions that two groups answer differently, one by one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from qaexp.comparison.entries import Entry
+from qaexp.comparison.group_answers import NEEDED, Answer, group_answers, most
 from qaexp.comparison.groups import Group
 from qaexp.comparison.result import Comparison
 from qaexp.comparison.scores import ScoreReader
-from qaexp.comparison.statistics.difference import Floats
-from qaexp.errors import ConfigError, IntegrityError
+from qaexp.errors import ConfigError
 
 FLIPS = ("fixed", "broken", "null to span", "span to null", "changed but equal")
 # How readers see each.
@@ -25,9 +22,7 @@ FLIP_WORDS = {
     "changed but equal": "different text, as right or wrong as before",
 }
 
-STABILITY = ("always right", "always wrong", "churn")
 NUM_SPANS = 3
-_NEEDED = {"id", "question", "title", "paragraph", "golds", "prediction_text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +93,7 @@ def flips(a: Group, b: Group, reader: ScoreReader) -> list[Flip]:
 
 def changes(a: Group, b: Group, reader: ScoreReader) -> list[Change]:
     """The same as `flips` without what is shown of a question, which takes far more room; raises as it does."""
-    one, other = _answers(a, reader), _answers(b, reader)
+    one, other = group_answers(a, reader), group_answers(b, reader)
     found = []
     for id in sorted(one.keys() & other.keys()):
         kind = _kind(one[id], other[id])
@@ -127,7 +122,7 @@ def flip_kind(a: str, b: str, a_exact: float, b_exact: float) -> str | None:
     >>> flip_kind("Paris", "Lyon", 100, 50) is None
     True
     """
-    was_right, is_right = _most(a_exact), _most(b_exact)
+    was_right, is_right = most(a_exact), most(b_exact)
     if was_right is None or is_right is None:
         return None
     if was_right != is_right:
@@ -135,25 +130,6 @@ def flip_kind(a: str, b: str, a_exact: float, b_exact: float) -> str | None:
     if bool(a) != bool(b):
         return "null to span" if b else "span to null"
     return "changed but equal" if a != b else None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a group answers to a question.
-
-    Attributes:
-        place: The place of the run whose answer this is.
-        text: Its text.
-        is_null: Most of the runs that agree on right or wrong answer nothing; None where as many do as do not.
-        exact: The share of runs that are right, in percent.
-        f1: The mean f1 of the runs.
-    """
-
-    place: int
-    text: str
-    is_null: bool | None
-    exact: float
-    f1: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,20 +147,6 @@ def _kind(a: Answer, b: Answer) -> str | None:
     if kind in ("null to span", "span to null") and (a.is_null is None or b.is_null is None):
         return "changed but equal"
     return kind
-
-
-def _most(share: float) -> bool | None:
-    """Whether a share in percent is a majority; None for exactly half."""
-    return None if share == 50 else share > 50
-
-
-def stability(group: Group, reader: ScoreReader) -> dict[str, int] | None:
-    """How many questions the runs of a group all get right, all get wrong, or disagree on; None for a single run."""
-    if group.n < 2:
-        return None
-    exact = np.stack([reader.read(entry.run).exact for entry in group.entries]) == 100
-    right, wrong = int(exact.all(axis=0).sum()), int((~exact).all(axis=0).sum())
-    return dict(zip(STABILITY, (right, wrong, exact.shape[1] - right - wrong), strict=True))
 
 
 def flip_rows(found: Sequence[Flip]) -> list[dict[str, Any]]:
@@ -208,49 +170,13 @@ def flip_rows(found: Sequence[Flip]) -> list[dict[str, Any]]:
     ]
 
 
-def _answers(group: Group, reader: ScoreReader) -> dict[str, Answer]:
-    """The answers by question id, for questions that every run has predicted."""
-    texts = [_texts(entry) for entry in group.entries]
-    scores = [reader.read(entry.run) for entry in group.entries]
-    exact, f1 = np.stack([one.exact for one in scores]), np.stack([one.values["f1"] for one in scores])
-    found = {}
-    for place, id in enumerate(scores[0].questions.ids):
-        if all(id in one for one in texts):
-            found[id] = _answer([one[id] for one in texts], exact[:, place], f1[:, place])
-    return found
-
-
-def _answer(answers: Sequence[str], exact: Floats, f1: Floats) -> Answer:
-    right = exact == 100
-    share = 100 * float(np.mean(right))
-    agreeing = [place for place, is_right in enumerate(right) if _most(share) in (None, bool(is_right))]
-    texts = [answers[place] for place in agreeing]
-    is_null = _most(100 * texts.count("") / len(texts))
-    kept = [text for text in texts if is_null is None or (not text) == is_null]
-    # The first of equally frequent ones: runs are sorted by their seeds, so that no folder name decides.
-    text = max(kept, key=kept.count)
-    return Answer(agreeing[texts.index(text)], text, is_null, share, float(f1.mean()))
-
-
-def _texts(entry: Entry) -> dict[str, str]:
-    """The answers of a run by question id."""
-    found, has_any = {}, False
-    for row in entry.run.each_prediction():
-        has_any = True
-        if row.keys() >= _NEEDED:
-            found[str(row["id"])] = str(row["prediction_text"])
-    if not has_any:
-        raise IntegrityError(f"{entry.run.path}: has no predictions.jsonl, so that no answers can be shown")
-    return found
-
-
 def _rows(group: Group, wanted: Sequence[tuple[str, Answer]]) -> dict[str, dict[str, Any]]:
     """What is shown of some questions, from the run whose answer is shown."""
     found = {}
     for place, entry in enumerate(group.entries):
         own = {id for id, answer in wanted if answer.place == place}
         for row in entry.run.each_prediction() if own else ():
-            if str(row["id"]) in own and row.keys() >= _NEEDED:
+            if str(row["id"]) in own and row.keys() >= NEEDED:
                 kept = {name: str(row[name]) for name in ("question", "title", "paragraph")}
                 found[str(row["id"])] = {**kept, "golds": _distinct(row["golds"]), "spans": _spans(row)}
     return found

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from qaexp.comparison.group_tests import ONE_SEED, GroupTest, Side, compare_sides
 from qaexp.comparison.groups import Group
-from qaexp.comparison.scores import Questions, ScoreReader
+from qaexp.comparison.questions import Questions
+from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.statistics.paired import holm
 from qaexp.comparison.verdict import ALPHA
 from qaexp.runs.metrics import number_of

@@ -15,7 +15,8 @@ from scipy import stats
 
 from qaexp.comparison.compare import Options, compare
 from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
-from qaexp.comparison.flips import flip_kind, flips, stability
+from qaexp.comparison.flips import flip_kind, flips
+from qaexp.comparison.group_answers import stability
 from qaexp.comparison.main_effects import main_effects
 from qaexp.comparison.shown.document import document
 from qaexp.comparison.slices import slice_differences

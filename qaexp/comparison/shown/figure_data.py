@@ -10,7 +10,8 @@ from typing import Any
 from qaexp.comparison.dimensions import Dimension, dimensions, effect_words
 from qaexp.comparison.effect_tests import effects_sentence, judged
 from qaexp.comparison.effects import learning_curve, quality_and_cost, seed_shares
-from qaexp.comparison.flips import FLIP_WORDS, FLIPS, Flip, changes, filled, stability
+from qaexp.comparison.flips import FLIP_WORDS, FLIPS, Flip, changes, filled
+from qaexp.comparison.group_answers import stability
 from qaexp.comparison.groups import Group
 from qaexp.comparison.main_effects import Effect, main_effects
 from qaexp.comparison.result import Comparison, Table

@@ -10,6 +10,7 @@ import numpy as np
 from qaexp.comparison import (
     compare,
     flips,
+    group_answers,
     machines,
     main_effects,
     slices,
@@ -63,17 +64,17 @@ def collapsed_in_effects(patch: Patch) -> None:
 
 @noticed_by("flips")
 def half_is_a_majority(patch: Patch) -> None:
-    patch(flips, "_most", lambda share: share >= 50)
+    everywhere(patch, group_answers.most, lambda share: share >= 50)
 
 
 @noticed_by("flips")
 def flips_show_the_first_run(patch: Patch) -> None:
-    original = flips._answer
+    original = group_answers._answer
 
-    def answer(rows: Any, exact: Any, f1: Any) -> Any:
-        return replace(original(rows, exact, f1), text=str(rows[0]["prediction_text"]))
+    def answer(texts: Any, exact: Any, f1: Any) -> Any:
+        return replace(original(texts, exact, f1), text=texts[0])
 
-    patch(flips, "_answer", answer)
+    patch(group_answers, "_answer", answer)
 
 
 @noticed_by("flips")

@@ -60,8 +60,8 @@ def questions_ignored_by_tests(patch: Patch) -> None:
 
 @noticed_by("questions_and_clusters")
 def paired_by_place(patch: Patch) -> None:
-    original = scores._questions
-    patch(scores, "_questions", lambda columns: (original(columns)[0], np.arange(len(columns["id"]))))
+    original = scores.sorted_questions
+    patch(scores, "sorted_questions", lambda columns: (original(columns)[0], np.arange(len(columns["id"]))))
 
 
 @noticed_by("consistency")
