@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+
+THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
 
 # What trains, starts processes or opens a browser in most of its tests: `pytest -m "not slow"` leaves it out. Single
 # tests are marked where they are.
@@ -93,13 +96,29 @@ SLOW = (
 collect_ignore = ["stand_in/site"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whole folders and files as slow; the default run takes everything."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker what only the process that was started knows."""
+    node.workerinput["is_everything"] = _is_everything(node.config)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark whole folders and files as slow; leave long tests out where nobody asked for them."""
     places = [REPOSITORY / "tests" / name for name in SLOW]
     assert all(place.exists() for place in places), "SLOW names a file that is not there any more"
     for item in items:
-        if any(item.path.is_relative_to(place) for place in places):
+        if item.get_closest_marker("thorough") or any(item.path.is_relative_to(place) for place in places):
             item.add_marker(pytest.mark.slow)
+    if _is_everything(config) and not THOROUGH and "thorough" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+
+
+def _is_everything(config: pytest.Config) -> bool:
+    """Whether all tests were asked for, by `pytest` alone, and not those of some folder or file."""
+    told = getattr(config, "workerinput", None)
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS if told is None else told["is_everything"]
 
 
 def _there(folder: Path, variable: str) -> Path:

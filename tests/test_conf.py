@@ -220,6 +220,7 @@ def _at(config: dict[str, Any], key: str) -> Any:
     return node
 
 
+@pytest.mark.thorough
 def test_16_examples_are_learned_by_heart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     summary = qaexp.run("debug=overfit", "name=a", "reporter=none", "trainer.epochs=12")

@@ -294,6 +294,7 @@ def test_the_pages_of_runs_and_of_comparisons_open(browser: Browser, work: Path,
 WORDS = (*tiny_run.MODEL, "data.train_size=24", "data.dev_size=8", "threads=1", "hydra.launcher.jobs=1")
 
 
+@pytest.mark.thorough
 def test_a_sweep_lives_on_the_board_while_a_job_is_killed(browser: Browser, tmp_path: Path, make_board: Make) -> None:
     # The first job would run for an hour; the second one is over at once.
     process = start(tmp_path, "s", *WORDS, "trainer.epochs=20000,1")

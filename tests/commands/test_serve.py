@@ -31,6 +31,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_signals_end_it_under_load_and_nobody_is_cut_off(run: Path, number: signal.Signals, code: int) -> None:
     replies: list[Any] = []

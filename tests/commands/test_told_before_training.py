@@ -79,6 +79,7 @@ def test_answers_with_spaces_are_neither_lost_nor_moved(tmp_path: Path) -> None:
     assert "lost" not in done.out
 
 
+@pytest.mark.thorough
 def test_the_other_normal_form_is_refused_by_name_and_mended(tmp_path: Path) -> None:
     context = "We met in a caf\u00e9 in Paris."
     file = write(tmp_path / "nfd.json", [question("q", "cafe\u0301", 12)], context)
@@ -105,6 +106,7 @@ def test_sizes_are_shares_or_counts(tmp_path: Path, size: str, count: int) -> No
     assert repr(stored) == {"null": "None"}.get(size, size)
 
 
+@pytest.mark.thorough
 def test_all_of_it_is_one_subset_and_one_example_is_another(tmp_path: Path) -> None:
     words = (*tiny_run.MODEL, "data.dev_size=8", "trainer.epochs=0")
     _, run, _ = train(tmp_path, *words, "data.train_size=1.0")
@@ -115,6 +117,7 @@ def test_all_of_it_is_one_subset_and_one_example_is_another(tmp_path: Path) -> N
     assert "data.train_size was null, now 1" in done.err
 
 
+@pytest.mark.thorough
 def test_a_sweep_over_shares_ends_with_all(tmp_path: Path) -> None:
     words = (*tiny_run.MODEL, "data.dev_size=8", "trainer.epochs=0", "data.train_size=0.01,1.0,1")
     done = tiny_run.call(tmp_path, "train", "-m", "name=curve", *words)
@@ -127,6 +130,7 @@ def test_a_sweep_over_shares_ends_with_all(tmp_path: Path) -> None:
     assert "demo 3,090/8" in output[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.case("name_that_looks_like_a_number")
 def test_a_name_is_the_folder_as_typed(tmp_path: Path) -> None:
     words = (*tiny_run.DEMO, "trainer.epochs=0")

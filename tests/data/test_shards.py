@@ -303,6 +303,7 @@ def test_data_json_names_the_shards(tmp_path: Path) -> None:
     assert json.loads(json.dumps(splits.train.source)) == splits.train.source
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_run_on_shards_is_the_run_on_one_file(tmp_path: Path) -> None:
     """Equal summaries; the run id changes only where the content does."""

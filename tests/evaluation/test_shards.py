@@ -302,6 +302,7 @@ def peak_of(number: int, folder: Path) -> int:
     return peak
 
 
+@pytest.mark.thorough
 def test_memory_grows_by_what_scores_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Held whole, the predictions of a question take 5 kB, its features, logits and offsets 5 kB more."""
     monkeypatch.setattr(shards, "TOKENS_PER_SHARD", 5_000)

@@ -66,6 +66,7 @@ def test_the_same_seed_gives_the_same_bytes(work: Path, one: Path) -> None:
     assert {name for name in SAME_BYTES if first[name] != again[name]} == set()
 
 
+@pytest.mark.thorough
 def test_another_seed_gives_other_bytes_on_the_same_dev_questions(work: Path, one: Path) -> None:
     other = tiny_run.train(work, "other", *ONE_SEED[:-1], "seed=4")
     first, second = digests(one), digests(other)
@@ -115,6 +116,7 @@ def test_another_config_in_the_same_folder_is_refused(work: Path, one: Path, wor
     assert tiny_run.snapshot(one) == before
 
 
+@pytest.mark.thorough
 def test_the_best_epoch_is_kept_and_training_stops_early(work: Path) -> None:
     # Trained to answer nothing, a model gets worse from epoch to epoch on questions that all have an answer.
     plan = words(work, "none", "all", "optimizer.lr=3e-4", "schedule=constant", "schedule.warmup_ratio=null")
@@ -239,6 +241,7 @@ def _lines(text: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
+@pytest.mark.thorough
 def test_collapse_is_that_of_the_weights_that_are_kept(work: Path) -> None:
     silenced = words(work, "none", "all", "optimizer.lr=3e-3", "trainer.epochs=6", "trainer.eval_every=1")
     last = tiny_run.train(work, "kept_last", *silenced)
@@ -264,6 +267,7 @@ def test_a_run_that_must_answer_has_neither_threshold_nor_collapse(work: Path) -
     assert "tuned" not in done.out
 
 
+@pytest.mark.thorough
 def test_what_the_process_used_before_is_not_memory_of_the_run(work: Path, one: Path) -> None:
     used = bytearray(800 * 2**20)
     used_mib = peak_memory_mib(torch.device("cpu"))

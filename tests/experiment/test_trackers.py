@@ -163,6 +163,7 @@ def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
     assert not any(name.startswith("tensorboard/") for name in read_json(directory / "MANIFEST.json")["files"])
 
 
+@pytest.mark.thorough
 def test_an_attempt_that_starts_over_draws_new_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("train", "name=a", "trackers=tensorboard", *DEMO)
     with monkeypatch.context() as patch:
@@ -176,6 +177,7 @@ def test_an_attempt_that_starts_over_draws_new_curves(tmp_path: Path, monkeypatc
     assert len(events.Scalars("train/loss")) == len(steps)
 
 
+@pytest.mark.thorough
 def test_results_are_the_same_with_and_without_a_tracker(tmp_path: Path) -> None:
     for name, words in {"with": ["trackers=tensorboard"], "without": []}.items():
         assert call(tmp_path, "train", f"name={name}", *words, *DEMO).code == 0

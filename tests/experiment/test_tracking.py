@@ -17,6 +17,8 @@ import pytest
 from tests.fixtures import tiny_run, tracked
 from tests.fixtures.tracked import PACKAGES, Runs, started
 
+pytestmark = pytest.mark.thorough
+
 SWEEP = ("qaexp", "train", "-m", "name=s", "seed=0,1", "threads=1", "trainer.epochs=2")
 TINY = (*tiny_run.MODEL[:2], "reporter=plots", "trainer.log_every=1", "data.train_size=24", "data.dev_size=16")
 THERE = [name for name in PACKAGES if not tracked.missing(name)]

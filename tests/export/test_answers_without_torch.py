@@ -66,6 +66,7 @@ def without_torch(folder: Path, code: str, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.thorough
 def test_answers_are_those_of_the_run(run: Path, folder: Path) -> None:
     code = """
 import qaexp

@@ -72,6 +72,7 @@ def threshold_between(run: RunFiles, pairs: list[tuple[str, str]]) -> float:
     return (spans[len(spans) // 2 - 1] + spans[len(spans) // 2]) / 2
 
 
+@pytest.mark.thorough
 def test_the_program_answers_as_the_predictor(run: RunFiles) -> None:
     threshold = threshold_between(run, PAIRS)
     text = program(run, exported_of(run, null_threshold=threshold))

@@ -272,6 +272,7 @@ def test_torn_records(reference: tuple[Path, dict[str, str], list[str]], stopped
     ends_alike(stopped, expected)
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("S10")
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_each_call_fails(reference: tuple[Path, dict[str, str], list[str]], number: int) -> None:

@@ -40,6 +40,7 @@ def test_what_is_missing(
     qaexp.refused(2, "export", str(run), "--format", format, *TO, last=(f"--format {format} {words}", "pip install"))
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("E2")
 def test_killed(qaexp: Any, run: Path) -> None:
     def started(number: signal.Signals) -> int:

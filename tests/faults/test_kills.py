@@ -153,6 +153,7 @@ def kill_at_every_call(folder: Path, step: int) -> int:
     return number
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("K2")
 def test_kills_at_every_call_that_changes_the_disk(attempts: Attempts, tmp_path: Path) -> None:
     # A checkpoint that was made before the evaluation of its step is replaced after it, so both are one of step 1.
@@ -199,6 +200,7 @@ PLANS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("K3")
 def test_kills_at_every_moment_of_a_training(attempts: Attempts) -> None:
     for optimizer, more in PLANS.items():

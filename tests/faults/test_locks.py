@@ -69,6 +69,7 @@ def one_is_over(children: dict[int, Attempt], inside: int) -> bool:
             return False
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("S6")
 def test_two_processes_in_one_directory(attempts: Attempts) -> None:
     for number in range(20 if THOROUGH else 3):

@@ -128,6 +128,7 @@ def shown_of(folder: Path, path: Path, content: bytes, name: str, commands: list
     path.write_bytes(before)
 
 
+@pytest.mark.thorough
 def test_no_place_is_a_traceback(walk: list[Shown]) -> None:
     assert [shown for shown in walk if shown.code not in (0, 2, 3, 5, 8)] == []
 

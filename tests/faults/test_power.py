@@ -87,6 +87,7 @@ class Commits:
         return found.state == "completed" and not found.problems
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("P1")
 def test_power_cuts(tmp_path: Path) -> None:
     top = tmp_path / "top"

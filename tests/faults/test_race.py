@@ -45,6 +45,7 @@ def without_cost(rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: one for key, one in made.items() if key != "spent"} for made in rounds]
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("W12")
 def test_a_race_that_is_killed_ends_with_the_decisions_of_an_undisturbed_one(qaexp: Commands) -> None:
     assert race(qaexp.folder, "alone").code == 0

@@ -23,6 +23,7 @@ def checkpointed(directory: Path) -> list[int]:
     return ranks(directory)
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("M1")
 @pytest.mark.parametrize("is_sweep", [False, True], ids=["run", "job"])
 def test_a_rank_is_killed(tmp_path: Path, is_sweep: bool) -> None:
@@ -53,6 +54,7 @@ def test_a_rank_is_killed(tmp_path: Path, is_sweep: bool) -> None:
     assert again.returncode == 75, err
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("M2")
 @pytest.mark.parametrize(
     ("number", "target", "code"),

@@ -55,6 +55,7 @@ def world(attempts: Attempts) -> Callable[[str], Path]:
     return copy
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("K9")
 def test_another_world(attempts: Attempts, world: Callable[[str], Path]) -> None:
     for name, (change, words, key, old) in WORLDS.items():

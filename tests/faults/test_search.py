@@ -35,6 +35,7 @@ def search(folder: Path, name: str, *words: str) -> tiny_run.Called:
     return tiny_run.call(folder, "train", f"name={name}", *WORDS, *words)
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("W8")
 def test_a_search_that_is_killed_or_damaged_goes_on(qaexp: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("optuna")

@@ -76,6 +76,7 @@ def _no_memory(_: Any) -> Any:
     raise OutOfMemoryError("one feature of 64 tokens does not fit")
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("N2")
 def test_a_server_that_is_killed_and_comes_back(run: Path) -> None:
     texts = [f"Client {number} lives in house {number}. " * (1 + number) for number in range(8)]

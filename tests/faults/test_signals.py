@@ -84,6 +84,7 @@ def test_sigterm(attempts: Attempts) -> None:
         attempts.finish(f"term-{name}")
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("K6")
 def test_sigterm_and_more(attempts: Attempts) -> None:
     writing = "write:optimizer.safetensors"
@@ -101,6 +102,7 @@ def test_sigterm_and_more(attempts: Attempts) -> None:
     attempts.finish("term-kill")
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("K7")
 def test_ctrl_c(attempts: Attempts) -> None:
     cases = {
@@ -140,6 +142,7 @@ class Slurm:
         return lines
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("K8")
 def test_slurm(attempts: Attempts, tmp_path: Path) -> None:
     slurm, outputs = Slurm(tmp_path), attempts.folder / "outputs"

@@ -33,6 +33,7 @@ def workers(folder: Path) -> dict[int, str]:
     return {int(pid): Path(f"/proc/{pid}/environ").read_text("utf-8", "replace") for pid in listed.split()}
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("K8-submitit")
 def test_an_interrupted_job_of_submitit_goes_on(qaexp: Commands) -> None:
     pytest.importorskip("submitit")

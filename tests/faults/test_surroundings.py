@@ -81,6 +81,10 @@ def started(
     )
 
 
+# With these alone where nobody asks for all: every command is started in each of them.
+SHORT = ("no stdout", "a full stdout", "Latin-1")
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run, and the outcomes of all commands where nothing is odd."""
@@ -102,7 +106,9 @@ def test_the_walk_is_whole(outcomes: dict[str, int]) -> None:
 
 @pytest.mark.case("stdout_closed")
 @pytest.mark.case("answer_without_stdin")
-@pytest.mark.parametrize("kind", SURROUNDINGS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[] if kind in SHORT else pytest.mark.thorough) for kind in SURROUNDINGS]
+)
 def test_a_command_ends_by_its_own_outcome(kind: str, place: Path, outcomes: dict[str, int]) -> None:
     streams, changes = SURROUNDINGS[kind]
     for name, words in WORDS.items():
@@ -126,6 +132,7 @@ def test_what_is_lost_on_a_full_disk_is_said_once(place: Path) -> None:
         assert done.returncode == 5
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_run_is_worth_more_than_what_it_prints(tmp_path: Path) -> None:
     """A run and a sweep whose jobs are started from a process without streams."""
@@ -186,6 +193,7 @@ def test_words_that_are_not_utf_8(name: str, place: Path) -> None:
     assert done.stderr.decode().splitlines() == expected
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.case("answer_without_stdin")
 def test_answer_without_anything_to_answer(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def test_one_of_six_jobs_raises(qaexp: Commands) -> None:
         assert stamps(qaexp.folder / "multirun_outputs" / name) == after
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("W2")
 def test_a_job_that_ends_in_any_way_costs_no_other(qaexp: Commands) -> None:
     ways = [way for way in planted.HARM if way != "hang"]
@@ -122,6 +123,7 @@ def test_jobs_that_fail_alike_are_told_once_and_can_end_the_sweep(qaexp: Command
     assert "4 of 6 jobs were not run" in stopped.last_line
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("W4")
 def test_a_sweep_that_is_killed_goes_on(qaexp: Commands) -> None:
     words = [*WORDS[:-1], "trainer.epochs=3", "trainer.checkpoint_every=1", "seed=0,1,2"]
@@ -141,6 +143,7 @@ def test_a_sweep_that_is_killed_goes_on(qaexp: Commands) -> None:
         assert drill.steps_once(directory / job["path"])
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("W5")
 def test_a_job_that_hangs_is_stopped(qaexp: Commands) -> None:
     (qaexp.folder / planted.SWITCH).touch()
@@ -180,6 +183,7 @@ def test_a_changed_sweep_runs_only_what_is_new(qaexp: Commands, monkeypatch: pyt
     assert done.out.count("made by another version of qaexp's code") == 2
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("W7")
 def test_two_starts_of_a_sweep_run_no_job_twice(qaexp: Commands) -> None:
     words = [*WORDS[:-1], "trainer.epochs=2", "seed=0,1,2"]

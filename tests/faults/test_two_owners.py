@@ -92,6 +92,7 @@ MOMENTS = ("", "append:metrics.jsonl", "rename:step-0000004", "open:predictions.
 """When the sleeper wakes up: after the other one has ended, or before a call of its own."""
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("L1")
 @pytest.mark.case("owner_that_wakes_up")
 def test_an_owner_that_wakes_up(attempts: Attempts) -> None:

@@ -65,6 +65,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield found
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("B1")
 def test_an_upload_that_is_killed_is_seen_by_nobody(url: str, tmp_path: Path) -> None:
     run = stores.completed(tmp_path / "runs" / "a")
@@ -201,6 +202,7 @@ def test_what_can_be_known_is_told_before_the_training(
     assert not (qaexp.folder / "outputs" / "a").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("B5")
 def test_a_run_in_s3_holds_no_credentials(qaexp: Commands) -> None:
     with stores.s3_server() as bucket:
@@ -214,6 +216,7 @@ def test_a_run_in_s3_holds_no_credentials(qaexp: Commands) -> None:
     assert [path for path in local if stores.SECRET.encode() in path.read_bytes()] == []
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("B6")
 def test_the_runs_of_a_sweep_arrive_and_again_brings_what_was_refused(
     qaexp: Commands, monkeypatch: pytest.MonkeyPatch

@@ -13,6 +13,7 @@ from tests.fixtures import drill, tiny_run
 from tests.fixtures.workers import LONG, WORDS, attempts, planned, process, run_ends, states
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("W10")
 def test_three_workers_and_the_sweeps_own_command_share_the_jobs(tmp_path: Path) -> None:
     words = (*WORDS, "seed=0,1,2,3,4,5")
@@ -24,6 +25,7 @@ def test_three_workers_and_the_sweeps_own_command_share_the_jobs(tmp_path: Path)
     assert attempts(sweep) == [1] * 6
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("W11")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_what_a_worker_leaves_is_taken_up_by_another(number: signal.Signals, tmp_path: Path) -> None:

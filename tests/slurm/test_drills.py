@@ -34,6 +34,7 @@ def test_all_goes_well_and_the_same_command_does_nothing(sweep: Sweep, slurm: Sl
     assert "submitted" not in again
 
 
+@pytest.mark.thorough
 def test_workers_that_still_wait_at_the_end_leave_the_queue(sweep: Sweep, slurm: Slurm) -> None:
     """Nothing is left for them, and the folder of their logs is gone."""
     slurm("scontrol", "update", "nodename=n1", "state=drain", "reason=drill")
@@ -44,6 +45,7 @@ def test_workers_that_still_wait_at_the_end_leave_the_queue(sweep: Sweep, slurm:
     until(slurm.is_empty, 60)
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_cancelled_costs_no_job(sweep: Sweep, slurm: Slurm) -> None:
     process = sweep.start()
     until(lambda: len(sweep.stored()) == 2)
@@ -53,6 +55,7 @@ def test_a_worker_that_is_cancelled_costs_no_job(sweep: Sweep, slurm: Slurm) -> 
     assert attempts(sweep) == 1
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_killed_costs_no_job(sweep: Sweep) -> None:
     process = sweep.start()
     until(lambda: len(sweep.stored()) == 2)
@@ -63,6 +66,7 @@ def test_a_worker_that_is_killed_costs_no_job(sweep: Sweep) -> None:
     assert "its worker has died" in said
 
 
+@pytest.mark.thorough
 def test_a_job_whose_process_is_killed_fails_alone_and_the_same_command_repeats_it(sweep: Sweep) -> None:
     process = sweep.start()
     until(lambda: len(sweep.stored()) == 2)
@@ -75,6 +79,7 @@ def test_a_job_whose_process_is_killed_fails_alone_and_the_same_command_repeats_
     assert sweep.states() == DONE
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_put_back_goes_on(sweep: Sweep, slurm: Slurm) -> None:
     process = sweep.start("hydra.launcher.workers=1")
     until(lambda: sweep.stored())
@@ -84,6 +89,7 @@ def test_a_worker_that_is_put_back_goes_on(sweep: Sweep, slurm: Slurm) -> None:
     assert attempts(sweep) == 1
 
 
+@pytest.mark.thorough
 def test_the_signal_before_the_time_is_over_stores_and_puts_back_once(sweep: Sweep, slurm: Slurm) -> None:
     """What `--signal=B:USR1@120` sends, twice."""
     process = sweep.start("hydra.launcher.workers=1")
@@ -99,6 +105,7 @@ def test_the_signal_before_the_time_is_over_stores_and_puts_back_once(sweep: Swe
     assert "Restarts=1 " in slurm("scontrol", "-o", "show", "job", task)
 
 
+@pytest.mark.thorough
 def test_preempted_workers_come_back(sweep: Sweep, slurm: Slurm) -> None:
     process = sweep.start("seed=0", "trainer.epochs=2000", "trainer.eval_every=100000")
     until(lambda: len(sweep.stored()) == 2)
@@ -111,6 +118,7 @@ def test_preempted_workers_come_back(sweep: Sweep, slurm: Slurm) -> None:
     sweep.end(process, 130)
 
 
+@pytest.mark.thorough
 def test_a_node_that_dies_as_the_jobs_start_costs_nothing(sweep: Sweep, slurm: Slurm) -> None:
     process = sweep.start()
     until(lambda: "RUNNING" in slurm.tasks().values())
@@ -138,6 +146,7 @@ def is_back(slurm: Slurm, node: str) -> bool:
     return "DOWN" not in state and "DRAIN" not in state
 
 
+@pytest.mark.thorough
 def test_a_node_that_is_drained_ends_its_jobs_and_gets_no_others(sweep: Sweep, slurm: Slurm) -> None:
     process = sweep.start()
     until(lambda: len(sweep.stored()) == 2)
@@ -146,6 +155,7 @@ def test_a_node_that_is_drained_ends_its_jobs_and_gets_no_others(sweep: Sweep, s
     assert sweep.states() == DONE
 
 
+@pytest.mark.thorough
 def test_a_queue_that_never_starts_is_told_and_left_by_ctrl_c(sweep: Sweep, slurm: Slurm) -> None:
     drained(slurm)
     process = sweep.start()
@@ -162,6 +172,7 @@ def test_a_queue_that_never_starts_is_told_and_left_by_ctrl_c(sweep: Sweep, slur
     assert sweep.states() == DONE
 
 
+@pytest.mark.thorough
 def test_an_array_that_waits_is_taken_up_and_not_submitted_again(sweep: Sweep, slurm: Slurm) -> None:
     drained(slurm)
     first = sweep.start()
@@ -177,6 +188,7 @@ def test_an_array_that_waits_is_taken_up_and_not_submitted_again(sweep: Sweep, s
     assert sweep.states() == DONE
 
 
+@pytest.mark.thorough
 def test_ctrl_c_stores_checkpoints_and_cancels(sweep: Sweep, slurm: Slurm) -> None:
     process = sweep.start()
     until(lambda: len(sweep.stored()) == 2)
@@ -190,6 +202,7 @@ def test_ctrl_c_stores_checkpoints_and_cancels(sweep: Sweep, slurm: Slurm) -> No
     assert attempts(sweep) == 2
 
 
+@pytest.mark.thorough
 def test_a_second_ctrl_c_cancels_at_once(sweep: Sweep, slurm: Slurm) -> None:
     process = sweep.start()
     until(lambda: len(sweep.stored()) == 2)
@@ -203,6 +216,7 @@ def test_a_second_ctrl_c_cancels_at_once(sweep: Sweep, slurm: Slurm) -> None:
     assert sweep.states() == DONE
 
 
+@pytest.mark.thorough
 def test_a_search_is_made_by_the_workers(sweep: Sweep, slurm: Slurm) -> None:
     """Its command makes no trial; one whose worker is cancelled is made again, and Ctrl-C leaves nothing behind."""
     pytest.importorskip("optuna")
@@ -221,6 +235,7 @@ def test_a_search_is_made_by_the_workers(sweep: Sweep, slurm: Slurm) -> None:
     assert "best: crossfit_f1" in said
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not THOROUGH, reason="takes five minutes: QAEXP_THOROUGH=1")
 def test_a_time_limit_ends_no_sweep(sweep: Sweep, slurm: Slurm) -> None:
     """A minute for each worker, which is not enough: Slurm sends its signal, and the worker comes back."""

@@ -136,6 +136,7 @@ def test_contenders_take_turns_and_the_first_is_not_counted() -> None:
     assert {name: [one.rate for one in turns] for name, turns in found.items()} == {"a": [20.0] * 2, "b": [20.0] * 2}
 
 
+@pytest.mark.thorough
 def test_the_whole_command_runs_on_the_stand_in(tmp_path: Path) -> None:
     page = tmp_path / "rehearsal.md"
     words = [sys.executable, "-m", "tests.benchmarks.gpu", "--rehearse", str(page)]

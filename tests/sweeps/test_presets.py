@@ -31,6 +31,7 @@ def test_every_preset_plans_what_it_names(name: str, tmp_path: Path) -> None:
     assert not (tmp_path / "multirun_outputs").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_runs_at_tiny_size(name: str, tmp_path: Path) -> None:
     fewer = {"data.train_size": "8,16", "optimizer.lr": "1e-3", "features.max_length": "32,48", "seed": "0,1"}

@@ -259,6 +259,7 @@ def test_a_number_of_no_summary_and_a_hash_are_no_objectives(tmp_path: Path) -> 
         assert searched(tmp_path, "name=s", f"+hydra.sweeper.objectives.{name}=maximize").code == 2
 
 
+@pytest.mark.thorough
 def test_a_minimised_search_ends_with_its_lowest_and_again_changes_nothing(tmp_path: Path) -> None:
     words = ("name=s", "+hydra.sweeper.objectives.train_loss=minimize", NO_SCORE)
     done = searched(tmp_path, *words)

@@ -90,6 +90,7 @@ def test_a_race_is_run_in_rounds_and_goes_on_where_it_stopped(tmp_path: Path) ->
     assert record(tmp_path, "r") == found
 
 
+@pytest.mark.thorough
 def test_workers_come_to_the_decisions_of_the_race_s_own_command(tmp_path: Path) -> None:
     words = (*RACE, "hydra.sweeper.relevant=1e-9")
     assert race(tmp_path, "alone", *words).code == 0
@@ -126,6 +127,7 @@ def test_who_watches_workers_tells_each_round_once(tmp_path: Path, monkeypatch: 
     assert (rounds.is_over, len(told), track.course.end) == (True, 1, "seeds")
 
 
+@pytest.mark.thorough
 def test_another_launcher_runs_a_race_round_by_round(tmp_path: Path) -> None:
     words = (*RACE[:-1], "seed=range(3)", "hydra.sweeper.relevant=1e-9")
     assert race(tmp_path, "local", *words, "hydra.launcher.jobs=2").code == 0

@@ -52,6 +52,7 @@ def test_the_commands_of_the_recipes_are_those_of_the_parser(tmp_path: Path) -> 
         assert (done.code, "there is no such folder" in done.last_line) == (2, True), words
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_runs_a_sweep_by_its_recipe(engine: str, tmp_path: Path) -> None:
     done = tiny_run.call(tmp_path, "train", "-m", "name=rates", *WORDS, "seed=0,1,2", "sweep.plan_only=true")

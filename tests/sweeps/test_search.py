@@ -66,6 +66,7 @@ def test_what_cannot_be_searched_is_refused(line: str, says: str) -> None:
         read_space([line])
 
 
+@pytest.mark.thorough
 def test_a_search_is_counted_over_its_starts(tmp_path: Path) -> None:
     dry = search(tmp_path, "s", "sweep.dry_run=true")
     assert (dry.code, "20 trials of 2 jobs each" in dry.out) == (0, True), dry.err
@@ -118,6 +119,7 @@ def test_a_stopped_search_goes_on_from_its_folder(tmp_path: Path) -> None:
         assert (refused.code in (2, 8), says in refused.last_line) == (True, True), refused.err
 
 
+@pytest.mark.thorough
 def test_two_objectives(tmp_path: Path) -> None:
     words = (RATE, "seed=0", "hydra.sweeper.num_trials=2", "+hydra.sweeper.objectives.train_seconds=minimize")
     done = search(tmp_path, "two", *words)
@@ -167,6 +169,7 @@ def test_a_failed_repeat_fails_the_trial(tmp_path: Path) -> None:
     assert study.num_left == 7
 
 
+@pytest.mark.thorough
 def test_trials_are_given_up_at_an_epochs_end_and_the_search_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +229,7 @@ def test_the_trials_of_workers_elsewhere_are_told(tmp_path: Path, monkeypatch: p
 GOOD = {"crossfit_f1": 50.0}
 
 
+@pytest.mark.thorough
 def test_who_finds_no_trial_takes_no_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another worker makes the last one; and a worker that was to make one trial ends at once."""
     words = (RATE, "seed=0", "hydra.sweeper.num_trials=1")
@@ -331,6 +335,7 @@ def test_the_jobs_of_a_lost_trial_end_and_its_worker_goes_on(tmp_path: Path) -> 
             onlooker.close({})
 
 
+@pytest.mark.thorough
 def test_a_search_whose_trial_is_taken_over_says_so_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -379,6 +384,7 @@ def test_failed_trials_in_a_row_count_over_all_workers_of_this_start(tmp_path: P
         assert not second.is_hopeless
 
 
+@pytest.mark.thorough
 def test_five_failed_trials_of_several_workers_end_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that has one job fail after four of others makes no further one, and says why."""
     tell = Search.tell
@@ -400,6 +406,7 @@ def test_five_failed_trials_of_several_workers_end_the_search(tmp_path: Path, mo
     assert (done.code, "5 trials in a row failed, 3 trials were not made" in done.last_line) == (10, True), done.err
 
 
+@pytest.mark.thorough
 def test_a_worker_leaves_results_that_stand_alone(tmp_path: Path) -> None:
     words = (RATE, "seed=0", "hydra.sweeper.num_trials=1", "reporter.html=true")
     assert search(tmp_path, "s", *words, "sweep.plan_only=true").code == 0

@@ -16,6 +16,7 @@ from qaexp.sweeps import slurm_array
 from qaexp.sweeps.slurm_launcher import SlurmLauncher
 
 
+@pytest.mark.thorough
 def test_workers_that_still_wait_when_nothing_is_missing_are_cancelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

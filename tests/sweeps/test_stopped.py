@@ -49,6 +49,7 @@ def test_a_signal_stops_the_jobs_with_their_checkpoints(tmp_path: Path, number: 
         assert drill.fingerprints(first) == drill.fingerprints(alone)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_to_all_processes_stops_the_jobs_too(tmp_path: Path, number: signal.Signals) -> None:
     """As batch systems send it, in whatever session a process is: the server that has the exit codes of the jobs lives

@@ -105,6 +105,7 @@ def test_failures_count_over_all_workers(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(list(sweep.glob("seed=*"))) == 2
 
 
+@pytest.mark.thorough
 def test_time_that_is_over_stores_a_checkpoint(tmp_path: Path) -> None:
     sweep = planned(tmp_path, *LONG[:-4], "trainer.epochs=20000", *LONG[-3:], "seed=0")
     done = tiny_run.call(tmp_path, "work", str(sweep), "--for", "20s")
@@ -186,6 +187,7 @@ def test_plan_only_without_a_sweep_is_refused(tmp_path: Path) -> None:
     assert (done.code, "add -m" in done.last_line) == (2, True)
 
 
+@pytest.mark.thorough
 def test_two_workers_of_a_search_make_each_trial_once(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     words = (*WORDS, "optimizer.lr=tag(log,interval(1e-5,1e-3))", "hydra.sweeper.num_trials=4")
@@ -201,6 +203,7 @@ def test_two_workers_of_a_search_make_each_trial_once(tmp_path: Path) -> None:
     assert goes_on.code == 0, goes_on.err
 
 
+@pytest.mark.thorough
 def test_a_worker_of_a_search_keeps_to_the_plan(tmp_path: Path) -> None:
     """Its code, data and number of threads are those that were planned."""
     pytest.importorskip("optuna")
@@ -229,6 +232,7 @@ def test_a_worker_of_a_search_keeps_to_the_plan(tmp_path: Path) -> None:
     assert (refused.code, "are not those that were planned" in refused.last_line) == (2, True), refused.err
 
 
+@pytest.mark.thorough
 def test_a_job_that_somebody_stops_is_left_and_said_to_be(tmp_path: Path) -> None:
     """Not by the worker: a scheduler that starts the worker again for its exit code goes on with the job."""
     sweep = planned(tmp_path, *LONG, "seed=0")
@@ -251,6 +255,7 @@ def test_results_of_which_a_part_is_missing_are_written(tmp_path: Path) -> None:
         assert (sweep / name).is_file()
 
 
+@pytest.mark.thorough
 def test_a_job_that_failed_before_ends_no_other_worker(tmp_path: Path) -> None:
     """A worker whose time is over, or that is stopped, says what is left: it shall be started again."""
     sweep = planned(tmp_path, *LONG, "seed=0,1")
@@ -270,6 +275,7 @@ def test_a_job_that_failed_before_ends_no_other_worker(tmp_path: Path) -> None:
     assert tiny_run.call(tmp_path, "work", str(sweep), "--job", first["run_id"][:5]).code == 0
 
 
+@pytest.mark.thorough
 def test_a_plan_that_grew_meanwhile_is_told(tmp_path: Path) -> None:
     sweep = planned(tmp_path, *LONG, "seed=0")
     worker = process(tmp_path, "work", str(sweep))
