@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qaexp.nodes import words_of_silence
 from qaexp.runs.readers.repeats import SEED_KEYS
 from qaexp.storage.origins import REDACTED
 
@@ -87,6 +88,7 @@ def _words(run: Row) -> dict[str, str] | None:
     found = {key: value for key, _, value in words if key.lstrip("+") not in SEED_KEYS}
     if len(found) < len({key for key, _, _ in words} - {"seed"}):
         return None
+    found |= {key: value for key, value in words_of_silence(run["config"]).items() if key not in found}
     if not run["is_job"]:
         # Single runs have a name each; the jobs of a sweep share one.
         found.pop(_NAME, None)
