@@ -47,10 +47,10 @@ A comparison says so in words, with intervals over seeds. It is the one of `qaex
     """## One row a question
 
 `load_predictions` has the answers of all runs in one table; `keys` adds columns of the config. Here is f1 by question
-word and learning rate, over five seeds each.""",
+word and learning rate, over eight seeds each.""",
     """answers = qaexp.load_predictions(sweep, keys="optimizer.lr")
 answers.pivot_table(index="question_word", columns="optimizer.lr", values="f1").round(1)""",
-    """The first five of the questions that the twenty runs answer worst:""",
+    """The first five of the questions that the 32 runs answer worst:""",
     """answers.groupby(["id", "question"])["f1"].agg(["mean", "std"]).round(1).nsmallest(5, "mean")""",
     """## A run
 
