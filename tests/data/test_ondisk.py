@@ -340,6 +340,7 @@ def test_a_file_that_was_cut_meanwhile_is_a_fault_of_storage(tmp_path: Path) -> 
         found[30]
 
 
+@pytest.mark.thorough
 def test_a_run_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = tiny_run.files_of(
         tiny_run.write_squad(tmp_path / "train.json", 20, 20), tiny_run.write_squad(tmp_path / "dev.json", 8, 8)
@@ -394,6 +395,7 @@ for copies in map(int, sys.argv[2:]):
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_memory_does_not_grow_with_the_number_of_questions(tmp_path: Path) -> None:
     """2,000 and 20,000 questions: held as they were, with their features, 18,000 more took 300 MiB."""

@@ -88,6 +88,7 @@ def test_a_run_that_began_in_fp16_is_refused_on_a_cpu(tmp_path: Path) -> None:
     assert (done.code, "begun in fp16 on cuda, and cpu computes in fp32 or bf16" in done.err) == (2, True), done.err
 
 
+@pytest.mark.thorough
 def test_completed_runs_of_two_formats_are_not_taken_for_each_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -227,6 +227,7 @@ def test_offsets(files: Files) -> None:
     assert files.predicted() == ["bad", "good"]
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("D4")
 def test_ids(files: Files) -> None:
     assert '"num_duplicates": 1' in counts(files.run(document(question(), question(), unanswerable())))
@@ -386,6 +387,7 @@ def test_versions(files: Files) -> None:
     assert '"num_skipped": 1' in counts(report)
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("D17")
 def test_spans_that_are_not_those_of_their_texts(files: Files) -> None:
     def lines(*spans: list[Any]) -> bytes:
@@ -414,6 +416,7 @@ def test_spans_that_are_not_those_of_their_texts(files: Files) -> None:
     assert files.predicted() == ["m0"]
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("D18")
 def test_mixes_that_cannot_be_what_their_weights_say(qaexp: Any, tmp_path: Path) -> None:
     a, b = tiny_run.write_squad(tmp_path / "a.json", 14, 6), tiny_run.write_squad(tmp_path / "b.json", 5, 0)

@@ -121,6 +121,7 @@ def test_full_disk(small_disk: Path, reference: tuple[Path, dict[str, str], list
     assert 5 in codes
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("S2")
 def test_full_records(reference: tuple[Path, dict[str, str], list[str]]) -> None:
     """The line, the log, the picture or the page that cannot be written is told; nothing goes on without records."""
@@ -291,6 +292,7 @@ def test_each_call_fails(reference: tuple[Path, dict[str, str], list[str]], numb
     assert codes[5] >= 0.9 * sum(codes.values())
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("S11")
 def test_a_disk_without_room_is_known_before(qaexp: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     files = tiny_run.files_of(

@@ -50,6 +50,7 @@ def test_a_device_with_too_little_memory_ends_a_run_with_its_code_and_its_number
     assert "does not fit into the memory of sim" in record["error"]["message"]
 
 
+@pytest.mark.thorough
 def test_jobs_of_a_sweep_train_on_it(tmp_path: Path) -> None:
     done = qaexp(tmp_path, "train", "-m", "name=swept", "seed=0,1", *WORDS)
     assert done.returncode == 0, done.stderr

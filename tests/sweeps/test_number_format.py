@@ -93,6 +93,7 @@ def test_a_job_is_found_as_that_job_wherever_it_ran(
     assert '"state": "completed"' in tiny_run.call(tmp_path, "status", str(folder), "--json").out
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("first", "second", "found", "says"),
     [
