@@ -116,6 +116,7 @@ def rewrite(path: Path, data: bytes) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("D14")
 def test_entries_of_large_data_are_built_again(qaexp: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     files = tiny_run.files_of(

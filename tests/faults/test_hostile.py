@@ -152,6 +152,7 @@ BOMBS: dict[str, bytes] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("X5")
 def test_headers(stopped: Path) -> None:
     newest = only_newest(stopped)

@@ -54,6 +54,7 @@ def stamps(directory: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for run in runs for path in run.rglob("*") if path.is_file()}
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("W1")
 def test_one_of_six_jobs_raises(qaexp: Commands) -> None:
     launchers = [(), *((f"hydra/launcher={name}",) for name in LAUNCHERS)]

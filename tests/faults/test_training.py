@@ -114,6 +114,7 @@ ERRORS: tuple[Callable[[], BaseException], ...] = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("T2")
 def test_out_of_memory(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = tiny_run.read_lines(qaexp.train("name=whole", *WORDS) / "metrics.jsonl")
