@@ -125,20 +125,6 @@ def with_unwritten(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def words_of_silence(config: Mapping[str, Any]) -> dict[str, str]:
-    """What a command line of today has to say so that it means what a config from before some keys meant.
-
-    Unpadded attention, the default on a CPU, came with `trainer.attention`. `plain` is written nowhere, but every
-    config since has `trainer.processes`.
-
-    >>> words_of_silence({"trainer": {"epochs": 2}}), words_of_silence({"trainer": {"epochs": 2, "processes": 1}})
-    ({'trainer.attention': 'plain'}, {})
-    """
-    trainer = config.get("trainer")
-    is_older = isinstance(trainer, Mapping) and trainer and not {"attention", "processes"} & trainer.keys()
-    return {"trainer.attention": "plain"} if is_older else {}
-
-
 def with_former(config: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a config in which each node has the address that identities are made of."""
     return _renamed(without_unnamed(config), former)

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qaexp.nodes import words_of_silence
 from qaexp.runs.readers.repeats import SEED_KEYS
+from qaexp.runs.readers.typed import words_of_silence
 from qaexp.storage.origins import REDACTED
 
 # More seeds than these are written as a range.

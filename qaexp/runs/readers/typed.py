@@ -165,3 +165,17 @@ def _yaml(path: Path) -> Any:
         return yaml.load(read_text(path, _MAX_YAML_BYTES), Loader=_LOADER)
     except (OSError, IntegrityError, yaml.YAMLError, RecursionError, ValueError):
         return None
+
+
+def words_of_silence(config: Mapping[str, Any]) -> dict[str, str]:
+    """What a command line of today has to say so that it means what a config from before some keys meant.
+
+    Unpadded attention, the default on a CPU, came with `trainer.attention`. `plain` is written nowhere, but every
+    config since has `trainer.processes`.
+
+    >>> words_of_silence({"trainer": {"epochs": 2}}), words_of_silence({"trainer": {"epochs": 2, "processes": 1}})
+    ({'trainer.attention': 'plain'}, {})
+    """
+    trainer = config.get("trainer")
+    is_older = isinstance(trainer, Mapping) and trainer and not {"attention", "processes"} & trainer.keys()
+    return {"trainer.attention": "plain"} if is_older else {}
