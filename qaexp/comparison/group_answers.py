@@ -38,7 +38,11 @@ class Answer:
 
 
 def group_answers(group: Group, reader: ScoreReader) -> dict[str, Answer]:
-    """The answers by question id, for questions that every run has predicted."""
+    """The answers by question id, for questions that every run has predicted; threshold 0.
+
+    Raises:
+        IntegrityError: The predictions or the scores of a run cannot be read.
+    """
     texts = [_texts(entry) for entry in group.entries]
     scores = [reader.read(entry.run) for entry in group.entries]
     exact, f1 = np.stack([one.exact for one in scores]), np.stack([one.values["f1"] for one in scores])

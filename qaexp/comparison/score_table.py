@@ -17,7 +17,11 @@ TEXTS = ("id", "title", "paragraph", "question_word")
 
 
 def score_table(path: Path) -> Any:
-    """The columns of a table of scores as pyarrow reads them: a thousand runs in a second."""
+    """The columns of a table of scores as pyarrow reads them: a thousand runs in a second.
+
+    Raises:
+        IntegrityError: The file is missing, too large, or no table.
+    """
     import pyarrow as pa
     from pyarrow import csv
 
