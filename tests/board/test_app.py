@@ -164,7 +164,7 @@ def test_pages_are_drawn_one_at_a_time_and_only_so_many_wait(board: Boarded, mon
 
     def draw(_: drawing.Drawer, paths: list[Path], is_comparison: bool) -> tuple[bytes | None, str]:
         running.append(paths)
-        assert may_end.wait(60)
+        assert may_end.wait(300)
         return b"page", ""
 
     monkeypatch.setattr(drawing.Drawer, "_in_a_process", draw)

@@ -315,7 +315,7 @@ def test_a_sweep_lives_on_the_board_while_a_job_is_killed(browser: Browser, tmp_
             asked_again(browser, f"{cell(long, 'state')} === 'failed'")
             asked_again(browser, f"{cell(short, 'state')} === 'completed'")
             asked_again(browser, f"{cell(long, 'note')}.includes('SIGKILL')")
-            assert process.wait(120) == 10
+            assert process.wait(300) == 10
             finished = digest(sweep)
             tally = "document.querySelector('tr.folder .tally').textContent"
             asked_again(browser, f"{tally} === '1 of 2 completed, 1 failed'")

@@ -26,7 +26,7 @@ class Slow(Scanner):
 
     def look(self, now: datetime, is_closed: Callable[[], bool] = lambda: False) -> None:
         self.num_begun += 1
-        assert self.may_end.wait(60)
+        assert self.may_end.wait(300)
         super().look(now, is_closed)
 
 

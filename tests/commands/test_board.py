@@ -28,7 +28,7 @@ def outputs(tmp_path: Path) -> Path:
 def runs_at(url: str) -> set[str]:
     """The runs that the board shows, once all folders have been looked at."""
     while True:
-        found = httpx.get(f"{url}/api/runs", timeout=60).json()
+        found = httpx.get(f"{url}/api/runs", timeout=300).json()
         if found["is_complete"]:
             return {run["name"] for run in found["runs"]}
 
@@ -40,7 +40,7 @@ def test_it_shows_runs_until_a_signal(outputs: Path, number: signal.Signals, cod
         assert url.startswith("http://127.0.0.1:")
         assert runs_at(url) == {"one"}
         process.send_signal(number)
-        said, told = process.communicate(timeout=60)
+        said, told = process.communicate(timeout=300)
     assert process.returncode == code, told
     assert said == ""
     # A page that lives asks again and again: requests are not told.
@@ -51,12 +51,12 @@ def test_it_shows_runs_until_a_signal(outputs: Path, number: signal.Signals, cod
 def test_a_page_that_is_being_drawn_does_not_hold_up_the_end(outputs: Path) -> None:
     with started(outputs, command="board") as (process, url):
         runs_at(url)
-        (run,) = httpx.get(f"{url}/api/runs", timeout=60).json()["runs"]
+        (run,) = httpx.get(f"{url}/api/runs", timeout=300).json()["runs"]
         asking = threading.Thread(target=ask, args=(f"{url}/run?run={run['id']}",))
         asking.start()
         wait_until(lambda: len(all_below(process.pid)) > 1)
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=300)
         asking.join(60)
     assert (process.returncode, told) == (0, "")
 
@@ -64,7 +64,7 @@ def test_a_page_that_is_being_drawn_does_not_hold_up_the_end(outputs: Path) -> N
 def ask(address: str) -> None:
     """Ask for a page, which may come, be refused, or never come."""
     with suppress(httpx.TransportError):
-        assert httpx.get(address, timeout=60).status_code in (200, 503)
+        assert httpx.get(address, timeout=300).status_code in (200, 503)
 
 
 def test_without_folders_it_waits_for_those_that_runs_go_to(

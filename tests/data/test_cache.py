@@ -370,7 +370,7 @@ def children(folder: Path, log: Path, count: int, seconds: float, crash_at: str 
 
 def test_eight_processes_build_once(tmp_path: Path) -> None:
     with children(tmp_path, tmp_path / "builds", 8, 0.2) as process:
-        out, _ = process.communicate(timeout=120)
+        out, _ = process.communicate(timeout=300)
     assert out.split() == ["0"] * 8
     assert len((tmp_path / "builds").read_text().split()) == 1
 
@@ -381,7 +381,7 @@ def test_killed_builder_leaves_nothing_half(
 ) -> None:
     name = f"{features_key(EXAMPLES, tokenizer, **SETTINGS)}.safetensors"
     with children(tmp_path, tmp_path / "builds", 1, 0, f"{point}:{name}") as process:
-        out, _ = process.communicate(timeout=120)
+        out, _ = process.communicate(timeout=300)
     assert out.split() == ["-9"]
     features, is_hit = cached_features(EXAMPLES, tokenizer, **SETTINGS, cache_dir=tmp_path)
     assert is_hit == (point == "renamed")
@@ -399,7 +399,7 @@ def test_lock_of_a_killed_builder_is_free(tokenizer: PreTrainedTokenizerFast, tm
             time.sleep(0.02)
         os.kill(int(log.read_text()), 9)
         features, is_hit = cached_features(EXAMPLES, tokenizer, **SETTINGS, cache_dir=tmp_path)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     assert not is_hit
     assert len(features)
 

@@ -7,7 +7,6 @@ import json
 import logging
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,6 +21,7 @@ from huggingface_hub import constants
 from qaexp.data.pipeline import DataPipeline, Splits
 from qaexp.errors import DataError
 from qaexp.storage import hub
+from tests.fixtures.waiting import waits_at_most
 
 DATASET, CONFIG, COMMIT, OTHER = "rajpurkar/squad_v2", "squad_v2", "3" * 40, "4" * 40
 COMMAND = f"python -c \"from datasets import load_dataset; load_dataset('{DATASET}', '{CONFIG}', revision='{COMMIT}')\""
@@ -337,11 +337,9 @@ def test_what_is_not_cached_is_fetched_once(home: Path, server: type[Hub]) -> No
 @pytest.mark.parametrize(("status", "words"), [(401, "401"), (403, "403"), (429, "429"), (500, "500"), (503, "503")])
 def test_a_hub_that_refuses(home: Path, server: type[Hub], status: int, words: str) -> None:
     server.status = status
-    start = time.monotonic()
-    with pytest.raises(DataError, match=words) as caught:
+    with waits_at_most(10), pytest.raises(DataError, match=words) as caught:
         load()
     assert COMMAND in str(caught.value)
-    assert time.monotonic() - start < 10
     assert list(home.glob("hub/*/snapshots/*")) == []
 
 
@@ -373,11 +371,9 @@ def test_a_revision_that_the_hub_does_not_know(server: type[Hub]) -> None:
 
 def test_a_download_that_breaks_off_leaves_no_entry(home: Path, server: type[Hub]) -> None:
     server.share = 0.5
-    start = time.monotonic()
-    with pytest.raises(DataError) as caught:
+    with waits_at_most(10), pytest.raises(DataError) as caught:
         load()
     assert COMMAND in str(caught.value)
-    assert time.monotonic() - start < 10
     assert list(home.glob("hub/*/snapshots/*/*/*")) == []
     server.share = 1.0
     check(load())
@@ -391,11 +387,9 @@ def test_a_data_set_without_parquet_files(server: type[Hub]) -> None:
 
 def test_a_hub_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     online(monkeypatch, "http://127.0.0.1:9")
-    start = time.monotonic()
-    with pytest.raises(DataError, match="cannot be reached") as caught:
+    with waits_at_most(10), pytest.raises(DataError, match="cannot be reached") as caught:
         load()
     assert COMMAND in str(caught.value)
-    assert time.monotonic() - start < 10
     huggingface_hub.close_session()
 
 
@@ -420,9 +414,7 @@ def test_a_name_look_up_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     online(monkeypatch, "http://hub.invalid")
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     monkeypatch.setattr(hub, "PROBE_SECONDS", 0.1)
-    start = time.monotonic()
-    with pytest.raises(DataError, match=r"no answer in 0\.1 s"):
+    with waits_at_most(5), pytest.raises(DataError, match=r"no answer in 0\.1 s"):
         load()
-    assert time.monotonic() - start < 5
     awake.set()
     huggingface_hub.close_session()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import time
@@ -16,6 +17,7 @@ import yaml
 from tests.faults import teeth
 from tests.fixtures import tiny_run
 from tests.fixtures.attempts import Attempts
+from tests.fixtures.waiting import waits_at_most
 
 HERE = Path(__file__).parent
 ROWS: dict[str, dict[str, Any]] = {row["id"]: row for row in yaml.safe_load((HERE / "rows.yaml").read_text("utf-8"))}
@@ -98,15 +100,16 @@ class Commands:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.seconds = 0.0
+        self.waited = 0.0
         self.cpu_seconds = 0.0
 
     def call(self, *words: str) -> Any:
         """Call a command; whatever comes of it, it shows no traceback and touches nothing but runs and cache."""
         before = tiny_run.snapshot(self.folder)
-        began, cpu_began = time.monotonic(), time.process_time()
-        done = tiny_run.call(self.folder, *words)
-        self.seconds = time.monotonic() - began
+        cpu_began = time.process_time()
+        with waits_at_most(math.inf) as waited:
+            done = tiny_run.call(self.folder, *words)
+        self.waited = waited.seconds
         self.cpu_seconds = time.process_time() - cpu_began  # another process on the machine does not count
         after = tiny_run.snapshot(self.folder)
         where = f"{words}\n{done.err}"

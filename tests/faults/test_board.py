@@ -26,7 +26,7 @@ RECORDS = (b"", b"{", b"[" * 10**5, b"\xff", b'{"schema_version": 99}', b'{"sche
 def test_whatever_happens_to_folders_costs_only_their_own_lines(tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     fake_run.build(outputs / "well", **SMALL)
-    with started(outputs, command="board") as (process, url), httpx.Client(timeout=60) as client:
+    with started(outputs, command="board") as (process, url), httpx.Client(timeout=300) as client:
 
         def until(holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
             while True:
@@ -61,7 +61,7 @@ def test_whatever_happens_to_folders_costs_only_their_own_lines(tmp_path: Path) 
         (tmp_path / "away").rename(outputs)
         assert until(lambda rows: "well" in rows)["well"]["state"] == "completed"
         process.terminate()
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     assert (process.returncode, said) == (0, "")
 
 

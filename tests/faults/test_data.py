@@ -127,7 +127,7 @@ def test_no_data_file(files: Files) -> None:
     for special in (files.folder, files.folder / "pipe", Path("/dev/zero"), files.folder / "loop"):
         files.number += 1
         files.refused(special)
-        assert files.qaexp.seconds < 5
+        assert files.qaexp.waited < 5
     # Every file that is missing is named, not the first alone.
     missing = [files.folder / f"missing-{name}.json" for name in ("train", "dev", "test")]
     words = files.words(missing[0], missing[1], f"data.test_file={missing[2]}")

@@ -27,7 +27,8 @@ from qaexp.errors import ConfigError, DataError, IntegrityError, collected
 from tests.fixtures.checked import check_command_line
 
 THOROUGH = os.environ.get("QAEXP_THOROUGH") == "1"
-LONGEST_SECONDS = 2.0
+LONGEST_SECONDS = 20.0
+"""Of processor time: hundreds of times what one takes, and far less than what grows exponentially."""
 
 
 def tries(thorough: int, short: int) -> settings:

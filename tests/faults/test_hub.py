@@ -145,7 +145,7 @@ class Asked:
         for kind in only:
             name = f"name={case}-{kind.partition('/')[2]}"
             self.qaexp.refused(3, "train", name, *self.words[kind], *more, last=(self.fetch[kind], *parts))
-            assert self.qaexp.seconds < 10, (case, kind)
+            assert self.qaexp.waited < 10, (case, kind)
 
     def files(self) -> list[Path]:
         """What the cache offers under a file's name."""

@@ -162,7 +162,7 @@ def test_a_terminal_that_is_closed_while_a_run_trains(tmp_path: Path) -> None:
     while b"training" not in said and (chunk := os.read(ours, 4096)):
         said += chunk
     os.close(ours)
-    assert process.wait(timeout=120) == 0, said.decode()
+    assert process.wait(timeout=300) == 0, said.decode()
     assert (tmp_path / "outputs" / "a" / "summary.json").exists()
     assert said.index(b"-> outputs/a") < said.index(b"tiny_random") < said.index(b"training")
 

@@ -189,7 +189,7 @@ def test_a_changed_sweep_runs_only_what_is_new(qaexp: Commands, monkeypatch: pyt
 def test_two_starts_of_a_sweep_run_no_job_twice(qaexp: Commands) -> None:
     words = [*WORDS[:-1], "trainer.epochs=2", "seed=0,1,2"]
     both = [start(qaexp.folder, "twice", *words) for _ in range(2)]
-    said = [process.communicate(timeout=120)[1] for process in both]
+    said = [process.communicate(timeout=300)[1] for process in both]
     assert sorted(process.returncode for process in both) in ([0, 0], [0, 4]), said
     for job in told(qaexp.folder, "twice").values():
         record = tiny_run.read_json(qaexp.folder / "multirun_outputs" / "twice" / job["path"] / "run.json")

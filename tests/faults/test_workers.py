@@ -33,7 +33,7 @@ def test_what_a_worker_leaves_is_taken_up_by_another(number: signal.Signals, tmp
     first = process(tmp_path, "work", str(sweep))
     wait_until(lambda: any(sweep.glob("*/checkpoints/step-*")))
     first.send_signal(number)
-    said = first.communicate(timeout=60)[0]
+    said = first.communicate(timeout=300)[0]
     assert first.returncode == (-9 if number == signal.SIGKILL else 75), said
     second = tiny_run.call(tmp_path, "work", str(sweep))
     assert second.code == 0, second.err

@@ -6,7 +6,6 @@ import json
 import shutil
 import socket
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from qaexp.errors import ConfigError, DataError
 from qaexp.model import Checkpoint
 from qaexp.storage import hub
 from tests.fixtures.checkpoints import TINY_FOLDER
+from tests.fixtures.waiting import waits_at_most
 
 COMMIT = "c0ffee" * 6 + "abcd"
 
@@ -54,10 +54,8 @@ def no_network(monkeypatch) -> None:
 
 
 def test_unreachable_and_not_cached_says_what_to_run_before(cache, no_network) -> None:
-    began = time.monotonic()
-    with pytest.raises(DataError, match=r"run `hf download owner/name --revision v1`") as caught:
+    with waits_at_most(10), pytest.raises(DataError, match=r"run `hf download owner/name --revision v1`") as caught:
         checkpoint(revision="v1").load(seed=0)
-    assert time.monotonic() - began < 10
     assert caught.value.exit_code == 3
     assert "huggingface.co cannot be reached (Network is unreachable)" in str(caught.value)
     assert list(cache.iterdir()) == []
@@ -72,11 +70,9 @@ def test_a_name_server_that_is_silent_is_not_waited_for(cache, monkeypatch) -> N
         raise OSError("Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "create_connection", look_up)
-    began = time.monotonic()
-    with pytest.raises(DataError, match=r"no answer in 0\.2 s"):
+    with waits_at_most(5), pytest.raises(DataError, match=r"no answer in 0\.2 s"):
         checkpoint().load(seed=0)
     silence.set()
-    assert time.monotonic() - began < 5
 
 
 def test_unreachable_and_cached_is_used_and_said(cache, no_network, caplog) -> None:
@@ -180,10 +176,8 @@ def fake_hub(cache, monkeypatch) -> str:
     ],
 )
 def test_refusals_of_the_hub_are_told_within_seconds(fake_hub, cache, settings, message) -> None:
-    began = time.monotonic()
-    with pytest.raises(DataError, match=message):
+    with waits_at_most(10), pytest.raises(DataError, match=message):
         checkpoint(**settings).load(seed=0)
-    assert time.monotonic() - began < 10
     assert not list(cache.glob("models--*/snapshots/*/*"))
 
 

@@ -327,7 +327,7 @@ class Waiting:
 
     def cut(self, *given: Any) -> Any:
         self.num_cut += 1
-        self.may_go.wait(60)
+        self.may_go.wait(300)
         return self._reader.cut(*given)
 
 

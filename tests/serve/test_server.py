@@ -127,12 +127,12 @@ def test_who_waits_is_answered_when_the_server_ends(served: Served) -> None:
 
         lock._reader.read = slowly  # type: ignore[method-assign]
         threads = [
-            threading.Thread(target=lambda: replies.append(httpx.post(f"{url}/answer", json=PAIR, timeout=60)))
+            threading.Thread(target=lambda: replies.append(httpx.post(f"{url}/answer", json=PAIR, timeout=300)))
             for _ in range(6)
         ]
         for thread in threads:
             thread.start()
-        assert begun.wait(30)
+        assert begun.wait(300)
         while len(served.desk.queue) < 6:
             time.sleep(0.01)
     for thread in threads:
@@ -151,12 +151,12 @@ def test_who_would_wait_too_long_is_refused_when_the_server_ends(
     read = served.desk.reader.read
 
     def stuck(features: Any) -> Any:
-        may_end.wait(60)
+        may_end.wait(300)
         return read(features)
 
     served.desk.worker._reader.read = stuck  # type: ignore[method-assign]
     with at_port(served) as url:
-        thread = threading.Thread(target=lambda: replies.append(httpx.post(f"{url}/answer", json=PAIR, timeout=60)))
+        thread = threading.Thread(target=lambda: replies.append(httpx.post(f"{url}/answer", json=PAIR, timeout=300)))
         thread.start()
         while not len(served.desk.queue):
             time.sleep(0.01)

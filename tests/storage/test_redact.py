@@ -394,6 +394,6 @@ def test_yaml_is_written_as_omegaconf_writes_it() -> None:
     "piece", ["a.", "{a:", "https://a:", "?a=", "x='", "cookie: a=", "bearer ", "-----BEGIN X PRIVATE KEY-----"]
 )
 def test_no_text_takes_long(piece: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     Redactor({"MY_SECRET": SECRETS[0]}).text(piece * (200_000 // len(piece)))
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 20  # a hundred times what it takes

@@ -32,7 +32,7 @@ def test_a_signal_stops_the_jobs_with_their_checkpoints(tmp_path: Path, number: 
     sweep = tmp_path / "multirun_outputs" / "s"
     wait_until(lambda: any(sweep.glob("seed=0-*/checkpoints/step-*")))
     process.send_signal(number)
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=300)[1]
     assert process.returncode == code, said
     assert "the same command continues" in said
     assert "Traceback" not in said
@@ -60,7 +60,7 @@ def test_a_signal_to_all_processes_stops_the_jobs_too(tmp_path: Path, number: si
     wait_until(lambda: any(sweep.glob("seed=0-*/checkpoints/step-*")))
     for pid in all_below(process.pid):
         os.kill(pid, number)
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=300)[1]
     assert process.returncode == 75, said
     assert states(tmp_path, "s") == {"0": "preempted", "1": "planned"}
     assert "no reason is known" not in said
@@ -103,6 +103,6 @@ def test_ctrl_c_while_a_sweep_is_planned_is_one_sentence(tmp_path: Path) -> None
     assert process.stdout.readline() == "composing and checking 2 jobs ...\n"
     assert process.stdout.readline().startswith("qaexp")
     os.killpg(process.pid, signal.SIGINT)
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=300)[1]
     assert process.returncode == 130
     assert said == "qaexp train: stopped by Ctrl-C\n"

@@ -36,6 +36,7 @@ from tests.benchmarks.looks_simulation import (
     texts_of,
     upper,
 )
+from tests.benchmarks.looks_simulation import plan as all_cells
 from tests.benchmarks.simulation.writing import percent, table
 
 RESULTS = Path(__file__).with_name("any_look.json")
@@ -70,10 +71,8 @@ print(", ".join(f"{name} {version(name)}" for name in ("evalsig", "errorbars", "
 
 
 def plan() -> list[Cell]:
-    """Few and some questions and texts, the same seeds; seeds that hardly matter and seeds that decide."""
-    return [
-        Cell("same", seed, questions, texts) for questions, texts in ((50, 5), (300, 20)) for seed in (2.0, 4.0, 12.0)
-    ]
+    """All cells of looks_simulation.py in which both groups have the same seeds."""
+    return [cell for cell in all_cells() if cell.kind == "same"]
 
 
 def simulate(cell: Cell, repetitions: int, python: Path) -> tuple[dict[str, Any], str]:
