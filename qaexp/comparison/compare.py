@@ -12,7 +12,8 @@ from qaexp.comparison.baseline import chosen, nearest
 from qaexp.comparison.contrasts import Contrast, contrasts
 from qaexp.comparison.earlier_looks import EarlierLooks
 from qaexp.comparison.entries import Entry, NotComparableError, examine, without_path
-from qaexp.comparison.groups import Group, form_groups, numbered, ranked
+from qaexp.comparison.group_forming import form_groups
+from qaexp.comparison.groups import Group, numbered, ranked
 from qaexp.comparison.guard import blocks
 from qaexp.comparison.key_lookup import meant, settings_of
 from qaexp.comparison.machines import Machines

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from qaexp.comparison.compare import examine_all, observations
 from qaexp.comparison.entries import Entry
-from qaexp.comparison.groups import Group, form_groups, numbered
+from qaexp.comparison.group_forming import form_groups
+from qaexp.comparison.groups import Group, numbered
 from qaexp.comparison.guard import blocks
 from qaexp.comparison.options import Options, with_metric
 from qaexp.comparison.scores import ScoreReader

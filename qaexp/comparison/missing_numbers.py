@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qaexp.comparison.entries import Entry, measured_of
-from qaexp.comparison.groups import gathered
+from qaexp.comparison.group_forming import gathered
 from qaexp.comparison.guard import blocks
 from qaexp.comparison.options import Options
 from qaexp.comparison.scores import ScoreReader

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qaexp.comparison import baseline, compare, groups, guard, observations, reasons, selection
+from qaexp.comparison import baseline, compare, group_forming, groups, guard, observations, reasons, selection
 from qaexp.comparison.shown import document
 from qaexp.runs import short_words
 from qaexp.runs.readers import group_names
@@ -76,7 +76,7 @@ def settings_counted_as_seeds(patch: Patch) -> None:
         return observations.Design(rows, tuple((place,) for place in range(len(seeds))), ("seed",), (codes,))
 
     original = observations.design
-    patch(groups, "design", design)
+    patch(group_forming, "design", design)
 
 
 @noticed_by("splits")
@@ -92,7 +92,7 @@ def names_not_unique(patch: Patch) -> None:
 
 @noticed_by("folders_and_names")
 def order_of_groups_by_folders(patch: Patch) -> None:
-    patch(groups, "_content", lambda group, *_: min(str(entry.run.path) for entry in group))
+    patch(group_forming, "_content", lambda group, *_: min(str(entry.run.path) for entry in group))
 
 
 @noticed_by("folders_and_names")
@@ -145,7 +145,7 @@ def given_order_kept(patch: Patch) -> None:
         return sorted(runs, key=lambda run: places.index(str(run.path)) if str(run.path) in places else 0), skipped
 
     patch(compare, "collected", collected)
-    patch(groups, "_content", lambda *_: "")
+    patch(group_forming, "_content", lambda *_: "")
     patch(compare, "ranked", lambda several, _: list(several))
 
 
@@ -170,8 +170,8 @@ def neutral_keys_count(patch: Patch) -> None:
 
 @noticed_by("splits", "seeds")
 def last_run_lost(patch: Patch) -> None:
-    original = groups.gathered
-    patch(groups, "gathered", lambda *words: [group[:-1] or group for group in original(*words)])
+    original = group_forming.gathered
+    patch(group_forming, "gathered", lambda *words: [group[:-1] or group for group in original(*words)])
 
 
 @noticed_by("splits")
