@@ -13,7 +13,8 @@ import pytest
 import qaexp
 from qaexp.comparison.compare import Comparison, Options, compare
 from qaexp.comparison.shown.document import document
-from qaexp.comparison.shown.figure_data import MAX_FLIPS, figure_data
+from qaexp.comparison.shown.figure_data import figure_data
+from qaexp.comparison.shown.flip_data import MAX_FLIPS
 from qaexp.comparison.shown.paper import csv, latex, markdown
 from qaexp.comparison.shown.report import write_report
 from qaexp.errors import IntegrityError
