@@ -12,7 +12,8 @@ from qaexp.cli.heap import spare_libraries
 from qaexp.cli.surroundings import check_no_urls, check_words, check_working_directory
 from qaexp.errors import QaexpError, Stopped, StorageError, of_a_missing_package, of_the_system
 from qaexp.errors.advice import spoken_by
-from qaexp.reporting.terminal.printing import complain, outlets, say, say_text
+from qaexp.reporting.terminal.outlets import outlets
+from qaexp.reporting.terminal.printing import complain, say, say_text
 from qaexp.storage.start import held
 from qaexp.storage.version import __version__
 

@@ -13,7 +13,7 @@ from typing import Any
 from qaexp.config.conf import CONFIG_NAME, choices, conf_directory
 from qaexp.config.reference import default_values, open_keys
 from qaexp.config.schema import OPEN_NODES, leaves
-from qaexp.reporting.terminal.printing import is_terminal
+from qaexp.reporting.terminal.outlets import is_terminal
 
 _USAGE = """qaexp train: train and evaluate, from YAML to a run directory.
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from qaexp.experiment.screen import show_lines
 from qaexp.reporting.numbers.checkpoint_name import checkpoint_name
-from qaexp.reporting.terminal.printing import encodable, is_terminal, say
+from qaexp.reporting.terminal.outlets import encodable, is_terminal
+from qaexp.reporting.terminal.printing import say
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import is_number
 from qaexp.storage.formats import counted

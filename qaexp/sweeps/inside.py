@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.config.schema import ExperimentConfig
-from qaexp.reporting.terminal.printing import complain_text, guard
+from qaexp.reporting.terminal.outlets import guard
+from qaexp.reporting.terminal.printing import complain_text
 from qaexp.storage.appender import append_descriptor
 from qaexp.storage.redact import Redactor
 from qaexp.storage.signals import SIGNALS

@@ -16,7 +16,8 @@ from qaexp.experiment import greeting
 from qaexp.experiment.screen import TrainingView
 from qaexp.reporting.terminal.bars import bar_on_stderr
 from qaexp.reporting.terminal.console import RunConsole
-from qaexp.reporting.terminal.printing import outlets, say
+from qaexp.reporting.terminal.outlets import outlets
+from qaexp.reporting.terminal.printing import say
 from qaexp.sweeps.plan import Plan
 from qaexp.sweeps.view import SweepView, print_plan
 from tests.experiment.test_progress import ROW

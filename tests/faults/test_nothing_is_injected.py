@@ -385,7 +385,7 @@ def test_a_console_of_ours_has_no_markup(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_warning_and_a_record_of_a_log_are_one_line_each(tmp_path: Path) -> None:
     """What is logged outside a run goes to stderr, inside it to the run's logs."""
     script = (
-        "import logging, sys; from pathlib import Path; from qaexp.reporting.terminal.printing import outlets\n"
+        "import logging, sys; from pathlib import Path; from qaexp.reporting.terminal.outlets import outlets\n"
         "from qaexp.runs.log import LOGGER, open_logs; from qaexp.storage.redact import Redactor\n"
         "from tests.fixtures.canaries import hostile\n"
         "with outlets():\n"

@@ -9,7 +9,7 @@ import pytest
 from rich.table import Table
 
 from qaexp.reporting.terminal.console import USUAL_WIDTH, RunConsole
-from qaexp.reporting.terminal.printing import outlets
+from qaexp.reporting.terminal.outlets import outlets
 
 
 class Stream(io.StringIO):

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from qaexp.reporting.numbers.spans import duration
 from qaexp.reporting.terminal.console import RunConsole
-from qaexp.reporting.terminal.printing import is_terminal
+from qaexp.reporting.terminal.outlets import is_terminal
 from qaexp.storage.signals import requested_signal
 
 # Called with how much is done, and of how much.

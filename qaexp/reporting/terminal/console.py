@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from qaexp.reporting.terminal.printing import terminal
+from qaexp.reporting.terminal.outlets import terminal
 from qaexp.storage.formats import visible
 
 # A width outside this range (COLUMNS=0) is not believed.

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from qaexp.reporting.terminal.console import RunConsole
-from qaexp.reporting.terminal.printing import is_terminal
+from qaexp.reporting.terminal.outlets import is_terminal
 from qaexp.storage.formats import one_line
 
 # What precedes the words of a command in a sentence.
