@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from hydra.core.override_parser.types import Glob, Override, OverrideType
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from qaexp.config.checks.choices import check_choice, is_choice
 from qaexp.config.checks.given_values import first_line, given_values
 from qaexp.config.checks.holders import lacking_sentence
-from qaexp.config.checks.suggest import did_you_mean, offered
-from qaexp.config.checks.texts import keep_texts
-from qaexp.config.checks.unknown import columns_by_key, sets_by_key, unknown_key
+from qaexp.config.checks.mappings import MIX, given_by_key, whole_mix
+from qaexp.config.checks.suggest import offered
+from qaexp.config.checks.unknown import unknown_key
 from qaexp.config.checks.values import find_node, value_problems
 from qaexp.config.own_nodes import may_have_more
-from qaexp.storage.evaluation_sets import KEY as SETS
 from qaexp.storage.mix_problems import EXAMPLE as MIX_EXAMPLE
-
-_COLUMNS = "data.columns"
-_MIX = "data.mix"
-# Groups whose file is optional: `experiment=null` chooses none.
-_OPTIONAL = ("experiment", "sweep", "debug")
-_FORMATS = ("csv", "tsv", "json", "jsonl", "parquet", "arrow", "file", "files", "local", "squad")
 
 
 def check_overrides(
@@ -43,19 +37,15 @@ def check_overrides(
     Returns:
         The good overrides as lines; of a sweep only the first value.
     """
-    groups = [override for override in overrides if _is_choice(override, choices)]
-    checked = [(override.key_or_group, _check_choice(override, choices, problems)) for override in groups]
+    groups = [override for override in overrides if is_choice(override, choices)]
+    checked = [(override.key_or_group, check_choice(override, choices, problems)) for override in groups]
     good_groups = [line for _, lines in checked for line in lines]
-    given_mix = _whole_mix(overrides)
+    given_mix = whole_mix(overrides)
     composed = compose([*good_groups, *given_mix]) if chosen is None or problems or given_mix else chosen
     keys = list_keys(composed)
     # A key that the default choice lacks may be one of the choice that was meant.
     refused = tuple(f"{group}." for group, lines in checked if not lines)
-    by_key = [
-        override
-        for key, told in ((_COLUMNS, columns_by_key), (SETS, sets_by_key))
-        for override in _named_by_key(key, told, overrides, composed, problems)
-    ]
+    by_key = given_by_key(overrides, composed, problems)
     values = [
         one
         for one in overrides
@@ -128,53 +118,6 @@ def list_keys(composed: DictConfig) -> list[str]:
     return sorted(found)
 
 
-def _is_choice(override: Override, choices: Mapping[str, Sequence[str]]) -> bool:
-    key = override.key_or_group
-    return "/" in key or key in choices or (key in _OPTIONAL and not override.is_delete())
-
-
-def _check_choice(override: Override, choices: Mapping[str, Sequence[str]], problems: list[str]) -> list[str]:
-    group = override.key_or_group
-    if group.startswith("hydra/"):
-        return [] if override.is_sweep_override() else [str(override.input_line)]
-    if group not in choices and group not in _OPTIONAL:
-        hint = did_you_mean(group, choices) or f"; choose one of {', '.join(choices)}"
-        problems.append(f"{group} is not a group of configs{hint}")
-        return []
-    if override.is_delete():
-        problems.append(f"~{group}: a group cannot be left out; choose one of {', '.join(choices.get(group, []))}")
-        return []
-    legal = list(choices.get(group, []))
-    names = given_values(override, legal)
-    unknown = [name for name in names if not _legal_choice(name, group, legal)]
-    offer = ", ".join(legal) or "nothing yet: add a file with --config-dir"
-    problems.extend(
-        f"{group}={name!s}: {group} has no {name!r}; it offers {offer}{_meant(group, str(name), legal)}"
-        for name in unknown
-    )
-    if not names:
-        problems.append(f"{override.input_line}: no file of {group} is called so; it offers {offer}")
-    if unknown or not names:
-        return []
-    first = names[0] if not isinstance(names[0], list) else f"[{','.join(map(str, names[0]))}]"
-    return keep_texts([f"{override.get_key_element()}={'null' if first is None else first}"])
-
-
-def _meant(group: str, name: str, legal: Sequence[str]) -> str:
-    """What was most likely meant by a choice that there is not."""
-    if group == "data" and (name in _FORMATS or name.rpartition(".")[2] in _FORMATS):
-        return "; files of your own are data=json data.train_file=FILE data.dev_file=FILE, whatever their format"
-    return did_you_mean(name, legal)
-
-
-def _legal_choice(name: object, group: str, legal: Sequence[str]) -> bool:
-    if name is None:
-        return group in _OPTIONAL
-    if isinstance(name, list):
-        return all(part in legal for part in name)
-    return name in legal
-
-
 def _check_value(
     override: Override,
     composed: DictConfig,
@@ -192,7 +135,7 @@ def _check_value(
     if find_node(composed, key) is None:
         if override.is_add() and may_have_more(composed, key):
             return [f"+{first_line(override)}" if override.is_sweep_override() else line]
-        if key.startswith(f"{_MIX}.") and not isinstance(find_node(composed, _MIX), DictConfig):
+        if key.startswith(f"{MIX}.") and not isinstance(find_node(composed, MIX), DictConfig):
             problems.append(f"{line}: data.mix is null; name its training sets first, as '{MIX_EXAMPLE}'")
             return []
         problems.append(unknown_key(key, line, [*(name for name in keys if not name.startswith("hydra.")), *choices]))
@@ -209,48 +152,6 @@ def _check_value(
     return [
         f"{key}={override.get_value_element_as_str()}" if not override.is_sweep_override() else first_line(override)
     ]
-
-
-def _whole_mix(overrides: Sequence[Override]) -> list[str]:
-    """The override that gives a mix whole, where others change sets of it: without it they are no keys."""
-    given = [one for one in overrides if one.key_or_group == _MIX and not (one.is_delete() or one.is_add())]
-    if not any(one.key_or_group.startswith(f"{_MIX}.") for one in overrides):
-        return []
-    return [first_line(one) if one.is_sweep_override() else str(one.input_line) for one in given[-1:]]
-
-
-def _named_by_key(
-    mapping: str,
-    told: Callable[[Mapping[str, str], Mapping[str, str]], str],
-    overrides: Sequence[Override],
-    composed: DictConfig,
-    problems: list[str],
-) -> list[Override]:
-    """The overrides that set a mapping key by key, reported together: it is one value.
-
-    Args:
-        mapping: The key of the mapping.
-        told: What is said of them.
-        overrides: All overrides.
-        composed: The config that the choices compose.
-        problems: Gets the sentence.
-    """
-    found = [
-        one
-        for one in overrides
-        if one.key_or_group.startswith(f"{mapping}.")
-        and not (one.is_delete() or one.is_sweep_override() or may_have_more(composed, one.key_or_group))
-        and isinstance(one.value(), str | int | float)
-        and find_node(composed, one.key_or_group) is None
-    ]
-    if found:
-        whole = [one.value() for one in overrides if one.key_or_group == mapping]
-        node = find_node(composed, mapping)
-        standing = whole[-1] if whole else OmegaConf.to_container(node) if isinstance(node, DictConfig) else {}
-        standing = {str(ours): str(theirs) for ours, theirs in standing.items()} if isinstance(standing, dict) else {}
-        given = {one.key_or_group.removeprefix(f"{mapping}."): str(one.value()) for one in found}
-        problems.append(told(given, standing))
-    return found
 
 
 def _check_hydra_value(override: Override, composed: DictConfig, keys: Sequence[str], problems: list[str]) -> list[str]:
