@@ -99,7 +99,7 @@ def _predictor(arguments: argparse.Namespace) -> Predictor:
 
 
 def _evaluated(arguments: argparse.Namespace, predictor: Predictor, read: SquadFile, name: str) -> _Evaluated:
-    from qaexp.evaluation.evaluate import text_of
+    from qaexp.evaluation.judged import text_of
     from qaexp.reporting.terminal.bars import bar_on_stderr
 
     threshold = arguments.null_threshold

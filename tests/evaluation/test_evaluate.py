@@ -12,7 +12,8 @@ from qaexp.data.features import build_features
 from qaexp.data.squad import Example
 from qaexp.errors import ConfigError
 from qaexp.evaluation.decoding import Prediction
-from qaexp.evaluation.evaluate import THRESHOLD_METRICS, Evaluation, text_of
+from qaexp.evaluation.evaluate import THRESHOLD_METRICS, Evaluation
+from qaexp.evaluation.judged import text_of
 from qaexp.evaluation.logits import Logits
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from tests.benchmarks import metric as official
