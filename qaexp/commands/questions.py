@@ -60,7 +60,7 @@ def read_questions(file: Path, on_bad: str, columns: str | None, *, wants_answer
         ConfigError: An option is not a legal value.
     """
     from qaexp.data.files.names import parse_columns
-    from qaexp.data.squad import read_squad_file
+    from qaexp.data.question_files import read_squad_file
 
     read = read_squad_file(
         file, on_bad, columns=parse_columns(columns) if columns else None, wants_answers=wants_answers

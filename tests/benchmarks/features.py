@@ -25,7 +25,8 @@ import numpy as np
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from qaexp.data.features import Features, build_features
-from qaexp.data.squad import Example, read_squad_file
+from qaexp.data.question_files import read_squad_file
+from qaexp.data.squad import Example
 from tests.fixtures.checkpoints import minilm_tokenizer
 
 MAX_LENGTH, DOC_STRIDE = 384, 128

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from qaexp.data.features import Features
-from qaexp.data.squad import Example, read_squad_file
+from qaexp.data.question_files import read_squad_file
+from qaexp.data.squad import Example
 from tests import SAMPLE
 
 REPEATS = 7

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertForQuestionAnswering
 
-from qaexp.data.squad import read_squad_file
+from qaexp.data.question_files import read_squad_file
 from qaexp.data.windowing import Windows
 from qaexp.evaluation.predict import ACCELERATOR_BUDGET, CPU_BUDGET, predict_logits
 from qaexp.model import Checkpoint

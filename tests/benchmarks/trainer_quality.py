@@ -25,7 +25,8 @@ import torch
 from transformers import DataCollatorWithPadding, Trainer, TrainingArguments, set_seed
 
 from qaexp.data.features import build_features
-from qaexp.data.squad import Example, read_squad_file
+from qaexp.data.question_files import read_squad_file
+from qaexp.data.squad import Example
 from qaexp.evaluation.predict import predict_logits
 from qaexp.evaluation.question_set import Decoding, QuestionSet
 from qaexp.model import Checkpoint

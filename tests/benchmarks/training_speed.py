@@ -38,7 +38,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from qaexp.data.batches import BatchPlan
 from qaexp.data.features import Features, build_features
-from qaexp.data.squad import read_squad_file
+from qaexp.data.question_files import read_squad_file
 from qaexp.model import Checkpoint, LoadedModel
 from qaexp.training.loop import Trainer
 from qaexp.training.loss import span_loss

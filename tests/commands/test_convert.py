@@ -14,7 +14,7 @@ import pytest
 
 from qaexp.data.exports.exported import Exported
 from qaexp.data.exports.reading import read_source
-from qaexp.data.squad import read_squad_file
+from qaexp.data.question_files import read_squad_file
 from qaexp.errors import QaexpError
 from tests.fixtures import tiny_run
 

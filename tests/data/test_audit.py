@@ -13,7 +13,8 @@ from transformers import PreTrainedTokenizerFast
 
 from qaexp.data.audit import audit, repeated_in_mix, shared_contexts, shared_ids, shared_questions
 from qaexp.data.features import Features, build_features
-from qaexp.data.squad import Answer, Example, read_squad_file
+from qaexp.data.question_files import read_squad_file
+from qaexp.data.squad import Answer, Example
 
 WORDS = [f"w{n}" for n in range(40)]
 CONTEXT = " ".join(WORDS)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from qaexp.data.batches import BatchPlan, collate
 from qaexp.data.features import Features, build_features
-from qaexp.data.squad import read_squad_file
+from qaexp.data.question_files import read_squad_file
 from qaexp.errors import ConfigError
 from tests.fixtures.checkpoints import minilm_tokenizer
 

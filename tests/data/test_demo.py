@@ -8,7 +8,8 @@ from collections import Counter, defaultdict
 import pytest
 
 from qaexp.data.demo.generated import demo_file, generate, to_bytes
-from qaexp.data.squad import Example, read_squad_file
+from qaexp.data.question_files import read_squad_file
+from qaexp.data.squad import Example
 
 SPLITS = ("train", "dev")
 

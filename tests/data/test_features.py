@@ -22,7 +22,8 @@ from tokenizers import Tokenizer
 from transformers import CanineTokenizer, PreTrainedTokenizerFast
 
 from qaexp.data.features import Features, build_features, check_tokenizer
-from qaexp.data.squad import Answer, Example, read_squad_file
+from qaexp.data.question_files import read_squad_file
+from qaexp.data.squad import Answer, Example
 from qaexp.data.windows import cut_windows, label_windows
 from qaexp.errors import ConfigError, DataError
 from tests.benchmarks.features import label

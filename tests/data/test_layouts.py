@@ -14,7 +14,8 @@ import pytest
 
 from qaexp.data.files.keys import peek
 from qaexp.data.files.names import parse_columns
-from qaexp.data.squad import Answer, Example, SquadFile, read_squad_file
+from qaexp.data.question_files import read_squad_file
+from qaexp.data.squad import Answer, Example, SquadFile
 from qaexp.errors import ConfigError, DataError
 
 CONTEXT = 'Paris is the capital of France.\nIt lies on the river "Seine"; Berlin, too, is a capital.'

@@ -17,7 +17,7 @@ from qaexp.data import mixed_split
 from qaexp.data.mixing import Turns, mixed_total, take_turns
 from qaexp.data.ondisk.examples import StoredExamples
 from qaexp.data.pipeline import DataPipeline, Split
-from qaexp.data.squad import read_squad_file
+from qaexp.data.question_files import read_squad_file
 from qaexp.data.subsets import draw
 from qaexp.errors import ConfigError, DataError
 from qaexp.runs.identity import identify

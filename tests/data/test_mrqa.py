@@ -12,7 +12,8 @@ import pytest
 
 from qaexp.data.files.shards import find_shards
 from qaexp.data.ondisk.reading import read_any_split
-from qaexp.data.squad import Answer, SquadFile, read_squad_file
+from qaexp.data.question_files import read_squad_file
+from qaexp.data.squad import Answer, SquadFile
 from qaexp.errors import DataError
 
 CONTEXT = "[TLE] Life [SEP] [PAR] The answer is 42. 42 is the answer for early-life exercise, says Wikipédia"

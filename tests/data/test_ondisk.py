@@ -25,7 +25,8 @@ from qaexp.data.ondisk import building, examples, reading, writing
 from qaexp.data.ondisk.building import stored_features
 from qaexp.data.ondisk.examples import StoredExamples, ids_of
 from qaexp.data.ondisk.reading import read_any_split
-from qaexp.data.squad import Example, SquadFile, read_squad_file
+from qaexp.data.question_files import read_squad_file
+from qaexp.data.squad import Example, SquadFile
 from qaexp.data.subsets import draw, draw_in_order
 from qaexp.errors import DataError, StorageError
 from qaexp.evaluation.ceiling import ceiling

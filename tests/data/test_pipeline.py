@@ -11,7 +11,7 @@ import pytest
 
 from qaexp.data.demo.generated import demo_file
 from qaexp.data.pipeline import DataPipeline
-from qaexp.data.squad import read_squad_file
+from qaexp.data.question_files import read_squad_file
 from qaexp.data.subsets import draw
 from qaexp.errors import ConfigError, DataError
 from qaexp.runs.identity import identify

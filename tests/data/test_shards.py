@@ -24,7 +24,8 @@ from qaexp.data.files import compression, split_records, tables
 from qaexp.data.files.columns import Surveyed
 from qaexp.data.files.shards import find_shards
 from qaexp.data.pipeline import DataPipeline
-from qaexp.data.squad import Example, read_squad_file
+from qaexp.data.question_files import read_squad_file
+from qaexp.data.squad import Example
 from qaexp.errors import DataError, IntegrityError, QaexpError
 from tests.fixtures import tiny_run
 
@@ -530,7 +531,7 @@ def test_what_unpacks_to_gigabytes_is_refused_early(name: str, tmp_path: Path) -
     file.write_bytes(PACKED[name](b" " * 200 * 2**20))
     assert file.stat().st_size < 2**20
     code = (
-        "import resource, pathlib, pyarrow; from qaexp.data.squad import read_squad_file\n"
+        "import resource, pathlib, pyarrow; from qaexp.data.question_files import read_squad_file\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + 400 * 2**20, -1))\n"
         f"read_squad_file(pathlib.Path({str(file)!r}))"
@@ -646,7 +647,7 @@ def test_datasets_is_imported_for_tables_in_shards_alone(tmp_path: Path) -> None
     one.write_bytes(parquet(ROWS))
     code = (
         "import sys, pathlib; from qaexp.data.pipeline import DataPipeline\n"
-        "from qaexp.data.squad import read_squad_file\n"
+        "from qaexp.data.question_files import read_squad_file\n"
         "for name in sys.argv[1:]: read_squad_file(pathlib.Path(name)); print('datasets' in sys.modules)"
     )
     texts = shards(tmp_path / "texts", "jsonl", "gz")

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qaexp.data.files.validation import classify_offset
-from qaexp.data.squad import Answer, Example, SquadFile, paragraph_id, read_squad_file
+from qaexp.data.question_files import read_squad_file
+from qaexp.data.squad import Answer, Example, SquadFile, paragraph_id
 from qaexp.errors import ConfigError, DataError
 from tests.fixtures.waiting import waits_at_most
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from qaexp.data.squad import Example, read_squad_file
+from qaexp.data.question_files import read_squad_file
+from qaexp.data.squad import Example
 
 
 @pytest.fixture(scope="session")

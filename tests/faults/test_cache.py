@@ -17,7 +17,7 @@ from qaexp.data import cache_folder
 from qaexp.data.cache import features_key
 from qaexp.data.files import streams
 from qaexp.data.ondisk import examples, reading
-from qaexp.data.squad import read_squad_file
+from qaexp.data.question_files import read_squad_file
 from tests.faults.conftest import Commands
 from tests.fixtures import drill, tiny_run
 

@@ -17,7 +17,7 @@ from qaexp.config.checks.suggest import nearest
 from qaexp.config.compose import compose_config
 from qaexp.config.conf import choices, conf_directory
 from qaexp.data.demo.generated import demo_file
-from qaexp.data.squad import read_squad_file
+from qaexp.data.question_files import read_squad_file
 from tests.fixtures import tiny_run
 from tests.fixtures.checked import check_command_line
 

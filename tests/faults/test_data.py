@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from qaexp.data.edges import is_mark
 from qaexp.data.features import build_features
-from qaexp.data.squad import Answer, Example, read_squad_file
+from qaexp.data.question_files import read_squad_file
+from qaexp.data.squad import Answer, Example
 from qaexp.errors import DataError
 from qaexp.evaluation.decoding import decode
 from qaexp.evaluation.logits import Logits

@@ -22,7 +22,7 @@ from qaexp.config.checks.overrides import check_overrides, list_keys
 from qaexp.config.checks.words import parse_overrides
 from qaexp.config.compose import compose_config
 from qaexp.config.conf import choices, conf_directory
-from qaexp.data.squad import read_squad_file
+from qaexp.data.question_files import read_squad_file
 from qaexp.errors import ConfigError, DataError, IntegrityError, collected
 from tests.fixtures.checked import check_command_line
 

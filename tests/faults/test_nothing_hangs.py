@@ -21,7 +21,7 @@ from transformers import AutoModelForQuestionAnswering
 
 from qaexp.comparison.scores import ScoreReader
 from qaexp.config.checks.whole import _checkpoint_limit
-from qaexp.data.squad import read_squad_file
+from qaexp.data.question_files import read_squad_file
 from qaexp.model import Checkpoint
 from qaexp.model.settings import model_settings
 from qaexp.predictor import Predictor

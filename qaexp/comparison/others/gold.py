@@ -38,7 +38,7 @@ def read_gold(path: Path) -> Gold:
     Raises:
         DataError: It cannot be read, or holds a faulty question.
     """
-    from qaexp.data.squad import read_squad_file
+    from qaexp.data.question_files import read_squad_file
 
     found = read_squad_file(path)
     return Gold(sorted(found.examples, key=lambda example: example.id), found.sha256, str(path))

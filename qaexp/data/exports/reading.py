@@ -17,7 +17,8 @@ from qaexp.data.files.reading import Reading
 from qaexp.data.files.records import json_objects, read_regular_file
 from qaexp.data.files.shards import find_shards
 from qaexp.data.files.validation import Faults
-from qaexp.data.squad import Example, SquadFile, collect, read_split
+from qaexp.data.question_files import collect, read_split
+from qaexp.data.squad import Example, SquadFile
 from qaexp.errors import DataError
 
 

@@ -22,7 +22,8 @@ from qaexp.data.files.validation import Faults
 from qaexp.data.ondisk.entries import Contents, Entry, Size, kept_entry
 from qaexp.data.ondisk.examples import StoredExamples
 from qaexp.data.ondisk.writing import stored_chunks
-from qaexp.data.squad import Collected, Example, SquadFile, read_split
+from qaexp.data.question_files import Collected, read_split
+from qaexp.data.squad import Example, SquadFile
 
 _log = logging.getLogger("qaexp")
 # Raised when a change of the code reads other examples, or writes another file, for the same data.
