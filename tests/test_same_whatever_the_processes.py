@@ -44,6 +44,7 @@ def history(directory: Path) -> list[float]:
     return [float(row[name]) for row in rows for name in ("train_loss", "train_accuracy", "exact", "f1")]
 
 
+@pytest.mark.thorough
 def test_dropout_draws_the_same_masks(tmp_path: Path) -> None:
     one, *others = (run(tmp_path, number, *DROPOUT) for number in NUMBERS)
     plain = trained(tmp_path, "name=plain", *DROPOUT, "model.hidden_dropout=0", "model.attention_dropout=0")
@@ -58,6 +59,7 @@ def test_dropout_draws_the_same_masks(tmp_path: Path) -> None:
         assert tiny_run.read_json(other / "env.json")["threads"] == 4
 
 
+@pytest.mark.thorough
 def test_the_logits_of_an_evaluation_have_the_same_bytes(tmp_path: Path) -> None:
     """Whichever process computes a batch, it is the same batch."""
     words = (*tiny_run.DEMO, "data.dev_size=60", "trainer.epochs=0", "threads=4")

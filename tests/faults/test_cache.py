@@ -71,6 +71,7 @@ def changed_text(text: str, draw: random.Random) -> str:
     return text[:place] + draw.choice([letter for letter in "abcdefgh" if letter != text[place]]) + text[place + 1 :]
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("D12")
 def test_no_stale_features(qaexp: Commands) -> None:
     train, dev = (tiny_run.write_squad(qaexp.folder / name, 8, 4) for name in ("train.json", "dev.json"))

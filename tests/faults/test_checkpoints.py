@@ -92,6 +92,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("D9")
 def test_checkpoints(qaexp: Any, tmp_path: Path) -> None:
     for number, (case, (spoil, expected)) in enumerate(FAULTS.items()):

@@ -221,6 +221,7 @@ def check_every_flip(stopped: Path) -> None:
     verify_checkpoint(newest)
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("S4")
 def test_misshapen_checkpoints(
     reference: tuple[Path, dict[str, str], list[str]], stopped: Path, tmp_path: Path

@@ -29,6 +29,7 @@ def hang(*_: object, **__: object) -> None:
     threading.Event().wait()
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("T4")
 def test_trackers_and_pictures(qaexp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     tracker, words = "qaexp.experiment.tracking.tensorboard.TensorBoard", (*tiny_run.DEMO, "trackers=tensorboard")

@@ -92,6 +92,7 @@ def owned(directory: Path, *, seconds_ago: float, **owner: Any) -> None:
     (directory / ".lock").write_text(json.dumps(owner))
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("S7")
 def test_stale_locks(attempts: Attempts) -> None:
     def left_behind(name: str) -> Path:
@@ -138,6 +139,7 @@ class Earlier(clock.datetime):
         return cls(2001, 1, 1, tzinfo=tz)
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("S9")
 def test_clocks(attempts: Attempts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(composed, "datetime", Still)

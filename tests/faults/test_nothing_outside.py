@@ -48,6 +48,7 @@ def state_of(place: Path) -> dict[str, Any]:
     return {"names": names, "files": tiny_run.snapshot(place)}
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("O1")
 @pytest.mark.case("plots_that_is_a_link")
 def test_nothing_outside(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def test_a_race_that_is_killed_ends_with_the_decisions_of_an_undisturbed_one(qae
     assert {path: path.stat().st_mtime_ns for path in sweep.glob("*/summary.json")} == before
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("W13")
 def test_a_damaged_race_is_derived_from_its_runs_and_a_damaged_run_decides_nothing(qaexp: Commands) -> None:
     assert race(qaexp.folder, "r").code == 0

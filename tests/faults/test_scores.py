@@ -43,6 +43,7 @@ def refused(qaexp: Any, codes: Sequence[int], *words: str) -> Any:
     return done
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("D13")
 def test_other_questions(qaexp: Any, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_rescore(qaexp, run)
@@ -171,6 +172,7 @@ def own_questions(path: Path, *counts: int) -> Path:
     return path
 
 
+@pytest.mark.thorough
 @pytest.mark.fault("D15")
 def test_evaluation_sets(qaexp: Any, tmp_path: Path) -> None:
     folder = tmp_path / "files"

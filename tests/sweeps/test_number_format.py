@@ -74,7 +74,11 @@ def formats(folder: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("planner", "runner", "found"),
-    [(OLD, AMX, ("auto", "fp32")), (AMD, OLD, ("bf16", "bf16")), (AMD, AMD, ("bf16", "bf16"))],
+    [
+        (OLD, AMX, ("auto", "fp32")),
+        (AMD, OLD, ("bf16", "bf16")),
+        pytest.param(AMD, AMD, ("bf16", "bf16"), marks=pytest.mark.thorough),
+    ],
 )
 def test_a_job_is_found_as_that_job_wherever_it_ran(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worker, planner: Processor, runner: Processor, found

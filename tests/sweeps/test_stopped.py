@@ -26,7 +26,13 @@ WORDS = (
 )
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        pytest.param(signal.SIGINT, 130, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, 75, id="SIGTERM", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_signal_stops_the_jobs_with_their_checkpoints(tmp_path: Path, number: signal.Signals, code: int) -> None:
     process = start(tmp_path, "s", *WORDS)
     sweep = tmp_path / "multirun_outputs" / "s"
