@@ -163,7 +163,7 @@ def moved(one: Difference, points: float) -> Difference:
 
 def upper(wrong: int, repetitions: int) -> float:
     """The upper end of the one-sided 95 % interval of a rate (Clopper and Pearson 1934)."""
-    return float(beta.ppf(0.95, wrong + 1, repetitions - wrong))
+    return 1.0 if wrong == repetitions else float(beta.ppf(0.95, wrong + 1, repetitions - wrong))
 
 
 def known() -> dict[str, Any]:
