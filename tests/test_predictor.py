@@ -263,3 +263,9 @@ def test_the_probabilities_are_the_softmax_of_all_that_could_be_answered(predict
 def test_without_anything_else_to_answer_nothing_is_certain(predictor: qaexp.Predictor) -> None:
     nothing = predictor.answer(QUESTION, "")
     assert (nothing.probability, nothing.no_answer_probability, nothing.span_probabilities) == (1.0, 1.0, [])
+
+
+@pytest.mark.parametrize("folder", [None, 3, ""])
+def test_what_is_no_folder_is_refused(folder: Any) -> None:
+    with pytest.raises(ConfigError, match="give the directory of a completed run"):
+        qaexp.Predictor(folder)

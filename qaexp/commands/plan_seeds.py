@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _POINTS, _POWER = 1.0, 0.8
 _MOST_POINTS = 100
+_MOST_DIGITS = 6
 _KNOWN = ("seed_sd", "question_se", "questions", "texts")
 
 
@@ -101,6 +102,10 @@ def _check_known(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             "--seed-sd 0 and --question-se 0: without any spread a single seed tells; one of them is above 0"
         )
+    for name in ("seed_sd", "question_se"):
+        if getattr(arguments, name) > _MOST_POINTS:
+            option, given = f"--{name.replace('_', '-')}", getattr(arguments, name)
+            raise ConfigError(f"{option} {given:g}: two scores are never more than {_MOST_POINTS} points apart")
     if arguments.texts > arguments.questions:
         raise ConfigError(
             f"--texts {arguments.texts}: {arguments.questions} questions are about {arguments.questions} texts at most"
@@ -140,15 +145,22 @@ def _text(plan: Plan) -> str:
         f"There the seeds of two runs move their difference by {number.size(spread.seed)} (sd), the questions by "
         f"{number.size(spread.questions)} (standard error).",
         f"The test: {'any number of looks' if plan.test.any_look else 'one planned look'}, "
-        f"{counted(plan.contrasts, 'contrast')}, power {100 * plan.test.power:g} %.",
+        f"{counted(plan.contrasts, 'contrast')}, power {100 * plan.test.power:.12g} %.",
         "",
         f"seeds  detects ({plan.pilot.metric})",
     ]
     for num, points in plan.rows:
-        is_possible = points is not None and points <= number.width
-        shown = f"{points:.{number.decimals}f}" if is_possible and points is not None else "nothing"
+        shown = "nothing" if points is None or points > number.width else _detected(points, plan, number.decimals)
         lines.append(f"{num:>5}  {shown:>7}{'  <- enough' if num == plan.seeds else ''}")
     return "\n".join(lines) + "\n"
+
+
+def _detected(points: float, plan: Plan, decimals: int) -> str:
+    """What so many seeds detect, with as many digits as show that it is more than what is to be found, if it is."""
+    is_enough = points <= plan.points
+    while decimals < _MOST_DIGITS and (float(f"{points:.{decimals}f}") <= plan.points) != is_enough:
+        decimals += 1
+    return f"{points:.{decimals}f}"
 
 
 def _answer(plan: Plan) -> str:

@@ -11,10 +11,11 @@ from qaexp.comparison.options import Options, with_metric
 from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
+from qaexp.runs.directory import CONFIG
 from qaexp.runs.metrics import number_of
 from qaexp.runs.number import LOWER
 from qaexp.runs.readers.collect import RunFiles
-from qaexp.runs.trust import is_config_edited, is_edited
+from qaexp.runs.trust import edited_files
 from qaexp.storage.formats import counted
 
 _WHERE = "at threshold 0 or at its tuned one"
@@ -57,14 +58,10 @@ def best_run(paths: Iterable[str | Path], options: Options) -> tuple[Path, list[
     if ties:
         notes.append(f"{counted(ties, 'more run')} with the same {options.metric}: the one that was started first")
     run = chosen.run
-    for name, is_another in (
-        ("summary.json", is_edited(run.path, run.run)),
-        ("config.json", is_config_edited(run.path, run.summary)),
-    ):
-        if is_another:
-            notes.append(
-                f"{chosen.run.path}: {name} is not the one that the run wrote; qaexp verify shows what differs"
-            )
+    notes += [
+        f"{run.path}: {name} is not the one that the run wrote; qaexp verify shows what differs"
+        for name in edited_files(run.path, run.run, run.summary, (CONFIG, number_of(options.metric).table))
+    ]
     return chosen.run.path, notes
 
 

@@ -25,7 +25,7 @@ from qaexp.comparison.result import Comparison, Table, units
 from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.selection import collected, observed, where
 from qaexp.errors import ConfigError, QaexpError
-from qaexp.runs.directory import SCORES
+from qaexp.runs.directory import CONFIG, SCORES
 from qaexp.runs.metrics import number_of
 from qaexp.runs.readers.collect import RunFiles
 from qaexp.runs.readers.fetched import Fetched
@@ -33,7 +33,7 @@ from qaexp.runs.readers.group_names import own_names, setting_names
 from qaexp.runs.readers.race import race_notes
 from qaexp.runs.readers.recognised import recognised
 from qaexp.runs.readers.repeats import SEED_KEYS, differing, settings
-from qaexp.runs.trust import is_config_edited, is_edited
+from qaexp.runs.trust import edited_files
 
 __all__ = ["DEFAULT_METRIC", "Comparison", "Options", "Table", "compare", "units"]
 
@@ -88,11 +88,19 @@ def compare(paths: Iterable[str | Path], options: Options | None = None, source:
         cluster_kind=cluster_kind(tables[0].groups[0].entries, options.metric, reader) if tables else None,
         machines=machines,
         notes=notes,
-        edited=[entry.run.path for entry in examined if is_edited(entry.run.path, entry.run.run)],
-        edited_configs=[entry.run.path for entry in examined if is_config_edited(entry.run.path, entry.run.summary)],
+        edited=_edited([entry.run for entry in examined], options.metric),
         num_examined=len(examined),
         source=source,
     )
+
+
+def _edited(runs: Sequence[RunFiles], metric: str) -> dict[str, list[Path]]:
+    """The files behind a comparison that are not those that their runs wrote, with the runs of each."""
+    found: dict[str, list[Path]] = {}
+    for run in runs:
+        for name in edited_files(run.path, run.run, run.summary, (CONFIG, SCORES, number_of(metric).table)):
+            found.setdefault(name, []).append(run.path)
+    return found
 
 
 def _check_by(options: Options, runs: Sequence[RunFiles]) -> None:

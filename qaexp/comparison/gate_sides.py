@@ -15,9 +15,9 @@ from qaexp.comparison.options import Options, with_metric
 from qaexp.comparison.scores import ScoreReader
 from qaexp.comparison.selection import COPY, collected, where
 from qaexp.errors import ConfigError, IntegrityError
-from qaexp.runs.directory import CONFIG, SCORES, SUMMARY, TEST_SCORES
+from qaexp.runs.directory import CONFIG, SCORES, TEST_SCORES
 from qaexp.runs.readers.recognised import recognised
-from qaexp.runs.trust import changed_files, is_edited
+from qaexp.runs.trust import edited_files
 from qaexp.storage.formats import counted
 
 NEW, BASE = "NEW", "--against"
@@ -94,8 +94,7 @@ def _whole_sides(
 def _edited(entry: Entry) -> list[str]:
     """The files behind a verdict that are not those that the run wrote."""
     run = entry.run
-    names = [SUMMARY] if is_edited(run.path, run.run) else []
-    names += changed_files(run.path, run.summary, (CONFIG, SCORES, TEST_SCORES))
+    names = edited_files(run.path, run.run, run.summary, (CONFIG, SCORES, TEST_SCORES))
     return [f"{run.path / name}: is not the one that was written: qaexp verify {run.path} tells more" for name in names]
 
 

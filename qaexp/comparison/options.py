@@ -88,5 +88,5 @@ def _check_metric(option: str, metric: str, entries: Sequence[Entry]) -> None:
         raise ConfigError(f"{option} {metric}: it {told}; give another number of summary.json, such as f1")
     known = dict.fromkeys(name for entry in entries for name in entry.metrics)
     raise ConfigError(
-        f"{option} {metric}: no run has it{like(metric, [*known, *NUMBERS])}; it is a number of summary.json"
+        f"{option} {metric}: no run has it{like(metric, [*known, *NUMBERS])}; give a number of summary.json, such as f1"
     )

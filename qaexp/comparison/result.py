@@ -13,9 +13,13 @@ from qaexp.comparison.machines import Machines
 from qaexp.comparison.options import Options
 from qaexp.comparison.ranks import Rank
 from qaexp.comparison.scores import ScoreReader
+from qaexp.runs.directory import CONFIG, SCORES, SUMMARY
 from qaexp.runs.metrics import number_of
 from qaexp.runs.readers.fetched import Fetched
 from qaexp.storage.formats import counted
+
+# What may be wrong where such a file was edited.
+_EDITED = {CONFIG: ", so settings may be shown wrongly", SCORES: ", so verdicts may be wrong"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,8 +86,8 @@ class Comparison:
         cluster_kind: What a cluster of questions is: `title` or `paragraph`; None without runs.
         machines: Reads what any of the runs was computed with.
         notes: What a reader must know about all tables.
-        edited: Runs whose summary.json is not the one that they wrote, also where another run counts in their place.
-        edited_configs: The same of config.json.
+        edited: Files behind it that are not those that their runs wrote, with these runs, also where another run counts
+            in their place.
         num_examined: How many runs were read.
         source: Where the runs are from; those that were fetched are told by their URLs.
     """
@@ -97,8 +101,7 @@ class Comparison:
     cluster_kind: str | None
     machines: Machines
     notes: Sequence[str] = ()
-    edited: Sequence[Path] = ()
-    edited_configs: Sequence[Path] = ()
+    edited: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     num_examined: int = 0
     source: Fetched = field(default_factory=lambda: Fetched(()))
 
@@ -120,15 +123,11 @@ class Comparison:
     @property
     def doubt(self) -> str | None:
         """A warning about edited runs; None without any."""
-        kinds = (("summary.json", self.edited), ("config.json", self.edited_configs))
         told = [
             f"{name} is not the one that was written in {counted(len(paths), 'run')} of {self.num_examined}, first in "
-            f"{paths[0].name}"
-            for name, paths in kinds
-            if paths
+            f"{paths[0].name}" + _EDITED.get(name, "")
+            for name, paths in sorted(self.edited.items(), key=lambda one: (one[0] != SUMMARY, one[0]))
         ]
-        if self.edited_configs:
-            told[-1] += ", so settings may be shown wrongly"
         return f"{'; '.join(told)}: qaexp verify shows what differs" if told else None
 
     @property

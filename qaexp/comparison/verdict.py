@@ -149,7 +149,8 @@ def _tested(tested: Tested, case: Circumstances, numbers: str) -> tuple[str, str
         return word, f"{word}: {numbers}, {p}; {case.how}"
     if tested.is_within(case.relevant):
         ruled_out = f"a difference of {case.number.size(case.relevant)} or more is ruled out"
-        return EQUIVALENT, f"{numbers}, {p}; {ruled_out}{' between these two runs' if case.are_runs else ''}"
+        sides = "seeds" if case.are_seeds else "runs"
+        return EQUIVALENT, f"{numbers}, {p}; {ruled_out}{f' between these two {sides}' if case.are_runs else ''}"
     reach = tested.minimum_detectable
     if reach is None:
         why = "" if tested.difference.standard_error else "the same difference in each of "

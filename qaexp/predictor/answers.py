@@ -56,6 +56,8 @@ class Predictor:
                 not there or does not compute in this format.
             IntegrityError: The model belongs to a run, and was changed.
         """
+        if not isinstance(folder, str | os.PathLike) or not os.fspath(folder):
+            raise ConfigError(f"folder is {folder!r:.80}; give the directory of a completed run, or a model's folder")
         self.folder = model_folder(Path(folder))
         self.settings = model_settings(self.folder)
         self.null_threshold = self.settings["null_threshold"] if null_threshold is None else null_threshold

@@ -14,7 +14,7 @@ from typing import Any
 
 from qaexp.errors import IntegrityError
 from qaexp.errors.advice import made_again
-from qaexp.runs.directory import CONFIG, MANIFEST, RUN, STATES, SUMMARY
+from qaexp.runs.directory import MANIFEST, RUN, STATES, SUMMARY
 from qaexp.runs.manifest import read_manifest
 from qaexp.storage.reading import opened_file, read_bytes
 from qaexp.storage.vouched import WAY_OUT, not_written, sha256, sha256_of, vouched
@@ -79,9 +79,22 @@ def is_edited(directory: Path, record: Mapping[str, Any]) -> bool | None:
     return None if told is None else sha256_of(directory / SUMMARY) != told
 
 
-def is_config_edited(directory: Path, summary: Mapping[str, Any] | None) -> bool:
-    """Whether config.json has other bytes than the run's manifest says; see `changed_files`."""
-    return bool(changed_files(directory, summary, (CONFIG,)))
+def edited_files(
+    directory: Path, record: Mapping[str, Any], summary: Mapping[str, Any] | None, names: Sequence[str]
+) -> list[str]:
+    """The files that have other bytes than the run wrote: summary.json by its run.json, others by its manifest.
+
+    Args:
+        directory: The run directory.
+        record: Its run.json.
+        summary: Its summary.json; None where there is none.
+        names: Which others are looked at; see `changed_files`.
+
+    Raises:
+        OSError: One of them cannot be read.
+    """
+    own = [SUMMARY] if is_edited(directory, record) else []
+    return own + changed_files(directory, summary, list(dict.fromkeys(names)))
 
 
 def changed_files(directory: Path, summary: Mapping[str, Any] | None, names: Sequence[str]) -> list[str]:

@@ -93,6 +93,8 @@ def source_problems(name: str, keys: Mapping[str, object]) -> Iterator[str]:
         elif key not in row.needs and keys.get(key):
             way_out = f"choose {setting('data', owner.chosen_by)}" if owner.chosen_by else "remove it"
             yield f"data.{key}={keys[key]} has no effect with {typed}; {way_out}"
+    if not row.needs and keys.get("columns"):
+        yield f"data.columns names columns of files, and {typed} has none; choose {setting('data', 'json')}"
 
 
 def full_name(data: Mapping[str, object]) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qaexp.commands.plan_seeds import _detected
+from qaexp.comparison.seed_plan import Pilot, plan
 from qaexp.comparison.statistics.paired import paired_groups
 from qaexp.comparison.statistics.planning import PlannedTest, Spread
 from tests.fixtures import tiny_run
@@ -99,6 +101,14 @@ def test_where_no_number_of_seeds_is_enough_the_questions_are_said(tmp_path: Pat
     assert never.startswith("Not even 100 seeds and a hundred times as many questions find")
 
 
+def test_what_is_just_not_detected_has_digits_that_say_so() -> None:
+    spread = Spread(1.0, 0.1, 24.0)
+    made = plan(Pilot(spread, "f1", 2, 100, "known spreads"), 1.0, 0.8, any_look=True)
+    assert [_detected(points, made, 1) for points in (0.96, 1.0, 1.037, 1.0004, 1.26)] == [
+        "1.0", "1.0", "1.04", "1.0004", "1.3",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -108,6 +118,8 @@ def test_where_no_number_of_seeds_is_enough_the_questions_are_said(tmp_path: Pat
         ((*KNOWN, "--detect", "0"), "--detect 0: no number of seeds finds that"),
         ((*KNOWN, "--power", "1"), "--power 1: it is a probability between 0 and 1"),
         ((*KNOWN, "--seed-sd", "nan"), "is not finite"),
+        ((*KNOWN, "--seed-sd", "1e308"), "--seed-sd 1e+308: two scores are never more than 100 points apart"),
+        ((*KNOWN, "--question-se", "101"), "--question-se 101: two scores are never more than 100 points apart"),
         ((*KNOWN, "--texts", "3"), "is below 4"),
         (("run",), "the pilot tells nothing about seeds"),
         (("nothing",), "nothing there"),

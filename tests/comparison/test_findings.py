@@ -415,6 +415,9 @@ def test_a_setting_hardly_above_answering_nothing_is_not_recommended(tmp_path: P
     assert not any("answering nothing" in one for one in found(tmp_path, options, relevant=0.5))
     (only,) = found(tmp_path, options, where=("lr=0.0003",))[1:2]
     assert only == "That is less than 2.0 f1 above answering nothing at all, which gives 33.3."
+    for run in tmp_path.iterdir():  # a decoding that answers everything has no threshold, and cannot answer nothing
+        edit(run / "summary.json", null_threshold=None)
+    assert not any("answering nothing" in one for one in found(tmp_path, options))
 
 
 def test_runs_that_are_silent_at_several_thresholds_are_told_in_few_words(tmp_path: Path, options: Options) -> None:

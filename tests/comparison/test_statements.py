@@ -492,3 +492,22 @@ def test_one_p_value_has_one_name_in_json_page_and_sentence(tmp_path: Path, opti
     told = "&lt; 0.001" if contrast["p_verdict"] < 0.001 else f"{contrast['p_verdict']:.3f}"
     assert f'<td class="n nobreak">{told}</td>' in page(comparison, figure_data(comparison))
     assert told.replace("&lt;", "<") in contrast["sentence"]
+
+
+def test_scores_that_were_edited_are_told(tmp_path: Path, options: Options) -> None:
+    """Their mean may stay what it was, and with it the summary."""
+    for seed in range(2):
+        run = write_run(tmp_path / "s" / f"{seed}", scores(seed, 50), changes={"seed": seed})
+        content = (run / "scores.csv").read_bytes()
+        entry = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        (run / "MANIFEST.json").write_text(json.dumps({"schema_version": 1, "files": {"scores.csv": entry}}))
+    assert compare([tmp_path], options).doubt is None
+    first, second, third, *rest = (run / "scores.csv").read_text().splitlines()
+    (run / "scores.csv").write_text("\n".join([first, third, second, *rest, ""]))
+    comparison = compare([tmp_path], options)
+    told = "scores.csv is not the one that was written in 1 run of 2, first in 1, so verdicts may be wrong"
+    assert told in printed(comparison)
+    assert document(comparison)["notes"] == [comparison.doubt]
+    assert best_run([run], options)[1] == [
+        f"{run}: scores.csv is not the one that the run wrote; qaexp verify shows what differs"
+    ]

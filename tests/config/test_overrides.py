@@ -33,6 +33,8 @@ def message(*lines: str, config_dir: Path | None = None) -> str:
         ("~seed", "cannot be left out"),
         ("model/x=1", "is not a group"),
         ("a b=}", "is not an override"),
+        ("data.test_files={bio: a.json, bio: b.json}", "names bio twice; name each key once"),
+        ("data.columns={question: q, context: c}", "data.source=demo has none; choose data=json"),
         ("seed", "is not an override"),
         ("trainer.keep=frist", "none of last, best"),
     ],
@@ -53,11 +55,12 @@ def test_a_mistake_is_explained(line: str, expected: str) -> None:
     ],
 )
 def test_columns_named_key_by_key_are_told_in_the_form_that_is_read(lines: list[str], meant: dict[str, str]) -> None:
-    told = message(*lines)
+    files = ("data=json", "data.train_file=train.json", "data.dev_file=dev.json")
+    told = message(*files, *lines)
     assert "is not a key; write 'data.columns={" in told
     (word,) = shlex.split(told.partition("; write ")[2])
     rest = [line for line in lines if "data.columns" not in line]
-    assert check_command_line([*rest, word]).data.columns == meant
+    assert check_command_line([*files, *rest, word]).data.columns == meant
 
 
 def test_a_column_that_qaexp_does_not_have_is_told_with_those_that_it_has() -> None:

@@ -88,6 +88,13 @@ def test_a_race_is_run_in_rounds_and_goes_on_where_it_stopped(tmp_path: Path) ->
     (tmp_path / "multirun_outputs" / "r" / "race.json").write_text('{"rounds": [')
     assert tiny_run.call(tmp_path, "resume", "multirun_outputs/r").code == 0
     assert record(tmp_path, "r") == found
+    # A budget that is smaller than what was spent forgets nothing.
+    less = race(tmp_path, "r", *RACE, "hydra.sweeper.relevant=1e-9", "hydra.sweeper.budget_runs=6")
+    assert less.code == 0, less.err
+    assert "8 runs (a grid with as many seeds: 8)" in less.out
+    told = record(tmp_path, "r")
+    assert told["budget"]["runs"] == 6
+    assert {**told, "budget": None} == {**found, "budget": None}
 
 
 @pytest.mark.thorough

@@ -89,6 +89,8 @@ class FirstTable:
         share, found = group["share_no_ans"], group["metrics"].get(self.metric)
         if share is None or not 0 < share < 100 or found is None or self.word not in ("f1", "exact"):
             return False
+        if all(_must_answer(run["summary"] or {}) for run in self.runs(group)):
+            return False
         return bool(found["mean"] < share + self._skill)
 
     @property
@@ -247,3 +249,8 @@ class FirstTable:
     def helps(self, pair: Row) -> bool:
         """Whether more seeds would tell."""
         return self.enough_seeds(pair) is not None
+
+
+def _must_answer(summary: Row) -> bool:
+    """Whether a run's decoding leaves no question without an answer: then there is no threshold to choose."""
+    return "null_threshold" in summary and summary["null_threshold"] is None

@@ -75,7 +75,7 @@ def _data_problems(config: ExperimentConfig) -> Iterator[str]:
     for name, size in (("data.train_size", data.train_size), ("data.dev_size", data.dev_size)):
         yield from size_problems(name, size)
     if data.source in SOURCES:  # else it is out of its choices
-        keys = {name: getattr(data, name) for name in (*FILES, "mix")}
+        keys = {name: getattr(data, name) for name in (*FILES, "mix", "columns")}
         yield from source_problems(data.source, keys)
         yield from mix_key_problems(data.source, keys)
     yield from mix_problems(data.mix)

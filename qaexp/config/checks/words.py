@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.errors import HydraException
 
+from qaexp.config.checks.repeated_keys import repeated_key
 from qaexp.config.checks.unreadable import cut, cut_apart, no_override
 from qaexp.config.checks.values import shortened
 from qaexp.config.guards.interpolations import MAX_VALUES
@@ -56,6 +57,8 @@ def _parsed(line: str) -> Override | str:
         found = OverridesParser.create().parse_override(line)
         if (number := _num_values(found)) > MAX_JOBS:
             return f"{shortened(line)!r} has {number:,} values, and a range may have {MAX_JOBS:,}; name fewer"
+        if (key := repeated_key(line)) is not None:
+            return f"{shortened(line)!r} names {shortened(key)} twice; name each key once"
         return found
     except (HydraException, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())

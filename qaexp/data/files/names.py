@@ -90,6 +90,8 @@ def parse_columns(text: str) -> dict[str, str]:
                 f"{named('data.columns')} is {text[:80]!a}; write qaexp's names and the file's, as "
                 "'context: passage, question: query'"
             )
+        if match[1] in found:
+            raise ConfigError(f"{named('data.columns')} is {text[:80]!a}, which names {match[1]} twice; name it once")
         found[match[1]] = match[2][1:-1] if match[2][:1] in "\"'" else match[2]
         position = match.end()
     return check_columns(found)
@@ -133,9 +135,13 @@ def check_names(file: object, found: Iterable[str], columns: Columns, *, wants_a
     lost = [f"{ours}: {name}" for ours, name in columns.items() if name not in names]
     if not missing and not lost:
         return
-    if lost and not missing:
-        raise DataError(f"{file}: {named('data.columns')} names {', '.join(lost)}, {_told(names)}; correct the name.")
-    if missing == ["answers"] and not lost and not any(map(_may_be_answers, names)):
+    if lost:
+        told = "and the file has no such column" if len(lost) == 1 else "and the file has no such columns"
+        # What is missing besides is told once the names that were given are right.
+        raise DataError(
+            f"{file}: {named('data.columns')} names {', '.join(lost)}, {told} ({_told(names)}); correct the name"
+        )
+    if missing == ["answers"] and not any(map(_may_be_answers, names)):
         raise DataError(no_answers(file, _told(names)))
     raise DataError(f"{file}: {_told(names)}; {_way_out(names, missing, columns)}")
 

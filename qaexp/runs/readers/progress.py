@@ -107,7 +107,9 @@ def progress_of(paths: list[Path], now: datetime) -> tuple[list[Progress], list[
 def _planned_search(folder: Path) -> str | None:
     """What there is to say of a plan without jobs, which follow from trials; None of anything else."""
     is_one = os.path.lexists(folder / SWEEP_PLAN) and not job_names(folder)  # false for what may not be read
-    return "a search of which no trial has begun; qaexp work makes its trials" if is_one else None
+    return (
+        "a search or a race of which no run has begun; the same command, or qaexp work, begins them" if is_one else None
+    )
 
 
 def _places(folder: Path) -> list[str]:

@@ -22,7 +22,7 @@ from qaexp.runs.directory import (
 )
 from qaexp.runs.identity import Identity
 from qaexp.runs.readers.folder import COMPLETED, DAMAGED, check_schema_version, look
-from qaexp.runs.trust import is_config_edited
+from qaexp.runs.trust import changed_files
 from qaexp.runs.writing.drift import config_changes, is_longer_training, shown
 from qaexp.storage.files import TEMP_PREFIX
 from qaexp.storage.folders import remove, remove_temps
@@ -84,7 +84,7 @@ def _check_own_config(directory: Path) -> None:
         IntegrityError: The run's manifest knows other bytes of it.
     """
     summary, _ = read_small(directory / SUMMARY)
-    if is_config_edited(directory, summary):
+    if changed_files(directory, summary, (CONFIG,)):
         raise IntegrityError(
             f"{directory / CONFIG} is not what the run wrote (its sha256 differs); bring back the run's own file"
         )
