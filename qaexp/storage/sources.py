@@ -63,6 +63,7 @@ SOURCES: Mapping[str, Source] = {row.name: row for row in _ROWS}
 _OWNERS = {key: row for row in reversed(_ROWS) for key in row.needs}
 
 _TRAIN_FILE = "train_file"
+_COLUMNS = "columns"
 _MAX_NAMED = 3
 
 HUB_SPLITS = {"train": "train", "dev": "validation"}
@@ -93,8 +94,8 @@ def source_problems(name: str, keys: Mapping[str, object]) -> Iterator[str]:
         elif key not in row.needs and keys.get(key):
             way_out = f"choose {setting('data', owner.chosen_by)}" if owner.chosen_by else "remove it"
             yield f"data.{key}={keys[key]} has no effect with {typed}; {way_out}"
-    if not row.needs and keys.get("columns"):
-        yield f"data.columns names columns of files, and {typed} has none; choose {setting('data', 'json')}"
+    if not row.needs and keys.get(_COLUMNS):
+        yield f"data.{_COLUMNS} has no effect with {typed}; choose {setting('data', 'json')}"
 
 
 def full_name(data: Mapping[str, object]) -> str:

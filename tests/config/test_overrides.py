@@ -34,7 +34,10 @@ def message(*lines: str, config_dir: Path | None = None) -> str:
         ("model/x=1", "is not a group"),
         ("a b=}", "is not an override"),
         ("data.test_files={bio: a.json, bio: b.json}", "names bio twice; name each key once"),
-        ("data.columns={question: q, context: c}", "data.source=demo has none; choose data=json"),
+        (
+            "data.columns={question: q, context: c}",
+            "data.columns has no effect with data.source=demo; choose data=json",
+        ),
         ("seed", "is not an override"),
         ("trainer.keep=frist", "none of last, best"),
     ],
