@@ -43,7 +43,9 @@ def problems(words: list[str]) -> tuple[str, ...]:
 def test_the_advice_for_a_word_that_cannot_be_read_composes(line: str) -> None:
     (said,) = problems(shlex.split(line))
     assert said.endswith(WRITE[line])
-    check_command_line(keep_texts(shlex.split(WRITE[line].partition("write ")[2] or said.partition(": ")[2])))
+    words = shlex.split(WRITE[line].partition("write ")[2] or said.partition(": ")[2])
+    files = ["data=json", "data.train_file=train.json", "data.dev_file=dev.json"] if "columns" in line else []
+    check_command_line(keep_texts([*files, *words]))
 
 
 @pytest.mark.parametrize("value", ["a(b", "a#b", "a \u00e9"])
