@@ -458,12 +458,17 @@ def test_a_summary_that_was_edited_is_told(tmp_path: Path, options: Options) -> 
     assert document(comparison)["notes"] == [comparison.doubt]
 
 
+def vouch(run: Path, name: str) -> None:
+    """Give a run a manifest that vouches for one of its files, as it is now."""
+    content = (run / name).read_bytes()
+    entry = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    (run / "MANIFEST.json").write_text(json.dumps({"schema_version": 1, "files": {name: entry}}))
+
+
 def test_a_config_that_was_edited_is_told(tmp_path: Path, options: Options) -> None:
     for seed in range(2):
         run = write_run(tmp_path / "s" / f"{seed}", scores(seed, 50), changes={"seed": seed})
-        content = (run / "config.json").read_bytes()
-        entry = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-        (run / "MANIFEST.json").write_text(json.dumps({"schema_version": 1, "files": {"config.json": entry}}))
+        vouch(run, "config.json")
     assert compare([tmp_path], options).doubt is None
     edit(run / "config.json", optimizer={"lr": 0.003})
     comparison = compare([tmp_path], options)
@@ -498,9 +503,7 @@ def test_scores_that_were_edited_are_told(tmp_path: Path, options: Options) -> N
     """Their mean may stay what it was, and with it the summary."""
     for seed in range(2):
         run = write_run(tmp_path / "s" / f"{seed}", scores(seed, 50), changes={"seed": seed})
-        content = (run / "scores.csv").read_bytes()
-        entry = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-        (run / "MANIFEST.json").write_text(json.dumps({"schema_version": 1, "files": {"scores.csv": entry}}))
+        vouch(run, "scores.csv")
     assert compare([tmp_path], options).doubt is None
     first, second, third, *rest = (run / "scores.csv").read_text().splitlines()
     (run / "scores.csv").write_text("\n".join([first, third, second, *rest, ""]))

@@ -105,18 +105,16 @@ class Course:
         """By all runs that were counted."""
         return self.rounds[-1].spent if self.rounds else Cost()
 
-    def wanted(self) -> dict[str, range]:
-        """The seeds of the next round, by their places, for each open configuration; nothing where the race is over."""
-        if self.end is not None:
+    def wanted(self, *, over_budget: bool = False) -> dict[str, range]:
+        """The seeds of the next round, by their places, for each open configuration; nothing where the race is over.
+
+        With `over_budget` also of a round that the budget does not allow.
+        """
+        if self.end is not None and not (over_budget and self.end == BUDGET):
             return {}
         done = self.rounds[-1].num_seeds if self.rounds else 0
         places = range(done, MIN_SEEDS if done == 0 else done + 1)
         return dict.fromkeys(self._open, places)
-
-    def overdraw(self) -> None:
-        """Begin the next round though the budget does not allow it: for one whose runs are there already."""
-        assert self.end == BUDGET
-        self.end = None
 
     def take(self, found: Mapping[str, Sequence[Finished]], failed: Mapping[str, str]) -> Round:
         """Decide a round.
@@ -128,7 +126,7 @@ class Course:
         Raises:
             ConfigError: Two configurations were scored on different questions.
         """
-        places = next(iter(self.wanted().values()))
+        places = next(iter(self.wanted(over_budget=True).values()))
         aside = dict(failed)
         for name in self._open:
             self._runs[name] += found[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from qaexp.sweeps.job import Job
-from qaexp.sweeps.race.course import BUDGET, Course, Round, Rules
+from qaexp.sweeps.race.course import Course, Round, Rules
 from qaexp.sweeps.race.entrants import Entry
 from qaexp.sweeps.race.finished import Finished, Finishes
 
@@ -22,7 +22,9 @@ class Track:
 
     def jobs(self) -> list[Job]:
         """The jobs of the next round, seed by seed; none where the race is over."""
-        wanted = self.course.wanted()
+        return self._jobs_of(self.course.wanted())
+
+    def _jobs_of(self, wanted: Mapping[str, range]) -> list[Job]:
         places = next(iter(wanted.values()), range(0))
         return [self._jobs[name][place] for place in places for name in wanted]
 
@@ -40,28 +42,22 @@ class Track:
             IntegrityError: A run is damaged.
         """
         made: list[Round] = []
-        while jobs := self.jobs() or self._overdrawn():
+        while jobs := self.jobs() or self._run_already():
             self.begun += [job for job in jobs if job not in self.begun]
             if any(self._finishes.of(job.folder) is None and job.sha256 not in failures for job in jobs):
                 break
             made.append(self._decided(failures))
         return made
 
-    def _overdrawn(self) -> list[Job]:
+    def _run_already(self) -> list[Job]:
         """The jobs of a round that the budget does not allow, where all of them are completed: what was run counts."""
-        if self.course.end != BUDGET:
-            return []
-        self.course.overdraw()
-        jobs = self.jobs()
-        if all(self._finishes.of(job.folder) is not None for job in jobs):
-            return jobs
-        self.course.end = BUDGET
-        return []
+        jobs = self._jobs_of(self.course.wanted(over_budget=True))
+        return jobs if all(self._finishes.of(job.folder) is not None for job in jobs) else []
 
     def _decided(self, failures: Mapping[str, str]) -> Round:
         found: dict[str, list[Finished]] = {}
         failed: dict[str, str] = {}
-        for name, places in self.course.wanted().items():
+        for name, places in self.course.wanted(over_budget=True).items():
             jobs = [self._jobs[name][place] for place in places]
             ended = [self._finishes.of(job.folder) for job in jobs]
             found[name] = [one for one in ended if one is not None]
