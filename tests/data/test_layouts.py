@@ -298,9 +298,12 @@ def test_own_names_in_nested_files(tmp_path: Path) -> None:
 def test_names_that_the_file_does_not_have(tmp_path: Path) -> None:
     path = next(own(tmp_path))
     with pytest.raises(
-        DataError, match=r"found: id, passage.*'data\.columns=\{question: query, answers: answer, context"
+        DataError,
+        match=r"names context: wrong, .*found: id, passage.*'data\.columns=\{question: query, answers: answer, context",
     ):
         read_squad_file(path, columns={"context": "wrong", "question": "query", "answers": "answer"})
+    with pytest.raises(DataError, match=r"names title: headline, and the file has no such column.*; correct the name"):
+        read_squad_file(path, columns={**MAPPING, "title": "headline"})
     for wrong in ({"kontext": "passage"}, {"context": "a", "question": "a"}, ["context"], "passage"):
         with pytest.raises(ConfigError, match=r"data\.columns"):
             read_squad_file(path, columns=wrong)  # type: ignore[arg-type]

@@ -137,10 +137,8 @@ def check_names(file: object, found: Iterable[str], columns: Columns, *, wants_a
         return
     if lost:
         told = "and the file has no such column" if len(lost) == 1 else "and the file has no such columns"
-        # What is missing besides is told once the names that were given are right.
-        raise DataError(
-            f"{file}: {named('data.columns')} names {', '.join(lost)}, {told} ({_told(names)}); correct the name"
-        )
+        advice = _way_out(names, missing, columns) if missing else "correct the name"
+        raise DataError(f"{file}: {named('data.columns')} names {', '.join(lost)}, {told} ({_told(names)}); {advice}")
     if missing == ["answers"] and not any(map(_may_be_answers, names)):
         raise DataError(no_answers(file, _told(names)))
     raise DataError(f"{file}: {_told(names)}; {_way_out(names, missing, columns)}")
