@@ -2,12 +2,14 @@
 
     python -m tests.benchmarks.peers.any_look --python PYTHON [--repetitions NUMBER] [--render]
 
-PYTHON is that of an environment with numpy, `evalsig` and `errorbars`. Neither package knows of training seeds: each
-run is a list of scores of questions. So they get what their users would give them: the mean over the seeds that are
-there, of each question, and the text that it is about. `evalsig: compare` is its cluster bootstrap with 400 resamples
-(its default of 10,000 takes 25 times as long), `evalsig: sequence` its confidence sequence over questions, which has
-no clusters, `errorbars` its paired t test with clusters. Writes any_look.json after each cell; cells that it has are
-not simulated again. `--render` writes the table of docs/statistics.md from it.
+PYTHON is that of an environment with `evalsig`, `errorbars` and `mushin-py[eval]`. The first two know of no training
+seeds: each run is a list of scores of questions. So they get what their users would give them: the mean over the seeds
+that are there, of each question, and the text that it is about. mushin takes the seeds as they are. `evalsig: compare`
+is its cluster bootstrap with 400 resamples (its default of 10,000 takes 25 times as long), `evalsig: sequence` its
+confidence sequence over questions, which has no clusters, `errorbars` its paired t test with clusters, `mushin: seeds`
+its Welch test over the runs' means, `mushin: both` that test where its cluster bootstrap over questions says the same,
+as its docs ask for. Writes any_look.json after each package of a cell; what it has is not simulated again. `--render`
+writes the table of docs/statistics.md from it.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from typing import Any
 
 import numpy as np
 
+import qaexp
+from qaexp.comparison.statistics.difference import Difference
 from qaexp.comparison.statistics.paired import paired_groups
 from tests.benchmarks.looks_simulation import (
     LEVEL,
@@ -31,43 +35,24 @@ from tests.benchmarks.looks_simulation import (
     SHOWN,
     STEPS,
     Cell,
+    Floats,
     drawn_groups,
     moved,
     texts_of,
     upper,
 )
 from tests.benchmarks.looks_simulation import plan as all_cells
+from tests.benchmarks.peers import asked
+from tests.benchmarks.peers.asked import PACKAGES
 from tests.benchmarks.simulation.writing import percent, table
 
 RESULTS = Path(__file__).with_name("any_look.json")
 COMMAND = "python -m tests.benchmarks.peers.any_look --python PYTHON"
 REPETITIONS = 100
-OTHERS = ("evalsig: compare", "evalsig: sequence", "errorbars")
-WAYS = ("qaexp", *OTHERS)
-
-_ASK = """
-import sys
-from importlib.metadata import version
-import numpy as np
-from errorbars.compare import paired_compare
-from evalsig import ItemResult, RunFrame, compare, confidence_sequence
-
-def frame(name, scores, texts):
-    items = [ItemResult(str(at), float(one), str(text)) for at, (one, text) in enumerate(zip(scores, texts))]
-    return RunFrame(name, name, "qa", "f1", items)
-
-def said(a, b, texts):
-    test = compare(frame("a", a, texts), frame("b", b, texts), cluster="text", n_resamples=400)
-    sequence = confidence_sequence(b - a)
-    clustered = paired_compare(b, a, clusters=texts)
-    return [test.significant, sequence.stopped, clustered.p_value_clustered <= 0.05]
-
-given = np.load(sys.argv[1])
-a, b, texts = given["a"], given["b"], given["texts"]
-answers = [[said(one, other, texts) for one, other in zip(*looks)] for looks in zip(a, b)]
-np.save(sys.argv[2], np.array(answers, dtype=bool))
-print(", ".join(f"{name} {version(name)}" for name in ("evalsig", "errorbars", "numpy")))
-"""
+MINE = "qaexp"
+"""The package that needs no other Python."""
+WAYS_OF = {MINE: (MINE,), **{name: ways for name, (_, ways) in PACKAGES.items()}}
+WAYS = tuple(way for ways in WAYS_OF.values() for way in ways)
 
 
 def plan() -> list[Cell]:
@@ -75,55 +60,72 @@ def plan() -> list[Cell]:
     return [cell for cell in all_cells() if cell.kind == "same"]
 
 
-def simulate(cell: Cell, repetitions: int, python: Path) -> tuple[dict[str, Any], str]:
-    """Of each package: how often equals get a verdict at some look, and how often a difference does at each."""
+def simulate(cell: Cell, repetitions: int, package: str, python: Path) -> tuple[dict[str, Any], str]:
+    """Of each way of a package: how often equals get a verdict at some look, and how often a difference does at each.
+
+    And its version.
+    """
     texts = texts_of(cell)
     groups = list(drawn_groups(cell, repetitions))
     looks = [[paired_groups(a[:num], b[:num], texts) for num in LOOKS] for a, b in groups]
     steps = STEPS * np.median([[one.standard_error for one in several] for several in looks], axis=0)
-    means = np.array([[[side[:num].mean(axis=0) for num in LOOKS] for side in both] for both in groups])
-    a, b = means[:, 0], means[:, 1]
-    equal, versions = ask(a, b, texts, python)
-    differ, _ = ask(a, b + steps[None, :, None], texts, python)
-    found: dict[str, Any] = {"repetitions": repetitions}
-    ours = [[one.at_any_look().p <= LEVEL for one in several] for several in looks]
-    ours_differ = [
+    if package == MINE:
+        answers, version = ours(looks, steps), qaexp.__version__
+    else:
+        answers, version = ask(package, groups, texts, steps, python)
+    found = {}
+    for name, (equal, differ) in zip(WAYS_OF[package], np.moveaxis(answers, -1, 0), strict=True):
+        power = {str(num): round(float(differ[:, LOOKS.index(num)].mean()), 4) for num in SHOWN}
+        found[name] = {"wrong": int(equal.any(axis=1).sum()), "found": power}
+    return found, version
+
+
+def ours(looks: list[list[Difference]], steps: np.ndarray) -> np.ndarray:
+    """What qaexp says: (without steps and with them, experiments, looks, 1)."""
+    equal = [[one.at_any_look().p <= LEVEL for one in several] for several in looks]
+    differ = [
         [moved(one, step).at_any_look().p <= LEVEL for one, step in zip(several, steps, strict=True)]
         for several in looks
     ]
-    answers = {"qaexp": (np.array(ours), np.array(ours_differ))}
-    answers |= {name: (equal[..., at], differ[..., at]) for at, name in enumerate(OTHERS)}
-    for name, (wrong, right) in answers.items():
-        power = {str(num): round(float(right[:, LOOKS.index(num)].mean()), 4) for num in SHOWN}
-        found[name] = {"wrong": int(wrong.any(axis=1).sum()), "found": power}
-    return found, versions
+    return np.array([equal, differ])[..., None]
 
 
-def ask(a: np.ndarray, b: np.ndarray, texts: np.ndarray, python: Path) -> tuple[np.ndarray, str]:
-    """What the packages say: (experiments, looks, packages), and their versions."""
+def ask(
+    package: str, groups: list[tuple[Floats, Floats]], texts: np.ndarray, steps: np.ndarray, python: Path
+) -> tuple[np.ndarray, str]:
+    """What a package says: (without steps and with them, experiments, looks, answers), and its version."""
     with tempfile.TemporaryDirectory() as folder:
         given, answers = Path(folder) / "given.npz", Path(folder) / "answers.npy"
-        np.savez(given, a=a, b=b, texts=texts)
-        done = subprocess.run([python, "-c", _ASK, given, answers], capture_output=True, text=True, check=True)
-        return np.load(answers), done.stdout.strip()
+        a, b = (np.array(side) for side in zip(*groups, strict=True))
+        np.savez(given, a=a, b=b, texts=texts, looks=LOOKS, steps=steps)
+        command = [python, asked.__file__, given, answers, package]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return np.load(answers), done.stdout.split()[-1]
 
 
 def known() -> dict[str, Any]:
     """The results so far."""
-    return json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"cells": {}}
+    return json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"versions": {}, "cells": {}}
 
 
 def main(repetitions: int, python: Path) -> None:
-    """Simulate the cells that are missing."""
+    """Simulate what is missing of each cell."""
     for cell in plan():
-        cells = known()["cells"]
-        if cells.get(cell.key, {}).get("repetitions", 0) < repetitions:
-            cells[cell.key], versions = found, _ = simulate(cell, repetitions, python)
-            print(cell.key, {name: found[name]["wrong"] for name in WAYS}, flush=True)
+        for package, ways in WAYS_OF.items():
+            results = known()
+            cells, versions = results["cells"], results["versions"]
+            one = cells.get(cell.key, {"repetitions": repetitions})
+            if all(name in one for name in ways) and one["repetitions"] >= repetitions:
+                continue
+            found, version = simulate(cell, repetitions, package, python)
+            print(cell.key, {name: found[name]["wrong"] for name in ways}, flush=True)
+            here = {"python": platform.python_version(), "numpy": np.__version__}
+            same = one if one["repetitions"] == repetitions else {"repetitions": repetitions}
+            cells[cell.key] = {**same, **found}
             results = {
                 "command": COMMAND,
                 "machine": f"{platform.machine()}, {platform.system()}",
-                "versions": f"python {platform.python_version()}, {versions}",
+                "versions": {**versions, **here, package: version},
                 "cells": {one.key: cells[one.key] for one in plan() if one.key in cells},
             }
             RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
@@ -145,7 +147,8 @@ def _table(results: dict[str, Any]) -> str:
         shown = " / ".join(f"{100 * one[name]['found']['13']:.0f}" for name in WAYS)
         rows.append([f"{cell.questions:,} on {cell.texts}, s {cell.seed:g}", *wrong, shown])
     head = ["questions on texts, s", *(f"{name}: wrong" for name in WAYS), "found at 13"]
-    return f"{table(head, rows)}\n\n`{results['command']}`\n({results['machine']}; {results['versions']})."
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    return f"{table(head, rows)}\n\n`{results['command']}`\n({results['machine']}; {versions})."
 
 
 if __name__ == "__main__":
@@ -157,6 +160,6 @@ if __name__ == "__main__":
     if arguments.render:
         PAGE.write_text(rendered(PAGE.read_text("utf-8"), known()), "utf-8")
     elif arguments.python is None:
-        parser.error("--python is needed: that of an environment with evalsig and errorbars")
+        parser.error("--python is needed: that of an environment with evalsig, errorbars and mushin-py[eval]")
     else:
         main(arguments.repetitions, arguments.python)
