@@ -11,6 +11,8 @@ from qaexp.errors import BusyError, QaexpError, Stopped, of_the_system
 from qaexp.storage.formats import beginning
 
 COMPLETED, FAILED, PREEMPTED, TIMEOUT, PRUNED = "completed", "failed", "preempted", "timeout", "pruned"
+FAILURES = (FAILED, TIMEOUT)
+"""The states that count against `sweep.on_failure`."""
 
 WITH_THE_SWEEP = "stopped with the sweep"
 TAKEN_OVER = (

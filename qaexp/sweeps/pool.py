@@ -14,10 +14,10 @@ from qaexp.storage.folders import make_directory
 from qaexp.storage.signals import stop_is_requested
 from qaexp.sweeps.bodies import train
 from qaexp.sweeps.ending import end_job
+from qaexp.sweeps.in_order import InOrder, Queue
 from qaexp.sweeps.isolate import Child, World
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import FAILED, PREEMPTED, TAKEN_OVER, TIMEOUT, WITH_THE_SWEEP, Outcome, outcome_of
-from qaexp.sweeps.queue import InOrder, Queue
 from qaexp.sweeps.watcher import Nobody, Watcher
 
 _POLL_SECONDS = 0.5

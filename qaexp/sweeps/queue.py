@@ -12,14 +12,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from qaexp.errors import StorageError
 from qaexp.runs.claims import Claim, Claims
 from qaexp.runs.readers.folder import RUNNING, look
 from qaexp.runs.workers import working
 from qaexp.sweeps.job import Job
-from qaexp.sweeps.outcome import COMPLETED, FAILED, PREEMPTED, TIMEOUT, Outcome
+from qaexp.sweeps.outcome import COMPLETED, FAILED, FAILURES, PREEMPTED, Outcome
 from qaexp.sweeps.policy import FailurePolicy
 from qaexp.sweeps.watcher import Watcher
 
@@ -27,78 +27,9 @@ MAX_LOST = 5
 """So many workers in a row may die with a job before it counts as failed: it may be what kills them."""
 
 _LOOK_SECONDS = 1.0
-_FAILURES = (FAILED, TIMEOUT)
 _BUSY = "busy"
 _AGAIN = "again"
 """The end of a claim after which a job that failed is to be run once more."""
-
-
-class Queue(Protocol):
-    """Where jobs come from, one by one, and go back to."""
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether no further job is to be started."""
-
-    @property
-    def is_done(self) -> bool:
-        """Whether none is left, here or elsewhere."""
-
-    def take(self) -> Job | None:
-        """The next job; None while there is none."""
-
-    def give_back(self, job: Job, outcome: Outcome) -> None:
-        """Say how a job ended."""
-
-    def lost(self) -> Collection[str]:
-        """The identities of jobs that must not go on here."""
-
-    def see(self, watcher: Watcher) -> Sequence[Job]:
-        """Tell what is new elsewhere; returns the jobs that run there."""
-
-
-@dataclass
-class InOrder:
-    """Jobs of which nobody else takes any, in their order.
-
-    Attributes:
-        jobs: Identified jobs.
-        policy: What failed jobs mean for the others.
-    """
-
-    jobs: Sequence[Job]
-    policy: FailurePolicy = field(default_factory=FailurePolicy)
-    _num_taken: int = 0
-    _num_failed: int = 0
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether too many have failed."""
-        return self.policy.is_over(self._num_failed)
-
-    @property
-    def is_done(self) -> bool:
-        """Whether all were taken."""
-        return self._num_taken == len(self.jobs)
-
-    def take(self) -> Job | None:
-        """The next one."""
-        if self.is_done:
-            return None
-        self._num_taken += 1
-        return self.jobs[self._num_taken - 1]
-
-    def give_back(self, job: Job, outcome: Outcome) -> None:
-        """Count what failed."""
-        self._num_failed += outcome.state in _FAILURES
-
-    def lost(self) -> Collection[str]:
-        """None: nobody else takes any."""
-        return ()
-
-    def see(self, watcher: Watcher) -> Sequence[Job]:
-        """Nothing."""
-        return ()
 
 
 @dataclass
@@ -183,7 +114,7 @@ class JobQueue:
         with suppress(StorageError):  # without an end the claim ends with this worker
             self.claims.end(mine, PREEMPTED if is_busy else outcome.state, outcome.kind, outcome.message)
         if not is_busy:
-            self._num_failed += outcome.state in _FAILURES
+            self._num_failed += outcome.state in FAILURES
             del self._left[job.run_id]
 
     def put_back(self, job: Job) -> None:
@@ -239,7 +170,7 @@ class JobQueue:
     def _over(self, job: Job, outcome: Outcome, watcher: Watcher) -> None:
         began = self._elsewhere.pop(job.run_id, time.monotonic())
         self.outcomes[job.sha256] = outcome
-        self._num_failed += outcome.state in _FAILURES
+        self._num_failed += outcome.state in FAILURES
         del self._left[job.run_id]
         watcher.ended(job, outcome, time.monotonic() - began)
 
@@ -268,7 +199,7 @@ def _num_lost(claim: Claim) -> int:
 
 def _failure(claim: Claim | None) -> Outcome | None:
     """How a job failed that nobody is to run again; None for any other."""
-    if claim is None or claim.end is None or claim.end.get("state") not in _FAILURES:
+    if claim is None or claim.end is None or claim.end.get("state") not in FAILURES:
         return None
     return Outcome(str(claim.end["state"]), str(claim.end.get("kind", "")), str(claim.end.get("message", "")))
 

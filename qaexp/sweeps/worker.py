@@ -31,7 +31,7 @@ from qaexp.sweeps.job import Job
 from qaexp.sweeps.last_lines import print_end
 from qaexp.sweeps.launcher import LocalLauncher
 from qaexp.sweeps.launching import Work
-from qaexp.sweeps.outcome import FAILED, TIMEOUT, Outcome
+from qaexp.sweeps.outcome import FAILURES, Outcome
 from qaexp.sweeps.plan import ELSEWHERE, REUSE, Plan, make_plan
 from qaexp.sweeps.policy import read_policy
 from qaexp.sweeps.queue import failed_before, give_another_try
@@ -248,7 +248,7 @@ def _finish(console: RunConsole, sweep: Path, jobs: Sequence[Job], outcomes: Map
 
 
 def _failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
-    return {sha256: outcome for sha256, outcome in outcomes.items() if outcome.state in (FAILED, TIMEOUT)}
+    return {sha256: outcome for sha256, outcome in outcomes.items() if outcome.state in FAILURES}
 
 
 def _retry(sweep: Path) -> str:

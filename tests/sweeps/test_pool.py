@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from qaexp.sweeps import forks, pool
+from qaexp.sweeps.in_order import InOrder
 from qaexp.sweeps.job import Job
 from qaexp.sweeps.outcome import COMPLETED, FAILED, TIMEOUT, Outcome
 from qaexp.sweeps.policy import FailurePolicy
 from qaexp.sweeps.pool import PoolSettings, run_alone, run_jobs
-from qaexp.sweeps.queue import InOrder
 from tests.fixtures.bodies import body, job
 
 

@@ -25,7 +25,7 @@ from qaexp.sweeps.job import Job
 from qaexp.sweeps.last_lines import print_end
 from qaexp.sweeps.launching import Work, WorkersLauncher
 from qaexp.sweeps.optuna.planned import search_settings, threads_of_worker
-from qaexp.sweeps.outcome import FAILED, TIMEOUT, Outcome
+from qaexp.sweeps.outcome import FAILURES, Outcome
 from qaexp.sweeps.plan import Plan, make_plan
 from qaexp.sweeps.policy import read_policy
 from qaexp.sweeps.queue import failed_before, give_another_try
@@ -188,9 +188,7 @@ class RaceSweeper(GridSweeper):
         while (jobs := track.jobs()) and not stop_is_requested() and not self._is_over:
             self._run_round(jobs, console, claims)
             failures = {
-                sha256: outcome.message
-                for sha256, outcome in self._outcomes.items()
-                if outcome.state in (FAILED, TIMEOUT)
+                sha256: outcome.message for sha256, outcome in self._outcomes.items() if outcome.state in FAILURES
             }
             made = track.advance(failures)
             self._tell(console, track, made)
