@@ -31,7 +31,7 @@ a gate (--against BASE --fail-if ...) exits with:
 and with --by R, where the interval of NEW - BASE is
   above -R (worse), +R (not-better)            0                      0
   below it                                    11                     11
-  on both sides of it, or there is none       12                     12
+  on both sides of it, or nothing is tested   12                     12
 2: usage, a path is missing; 8: a run is not completed, damaged, or measured
 differently. docs/gate.md has a recipe for GitHub Actions.
 """

@@ -128,7 +128,7 @@ def _case(
         metric=metric,
         relevant=relevant,
         how=how(test.kind, a.design, b.design),
-        obstacle=obstacle(test.found.reason),
+        obstacle=obstacle(test.found.reason, is_of_runs=a.program is None and b.program is None),
         collapse=silence(a, b),
         looks=looks(a, b) if looks else (),
         are_seeds=are_seeds,

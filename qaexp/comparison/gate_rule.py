@@ -42,7 +42,7 @@ def by_margin(contrast: Contrast, rule: Rule, margin: float) -> tuple[str, str]:
     bound = -margin if rule.fail_if == FAIL_IF_WORSE else margin
     line = f"{-bound if number.better == LOWER else bound:+g}"
     if tested.low is None or tested.high is None or tested.p_verdict is None:
-        return UNKNOWN, f"there is no interval to hold against {line}: {contrast.sentence}"
+        return UNKNOWN, f"nothing is tested, so nothing is held against {line}: {contrast.sentence}"
     low, high = (-tested.high, -tested.low) if number.better == LOWER else (tested.low, tested.high)
     shown = f"[{number.signed(tested.low)}, {number.signed(tested.high)}]"
     side = "worse" if rule.fail_if == FAIL_IF_WORSE else "better"

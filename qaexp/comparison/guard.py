@@ -86,13 +86,15 @@ def _with_known_measures(entries: Sequence[Entry]) -> list[Entry]:
     Their scores are computed here, or said to be taken as given; a contrast with them is one of whole programs.
     """
     found: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
+    of_all: Counter[tuple[str, str]] = Counter()
     for entry in entries:
         if entry.run.program is None:
-            of_questions = found.setdefault((entry.measure.questions, entry.measure.golds), Counter())
-            of_questions[entry.measure.decoding, entry.measure.version] += 1
+            for counter in (found.setdefault((entry.measure.questions, entry.measure.golds), Counter()), of_all):
+                counter[entry.measure.decoding, entry.measure.version] += 1
     known = []
     for entry in entries:
-        beside = found.get((entry.measure.questions, entry.measure.golds))
+        # Beside other questions it is these alone that keep them apart.
+        beside = found.get((entry.measure.questions, entry.measure.golds), of_all)
         if entry.run.program is not None and beside:
             decoding, version = min(beside, key=lambda one: (-beside[one], one))
             entry = replace(entry, measure=replace(entry.measure, decoding=decoding, version=version))

@@ -73,6 +73,9 @@ def silence(a: Group, b: Group) -> str | None:
     return None
 
 
-def obstacle(reason: str | None) -> str | None:
-    """Why nothing can be said, as a verdict puts it, with what would help."""
-    return f"over these questions; {reason}: run more seeds of it" if reason == NO_PAIR else reason
+def obstacle(reason: str | None, *, is_of_runs: bool = True) -> str | None:
+    """Why nothing can be said, as a verdict puts it, with what would help; other programs' results have no seeds."""
+    if reason != NO_PAIR:
+        return reason
+    way = "run more seeds of it" if is_of_runs else "another program's seeds are not known, so give one run beside it"
+    return f"over these questions; {reason}: {way}"

@@ -150,6 +150,8 @@ def each_csv_row(text: str) -> Iterator[dict[str, str]]:
         reader = csv.reader(io.StringIO(text, newline=""))
         header = next(reader, None)
         columns = list(map(unguarded, header or []))
+        if len(set(columns)) < len(columns):
+            raise ValueError(f"the header names {next(one for one in columns if columns.count(one) > 1)!r:.80} twice")
         for number, row in enumerate(reader, start=2):
             if len(row) != len(columns):
                 raise ValueError(f"row {number} has {len(row)} cells, the header has {len(columns)}")

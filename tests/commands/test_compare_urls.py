@@ -51,9 +51,11 @@ def compared(folder: Path, *words: str) -> Any:
     return json.loads(done.out)
 
 
-def test_the_same_as_of_the_folders(store: Store, sweep: Path, tmp_path: Path) -> None:
+def test_the_same_as_of_the_folders(store: Store, sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = uploaded(sweep, store)
-    before = set(Path(tempfile.gettempdir()).glob("qaexp-*"))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     local, found = (tiny_run.call(tmp_path, "compare", str(place), "--json") for place in (sweep, url))
     assert found.out == local.out.replace(str(sweep), url)
     local, found = (tiny_run.call(tmp_path, "compare", str(place), "--flips", "3") for place in (sweep, url))
@@ -63,7 +65,7 @@ def test_the_same_as_of_the_folders(store: Store, sweep: Path, tmp_path: Path) -
     for place, page in zip((sweep, url), pages, strict=True):
         assert tiny_run.call(tmp_path, "compare", str(place), "--html", str(page)).code == 0
     assert pages[0].read_text() == pages[1].read_text()
-    assert set(Path(tempfile.gettempdir()).glob("qaexp-*")) == before
+    assert not list(temporary.iterdir())
 
 
 def test_single_runs_by_url_and_by_path(store: Store, sweep: Path, tmp_path: Path) -> None:

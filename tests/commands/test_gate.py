@@ -134,6 +134,13 @@ def test_single_runs_count_only_where_that_is_asked_for(folder: Path) -> None:
     assert "about these two, not about other seeds" in judged.out
 
 
+def test_an_interval_over_questions_alone_decides_nothing(folder: Path) -> None:
+    done = gate(folder, "base", "single", "worse", "--these-runs", "--by", "90")
+    assert done.code == 12
+    assert "nothing is tested, so nothing is held against -90" in done.last_line
+    assert "over these questions; one side has a single seed: run more seeds of it" in done.last_line
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -13,11 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+import qaexp
 from qaexp.comparison.group_tests import SEED
 from qaexp.comparison.statistics.paired import cluster_bootstrap, mcnemar
+from qaexp.errors import ConfigError
 from qaexp.evaluation.metrics import Golds, score_examples, score_predictions
+from qaexp.storage.files import write_rows
+from qaexp.storage.formats import csv_rows
 from tests.fixtures import tiny_run
-from tests.fixtures.compared import rows_of
+from tests.fixtures.compared import edit, rows_of
 from tests.fixtures.other_results import (
     questions_of,
     write_inspect,
@@ -180,6 +184,47 @@ def test_results_of_other_questions_are_not_ranked_with_runs(folder: Path) -> No
     assert "other dev questions" in found["refused"][0]["reason"]
     gate = tiny_run.call(folder, "compare", "samples_other.jsonl", "--against", "outputs/run", "--fail-if", "worse")
     assert gate.code == 8
+
+
+def test_only_what_is_known_to_differ_is_a_reason(folder: Path) -> None:
+    docs = json.loads((folder / "dev.json").read_text())
+    docs["data"][0]["paragraphs"][0]["qas"][0]["question"] += " Or not?"
+    (folder / "other_words.json").write_text(json.dumps(docs))
+    found = compared(folder, "outputs/run", "good.json", "--gold", "other_words.json")
+    (refused,) = found["refused"]
+    assert "other gold answers, or other words of the questions" in refused["reason"]
+    assert "decoding" not in refused["reason"]
+    assert "version" not in refused["reason"]
+
+
+def test_against_several_seeds_it_says_what_can_be_told(folder: Path, tmp_path: Path) -> None:
+    runs = []
+    for seed in range(3):
+        run = Path(shutil.copytree(folder / "outputs" / "run", tmp_path / f"seed={seed}"))
+        edit(run / "config.json", seed=seed, seeds=dict.fromkeys(("subset", "init", "order", "dropout"), seed))
+        edit(run / "run.json", identity=f"{seed:064x}")
+        edit(run / "summary.json", f1=100 / (NUM_HAS + NUM_NO), train_loss=1.0 + seed)
+        rows = csv_rows((run / "scores.csv").read_text())
+        write_rows(run / "scores.csv", [{**row, "f1": 100.0 if at == seed else 0.0} for at, row in enumerate(rows)])
+        runs.append(str(run))
+    shutil.copy(folder / "good.json", tmp_path)
+    spoken = tiny_run.call(tmp_path, "compare", *runs, "good.json", "--gold", str(folder / "dev.json"))
+    assert spoken.code == 0, spoken.err
+    told = " ".join(spoken.out.split())
+    assert "Next: give one run instead of several seeds: seeds of another program are not known." in told
+    assert "another program's seeds are not known, so give one run beside it" in told
+    assert "run more seeds" not in told
+
+
+def test_python_takes_them_with_their_gold_answers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    words = ("outputs/run", "good.json", "poor.json")
+    found = qaexp.compare(words, gold=folder / "dev.json")
+    assert found.document == compared(folder, *words, "--gold", "dev.json")
+    with pytest.raises(ConfigError, match="holds no gold answers"):
+        qaexp.compare(words)
+    with pytest.raises(ConfigError, match=r"^na_prob: has no effect without results"):
+        qaexp.compare("outputs/run", na_prob="spans.null_odds.json")
 
 
 def test_every_output_takes_them(folder: Path, tmp_path: Path) -> None:

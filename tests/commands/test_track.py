@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,11 @@ def test_a_store_that_refuses(work: Path, monkeypatch: pytest.MonkeyPatch) -> No
     )
 
 
-def test_a_folder_where_the_store_should_be(work: Path) -> None:
-    (work / "tensorboard").write_text("a file")
-    done = track(work, "outputs")
-    assert (done.code, "tensorboard" in done.last_line) == (5, True)
+@pytest.mark.parametrize("store", ["tensorboard", "wandb"])
+def test_a_file_where_the_store_should_be(work: Path, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (work / store).write_text("a file")
+    (work / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(work / "temporary"))
+    done = track(work, "outputs", to=store)
+    assert (done.code, store in done.last_line) == (5, True)
+    assert not (work / "temporary" / "wandb").exists(), "wandb's own way out"

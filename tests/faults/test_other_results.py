@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,21 @@ def table(folder: Path, texts: Texts, f1: Any) -> str:
     return write_scores(folder / "t.csv", {id: {"f1": f1} for id in texts}).name
 
 
+def odds(folder: Path, texts: Texts, change: Change) -> str:
+    """A file of predictions with null odds beside it."""
+    (folder / "p.null_odds.json").write_text(json.dumps(change(dict.fromkeys(texts, -1.0))))
+    return predictions(folder, texts)
+
+
+def columns(folder: Path, texts: Texts, head: str, cells: str) -> str:
+    return raw(folder, "t.csv", "".join([f"{head}\n", *(f"{id},{cells}\n" for id in texts)]))
+
+
+def coded(folder: Path, texts: Texts, name: str, code: Callable[[bytes], bytes]) -> str:
+    (folder / name).write_bytes(code(json.dumps({**texts, "dev-0": "é"}, ensure_ascii=False).encode()))
+    return name
+
+
 Case = tuple[Callable[[Path, Texts], str], str]
 CASES: dict[str, Case] = {
     "lacks": (lambda f, t: predictions(f, dict(list(t.items())[1:])), "lacks 1 of its 9 questions, first 'dev-0'"),
@@ -77,9 +93,24 @@ CASES: dict[str, Case] = {
     "other golds": (other_golds, "holds other gold answers than dev.json for 'dev-1': another version of the data"),
     "other spans": (lambda f, t: run_qa(f, t, "predictions", lambda x: {**x, "dev-0": "y"}), "does not belong to"),
     "odds of text": (lambda f, t: run_qa(f, t, "null_odds", lambda x: {**x, "dev-0": "y"}), "a finite number"),
+    "odds lack": (
+        lambda f, t: odds(f, t, lambda x: dict(list(x.items())[1:])),
+        "lacks 1 of its 9 questions, first 'dev-0'",
+    ),
+    "odds of nothing": (lambda f, t: odds(f, t, lambda x: {}), "lacks 9 of its 9 questions"),
+    "odds add": (lambda f, t: odds(f, t, lambda x: {**x, "z": 1.0}), "has 1 that are not in it, first 'z'"),
+    "run_qa lacks": (lambda f, t: run_qa(f, t, "null_odds", lambda x: dict(list(x.items())[1:])), "lacks 1 of its 9"),
+    "run_qa adds": (lambda f, t: run_qa(f, t, "nbest_predictions", lambda x: {**x, "z": x["dev-0"]}), "first 'z'"),
+    "UTF-16": (lambda f, t: coded(f, t, "p.json", lambda x: x.decode().encode("utf-16")), "is not UTF-8"),
+    "Latin-1": (lambda f, t: coded(f, t, "p.json", lambda x: x.decode().encode("latin-1")), "is not UTF-8"),
+    "gzip": (lambda f, t: coded(f, t, "p.json", gzip.compress), "is compressed; give it unpacked"),
+    "gzip by name": (lambda f, t: coded(f, t, "p.json.gz", gzip.compress), "is compressed; give it unpacked"),
     "failed log": (lambda f, t: inspect(f, t, lambda x: {**x, "status": "error"}), "its status is 'error'"),
     "two epochs": (lambda f, t: inspect(f, t, lambda x: {**x, "samples": x["samples"] * 2}), "one epoch"),
-    "no percent": (lambda f, t: table(f, t, 0.5), "so they are not in percent"),
+    "no percent": (lambda f, t: table(f, t, 0.5), "so it is not in percent"),
+    "exact of 1": (lambda f, t: columns(f, t, "id,f1,exact", "100,1"), "no exact is above 1, so it is not in percent"),
+    "exact above f1": (lambda f, t: columns(f, t, "id,f1,exact", "50,100"), "above its f1 of 50, which no answer has"),
+    "two columns": (lambda f, t: columns(f, t, "id,f1,f1", "50,60"), "the header names 'f1' twice"),
     "beyond percent": (lambda f, t: table(f, t, 101), "must be in percent"),
     "no number": (lambda f, t: table(f, t, "nan"), "must be a finite number"),
 }

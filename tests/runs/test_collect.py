@@ -11,7 +11,9 @@ import pytest
 
 from qaexp.errors import ConfigError
 from qaexp.runs.readers.collect import collect, load_run_files, read_run
+from qaexp.runs.readers.frame import load_history, load_predictions
 from qaexp.runs.writing.run import Run
+from tests.fixtures.fake_run import build
 from tests.fixtures.open_run import open_run
 from tests.fixtures.waiting import waits_at_most
 
@@ -122,6 +124,19 @@ def test_load_run_files_says_whose_numbers_were_edited(tmp_path: Path, caplog: p
         (folder / "run.json").write_text(json.dumps({**record, "summary_sha256": "0" * 64}))
         assert len(load_run_files(folder)) == 1
     assert "a/summary.json: was edited after the run: its numbers may be no result" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["scores.csv", "predictions.jsonl", "history.csv"])
+def test_frames_say_which_files_were_edited(tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str) -> None:
+    folder = build(tmp_path / "a", num_examples=20, num_steps=6)
+    load = load_history if name == "history.csv" else load_predictions
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "qaexp"):
+        load(folder)
+        assert caplog.text == ""
+        (folder / name).write_text((folder / name).read_text()[:-1])
+        load(folder)
+    assert f"a/{name}: is not the file that the run wrote: its numbers may be no result" in caplog.text
 
 
 def test_config_is_data_and_never_resolved(tmp_path: Path) -> None:

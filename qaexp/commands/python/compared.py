@@ -18,8 +18,20 @@ if TYPE_CHECKING:
     from qaexp.comparison.compare import Comparison
 
 
-_KEYWORDS = ("paths", "metric", "baseline", "by", "where", "sort", "relevant", "intervals", "allow_mixed")
-_OPTION = re.compile(r"--(metric|baseline|by|where|sort|relevant|intervals)\b")
+_KEYWORDS = (
+    "paths",
+    "metric",
+    "baseline",
+    "by",
+    "where",
+    "sort",
+    "relevant",
+    "intervals",
+    "allow_mixed",
+    "gold",
+    "na_prob",
+)
+_OPTION = re.compile(r"--(metric|baseline|by|where|sort|relevant|intervals|gold|na-prob)\b")
 
 
 class Compared(Mapping[str, Any]):
@@ -111,6 +123,11 @@ class Compared(Mapping[str, Any]):
         return "\n".join([f"<comparison of {head} by {self.document['metric']}>", *map(str, self.findings)])
 
 
+def _keyword(option: re.Match[str]) -> str:
+    """The keyword of an option."""
+    return option[1].replace("-", "_")
+
+
 def _refuse_keywords(given: Mapping[str, Any]) -> None:
     """Refuse what is not a keyword: settings choose runs by `where`.
 
@@ -150,13 +167,15 @@ def compare(
     relevant: float | None = None,
     intervals: str = "anytime",
     allow_mixed: bool = False,
+    gold: str | Path | None = None,
+    na_prob: str | Path | None = None,
     **others: Any,
 ) -> Compared:
     """Compare the completed runs under some paths, as `qaexp compare` does; nothing is written.
 
     Args:
         paths: Run directories, sweep directories, folders of them, patterns such as `outputs/*`, or URLs of uploaded
-            ones: one, or several.
+            ones, and other programs' results: one, or several.
         metric: A number of summary.json to rank by.
         baseline: The group to compare with: its name, a part of it, or a run's id; None: that of the default settings.
         by: Group by this key alone, for example `optimizer.lr`.
@@ -165,13 +184,17 @@ def compare(
         relevant: The smallest difference that matters; None: 2 points, or that of a metric that is no percentage.
         intervals: `anytime`: verdicts hold however often one looks while seeds are added; `fixed`: for one look.
         allow_mixed: Show runs that were measured differently in one table.
+        gold: The data file with the gold answers of other programs' results.
+        na_prob: The null odds of the only file of predictions.
         **others: None: another keyword is refused by name.
 
     Raises:
         ConfigError: Another keyword is given, there is nothing at a path, or a keyword names what no run has.
+        DataError: Other programs' results are damaged, or are not those of the gold questions.
     """
     from qaexp.comparison.compare import Options
     from qaexp.comparison.compare import compare as compare_runs
+    from qaexp.comparison.others.folders import with_others
     from qaexp.config.schema import neutral_keys
     from qaexp.runs.readers.defaults import default_leaves
     from qaexp.runs.readers.fetched import fetched
@@ -194,7 +217,9 @@ def compare(
         raise ConfigError("there is nothing to compare; give run directories, sweep directories or folders of them")
     try:
         with ExitStack() as stack:
-            source = stack.enter_context(fetched(given, with_answers=True))
+            uploaded = stack.enter_context(fetched(given, with_answers=True))
+            gold, na_prob = (None if path is None else Path(path) for path in (gold, na_prob))
+            source = stack.enter_context(with_others(uploaded, gold, na_prob))
             with source.spoken():
                 found = Compared(compare_runs(source.paths, options, source))
             # The report, which may be asked for later, reads the fetched files.
@@ -202,4 +227,4 @@ def compare(
             return found
     except ConfigError as error:
         # It speaks to the command line, where the keywords are options.
-        raise ConfigError(*(_OPTION.sub(r"\1", problem) for problem in error.problems)) from error
+        raise ConfigError(*(_OPTION.sub(_keyword, problem) for problem in error.problems)) from error

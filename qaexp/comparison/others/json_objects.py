@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from qaexp.errors import DataError
 from qaexp.storage.formats import json_reason
-from qaexp.storage.reading import MAX_NESTED, MAX_TABLE_BYTES, read_text
+from qaexp.storage.reading import MAX_NESTED, MAX_TABLE_BYTES, read_bytes
+
+_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
+"""How files of gzip, zstd and zip begin."""
 
 
 class _RepeatedError(Exception):
@@ -25,7 +28,7 @@ def read_object(path: Path) -> dict[str, Any]:
         IntegrityError: It is a link, a pipe or too large.
     """
     try:
-        text = read_text(path, MAX_TABLE_BYTES)
+        text = text_in(path)
     except FileNotFoundError:
         raise DataError(f"{path}: is missing; give the file") from None
     if text.count("[") + text.count("{") > MAX_NESTED:
@@ -43,6 +46,23 @@ def read_object(path: Path) -> dict[str, Any]:
     return value
 
 
+def text_in(path: Path) -> str:
+    """The text of a file of results.
+
+    Raises:
+        DataError: It is not UTF-8.
+        FileNotFoundError: It is not there.
+        IntegrityError: It is a link, a pipe or too large.
+    """
+    data = read_bytes(path, MAX_TABLE_BYTES)
+    if data.startswith(_PACKED):
+        raise DataError(f"{path}: is compressed; give it unpacked")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8 where it was made") from error
+
+
 def texts_of(path: Path, found: Mapping[str, Any]) -> dict[str, str]:
     """The values of an object `{id: text}`.
 
@@ -53,6 +73,27 @@ def texts_of(path: Path, found: Mapping[str, Any]) -> dict[str, str]:
         if not isinstance(text, str):
             raise DataError(f"{path}: the answer to {id!r:.80} is {text!r:.40}, not a text; give {{id: text}}")
     return dict(found)
+
+
+def check_same_ids(path: Path, found: Collection[str], texts: Collection[str], name: str) -> None:
+    """Hold the ids of a file against those of the answers that it belongs to.
+
+    Args:
+        path: The file.
+        found: Its ids.
+        texts: The ids of the answers.
+        name: The file of the answers, in words.
+
+    Raises:
+        DataError: Some are missing, or are of no answer.
+    """
+    told = []
+    if lacking := [id for id in texts if id not in found]:
+        told.append(f"lacks {len(lacking):,} of its {len(texts):,} questions, first {lacking[0]!r:.80}")
+    if added := [id for id in found if id not in texts]:
+        told.append(f"has {len(added):,} that are not in it, first {added[0]!r:.80}")
+    if told:
+        raise DataError(f"{path}: does not belong to {name}: it {' and '.join(told)}; give the files of one evaluation")
 
 
 def numbers_of(path: Path, found: Mapping[str, Any]) -> dict[str, float]:

@@ -23,6 +23,7 @@ KNOWN = (
     "log of inspect, or a CSV table with the columns id and f1"
 )
 _ENDINGS = (".json", ".jsonl", ".csv", ENDING)
+_PACKED = (".gz", ".zst", ".zip")
 _HEAD_BYTES = 4096
 # JSON objects in the folder of a model, where run_qa.py puts its predictions too: they hold texts, but no answers.
 _OF_MODELS = {
@@ -45,6 +46,8 @@ def reader_of(path: Path) -> Read | None:
     """
     if path.is_dir():
         return _of_folder(path)
+    if path.is_file() and path.suffix in _PACKED and path.with_suffix("").suffix in _ENDINGS:
+        raise DataError(f"{path}: is compressed; give it unpacked")
     if not path.is_file() or path.suffix not in _ENDINGS or stands_beside_runs(path):
         return None
     if path.suffix == ENDING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.comparison.others.answers import Answers
-from qaexp.comparison.others.json_objects import numbers_of, read_object, texts_of
+from qaexp.comparison.others.json_objects import check_same_ids, numbers_of, read_object, texts_of
 
 ODDS = ".null_odds.json"
 PROGRAM = "a file of predictions"
@@ -42,6 +42,7 @@ def read_predictions(path: Path, odds: Path | None = None) -> Answers:
     if odds is None:
         return Answers(PROGRAM, texts)
     diffs = numbers_of(odds, read_object(odds))
+    check_same_ids(odds, diffs, texts, path.name)
     # Where an answer is empty, the best one that is not is not in the file.
     spans = texts if all(texts.values()) else None
     return Answers(PROGRAM, texts, spans, diffs)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.comparison.others.answers import Answers
-from qaexp.comparison.others.json_objects import numbers_of, read_object, texts_of
+from qaexp.comparison.others.json_objects import check_same_ids, numbers_of, read_object, texts_of
 from qaexp.errors import DataError
 
 PROGRAM = "an output folder of run_qa.py"
@@ -51,10 +51,12 @@ def read_run_qa(given: Path) -> Answers:
         return Answers(PROGRAM, texts, notes=notes)
     spans = {id: _best_span(best, id, found) for id, found in read_object(best).items()}
     diffs = numbers_of(odds, read_object(odds))
+    check_same_ids(best, spans, texts, path.name)
+    check_same_ids(odds, diffs, texts, path.name)
     for id, text in texts.items():
-        if id not in spans or id not in diffs or text not in ("", spans[id]):
+        if text not in ("", spans[id]):
             raise DataError(
-                f"{best}: does not belong to {path.name}: of {id!r:.80} they say {spans.get(id)!r:.40} and {text!r:.40}"
+                f"{best}: does not belong to {path.name}: of {id!r:.80} they say {spans[id]!r:.40} and {text!r:.40}"
                 "; give the files of one evaluation"
             )
     return Answers(PROGRAM, texts, spans, diffs, notes=notes)

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from qaexp.comparison.others.answers import Answers
-from qaexp.comparison.others.json_objects import finite
+from qaexp.comparison.others.json_objects import finite, text_in
 from qaexp.errors import DataError
 from qaexp.storage.formats import each_csv_row
-from qaexp.storage.reading import MAX_TABLE_BYTES, check_cells, read_text
+from qaexp.storage.reading import check_cells
 
 PROGRAM = "a table of scores"
 _MOST = 100.0
+_ROUNDED = 0.01
+"""What rounding may take from a score."""
 
 
 def is_score_table(first_line: str) -> bool:
@@ -31,7 +33,7 @@ def read_score_table(path: Path) -> Answers:
     Raises:
         DataError: A cell is not a score in percent, or an id stands there twice.
     """
-    text = read_text(path, MAX_TABLE_BYTES)
+    text = text_in(path)
     check_cells(path, text.count("\n"), text.count(","))
     scores: dict[str, dict[str, float]] = {}
     try:
@@ -62,7 +64,17 @@ def _score(path: Path, row: Mapping[str, str], name: str) -> float:
 
 
 def _check_percent(path: Path, scores: Mapping[str, Mapping[str, float]]) -> None:
-    """Refuse a table that was most likely written from 0 to 1: its differences would be a hundredth."""
-    most = max((value for row in scores.values() for value in row.values()), default=0.0)
-    if 0 < most <= 1:
-        raise DataError(f"{path}: no score is above {most:g}, so they are not in percent; give them from 0 to 100")
+    """Refuse a column that was most likely written from 0 to 1, whose differences would be a hundredth.
+
+    And an exact answer without a full f1: one of the two columns is another score.
+    """
+    for name in ("f1", "exact"):
+        most = max((row[name] for row in scores.values() if name in row), default=0.0)
+        if 0 < most <= 1:
+            raise DataError(f"{path}: no {name} is above {most:g}, so it is not in percent; give it from 0 to 100")
+    for id, row in scores.items():
+        if row.get("exact", 0.0) > row["f1"] + _ROUNDED:
+            raise DataError(
+                f"{path}: exact of {id!r:.80} is {row['exact']:g}, above its f1 of {row['f1']:g}, which no answer has; "
+                "give the exact and f1 of the same answers"
+            )

@@ -41,6 +41,8 @@ def next_step(table: FirstTable) -> str | None:
     if pair is not None and pair["sentence"].endswith(TOO_FEW_CLUSTERS):
         return f"dev questions about at least {MIN_CLUSTERS} texts; more seeds do not help."
     if any(group["program"] for group in about):
+        if any(group["n"] > 1 for group in about):
+            return "give one run instead of several seeds: seeds of another program are not known."
         return "more questions tell smaller differences apart; seeds of another program are not known."
     if pair is not None and pair["kind"] in (RUNS, ONE_SEED):
         return _more_seeds(table, USUAL_SEEDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from qaexp.experiment.tracking.about import About, key_of, text_of
 from qaexp.experiment.tracking.numbers import DEV, TRAIN, units_text
 from qaexp.experiment.tracking.packaged import ComparisonTable, PackagedTracker, Point, Seen, package
 from qaexp.experiment.tracking.wandb_files import record_bodies
+from qaexp.storage.files import storage_errors
 from qaexp.storage.folders import make_directory
 
 # Keys of a run's summary: whether all of it is there, and which comparison is.
@@ -52,7 +54,7 @@ class Wandb(PackagedTracker):
 
     def _begin(self, key: str, name: str, group: str | None, config: Mapping[str, Any], kind: str, **more: Any) -> None:
         """Begin a run of wandb, or on a server go on with it."""
-        make_directory(self._place)
+        _check_may_write(self._place / "wandb")
         settings = self._wandb.Settings(
             silent=True,
             console="off",
@@ -136,6 +138,17 @@ class Wandb(PackagedTracker):
         if is_completed:
             self._run.summary[_STATE] = _COMPLETED
         self._run.finish(exit_code=0 if is_completed else 1)
+
+
+def _check_may_write(folder: Path) -> None:
+    """Make a folder that can be written into: elsewhere wandb would take a temporary one, where nobody looks.
+
+    Raises:
+        StorageError: The system refuses.
+    """
+    make_directory(folder)
+    with storage_errors(folder), tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def _name(entry: Any) -> str:

@@ -30,6 +30,7 @@ MAX_DEPTH = 3
 
 _TEXT_COLUMNS_OF_SCORES = ("id", "title", "paragraph", "question_word")
 NO_RUN, A_LINK = "not a run directory", "a link, which is not followed"
+A_FILE = "a file, and a run is a folder"
 _PICTURE_ENDINGS = (".png", ".svg", ".pdf")
 _FILE_ENDINGS = (".html", ".json", ".csv", ".yaml", ".journal")
 _LOGGER = logging.getLogger("qaexp")
@@ -240,6 +241,8 @@ def _find_in(path: Path, depth: int, now: datetime | None) -> Found:
         if may_be_run(path):
             return Found([look(path, now)])
         children, links = folders_in(path) if depth > 0 else ([], [])
+    except NotADirectoryError:
+        return Found(skipped=[(path, A_FILE)])
     except OSError as error:
         return Found(skipped=[(path, error.strerror or str(error))])
     found = _joined([_find_in(child, depth - 1, now) for child in children])

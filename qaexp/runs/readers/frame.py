@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qaexp.errors import ConfigError
-from qaexp.runs.directory import PREDICTIONS
+from qaexp.runs.directory import HISTORY, PREDICTIONS, SCORES
 from qaexp.runs.readers.collect import RunFiles, collect, load_run_files
 from qaexp.runs.readers.patterns import expanded
+from qaexp.runs.trust import edited_files
 from qaexp.storage.formats import counted, dotted
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def load_history(paths: Paths, keys: str | Sequence[str] = ()) -> pd.DataFrame:
     """
     runs, of_run = _runs(paths), _of_runs(keys)
     _check_keys(of_run, runs)
+    _warn_of_edited(runs, [HISTORY])
     rows = [{**_of_run(run, of_run), **row} for run in runs for row in run.history()]
     return _frame(rows, (*of_run, *_OF_EPOCH))
 
@@ -99,6 +101,7 @@ def load_predictions(paths: Paths, keys: str | Sequence[str] = ()) -> pd.DataFra
     """
     runs, of_run = _runs(paths), _of_runs(keys)
     _check_keys(of_run, runs)
+    _warn_of_edited(runs, [PREDICTIONS, SCORES])
     rows: list[dict[str, Any]] = []
     for run in runs:
         begin = len(rows)
@@ -159,6 +162,13 @@ def _runs(paths: Paths) -> list[RunFiles]:
     for path, reason in found.skipped:
         _LOGGER.warning("%s: skipped: %s", path, reason)
     return found.runs
+
+
+def _warn_of_edited(runs: Sequence[RunFiles], names: Sequence[str]) -> None:
+    """Warn of files that have other bytes than their run wrote."""
+    for run in runs:
+        for name in edited_files(run.path, run.run, run.summary, names):
+            _LOGGER.warning("%s: is not the file that the run wrote: its numbers may be no result", run.path / name)
 
 
 def one_or_several(paths: Paths) -> list[str]:
