@@ -151,7 +151,8 @@ def each_csv_row(text: str) -> Iterator[dict[str, str]]:
         header = next(reader, None)
         columns = list(map(unguarded, header or []))
         if len(set(columns)) < len(columns):
-            raise ValueError(f"the header names {next(one for one in columns if columns.count(one) > 1)!r:.80} twice")
+            twice = next(one for one in columns if columns.count(one) > 1)
+            raise ValueError(f"the header names {twice!r:.80} twice; keep one of these columns")
         for number, row in enumerate(reader, start=2):
             if len(row) != len(columns):
                 raise ValueError(f"row {number} has {len(row)} cells, the header has {len(columns)}")

@@ -213,6 +213,7 @@ def test_against_several_seeds_it_says_what_can_be_told(folder: Path, tmp_path: 
     told = " ".join(spoken.out.split())
     assert "Next: give one run instead of several seeds: seeds of another program are not known." in told
     assert "another program's seeds are not known, so give one run beside it" in told
+    assert "Too few seeds to tell: good.json is of a program whose seeds are not known." in told
     assert "run more seeds" not in told
 
 

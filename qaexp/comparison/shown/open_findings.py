@@ -31,7 +31,8 @@ def why_open(table: FirstTable) -> list[str]:
         return [_equivalent(table, pair)]
     if pair["kind"] == ONE_SEED:
         single = next((group for group in table.groups_of(pair) if group["n"] == 1), table.leader)
-        return [f"Too few seeds to tell: {table.name(single)} has a single seed."]
+        why = "is of a program whose seeds are not known" if single["program"] else "has a single seed"
+        return [f"Too few seeds to tell: {table.name(single)} {why}."]
     if reach is None:
         return [f"It cannot be told: {_reason(pair)}."]
     if pair["kind"] == RUNS and any(group["program"] for group in table.groups_of(pair)):
