@@ -358,6 +358,8 @@ def test_bad_calls(nlp: Any, args: tuple[Any, ...], settings: dict[str, Any], sa
         ({"model": "{folder}", "device": 0, "device_map": "auto"}, "device and device_map are given"),
         ({"model": "{folder}", "device_map": {"": "cpu"}}, "device_map is a dict of 1; a model is on one device"),
         ({"model": "{folder}", "model_kwargs": {"cache_dir": "x"}}, "model_kwargs has cache_dir; "),
+        ({"model": "{folder}", "model_kwargs": 3}, "model_kwargs is 3; give a mapping"),
+        ({"model": ""}, "model is ''; give the directory of a completed run"),
         ({"model": "{folder}", "processor": object()}, "processor is an object, which qaexp's pipeline does not take"),
         ({"model": "{folder}", "config": 3}, "config is not the model's own"),
         ({"model": "{folder}", "config": "nobody/other"}, "config is not the model's own"),

@@ -91,9 +91,15 @@ def _train_ids(model: Path) -> frozenset[str]:
 
 
 def _split(word: str) -> tuple[str, str]:
-    """The name and the file of a word; a path with an equals sign that is there is a path."""
+    """The name and the file of a word; a path with an equals sign that is there is a path.
+
+    Raises:
+        ConfigError: The name is empty.
+    """
     name, equals, file = word.partition("=")
     is_path = not equals or "/" in name or Path(word).exists()
+    if equals and not name and not is_path:
+        raise ConfigError(f"--data {word}: has no name before the equals sign; write --data bio={file or 'FILE'}")
     return (ALONE, word) if is_path else (name, file)
 
 
@@ -105,7 +111,7 @@ def _problems(split: Sequence[tuple[str, str]]) -> Iterator[str]:
             such_as = stem if is_set_name(stem) else "bio"
             yield f"--data {file}: has no name, and several files need one each; write --data {such_as}={file}"
         elif name not in (ALONE, *_SPLITS):
-            yield from name_problems("--data: ", name)
+            yield from name_problems("--data: ", name, allowed=_SPLITS)
         if not file:
             yield f"--data {name}=: names no file; write --data {name or 'bio'}=FILE"
     for name in dict.fromkeys(name for name in names if name != ALONE and names.count(name) > 1):

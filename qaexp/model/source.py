@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from qaexp.errors import ConfigError
+from qaexp.errors import ConfigError, IntegrityError
 from qaexp.errors.advice import another_model, is_settable, made_again, named, set_to, setting, the_model
 from qaexp.model.folder import WEIGHTS, weight_files
 from qaexp.model.hub_checkpoint import fetch
@@ -47,6 +47,7 @@ def locate(checkpoint: str, revision: str | None, *, with_weights: bool) -> Chec
 
     Raises:
         ConfigError: The name fits nothing that exists, or the folder lacks a file.
+        IntegrityError: It is a completed run's, and a file that the run wrote is missing.
         DataError: The hub cannot be reached or refuses, and nothing is cached.
     """
     kind = place_of(checkpoint)
@@ -71,12 +72,15 @@ def model_of(folder: Path) -> Path:
 
     Raises:
         ConfigError: It is a run without a model, or a sweep.
+        IntegrityError: It is a completed run whose model has lost its config.json.
     """
     if (folder / _RUN).is_file():
         model = folder / _MODEL
         if (model / "config.json").is_file() and not model.is_symlink():
             return model
         if (folder / _SUMMARY).is_file():
+            if weight_files(model):
+                raise _lost(model / "config.json", folder)
             again = made_again(folder, "its model")
             raise ConfigError(f"{the_model(str(folder))} is a completed run, and its model is not here; {again}")
         raise ConfigError(
@@ -112,6 +116,11 @@ _FOLDERS: Mapping[str, Callable[[str, str | None, bool], Path]] = {
 }
 
 
+def _lost(path: Path, run: Path) -> IntegrityError:
+    """The error about a file that a completed run wrote and that is gone."""
+    return IntegrityError(f"{path} is missing; bring back the run's own file, or {made_again(run, 'it')}")
+
+
 def _check_files(folder: Path, checkpoint: str, *, with_weights: bool) -> None:
     if not (folder / "config.json").is_file():
         raise ConfigError(
@@ -119,6 +128,8 @@ def _check_files(folder: Path, checkpoint: str, *, with_weights: bool) -> None:
             f"for example another run's model/, or {another_model('model')}"
         )
     if with_weights and not weight_files(folder):
+        if folder.name == _MODEL and all((folder.parent / name).is_file() for name in (_RUN, _SUMMARY)):
+            raise _lost(folder / WEIGHTS, folder.parent)
         way_out = "save it with save_pretrained"
         if is_settable("model.revision"):
             revision = named("model.revision")

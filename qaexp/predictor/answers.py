@@ -26,6 +26,7 @@ from qaexp.reporting.terminal.bars import bar_on_stderr
 from qaexp.runs.directory import MODEL, link_problems
 from qaexp.runs.readers.folder import COMPLETED, NOT_A_RUN, SWEEP, look
 from qaexp.runs.readers.nearby import meant
+from qaexp.runs.trust import check_files
 
 _Node = TypeVar("_Node", Windows, Decoding)
 
@@ -232,7 +233,7 @@ def model_folder(folder: Path) -> Path:
 
     Raises:
         ConfigError: There is no model, or the run is not completed.
-        IntegrityError: The run is damaged.
+        IntegrityError: The run is damaged, or a file of its model is missing.
     """
     found = look(folder)
     if found.state not in (NOT_A_RUN, SWEEP):
@@ -243,6 +244,8 @@ def model_folder(folder: Path) -> Path:
         is_of_torch = (candidate / "config.json").is_file() and (candidate / "tokenizer_config.json").is_file()
         if is_of_torch or export_format(candidate):
             return candidate
+    if found.summary is not None and (folder / MODEL).is_dir():
+        check_files(folder, found.summary, [name for name in found.lacking if name.startswith(f"{MODEL}/")])
     if found.state == COMPLETED:
         raise ConfigError(f"{folder}: {found.sentence}; {made_again(folder, 'its model')}")
     if found.state == SWEEP:

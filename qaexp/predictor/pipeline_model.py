@@ -98,7 +98,10 @@ class Given:
 
     def _dtype(self) -> Any:
         """The dtype, also where it is among model_kwargs."""
-        inner = dict(self.more.get("model_kwargs") or {})
+        given = self.more.get("model_kwargs") or {}
+        if not isinstance(given, Mapping):
+            raise ConfigError(f"model_kwargs is {shown(given)}; give a mapping, such as {{'dtype': 'float32'}}")
+        inner = dict(given)
         inner.pop("low_cpu_mem_usage", None)
         found = [value for value in (self.dtype, inner.pop("dtype", None), inner.pop("torch_dtype", None)) if value]
         if inner:
@@ -116,6 +119,8 @@ class Given:
                 raise ConfigError("revision is given, and the model is an object; leave it out")
             return opened_model(self.model, _tokenizer(self.tokenizer), device=device, precision=precision)
         name = str(self.model)
+        if not name:
+            raise ConfigError("model is ''; give the directory of a completed run, a model's folder, or a hub id")
         if _names_folder(name):
             if self.revision is not None:
                 raise ConfigError(f"revision is {shown(self.revision)}, and {name} is a folder; leave it out")

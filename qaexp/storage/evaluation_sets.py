@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -92,18 +92,19 @@ def set_problems(files: Any) -> Iterator[str]:
             yield f"{KEY}.{name}={file!r} is no path of a file; give one, or leave the set out"
 
 
-def name_problems(start: str, name: str) -> Iterator[str]:
+def name_problems(start: str, name: str, *, allowed: Collection[str] = ()) -> Iterator[str]:
     """Say why a set cannot have a name.
 
     Args:
         start: What the sentence begins with: where the name stands.
         name: The name.
+        allowed: Names that have a meaning elsewhere and may be given here.
     """
     if is_set_name(name):
         return
     if _NAME.fullmatch(name):
         ends = f", nor end with {' or '.join(_RESERVED_ENDS)}" if _ends_reserved(name) else ""
-        words = ", ".join(_RESERVED)
+        words = ", ".join(word for word in _RESERVED if word not in allowed)
         yield f"{start}{name!r} has a meaning of its own; a set cannot be called {words}{ends}; such as {name}_set"
         return
     likely = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")[:40]

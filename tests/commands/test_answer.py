@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -107,6 +108,15 @@ def test_what_cannot_be_answered(run: Path, tmp_path: Path) -> None:
 
 
 QUESTIONS = [{"id": "b", "question": QUESTION}, {"id": 7, "question": "When was Anna born?"}]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_file_of_the_model_that_is_gone_is_named(run: Path, tmp_path: Path, name: str) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    (copy / "model" / name).unlink()
+    failed = tiny_run.call(tmp_path, "answer", "copy", "-q", "Who?", "-c", "Anna.")
+    assert (failed.code, failed.out) == (8, "")
+    assert f"copy/model/{name} is missing; bring back the run's own file, or qaexp reproduce copy" in failed.last_line
 
 
 @pytest.mark.case("predict_without_gold_answers")

@@ -153,6 +153,9 @@ CASES: dict[str, Case] = {
     "config lost": Case(lose("config.json"), "damaged", INTEGRITY, INTEGRITY, INTEGRITY, "config.json"),
     "config not JSON": Case(spoil("config.json", b"{"), "damaged", INTEGRITY, INTEGRITY, INTEGRITY, "config.json"),
     "copy without the model": Case(lose("model"), "completed", INTEGRITY, OK, OK, "a copy without model/"),
+    "copy without the weights": Case(
+        lose("model/model.safetensors"), "completed", INTEGRITY, OK, OK, "a copy without model/model.safetensors"
+    ),
     "copy without the model and the logits": Case(
         lose("model", "logits.safetensors"), "completed", INTEGRITY, OK, OK, "logits.safetensors, model/"
     ),

@@ -225,7 +225,8 @@ def check_named_files(qaexp: Any, run: Path, folder: Path) -> None:
     for code, values, says in (
         (2, ("bio.json", "news.json"), ("has no name", "write --data bio=", "write --data news=")),
         (2, ("a=bio.json", "a=news.json"), ("--data a=...: is given 2 times",)),
-        (2, ("IQM=bio.json", "mean=news.json"), ("'IQM'", "'mean' has a meaning of its own")),
+        (2, ("IQM=bio.json", "mean=news.json"), ("'IQM'", "'mean' has a meaning of its own", "be called mean, iqm,")),
+        (2, ("=bio.json",), ("has no name before the equals sign", "write --data bio=")),
         (3, ("a=bio.json", "b=rows.jsonl"), ("asks the questions of a again",)),
         (3, ("a=bio.json", "b=cut.json"), ("cut.json",)),
     ):

@@ -100,10 +100,23 @@ def test_who_fails_or_has_no_score_is_set_aside_with_the_seed() -> None:
         "c": "answers nothing at threshold 0 with seed=1",
     }
     assert (course.open, course.end) == (("a",), "left")
-    assert "of those set aside nothing is known: the same command tries them again" in end_lines(course)[0]
+    assert end_lines(course)[0].startswith(
+        "a alone is left, and is not held against those that are set aside: the same command tries failed runs again; "
+    )
     assert any("b is set aside: failed with seed=2" in line for line in round_lines(1, made, course))
     states = {row["name"]: row["state"] for row in document(course)["configurations"]}
     assert states == {"a": "open", "b": "set aside", "c": "set aside"}
+
+
+def test_what_answers_nothing_is_not_tried_again() -> None:
+    course = Course(["a", "b"], SEEDS, RULES)
+    silent = [run(50.0, place, fault="answers nothing at threshold 0") for place in range(3)]
+    course.take({"a": [run(50.0, place) for place in range(3)], "b": silent}, {})
+    assert course.end == "left"
+    assert "those that are set aside: race.json says why; 6 runs" in end_lines(course)[0]
+    course = Course(["a", "b"], SEEDS, RULES)
+    course.take({"a": silent, "b": silent}, {})
+    assert end_lines(course)[0].startswith("no best: all configurations are set aside: race.json says why; 6 runs")
 
 
 def test_where_all_fail_nobody_is_the_best() -> None:

@@ -7,7 +7,7 @@ a run that was killed between the two is not complete, and the same command comp
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -214,7 +214,7 @@ def _ended(
         return _damaged(directory, [problem, *chain.problems], record=record)
     lacking = [name for name in chain.names if not os.path.lexists(f"{directory}/{name}")]
     about = [_named(problem, directory) for problem in chain.problems]
-    about += [f"a copy without {_shown(lacking)}"] if lacking else []
+    about += [f"a copy without {_shown(lacking, chain.names)}"] if lacking else []
     about += [f"qaexp verify {directory} tells more"] if about else []
     return Folder(directory, COMPLETED, "; ".join(about), record, config, summary, lacking, chain.problems)
 
@@ -252,8 +252,19 @@ def _named(problem: str, directory: Path) -> str:
     return problem.removeprefix(f"{directory}{os.sep}")
 
 
-def _shown(names: Iterable[str]) -> str:
-    """Names of files as people say them: a folder once, the first of many."""
-    tops = list(dict.fromkeys(name.partition("/")[0] + ("/" if "/" in name else "") for name in names))
+def _shown(names: Collection[str], all_names: Iterable[str]) -> str:
+    """Names of files as people say them: a folder of which all are among them once, the first of many."""
+    partly = {_top(name) for name in all_names if name not in names}
+    tops = list(dict.fromkeys(name if _top(name) in partly else _top(name) for name in names))
     more = len(tops) - _MAX_NAMES_SHOWN
     return ", ".join(tops[:_MAX_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _top(name: str) -> str:
+    """The folder of a run that a file is in, or the file.
+
+    >>> _top("model/config.json"), _top("data.json")
+    ('model/', 'data.json')
+    """
+    top, slash, _ = name.partition("/")
+    return top + slash

@@ -88,6 +88,7 @@ class Course:
     rules: Rules
     rounds: list[Round] = field(default_factory=list)
     end: str | None = None
+    _has_failed: bool = False
     _open: list[str] = field(init=False)
     _runs: dict[str, list[Finished]] = field(init=False)
 
@@ -99,6 +100,11 @@ class Course:
     def open(self) -> tuple[str, ...]:
         """Those that are still in the race."""
         return tuple(self._open)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether runs failed; others are set aside for what they answer, which stays as it is."""
+        return self._has_failed
 
     @property
     def spent(self) -> Cost:
@@ -128,6 +134,7 @@ class Course:
         """
         places = next(iter(self.wanted(over_budget=True).values()))
         aside = dict(failed)
+        self._has_failed |= bool(failed)
         for name in self._open:
             self._runs[name] += found[name]
             for place, one in zip(places, found[name], strict=False):

@@ -54,15 +54,16 @@ def end_lines(course: Course) -> list[str]:
     rules, standing = course.rules, course.rounds[-1].standing
     spent, grid = course.spent.runs, len(course.names) * course.rounds[-1].num_seeds
     cost = f"{counted(spent, 'run')} (a grid with as many seeds: {grid})"
+    way = "the same command tries failed runs again" if course.has_failed else "race.json says why"
     if course.end == NOBODY or standing is None:
-        return [f"no best: no configuration finished; {cost}"]
+        return [f"no best: all configurations are set aside: {way}; {cost}"]
     leader, others = standing.leader, [name for name in course.open if name != standing.leader]
     told = " and ".join(filter(None, (", ".join(others[:-1]), *others[-1:])))
     relevant = number_of(rules.metric).size(rules.relevant)
     undecided = f"not decided: {leader} leads, {told} {_is(others)} open"
     sentence = {
         BEST: f"best: {leader}; each other one is worse (risk of a wrongly dropped best: 5 %)",
-        LEFT: f"{leader} alone is left; of those set aside nothing is known: the same command tries them again",
+        LEFT: f"{leader} alone is left, and is not held against those that are set aside: {way}",
         ALIKE: f"best within {relevant}: {leader}; {told} {_is(others)} not further away: choose by cost or simplicity",
         EQUAL: f"no best: {leader} and {told} score the same in each question with every seed: see whether what they "
         "differ in has any effect",
