@@ -189,6 +189,11 @@ def fewest_threads() -> str:
     return "threads=1 and hydra.launcher.jobs=1 need the fewest" if is_settable("threads") else "set OMP_NUM_THREADS=1"
 
 
+def lost_file(path: Path, run: Path) -> str:
+    """The sentence about a file that a completed run wrote and that is gone."""
+    return f"{path} is missing; bring back the run's own file, or {made_again(run, 'it')}"
+
+
 def made_again(run: Path, what: str) -> str:
     """The advice to run a run again where its own folder lacks something.
 

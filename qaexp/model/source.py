@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qaexp.errors import ConfigError, IntegrityError
-from qaexp.errors.advice import another_model, is_settable, made_again, named, set_to, setting, the_model
+from qaexp.errors.advice import another_model, is_settable, lost_file, made_again, named, set_to, setting, the_model
 from qaexp.model.folder import WEIGHTS, weight_files
 from qaexp.model.hub_checkpoint import fetch
 from qaexp.storage.model_places import package_folder, package_parts, package_root, place_of
@@ -79,8 +79,8 @@ def model_of(folder: Path) -> Path:
         if (model / "config.json").is_file() and not model.is_symlink():
             return model
         if (folder / _SUMMARY).is_file():
-            if weight_files(model):
-                raise _lost(model / "config.json", folder)
+            if not model.is_symlink() and weight_files(model):
+                raise IntegrityError(lost_file(model / "config.json", folder))
             again = made_again(folder, "its model")
             raise ConfigError(f"{the_model(str(folder))} is a completed run, and its model is not here; {again}")
         raise ConfigError(
@@ -116,11 +116,6 @@ _FOLDERS: Mapping[str, Callable[[str, str | None, bool], Path]] = {
 }
 
 
-def _lost(path: Path, run: Path) -> IntegrityError:
-    """The error about a file that a completed run wrote and that is gone."""
-    return IntegrityError(f"{path} is missing; bring back the run's own file, or {made_again(run, 'it')}")
-
-
 def _check_files(folder: Path, checkpoint: str, *, with_weights: bool) -> None:
     if not (folder / "config.json").is_file():
         raise ConfigError(
@@ -129,7 +124,7 @@ def _check_files(folder: Path, checkpoint: str, *, with_weights: bool) -> None:
         )
     if with_weights and not weight_files(folder):
         if folder.name == _MODEL and all((folder.parent / name).is_file() for name in (_RUN, _SUMMARY)):
-            raise _lost(folder / WEIGHTS, folder.parent)
+            raise IntegrityError(lost_file(folder / WEIGHTS, folder.parent))
         way_out = "save it with save_pretrained"
         if is_settable("model.revision"):
             revision = named("model.revision")

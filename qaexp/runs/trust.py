@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from qaexp.errors import IntegrityError
-from qaexp.errors.advice import made_again
+from qaexp.errors.advice import lost_file
 from qaexp.runs.directory import MANIFEST, RUN, STATES, SUMMARY
 from qaexp.runs.manifest import read_manifest
 from qaexp.storage.reading import opened_file, read_bytes
@@ -140,8 +140,7 @@ def check_files(directory: Path, summary: Mapping[str, Any], names: Sequence[str
             with opened_file(directory / name) as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
-            again = made_again(directory, "it")
-            problems.append(f"{directory / name} is missing; bring back the run's own file, or {again}")
+            problems.append(lost_file(directory / name, directory))
         else:
             problems += not_written(directory / name, wanted.get(name), found)
     if problems:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from qaexp.comparison.compare import Comparison
+    from qaexp.runs.readers.fetched import Fetched
 
 
 _KEYWORDS = (
@@ -156,6 +157,17 @@ def _any_look(intervals: str) -> bool:
     return intervals == ANYTIME
 
 
+@contextmanager
+def _source(paths: Sequence[str], gold: str | Path | None, na_prob: str | Path | None) -> Iterator[Fetched]:
+    """What a comparison reads: folders as they are, and folders in place of URLs and other programs' results."""
+    from qaexp.comparison.others.folders import with_others
+    from qaexp.runs.readers.fetched import fetched
+
+    files = [None if path is None else Path(path) for path in (gold, na_prob)]
+    with fetched(paths, with_answers=True) as uploaded, with_others(uploaded, *files) as source:
+        yield source
+
+
 def compare(
     paths: Paths = (),
     *,
@@ -194,10 +206,8 @@ def compare(
     """
     from qaexp.comparison.compare import Options
     from qaexp.comparison.compare import compare as compare_runs
-    from qaexp.comparison.others.folders import with_others
     from qaexp.config.schema import neutral_keys
     from qaexp.runs.readers.defaults import default_leaves
-    from qaexp.runs.readers.fetched import fetched
 
     _refuse_keywords(others)
     options = Options(
@@ -217,9 +227,7 @@ def compare(
         raise ConfigError("there is nothing to compare; give run directories, sweep directories or folders of them")
     try:
         with ExitStack() as stack:
-            uploaded = stack.enter_context(fetched(given, with_answers=True))
-            gold, na_prob = (None if path is None else Path(path) for path in (gold, na_prob))
-            source = stack.enter_context(with_others(uploaded, gold, na_prob))
+            source = stack.enter_context(_source(given, gold, na_prob))
             with source.spoken():
                 found = Compared(compare_runs(source.paths, options, source))
             # The report, which may be asked for later, reads the fetched files.

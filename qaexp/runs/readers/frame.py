@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from qaexp.errors import ConfigError
@@ -165,10 +166,11 @@ def _runs(paths: Paths) -> list[RunFiles]:
 
 
 def _warn_of_edited(runs: Sequence[RunFiles], names: Sequence[str]) -> None:
-    """Warn of files that have other bytes than their run wrote."""
-    for run in runs:
-        for name in edited_files(run.path, run.run, run.summary, names):
-            _LOGGER.warning("%s: is not the file that the run wrote: its numbers may be no result", run.path / name)
+    """Warn of files that have other bytes than their run wrote; who reads one says that it cannot be read."""
+    for run in (run for run in runs if run.summary is not None):
+        with suppress(OSError):
+            for name in edited_files(run.path, run.run, run.summary, names):
+                _LOGGER.warning("%s: is not the file that the run wrote: its numbers may be no result", run.path / name)
 
 
 def one_or_several(paths: Paths) -> list[str]:
