@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,20 +20,7 @@ if TYPE_CHECKING:
     from qaexp.runs.readers.fetched import Fetched
 
 
-_KEYWORDS = (
-    "paths",
-    "metric",
-    "baseline",
-    "by",
-    "where",
-    "sort",
-    "relevant",
-    "intervals",
-    "allow_mixed",
-    "gold",
-    "na_prob",
-)
-_OPTION = re.compile(r"--(metric|baseline|by|where|sort|relevant|intervals|gold|na-prob)\b")
+_OPTION = re.compile(r"--([a-z][a-z-]*)\b")
 
 
 class Compared(Mapping[str, Any]):
@@ -125,8 +113,14 @@ class Compared(Mapping[str, Any]):
 
 
 def _keyword(option: re.Match[str]) -> str:
-    """The keyword of an option."""
-    return option[1].replace("-", "_")
+    """The keyword of an option; one that `compare` does not take stays as it is."""
+    name = option[1].replace("-", "_")
+    return name if name in _keywords() else option[0]
+
+
+def _keywords() -> list[str]:
+    """What `compare` takes."""
+    return [name for name in inspect.signature(compare).parameters if name != "others"]
 
 
 def _refuse_keywords(given: Mapping[str, Any]) -> None:
@@ -139,7 +133,7 @@ def _refuse_keywords(given: Mapping[str, Any]) -> None:
         from qaexp.config.checks.suggest import nearest
 
         key, value = next(iter(given.items()))
-        known = nearest(key, _KEYWORDS)
+        known = nearest(key, _keywords())
         way = f"did you mean {known}=?" if known else f'to keep the runs with it write where="{key}={value}"'
         raise ConfigError(f"compare() has no keyword {key}=; {way}")
 
