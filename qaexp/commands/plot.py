@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def main(argv: Sequence[str]) -> int:
     folders = _folders(paths)
     for folder in folders:
         if found := _drawn(folder):
-            way_out = f"bring back the run's own files; qaexp verify {folder.path} names those that were changed"
+            verify = f"qaexp verify {shlex.quote(str(folder.path))}"
+            way_out = f"bring back the run's own files; {verify} names those that were changed"
             problems[real_path(folder.path)] = [f"{folder.path}: {sentence}" for sentence in [*found, way_out]]
         if folder.state != COMPLETED:
             complain(f"qaexp plot: {folder.path}: drawn from what there is: {folder.sentence}")

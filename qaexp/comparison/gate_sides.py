@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,7 +96,10 @@ def _edited(entry: Entry) -> list[str]:
     """The files behind a verdict that are not those that the run wrote."""
     run = entry.run
     names = edited_files(run.path, run.run, run.summary, (CONFIG, SCORES, TEST_SCORES))
-    return [f"{run.path / name}: is not the one that was written: qaexp verify {run.path} tells more" for name in names]
+    return [
+        f"{run.path / name}: is not the one that was written: qaexp verify {shlex.quote(str(run.path))} tells more"
+        for name in names
+    ]
 
 
 def _check_apart(sides: dict[str, Sequence[Entry]]) -> None:

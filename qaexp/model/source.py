@@ -84,8 +84,8 @@ def model_of(folder: Path) -> Path:
             again = made_again(folder, "its model")
             raise ConfigError(f"{the_model(str(folder))} is a completed run, and its model is not here; {again}")
         raise ConfigError(
-            f"{the_model(str(folder))} is a run that has no model yet; complete it with qaexp resume {folder}, or "
-            "give another run"
+            f"{the_model(str(folder))} is a run that has no model yet; complete it with "
+            f"qaexp resume {shlex.quote(str(folder))}, or give another run"
         )
     if any((folder / name).is_file() for name in _SWEEP) and not (folder / "config.json").is_file():
         runs = sorted(path.parent for path in folder.glob(f"*/{_MODEL}"))

@@ -161,7 +161,7 @@ def work(sweep: Path, plan: StoredPlan, jobs: Sequence[Job], num_gpus: int, aske
     own = {sha256: outcome for sha256, outcome in outcomes.items() if sha256 not in before}
     if limit is not None and planned.to_run and num_left and not (own or stop_is_requested()):
         what = f"{wanted[0].folder}: another worker has it" if asked.only else f"{sweep}: other workers have all jobs"
-        raise BusyError(f"{what}; qaexp status {sweep} shows which")
+        raise BusyError(f"{what}; qaexp status {shlex.quote(str(sweep))} shows which")
     if num_left == 0 and not stop_is_requested():
         _finish(console, sweep, jobs, outcomes)
     elif not stop_is_requested():

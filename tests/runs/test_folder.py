@@ -97,3 +97,9 @@ def test_paths_that_are_not_folders(tmp_path: Path) -> None:
     assert look(tmp_path / "missing").sentence == "not a run directory: there is nothing"
     assert look(tmp_path / "file").sentence == "not a run directory: it is not a folder"
     assert look(tmp_path / ("x" * 5000)).state == "damaged"
+
+
+def test_the_way_forward_can_be_typed(tmp_path: Path) -> None:
+    (tmp_path / "a b").mkdir()
+    found = look(tmp_path / "a b")
+    assert f"qaexp status '{tmp_path}/a b' lists the runs below it" in found.about

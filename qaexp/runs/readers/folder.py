@@ -7,6 +7,7 @@ a run that was killed between the two is not complete, and the same command comp
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -164,8 +165,12 @@ def _without_record(directory: Path) -> Folder:
             problems += follow_chain(directory, None, summary).problems
         return _damaged(directory, problems, config=config)
     if any((directory / name).is_file() for name in (layout.SWEEP_PLAN, layout.SWEEP)):
-        return Folder(directory, SWEEP, f"it is a sweep; qaexp status {directory} lists its runs")
-    return Folder(directory, NOT_A_RUN, f"it has no {layout.RUN}; qaexp status {directory} lists the runs below it")
+        return Folder(directory, SWEEP, f"it is a sweep; qaexp status {shlex.quote(str(directory))} lists its runs")
+    return Folder(
+        directory,
+        NOT_A_RUN,
+        f"it has no {layout.RUN}; qaexp status {shlex.quote(str(directory))} lists the runs below it",
+    )
 
 
 def _with_record(directory: Path, record: dict[str, Any], now: datetime) -> Folder:
@@ -215,7 +220,7 @@ def _ended(
     lacking = [name for name in chain.names if not os.path.lexists(f"{directory}/{name}")]
     about = [_named(problem, directory) for problem in chain.problems]
     about += [f"a copy without {_shown(lacking, chain.names)}"] if lacking else []
-    about += [f"qaexp verify {directory} tells more"] if about else []
+    about += [f"qaexp verify {shlex.quote(str(directory))} tells more"] if about else []
     return Folder(directory, COMPLETED, "; ".join(about), record, config, summary, lacking, chain.problems)
 
 
@@ -228,7 +233,7 @@ def first_line(record: Mapping[str, Any]) -> str | None:
 
 
 def _way_forward(directory: Path, *, has_config: bool) -> str:
-    who = f"qaexp resume {directory}" if has_config else "the command that started it, given again,"
+    who = f"qaexp resume {shlex.quote(str(directory))}" if has_config else "the command that started it, given again,"
     if damaged := none_is_whole(directory):
         return f"move {directory / layout.CHECKPOINTS} away ({damaged}), and {who} starts over"
     step = newest_step(directory)
